@@ -1,0 +1,1 @@
+namespace ZfsSnapshotManager.Core; internal static class X;

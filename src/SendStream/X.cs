@@ -1,0 +1,1 @@
+namespace ZfsSnapshotManager.SendStream; internal static class X;

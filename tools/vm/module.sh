@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# The "zfs" build step: a Debian cloud kernel, the ZFS modules built for it, and ZFS's own tools.
+# The result is a folder: vmlinuz, modules/ (all that the guest loads), root/ (unpacked ZFS tools), bin/zstream, versions.
+
+# The kernel modules besides ZFS that the guest needs: its disks, network, random numbers and clock.
+GUEST_MODULES=(virtio_pci virtio_net virtio_blk virtio-rng rtc-cmos)
+
+module_key() { hash_files "$VM_TOOLS/module.sh"; }
+
+# Prints the finished folder for the scripts as they are now, or nothing.
+module_find() {
+  local folder newest=''
+  for folder in "$VM_CACHE"/zfs-*-"$(module_key)"; do
+    [[ -e $folder/versions && (-z $newest || $folder -nt $newest) ]] && newest=$folder
+  done
+  printf '%s' "$newest"
+}
+
+module_install_tools() {
+  apt_install gcc make bc bison flex libelf-dev kmod cpio xz-utils "linux-headers-$1"
+}
+
+# Finds what would be built now, as "KERNEL ZFS", for instance "6.1.0-40-cloud-amd64 2.3.2-2~bpo12+2".
+module_versions() {
+  local codename kernel zfs
+  codename=$(<"$APT_DIR/codename")
+  kernel=$(apt_ours apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
+  zfs=$(apt_version zfs-dkms "$codename-backports")
+  [[ -n $kernel && -n $zfs ]] || return 1
+  echo "$kernel $zfs"
+}
+
+module_fetch() {
+  local work=$1 kernel=$2 zfs=$3 package
+  apt_download "$work/debs" "linux-image-$kernel" "zfs-dkms=$zfs" "zfsutils-linux=$zfs" \
+    "libzfs6linux=$zfs" "libzpool6linux=$zfs" "libnvpair3linux=$zfs" "libuutil3linux=$zfs"
+  mkdir -p "$work/kernel" "$work/source" "$work/result/root"
+  for package in "$work"/debs/*.deb; do
+    case ${package##*/} in
+      linux-image-*) dpkg-deb -x "$package" "$work/kernel" ;;
+      zfs-dkms_*) dpkg-deb -x "$package" "$work/source" ;;
+      *) dpkg-deb -x "$package" "$work/result/root" ;;
+    esac
+  done
+  rm -r "$work/debs"
+}
+
+module_compile() {
+  local work=$1 kernel=$2 source
+  source=$(echo "$work"/source/usr/src/zfs-*)
+  cd "$source"
+  ./configure --with-config=kernel \
+    --with-linux="/usr/src/linux-headers-${kernel%-cloud-amd64}-common" --with-linux-obj="/usr/src/linux-headers-$kernel"
+  make -s "-j$(nproc)"
+}
+
+# Puts the ZFS modules beside the kernel's own and keeps those that the guest loads, with all that they depend on.
+module_collect() {
+  local work=$1 kernel=$2 module file
+  local tree=$work/kernel/lib/modules/$kernel result=$work/result
+  mkdir -p "$tree/extra" "$result/modules"
+  for module in spl zfs; do
+    strip -g -o "$tree/extra/$module.ko" "$(find "$work/source" -name "$module.ko" | head -n 1)"
+  done
+  /sbin/depmod -b "$work/kernel" "$kernel"
+  : >"$result/modules/load-order"
+  for module in "${GUEST_MODULES[@]}" zfs; do
+    /sbin/modprobe -d "$work/kernel" -S "$kernel" --show-depends "$module" | while read -r verb file _; do
+      [[ $verb == insmod ]] || continue # "builtin": nothing to load
+      cp -u "$file" "$result/modules/"
+      basename "$file" >>"$result/modules/load-order"
+    done
+  done
+  cp "$work/kernel/boot/vmlinuz-$kernel" "$result/vmlinuz"
+}
+
+# `zstream` reads streams without any kernel module, so tests on this machine can use it from here.
+# Libraries that this machine may lack are found beside it, in the guest's tree; the machine's own go first.
+module_host_tools() {
+  local result=$1
+  mkdir -p "$result/bin"
+  cat >"$result/bin/zstream" <<'WRAPPER'
+#!/bin/sh
+here=$(dirname "$(dirname "$(readlink -f "$0")")")
+LD_LIBRARY_PATH="$here/root/lib/x86_64-linux-gnu:$here/root/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH
+exec "$(find "$here/root/sbin" "$here/root/usr/sbin" "$here/root/bin" "$here/root/usr/bin" -name zstream 2>/dev/null | head -n 1)" "$@"
+WRAPPER
+  chmod +x "$result/bin/zstream"
+}
+
+module_build() {
+  local kernel zfs folder work
+  logged 'reading the package lists' apt_prepare
+  read -r kernel zfs < <(module_versions) || die "no cloud kernel or no zfs-dkms in the package lists. Log: $BUILD_LOG"
+  folder=$VM_CACHE/zfs-${zfs//[^0-9A-Za-z.-]/_}-$kernel-$(module_key)
+  work=$(mktemp -d "$VM_CACHE/work.XXXXXX")
+  logged "installing what the build needs" module_install_tools "$kernel"
+  logged "fetching Linux $kernel and ZFS $zfs" module_fetch "$work" "$kernel" "$zfs"
+  logged "building the ZFS module (some 7 minutes on 2 cores, once)" module_compile "$work" "$kernel"
+  logged 'collecting kernel, modules and tools' module_collect "$work" "$kernel"
+  module_host_tools "$work/result"
+  printf 'kernel %s\nzfs %s\n' "$kernel" "$zfs" >"$work/result/versions"
+  rm -rf "$folder"
+  mv "$work/result" "$folder"
+  rm -rf "$work"
+}
