@@ -1,1 +1,16 @@
-return 0;
+using System.CommandLine;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Restore.Commands;
+
+var root = new RootCommand("Lists, restores and verifies the backups on a zfs-server. Settings come from .env, /etc/zfs-client.env and the environment; later ones win.")
+{
+    ListCommand.Create(),
+    RestoreCommand.CreateRestore(),
+    RestoreCommand.CreateLatest(),
+    SaveCommand.Create(),
+    MountCommand.Create(),
+    VerifyCommand.Create(),
+    StreamCommand.Create(),
+};
+root.Add(Verb.Help(root));
+return await ProgramRunner.RunAsync(root, args).ConfigureAwait(false);

@@ -1,1 +1,9 @@
-return 0;
+using System.CommandLine;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server;
+using ZfsSnapshotManager.Server.Clients;
+
+var root = new RootCommand("Receives, verifies and stores ZFS snapshots of many machines. Without a command it serves.") { ClientCommands.Create() };
+root.Add(Verb.Help(root));
+root.SetAction((_, cancellationToken) => ServerHost.RunAsync(cancellationToken));
+return await ProgramRunner.RunAsync(root, args).ConfigureAwait(false);

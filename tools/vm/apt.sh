@@ -87,6 +87,7 @@ apt_write_sources() {
 # Makes our package lists ready: once per build run.
 apt_prepare() {
   local codename
+  # shellcheck source=/dev/null
   codename=$(. /etc/os-release && [[ ${ID:-} == debian ]] && echo "${VERSION_CODENAME:-}") || true
   [[ -n $codename ]] || { echo "this build needs Debian (12 or newer): /etc/os-release names another system"; return 1; }
   mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial" "$APT_DIR/no-parts"
@@ -111,6 +112,7 @@ apt_ours() {
 
 # Installs packages on this machine, without touching any that are there.
 apt_install() {
+  # shellcheck disable=SC2016 # for the inner shell to expand
   as_root env VM_CACHE="$VM_CACHE" APT_DIR="$APT_DIR" bash -c '
     set -euo pipefail
     . "$0"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the names set here are for the files that read this one
 # Paths, messages and small helpers shared by ./zfs-vm and the build steps in this folder.
 
 VM_TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +14,11 @@ die() {
 }
 
 # One short hash over the contents of files: the part of a cache key that changes when a build script does.
-hash_files() { cat "$@" | sha256sum | cut -c1-12; }
+hash_files() {
+  local hash
+  hash=$(cat "$@" | sha256sum)
+  printf '%s' "${hash:0:12}"
+}
 
 # Runs a build step with its output in the log; progress lines go to the terminal through fd 3.
 logged() {

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # The "zfs" build step: a Debian cloud kernel, the ZFS modules built for it, and ZFS's own tools.
-# The result is a folder: vmlinuz, modules/ (all that the guest loads), root/ (unpacked ZFS tools), bin/zstream, versions.
+# The result is a folder: vmlinuz, modules/ (all that the guest loads), root/ (unpacked ZFS tools), versions.
 
 # The kernel modules besides ZFS that the guest needs: its disks, network, random numbers and clock.
 GUEST_MODULES=(virtio_pci virtio_net virtio_blk virtio-rng rtc-cmos)
 
-module_key() { hash_files "$VM_TOOLS/module.sh"; }
+MODULE_KEY=$(hash_files "$VM_TOOLS/module.sh")
 
 # Prints the finished folder for the scripts as they are now, or nothing.
 module_find() {
   local folder newest=''
-  for folder in "$VM_CACHE"/zfs-*-"$(module_key)"; do
+  for folder in "$VM_CACHE"/zfs-*-"$MODULE_KEY"; do
     [[ -e $folder/versions && (-z $newest || $folder -nt $newest) ]] && newest=$folder
   done
   printf '%s' "$newest"
@@ -48,7 +48,7 @@ module_fetch() {
 module_compile() {
   local work=$1 kernel=$2 source
   source=$(echo "$work"/source/usr/src/zfs-*)
-  cd "$source"
+  cd "$source" || return
   ./configure --with-config=kernel \
     --with-linux="/usr/src/linux-headers-${kernel%-cloud-amd64}-common" --with-linux-obj="/usr/src/linux-headers-$kernel"
   make -s "-j$(nproc)"
@@ -63,43 +63,26 @@ module_collect() {
     strip -g -o "$tree/extra/$module.ko" "$(find "$work/source" -name "$module.ko" | head -n 1)"
   done
   /sbin/depmod -b "$work/kernel" "$kernel"
-  : >"$result/modules/load-order"
   for module in "${GUEST_MODULES[@]}" zfs; do
-    /sbin/modprobe -d "$work/kernel" -S "$kernel" --show-depends "$module" | while read -r verb file _; do
-      [[ $verb == insmod ]] || continue # "builtin": nothing to load
-      cp -u "$file" "$result/modules/"
-      basename "$file" >>"$result/modules/load-order"
-    done
-  done
+    /sbin/modprobe -d "$work/kernel" -S "$kernel" --show-depends "$module"
+  done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$work/load-order" # the rest is "builtin": nothing to load
+  while read -r file; do
+    cp "$file" "$result/modules/"
+    basename "$file" >>"$result/modules/load-order"
+  done <"$work/load-order"
   cp "$work/kernel/boot/vmlinuz-$kernel" "$result/vmlinuz"
-}
-
-# `zstream` reads streams without any kernel module, so tests on this machine can use it from here.
-# Libraries that this machine may lack are found beside it, in the guest's tree; the machine's own go first.
-module_host_tools() {
-  local result=$1
-  mkdir -p "$result/bin"
-  cat >"$result/bin/zstream" <<'WRAPPER'
-#!/bin/sh
-here=$(dirname "$(dirname "$(readlink -f "$0")")")
-LD_LIBRARY_PATH="$here/root/lib/x86_64-linux-gnu:$here/root/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-export LD_LIBRARY_PATH
-exec "$(find "$here/root/sbin" "$here/root/usr/sbin" "$here/root/bin" "$here/root/usr/bin" -name zstream 2>/dev/null | head -n 1)" "$@"
-WRAPPER
-  chmod +x "$result/bin/zstream"
 }
 
 module_build() {
   local kernel zfs folder work
-  logged 'reading the package lists' apt_prepare
+  packages_ready
   read -r kernel zfs < <(module_versions) || die "no cloud kernel or no zfs-dkms in the package lists. Log: $BUILD_LOG"
-  folder=$VM_CACHE/zfs-${zfs//[^0-9A-Za-z.-]/_}-$kernel-$(module_key)
+  folder=$VM_CACHE/zfs-${zfs//[^0-9A-Za-z.-]/_}-$kernel-$MODULE_KEY
   work=$(mktemp -d "$VM_CACHE/work.XXXXXX")
   logged "installing what the build needs" module_install_tools "$kernel"
   logged "fetching Linux $kernel and ZFS $zfs" module_fetch "$work" "$kernel" "$zfs"
   logged "building the ZFS module (some 7 minutes on 2 cores, once)" module_compile "$work" "$kernel"
   logged 'collecting kernel, modules and tools' module_collect "$work" "$kernel"
-  module_host_tools "$work/result"
   printf 'kernel %s\nzfs %s\n' "$kernel" "$zfs" >"$work/result/versions"
   rm -rf "$folder"
   mv "$work/result" "$folder"

@@ -1,0 +1,60 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+
+namespace ZfsSnapshotManager.Client.Backup;
+
+internal enum BackupMode
+{
+    /// <summary>Incremental where a base is shared with the server, else full.</summary>
+    Automatic,
+    Full,
+    Incremental,
+}
+
+/// <summary>What a backup will send. Decided from lists alone, without I/O.</summary>
+/// <param name="Base">The bookmark or snapshot here that an incremental starts from; null for a full one.</param>
+/// <param name="BaseBackup">The server's backup of it.</param>
+/// <param name="SendFlags">Flags of <c>zfs send</c>: a chain keeps those it began with.</param>
+/// <param name="Reason">Why it is full or incremental, for people.</param>
+internal sealed record BackupPlan(LocalSnapshot? Base, SnapshotInfo? BaseBackup, IReadOnlyList<string> SendFlags, string Reason)
+{
+    public bool IsIncremental => Base is not null;
+
+    /// <param name="local">Snapshots and bookmarks of the dataset.</param>
+    /// <param name="remote">All of the client's backups on the server.</param>
+    /// <exception cref="OperationException">An incremental is asked for and there is no base.</exception>
+    public static BackupPlan Make(BackupMode mode, IReadOnlyCollection<LocalSnapshot> local, IReadOnlyCollection<SnapshotInfo> remote)
+    {
+        if (mode == BackupMode.Full) return Full("a full backup was asked for");
+        if (FindBase(local, remote) is { } found)
+        {
+            var flags = found.Backup.SendFlags.Count > 0 ? found.Backup.SendFlags : ZfsSend.DefaultFlags;
+            return new BackupPlan(found.Local, found.Backup, flags, $"{(found.Local.Name.IsBookmark ? "bookmark" : "snapshot")} {found.Local.Name} is the newest that the server has a backup of");
+        }
+
+        var why = remote.Count == 0
+            ? "the server has no backup of this client yet"
+            : "no snapshot or bookmark here is one that the server has a restorable backup of";
+        return mode == BackupMode.Automatic
+            ? Full(why)
+            : throw new OperationException(ExitCode.Conflict, $"An incremental backup needs a base, but {why}.", "Make a full backup first: zfs-client backup-full.");
+    }
+
+    private static BackupPlan Full(string reason) => new(null, null, ZfsSend.DefaultFlags, reason);
+
+    /// <summary>The newest shared one; by transaction group, which no clock can disorder. Of a snapshot and its bookmark the bookmark is taken: it stays when the snapshot goes.</summary>
+    private static (LocalSnapshot Local, SnapshotInfo Backup)? FindBase(IReadOnlyCollection<LocalSnapshot> local, IReadOnlyCollection<SnapshotInfo> remote)
+    {
+        var backups = remote.ToLookup(b => b.SnapshotGuid);
+        foreach (var candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark))
+        {
+            var backup = backups[candidate.Guid].FirstOrDefault(b => !b.Raw && BackupChain.Resolve(b, remote) is not null);
+            if (backup is not null) return (candidate, backup);
+        }
+
+        return null;
+    }
+}

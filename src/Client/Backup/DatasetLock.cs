@@ -1,0 +1,30 @@
+using System.Security.Cryptography;
+using System.Text;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Client.Backup;
+
+/// <summary>One backup of a dataset at a time: a second one would take the first one's snapshot for a leftover. The kernel drops the lock when the process ends, however it ends.</summary>
+internal static class DatasetLock
+{
+    public static FileStream Take(DatasetName dataset)
+    {
+        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(dataset.Value)))[..16];
+        var path = Path.Combine(Folder(), $"zfs-client-{digest}.lock");
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new OperationException(ExitCode.Failure, $"The lock file {path} cannot be opened: {e.Message}", "It belongs to another user; run backups of one dataset as one user.", e);
+        }
+        catch (IOException e)
+        {
+            throw new OperationException(ExitCode.Conflict, $"Another zfs-client is backing up {dataset}.", "Wait until it has ended.", e);
+        }
+    }
+
+    private static string Folder() => Environment.IsPrivilegedProcess && Directory.Exists("/run") ? "/run" : Path.GetTempPath();
+}

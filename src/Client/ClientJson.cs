@@ -1,0 +1,19 @@
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Client;
+
+internal sealed record BookmarkRow
+{
+    public required string Bookmark { get; init; }
+
+    public required SnapshotGuid Guid { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(BackupResult))]
+[JsonSerializable(typeof(List<BookmarkRow>))]
+internal sealed partial class ClientJson : JsonSerializerContext;

@@ -1,0 +1,162 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using ZfsSnapshotManager.Core.Configuration;
+
+namespace ZfsSnapshotManager.Core.Api;
+
+/// <summary>Speaks to zfs-server. Every failure is an <see cref="OperationException"/> that says whether the network, the server or the request is at fault.</summary>
+public sealed class ApiClient : IDisposable
+{
+    /// <summary>For requests that move no stream; a transfer has no total timeout.</summary>
+    private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly HttpClient _http;
+    private readonly ServerConnection _server;
+
+    public ApiClient(ServerConnection server)
+    {
+        _server = server;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, // a redirect would carry the key to a place that nobody configured
+            ConnectTimeout = TimeSpan.FromSeconds(20),
+            AutomaticDecompression = DecompressionMethods.None,
+        })
+        {
+            BaseAddress = server.ServerUrl,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        _http.DefaultRequestHeaders.Add("X-Client-ID", server.ClientId);
+        _http.DefaultRequestHeaders.Add("X-API-Key", server.ApiKey.Reveal());
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("zfs-snapshot-manager", Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)));
+    }
+
+    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
+        (await GetAsync("snapshots", ApiJson.Default.SnapshotsAnswer, cancellationToken).ConfigureAwait(false)).Snapshots;
+
+    public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) => GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
+
+    public Task<UploadStateAnswer> GetUploadAsync(string uploadId, CancellationToken cancellationToken) =>
+        GetAsync($"upload-stream/{Uri.EscapeDataString(uploadId)}", ApiJson.Default.UploadStateAnswer, cancellationToken);
+
+    public Task<UploadAnswer> RequestUploadAsync(UploadRequest request, CancellationToken cancellationToken) =>
+        SendSmallAsync(HttpMethod.Post, "upload", JsonContent.Create(request, ApiJson.Default.UploadRequest), ApiJson.Default.UploadAnswer, cancellationToken);
+
+    public Task<ApiAnswer> AbortUploadAsync(string uploadId, CancellationToken cancellationToken) =>
+        SendSmallAsync(HttpMethod.Delete, $"upload-stream/{Uri.EscapeDataString(uploadId)}", null, ApiJson.Default.ApiAnswer, cancellationToken);
+
+    /// <summary>Sends the whole compressed stream in one body.</summary>
+    public Task<UploadStateAnswer> UploadStreamAsync(UploadAnswer upload, HttpContent stream, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, upload.UploadUrl.TrimStart('/'), stream, ApiJson.Default.UploadStateAnswer, cancellationToken);
+
+    /// <summary>Opens a stored object for reading.</summary>
+    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}");
+        var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);
+        if (response.IsSuccessStatusCode) return response;
+        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        SendSmallAsync(HttpMethod.Get, path, null, type, cancellationToken);
+
+    private async Task<T> SendSmallAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(SmallRequestTimeout);
+        try
+        {
+            return await SendAsync(method, path, content, type, timeout.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Unreachable($"did not answer within {SmallRequestTimeout.TotalSeconds} s", e);
+        }
+    }
+
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = content };
+        using var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);
+        if (!response.IsSuccessStatusCode) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await response.Content.ReadFromJsonAsync(type, cancellationToken).ConfigureAwait(false) ?? throw new JsonException("the answer is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} does not answer like a zfs-server: {e.Message}", "Check SERVER_URL.", e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw Unreachable($"broke off its answer: {e.Message}", e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendForHeadersAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            // What the sender of a body threw itself is the cause; the broken request only follows from it.
+            if (e.InnerException is OperationException or SendStream.SendStreamException) throw e.InnerException;
+            throw Unreachable(e.HttpRequestError == HttpRequestError.ConnectionError ? $"cannot be reached: {e.Message}" : $"broke the connection: {Innermost(e).Message}", e);
+        }
+    }
+
+    private OperationException Unreachable(string what, Exception e) =>
+        new(ExitCode.Unreachable, $"The server at {_server.ServerUrl} {what}", "Check SERVER_URL, that zfs-server runs there, and the network between; then run the command again.", e);
+
+    private static async Task<OperationException> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        ApiError? error = null;
+        try
+        {
+            error = await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        {
+            // Not an answer of zfs-server (a proxy's page, say): the status is all there is.
+        }
+
+        return ToException(response.StatusCode, error);
+    }
+
+    /// <summary>The failure that a server's error means for the one who asked.</summary>
+    public static ApiException ToException(HttpStatusCode status, ApiError? error)
+    {
+        var exitCode = status switch
+        {
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.AccessDenied,
+            HttpStatusCode.NotFound => ExitCode.NotFound,
+            HttpStatusCode.Conflict => ExitCode.Conflict,
+            HttpStatusCode.UnprocessableEntity => ExitCode.Damaged,
+            HttpStatusCode.InsufficientStorage => ExitCode.NoSpace,
+            >= HttpStatusCode.InternalServerError => ExitCode.ServerFailed,
+            _ => ExitCode.Failure,
+        };
+        return new ApiException(exitCode, status, error?.Code, error is null ? $"The server answered {(int)status} {status}." : $"The server refused: {error.Message}", error?.Remedy);
+    }
+
+    private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
+}
+
+/// <summary>An answer with an error's status.</summary>
+public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, string? code, string message, string? remedy)
+    : OperationException(exitCode, message, remedy)
+{
+    public HttpStatusCode Status { get; } = status;
+
+    /// <summary>The fault's stable name; null where the answer was not zfs-server's.</summary>
+    public string? Code { get; } = code;
+}

@@ -1,0 +1,175 @@
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Core.Api;
+
+/// <summary>What every answer has; docs/http-api.md describes each message.</summary>
+public record ApiAnswer
+{
+    [JsonPropertyOrder(-2)]
+    public required bool Success { get; init; }
+
+    [JsonPropertyOrder(-1)]
+    public required string Message { get; init; }
+}
+
+/// <summary>An answer with an error's status.</summary>
+public sealed record ApiError : ApiAnswer
+{
+    /// <summary>Stable name of the fault, for scripts.</summary>
+    public required string Code { get; init; }
+
+    public string? Remedy { get; init; }
+}
+
+/// <summary>POST /upload.</summary>
+/// <remarks>What is left out is read from the stream; what is given must match it.</remarks>
+public sealed record UploadRequest
+{
+    public string? ClientId { get; init; }
+
+    public string? ApiKey { get; init; }
+
+    public string? DatasetName { get; init; }
+
+    public string? SnapshotName { get; init; }
+
+    public SnapshotGuid? SnapshotGuid { get; init; }
+
+    public SnapshotGuid? FromGuid { get; init; }
+
+    /// <summary>False says "full", which leaving out <see cref="FromGuid"/> does not.</summary>
+    public bool? Incremental { get; init; }
+
+    public DateTimeOffset? Timestamp { get; init; }
+
+    public long? EstimatedSize { get; init; }
+
+    public string? Compression { get; init; }
+
+    public bool? Raw { get; init; }
+
+    public IReadOnlyList<string>? SendFlags { get; init; }
+
+    public string? StorageType { get; init; }
+}
+
+public sealed record UploadAnswer : ApiAnswer
+{
+    public required string UploadId { get; init; }
+
+    /// <summary>Path on this server.</summary>
+    public required string UploadUrl { get; init; }
+
+    public required string UploadMethod { get; init; }
+
+    public required string StorageKey { get; init; }
+}
+
+/// <summary>An upload's state, and the end of one.</summary>
+public sealed record UploadStateAnswer : ApiAnswer
+{
+    public required string UploadId { get; init; }
+
+    /// <summary><c>open</c>, <c>receiving</c>, <c>committed</c>.</summary>
+    public required string State { get; init; }
+
+    public required string StorageKey { get; init; }
+
+    /// <summary>Why the last attempt to send the stream failed.</summary>
+    public ApiError? LastError { get; init; }
+
+    /// <summary>The committed backup.</summary>
+    public SnapshotInfo? Snapshot { get; init; }
+}
+
+/// <summary>One committed backup.</summary>
+public sealed record SnapshotInfo
+{
+    /// <summary>The storage key without its extension.</summary>
+    public required string SnapshotId { get; init; }
+
+    public required string StorageKey { get; init; }
+
+    public required string DatasetName { get; init; }
+
+    public required string SnapshotName { get; init; }
+
+    public required SnapshotGuid SnapshotGuid { get; init; }
+
+    /// <summary>Null for a full backup.</summary>
+    public required SnapshotGuid? FromGuid { get; init; }
+
+    /// <summary><c>filesystem</c> or <c>volume</c>.</summary>
+    public required string DatasetType { get; init; }
+
+    /// <summary>When the snapshot was made, as its stream says.</summary>
+    public required DateTimeOffset Timestamp { get; init; }
+
+    /// <summary>When the server committed it.</summary>
+    public required DateTimeOffset ReceivedAt { get; init; }
+
+    /// <summary>Stored bytes.</summary>
+    public required long SizeBytes { get; init; }
+
+    /// <summary>Bytes of the stream before compression.</summary>
+    public required long StreamBytes { get; init; }
+
+    public required string Compression { get; init; }
+
+    public required bool Raw { get; init; }
+
+    public required IReadOnlyList<string> SendFlags { get; init; }
+
+    /// <summary>SHA-256 of the stored bytes, lower-case hex.</summary>
+    public required string Sha256 { get; init; }
+
+    [JsonIgnore]
+    public bool IsIncremental => FromGuid is not null;
+}
+
+public sealed record SnapshotsAnswer : ApiAnswer
+{
+    /// <summary>Newest first.</summary>
+    public required IReadOnlyList<SnapshotInfo> Snapshots { get; init; }
+}
+
+public sealed record StatusAnswer : ApiAnswer
+{
+    public required string ClientId { get; init; }
+
+    public required string StorageType { get; init; }
+
+    public required long UsedBytes { get; init; }
+
+    /// <summary>0: no quota.</summary>
+    public required long MaxSizeBytes { get; init; }
+
+    public required int SnapshotCount { get; init; }
+
+    public DateTimeOffset? NewestSnapshot { get; init; }
+
+    public required int OpenUploads { get; init; }
+}
+
+public sealed record HealthAnswer
+{
+    public required string Status { get; init; }
+
+    public required string Version { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+[JsonSerializable(typeof(ApiAnswer))]
+[JsonSerializable(typeof(ApiError))]
+[JsonSerializable(typeof(UploadRequest))]
+[JsonSerializable(typeof(UploadAnswer))]
+[JsonSerializable(typeof(UploadStateAnswer))]
+[JsonSerializable(typeof(SnapshotInfo))]
+[JsonSerializable(typeof(SnapshotsAnswer))]
+[JsonSerializable(typeof(StatusAnswer))]
+[JsonSerializable(typeof(HealthAnswer))]
+public sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.Text.Json;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Core.CommandLine;
+
+/// <summary>Runs a program's command line: parses, calls the command, and is the one place where a failure becomes words and an exit code.</summary>
+public static class ProgramRunner
+{
+    /// <summary>How long a command may clean up after Ctrl-C or SIGTERM.</summary>
+    private static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(30);
+
+    public static Option<bool> JsonOption { get; } = new("--json") { Description = "Print the result as JSON.", Recursive = true };
+
+    /// <param name="root">The program's commands; exceptions of their actions end here.</param>
+    /// <param name="arguments">The command line.</param>
+    public static async Task<int> RunAsync(RootCommand root, string[] arguments)
+    {
+        root.Options.Add(JsonOption);
+        Verb.ShowExamples(root);
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) Console.Error.WriteLine($"{root.Name}: {error.Message}");
+            Console.Error.WriteLine($"See '{root.Name} --help'.");
+            return (int)ExitCode.Usage;
+        }
+
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = CleanUpTime }).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return Report(root.Name, e, parsed.GetValue(JsonOption));
+        }
+    }
+
+    private static int Report(string program, Exception e, bool json)
+    {
+        var (exitCode, message, remedy) = e switch
+        {
+            OperationException known => (known.ExitCode, known.Message, known.Remedy),
+            SendStreamException damaged => (ExitCode.Damaged, damaged.Message, null),
+            OperationCanceledException => (ExitCode.Interrupted, "Interrupted.", null),
+            _ => (ExitCode.Failure, $"Unexpected failure: {e}", "This is a fault of the program: please report it with the text above."),
+        };
+        if (json)
+        {
+            var error = new ApiError { Success = false, Message = message, Code = (e as ApiException)?.Code ?? exitCode.ToString().ToLowerInvariant(), Remedy = remedy };
+            Console.Out.WriteLine(JsonSerializer.Serialize(error, ApiJson.Default.ApiError));
+        }
+        else
+        {
+            Console.Error.WriteLine($"{program}: {message}");
+            if (remedy is not null) Console.Error.WriteLine(remedy);
+        }
+
+        return (int)exitCode;
+    }
+}

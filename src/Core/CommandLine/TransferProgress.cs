@@ -1,0 +1,75 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace ZfsSnapshotManager.Core.CommandLine;
+
+/// <summary>Shows how far a transfer is, on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing for scripts that read JSON.</summary>
+public sealed class TransferProgress
+{
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
+
+    private readonly TimeProvider _time;
+    private readonly ProgressTask? _bar;
+    private readonly bool _lines;
+    private readonly string _what;
+    private readonly long _start;
+    private readonly long? _expected;
+    private long _lastLine;
+    private long _bytes;
+
+    private TransferProgress(string what, long? expected, ProgressTask? bar, bool lines, TimeProvider time)
+    {
+        (_what, _expected, _bar, _lines, _time) = (what, expected, bar, lines, time);
+        _start = _lastLine = time.GetTimestamp();
+    }
+
+    /// <summary>Runs a transfer that reports its bytes.</summary>
+    /// <param name="what">Such as <c>tank/data@monday</c>.</param>
+    /// <param name="expected">Bytes that are expected, exactly or by estimate; null if unknown.</param>
+    /// <param name="output">Decides whether anything is shown.</param>
+    /// <param name="transfer">The work.</param>
+    public static async Task<T> RunAsync<T>(string what, long? expected, Output output, Func<TransferProgress, Task<T>> transfer)
+    {
+        if (output.Json || Console.IsErrorRedirected)
+        {
+            return await transfer(new TransferProgress(what, expected, null, !output.Json, TimeProvider.System)).ConfigureAwait(false);
+        }
+
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        return await console.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .StartAsync(async context =>
+            {
+                var bar = context.AddTask(Markup.Escape(what), maxValue: expected is > 0 ? expected.Value : 1);
+                bar.IsIndeterminate = expected is not > 0;
+                var result = await transfer(new TransferProgress(what, expected, bar, lines: false, TimeProvider.System)).ConfigureAwait(false);
+                bar.Value = bar.MaxValue;
+                return result;
+            }).ConfigureAwait(false);
+    }
+
+    public void Add(long bytes)
+    {
+        _bytes += bytes;
+        if (_bar is not null)
+        {
+            // Estimates are often too low: a bar that is full while bytes still come would lie, so it grows.
+            if (_bytes > _bar.MaxValue) _bar.MaxValue = _bytes;
+            _bar.Value = _bytes;
+        }
+        else if (_lines && _time.GetElapsedTime(_lastLine) >= LineInterval)
+        {
+            _lastLine = _time.GetTimestamp();
+            Console.Error.WriteLine(DescribeState(_time.GetElapsedTime(_start)));
+        }
+    }
+
+    private string DescribeState(TimeSpan elapsed)
+    {
+        var rate = _bytes / elapsed.TotalSeconds;
+        var text = $"{_what}: {ByteSize.Format(_bytes)}, {ByteSize.Format((long)rate)}/s";
+        if (_expected is not > 0 || _bytes >= _expected) return text;
+        var left = TimeSpan.FromSeconds((_expected.Value - _bytes) / rate);
+        return string.Create(CultureInfo.InvariantCulture, $"{text}, {100.0 * _bytes / _expected.Value:0}% of about {ByteSize.Format(_expected.Value)}, {left:hh\\:mm\\:ss} left");
+    }
+}

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace ZfsSnapshotManager.Core.CommandLine;
+
+/// <summary>A command whose help ends in examples.</summary>
+public sealed class Verb(string name, string description, params string[] examples) : Command(name, description)
+{
+    public IReadOnlyList<string> Examples { get; } = examples;
+
+    /// <summary>A <c>help</c> command that prints what <c>--help</c> prints.</summary>
+    public static Verb Help(RootCommand root)
+    {
+        var help = new Verb("help", "Show this help.");
+        help.SetAction(_ => root.Parse("--help").Invoke());
+        return help;
+    }
+
+    internal static void ShowExamples(RootCommand root)
+    {
+        var option = root.Options.OfType<HelpOption>().Single();
+        option.Action = new HelpWithExamples((HelpAction)option.Action!);
+    }
+
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            var result = help.Invoke(parseResult);
+            if (parseResult.CommandResult.Command is not Verb { Examples.Count: > 0 } verb) return result;
+            var output = parseResult.InvocationConfiguration.Output;
+            output.WriteLine("Examples:");
+            foreach (var example in verb.Examples) output.WriteLine($"  {example}");
+            output.WriteLine();
+            return result;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+namespace ZfsSnapshotManager.Core.Configuration;
+
+/// <summary>How a client or a restore reaches its server: the settings that zfs-client and zfs-restore share.</summary>
+public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri ServerUrl)
+{
+    public static ServerConnection Read(SettingsReader settings)
+    {
+        var clientId = settings.Required("CLIENT_ID");
+        var apiKey = ReadApiKey(settings);
+        var url = settings.Required("SERVER_URL", ParseUrl);
+        settings.ThrowIfFaulty();
+        return new ServerConnection(clientId, apiKey, url!);
+    }
+
+    private static Secret ReadApiKey(SettingsReader settings)
+    {
+        if (settings.Text("API_KEY_FILE") is not { } path) return new Secret(settings.Required("API_KEY"));
+        try
+        {
+            var key = File.ReadAllText(path).Trim();
+            if (key.Length == 0) settings.SecretFault("API_KEY_FILE", $"names {path}, which is empty");
+            return new Secret(key);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            settings.SecretFault("API_KEY_FILE", $"cannot be read: {e.Message}");
+            return new Secret("");
+        }
+    }
+
+    private static Uri ParseUrl(string text)
+    {
+        if (!Uri.TryCreate(text.TrimEnd('/') + "/", UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        {
+            throw new FormatException("it must look like http://backup-server:8080 or https://backup-server");
+        }
+
+        return url.UserInfo.Length == 0 ? url : throw new FormatException("it must not hold a user name or password");
+    }
+}

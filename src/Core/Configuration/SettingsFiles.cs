@@ -1,0 +1,47 @@
+using dotenv.net;
+
+namespace ZfsSnapshotManager.Core.Configuration;
+
+/// <summary>Reads settings: <c>.env</c> in the working directory, then a file in /etc, then the environment; what comes later wins.</summary>
+public static class SettingsFiles
+{
+    /// <param name="systemFile">Such as <c>/etc/zfs-client.env</c>.</param>
+    /// <param name="flags">Settings given on the command line; they win over everything.</param>
+    public static SettingsReader Read(string systemFile, IReadOnlyDictionary<string, string?>? flags = null)
+    {
+        var settings = new Dictionary<string, Setting>(StringComparer.Ordinal);
+        AddFile(settings, Path.GetFullPath(".env"), ".env");
+        AddFile(settings, systemFile, systemFile);
+        foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            settings[(string)variable.Key] = new Setting((string?)variable.Value ?? "", "the environment");
+        }
+
+        foreach (var (key, value) in flags ?? new Dictionary<string, string?>(StringComparer.Ordinal))
+        {
+            if (value is not null) settings[key] = new Setting(value, "the command line");
+        }
+
+        return new SettingsReader(settings);
+    }
+
+    private static void AddFile(Dictionary<string, Setting> settings, string path, string origin)
+    {
+        if (!File.Exists(path)) return;
+        try
+        {
+            foreach (var (key, value) in DotEnv.Read(new DotEnvOptions(ignoreExceptions: false, envFilePaths: [path])))
+            {
+                settings[key] = new Setting(value, origin);
+            }
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new OperationException(ExitCode.Configuration, $"{origin} cannot be read: {e.Message}", "Each line is KEY=value; lines that start with # are comments.", e);
+        }
+    }
+}
+
+/// <param name="Value">As written.</param>
+/// <param name="Origin">Where it was found, for messages.</param>
+public sealed record Setting(string Value, string Origin);

@@ -1,0 +1,43 @@
+namespace ZfsSnapshotManager.Core;
+
+/// <summary>Exit codes of the three programs; docs/operations.md has the table for users.</summary>
+public enum ExitCode
+{
+    Success = 0,
+
+    /// <summary>Something that this program did not foresee.</summary>
+    Failure = 1,
+
+    /// <summary>The command line is wrong.</summary>
+    Usage = 2,
+
+    /// <summary>A setting is missing or wrong.</summary>
+    Configuration = 3,
+
+    /// <summary>The server cannot be reached, or the connection broke.</summary>
+    Unreachable = 4,
+
+    /// <summary>The server refused the client's name or key.</summary>
+    AccessDenied = 5,
+
+    /// <summary>A <c>zfs</c> command failed.</summary>
+    Zfs = 6,
+
+    /// <summary>A stream or a stored backup is damaged.</summary>
+    Damaged = 7,
+
+    /// <summary>What was asked for does not exist.</summary>
+    NotFound = 8,
+
+    /// <summary>What is there forbids it: a dataset that exists, a base that does not, another run under way.</summary>
+    Conflict = 9,
+
+    /// <summary>The client's quota or the server's space is used up.</summary>
+    NoSpace = 10,
+
+    /// <summary>The server failed.</summary>
+    ServerFailed = 11,
+
+    /// <summary>Ctrl-C or SIGTERM (128 + SIGINT, as shells count).</summary>
+    Interrupted = 130,
+}

@@ -1,1 +1,0 @@
-namespace ZfsSnapshotManager.Core; internal static class X;

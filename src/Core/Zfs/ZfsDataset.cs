@@ -1,0 +1,66 @@
+using System.Globalization;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Core.Zfs;
+
+/// <summary>What this tool asks of, and does to, one dataset of this machine.</summary>
+public static class ZfsDataset
+{
+    /// <summary>User property of the snapshots that this tool makes; its values are those of <see cref="UploadMark"/> in lower case.</summary>
+    public const string UploadProperty = "zfs-snapshot-manager:upload";
+
+    public static async Task<bool> ExistsAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ZfsCommand.RunAsync(["list", "-H", "-o", "name", "-t", "filesystem,volume", dataset.Value], cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (ZfsException e) when (e.StandardError.Contains("dataset does not exist", StringComparison.Ordinal))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Snapshots and bookmarks of one dataset, not of its children, oldest first.</summary>
+    public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        string[] arguments = ["list", "-H", "-p", "-d", "1", "-t", "snapshot,bookmark", "-o", $"name,guid,createtxg,creation,{UploadProperty}", dataset.Value];
+        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken).ConfigureAwait(false);
+        return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
+    }
+
+    /// <summary>Makes a snapshot that is marked as not yet on the server.</summary>
+    public static async Task<LocalSnapshot> CreateSnapshotAsync(SnapshotName name, CancellationToken cancellationToken)
+    {
+        await ZfsCommand.RunAsync(["snapshot", "-o", $"{UploadProperty}={ToValue(UploadMark.Pending)}", name.ToString()], cancellationToken).ConfigureAwait(false);
+        var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", $"name,guid,createtxg,creation,{UploadProperty}", name.ToString()], cancellationToken).ConfigureAwait(false);
+        return ParseRow(rows.Single());
+    }
+
+    public static Task MarkAsync(SnapshotName snapshot, UploadMark mark, CancellationToken cancellationToken) =>
+        ZfsCommand.RunAsync(["set", $"{UploadProperty}={ToValue(mark)}", snapshot.ToString()], cancellationToken);
+
+    public static Task CreateBookmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
+        ZfsCommand.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
+
+    /// <summary>Destroys one snapshot; takes only a snapshot's name, so a dataset cannot be destroyed by it.</summary>
+    public static Task DestroySnapshotAsync(SnapshotName snapshot, CancellationToken cancellationToken)
+    {
+        if (snapshot.IsBookmark) throw new ArgumentException($"{snapshot} is a bookmark", nameof(snapshot));
+        return ZfsCommand.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
+    }
+
+    private static LocalSnapshot ParseRow(string[] row) => new(
+        SnapshotName.Parse(row[0]),
+        new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),
+        ulong.Parse(row[2], CultureInfo.InvariantCulture),
+        DateTimeOffset.FromUnixTimeSeconds(long.Parse(row[3], CultureInfo.InvariantCulture)),
+        Enum.TryParse<UploadMark>(row[4], ignoreCase: true, out var mark) ? mark : null);
+
+    private static string ToValue(UploadMark mark) => mark switch
+    {
+        UploadMark.Pending => "pending",
+        _ => "committed",
+    };
+}

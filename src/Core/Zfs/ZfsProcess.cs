@@ -1,0 +1,82 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+
+namespace ZfsSnapshotManager.Core.Zfs;
+
+/// <summary>A running <c>zfs</c> command whose output or input is a stream. Disposing it ends the command if it still runs.</summary>
+public sealed class ZfsProcess : IAsyncDisposable
+{
+    /// <summary>ZFS's messages are short; what a runaway command says beyond this is dropped.</summary>
+    private const int MaxErrorLength = 16 * 1024;
+
+    private readonly IReadOnlyList<string> _arguments;
+    private readonly Process _process;
+    private readonly Task<string> _standardError;
+
+    private ZfsProcess(IReadOnlyList<string> arguments, Process process)
+    {
+        _arguments = arguments;
+        _process = process;
+        _standardError = ReadBoundedAsync(process.StandardError);
+    }
+
+    /// <summary>The command's standard output, as bytes.</summary>
+    public Stream Output => _process.StandardOutput.BaseStream;
+
+    /// <summary>The command's standard input, as bytes.</summary>
+    public Stream Input => _process.StandardInput.BaseStream;
+
+    /// <exception cref="OperationException">There is no <c>zfs</c> command.</exception>
+    public static ZfsProcess Start(IReadOnlyList<string> arguments)
+    {
+        var start = new ProcessStartInfo("zfs", arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        start.Environment["LC_ALL"] = "C"; // ZFS's messages are compared with known ones
+        try
+        {
+            return new ZfsProcess(arguments, Process.Start(start)!);
+        }
+        catch (Win32Exception e)
+        {
+            throw new OperationException(ExitCode.Zfs, $"The command 'zfs' cannot be started: {e.Message}", "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.", e);
+        }
+    }
+
+    /// <summary>Waits for the end; only an exit code of 0 is a success.</summary>
+    /// <exception cref="ZfsException">The command failed or was killed.</exception>
+    public async Task WaitForSuccessAsync(CancellationToken cancellationToken)
+    {
+        await _process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+        if (_process.ExitCode != 0) throw new ZfsException(_arguments, _process.ExitCode, await _standardError.ConfigureAwait(false));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+
+        _process.Dispose();
+    }
+
+    private static async Task<string> ReadBoundedAsync(StreamReader reader)
+    {
+        var text = new StringBuilder();
+        var buffer = new char[1024];
+        int count;
+        while ((count = await reader.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+        {
+            text.Append(buffer, 0, Math.Min(count, MaxErrorLength - text.Length));
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,35 @@
+using System.Globalization;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Core.Zfs;
+
+/// <summary><c>zfs send</c> of one snapshot: full, or incremental from a snapshot or bookmark of the same dataset.</summary>
+/// <param name="Snapshot">What is sent.</param>
+/// <param name="Base">Where an incremental starts; null for a full one.</param>
+/// <param name="Flags">Flags such as <c>-L</c>; all members of a chain are sent with the same ones (openzfs#6224).</param>
+public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnlyList<string> Flags)
+{
+    /// <summary><c>-L</c>: blocks over 128 KiB stay whole, so that a restored dataset has the blocks of its source.</summary>
+    public static IReadOnlyList<string> DefaultFlags { get; } = ["-L"];
+
+    /// <summary>Flags that a chain may have: what else <c>zfs send</c> knows changes what is sent, not how.</summary>
+    public static IReadOnlyList<string> KnownFlags { get; } = ["-L", "-e", "-c", "-w"];
+
+    public ZfsProcess Start() => ZfsProcess.Start(Arguments([]));
+
+    /// <summary>What ZFS expects the stream to have, in bytes: an estimate, too high or too low by a good deal at times.</summary>
+    public async Task<long?> EstimateAsync(CancellationToken cancellationToken)
+    {
+        var rows = await ZfsCommand.RunTableAsync(Arguments(["-n", "-P"]), cancellationToken).ConfigureAwait(false);
+        var size = rows.FirstOrDefault(row => row[0] == "size");
+        return size is { Length: 2 } ? long.Parse(size[1], CultureInfo.InvariantCulture) : null;
+    }
+
+    private List<string> Arguments(IReadOnlyList<string> more)
+    {
+        List<string> arguments = ["send", .. more, .. Flags];
+        if (Base is not null) arguments.AddRange(["-i", Base.ToString()]);
+        arguments.Add(Snapshot.ToString());
+        return arguments;
+    }
+}

@@ -1,0 +1,99 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Restore;
+
+/// <summary>Reads one stored backup from the server and proves it on the way: size, digest, compression, every record, and that it is the snapshot that was listed.</summary>
+internal static class BackupReader
+{
+    /// <param name="server">The server.</param>
+    /// <param name="backup">What to read.</param>
+    /// <param name="onStored">Gets the stored bytes, or null.</param>
+    /// <param name="onStream">Gets the stream's bytes, each verified before, or null.</param>
+    /// <param name="progress">Told of stored bytes as they come.</param>
+    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the connection broke.</exception>
+    public static async Task<StreamFacts> ReadAsync(
+        ApiClient server, SnapshotInfo backup, StoredBytesReader.Sink? onStored, StoredStreamDecoder.SliceHandler? onStream, Action<long> progress, CancellationToken cancellationToken)
+    {
+        using var response = await server.DownloadAsync(backup, cancellationToken).ConfigureAwait(false);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        using var stored = new StoredBytesReader(new ConnectionStream(body, backup), async (block, token) =>
+        {
+            progress(block.Length);
+            if (onStored is not null) await onStored(block, token).ConfigureAwait(false);
+        });
+        if (!CompressionFormats.TryParse(backup.Compression, out var compression)) throw new OperationException(ExitCode.Failure, $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not know.", "Use a newer zfs-restore.");
+        try
+        {
+            var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, begin => CheckBegin(backup, begin), onStream, cancellationToken).ConfigureAwait(false);
+            CheckWhole(backup, stored);
+            return facts;
+        }
+        catch (SendStreamException e)
+        {
+            throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
+        }
+        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged && e.Remedy is null)
+        {
+            throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
+        }
+    }
+
+    private const string DamagedRemedy = "'zfs-restore verify all' shows which backups are whole; send a new full backup soon.";
+
+    private static void CheckBegin(SnapshotInfo backup, BeginFacts begin)
+    {
+        if (begin.ToGuid == backup.SnapshotGuid.Value && begin.FromGuid == (backup.FromGuid?.Value ?? 0)) return;
+        throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} is not what the catalogue says: its stream holds the snapshot with GUID {begin.ToGuid} from {begin.FromGuid}, not {backup.SnapshotGuid} from {backup.FromGuid?.Value ?? 0}.", DamagedRemedy);
+    }
+
+    private static void CheckWhole(SnapshotInfo backup, StoredBytesReader stored)
+    {
+        if (stored.BytesRead == backup.SizeBytes && stored.GetSha256() == backup.Sha256) return;
+        throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {backup.SizeBytes}, or another SHA-256).", DamagedRemedy);
+    }
+
+    /// <summary>Tells a broken connection from a damaged backup.</summary>
+    private sealed class ConnectionStream(Stream inner, SnapshotInfo backup) : Stream
+    {
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException("A download is read once.");
+
+        public override long Position { get => Length; set => throw new NotSupportedException("A download is read once."); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                return await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or HttpRequestException)
+            {
+                throw new OperationException(ExitCode.Unreachable, $"The connection broke while {backup.SnapshotId} was read: {e.Message}", "Run the command again.", e);
+            }
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
+
+        public override void Flush()
+        {
+            // Nothing is written through this stream.
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("A download is read once.");
+
+        public override void SetLength(long value) => throw new NotSupportedException("A download is read once.");
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("A download is read once.");
+    }
+}

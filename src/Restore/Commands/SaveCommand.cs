@@ -1,0 +1,66 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+
+namespace ZfsSnapshotManager.Restore.Commands;
+
+/// <summary><c>save</c>: the stored object as a file, verified.</summary>
+internal static class SaveCommand
+{
+    public static Verb Create()
+    {
+        var number = RestoreCommand.NumberArgument();
+        var file = new Argument<string>("filename") { Description = "The file to make." };
+        var force = new Option<bool>("--force", "-f") { Description = "Replace the file if it exists." };
+        var verb = new Verb("save", "Save a backup as a file, compressed as it is stored, without restoring it.", "zfs-restore save 1 backup.zfs.gz", "gunzip < backup.zfs.gz | zfs receive -u tank/restored") { number, file, force };
+        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(number), parsed.GetRequiredValue(file), parsed.GetValue(force), cancellationToken));
+        return verb;
+    }
+
+    private static async Task RunAsync(ParseResult parsed, int number, string filename, bool force, CancellationToken cancellationToken)
+    {
+        var path = Path.GetFullPath(filename);
+        if (Directory.Exists(path)) throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
+        if (File.Exists(path) && !force) throw new OperationException(ExitCode.Conflict, $"{path} exists already.", "Choose another name, or use --force to replace it.");
+        using var session = RestoreSession.Open(parsed);
+        var list = await BackupList.FetchAsync(session.Server, cancellationToken).ConfigureAwait(false);
+        var backup = list.Get(number);
+        await SaveAsync(session, backup, path, force, cancellationToken).ConfigureAwait(false);
+
+        var before = list.ChainOf(backup).SkipLast(1).ToList();
+        var result = new SaveResult { File = path, Backup = backup, Needs = [.. before.Select(b => b.SnapshotId)] };
+        session.Output.Result(result, RestoreJson.Default.SaveResult, text =>
+        {
+            text.WriteLine($"Saved {backup.SnapshotId} to {path}: {ByteSize.Format(backup.SizeBytes)}, every record verified.");
+            if (before.Count > 0) text.WriteLine($"It is incremental. To restore it, receive before it, in this order: number {string.Join(", ", before.Select(list.NumberOf))}.");
+        });
+    }
+
+    /// <summary>The file takes its name only when it is whole and verified.</summary>
+    private static async Task SaveAsync(RestoreSession session, SnapshotInfo backup, string path, bool force, CancellationToken cancellationToken)
+    {
+        var partial = path + ".partial";
+        try
+        {
+            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, Options = FileOptions.Asynchronous }))
+            {
+                await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
+                    BackupReader.ReadAsync(session.Server, backup, (block, token) => file.WriteAsync(block, token), null, progress.Add, cancellationToken)).ConfigureAwait(false);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(partial, path, overwrite: force);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            File.Delete(partial);
+            throw new OperationException(ExitCode.Failure, $"{path} cannot be written: {e.Message}", "Check the folder, its permissions and its free space.", e);
+        }
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
+    }
+}

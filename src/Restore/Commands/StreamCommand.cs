@@ -1,0 +1,69 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Restore.Commands;
+
+/// <summary><c>stream info|verify</c>: the send-stream library on files and pipes.</summary>
+internal static class StreamCommand
+{
+    public static Verb Create() => new("stream", "Look at send streams in files and pipes. Needs neither a server nor ZFS.")
+    {
+        Create("info", "Verify a stream and show what it is.", Describe, "zfs-restore stream info backup.zfs.gz", "zfs send tank/data@monday | zfs-restore stream info -"),
+        Create("verify", "Check that a stream is whole and right: exit code 0 only then.", (text, stream) => text.WriteLine($"ok: {stream.Records.Values.Sum()} records, {stream.StreamBytes} bytes"), "zfs-restore stream verify backup.zfs.gz", "gunzip < backup.zfs.gz | zfs-restore stream verify -"),
+    };
+
+    private static Verb Create(string name, string description, Action<TextWriter, StreamInfo> write, params string[] examples)
+    {
+        var file = new Argument<string>("file") { Description = "A file, plain or gzip; - for standard input." };
+        var verb = new Verb(name, description, examples) { file };
+        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken));
+        return verb;
+    }
+
+    private static async Task RunAsync(ParseResult parsed, string file, Action<TextWriter, StreamInfo> write, CancellationToken cancellationToken)
+    {
+        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        await using var source = Open(file);
+        using var stored = new StoredBytesReader(source);
+        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
+        var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken).ConfigureAwait(false);
+        var info = StreamInfo.From(facts, compression, stored.BytesRead);
+        output.Result(info, RestoreJson.Default.StreamInfo, text => write(text, info));
+    }
+
+    private static Stream Open(string file)
+    {
+        if (file == "-") return Console.OpenStandardInput();
+        try
+        {
+            return new FileStream(file, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(e is FileNotFoundException or DirectoryNotFoundException ? ExitCode.NotFound : ExitCode.Failure, $"{file} cannot be read: {e.Message}", null, e);
+        }
+    }
+
+    private static void Describe(TextWriter text, StreamInfo stream)
+    {
+        text.WriteLine($"Kind:        {stream.Kind}");
+        text.WriteLine($"Compression: {stream.Compression}");
+        text.WriteLine($"Size:        {stream.StreamBytes} bytes ({ByteSize.Format(stream.StreamBytes)}), stored in {stream.StoredBytes}");
+        text.WriteLine($"Records:     {string.Join(", ", stream.Records.Select(r => $"{r.Key} {r.Value}"))}");
+        text.WriteLine($"Checksum:    {stream.EndChecksum}");
+        foreach (var snapshot in stream.Snapshots)
+        {
+            text.WriteLine();
+            text.WriteLine($"Snapshot:    {snapshot.Name}");
+            text.WriteLine($"  Type:      {snapshot.Type}{(snapshot.Raw ? ", raw" : "")}{(snapshot.Resumed ? ", the continuation of an interrupted send" : "")}");
+            text.WriteLine($"  GUID:      {snapshot.Guid}");
+            text.WriteLine($"  From GUID: {snapshot.FromGuid?.ToString() ?? "none (full)"}");
+            text.WriteLine($"  Created:   {snapshot.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z");
+            text.WriteLine($"  Features:  {(snapshot.Features.Count == 0 ? "none" : string.Join(", ", snapshot.Features))}");
+        }
+    }
+}

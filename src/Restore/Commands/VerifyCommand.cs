@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Globalization;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+
+namespace ZfsSnapshotManager.Restore.Commands;
+
+/// <summary><c>verify</c>: reads backups back and proves them, without ZFS.</summary>
+internal static class VerifyCommand
+{
+    public static Verb Create()
+    {
+        var which = new Argument<string>("number") { Description = "The backup's number in 'zfs-restore list', or all.", DefaultValueFactory = _ => "all" };
+        var verb = new Verb("verify", "Read backups back from the server and check every record, and that what each builds on is there. Needs no ZFS.", "zfs-restore verify 1", "zfs-restore verify all --json") { which };
+        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(which), cancellationToken));
+        return verb;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, string which, CancellationToken cancellationToken)
+    {
+        using var session = RestoreSession.Open(parsed);
+        var list = await BackupList.FetchAsync(session.Server, cancellationToken).ConfigureAwait(false);
+        var backups = which == "all" ? list.Backups : [list.Get(ParseNumber(which))];
+        List<VerifiedBackup> results = [];
+        foreach (var backup in backups)
+        {
+            var result = await VerifyAsync(session, list, backup, cancellationToken).ConfigureAwait(false);
+            results.Add(result);
+            if (!session.Output.Json) Console.WriteLine($"{list.NumberOf(backup)}  {backup.SnapshotId}: {(result.Fault is null ? $"ok, {result.Records} records" : $"DAMAGED: {result.Fault}")}");
+        }
+
+        var damaged = results.Count(r => !r.Ok);
+        session.Output.Result(results, RestoreJson.Default.ListVerifiedBackup, text => text.WriteLine(damaged == 0 ? $"{results.Count} of {results.Count} are whole and right." : $"{damaged} of {results.Count} are damaged."));
+        return (int)(damaged == 0 ? ExitCode.Success : ExitCode.Damaged);
+    }
+
+    private static async Task<VerifiedBackup> VerifyAsync(RestoreSession session, BackupList list, SnapshotInfo backup, CancellationToken cancellationToken)
+    {
+        try
+        {
+            list.ChainOf(backup);
+            var facts = await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
+                BackupReader.ReadAsync(session.Server, backup, null, null, progress.Add, cancellationToken)).ConfigureAwait(false);
+            return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = true, Records = facts.RecordCount };
+        }
+        catch (OperationException e) when (e is { ExitCode: ExitCode.Damaged } or ApiException { Code: "object_missing" or "object_damaged" })
+        {
+            return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = false, Fault = e.Message };
+        }
+    }
+
+    private static int ParseNumber(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? number
+        : throw new OperationException(ExitCode.Usage, $"'{text}' is neither a number nor 'all'.", "See 'zfs-restore list'.");
+}

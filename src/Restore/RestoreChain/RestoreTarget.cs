@@ -1,0 +1,97 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+
+namespace ZfsSnapshotManager.Restore.RestoreChain;
+
+/// <summary>
+/// The dataset that a restore makes. Everything is received under another name beside it, and takes its own only when whole: what is called
+/// like the target is never half restored, and with <c>--force</c> the old dataset is there until the new one is.
+/// </summary>
+internal sealed class RestoreTarget
+{
+    private RestoreTarget(DatasetName name, DatasetName partial, DatasetName replaced, bool exists) =>
+        (Name, Partial, Replaced, Exists) = (name, partial, replaced, exists);
+
+    public DatasetName Name { get; }
+
+    /// <summary>Where streams are received.</summary>
+    public DatasetName Partial { get; }
+
+    /// <summary>What an existing target is called between the last stream and its end.</summary>
+    private DatasetName Replaced { get; }
+
+    private bool Exists { get; }
+
+    /// <exception cref="OperationException">The target is there and must not be replaced, or cannot be.</exception>
+    public static async Task<RestoreTarget> PrepareAsync(DatasetName name, bool force, CancellationToken cancellationToken)
+    {
+        if (name.IsPool) throw new OperationException(ExitCode.Conflict, $"{name} is a pool.", $"Restore into a dataset of it, such as {name}/restored.");
+        var exists = await ZfsDataset.ExistsAsync(name, cancellationToken).ConfigureAwait(false);
+        if (exists && !force) throw new OperationException(ExitCode.Conflict, $"{name} exists already.", "Choose another dataset, or use --force to replace it.");
+        var target = new RestoreTarget(name, name.WithLeaf(name.Leaf + ".restoring"), name.WithLeaf(name.Leaf + ".replaced"), exists);
+        if (exists) await target.CheckReplaceableAsync(cancellationToken).ConfigureAwait(false);
+        await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false); // of a run that was killed
+        return target;
+    }
+
+    /// <summary>Gives the received dataset its name; an old one of that name goes.</summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        if (!Exists)
+        {
+            await ZfsCommand.RunAsync(["rename", "-u", Partial.Value, Name.Value], cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await MoveOldAsideAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await ZfsCommand.RunAsync(["rename", "-u", Partial.Value, Name.Value], cancellationToken).ConfigureAwait(false);
+        }
+        catch (ZfsException)
+        {
+            await ZfsCommand.RunAsync(["rename", "-u", Replaced.Value, Name.Value], CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+
+        await ZfsCommand.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes what was received so far.</summary>
+    public async Task RemovePartialAsync(CancellationToken cancellationToken)
+    {
+        if (await ZfsDataset.ExistsAsync(Partial, cancellationToken).ConfigureAwait(false))
+        {
+            await ZfsCommand.RunAsync(["destroy", "-r", Partial.Value], cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task MoveOldAsideAsync(CancellationToken cancellationToken)
+    {
+        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "mounted", Name.Value], cancellationToken).ConfigureAwait(false);
+        if (rows.Single()[0] == "yes") await ZfsCommand.RunAsync(["unmount", Name.Value], cancellationToken).ConfigureAwait(false);
+        await ZfsCommand.RunAsync(["rename", "-u", Name.Value, Replaced.Value], cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Children and clones of the old dataset would go with it, and nobody asked for that.</summary>
+    private async Task CheckReplaceableAsync(CancellationToken cancellationToken)
+    {
+        var children = await ZfsCommand.RunTableAsync(["list", "-H", "-r", "-d", "1", "-t", "filesystem,volume", "-o", "name", Name.Value], cancellationToken).ConfigureAwait(false);
+        if (children.Skip(1).FirstOrDefault() is { } child)
+        {
+            throw new OperationException(ExitCode.Conflict, $"{Name} holds other datasets ({child[0]}), which --force would not keep.", "Restore into another dataset, or move them away first.");
+        }
+
+        var clones = await ZfsCommand.RunTableAsync(["list", "-H", "-t", "snapshot", "-d", "1", "-o", "name,clones", Name.Value], cancellationToken).ConfigureAwait(false);
+        if (clones.FirstOrDefault(row => row[1] is not ("" or "-")) is { } cloned)
+        {
+            throw new OperationException(ExitCode.Conflict, $"{cloned[1]} is a clone of {cloned[0]}, which --force would not keep.", "Restore into another dataset, or promote the clone first.");
+        }
+
+        if (await ZfsDataset.ExistsAsync(Replaced, cancellationToken).ConfigureAwait(false))
+        {
+            throw new OperationException(ExitCode.Conflict, $"{Replaced} exists: an earlier restore was killed while it replaced {Name}.", $"See which of the two is wanted; then 'zfs destroy -r {Replaced}' and try again.");
+        }
+    }
+}

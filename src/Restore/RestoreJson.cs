@@ -1,0 +1,59 @@
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core.Api;
+
+namespace ZfsSnapshotManager.Restore;
+
+internal sealed record RestoreResult
+{
+    public bool Success { get; init; } = true;
+
+    public required string Dataset { get; init; }
+
+    public required SnapshotInfo Backup { get; init; }
+
+    /// <summary>The chain, in the order in which it was received.</summary>
+    public required IReadOnlyList<string> Received { get; init; }
+}
+
+internal sealed record SaveResult
+{
+    public bool Success { get; init; } = true;
+
+    public required string File { get; init; }
+
+    public required SnapshotInfo Backup { get; init; }
+
+    /// <summary>What must be received before it, in order.</summary>
+    public required IReadOnlyList<string> Needs { get; init; }
+}
+
+internal sealed record MountResult
+{
+    public bool Success { get; init; } = true;
+
+    public required string Dataset { get; init; }
+
+    public required string Mountpoint { get; init; }
+
+    public required bool Writable { get; init; }
+}
+
+internal sealed record VerifiedBackup
+{
+    public required string SnapshotId { get; init; }
+
+    public required bool Ok { get; init; }
+
+    public long? Records { get; init; }
+
+    public string? Fault { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(IReadOnlyList<SnapshotInfo>))]
+[JsonSerializable(typeof(RestoreResult))]
+[JsonSerializable(typeof(SaveResult))]
+[JsonSerializable(typeof(MountResult))]
+[JsonSerializable(typeof(List<VerifiedBackup>))]
+[JsonSerializable(typeof(StreamInfo))]
+internal sealed partial class RestoreJson : JsonSerializerContext;

@@ -1,0 +1,70 @@
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Restore;
+
+/// <summary>What <c>stream info</c> shows.</summary>
+internal sealed record StreamInfo
+{
+    public bool Success { get; init; } = true;
+
+    /// <summary><c>full</c>, <c>incremental</c> or <c>package</c>.</summary>
+    public required string Kind { get; init; }
+
+    public required string Compression { get; init; }
+
+    public required long StreamBytes { get; init; }
+
+    public required long StoredBytes { get; init; }
+
+    public required IReadOnlyDictionary<string, long> Records { get; init; }
+
+    public required string EndChecksum { get; init; }
+
+    public required IReadOnlyList<StreamSnapshot> Snapshots { get; init; }
+
+    public static StreamInfo From(StreamFacts facts, CompressionFormat compression, long storedBytes) => new()
+    {
+        Kind = facts.Kind.ToString().ToLowerInvariant(),
+        Compression = compression.ApiName(),
+        StreamBytes = facts.Length,
+        StoredBytes = storedBytes,
+        Records = facts.Records.Where(r => r.Value > 0).ToDictionary(r => r.Key.ToString(), r => r.Value),
+        EndChecksum = facts.EndChecksum.ToString(),
+        Snapshots = [.. facts.Snapshots.Select(StreamSnapshot.From)],
+    };
+}
+
+internal sealed record StreamSnapshot
+{
+    public required string Name { get; init; }
+
+    public required SnapshotGuid Guid { get; init; }
+
+    public required SnapshotGuid? FromGuid { get; init; }
+
+    /// <summary><c>filesystem</c> or <c>volume</c>.</summary>
+    public required string Type { get; init; }
+
+    public required bool Raw { get; init; }
+
+    public required bool Resumed { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required IReadOnlyList<string> Features { get; init; }
+
+    public static StreamSnapshot From(BeginFacts begin) => new()
+    {
+        Name = begin.ToName,
+        Guid = new SnapshotGuid(begin.ToGuid),
+        FromGuid = begin.FromGuid == 0 ? null : new SnapshotGuid(begin.FromGuid),
+        Type = begin.Type == StreamType.Volume ? "volume" : "filesystem",
+        Raw = begin.IsRaw,
+        Resumed = begin.IsResumed,
+        CreatedAt = begin.CreationTime,
+        Features = begin.Features.Names(),
+    };
+}

@@ -1,0 +1,61 @@
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>
+/// What one BEGIN record says: about one snapshot's stream, or about a package.
+/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_begin; module/zfs/dmu_send.c, create_begin_record.
+/// </summary>
+public sealed record BeginFacts
+{
+    /// <summary>DRR_FLAG_CLONE.</summary>
+    private const uint CloneFlag = 1 << 0;
+
+    /// <summary>GUID of the snapshot; 0 in a package.</summary>
+    public required ulong ToGuid { get; init; }
+
+    /// <summary>GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</summary>
+    public required ulong FromGuid { get; init; }
+
+    /// <summary>
+    /// The name as the sender knew it: dataset@snapshot, up to 255 bytes of UTF-8. ZFS sends "@--head--" for a dataset that is
+    /// no snapshot; a name without "@" is taken as it is.
+    /// </summary>
+    public required string ToName { get; init; }
+
+    /// <summary>What was sent; <see cref="StreamType.None"/> in a package.</summary>
+    public required StreamType Type { get; init; }
+
+    /// <summary>Features the stream uses.</summary>
+    public required StreamFeatures Features { get; init; }
+
+    /// <summary>DRR_FLAG_CLONE (1), DRR_FLAG_CI_DATA (2), DRR_FLAG_FREERECORDS (4), DRR_FLAG_SPILL_BLOCK (8).</summary>
+    public required uint Flags { get; init; }
+
+    /// <summary>When the snapshot was made (UTC, whole seconds); 1970-01-01 in a package.</summary>
+    public required DateTimeOffset CreationTime { get; init; }
+
+    /// <summary>
+    /// Where a resumed stream goes on: the object, and the byte offset in it. From the BEGIN payload, resume_object and
+    /// resume_offset (module/zfs/dmu_send.c, setup_resume_points); null in other streams.
+    /// </summary>
+    public (ulong Object, ulong Offset)? ResumePoint { get; init; }
+
+    /// <summary>The name before the first "@".</summary>
+    public string DatasetName => ToName.Split('@', 2)[0];
+
+    /// <summary>The name after the first "@"; empty if there is none.</summary>
+    public string SnapshotName => ToName.Split('@', 2) is [_, var snapshot] ? snapshot : "";
+
+    /// <summary>Whether the stream holds changes since <see cref="FromGuid"/>.</summary>
+    public bool IsIncremental => FromGuid != 0;
+
+    // Asked for every record: HasFlag would box wherever it is not optimised away.
+
+    /// <summary>Whether blocks are sent as they are encrypted on disk.</summary>
+    public bool IsRaw => (Features & StreamFeatures.Raw) != StreamFeatures.None;
+
+    /// <summary>Whether it is the first snapshot of a clone, incremental to the clone's origin.</summary>
+    public bool IsClone => (Flags & CloneFlag) != 0;
+
+    /// <summary>Whether the stream continues an interrupted one; by itself it does not hold the whole snapshot.</summary>
+    public bool IsResumed => (Features & StreamFeatures.Resuming) != StreamFeatures.None;
+}

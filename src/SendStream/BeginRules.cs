@@ -1,0 +1,105 @@
+using System.Text;
+using ZfsSnapshotManager.SendStream.NvLists;
+using ZfsSnapshotManager.SendStream.Records;
+
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>
+/// Judges a BEGIN record and reads its facts.
+/// Sources: OpenZFS module/zfs/dmu_recv.c (dmu_recv_begin, dmu_recv_begin_check, resume_check, dmu_recv_stream),
+/// lib/libzfs/libzfs_sendrecv.c (zfs_receive_impl, zfs_receive_package, send_prelim_records).
+/// </summary>
+internal static class BeginRules
+{
+    private const int SnapshotHeader = 1;
+    private const int PackageHeader = 2;
+
+    private const StreamFeatures KnownFeatures =
+        StreamFeatures.Dedup | StreamFeatures.DedupProps | StreamFeatures.SaSpill | StreamFeatures.EmbedData | StreamFeatures.Lz4
+        | StreamFeatures.LargeBlocks | StreamFeatures.Resuming | StreamFeatures.Redacted | StreamFeatures.Compressed
+        | StreamFeatures.LargeDnode | StreamFeatures.Raw | StreamFeatures.Zstd | StreamFeatures.Holds
+        | StreamFeatures.SwitchToLargeBlocks | StreamFeatures.LongName | StreamFeatures.LargeMicroZap;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private static readonly long LastUnixSecond = DateTimeOffset.MaxValue.ToUnixTimeSeconds();
+
+    /// <summary>Whether the BEGIN opens a package.</summary>
+    public static bool IsPackage(BeginRecord record) => record.HeaderType == PackageHeader;
+
+    /// <summary>Judges the header; the payload has not arrived yet.</summary>
+    public static Complaint? Judge(BeginRecord record, uint payloadLength)
+    {
+        if (record.HeaderType is not (SnapshotHeader or PackageHeader))
+            return Complaint.BadRecord($"BEGIN has header type {record.HeaderType}; expected 1 (a snapshot's stream) or 2 (a package)");
+        if ((record.Features & ~KnownFeatures) is not StreamFeatures.None and var unknown)
+            return new(StreamFault.Unsupported, $"BEGIN announces stream features {(ulong)unknown:x} (a bit mask), which are not known: the stream may come from a newer ZFS");
+        if (payloadLength > StreamLimits.BeginPayload || payloadLength % sizeof(uint) != 0)
+            return Complaint.BadRecord($"BEGIN has a payload of {payloadLength} bytes; expected up to {StreamLimits.BeginPayload}, in words of 4");
+        if (record.CreationTime > (ulong)LastUnixSecond)
+            return Complaint.BadRecord($"BEGIN has creation time {record.CreationTime} (seconds since 1970), beyond the year 9999");
+        if (ReadName(record.NameField) is null)
+            return Complaint.BadRecord("BEGIN has no name of 1 to 255 bytes of UTF-8 that a NUL ends");
+        return IsPackage(record) ? JudgePackage(record) : JudgeSnapshot(record);
+    }
+
+    /// <summary>A package's BEGIN is made by libzfs, which leaves type and GUIDs at zero (send_prelim_records).</summary>
+    private static Complaint? JudgePackage(BeginRecord record) =>
+        record.DatasetType != 0 || record.ToGuid != 0 || record.FromGuid != 0
+            ? Complaint.BadRecord($"BEGIN of a package has dataset type {record.DatasetType} and GUIDs {record.ToGuid} and {record.FromGuid}; expected zeros")
+            : null;
+
+    private static Complaint? JudgeSnapshot(BeginRecord record)
+    {
+        if (record.DatasetType is not ((uint)StreamType.Filesystem or (uint)StreamType.Volume))
+            return Complaint.BadRecord($"BEGIN has dataset type {record.DatasetType}; expected 2 (filesystem) or 3 (volume)");
+        if (!record.Features.HasFlag(StreamFeatures.Raw))
+            return null;
+        if (record.Features.HasFlag(StreamFeatures.EmbedData))
+            return Complaint.BadRecord("BEGIN announces embedded data in a raw stream");
+        return (record.Flags & RecordRules.SpillBlockFlag) == 0
+            ? new(StreamFault.Unsupported, "BEGIN of a raw stream lacks the spill block flag: it comes from a ZFS before 0.8.2, and no later one receives it")
+            : null;
+    }
+
+    /// <summary>Judges the payload of a snapshot's BEGIN; the header is known to be good.</summary>
+    public static Complaint? JudgePayload(BeginRecord record, NvList? payload)
+    {
+        if (record.Features.HasFlag(StreamFeatures.Resuming) && ResumePointOf(payload) is null)
+            return Complaint.BadRecord("BEGIN of a resumed stream lacks resume_object or resume_offset");
+        if (record.Features.HasFlag(StreamFeatures.Raw) && payload?.GetList("crypt_keydata") is null)
+            return Complaint.BadRecord("BEGIN of a raw stream lacks crypt_keydata");
+        return null;
+    }
+
+    /// <summary>Reads a BEGIN that was found good.</summary>
+    public static BeginFacts Read(BeginRecord record, NvList? payload) => new()
+    {
+        ToGuid = record.ToGuid,
+        FromGuid = record.FromGuid,
+        ToName = ReadName(record.NameField)!,
+        Type = (StreamType)record.DatasetType,
+        Features = record.Features,
+        Flags = record.Flags,
+        CreationTime = DateTimeOffset.FromUnixTimeSeconds((long)record.CreationTime),
+        ResumePoint = record.Features.HasFlag(StreamFeatures.Resuming) ? ResumePointOf(payload) : null,
+    };
+
+    private static (ulong Object, ulong Offset)? ResumePointOf(NvList? payload) =>
+        payload?.GetUInt64("resume_object") is { } number && payload.GetUInt64("resume_offset") is { } offset ? (number, offset) : null;
+
+    private static string? ReadName(ReadOnlySpan<byte> field)
+    {
+        var length = field.IndexOf((byte)0);
+        if (length <= 0)
+            return null;
+        try
+        {
+            return StrictUtf8.GetString(field[..length]);
+        }
+        catch (DecoderFallbackException)
+        {
+            return null; // not UTF-8: the caller says so, with the place in the stream
+        }
+    }
+}

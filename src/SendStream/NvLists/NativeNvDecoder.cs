@@ -1,0 +1,91 @@
+using System.Buffers.Binary;
+
+namespace ZfsSnapshotManager.SendStream.NvLists;
+
+/// <summary>
+/// The native encoding, little-endian: i32 version (0), u32 flags, pairs, u32 0. A pair: i32 size (all of it, a multiple of 8),
+/// i16 length of the name with its NUL, i16 0, i32 element count, i32 type, the name padded so that the value starts at a
+/// multiple of 8, the value. A list inside a list has a placeholder of 24 bytes as its value (arrays: 8 and 24 bytes an
+/// element); its own pairs, ended by u32 0, stand behind that pair, outside its size.
+/// Source: OpenZFS module/nvpair/nvpair.c, nvs_native_nvp_op, nvpair_native_embedded, nvpair_native_embedded_array.
+/// </summary>
+internal static class NativeNvDecoder
+{
+    private const int PairHeader = 16;
+    private const int ListPlaceholder = 24;
+    private const int PointerPlaceholder = 8;
+
+    public static NvList ReadList(ref NvReader reader)
+    {
+        _ = reader.Take(2 * sizeof(int)); // version and flags; only the outermost list has them
+        return ReadPairs(ref reader, depth: 0);
+    }
+
+    private static NvList ReadPairs(ref NvReader reader, int depth)
+    {
+        if (depth > NvList.MaxDepth)
+            throw new FormatException($"an nvlist nested more than {NvList.MaxDepth} deep");
+        List<NvPair> pairs = [];
+        while (true)
+        {
+            var size = reader.TakeInt32LittleEndian();
+            if (size == 0)
+                return new NvList(pairs);
+            if (size < PairHeader)
+                throw new FormatException($"an nvlist pair of {size} bytes; expected at least {PairHeader}");
+            var pair = reader.Take((long)size - sizeof(int));
+            pairs.Add(ReadPair(pair, ref reader, depth));
+        }
+    }
+
+    /// <param name="pair">The pair without its size.</param>
+    /// <param name="behind">What follows the pair: the pairs of lists inside it.</param>
+    /// <param name="depth">How deep the list lies that holds the pair; the outermost is 0.</param>
+    private static NvPair ReadPair(ReadOnlySpan<byte> pair, ref NvReader behind, int depth)
+    {
+        var nameLength = BinaryPrimitives.ReadInt16LittleEndian(pair);
+        var count = BinaryPrimitives.ReadInt32LittleEndian(pair[4..]);
+        var type = (NvType)BinaryPrimitives.ReadInt32LittleEndian(pair[8..]);
+        var reader = new NvReader(pair[(PairHeader - sizeof(int))..]);
+        var name = nameLength < 2 ? default : reader.Take(nameLength);
+        if (name.IsEmpty || name[^1] != 0 || count < 0)
+            throw new FormatException($"an nvlist pair with a name of {nameLength} bytes and {count} elements");
+        _ = reader.Take(Padding(PairHeader + nameLength));
+        return new NvPair(NvReader.Text(name[..^1]), type, ReadValue(type, count, ref reader, ref behind, depth));
+    }
+
+    private static object? ReadValue(NvType type, int count, ref NvReader value, ref NvReader behind, int depth)
+    {
+        switch (type)
+        {
+            case NvType.UInt64:
+                return BinaryPrimitives.ReadUInt64LittleEndian(value.Take(sizeof(ulong)));
+            case NvType.UInt64Array:
+                return ReadNumbers(value.Take((long)count * sizeof(ulong)));
+            case NvType.String:
+                var end = value.Rest.IndexOf((byte)0);
+                return end >= 0 ? NvReader.Text(value.Rest[..end]) : throw new FormatException("an nvlist with a string that no NUL ends");
+            case NvType.List:
+                _ = value.Take(ListPlaceholder);
+                return ReadPairs(ref behind, depth + 1);
+            case NvType.ListArray:
+                _ = value.Take((long)count * (PointerPlaceholder + ListPlaceholder));
+                var lists = new NvList[count];
+                for (var i = 0; i < count; i++)
+                    lists[i] = ReadPairs(ref behind, depth + 1);
+                return lists;
+            default:
+                return null;
+        }
+    }
+
+    private static ulong[] ReadNumbers(ReadOnlySpan<byte> bytes)
+    {
+        var numbers = new ulong[bytes.Length / sizeof(ulong)];
+        for (var i = 0; i < numbers.Length; i++)
+            numbers[i] = BinaryPrimitives.ReadUInt64LittleEndian(bytes[(i * sizeof(ulong))..]);
+        return numbers;
+    }
+
+    private static int Padding(int length) => -length & 7;
+}

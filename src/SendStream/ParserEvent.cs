@@ -1,0 +1,20 @@
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>What <see cref="SendStreamParser.Read"/> found.</summary>
+public enum ParserEvent
+{
+    /// <summary>All input was consumed and no further event is complete.</summary>
+    NeedMoreInput,
+
+    /// <summary>A record's header was read and verified; <see cref="SendStreamParser.Current"/> is that record.</summary>
+    Record,
+
+    /// <summary>A slice of the current record's payload.</summary>
+    Payload,
+
+    /// <summary>The current record's payload, if it has one, is complete: the parser stands at a record boundary.</summary>
+    EndOfRecord,
+
+    /// <summary>The last END record was read. Nothing may follow.</summary>
+    EndOfStream,
+}

@@ -1,0 +1,44 @@
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>
+/// Everything a <see cref="SendStreamParser"/> must know to go on at a record boundary, in another process if need be.
+/// A state that does not belong to the stream makes the next record fail.
+/// </summary>
+public sealed record ParserState
+{
+    /// <summary>The state before the first record.</summary>
+    public static ParserState Start { get; } = new()
+    {
+        Phase = StreamPhase.Start,
+        StreamOffset = 0,
+        RecordCount = 0,
+        Checksum = default,
+    };
+
+    /// <summary>Where the boundary lies in the stream's structure.</summary>
+    public required StreamPhase Phase { get; init; }
+
+    /// <summary>Bytes before the boundary.</summary>
+    public required long StreamOffset { get; init; }
+
+    /// <summary>Records before the boundary.</summary>
+    public required long RecordCount { get; init; }
+
+    /// <summary>The running checksum at the boundary; between a package's snapshots it is 0.</summary>
+    public required Fletcher4 Checksum { get; init; }
+
+    /// <summary>The first BEGIN of the stream, if it was read.</summary>
+    public BeginFacts? Begin { get; init; }
+
+    /// <summary>The BEGIN of the snapshot's stream in which the boundary lies; needed in the phases that lie in one.</summary>
+    public BeginFacts? Snapshot { get; init; }
+
+    /// <summary>Object of the last WRITE record of that snapshot's stream; 0 before the first.</summary>
+    public ulong LastWriteObject { get; init; }
+
+    /// <summary>Offset of that WRITE in its object, in bytes.</summary>
+    public ulong LastWriteOffset { get; init; }
+
+    /// <summary>First object of the last OBJECT_RANGE record of that snapshot's stream; null before the first.</summary>
+    public ulong? ObjectRange { get; init; }
+}

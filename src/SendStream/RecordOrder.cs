@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>
+/// The order of records inside one snapshot's stream, as <c>zfs receive</c> asks for it: WRITE records ascend by object and offset
+/// (module/zfs/dmu_recv.c, receive_process_write_record), and every OBJECT of a raw stream lies in the OBJECT_RANGE before it
+/// (receive_object).
+/// </summary>
+[StructLayout(LayoutKind.Auto)]
+internal struct RecordOrder
+{
+    /// <summary>Object of the last WRITE; 0 before the first.</summary>
+    public ulong LastWriteObject { get; set; }
+
+    /// <summary>Offset of the last WRITE in its object, in bytes.</summary>
+    public ulong LastWriteOffset { get; set; }
+
+    /// <summary>First object of the last OBJECT_RANGE; null before the first.</summary>
+    public ulong? ObjectRange { get; set; }
+
+    /// <summary>Takes the next record; null if it may stand here.</summary>
+    public Complaint? Take(RecordHeader header, bool raw)
+    {
+        switch (header.Type)
+        {
+            case RecordType.Write:
+                return TakeWrite(header.AsWrite().Object, header.AsWrite().Offset);
+            case RecordType.ObjectRange:
+                ObjectRange = header.AsObjectRange().FirstObject;
+                return null;
+            case RecordType.Object when raw:
+                var number = header.AsObject().Object;
+                return ObjectRange is { } first && number >= first && number - first < StreamLimits.DnodeSlots
+                    ? null
+                    : new Complaint(StreamFault.UnexpectedRecord, $"OBJECT {number} of a raw stream stands outside the last OBJECT_RANGE");
+            default:
+                return null;
+        }
+    }
+
+    private Complaint? TakeWrite(ulong number, ulong offset)
+    {
+        if (number < LastWriteObject || (number == LastWriteObject && offset < LastWriteOffset))
+            return new Complaint(StreamFault.UnexpectedRecord, $"WRITE of object {number} at offset {offset} stands after one of object {LastWriteObject} at offset {LastWriteOffset}; expected ascending order");
+        LastWriteObject = number;
+        LastWriteOffset = offset;
+        return null;
+    }
+}

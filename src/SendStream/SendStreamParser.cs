@@ -1,0 +1,304 @@
+using ZfsSnapshotManager.SendStream.NvLists;
+
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>
+/// Reads a ZFS send stream record by record and verifies all of it: structure, every checksum, every GUID, the ranges of all
+/// fields. It does no I/O: bytes go in by <see cref="Read"/>, in slices of any size; events come out. It holds one header and,
+/// while it arrives, the payload of a BEGIN (up to 64 MiB, and never more than did arrive); other payloads pass through uncopied.
+/// Not thread-safe. After a fault every further call throws the same exception.
+/// </summary>
+public sealed class SendStreamParser
+{
+    private readonly byte[] _header = new byte[RecordHeader.Size];
+    private readonly PayloadBuffer _beginPayload = new();
+    private int _headerFilled;
+    private long _payloadLeft;
+    private bool _inRecord;
+    private Fletcher4Stream _sum;
+    private RecordOrder _order;
+    private SendStreamException? _fault;
+
+    /// <summary>Starts before the first byte of a stream.</summary>
+    public SendStreamParser()
+        : this(ParserState.Start)
+    {
+    }
+
+    private SendStreamParser(ParserState state)
+    {
+        Phase = state.Phase;
+        StreamOffset = state.StreamOffset;
+        RecordCount = state.RecordCount;
+        RecordIndex = state.RecordCount - 1;
+        RecordOffset = state.StreamOffset;
+        Begin = state.Begin;
+        Snapshot = state.Snapshot;
+        _sum = new Fletcher4Stream(state.Checksum);
+        ChecksumBefore = state.Checksum;
+        _order = new RecordOrder
+        {
+            LastWriteObject = state.LastWriteObject,
+            LastWriteOffset = state.LastWriteOffset,
+            ObjectRange = state.ObjectRange,
+        };
+    }
+
+    /// <summary>
+    /// The header of the current record: from <see cref="ParserEvent.Record"/> until the call of <see cref="Read"/> that follows
+    /// its <see cref="ParserEvent.EndOfRecord"/>. The view shares the parser's buffer; do not keep it.
+    /// </summary>
+    public RecordHeader Current => new(_header);
+
+    /// <summary>Number of the current record, counted from 0; -1 before the first.</summary>
+    public long RecordIndex { get; private set; }
+
+    /// <summary>Where the current record's header begins, in bytes from the start of the stream.</summary>
+    public long RecordOffset { get; private set; }
+
+    /// <summary>Records that were read to their end.</summary>
+    public long RecordCount { get; private set; }
+
+    /// <summary>Bytes consumed, from the start of the stream.</summary>
+    public long StreamOffset { get; private set; }
+
+    /// <summary>
+    /// The running checksum after what was consumed; inside a payload, after its last whole word of 4 bytes. At a boundary inside a
+    /// package but between snapshots it is 0.
+    /// </summary>
+    public Fletcher4 Checksum => _sum.State;
+
+    /// <summary>The running checksum before the current record's header; 0 for a BEGIN.</summary>
+    public Fletcher4 ChecksumBefore { get; private set; }
+
+    /// <summary>Where the parser stands; inside a record, the phase before it.</summary>
+    public StreamPhase Phase { get; private set; }
+
+    /// <summary>Whether the last END was read.</summary>
+    public bool IsComplete => Phase == StreamPhase.End;
+
+    /// <summary>Whether the parser stands between two records (or before the first, or after the last).</summary>
+    public bool IsAtBoundary => _headerFilled == 0 && !_inRecord;
+
+    /// <summary>The first BEGIN of the stream, once it was read with its payload; for a package, the package's.</summary>
+    public BeginFacts? Begin { get; private set; }
+
+    /// <summary>The last snapshot's BEGIN that was read with its payload; for a plain stream the same as <see cref="Begin"/>.</summary>
+    public BeginFacts? Snapshot { get; private set; }
+
+    /// <summary>The payload of the last BEGIN that was read; null if it had none.</summary>
+    public NvList? BeginPayload { get; private set; }
+
+    /// <summary>What is needed to go on from here by <see cref="Resume"/>.</summary>
+    /// <exception cref="InvalidOperationException">The parser does not stand at a record boundary, or found a fault.</exception>
+    public ParserState State => IsAtBoundary && _fault is null
+        ? new ParserState
+        {
+            Phase = Phase,
+            StreamOffset = StreamOffset,
+            RecordCount = RecordCount,
+            Checksum = Checksum,
+            Begin = Begin,
+            Snapshot = Snapshot,
+            LastWriteObject = _order.LastWriteObject,
+            LastWriteOffset = _order.LastWriteOffset,
+            ObjectRange = _order.ObjectRange,
+        }
+        : throw new InvalidOperationException("A parser can be left only at a record boundary, and only without a fault.");
+
+    /// <summary>A parser that goes on at the record boundary where another one was left.</summary>
+    /// <param name="state">That parser's <see cref="State"/>.</param>
+    /// <exception cref="ArgumentException">The state lies in a snapshot's stream but does not name the snapshot.</exception>
+    public static SendStreamParser Resume(ParserState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        if (StreamGrammar.IsInSnapshot(state.Phase) && state.Snapshot is null)
+            throw new ArgumentException($"A state in phase {state.Phase} needs the snapshot's BEGIN.", nameof(state));
+        return new SendStreamParser(state);
+    }
+
+    /// <summary>Reads up to the next event.</summary>
+    /// <param name="input">What is to be read; the part that was consumed is cut off.</param>
+    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of <paramref name="input"/> that is payload; else empty.</param>
+    /// <returns>The event. After <see cref="ParserEvent.NeedMoreInput"/> and <see cref="ParserEvent.EndOfStream"/> the input is empty.</returns>
+    /// <exception cref="SendStreamException">The stream is faulty.</exception>
+    public ParserEvent Read(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> payload)
+    {
+        payload = default;
+        if (_fault is not null)
+            throw _fault;
+        if (_inRecord)
+            return ReadRest(ref input, out payload);
+        if (!IsComplete)
+            return ReadHeader(ref input);
+        return input.IsEmpty
+            ? ParserEvent.EndOfStream
+            : throw Fault(StreamFault.DataAfterEnd, "the stream has ended, but more bytes follow", RecordCount, StreamOffset);
+    }
+
+    /// <summary>Says that the input has ended.</summary>
+    /// <exception cref="SendStreamException">The stream is faulty, or it has not ended (<see cref="StreamFault.EndsEarly"/>).</exception>
+    public void EnsureComplete()
+    {
+        if (_fault is not null)
+            throw _fault;
+        if (!IsComplete || _inRecord)
+            throw Fault(StreamFault.EndsEarly, "the stream ends early: " + Missing(), RecordCount, StreamOffset);
+    }
+
+    private ParserEvent ReadHeader(ref ReadOnlySpan<byte> input)
+    {
+        if (input.IsEmpty)
+            return ParserEvent.NeedMoreInput;
+        if (_headerFilled == 0)
+        {
+            RecordIndex = RecordCount;
+            RecordOffset = StreamOffset;
+        }
+
+        var taken = input[..Math.Min(input.Length, RecordHeader.Size - _headerFilled)];
+        taken.CopyTo(_header.AsSpan(_headerFilled));
+        input = input[taken.Length..];
+        StreamOffset += taken.Length;
+        _headerFilled += taken.Length;
+        if (_headerFilled < RecordHeader.Size)
+        {
+            if (Phase == StreamPhase.Start)
+                Refuse(StreamSignature.Judge(_header.AsSpan(0, _headerFilled)));
+            return ParserEvent.NeedMoreInput;
+        }
+
+        Accept(Current);
+        _inRecord = true;
+        return ParserEvent.Record;
+    }
+
+    private void Accept(RecordHeader header)
+    {
+        Refuse(StreamGrammar.Judge(Phase, header));
+        if (header.Type == RecordType.Begin)
+            AcceptBegin(header);
+        else if (StreamGrammar.IsInSnapshot(Phase))
+            AcceptInSnapshot(header, Snapshot!);
+        else
+            AcceptPackageEnd(header);
+        _payloadLeft = header.PayloadLength;
+    }
+
+    private void AcceptBegin(RecordHeader header)
+    {
+        Refuse(BeginRules.Judge(header.AsBegin(), header.DeclaredPayloadLength));
+        ChecksumBefore = default;
+        _order = default;
+        _sum = default;
+        _sum.Append(header.Raw);
+        _beginPayload.Start(header.DeclaredPayloadLength);
+    }
+
+    /// <summary>The checksum goes first: only of a header whose bytes were sent like that is it worth asking what it says.</summary>
+    private void AcceptInSnapshot(RecordHeader header, BeginFacts begin)
+    {
+        ChecksumBefore = Checksum;
+        if (Phase == StreamPhase.PackageSnapshot && header.Type == RecordType.End && header.StoredChecksum.IsZero && header.ToGuid == 0)
+            Refuse(new(StreamFault.EndsEarly, $"the stream of {begin.ToName} has no END of its own before the one that closes the package"));
+
+        _sum.Append(header.Raw[..StreamLimits.ChecksumOffset]);
+        if (header.StoredChecksum != Checksum)
+            Refuse(new(StreamFault.ChecksumMismatch, $"the record's checksum is {header.StoredChecksum}; expected {Checksum}"));
+        _sum.Append(header.Raw[StreamLimits.ChecksumOffset..]);
+
+        if ((uint)header.Type >= StreamLimits.RecordTypes)
+            Refuse(new(StreamFault.UnknownRecordType, $"the record has type {(uint)header.Type}; types up to {StreamLimits.RecordTypes - 1} are known"));
+        if (header.ToGuid != begin.ToGuid)
+            Refuse(new(StreamFault.GuidMismatch, $"{RecordHeader.NameOf(header.Type)} belongs to snapshot GUID {header.ToGuid}; expected {begin.ToGuid}"));
+        if (header.Type == RecordType.End && header.AsEnd().Checksum != ChecksumBefore)
+            Refuse(new(StreamFault.ChecksumMismatch, $"END gives the stream's checksum as {header.AsEnd().Checksum}; expected {ChecksumBefore}"));
+        Refuse(RecordRules.Judge(header, begin));
+        Refuse(_order.Take(header, begin.IsRaw));
+    }
+
+    private void AcceptPackageEnd(RecordHeader header)
+    {
+        ChecksumBefore = Checksum;
+        Refuse(StreamGrammar.JudgePackageEnd(header, Checksum));
+        _sum = default;
+    }
+
+    private ParserEvent ReadRest(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> payload)
+    {
+        payload = default;
+        if (_payloadLeft == 0)
+        {
+            Finish(Current);
+            return ParserEvent.EndOfRecord;
+        }
+
+        if (input.IsEmpty)
+            return ParserEvent.NeedMoreInput;
+        payload = input[..(int)Math.Min(input.Length, _payloadLeft)];
+        input = input[payload.Length..];
+        StreamOffset += payload.Length;
+        _payloadLeft -= payload.Length;
+        _sum.Append(payload);
+        if (Current.Type == RecordType.Begin)
+            _beginPayload.Append(payload);
+        return ParserEvent.Payload;
+    }
+
+    private void Finish(RecordHeader header)
+    {
+        if (header.Type == RecordType.Begin)
+            FinishBegin(header);
+        Phase = StreamGrammar.Next(Phase, header);
+        if (header.Type == RecordType.End && Phase == StreamPhase.Package)
+            _sum = default; // each snapshot's stream sums from its own BEGIN
+        RecordCount++;
+        _headerFilled = 0;
+        _inRecord = false;
+    }
+
+    private void FinishBegin(RecordHeader header)
+    {
+        try
+        {
+            BeginPayload = header.DeclaredPayloadLength == 0 ? null : NvList.Unpack(_beginPayload.Bytes);
+        }
+        catch (FormatException fault)
+        {
+            throw Fault(StreamFault.BadRecord, $"the payload of BEGIN is {fault.Message}", RecordIndex, RecordOffset, fault);
+        }
+        finally
+        {
+            _beginPayload.Clear();
+        }
+
+        var begin = header.AsBegin();
+        Refuse(BeginRules.JudgePayload(begin, BeginPayload));
+        var facts = BeginRules.Read(begin, BeginPayload);
+        Begin ??= facts;
+        if (!BeginRules.IsPackage(begin))
+            Snapshot = facts;
+    }
+
+    private string Missing()
+    {
+        if (_inRecord)
+        {
+            var header = Current;
+            return $"{RecordHeader.NameOf(header.Type)} has a payload of {header.PayloadLength} bytes, of which {header.PayloadLength - _payloadLeft} arrived";
+        }
+
+        if (_headerFilled > 0)
+            return $"a record's header has {RecordHeader.Size} bytes, of which {_headerFilled} arrived";
+        return RecordCount == 0 ? "the input is empty; expected a BEGIN record" : "the next record is missing; expected END at the latest";
+    }
+
+    private void Refuse(Complaint? complaint)
+    {
+        if (complaint is { } found)
+            throw Fault(found.Fault, found.Reason, RecordIndex, RecordOffset);
+    }
+
+    private SendStreamException Fault(StreamFault fault, string reason, long index, long offset, Exception? cause = null) =>
+        _fault = new SendStreamException(fault, index, offset, reason, cause);
+}

@@ -1,0 +1,39 @@
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>What is known of a whole stream, once its last END was read and everything in it was verified.</summary>
+public sealed record StreamFacts
+{
+    /// <summary>How the stream stands to other snapshots.</summary>
+    public required StreamKind Kind { get; init; }
+
+    /// <summary>The first BEGIN of the stream; for a package, the package's own.</summary>
+    public required BeginFacts Begin { get; init; }
+
+    /// <summary>
+    /// The snapshots, in the order of the stream: one for a plain stream, any number for a package. That a package is whole does
+    /// not prove that every snapshot is in it that was asked for: <c>zfs send</c> closes a package properly even if it had to
+    /// leave some out, and tells so by its exit code only (libzfs_sendrecv.c, zfs_send).
+    /// </summary>
+    public required IReadOnlyList<BeginFacts> Snapshots { get; init; }
+
+    /// <summary>Length of the stream in bytes.</summary>
+    public required long Length { get; init; }
+
+    /// <summary>Number of records of all types.</summary>
+    public required long RecordCount { get; init; }
+
+    /// <summary>Number of records by type; types that do not occur are left out.</summary>
+    public required IReadOnlyDictionary<RecordType, long> Records { get; init; }
+
+    /// <summary>Bytes of all payloads as they are in the stream (what <c>zstream dump</c> calls the total payload size).</summary>
+    public required long PayloadBytes { get; init; }
+
+    /// <summary>Bytes that the data blocks take when unpacked: the logical sizes of all WRITE, WRITE_EMBEDDED and WRITE_BYREF records.</summary>
+    public required long LogicalBytes { get; init; }
+
+    /// <summary>
+    /// The checksum of the whole stream before its END record, as that record gives it. For a package: that of its last
+    /// snapshot; 0 if it has none.
+    /// </summary>
+    public required Fletcher4 EndChecksum { get; init; }
+}

@@ -1,0 +1,35 @@
+namespace ZfsSnapshotManager.SendStream;
+
+/// <summary>What is wrong with a stream.</summary>
+public enum StreamFault
+{
+    /// <summary>The input does not begin with a BEGIN record.</summary>
+    NotASendStream,
+
+    /// <summary>A stream written on a big-endian machine. ZFS receives those; this library does not read them.</summary>
+    BigEndian,
+
+    /// <summary>A record, its checksum intact, of a type that is not known.</summary>
+    UnknownRecordType,
+
+    /// <summary>A field outside the range that the format allows, or that <c>zfs receive</c> would refuse.</summary>
+    BadRecord,
+
+    /// <summary>The bytes are not those that were sent.</summary>
+    ChecksumMismatch,
+
+    /// <summary>A record that belongs to another snapshot than its BEGIN.</summary>
+    GuidMismatch,
+
+    /// <summary>A record where none of its type may stand.</summary>
+    UnexpectedRecord,
+
+    /// <summary>The input ended before the last END record.</summary>
+    EndsEarly,
+
+    /// <summary>The input goes on after the last END record.</summary>
+    DataAfterEnd,
+
+    /// <summary>A stream that uses features this library does not know, so that it cannot judge its records.</summary>
+    Unsupported,
+}

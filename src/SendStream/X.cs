@@ -1,1 +1,0 @@
-namespace ZfsSnapshotManager.SendStream; internal static class X;

@@ -1,0 +1,117 @@
+using System.Data.Common;
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Server.Catalogue;
+
+/// <summary>The uploads that are asked for and not committed; each holds its key reserved.</summary>
+internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
+{
+    private const string Columns =
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, error_code, error_message";
+
+    /// <summary>Reserves a key for an upload, or finds the one that is under way for the same snapshot.</summary>
+    /// <param name="wanted">The upload; its key and id stand for the first choice.</param>
+    /// <param name="alternatives">Ids and keys to try, in order, where the first are taken.</param>
+    public UploadRecord Open(UploadRecord wanted, IEnumerable<(string SnapshotId, string StorageKey)> alternatives)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        if (FindSame(connection, wanted) is { } open) return open;
+        var (id, key) = alternatives.First(choice => IsFree(connection, choice.SnapshotId));
+        var reserved = wanted with { SnapshotId = id, StorageKey = key };
+        Insert(connection, reserved);
+        transaction.Commit();
+        return reserved;
+    }
+
+    public UploadRecord? Find(string clientId, string uploadId) =>
+        Query("upload_id = @upload AND client_id = @client", ("@upload", uploadId), ("@client", clientId)).FirstOrDefault();
+
+    public IReadOnlyList<UploadRecord> All() => Query("1 = 1");
+
+    public IReadOnlyList<UploadRecord> UntouchedSince(DateTimeOffset moment) => Query("touched_at < @moment", ("@moment", moment.ToUnixTimeMilliseconds()));
+
+    public int Count(string clientId) => Query("client_id = @client", ("@client", clientId)).Count;
+
+    /// <summary>Notes that somebody works on the upload, and how the last attempt ended.</summary>
+    public void Touch(string uploadId, ApiError? error)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "UPDATE uploads SET touched_at = @now, error_code = @code, error_message = @message WHERE upload_id = @upload",
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@code", error?.Code), ("@message", error?.Message), ("@upload", uploadId));
+        command.ExecuteNonQuery();
+    }
+
+    public void Remove(string uploadId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
+        command.ExecuteNonQuery();
+    }
+
+    private List<UploadRecord> Query(string condition, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query($"SELECT {Columns} FROM uploads WHERE {condition} ORDER BY touched_at", parameters);
+        using var rows = command.ExecuteReader();
+        List<UploadRecord> list = [];
+        while (rows.Read()) list.Add(ReadRow(rows));
+        return list;
+    }
+
+    /// <summary>Only an upload whose snapshot is known by its GUID can be found again.</summary>
+    private static UploadRecord? FindSame(SqliteConnection connection, UploadRecord wanted)
+    {
+        if (wanted.SnapshotGuid is null || !wanted.KindIsGiven) return null;
+        using var command = connection.Query(
+            $"SELECT {Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid = @guid AND from_guid = @from AND compression = @compression",
+            ("@client", wanted.ClientId), ("@dataset", wanted.DatasetName.Value), ("@guid", wanted.SnapshotGuid.ToString()), ("@from", wanted.FromGuid?.ToString() ?? ""), ("@compression", wanted.Compression.ApiName()));
+        using var rows = command.ExecuteReader();
+        return rows.Read() ? ReadRow(rows) : null;
+    }
+
+    private static bool IsFree(SqliteConnection connection, string snapshotId)
+    {
+        using var command = connection.Query("SELECT 1 FROM backups WHERE snapshot_id = @id UNION ALL SELECT 1 FROM uploads WHERE snapshot_id = @id", ("@id", snapshotId));
+        return command.ExecuteScalar() is null;
+    }
+
+    private void Insert(SqliteConnection connection, UploadRecord upload)
+    {
+        using var command = connection.Query(
+            """
+            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at)
+            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now)
+            """,
+            ("@upload", upload.UploadId), ("@client", upload.ClientId), ("@id", upload.SnapshotId), ("@key", upload.StorageKey), ("@dataset", upload.DatasetName.Value),
+            ("@name", upload.SnapshotName ?? ""), ("@guid", upload.SnapshotGuid?.ToString() ?? ""), ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
+            ("@compression", upload.Compression.ApiName()), ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null), ("@flags", string.Join(' ', upload.SendFlags)),
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()));
+        command.ExecuteNonQuery();
+    }
+
+    private static UploadRecord ReadRow(DbDataReader row) => new()
+    {
+        UploadId = row.GetString(0),
+        ClientId = row.GetString(1),
+        SnapshotId = row.GetString(2),
+        StorageKey = row.GetString(3),
+        DatasetName = DatasetName.Parse(row.GetString(4)),
+        SnapshotName = row.GetString(5) is { Length: > 0 } name ? name : null,
+        SnapshotGuid = ReadGuid(row.GetString(6)),
+        KindIsGiven = !row.IsDBNull(7),
+        FromGuid = row.IsDBNull(7) ? null : ReadGuid(row.GetString(7)),
+        Compression = CompressionFormats.TryParse(row.GetString(8), out var compression) ? compression : throw new InvalidDataException($"upload {row.GetString(0)} has an unknown compression"),
+        Raw = row.IsDBNull(9) ? null : row.GetInt64(9) != 0,
+        SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        ErrorCode = row.IsDBNull(11) ? null : row.GetString(11),
+        ErrorMessage = row.IsDBNull(12) ? null : row.GetString(12),
+    };
+
+    private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
+}

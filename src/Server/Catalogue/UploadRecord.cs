@@ -1,0 +1,38 @@
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Server.Catalogue;
+
+/// <summary>An upload that was asked for and is not committed. What the client did not say is null and will be read from the stream.</summary>
+internal sealed record UploadRecord
+{
+    public required string UploadId { get; init; }
+
+    public required string ClientId { get; init; }
+
+    /// <summary>Reserved: no other upload or backup has it.</summary>
+    public required string SnapshotId { get; init; }
+
+    public required string StorageKey { get; init; }
+
+    public required DatasetName DatasetName { get; init; }
+
+    public required string? SnapshotName { get; init; }
+
+    public required SnapshotGuid? SnapshotGuid { get; init; }
+
+    /// <summary>True where the client said full or incremental, so that <see cref="FromGuid"/> null means full.</summary>
+    public required bool KindIsGiven { get; init; }
+
+    public required SnapshotGuid? FromGuid { get; init; }
+
+    public required CompressionFormat Compression { get; init; }
+
+    public required bool? Raw { get; init; }
+
+    public required IReadOnlyList<string> SendFlags { get; init; }
+
+    public string? ErrorCode { get; init; }
+
+    public string? ErrorMessage { get; init; }
+}

@@ -1,0 +1,47 @@
+using System.Text.Json.Serialization;
+
+namespace ZfsSnapshotManager.Server.Clients;
+
+/// <summary>One client in clients.json: the first program's fields, name for name.</summary>
+public sealed record ClientEntry
+{
+    public required string ClientId { get; init; }
+
+    /// <summary>SHA-256 of the key, 64 hex digits; the key itself is nowhere.</summary>
+    public required string ApiKey { get; init; }
+
+    /// <summary>Stored bytes that the client may have; 0: no bound.</summary>
+    public long MaxSizeBytes { get; init; }
+
+    /// <summary>Where its backups go when its storage is local ZFS.</summary>
+    public string? Dataset { get; init; }
+
+    public bool Enabled { get; init; } = true;
+
+    /// <summary><c>s3</c>: the server's object store; <c>local</c>: ZFS on the server.</summary>
+    public string StorageType { get; init; } = "s3";
+
+    public RotationPolicy? RotationPolicy { get; init; }
+}
+
+/// <summary>How many of each class stay.</summary>
+public sealed record RotationPolicy
+{
+    public int KeepHourly { get; init; } = 24;
+
+    public int KeepDaily { get; init; } = 7;
+
+    public int KeepWeekly { get; init; } = 4;
+
+    public int KeepMonthly { get; init; } = 12;
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    ReadCommentHandling = System.Text.Json.JsonCommentHandling.Skip,
+    AllowTrailingCommas = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(List<ClientEntry>))]
+internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Clients;
+
+/// <summary>Reads and writes clients.json; a file that is not wholly right is refused with the place of its fault.</summary>
+internal static class ClientsFile
+{
+    /// <returns>No clients where there is no file yet.</returns>
+    /// <exception cref="OperationException">The file is broken.</exception>
+    public static IReadOnlyList<ClientEntry> Read(string path)
+    {
+        if (!File.Exists(path)) return [];
+        try
+        {
+            using var file = File.OpenRead(path);
+            var clients = JsonSerializer.Deserialize(file, ClientsJson.Default.ListClientEntry) ?? [];
+            return FindFault(clients) is { } fault ? throw Broken(path, fault) : clients;
+        }
+        catch (JsonException e)
+        {
+            throw Broken(path, e.Message, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Broken(path, e.Message, e);
+        }
+    }
+
+    /// <summary>Changes the file under a lock, so that two commands at once cannot lose each other's change; readers see the old or the new file, never a half.</summary>
+    public static void Change(string path, Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        using var _ = WaitForLock(path + ".lock");
+        var clients = change(Read(path)).ToList();
+        if (FindFault(clients) is { } fault) throw new OperationException(ExitCode.Configuration, $"The client cannot be saved: {fault}.");
+        DurableFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(clients, ClientsJson.Default.ListClientEntry), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    /// <summary>A client's name becomes a folder and part of object keys.</summary>
+    public static bool IsClientId(string id) =>
+        id.Length is > 0 and <= 64 && char.IsAsciiLetterOrDigit(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+
+    private static string? FindFault(List<ClientEntry> clients)
+    {
+        for (var i = 0; i < clients.Count; i++)
+        {
+            if (FindFault(clients[i]) is { } fault) return $"entry {i + 1} ({clients[i]?.ClientId}): {fault}";
+        }
+
+        var twice = clients.GroupBy(c => c.ClientId, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1);
+        return twice is null ? null : $"client_id '{twice.Key}' is there twice (upper and lower case count as the same)";
+    }
+
+    private static string? FindFault(ClientEntry? client) => client switch
+    {
+        null => "it is null",
+        _ when client.ClientId is null || !IsClientId(client.ClientId) => "client_id must be 1 to 64 letters, digits, '-', '_' or '.', and start with a letter or digit",
+        _ when client.ApiKey is null || !ApiKey.IsHash(client.ApiKey) => "api_key must be the key's SHA-256 as 64 hex digits; 'zfs-server client add' makes one",
+        _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
+        _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
+        _ when client.RotationPolicy is { } p && (p.KeepHourly < 0 || p.KeepDaily < 0 || p.KeepWeekly < 0 || p.KeepMonthly < 0) => "rotation_policy must not have negative numbers",
+        _ => null,
+    };
+
+    private static OperationException Broken(string path, string fault, Exception? inner = null) =>
+        new(ExitCode.Configuration, $"{path} is not usable: {fault}", "Mend the file, or move it away and add the clients anew with 'zfs-server client add'.", inner);
+
+    private static FileStream WaitForLock(string path)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (attempt < 100)
+            {
+                Thread.Sleep(50); // another command holds it for milliseconds
+            }
+        }
+    }
+}

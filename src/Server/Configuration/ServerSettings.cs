@@ -1,0 +1,52 @@
+using System.Net;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Configuration;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Server.Configuration;
+
+/// <summary>All settings of zfs-server; docs/configuration.md is their reference.</summary>
+public sealed record ServerSettings
+{
+    public const string SystemFile = "/etc/zfs-server.env";
+
+    public required string DataDirectory { get; init; }
+
+    public required string ClientsFile { get; init; }
+
+    public required string DatabaseFile { get; init; }
+
+    public required IPAddress BindAddress { get; init; }
+
+    public required int Port { get; init; }
+
+    public required DatasetName BaseDataset { get; init; }
+
+    /// <summary>An upload that brings no byte for so long is given up.</summary>
+    public required TimeSpan UploadIdleTimeout { get; init; }
+
+    public static ServerSettings Read() => Read(SettingsFiles.Read(SystemFile));
+
+    public static ServerSettings Read(SettingsReader settings)
+    {
+        var data = Path.GetFullPath(settings.Text("DATA_DIR", "zfs-server-data"));
+        var read = new ServerSettings
+        {
+            DataDirectory = data,
+            ClientsFile = Path.GetFullPath(settings.Text("CONFIG_FILE", Path.Combine(data, "clients.json"))),
+            DatabaseFile = DatabaseFileFor(Path.GetFullPath(settings.Text("METADATA_FILE", Path.Combine(data, "metadata.db")))),
+            BindAddress = settings.Address("BIND_ADDRESS", IPAddress.IPv6Any),
+            Port = settings.Number("PORT", 8080, 0, 65535),
+            BaseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse) ?? DatasetName.Parse("backup"),
+            UploadIdleTimeout = TimeSpan.FromSeconds(settings.Number("UPLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),
+        };
+        var s3 = settings.Flag("S3_ENABLED", fallback: false);
+        settings.ThrowIfFaulty();
+        if (s3) throw new OperationException(ExitCode.Configuration, "S3_ENABLED=true: this version stores in DATA_DIR only.", "Set S3_ENABLED=false.");
+        return read;
+    }
+
+    /// <summary>The first program kept its metadata in a JSON file; where such a name is set, the database lies beside it and the JSON stays as it is.</summary>
+    private static string DatabaseFileFor(string metadataFile) =>
+        metadataFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(metadataFile, ".db") : metadataFile;
+}

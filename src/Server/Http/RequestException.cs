@@ -1,0 +1,28 @@
+using ZfsSnapshotManager.Core.Api;
+
+namespace ZfsSnapshotManager.Server.Http;
+
+/// <summary>A request that is refused: its status, its stable code, what to say and what the client can do.</summary>
+internal sealed class RequestException(int status, string code, string message, string? remedy = null, Exception? innerException = null)
+    : Exception(message, innerException)
+{
+    public int Status { get; } = status;
+
+    public ApiError Error { get; } = new() { Success = false, Code = code, Message = message, Remedy = remedy };
+
+    public static RequestException BadRequest(string message, string? remedy = null) => new(StatusCodes.Status400BadRequest, "bad_request", message, remedy);
+
+    public static RequestException Unauthorized() => new(
+        StatusCodes.Status401Unauthorized,
+        "unauthorized",
+        "The client's name or key is wrong, or the client is disabled.",
+        "Check CLIENT_ID and API_KEY; on the server, 'zfs-server client list' shows the clients.");
+
+    public static RequestException NotFound(string message) => new(StatusCodes.Status404NotFound, "not_found", message);
+
+    public static RequestException Conflict(string code, string message, string? remedy = null) => new(StatusCodes.Status409Conflict, code, message, remedy);
+
+    /// <summary>The stream or its compression is not whole or not right.</summary>
+    public static RequestException Damaged(string code, string message, Exception? inner = null) =>
+        new(StatusCodes.Status422UnprocessableEntity, code, message, "Nothing was stored. Send the snapshot again.", inner);
+}

@@ -1,0 +1,103 @@
+using System.Net;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Downloads;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Status;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads;
+
+namespace ZfsSnapshotManager.Server;
+
+/// <summary>Wires the server and runs it until it is told to stop.</summary>
+internal static partial class ServerHost
+{
+    /// <summary>Requests but streams are small.</summary>
+    private const int MaxRequestBodySize = 64 * 1024;
+
+    public static async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var settings = ServerSettings.Read();
+        DurableFile.CreateDirectory(settings.DataDirectory);
+        using var only = LockDataDirectory(settings.DataDirectory);
+        await using var app = Build(settings);
+
+        app.Services.GetRequiredService<CatalogueDatabase>().Prepare();
+        var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
+        app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStart();
+
+        await StartAsync(app, settings, cancellationToken).ConfigureAwait(false);
+        LogServing(app.Logger, string.Join(", ", app.Urls), settings.DataDirectory, clients);
+        if (clients == 0) LogNoClients(app.Logger, settings.ClientsFile);
+        await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static WebApplication Build(ServerSettings settings)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = settings.DataDirectory });
+        builder.Configuration.Sources.Clear(); // this program's settings are its own: docs/configuration.md
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning);
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
+        });
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
+            kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
+        });
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
+        builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System)
+            .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
+            .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
+            .AddSingleton<DirectoryStore>()
+            .AddSingleton<UploadSessions>().AddSingleton<StreamReceiver>().AddSingleton<UploadRecovery>().AddSingleton<UploadEndpoints>()
+            .AddSingleton<DownloadEndpoints>().AddSingleton<StatusEndpoints>()
+            .AddHostedService<HourlyCleanUp>();
+
+        var app = builder.Build();
+        app.UseErrorAnswers();
+        UploadEndpoints.Map(app);
+        DownloadEndpoints.Map(app);
+        StatusEndpoints.Map(app);
+        return app;
+    }
+
+    private static async Task StartAsync(WebApplication app, ServerSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new OperationException(ExitCode.Configuration, $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}", "Choose another PORT or BIND_ADDRESS, or stop what uses it.", e);
+        }
+    }
+
+    /// <summary>Two servers on one folder would remove each other's uploads.</summary>
+    private static FileStream LockDataDirectory(string path)
+    {
+        try
+        {
+            return new FileStream(Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new OperationException(ExitCode.Conflict, $"Another zfs-server runs on {path}.", "Stop it, or give this one another DATA_DIR.", e);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {DataDirectory}; clients: {Clients}")]
+    private static partial void LogServing(ILogger logger, string addresses, string dataDirectory, int clients);
+
+    [LoggerMessage(LogLevel.Warning, "There are no clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME")]
+    private static partial void LogNoClients(ILogger logger, string clientsFile);
+}

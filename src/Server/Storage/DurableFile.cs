@@ -1,0 +1,77 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ZfsSnapshotManager.Server.Storage;
+
+/// <summary>Files that survive a power cut: written aside, synced, renamed, and the folder synced as well, since a rename is only safe on disk once its folder is.</summary>
+internal static partial class DurableFile
+{
+    private const int ReadOnlyDirectory = 0x10000; // O_RDONLY | O_DIRECTORY on Linux
+
+    /// <summary>Puts <paramref name="content"/> in the place of whatever is at <paramref name="path"/>.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
+        var aside = WriteAside(path, content, mode);
+        File.Move(aside, path, overwrite: true);
+        SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    /// <summary>Creates a file that must not be there yet.</summary>
+    /// <exception cref="IOException">It is there.</exception>
+    public static void Create(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
+        var aside = WriteAside(path, content, mode);
+        MoveNew(aside, path);
+    }
+
+    /// <summary>Moves a synced file to a place that must be free.</summary>
+    public static void MoveNew(string from, string to)
+    {
+        try
+        {
+            File.Move(from, to, overwrite: false);
+        }
+        catch
+        {
+            File.Delete(from);
+            throw;
+        }
+
+        SyncDirectory(Path.GetDirectoryName(to)!);
+    }
+
+    /// <summary>Creates a folder and those above it, each made safe in the one that holds it.</summary>
+    public static void CreateDirectory(string path)
+    {
+        if (Directory.Exists(path)) return;
+        var parent = Path.GetDirectoryName(path);
+        if (parent is not null) CreateDirectory(parent);
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (parent is not null) SyncDirectory(parent);
+    }
+
+    public static void SyncDirectory(string path)
+    {
+        using var handle = Open(path, ReadOnlyDirectory);
+        if (handle.IsInvalid || Sync(handle) != 0)
+        {
+            throw new IOException($"The folder {path} cannot be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
+    private static string WriteAside(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
+        var aside = $"{path}.{Guid.NewGuid():N}.tmp";
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode };
+        using var file = new FileStream(aside, options);
+        file.Write(content);
+        file.Flush(flushToDisk: true);
+        return aside;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Sync(SafeFileHandle handle);
+}

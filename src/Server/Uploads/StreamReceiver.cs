@@ -1,0 +1,123 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>
+/// Takes a whole stream in: stored and verified record by record in one pass, committed only when all of it was right. The order of a commit
+/// is object, manifest, catalogue; what a crash leaves between them <see cref="UploadRecovery"/> finishes or rolls back.
+/// </summary>
+internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalogue catalogue, TimeProvider time, ILogger<StreamReceiver> logger)
+{
+    /// <exception cref="RequestException">The stream is refused; nothing of it was kept.</exception>
+    public async Task<SnapshotInfo> ReceiveAsync(UploadRecord upload, Stream body, CancellationToken cancellationToken)
+    {
+        await using var writer = store.CreateObject(upload.UploadId);
+        using var stored = new StoredBytesReader(body, writer.WriteAsync);
+        var facts = await DecodeAsync(upload, stored, cancellationToken).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+
+        // From here on a client that goes away changes nothing: the backup is whole.
+        var manifest = Describe(upload, stored, facts);
+        store.Complete(writer, upload.StorageKey);
+        return Commit(upload, manifest);
+    }
+
+    private async Task<StreamFacts> DecodeAsync(UploadRecord upload, StoredBytesReader stored, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var facts = await StoredStreamDecoder.DecodeAsync(stored, upload.Compression, begin => CheckBegin(upload, begin), onVerified: null, cancellationToken).ConfigureAwait(false);
+            return facts.Kind == StreamKind.Package ? throw PackageRefused() : facts;
+        }
+        catch (SendStreamException e)
+        {
+            throw RequestException.Damaged("stream_damaged", e.Message, e);
+        }
+        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
+        {
+            throw RequestException.Damaged("compression_damaged", e.Message, e);
+        }
+    }
+
+    private void CheckBegin(UploadRecord upload, BeginFacts begin)
+    {
+        if (begin.Type == StreamType.None) throw PackageRefused();
+        StreamIdentity.Check(upload, begin);
+        var from = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : (SnapshotGuid?)null;
+        if (from is { } known && !catalogue.Has(upload.ClientId, known)) throw BaseMissing(known);
+        if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
+    }
+
+    private SnapshotInfo Commit(UploadRecord upload, Manifest manifest)
+    {
+        try
+        {
+            store.WriteManifest(upload.StorageKey, manifest);
+            var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
+            if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
+            {
+                throw manifest.FromGuid is { } from && !catalogue.Has(upload.ClientId, from) ? BaseMissing(from) : Exists(upload.SnapshotId);
+            }
+
+            LogCommitted(upload.SnapshotId, upload.ClientId, manifest.StoredBytes, manifest.StreamBytes);
+            return backup;
+        }
+        catch (RequestException)
+        {
+            store.Delete(upload.StorageKey);
+            throw;
+        }
+    }
+
+    private Manifest Describe(UploadRecord upload, StoredBytesReader stored, StreamFacts facts)
+    {
+        var sha256 = stored.GetSha256();
+        var begin = facts.Begin;
+        return new Manifest
+        {
+            FormatVersion = Manifest.CurrentFormatVersion,
+            UploadId = upload.UploadId,
+            ClientId = upload.ClientId,
+            DatasetName = upload.DatasetName.Value,
+            SnapshotName = begin.SnapshotName,
+            SnapshotGuid = new SnapshotGuid(begin.ToGuid),
+            FromGuid = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : null,
+            DatasetType = begin.Type == StreamType.Volume ? "volume" : "filesystem",
+            Timestamp = begin.CreationTime,
+            ReceivedAt = time.GetUtcNow(),
+            Compression = upload.Compression.ApiName(),
+            Raw = begin.IsRaw,
+            SendFlags = upload.SendFlags,
+            Features = begin.Features.Names(),
+            StoredBytes = stored.BytesRead,
+            StreamBytes = facts.Length,
+            RecordCount = facts.RecordCount,
+            EndChecksum = facts.EndChecksum.ToString(),
+            Objects = [new StoredObject { Key = upload.StorageKey, Size = stored.BytesRead, Sha256 = sha256 }],
+        };
+    }
+
+    private static RequestException PackageRefused() => new(
+        StatusCodes.Status422UnprocessableEntity,
+        "stream_is_package",
+        "The stream is a replication package (zfs send -R or -p) of several streams.",
+        "Nothing was stored. Send each snapshot by itself, without -R and -p.");
+
+    private static RequestException BaseMissing(SnapshotGuid from) => RequestException.Conflict(
+        "base_missing",
+        $"The stream is incremental from the snapshot with GUID {from}, and no backup here holds that one.",
+        "Nothing was stored. Send a full backup: zfs-client backup-full.");
+
+    private static RequestException Exists(string snapshotId) => RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {snapshotId}.");
+
+    [LoggerMessage(LogLevel.Information, "Committed {SnapshotId} of {ClientId}: {StoredBytes} bytes stored, {StreamBytes} bytes of stream")]
+    private partial void LogCommitted(string snapshotId, string clientId, long storedBytes, long streamBytes);
+}

@@ -1,0 +1,135 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>POST /upload and /upload-stream.</summary>
+internal sealed partial class UploadEndpoints(
+    ClientAuthentication authentication,
+    UploadCatalogue uploads,
+    BackupCatalogue backups,
+    DirectoryStore store,
+    UploadSessions sessions,
+    StreamReceiver receiver,
+    ServerSettings settings,
+    TimeProvider time,
+    ILogger<UploadEndpoints> logger)
+{
+    public static void Map(WebApplication app)
+    {
+        var endpoints = app.Services.GetRequiredService<UploadEndpoints>();
+        app.MapPost("/upload", endpoints.RequestAsync);
+        app.MapPost("/upload-stream/{id}", endpoints.ReceiveAsync);
+        app.MapGet("/upload-stream/{id}", endpoints.GetStateAsync);
+        app.MapDelete("/upload-stream/{id}", endpoints.AbortAsync);
+    }
+
+    private async Task RequestAsync(HttpContext context)
+    {
+        var request = await context.Request.ReadFromJsonAsync(ApiJson.Default.UploadRequest, context.RequestAborted).ConfigureAwait(false) ?? throw RequestException.BadRequest("The body is empty.");
+        var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
+        var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
+        if (wanted is { KindIsGiven: true, SnapshotGuid: { } guid } && backups.Find(client.ClientId, wanted.DatasetName, guid, wanted.FromGuid) is { } same)
+        {
+            throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {same.SnapshotId}.");
+        }
+
+        if (wanted.FromGuid is { } from && !backups.Has(client.ClientId, from))
+        {
+            throw RequestException.Conflict("base_missing", $"No backup here holds the base, the snapshot with GUID {from}.", "Send a full backup: zfs-client backup-full.");
+        }
+
+        var names = StorageKey.Candidates(client.ClientId, wanted.DatasetName, request.Timestamp ?? time.GetUtcNow(), wanted.Compression);
+        var upload = uploads.Open(wanted, names.Where(name => !store.Exists(name.StorageKey)));
+        await context.Response.WriteAsJsonAsync(
+            new UploadAnswer
+            {
+                Success = true,
+                Message = "Send the stream to upload_url.",
+                UploadId = upload.UploadId,
+                UploadUrl = $"/upload-stream/{upload.UploadId}",
+                UploadMethod = "POST",
+                StorageKey = upload.StorageKey,
+            },
+            ApiJson.Default.UploadAnswer,
+            cancellationToken: context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private async Task ReceiveAsync(HttpContext context, string id)
+    {
+        var client = authentication.Authenticate(context.Request);
+        Find(client, id);
+        AllowLongBody(context);
+        using var session = await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false);
+        var upload = Find(client, id); // again: the request before this one may have committed it
+        try
+        {
+            uploads.Touch(id, error: null);
+            using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
+            var backup = await receiver.ReceiveAsync(upload, body, session.Token).ConfigureAwait(false);
+            await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            var refused = Explain(e, session, context.RequestAborted);
+            uploads.Touch(id, refused.Error);
+            LogRefused(id, client.ClientId, refused.Error.Code, refused.Message);
+            context.Response.Headers.Connection = "close"; // the rest of the body is of no use to anybody
+            throw refused;
+        }
+    }
+
+    private async Task GetStateAsync(HttpContext context, string id)
+    {
+        var upload = Find(authentication.Authenticate(context.Request), id);
+        await WriteStateAsync(context, upload, sessions.IsActive(id) ? "receiving" : "open", "The upload is not committed.", backup: null).ConfigureAwait(false);
+    }
+
+    private async Task AbortAsync(HttpContext context, string id)
+    {
+        Find(authentication.Authenticate(context.Request), id);
+        using (await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false))
+        {
+            uploads.Remove(id);
+        }
+
+        await context.Response.WriteAsJsonAsync(new ApiAnswer { Success = true, Message = "The upload is dropped; nothing of it was kept." }, ApiJson.Default.ApiAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private UploadRecord Find(ClientEntry client, string id) =>
+        uploads.Find(client.ClientId, id) ?? throw RequestException.NotFound("There is no such open upload. It may be committed: GET /snapshots lists what is.");
+
+    private static Task WriteStateAsync(HttpContext context, UploadRecord upload, string state, string message, SnapshotInfo? backup)
+    {
+        var lastError = upload.ErrorCode is null || backup is not null ? null : new ApiError { Success = false, Code = upload.ErrorCode, Message = upload.ErrorMessage ?? "" };
+        var answer = new UploadStateAnswer { Success = true, Message = message, UploadId = upload.UploadId, State = state, StorageKey = upload.StorageKey, LastError = lastError, Snapshot = backup };
+        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.UploadStateAnswer, cancellationToken: context.RequestAborted);
+    }
+
+    /// <summary>Streams have no size limit and may pause: <c>zfs send</c> does, while it looks for changes.</summary>
+    private static void AllowLongBody(HttpContext context)
+    {
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
+        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
+    }
+
+    private static RequestException Explain(Exception e, UploadSessions.Session session, CancellationToken aborted) => e switch
+    {
+        RequestException refused => refused,
+        StorageException { IsFull: true } => new RequestException(StatusCodes.Status507InsufficientStorage, "storage_full", e.Message, "Nothing was stored. Free space on the server.", e),
+        TimeoutException => new RequestException(StatusCodes.Status408RequestTimeout, "upload_idle", e.Message, "Nothing was stored. Run the backup again.", e),
+        _ when session.WasReplaced => RequestException.Conflict("upload_replaced", "Another request took this upload over."),
+        _ when aborted.IsCancellationRequested || e is BadHttpRequestException or OperationCanceledException or Microsoft.AspNetCore.Connections.ConnectionResetException =>
+            new RequestException(StatusCodes.Status400BadRequest, "upload_broken_off", "The connection ended before the stream did.", "Nothing was stored. Run the backup again.", e),
+        _ => new RequestException(StatusCodes.Status500InternalServerError, "internal_error", $"The server failed to store the stream: {e.Message}", "Nothing was stored; the server's log says more.", e),
+    };
+
+    [LoggerMessage(LogLevel.Warning, "Upload {UploadId} of {ClientId} ended without a commit ({Code}): {Reason}")]
+    private partial void LogRefused(string uploadId, string clientId, string code, string reason);
+}

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>Clears up after a crash: an upload whose object and manifest are whole is committed, one that got less far is rolled back.</summary>
+internal sealed partial class UploadRecovery(
+    DirectoryStore store, BackupCatalogue catalogue, UploadCatalogue uploads, UploadSessions sessions, TimeProvider time, ILogger<UploadRecovery> logger)
+{
+    /// <summary>An upload that nobody touched for so long is forgotten.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromHours(24);
+
+    /// <summary>At start, before any request is taken.</summary>
+    public void RecoverAfterStart()
+    {
+        var halves = store.DeleteIncoming();
+        if (halves > 0) LogHalves(halves);
+        foreach (var upload in uploads.All()) Recover(upload);
+    }
+
+    /// <summary>While requests are taken.</summary>
+    public void ForgetStale()
+    {
+        foreach (var upload in uploads.UntouchedSince(time.GetUtcNow() - Patience).Where(u => !sessions.IsActive(u.UploadId)))
+        {
+            uploads.Remove(upload.UploadId);
+            LogForgotten(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
+        }
+    }
+
+    private void Recover(UploadRecord upload)
+    {
+        try
+        {
+            var manifest = store.ReadManifest(upload.StorageKey);
+            if (manifest is not null && manifest.UploadId != upload.UploadId) return; // another one's: not ours to touch
+            if (!store.Exists(upload.StorageKey)) return;
+            if (manifest is not null && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
+            {
+                LogFinished(upload.SnapshotId);
+                return;
+            }
+
+            store.Delete(upload.StorageKey);
+            LogRolledBack(upload.SnapshotId);
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            LogUnclear(e, upload.StorageKey);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Removed {Count} half-received streams of a time before this start; their clients send them again")]
+    private partial void LogHalves(int count);
+
+    [LoggerMessage(LogLevel.Warning, "Committed {SnapshotId}, whose commit was cut off")]
+    private partial void LogFinished(string snapshotId);
+
+    [LoggerMessage(LogLevel.Warning, "Removed the object of {SnapshotId}, whose commit was cut off before its manifest was written; its client sends it again")]
+    private partial void LogRolledBack(string snapshotId);
+
+    [LoggerMessage(LogLevel.Information, "Forgot upload {UploadId} of {ClientId} for {Dataset}: nobody came back for it")]
+    private partial void LogForgotten(string uploadId, string clientId, string dataset);
+
+    [LoggerMessage(LogLevel.Error, "Left {StorageKey} as it is: its upload was cut off, and what is there cannot be read")]
+    private partial void LogUnclear(Exception e, string storageKey);
+}

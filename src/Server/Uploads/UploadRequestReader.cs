@@ -1,0 +1,63 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>Checks what POST /upload says and makes an upload of it. No I/O.</summary>
+internal static class UploadRequestReader
+{
+    /// <exception cref="RequestException">A field is wrong; the message names it.</exception>
+    public static UploadRecord Read(UploadRequest request, ClientEntry client, string uploadId)
+    {
+        if (!DatasetName.TryParse(request.DatasetName, out var dataset, out var fault)) throw RequestException.BadRequest($"dataset_name: {fault}.");
+        CheckStorage(request.StorageType ?? client.StorageType);
+        if (request.SendFlags?.FirstOrDefault(flag => !ZfsSend.KnownFlags.Contains(flag)) is { } flag) throw RequestException.BadRequest($"send_flags: '{flag}' is not one of {string.Join(' ', ZfsSend.KnownFlags)}.");
+        if (request is { Incremental: true, FromGuid: null }) throw RequestException.BadRequest("incremental is true, but from_guid is missing.", "Give the GUID of the base, or leave both out: they are read from the stream.");
+        if (request is { Incremental: false, FromGuid: not null }) throw RequestException.BadRequest("incremental is false, but there is a from_guid.");
+        return new UploadRecord
+        {
+            UploadId = uploadId,
+            ClientId = client.ClientId,
+            SnapshotId = "",
+            StorageKey = "",
+            DatasetName = dataset,
+            SnapshotName = ReadSnapshotName(request.SnapshotName, dataset),
+            SnapshotGuid = request.SnapshotGuid,
+            KindIsGiven = request.Incremental is not null || request.FromGuid is not null,
+            FromGuid = request.FromGuid,
+            Compression = ReadCompression(request.Compression),
+            Raw = request.Raw,
+            SendFlags = [.. request.SendFlags?.Distinct(StringComparer.Ordinal) ?? []],
+        };
+    }
+
+    /// <summary>Takes <c>monday</c> as well as <c>tank/data@monday</c>.</summary>
+    private static string? ReadSnapshotName(string? text, DatasetName dataset)
+    {
+        if (string.IsNullOrEmpty(text)) return null;
+        var whole = text.Contains('@', StringComparison.Ordinal) ? text : $"{dataset}@{text}";
+        if (!SnapshotName.TryParse(whole, out var name, out var fault) || name.IsBookmark) throw RequestException.BadRequest($"snapshot_name: {fault ?? "it names a bookmark"}.");
+        return name.Dataset == dataset ? name.Leaf : throw RequestException.BadRequest($"snapshot_name: {text} is not a snapshot of {dataset}.");
+    }
+
+    private static CompressionFormat ReadCompression(string? text)
+    {
+        if (string.IsNullOrEmpty(text)) return CompressionFormat.Gzip;
+        return CompressionFormats.TryParse(text, out var format) ? format : throw RequestException.BadRequest($"compression: '{text}' is not known; it may be gzip or none.");
+    }
+
+    private static void CheckStorage(string storageType)
+    {
+        switch (storageType)
+        {
+            case "s3": return;
+            case "local": throw new RequestException(StatusCodes.Status501NotImplemented, "storage_type_unavailable", "This server has no local ZFS storage.", "Use STORAGE_TYPE=s3: the server's object store.");
+            default: throw RequestException.BadRequest($"storage_type: '{storageType}' is not known; it may be s3 or local.");
+        }
+    }
+}

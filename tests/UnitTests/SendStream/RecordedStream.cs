@@ -1,0 +1,79 @@
+using System.IO.Compression;
+using System.Text.Json;
+
+namespace ZfsSnapshotManager.UnitTests.SendStream;
+
+/// <summary>A stream of a real ZFS, and what was noted about it when it was recorded (tests/streams/README.md).</summary>
+internal sealed class RecordedStream
+{
+    private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "streams");
+
+    private static readonly Lazy<Dictionary<string, RecordedStream>> Loaded = new(Load);
+
+    private readonly JsonElement _facts;
+    private readonly Lazy<byte[]> _bytes;
+
+    private RecordedStream(JsonElement facts)
+    {
+        _facts = facts;
+        _bytes = new Lazy<byte[]>(ReadBytes);
+    }
+
+    public static IReadOnlyDictionary<string, RecordedStream> All => Loaded.Value;
+
+    /// <summary>Those that are whole: all but what <c>zfs send --saved</c> sends of a receive that was cut, which has no END.</summary>
+    public static IEnumerable<RecordedStream> Whole => All.Values.Where(stream => stream.IsWhole);
+
+    public string File => Text("file")!;
+
+    public string Kind => Text("kind")!;
+
+    public string Type => Text("type")!;
+
+    public string Snapshot => Text("snapshot")!;
+
+    public ulong Guid => ulong.Parse(Text("guid")!);
+
+    public ulong? BaseGuid => Text("baseGuid") is { } guid ? ulong.Parse(guid) : null;
+
+    public bool IsResumed => Text("resumes") is not null;
+
+    public long Length => _facts.GetProperty("length").GetInt64();
+
+    public string Sha256 => Text("sha256")!;
+
+    public ulong Features => Convert.ToUInt64(Text("features"), 16);
+
+    public long TotalRecords => _facts.GetProperty("totalRecords").GetInt64();
+
+    public bool IsWhole => Records.ContainsKey("END");
+
+    /// <summary>Number of records by type, named as ZFS names them.</summary>
+    public IReadOnlyDictionary<string, long> Records =>
+        _facts.GetProperty("records").EnumerateObject().ToDictionary(count => count.Name, count => count.Value.GetInt64());
+
+    /// <summary>Name and GUID of each snapshot in a package.</summary>
+    public IReadOnlyList<(string Name, ulong Guid)> Contains =>
+        [.. _facts.GetProperty("contains").EnumerateArray().Select(snapshot => (snapshot.GetProperty("snapshot").GetString()!, ulong.Parse(snapshot.GetProperty("guid").GetString()!)))];
+
+    public byte[] Bytes => _bytes.Value;
+
+    private static Dictionary<string, RecordedStream> Load()
+    {
+        var expected = Path.Combine(Folder, "expected.json");
+        using var document = JsonDocument.Parse(System.IO.File.ReadAllBytes(expected));
+        return document.RootElement.GetProperty("streams").EnumerateArray()
+            .Select(facts => new RecordedStream(facts.Clone()))
+            .ToDictionary(stream => stream.File);
+    }
+
+    private byte[] ReadBytes()
+    {
+        using var source = new GZipStream(System.IO.File.OpenRead(Path.Combine(Folder, File)), CompressionMode.Decompress);
+        using var bytes = new MemoryStream();
+        source.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+
+    private string? Text(string field) => _facts.TryGetProperty(field, out var value) ? value.GetString() : null;
+}

@@ -1,0 +1,156 @@
+using System.Security.Cryptography;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.UnitTests.SendStream;
+
+/// <summary>Streams of a real ZFS through the library.</summary>
+public sealed class RecordedStreamTests
+{
+    private static readonly Dictionary<RecordType, string> Names = new()
+    {
+        [RecordType.Begin] = "BEGIN",
+        [RecordType.Object] = "OBJECT",
+        [RecordType.FreeObjects] = "FREEOBJECTS",
+        [RecordType.Write] = "WRITE",
+        [RecordType.Free] = "FREE",
+        [RecordType.End] = "END",
+        [RecordType.WriteByRef] = "WRITE_BYREF",
+        [RecordType.Spill] = "SPILL",
+        [RecordType.WriteEmbedded] = "WRITE_EMBEDDED",
+        [RecordType.ObjectRange] = "OBJECT_RANGE",
+        [RecordType.Redact] = "REDACT",
+    };
+
+    public static TheoryData<string> WholeStreams => [.. RecordedStream.Whole.Select(stream => stream.File)];
+
+    public static TheoryData<string> CutStreams => [.. RecordedStream.All.Values.Where(stream => !stream.IsWhole).Select(stream => stream.File)];
+
+    [Theory]
+    [MemberData(nameof(WholeStreams))]
+    public void It_verifies_with_the_facts_that_were_noted(string file)
+    {
+        var recorded = RecordedStream.All[file];
+        Assert.Equal(recorded.Sha256, Convert.ToHexStringLower(SHA256.HashData(recorded.Bytes)));
+        var facts = Verifying.Verify(recorded.Bytes);
+
+        Assert.Equal(recorded.Length, facts.Length);
+        Assert.Equal(recorded.TotalRecords, facts.RecordCount);
+        Assert.Equal(recorded.Records.OrderBy(count => count.Key), facts.Records.ToDictionary(count => Names[count.Key], count => count.Value).OrderBy(count => count.Key));
+        Assert.Equal(recorded.Kind, facts.Kind.ToString().ToLowerInvariant());
+        Assert.Equal(recorded.Features, (ulong)facts.Snapshots[0].Features);
+        Assert.Equal(recorded.Type, facts.Snapshots[0].Type.ToString().ToLowerInvariant());
+        Assert.Equal(recorded.Snapshot, facts.Begin.ToName);
+        Assert.Equal(recorded.IsResumed, facts.Begin.IsResumed);
+        Assert.Equal(recorded.IsResumed, facts.Begin.ResumePoint is not null);
+        if (facts.Kind == StreamKind.Package)
+        {
+            Assert.Equal(recorded.Contains, facts.Snapshots.Select(snapshot => (snapshot.ToName, snapshot.ToGuid)));
+            return;
+        }
+
+        Assert.Equal(recorded.Guid, facts.Begin.ToGuid);
+        Assert.Equal(recorded.BaseGuid ?? 0, facts.Begin.FromGuid);
+    }
+
+    [Theory]
+    [MemberData(nameof(CutStreams))]
+    public void What_a_cut_receive_had_got_is_refused(string file)
+    {
+        // Its records carry the GUID of the receiving dataset, not that of the BEGIN; and it has no END.
+        var fault = Verifying.Refused(RecordedStream.All[file].Bytes).Fault;
+        Assert.True(fault is StreamFault.GuidMismatch or StreamFault.EndsEarly, fault.ToString());
+    }
+
+    [Theory]
+    [MemberData(nameof(WholeStreams))]
+    public void How_its_bytes_are_sliced_does_not_matter(string file)
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        var stream = RecordedStream.All[file].Bytes;
+        var whole = Verifying.Text(Verifying.Verify(stream));
+        foreach (var most in (int[])[1, 13, 312, 5000, 200_000])
+            Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, new Random(seed))));
+    }
+
+    [Theory]
+    [MemberData(nameof(WholeStreams))]
+    public void Cut_anywhere_it_ends_early_at_the_record_that_is_incomplete(string file)
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        var random = new Random(seed);
+        var stream = RecordedStream.All[file].Bytes;
+        var boundaries = Boundaries(stream);
+
+        // Each boundary of a long stream would be too many: the stream is verified from its start each time.
+        var cuts = boundaries.Where((_, index) => index < 60 || index >= boundaries.Count - 20).SkipLast(1)
+            .Concat(Enumerable.Range(0, 40).Select(_ => random.NextInt64(stream.Length)));
+        foreach (var cut in cuts)
+        {
+            var fault = Verifying.Refused(stream[..(int)cut]);
+            var index = boundaries.Count(end => end <= cut) - 1;
+            Assert.Equal((StreamFault.EndsEarly, index, cut), (fault.Fault, fault.RecordIndex, fault.StreamOffset));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(WholeStreams))]
+    public void Left_and_resumed_at_every_boundary_it_comes_out_the_same(string file)
+    {
+        var stream = RecordedStream.All[file].Bytes;
+        var parser = new SendStreamParser();
+        ReadOnlySpan<byte> input = stream;
+        ParserEvent found;
+        do
+        {
+            found = parser.Read(ref input, out _);
+            if (found == ParserEvent.EndOfRecord)
+                parser = SendStreamParser.Resume(parser.State);
+        }
+        while (found != ParserEvent.EndOfStream);
+
+        Assert.Equal((stream.Length, RecordedStream.All[file].TotalRecords), (parser.StreamOffset, parser.RecordCount));
+        Assert.Equal(Verifying.Verify(stream).Begin, parser.Begin);
+    }
+
+    [Theory]
+    [MemberData(nameof(WholeStreams))]
+    public void Mutated_it_throws_nothing_but_faults(string file)
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        var random = new Random(seed);
+        var stream = RecordedStream.All[file].Bytes;
+        for (var round = 0; round < 30; round++)
+            Mutations.AssertOnlyFaults(Mutations.Mutate(stream, random), $"ZSM_SEED={seed}, {file}, round {round}");
+    }
+
+    [Theory]
+    [MemberData(nameof(WholeStreams))]
+    public void A_flip_is_refused(string file)
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        var random = new Random(seed);
+        var stream = (byte[])RecordedStream.All[file].Bytes.Clone();
+        for (var round = 0; round < 100; round++)
+        {
+            var (at, flip) = (random.Next(stream.Length), (byte)random.Next(1, 256));
+            stream[at] ^= flip;
+            Assert.Throws<SendStreamException>(() => Verifying.Verify(stream));
+            stream[at] ^= flip;
+        }
+    }
+
+    /// <summary>Where records end; the first is 0, the last the length.</summary>
+    private static List<long> Boundaries(byte[] stream)
+    {
+        List<long> boundaries = [0];
+        var parser = new SendStreamParser();
+        ReadOnlySpan<byte> input = stream;
+        for (var found = parser.Read(ref input, out _); found != ParserEvent.EndOfStream; found = parser.Read(ref input, out _))
+        {
+            if (found == ParserEvent.EndOfRecord)
+                boundaries.Add(parser.StreamOffset);
+        }
+
+        return boundaries;
+    }
+}

@@ -1,0 +1,119 @@
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.UnitTests.SendStream;
+
+public sealed class SendStreamReaderTests
+{
+    [Fact]
+    public void Records_and_payloads_are_read()
+    {
+        var built = StreamBuilder.Small();
+        using var reader = new SendStreamReader(new MemoryStream(built.ToArray()));
+        List<byte[]> read = [];
+        while (reader.ReadRecord())
+        {
+            List<byte> record = [.. reader.Current.Raw];
+            while (reader.ReadPayload() is { IsEmpty: false } slice)
+                record.AddRange(slice.ToArray());
+            read.Add([.. record]);
+        }
+
+        Assert.Equal(built.Records, read);
+        Assert.True(reader.Parser.IsComplete);
+        Assert.False(reader.ReadRecord());
+        Assert.True(reader.ReadPayload().IsEmpty);
+    }
+
+    [Fact]
+    public async Task Records_and_payloads_are_read_asynchronously_from_a_slow_source()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var built = StreamBuilder.Small();
+        using var reader = new SendStreamReader(new DripStream(built.ToArray(), 7));
+        List<byte[]> read = [];
+        while (await reader.ReadRecordAsync(cancellation))
+        {
+            List<byte> record = [.. reader.Current.Raw];
+            while (await reader.ReadPayloadAsync(cancellation) is { IsEmpty: false } slice)
+                record.AddRange(slice.ToArray());
+            read.Add([.. record]);
+        }
+
+        Assert.Equal(built.Records, read);
+    }
+
+    [Fact]
+    public void Payloads_that_are_skipped_are_verified_all_the_same()
+    {
+        var stream = StreamBuilder.Small().ToArray();
+        stream[312 * 5 + 8 + 100] ^= 1; // inside the payload of SPILL
+        using var reader = new SendStreamReader(new MemoryStream(stream));
+        var fault = Assert.Throws<SendStreamException>(() =>
+        {
+            while (reader.ReadRecord())
+            {
+            }
+        });
+        Assert.Equal(StreamFault.ChecksumMismatch, fault.Fault);
+    }
+
+    [Fact]
+    public void A_source_that_ends_early_or_late_is_refused()
+    {
+        var stream = StreamBuilder.Small().ToArray();
+        Assert.Equal(StreamFault.EndsEarly, Refused(stream[..^1]).Fault);
+        Assert.Equal(StreamFault.EndsEarly, Refused([]).Fault);
+        Assert.Equal(StreamFault.DataAfterEnd, Refused([.. stream, 1]).Fault);
+
+        static SendStreamException Refused(byte[] stream)
+        {
+            using var reader = new SendStreamReader(new DripStream(stream, 100));
+            return Assert.Throws<SendStreamException>(() =>
+            {
+                while (reader.ReadRecord())
+                {
+                }
+            });
+        }
+    }
+
+    [Fact]
+    public void The_source_is_closed_unless_it_is_to_stay_open()
+    {
+        var source = new MemoryStream();
+        new SendStreamReader(source, leaveOpen: true).Dispose();
+        Assert.True(source.CanRead);
+        var reader = new SendStreamReader(source);
+        reader.Dispose();
+        reader.Dispose();
+        Assert.False(source.CanRead);
+        Assert.Throws<ObjectDisposedException>(() => reader.ReadRecord());
+    }
+
+    [Fact]
+    public void A_reader_goes_on_from_a_parser_at_a_boundary()
+    {
+        var stream = StreamBuilder.Small().ToArray();
+        var parser = new SendStreamParser();
+        ReadOnlySpan<byte> first = stream.AsSpan(0, 624);
+        while (parser.Read(ref first, out _) != ParserEvent.NeedMoreInput)
+        {
+        }
+
+        using var reader = new SendStreamReader(new MemoryStream(stream[624..]), SendStreamParser.Resume(parser.State));
+        Assert.True(reader.ReadRecord());
+        Assert.Equal((2L, RecordType.Object), (reader.Parser.RecordIndex, reader.Current.Type));
+    }
+
+    /// <summary>Gives a few bytes at a time.</summary>
+    private sealed class DripStream(byte[] bytes, int most) : MemoryStream(bytes)
+    {
+        public override int Read(Span<byte> buffer) => base.Read(buffer[..Math.Min(buffer.Length, most)]);
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await Task.Yield();
+            return Read(buffer.Span);
+        }
+    }
+}
