@@ -45,6 +45,9 @@ public sealed record BeginFacts
     /// <summary>The name after the first "@"; empty if there is none.</summary>
     public string SnapshotName => ToName.Split('@', 2) is [_, var snapshot] ? snapshot : "";
 
+    /// <summary>Whether it opens a package of several streams (<c>zfs send -R</c>, <c>-I</c>, <c>-p</c>) instead of one snapshot's.</summary>
+    public bool IsPackage => Type == StreamType.None;
+
     /// <summary>Whether the stream holds changes since <see cref="FromGuid"/>.</summary>
     public bool IsIncremental => FromGuid != 0;
 

@@ -31,34 +31,34 @@ internal static class BeginRules
     public static Complaint? Judge(BeginRecord record, uint payloadLength)
     {
         if (record.HeaderType is not (SnapshotHeader or PackageHeader))
-            return Complaint.BadRecord($"BEGIN has header type {record.HeaderType}; expected 1 (a snapshot's stream) or 2 (a package)");
+            return Bad($"BEGIN has header type {record.HeaderType}; expected 1 (a snapshot's stream) or 2 (a package)");
         if ((record.Features & ~KnownFeatures) is not StreamFeatures.None and var unknown)
-            return new(StreamFault.Unsupported, $"BEGIN announces stream features {(ulong)unknown:x} (a bit mask), which are not known: the stream may come from a newer ZFS");
+            return Unsupported($"BEGIN announces unknown features (mask {(ulong)unknown:x}): the stream may come from a newer ZFS");
         if (payloadLength > StreamLimits.BeginPayload || payloadLength % sizeof(uint) != 0)
-            return Complaint.BadRecord($"BEGIN has a payload of {payloadLength} bytes; expected up to {StreamLimits.BeginPayload}, in words of 4");
+            return Bad($"BEGIN has a payload of {payloadLength} bytes; expected up to {StreamLimits.BeginPayload}, in words of 4");
         if (record.CreationTime > (ulong)LastUnixSecond)
-            return Complaint.BadRecord($"BEGIN has creation time {record.CreationTime} (seconds since 1970), beyond the year 9999");
+            return Bad($"BEGIN has creation time {record.CreationTime} (seconds since 1970), beyond the year 9999");
         if (ReadName(record.NameField) is null)
-            return Complaint.BadRecord("BEGIN has no name of 1 to 255 bytes of UTF-8 that a NUL ends");
+            return Bad("BEGIN has no name of 1 to 255 bytes of UTF-8 that a NUL ends");
         return IsPackage(record) ? JudgePackage(record) : JudgeSnapshot(record);
     }
 
     /// <summary>A package's BEGIN is made by libzfs, which leaves type and GUIDs at zero (send_prelim_records).</summary>
     private static Complaint? JudgePackage(BeginRecord record) =>
         record.DatasetType != 0 || record.ToGuid != 0 || record.FromGuid != 0
-            ? Complaint.BadRecord($"BEGIN of a package has dataset type {record.DatasetType} and GUIDs {record.ToGuid} and {record.FromGuid}; expected zeros")
+            ? Bad($"BEGIN of a package has type {record.DatasetType} and GUIDs {record.ToGuid} and {record.FromGuid}; expected zeros")
             : null;
 
     private static Complaint? JudgeSnapshot(BeginRecord record)
     {
         if (record.DatasetType is not ((uint)StreamType.Filesystem or (uint)StreamType.Volume))
-            return Complaint.BadRecord($"BEGIN has dataset type {record.DatasetType}; expected 2 (filesystem) or 3 (volume)");
+            return Bad($"BEGIN has dataset type {record.DatasetType}; expected 2 (filesystem) or 3 (volume)");
         if (!record.Features.HasFlag(StreamFeatures.Raw))
             return null;
         if (record.Features.HasFlag(StreamFeatures.EmbedData))
-            return Complaint.BadRecord("BEGIN announces embedded data in a raw stream");
+            return Bad("BEGIN announces embedded data in a raw stream");
         return (record.Flags & RecordRules.SpillBlockFlag) == 0
-            ? new(StreamFault.Unsupported, "BEGIN of a raw stream lacks the spill block flag: it comes from a ZFS before 0.8.2, and no later one receives it")
+            ? Unsupported("BEGIN of a raw stream lacks the spill block flag: no ZFS but the oldest with encryption receives it")
             : null;
     }
 
@@ -66,9 +66,9 @@ internal static class BeginRules
     public static Complaint? JudgePayload(BeginRecord record, NvList? payload)
     {
         if (record.Features.HasFlag(StreamFeatures.Resuming) && ResumePointOf(payload) is null)
-            return Complaint.BadRecord("BEGIN of a resumed stream lacks resume_object or resume_offset");
+            return Bad("BEGIN of a resumed stream lacks resume_object or resume_offset");
         if (record.Features.HasFlag(StreamFeatures.Raw) && payload?.GetList("crypt_keydata") is null)
-            return Complaint.BadRecord("BEGIN of a raw stream lacks crypt_keydata");
+            return Bad("BEGIN of a raw stream lacks crypt_keydata");
         return null;
     }
 
@@ -87,6 +87,10 @@ internal static class BeginRules
 
     private static (ulong Object, ulong Offset)? ResumePointOf(NvList? payload) =>
         payload?.GetUInt64("resume_object") is { } number && payload.GetUInt64("resume_offset") is { } offset ? (number, offset) : null;
+
+    private static Complaint Bad(string reason) => Complaint.BadRecord(reason);
+
+    private static Complaint Unsupported(string reason) => new(StreamFault.Unsupported, reason);
 
     private static string? ReadName(ReadOnlySpan<byte> field)
     {

@@ -12,7 +12,6 @@ namespace ZfsSnapshotManager.SendStream;
 /// <param name="B">Sum of the values of <paramref name="A"/> so far.</param>
 /// <param name="C">Sum of the values of <paramref name="B"/> so far.</param>
 /// <param name="D">Sum of the values of <paramref name="C"/> so far.</param>
-[StructLayout(LayoutKind.Auto)]
 public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
 {
     /// <summary>Bytes of a stored checksum.</summary>

@@ -1,9 +1,6 @@
-using System.Runtime.InteropServices;
-
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>A running checksum over slices of any length: up to three bytes of a word wait for the rest of it.</summary>
-[StructLayout(LayoutKind.Auto)]
 internal struct Fletcher4Stream(Fletcher4 state)
 {
     private uint _word;

@@ -32,7 +32,7 @@ public readonly ref struct RecordHeader
     /// <summary>The record's type.</summary>
     public RecordType Type => (RecordType)BinaryPrimitives.ReadUInt32LittleEndian(Raw);
 
-    /// <summary>The field <c>drr_payloadlen</c>, in bytes; only BEGIN uses it. See <see cref="PayloadLength"/> for what follows a header.</summary>
+    /// <summary>The field <c>drr_payloadlen</c>, in bytes; only BEGIN uses it: see <see cref="PayloadLength"/>.</summary>
     public uint DeclaredPayloadLength => BinaryPrimitives.ReadUInt32LittleEndian(Raw[4..]);
 
     /// <summary>The field <c>drr_checksum</c>: the running checksum before these last 32 bytes. BEGIN has none.</summary>

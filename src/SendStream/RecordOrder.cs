@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
@@ -7,7 +5,6 @@ namespace ZfsSnapshotManager.SendStream;
 /// (module/zfs/dmu_recv.c, receive_process_write_record), and every OBJECT of a raw stream lies in the OBJECT_RANGE before it
 /// (receive_object).
 /// </summary>
-[StructLayout(LayoutKind.Auto)]
 internal struct RecordOrder
 {
     /// <summary>Object of the last WRITE; 0 before the first.</summary>
@@ -42,7 +39,12 @@ internal struct RecordOrder
     private Complaint? TakeWrite(ulong number, ulong offset)
     {
         if (number < LastWriteObject || (number == LastWriteObject && offset < LastWriteOffset))
-            return new Complaint(StreamFault.UnexpectedRecord, $"WRITE of object {number} at offset {offset} stands after one of object {LastWriteObject} at offset {LastWriteOffset}; expected ascending order");
+        {
+            return new Complaint(
+                StreamFault.UnexpectedRecord,
+                $"WRITE of object {number} at {offset} follows {LastWriteObject} at {LastWriteOffset}; expected ascending order");
+        }
+
         LastWriteObject = number;
         LastWriteOffset = offset;
         return null;

@@ -37,7 +37,7 @@ internal static class RecordRules
         if (!IsObjectType(record.BonusType))
             return Bad($"OBJECT has bonus type {record.BonusType}, which does not exist");
         if (record.CompressionType >= StreamLimits.CompressionTypes)
-            return Bad($"OBJECT has compression type {record.CompressionType}; the largest possible is {StreamLimits.CompressionTypes - 1}");
+            return Bad($"OBJECT has compression type {record.CompressionType}; expected less than {StreamLimits.CompressionTypes}");
         if (!IsBlockSize(record.BlockSize))
             return Bad($"OBJECT has a block size of {record.BlockSize} bytes; expected a multiple of 512 up to 16 MiB");
         if (record.BonusLength > StreamLimits.MaxBonus)
@@ -51,9 +51,9 @@ internal static class RecordRules
     {
         var room = Math.Max(record.DnodeSlots, (byte)1) * StreamLimits.DnodeSlot - StreamLimits.DnodeOverhead;
         if (record.RawBonusLength < record.BonusLength || record.RawBonusLength > room || record.RawBonusLength % sizeof(uint) != 0)
-            return Bad($"OBJECT has a raw bonus area of {record.RawBonusLength} bytes; expected {record.BonusLength} to {room}, in words of 4");
+            return Bad($"OBJECT has a raw bonus of {record.RawBonusLength} bytes; expected {record.BonusLength} to {room}, in words of 4");
         if (record.IndirectBlockShift > StreamLimits.MaxBlockShift)
-            return Bad($"OBJECT has indirect blocks of 2^{record.IndirectBlockShift} bytes; the largest possible are 2^{StreamLimits.MaxBlockShift}");
+            return Bad($"OBJECT has indirect blocks of 2^{record.IndirectBlockShift} bytes; expected up to 2^{StreamLimits.MaxBlockShift}");
         if (record.Levels > StreamLimits.IndirectLevels)
             return Bad($"OBJECT has {record.Levels} levels; the most possible are {StreamLimits.IndirectLevels}");
         if (record.BlockPointers > StreamLimits.BlockPointers)
@@ -78,7 +78,7 @@ internal static class RecordRules
             ? Bad($"FREEOBJECTS frees {record.ObjectCount} objects from {record.FirstObject} on, beyond 64 bits")
             : null;
 
-    /// <summary>Source: receive_process_write_record; dmu_send.c, dmu_dump_write, for the sizes (block pointers count in 512 bytes).</summary>
+    /// <summary>Source: receive_process_write_record; for the sizes (in units of 512 bytes) dmu_send.c, dmu_dump_write.</summary>
     private static Complaint? Judge(WriteRecord record, bool raw)
     {
         if (!IsObjectType(record.ObjectType))
@@ -114,8 +114,10 @@ internal static class RecordRules
     {
         if (record.Length < StreamLimits.MinBlock || record.Length > StreamLimits.MaxBlock)
             return Bad($"SPILL has a length of {record.Length} bytes; expected 512 to 16 MiB");
-        if (raw && (!IsObjectType(record.ObjectType) || record.CompressionType >= StreamLimits.CompressionTypes || record.CompressedSize == 0))
-            return Bad($"SPILL of a raw stream has object type {record.ObjectType}, compression type {record.CompressionType}, compressed size {record.CompressedSize}");
+        if (raw && !IsObjectType(record.ObjectType))
+            return Bad($"SPILL has object type {record.ObjectType}, which does not exist");
+        if (raw && (record.CompressionType >= StreamLimits.CompressionTypes || record.CompressedSize == 0))
+            return Bad($"SPILL of a raw stream has compression type {record.CompressionType} and compressed size {record.CompressedSize}");
         var most = raw ? StreamLimits.MaxBlock : record.Length;
         return record.StoredSize > most || record.StoredSize % sizeof(uint) != 0
             ? Bad($"SPILL has a payload of {record.StoredSize} bytes; expected up to {most}, in words of 4")
@@ -128,11 +130,11 @@ internal static class RecordRules
         if (raw)
             return Bad("WRITE_EMBEDDED occurs in a raw stream");
         if (record.PhysicalSize > StreamLimits.EmbeddedPayload)
-            return Bad($"WRITE_EMBEDDED has a payload of {record.PhysicalSize} bytes; the largest possible is {StreamLimits.EmbeddedPayload}");
+            return Bad($"WRITE_EMBEDDED has a payload of {record.PhysicalSize} bytes; expected up to {StreamLimits.EmbeddedPayload}");
         if (record.EmbeddedType >= StreamLimits.EmbeddedTypes)
             return Bad($"WRITE_EMBEDDED embeds type {record.EmbeddedType}, which does not exist");
         if (record.CompressionType >= StreamLimits.CompressionTypes)
-            return Bad($"WRITE_EMBEDDED has compression type {record.CompressionType}; the largest possible is {StreamLimits.CompressionTypes - 1}");
+            return Bad($"WRITE_EMBEDDED has compression type {record.CompressionType}; expected less than {StreamLimits.CompressionTypes}");
         if (record.Length > StreamLimits.MaxBlock || record.LogicalSize > StreamLimits.MaxBlock)
             return Bad($"WRITE_EMBEDDED covers {record.Length} bytes and unpacks to {record.LogicalSize}; the largest possible are 16 MiB");
         return Overflows(record.Offset, record.Length)
@@ -146,7 +148,7 @@ internal static class RecordRules
         if (!raw)
             return Bad("OBJECT_RANGE occurs in a stream that is not raw");
         return record.SlotCount != StreamLimits.DnodeSlots || record.FirstObject % StreamLimits.DnodeSlots != 0
-            ? Bad($"OBJECT_RANGE covers {record.SlotCount} slots from {record.FirstObject} on; expected {StreamLimits.DnodeSlots} from a multiple of that on")
+            ? Bad($"OBJECT_RANGE is {record.SlotCount} objects from {record.FirstObject} on; expected {StreamLimits.DnodeSlots}, aligned")
             : null;
     }
 

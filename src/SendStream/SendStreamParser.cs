@@ -119,8 +119,10 @@ public sealed class SendStreamParser
 
     /// <summary>Reads up to the next event.</summary>
     /// <param name="input">What is to be read; the part that was consumed is cut off.</param>
-    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of <paramref name="input"/> that is payload; else empty.</param>
-    /// <returns>The event. After <see cref="ParserEvent.NeedMoreInput"/> and <see cref="ParserEvent.EndOfStream"/> the input is empty.</returns>
+    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of the input that is payload; else empty.</param>
+    /// <returns>
+    /// The event. With <see cref="ParserEvent.NeedMoreInput"/> and <see cref="ParserEvent.EndOfStream"/> the input is used up.
+    /// </returns>
     /// <exception cref="SendStreamException">The stream is faulty.</exception>
     public ParserEvent Read(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> payload)
     {
@@ -200,19 +202,20 @@ public sealed class SendStreamParser
     {
         ChecksumBefore = Checksum;
         if (Phase == StreamPhase.PackageSnapshot && header.Type == RecordType.End && header.StoredChecksum.IsZero && header.ToGuid == 0)
-            Refuse(new(StreamFault.EndsEarly, $"the stream of {begin.ToName} has no END of its own before the one that closes the package"));
+            throw Fault(StreamFault.EndsEarly, $"the stream of {begin.ToName} has no END before the one that closes the package");
 
         _sum.Append(header.Raw[..StreamLimits.ChecksumOffset]);
         if (header.StoredChecksum != Checksum)
-            Refuse(new(StreamFault.ChecksumMismatch, $"the record's checksum is {header.StoredChecksum}; expected {Checksum}"));
+            throw Fault(StreamFault.ChecksumMismatch, $"the record's checksum is {header.StoredChecksum}; expected {Checksum}");
         _sum.Append(header.Raw[StreamLimits.ChecksumOffset..]);
 
-        if ((uint)header.Type >= StreamLimits.RecordTypes)
-            Refuse(new(StreamFault.UnknownRecordType, $"the record has type {(uint)header.Type}; types up to {StreamLimits.RecordTypes - 1} are known"));
-        if (header.ToGuid != begin.ToGuid)
-            Refuse(new(StreamFault.GuidMismatch, $"{RecordHeader.NameOf(header.Type)} belongs to snapshot GUID {header.ToGuid}; expected {begin.ToGuid}"));
-        if (header.Type == RecordType.End && header.AsEnd().Checksum != ChecksumBefore)
-            Refuse(new(StreamFault.ChecksumMismatch, $"END gives the stream's checksum as {header.AsEnd().Checksum}; expected {ChecksumBefore}"));
+        var (type, guid) = (header.Type, header.ToGuid);
+        if ((uint)type >= StreamLimits.RecordTypes)
+            throw Fault(StreamFault.UnknownRecordType, $"the record has type {(uint)type}; expected less than {StreamLimits.RecordTypes}");
+        if (guid != begin.ToGuid)
+            throw Fault(StreamFault.GuidMismatch, $"{RecordHeader.NameOf(type)} belongs to GUID {guid}; expected {begin.ToGuid}");
+        if (type == RecordType.End && header.AsEnd().Checksum != ChecksumBefore)
+            throw Fault(StreamFault.ChecksumMismatch, $"END gives checksum {header.AsEnd().Checksum}; expected {ChecksumBefore}");
         Refuse(RecordRules.Judge(header, begin));
         Refuse(_order.Take(header, begin.IsRaw));
     }
@@ -265,7 +268,7 @@ public sealed class SendStreamParser
         }
         catch (FormatException fault)
         {
-            throw Fault(StreamFault.BadRecord, $"the payload of BEGIN is {fault.Message}", RecordIndex, RecordOffset, fault);
+            throw Fault(StreamFault.BadRecord, $"the payload of BEGIN is {fault.Message}", fault);
         }
         finally
         {
@@ -284,8 +287,8 @@ public sealed class SendStreamParser
     {
         if (_inRecord)
         {
-            var header = Current;
-            return $"{RecordHeader.NameOf(header.Type)} has a payload of {header.PayloadLength} bytes, of which {header.PayloadLength - _payloadLeft} arrived";
+            var (name, length) = (RecordHeader.NameOf(Current.Type), Current.PayloadLength);
+            return $"{name} has a payload of {length} bytes, of which {length - _payloadLeft} arrived";
         }
 
         if (_headerFilled > 0)
@@ -296,8 +299,11 @@ public sealed class SendStreamParser
     private void Refuse(Complaint? complaint)
     {
         if (complaint is { } found)
-            throw Fault(found.Fault, found.Reason, RecordIndex, RecordOffset);
+            throw Fault(found.Fault, found.Reason);
     }
+
+    private SendStreamException Fault(StreamFault fault, string reason, Exception? cause = null) =>
+        Fault(fault, reason, RecordIndex, RecordOffset, cause);
 
     private SendStreamException Fault(StreamFault fault, string reason, long index, long offset, Exception? cause = null) =>
         _fault = new SendStreamException(fault, index, offset, reason, cause);

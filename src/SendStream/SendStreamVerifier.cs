@@ -54,7 +54,7 @@ public sealed class SendStreamVerifier
     }
 
     /// <summary>Says that the stream has ended, and gives its facts.</summary>
-    /// <exception cref="SendStreamException">A fault was found, or the last END is missing (<see cref="StreamFault.EndsEarly"/>).</exception>
+    /// <exception cref="SendStreamException">There is a fault, or no last END (<see cref="StreamFault.EndsEarly"/>).</exception>
     public StreamFacts Complete()
     {
         _parser.EnsureComplete();
@@ -66,7 +66,10 @@ public sealed class SendStreamVerifier
             Snapshots = _snapshots.AsReadOnly(),
             Length = _parser.StreamOffset,
             RecordCount = _parser.RecordCount,
-            Records = Enum.GetValues<RecordType>().Where(type => _records[(int)type] != 0).ToDictionary(type => type, type => _records[(int)type]),
+            Records = Enum.GetValues<RecordType>()
+                .Select(type => KeyValuePair.Create(type, _records[(int)type]))
+                .Where(count => count.Value != 0)
+                .ToDictionary(),
             PayloadBytes = _payloadBytes,
             LogicalBytes = (long)Math.Min(_logicalBytes, long.MaxValue),
             EndChecksum = _endChecksum,

@@ -28,7 +28,7 @@ public sealed record StreamFacts
     /// <summary>Bytes of all payloads as they are in the stream (what <c>zstream dump</c> calls the total payload size).</summary>
     public required long PayloadBytes { get; init; }
 
-    /// <summary>Bytes that the data blocks take when unpacked: the logical sizes of all WRITE, WRITE_EMBEDDED and WRITE_BYREF records.</summary>
+    /// <summary>Bytes of all data blocks when unpacked: the logical sizes of WRITE, WRITE_EMBEDDED and WRITE_BYREF records.</summary>
     public required long LogicalBytes { get; init; }
 
     /// <summary>

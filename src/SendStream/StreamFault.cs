@@ -18,7 +18,10 @@ public enum StreamFault
     /// <summary>The bytes are not those that were sent.</summary>
     ChecksumMismatch,
 
-    /// <summary>A record that belongs to another snapshot than its BEGIN.</summary>
+    /// <summary>
+    /// A record that belongs to another snapshot than its BEGIN. So it is with what <c>zfs send --saved</c> sends of an interrupted
+    /// receive, whose records carry the GUID of the receiving dataset (module/zfs/dmu_send.c, dsc_toguid); it has no END either.
+    /// </summary>
     GuidMismatch,
 
     /// <summary>A record where none of its type may stand.</summary>

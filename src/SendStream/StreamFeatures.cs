@@ -10,7 +10,7 @@ public enum StreamFeatures : ulong
     /// <summary>No feature.</summary>
     None = 0,
 
-    /// <summary>Holds WRITE_BYREF records (<c>zfs send -D</c>, no longer received since OpenZFS 2.0 unless <c>zstream redup</c> rewrites it).</summary>
+    /// <summary>Holds WRITE_BYREF records (<c>zfs send -D</c>); OpenZFS 2 receives it only rewritten by <c>zstream redup</c>.</summary>
     Dedup = 1UL << 0,
 
     /// <summary>Blocks carry deduplication properties; set together with <see cref="Dedup"/>.</summary>

@@ -4,8 +4,8 @@ namespace ZfsSnapshotManager.SendStream;
 /// Which record may follow which. A plain stream: BEGIN, records, END. A package: BEGIN, END, any number of plain streams, END.
 /// The two ENDs of a package are written by libzfs, without GUID and <c>drr_checksum</c>: the first carries the checksum of what
 /// is before it, the last nothing at all (lib/libzfs/libzfs_sendrecv.c, send_conclusion_record). All other records are
-/// written by the kernel, which always fills in <c>drr_checksum</c> (module/zfs/dmu_send.c, dump_record); so has every version
-/// since 2015, and that zfs receive accepts zeros there is for the sake of older ones.
+/// written by the kernel, which always fills in <c>drr_checksum</c> (module/zfs/dmu_send.c, dump_record). That zfs receive takes zeros
+/// there as "not checked" is for the sake of versions from before records had checksums of their own; here they are refused.
 /// </summary>
 internal static class StreamGrammar
 {

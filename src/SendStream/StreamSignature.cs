@@ -27,7 +27,7 @@ internal static class StreamSignature
         if (!begins || !magic.StartsWith(arrived))
             return new(StreamFault.NotASendStream, $"expected the BEGIN record of a ZFS send stream{Hint(start)}");
         return arrived.Length == magic.Length
-            ? new(StreamFault.BigEndian, "the stream was written on a big-endian machine; only little-endian streams are read (zfs receive takes both)")
+            ? new(StreamFault.BigEndian, "the stream comes from a big-endian machine; only little-endian ones are read")
             : null;
     }
 

@@ -105,7 +105,8 @@ machine_boot() {
   done
   read -ra accelerator < <(machine_accelerator)
   qemu-system-x86_64 -name "zsm-$NAME" "${accelerator[@]}" -smp 2 -m "${ZFS_VM_MEMORY:-2048}" \
-    -nodefaults -display none -monitor none -daemonize -pidfile "$STATE/pid" -serial "file:${CONSOLE//,/,,}" \
+    -nodefaults -display none -monitor none -daemonize -pidfile "$STATE/pid" \
+    -chardev "file,id=c,path=${CONSOLE//,/,,}" -serial chardev:c \
     -kernel "$image/vmlinuz" -initrd "$image/initrd" -no-reboot -rtc base=utc \
     -append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off zsm.name=$NAME" \
     -netdev "user,id=n$forward" -device virtio-net-pci,netdev=n,romfile= \

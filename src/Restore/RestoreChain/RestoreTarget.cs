@@ -40,18 +40,18 @@ internal sealed class RestoreTarget
     {
         if (!Exists)
         {
-            await ZfsCommand.RunAsync(["rename", "-u", Partial.Value, Name.Value], cancellationToken).ConfigureAwait(false);
+            await RenameAsync(Partial, Name, cancellationToken).ConfigureAwait(false);
             return;
         }
 
         await MoveOldAsideAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await ZfsCommand.RunAsync(["rename", "-u", Partial.Value, Name.Value], cancellationToken).ConfigureAwait(false);
+            await RenameAsync(Partial, Name, cancellationToken).ConfigureAwait(false);
         }
         catch (ZfsException)
         {
-            await ZfsCommand.RunAsync(["rename", "-u", Replaced.Value, Name.Value], CancellationToken.None).ConfigureAwait(false);
+            await RenameAsync(Replaced, Name, CancellationToken.None).ConfigureAwait(false);
             throw;
         }
 
@@ -71,8 +71,12 @@ internal sealed class RestoreTarget
     {
         var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "mounted", Name.Value], cancellationToken).ConfigureAwait(false);
         if (rows.Single()[0] == "yes") await ZfsCommand.RunAsync(["unmount", Name.Value], cancellationToken).ConfigureAwait(false);
-        await ZfsCommand.RunAsync(["rename", "-u", Name.Value, Replaced.Value], cancellationToken).ConfigureAwait(false);
+        await RenameAsync(Name, Replaced, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Renaming mounts nothing: nothing of what is renamed here is mounted.</summary>
+    private static Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
+        ZfsCommand.RunAsync(["rename", from.Value, to.Value], cancellationToken);
 
     /// <summary>Children and clones of the old dataset would go with it, and nobody asked for that.</summary>
     private async Task CheckReplaceableAsync(CancellationToken cancellationToken)

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SendStream.NvLists;
 /// </summary>
 public sealed class NvList
 {
-    /// <summary>How deep a list may lie below the outermost; the kernel's own limit (module/nvpair/nvpair.c, nvpair_max_recursion).</summary>
+    /// <summary>How deep a list may lie below the outermost: the kernel's limit (module/nvpair/nvpair.c, nvpair_max_recursion).</summary>
     public const int MaxDepth = 20;
 
     private const byte NativeEncoding = 0;
@@ -35,7 +35,7 @@ public sealed class NvList
     /// Unpacks a list. What it allocates is bounded by a small multiple of the bytes given; nesting deeper than
     /// <see cref="MaxDepth"/> is refused.
     /// </summary>
-    /// <param name="packed">The packed list: 4 bytes (encoding, byte order, two reserved), then the pairs. Bytes after it are ignored.</param>
+    /// <param name="packed">The packed list: 4 bytes (encoding, byte order, two reserved), then the pairs. What follows is ignored.</param>
     /// <exception cref="FormatException">The bytes are no packed list, or one in native encoding from a big-endian machine.</exception>
     public static NvList Unpack(ReadOnlySpan<byte> packed)
     {

@@ -49,7 +49,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
 
     private void CheckBegin(UploadRecord upload, BeginFacts begin)
     {
-        if (begin.Type == StreamType.None) throw PackageRefused();
+        if (begin.IsPackage) throw PackageRefused();
         StreamIdentity.Check(upload, begin);
         var from = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : (SnapshotGuid?)null;
         if (from is { } known && !catalogue.Has(upload.ClientId, known)) throw BaseMissing(known);

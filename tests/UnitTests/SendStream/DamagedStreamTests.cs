@@ -4,7 +4,8 @@ namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 public sealed class DamagedStreamTests
 {
-    private static readonly byte[][] Streams = [StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
+    private static byte[][] Streams =>
+        [StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
 
     /// <summary>
     /// There is no byte that the format cannot see: BEGIN and its payload are covered by the next record's checksum, headers and
@@ -49,7 +50,9 @@ public sealed class DamagedStreamTests
     {
         var stream = StreamBuilder.Small().ToArray();
         Assert.Contains("the input is empty", Verifying.Refused([]).Message);
-        Assert.Contains("312 bytes, of which 100 arrived (record 0, counted from 0, at stream byte 100)", Verifying.Refused(stream[..100]).Message);
+        Assert.Contains(
+            "312 bytes, of which 100 arrived (record 0, counted from 0, at stream byte 100)",
+            Verifying.Refused(stream[..100]).Message);
         Assert.Contains("expected END at the latest (record 1", Verifying.Refused(stream[..312]).Message);
         Assert.Contains("OBJECT has a payload of 8 bytes, of which 3 arrived", Verifying.Refused(stream[..(3 * 312 + 3)]).Message);
     }
@@ -67,7 +70,10 @@ public sealed class DamagedStreamTests
     {
         var records = StreamBuilder.Small().Records;
         for (var doubled = 0; doubled < records.Count; doubled++)
-            Assert.True(IsRefused(Joined(records.SelectMany((record, index) => Enumerable.Repeat(record, index == doubled ? 2 : 1)))), $"record {doubled} was doubled unnoticed");
+        {
+            var stream = Joined(records.SelectMany((record, index) => Enumerable.Repeat(record, index == doubled ? 2 : 1)));
+            Assert.True(IsRefused(stream), $"record {doubled} was doubled unnoticed");
+        }
     }
 
     [Fact]
@@ -166,19 +172,22 @@ public sealed class DamagedStreamTests
 
     [Fact]
     public void A_record_of_an_unknown_type_is_refused() =>
-        Verifying.AssertRefused(StreamFault.UnknownRecordType, new StreamBuilder().Begin().Record((RecordType)11, 0, [], _ => { }).End().ToArray());
+        AssertRefused(StreamFault.UnknownRecordType, new StreamBuilder().Begin().Record((RecordType)11, 0, [], _ => { }).End());
 
     [Fact]
     public void Records_where_none_may_stand_are_refused()
     {
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Begin().End().ToArray());
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().Begin().End().PackageClose().ToArray());
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().PackageEnd().Free(1, 512).PackageClose().ToArray());
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().PackageEnd().PackageBegin().PackageEnd().PackageClose().ToArray());
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Write(2, 0, new byte[512]).Write(1, 0, new byte[512]).End().ToArray());
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Write(2, 512, new byte[512]).Write(2, 0, new byte[512]).End().ToArray());
+        var block = new byte[512];
+        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Begin().End());
+        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().Begin().End().PackageClose());
+        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().PackageEnd().Free(1, 512).PackageClose());
+        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().PackageEnd().PackageBegin().PackageEnd());
+        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Write(2, 0, block).Write(1, 0, block).End());
+        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Write(2, 512, block).Write(2, 0, block).End());
         Verifying.AssertRefused(StreamFault.NotASendStream, StreamBuilder.Small().ToArray()[312..]);
     }
+
+    private static void AssertRefused(StreamFault fault, StreamBuilder built) => Verifying.AssertRefused(fault, built.ToArray());
 
     private static bool IsRefused(byte[] stream)
     {

@@ -10,7 +10,10 @@ public sealed class HostileStreamTests
         // 64 MiB is the most a BEGIN may announce; a WRITE of 16 MiB the most a data record may.
         byte[] begin = new StreamBuilder().Begin().ToArray();
         BitConverter.GetBytes(64 << 20).CopyTo(begin, 4);
-        byte[] write = [.. new StreamBuilder().Begin().Write(1, 0, [], compression: 15, logicalSize: 16 << 20, change: fields => StreamBuilder.Put(fields, 88, 16UL << 20)).ToArray()];
+        var write = new StreamBuilder()
+            .Begin()
+            .Write(1, 0, [], compression: 15, logicalSize: 16 << 20, change: fields => StreamBuilder.Put(fields, 88, 16UL << 20))
+            .ToArray();
         foreach (var stream in (byte[][])[begin, write])
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
@@ -57,7 +60,7 @@ public sealed class HostileStreamTests
     public void Mutated_streams_throw_nothing_but_faults()
     {
         var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        var streams = (byte[][])[StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
+        byte[][] streams = [StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
         var random = new Random(seed);
         for (var round = 0; round < 5000; round++)
             Mutations.AssertOnlyFaults(Mutations.Mutate(streams[round % streams.Length], random), $"ZSM_SEED={seed}, round {round}");

@@ -41,7 +41,7 @@ internal static class Mutations
         return [.. bytes];
     }
 
-    /// <summary>Changes one of the bytes that carry fields in one record out of four; not type and GUID, which would end the stream at once.</summary>
+    /// <summary>Changes one byte in one record out of four: one of those that carry fields, but not the type.</summary>
     public static byte[] FlipField(byte[] record, Random random)
     {
         var changed = (byte[])record.Clone();

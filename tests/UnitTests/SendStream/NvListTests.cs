@@ -30,7 +30,9 @@ public sealed class NvListTests
         Assert.Equal([1, 2, 3], Assert.IsType<ulong[]>(list.Pairs[3].Value));
         Assert.Equal(5UL, list.GetList("inner")!.GetList("deep")!.GetUInt64("deeper"));
         Assert.Equal(6UL, list.GetList("inner")!.GetUInt64("after"));
-        Assert.Equal(["a", "", "b"], Assert.IsType<NvList[]>(list.Pairs[5].Value).Select(inner => inner.Pairs is [var first, ..] ? first.Name : ""));
+        Assert.Equal(
+            ["a", "", "b"],
+            Assert.IsType<NvList[]>(list.Pairs[5].Value).Select(inner => inner.Pairs is [var first, ..] ? first.Name : ""));
         Assert.Equal(7UL, list.GetUInt64("last"));
         Assert.Null(list.GetUInt64("text"));
         Assert.Null(list.GetString("no such name"));

@@ -10,7 +10,8 @@ internal static class Packing
 
     public static byte[] Xdr(params (string Name, object Value)[] pairs) => [1, 1, 0, 0, .. XdrList(pairs)];
 
-    private static byte[] NativePairs((string Name, object Value)[] pairs) => [.. pairs.SelectMany(pair => NativePair(pair.Name, pair.Value)), .. Int(0)];
+    private static byte[] NativePairs((string Name, object Value)[] pairs) =>
+        [.. pairs.SelectMany(pair => NativePair(pair.Name, pair.Value)), .. Int(0)];
 
     private static byte[] NativePair(string name, object value)
     {

@@ -117,7 +117,7 @@ public sealed class RecordRuleTests
         AssertBad("FREEOBJECTS", new StreamBuilder().Begin().FreeObjects(ulong.MaxValue, 2).End());
         AssertBad("FREE", new StreamBuilder().Begin().Free(1, ulong.MaxValue - 1, offset: 2).End());
         AssertBad("REDACT", new StreamBuilder().Begin().Redact(1, 2, ulong.MaxValue - 1).End());
-        AssertBad("WRITE_BYREF", new StreamBuilder().Begin(features: StreamFeatures.Dedup).WriteByRef(1, 2, ulong.MaxValue - 1).End());
+        AssertBad("WRITE_BYREF", Begun(StreamFeatures.Dedup).WriteByRef(1, 2, ulong.MaxValue - 1).End());
         Verifying.Verify(new StreamBuilder().Begin().Free(1, ulong.MaxValue, offset: 2).End().ToArray());
     }
 
@@ -127,20 +127,22 @@ public sealed class RecordRuleTests
         AssertBad("WRITE_BYREF without deduplication", new StreamBuilder().Begin().WriteByRef(1, 0, 512).End());
         AssertBad("OBJECT_RANGE in a plain stream", new StreamBuilder().Begin().ObjectRange(0).End());
         AssertBad("WRITE_EMBEDDED in a raw stream", Raw().WriteEmbedded(1, 0, new byte[8]).End());
-        AssertBad("a spill flag without the flag for it", new StreamBuilder().Begin(flags: 4).Object(1, [], change: Change(27, 4, 1)).End());
+        AssertBad("an undeclared spill flag", new StreamBuilder().Begin(flags: 4).Object(1, [], change: Change(27, 4, 1)).End());
         AssertBad("a raw spill that is not compressed", Raw().Spill(1, new byte[512]).End());
-        AssertBad("embedded data announced in a raw stream", new StreamBuilder().Begin(features: StreamFeatures.Raw | StreamFeatures.EmbedData).End());
-        AssertBad("a raw stream without keys", new StreamBuilder().Begin(features: StreamFeatures.Raw).End());
-        AssertBad("a resumed stream without its place", new StreamBuilder().Begin(features: StreamFeatures.Resuming).End());
-        AssertBad("a resumed stream with half its place", new StreamBuilder().Begin(features: StreamFeatures.Resuming, payload: Packing.Native(("resume_object", 1UL))).End());
+        AssertBad("embedded data announced in a raw stream", Begun(StreamFeatures.Raw | StreamFeatures.EmbedData).End());
+        AssertBad("a raw stream without keys", Begun(StreamFeatures.Raw).End());
+        AssertBad("a resumed stream without its place", Begun(StreamFeatures.Resuming).End());
+        AssertBad("a resumed stream with half its place", Begun(StreamFeatures.Resuming, Packing.Native(("resume_object", 1UL))).End());
         Verifying.Verify(new StreamBuilder().Begin().Object(1, [], change: Change(27, 4, 1)).End().ToArray());
     }
 
     [Fact]
     public void A_raw_object_must_stand_in_its_range()
     {
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, Raw().Object(1, StreamBuilder.Noise(320, 1), raw: true).End().ToArray());
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, Raw().ObjectRange(32).Object(64, StreamBuilder.Noise(320, 1), raw: true).End().ToArray());
+        var bonus = StreamBuilder.Noise(320, 1);
+        Verifying.AssertRefused(StreamFault.UnexpectedRecord, Raw().Object(1, bonus, raw: true).End().ToArray());
+        Verifying.AssertRefused(StreamFault.UnexpectedRecord, Raw().ObjectRange(32).Object(31, bonus, raw: true).End().ToArray());
+        Verifying.AssertRefused(StreamFault.UnexpectedRecord, Raw().ObjectRange(32).Object(64, bonus, raw: true).End().ToArray());
         AssertBad("a range from 1 on", Raw().ObjectRange(1).End());
         AssertBad("a range of 31", Raw().ObjectRange(0, slots: 31).End());
     }
@@ -149,16 +151,20 @@ public sealed class RecordRuleTests
     public void Streams_with_features_that_are_not_known_are_not_supported()
     {
         foreach (var bit in (int[])[3, 15, 18, 30, 55])
-            Verifying.AssertRefused(StreamFault.Unsupported, new StreamBuilder().Begin(features: (StreamFeatures)(1UL << bit)).End().ToArray());
+            Verifying.AssertRefused(StreamFault.Unsupported, Begun((StreamFeatures)(1UL << bit)).End().ToArray());
         Verifying.AssertRefused(StreamFault.Unsupported, new StreamBuilder().Begin(features: StreamFeatures.Raw, flags: 4).End().ToArray());
     }
 
     [Fact]
-    public void A_name_without_its_nul_is_refused() => AssertBad("a name of 256 bytes", new StreamBuilder().Begin(change: fields => fields.AsSpan(48).Fill((byte)'a')).End());
+    public void A_name_without_its_nul_is_refused() =>
+        AssertBad("a name of 256 bytes", new StreamBuilder().Begin(change: fields => fields.AsSpan(48).Fill((byte)'a')).End());
 
     [Fact]
-    public void The_longest_name_is_taken() =>
-        Assert.Equal(255, Verifying.Verify(new StreamBuilder().Begin(name: "tank@" + new string('a', 250)).End().ToArray()).Begin.ToName.Length);
+    public void The_longest_name_is_taken()
+    {
+        var name = "tank@" + new string('a', 250);
+        Assert.Equal(name, Verifying.Verify(new StreamBuilder().Begin(name: name).End().ToArray()).Begin.ToName);
+    }
 
     [Fact]
     public void A_payload_of_begin_that_is_no_list_is_refused()
@@ -181,10 +187,14 @@ public sealed class RecordRuleTests
         }
     }
 
-    private static StreamBuilder Raw() => new StreamBuilder()
-        .Begin(features: StreamFeatures.Raw, payload: Packing.Native(("crypt_keydata", new (string, object)[] { ("x", 1UL) })));
+    private static StreamBuilder Begun(StreamFeatures features, byte[]? payload = null) =>
+        new StreamBuilder().Begin(features: features, payload: payload);
 
-    private static Action<byte[]> Change(int offset, ulong value, int width) => fields => BitConverter.GetBytes(value).AsSpan(0, width).CopyTo(fields.AsSpan(offset));
+    private static StreamBuilder Raw() =>
+        Begun(StreamFeatures.Raw, Packing.Native(("crypt_keydata", new (string, object)[] { ("x", 1UL) })));
+
+    private static Action<byte[]> Change(int offset, ulong value, int width) =>
+        fields => BitConverter.GetBytes(value).AsSpan(0, width).CopyTo(fields.AsSpan(offset));
 
     private static void AssertBad(string what, StreamBuilder built)
     {

@@ -54,7 +54,10 @@ internal sealed class RecordedStream
 
     /// <summary>Name and GUID of each snapshot in a package.</summary>
     public IReadOnlyList<(string Name, ulong Guid)> Contains =>
-        [.. _facts.GetProperty("contains").EnumerateArray().Select(snapshot => (snapshot.GetProperty("snapshot").GetString()!, ulong.Parse(snapshot.GetProperty("guid").GetString()!)))];
+    [
+        .. _facts.GetProperty("contains").EnumerateArray().Select(snapshot =>
+            (snapshot.GetProperty("snapshot").GetString()!, ulong.Parse(snapshot.GetProperty("guid").GetString()!))),
+    ];
 
     public byte[] Bytes => _bytes.Value;
 

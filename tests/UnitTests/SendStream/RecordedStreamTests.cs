@@ -23,7 +23,8 @@ public sealed class RecordedStreamTests
 
     public static TheoryData<string> WholeStreams => [.. RecordedStream.Whole.Select(stream => stream.File)];
 
-    public static TheoryData<string> CutStreams => [.. RecordedStream.All.Values.Where(stream => !stream.IsWhole).Select(stream => stream.File)];
+    public static TheoryData<string> CutStreams =>
+        [.. RecordedStream.All.Values.Where(stream => !stream.IsWhole).Select(stream => stream.File)];
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
@@ -35,7 +36,7 @@ public sealed class RecordedStreamTests
 
         Assert.Equal(recorded.Length, facts.Length);
         Assert.Equal(recorded.TotalRecords, facts.RecordCount);
-        Assert.Equal(recorded.Records.OrderBy(count => count.Key), facts.Records.ToDictionary(count => Names[count.Key], count => count.Value).OrderBy(count => count.Key));
+        Assert.Equal(recorded.Records, facts.Records.ToDictionary(count => Names[count.Key], count => count.Value));
         Assert.Equal(recorded.Kind, facts.Kind.ToString().ToLowerInvariant());
         Assert.Equal(recorded.Features, (ulong)facts.Snapshots[0].Features);
         Assert.Equal(recorded.Type, facts.Snapshots[0].Type.ToString().ToLowerInvariant());
@@ -44,7 +45,8 @@ public sealed class RecordedStreamTests
         Assert.Equal(recorded.IsResumed, facts.Begin.ResumePoint is not null);
         if (facts.Kind == StreamKind.Package)
         {
-            Assert.Equal(recorded.Contains, facts.Snapshots.Select(snapshot => (snapshot.ToName, snapshot.ToGuid)));
+            // In which order zfs send takes the datasets of a package is its own affair.
+            Assert.Equal(recorded.Contains.Order(), facts.Snapshots.Select(snapshot => (snapshot.ToName, snapshot.ToGuid)).Order());
             return;
         }
 
@@ -82,9 +84,9 @@ public sealed class RecordedStreamTests
         var boundaries = Boundaries(stream);
 
         // Each boundary of a long stream would be too many: the stream is verified from its start each time.
-        var cuts = boundaries.Where((_, index) => index < 60 || index >= boundaries.Count - 20).SkipLast(1)
-            .Concat(Enumerable.Range(0, 40).Select(_ => random.NextInt64(stream.Length)));
-        foreach (var cut in cuts)
+        var cuts = boundaries.SkipLast(1).Concat(Enumerable.Range(0, 100).Select(_ => random.NextInt64(stream.Length))).ToArray();
+        random.Shuffle(cuts);
+        foreach (var cut in cuts.Take(Rounds(stream, 300)))
         {
             var fault = Verifying.Refused(stream[..(int)cut]);
             var index = boundaries.Count(end => end <= cut) - 1;
@@ -119,7 +121,7 @@ public sealed class RecordedStreamTests
         var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         var random = new Random(seed);
         var stream = RecordedStream.All[file].Bytes;
-        for (var round = 0; round < 30; round++)
+        for (var round = 0; round < Rounds(stream, 50); round++)
             Mutations.AssertOnlyFaults(Mutations.Mutate(stream, random), $"ZSM_SEED={seed}, {file}, round {round}");
     }
 
@@ -130,7 +132,7 @@ public sealed class RecordedStreamTests
         var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         var random = new Random(seed);
         var stream = (byte[])RecordedStream.All[file].Bytes.Clone();
-        for (var round = 0; round < 100; round++)
+        for (var round = 0; round < Rounds(stream, 100); round++)
         {
             var (at, flip) = (random.Next(stream.Length), (byte)random.Next(1, 256));
             stream[at] ^= flip;
@@ -138,6 +140,9 @@ public sealed class RecordedStreamTests
             stream[at] ^= flip;
         }
     }
+
+    /// <summary>How often a stream may be verified in one test, so that long ones take no longer than short ones.</summary>
+    private static int Rounds(byte[] stream, int most) => Math.Clamp(20_000_000 / stream.Length, 5, most);
 
     /// <summary>Where records end; the first is 0, the last the length.</summary>
     private static List<long> Boundaries(byte[] stream)

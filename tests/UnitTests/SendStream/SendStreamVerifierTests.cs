@@ -58,7 +58,8 @@ public sealed class SendStreamVerifierTests
     [Fact]
     public void An_incremental_a_clone_and_a_volume_are_told_apart()
     {
-        var facts = Verifying.Verify(new StreamBuilder().Begin(fromGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U)).End().ToArray());
+        var built = new StreamBuilder().Begin(fromGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U)).End();
+        var facts = Verifying.Verify(built.ToArray());
         Assert.Equal(StreamKind.Incremental, facts.Kind);
         Assert.True(facts.Begin.IsClone);
         Assert.Equal(StreamType.Volume, facts.Begin.Type);
@@ -77,7 +78,9 @@ public sealed class SendStreamVerifierTests
     public void Deduplicated_and_redacted_streams_are_read()
     {
         var stream = new StreamBuilder()
-            .Begin(features: StreamFeatures.Dedup | StreamFeatures.DedupProps | StreamFeatures.Redacted, payload: Packing.Native(("redact_snaps", new ulong[] { 4 })))
+            .Begin(
+                features: StreamFeatures.Dedup | StreamFeatures.DedupProps | StreamFeatures.Redacted,
+                payload: Packing.Native(("redact_snaps", new ulong[] { 4 })))
             .WriteByRef(1, 0, 512)
             .Redact(2, 0, 4096)
             .End();
@@ -99,8 +102,9 @@ public sealed class SendStreamVerifierTests
     [Fact]
     public void How_the_bytes_are_sliced_does_not_matter()
     {
-        foreach (var stream in (byte[][])[StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()])
+        foreach (var built in (StreamBuilder[])[StreamBuilder.Small(), StreamBuilder.SmallPackage(), StreamBuilder.SmallRaw()])
         {
+            var stream = built.ToArray();
             var whole = Verifying.Text(Verifying.Verify(stream));
             Gen.Select(Gen.Int[1, 700], Gen.Int).Sample((most, seed) =>
                 Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, new Random(seed)))));

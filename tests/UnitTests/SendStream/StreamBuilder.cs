@@ -11,6 +11,11 @@ internal sealed class StreamBuilder
 {
     public const ulong Guid = 0x1122334455667788;
 
+    /// <summary>The start of what a package says of itself.</summary>
+    private static byte[] Contents => Packing.Xdr(
+        ("tosnap", "one"),
+        ("fss", new (string, object)[] { ("0x7", new (string, object)[] { ("name", "tank/data") }) }));
+
     private readonly List<byte[]> _records = [];
     private readonly PlainFletcher _sum = new();
     private ulong _guid;
@@ -48,7 +53,9 @@ internal sealed class StreamBuilder
 
     /// <summary>A small raw stream: object ranges, raw bonus areas, encrypted blocks.</summary>
     public static StreamBuilder SmallRaw() => new StreamBuilder()
-        .Begin(features: StreamFeatures.Raw | StreamFeatures.Compressed, payload: Packing.Native(("crypt_keydata", new (string, object)[] { ("to_ivset_guid", 5UL) })))
+        .Begin(
+            features: StreamFeatures.Raw | StreamFeatures.Compressed,
+            payload: Packing.Native(("crypt_keydata", new (string, object)[] { ("to_ivset_guid", 5UL) })))
         .ObjectRange(32)
         .Object(33, bonus: Noise(320, 6), raw: true)
         .Write(33, 0, Noise(512, 7), compression: 2, logicalSize: 512)
@@ -78,7 +85,7 @@ internal sealed class StreamBuilder
         return Append(Header(0, (uint)(payload?.Length ?? 0), fields), payload ?? []);
     }
 
-    public StreamBuilder PackageBegin(byte[]? payload = null) => Begin(guid: 0, features: StreamFeatures.SaSpill, flags: 0, payload: payload ?? Packing.Xdr(("tosnap", "one"), ("fss", new (string, object)[] { ("0x7", new (string, object)[] { ("name", "tank/data") }) })), change: fields =>
+    public StreamBuilder PackageBegin(byte[]? payload = null) => Begin(guid: 0, flags: 0, payload: payload ?? Contents, change: fields =>
     {
         Put(fields, 8, 2 | ((ulong)StreamFeatures.SaSpill << 2));
         Put(fields, 16, 0UL);
@@ -99,20 +106,21 @@ internal sealed class StreamBuilder
         return this;
     }
 
-    public StreamBuilder Object(ulong number, byte[] bonus, bool raw = false, Action<byte[]>? change = null) => Record(RecordType.Object, 32, Padded(bonus), fields =>
-    {
-        Put(fields, 0, number);
-        Put(fields, 8, 19U);
-        Put(fields, 12, 44U);
-        Put(fields, 16, 512U);
-        Put(fields, 20, (uint)bonus.Length);
-        fields[26] = 1;
-        Put(fields, 28, raw ? (uint)bonus.Length : 0U);
-        fields[40] = (byte)(raw ? 17 : 0);
-        fields[41] = (byte)(raw ? 1 : 0);
-        fields[42] = (byte)(raw ? 1 : 0);
-        change?.Invoke(fields);
-    });
+    public StreamBuilder Object(ulong number, byte[] bonus, bool raw = false, Action<byte[]>? change = null) =>
+        Record(RecordType.Object, 32, Padded(bonus), fields =>
+        {
+            Put(fields, 0, number);
+            Put(fields, 8, 19U);
+            Put(fields, 12, 44U);
+            Put(fields, 16, 512U);
+            Put(fields, 20, (uint)bonus.Length);
+            fields[26] = 1;
+            Put(fields, 28, raw ? (uint)bonus.Length : 0U);
+            fields[40] = (byte)(raw ? 17 : 0);
+            fields[41] = (byte)(raw ? 1 : 0);
+            fields[42] = (byte)(raw ? 1 : 0);
+            change?.Invoke(fields);
+        });
 
     public StreamBuilder FreeObjects(ulong first, ulong count) => Record(RecordType.FreeObjects, 16, [], fields =>
     {
@@ -120,7 +128,13 @@ internal sealed class StreamBuilder
         Put(fields, 8, count);
     });
 
-    public StreamBuilder Write(ulong number, ulong offset, byte[] payload, byte compression = 0, ulong logicalSize = 0, Action<byte[]>? change = null) =>
+    public StreamBuilder Write(
+        ulong number,
+        ulong offset,
+        byte[] payload,
+        byte compression = 0,
+        ulong logicalSize = 0,
+        Action<byte[]>? change = null) =>
         Record(RecordType.Write, 32, payload, fields =>
         {
             Put(fields, 0, number);
@@ -153,23 +167,25 @@ internal sealed class StreamBuilder
         Put(fields, 16, length);
     });
 
-    public StreamBuilder Spill(ulong number, byte[] payload, Action<byte[]>? change = null) => Record(RecordType.Spill, 16, payload, fields =>
-    {
-        Put(fields, 0, number);
-        Put(fields, 8, (ulong)payload.Length);
-        change?.Invoke(fields);
-    });
+    public StreamBuilder Spill(ulong number, byte[] payload, Action<byte[]>? change = null) =>
+        Record(RecordType.Spill, 16, payload, fields =>
+        {
+            Put(fields, 0, number);
+            Put(fields, 8, (ulong)payload.Length);
+            change?.Invoke(fields);
+        });
 
-    public StreamBuilder WriteEmbedded(ulong number, ulong offset, byte[] payload, Action<byte[]>? change = null) => Record(RecordType.WriteEmbedded, 24, Padded(payload), fields =>
-    {
-        Put(fields, 0, number);
-        Put(fields, 8, offset);
-        Put(fields, 16, 512UL);
-        fields[32] = 15;
-        Put(fields, 40, 512U);
-        Put(fields, 44, (uint)payload.Length);
-        change?.Invoke(fields);
-    });
+    public StreamBuilder WriteEmbedded(ulong number, ulong offset, byte[] payload, Action<byte[]>? change = null) =>
+        Record(RecordType.WriteEmbedded, 24, Padded(payload), fields =>
+        {
+            Put(fields, 0, number);
+            Put(fields, 8, offset);
+            Put(fields, 16, 512UL);
+            fields[32] = 15;
+            Put(fields, 40, 512U);
+            Put(fields, 44, (uint)payload.Length);
+            change?.Invoke(fields);
+        });
 
     public StreamBuilder ObjectRange(ulong first, ulong slots = 32) => Record(RecordType.ObjectRange, 16, [], fields =>
     {

@@ -60,7 +60,10 @@ public sealed partial class ZstreamTests
         $"\tfromguid = {begin.FromGuid:x}",
         $"\ttoname = {begin.ToName}");
 
-    [GeneratedRegex(@"^\thdrtype = .*\n(\t.*\n){7}\ttoname = .*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    [GeneratedRegex(
+        @"^\thdrtype = .*\n(\t.*\n){7}\ttoname = .*$",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 10_000)]
     private static partial Regex BeginPattern();
 
     /// <summary>From the list of all records: the summary leaves out some types.</summary>
@@ -68,10 +71,16 @@ public sealed partial class ZstreamTests
     {
         (string Start, RecordType Type)[] starts =
         [
-            ("BEGIN record", RecordType.Begin), ("OBJECT object = ", RecordType.Object), ("FREEOBJECTS firstobj = ", RecordType.FreeObjects),
-            ("WRITE object = ", RecordType.Write), ("FREE object = ", RecordType.Free), ("END checksum = ", RecordType.End),
-            ("WRITE_BYREF object = ", RecordType.WriteByRef), ("SPILL block ", RecordType.Spill),
-            ("WRITE_EMBEDDED object = ", RecordType.WriteEmbedded), ("OBJECT_RANGE firstobj = ", RecordType.ObjectRange),
+            ("BEGIN record", RecordType.Begin),
+            ("OBJECT object = ", RecordType.Object),
+            ("FREEOBJECTS firstobj = ", RecordType.FreeObjects),
+            ("WRITE object = ", RecordType.Write),
+            ("FREE object = ", RecordType.Free),
+            ("END checksum = ", RecordType.End),
+            ("WRITE_BYREF object = ", RecordType.WriteByRef),
+            ("SPILL block ", RecordType.Spill),
+            ("WRITE_EMBEDDED object = ", RecordType.WriteEmbedded),
+            ("OBJECT_RANGE firstobj = ", RecordType.ObjectRange),
             ("REDACT object = ", RecordType.Redact),
         ];
         var lines = dump.Split('\n');

@@ -1,0 +1,90 @@
+using System.Text;
+using System.Text.Json;
+
+namespace ZfsSnapshotManager.SystemTests.Fixtures;
+
+/// <summary>A client: a working folder with its .env on the ZFS machine, and a part of the pool of its own.</summary>
+internal sealed class ClientMachine : IAsyncDisposable
+{
+    private ClientMachine(ZfsHost host, ServerProcess server, string id, string key)
+    {
+        (Host, Server, Id, Key) = (host, server, id, key);
+        var unique = Guid.NewGuid().ToString("N")[..8];
+        Area = $"{host.Pool}/t{unique}";
+        Folder = $"/tmp/client-{unique}";
+    }
+
+    public ZfsHost Host { get; }
+
+    public ServerProcess Server { get; }
+
+    public string Id { get; }
+
+    public string Key { get; }
+
+    /// <summary>The dataset below which this client's datasets are.</summary>
+    public string Area { get; }
+
+    public string Folder { get; }
+
+    /// <param name="datasets">Created below <see cref="Area"/>; the first is LOCAL_DATASET.</param>
+    public static async Task<ClientMachine> CreateAsync(ZfsHost host, ServerProcess server, params string[] datasets)
+    {
+        await host.StartAsync();
+        var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
+        var client = new ClientMachine(host, server, id, await server.AddClientAsync(id));
+        await client.ShellAsync($"mkdir -p {client.Folder} && zfs create {client.Area}");
+        foreach (var dataset in datasets) await client.ShellAsync($"zfs create -p '{client.Area}/{dataset}'");
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/{datasets.FirstOrDefault() ?? "data"}");
+        return client;
+    }
+
+    public async Task WriteSettingsAsync(params string[] settings)
+    {
+        string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL=http://{Host.ServerAddress}:{Server.Port}", .. settings];
+        (await Host.RunAsync($"cat > {Folder}/.env", Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n"))).MustSucceed();
+    }
+
+    /// <summary>Runs a line of shell; it must succeed.</summary>
+    public Task<string> ShellAsync(string line) => Host.OutputAsync(line);
+
+    /// <summary>Runs a line such as <c>zfs-client backup</c> in the client's folder.</summary>
+    public Task<CommandResult> RunAsync(string line) => Host.RunAsync($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
+
+    public System.Diagnostics.Process Start(string line) => Host.Start($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
+
+    /// <summary>Runs a command with <c>--json</c>; it must succeed.</summary>
+    public async Task<JsonElement> JsonAsync(string line) => JsonDocument.Parse((await RunAsync($"{line} --json")).MustSucceed().Output).RootElement;
+
+    public async Task<JsonElement[]> ListBackupsAsync() => [.. (await JsonAsync("zfs-restore list")).EnumerateArray()];
+
+    public Task<string> GuidOfAsync(string snapshot) => ShellAsync($"zfs get -H -o value guid '{snapshot}'");
+
+    /// <summary>Snapshots and bookmarks of a dataset, names only.</summary>
+    public async Task<string[]> SnapshotsOfAsync(string dataset) =>
+        (await ShellAsync($"zfs list -H -o name -t snapshot,bookmark -d 1 '{dataset}'")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>
+    /// One line for every file, folder and link: type, mode, owner, size, time, link target, extended attributes and a digest of the contents.
+    /// Equal texts mean equal trees.
+    /// </summary>
+    /// <param name="snapshot">Full name of a snapshot.</param>
+    public async Task<string> TreeOfAsync(string snapshot)
+    {
+        // A clone shows a snapshot's files without changing its dataset, mounted or not.
+        var clone = $"{Area}/look{Guid.NewGuid().ToString("N")[..8]}";
+        var folder = $"/tmp/{clone.Split('/')[^1]}";
+        await ShellAsync($"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone}");
+        try
+        {
+            return await ShellAsync($"cd {folder} && find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e hex -h 2>/dev/null");
+        }
+        finally
+        {
+            await ShellAsync($"zfs destroy {clone} && rmdir {folder} 2>/dev/null || true");
+        }
+    }
+
+    public async ValueTask DisposeAsync() =>
+        await Host.RunAsync($"zfs destroy -R {Area}; rm -rf {Folder}");
+}

@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace ZfsSnapshotManager.SystemTests.Fixtures;
+
+/// <summary>A real zfs-server on this machine's loopback, with a folder of its own.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private readonly Dictionary<string, string> _environment;
+    private Process? _process;
+    private StreamWriter? _log;
+
+    private ServerProcess(IReadOnlyDictionary<string, string>? settings)
+    {
+        Folder = Repository.NewFolder("server");
+        Port = FreePort();
+        _environment = new Dictionary<string, string>(settings ?? new Dictionary<string, string>(StringComparer.Ordinal), StringComparer.Ordinal)
+        {
+            ["BIND_ADDRESS"] = "127.0.0.1",
+            ["PORT"] = Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
+        };
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}/"), Timeout = TimeSpan.FromMinutes(5) };
+    }
+
+    public string Folder { get; }
+
+    public string DataFolder => Path.Combine(Folder, "zfs-server-data");
+
+    public int Port { get; }
+
+    /// <summary>Speaks to the server without any key.</summary>
+    public HttpClient Http { get; }
+
+    public int ProcessId => _process!.Id;
+
+    public string Log
+    {
+        get
+        {
+            using var file = new FileStream(Path.Combine(Folder, "log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            return new StreamReader(file).ReadToEnd();
+        }
+    }
+
+    public static async Task<ServerProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    {
+        var server = new ServerProcess(settings);
+        await server.StartAgainAsync();
+        return server;
+    }
+
+    /// <summary>Starts the server where it does not run, on the same folder and port.</summary>
+    public async Task StartAgainAsync(IReadOnlyDictionary<string, string>? more = null)
+    {
+        var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
+        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal)) environment[key] = value;
+        _process = Command.Start(Repository.Program("zfs-server"), [], Folder, environment);
+        _log ??= new StreamWriter(new FileStream(Path.Combine(Folder, "log"), FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
+        _process.OutputDataReceived += WriteLog;
+        _process.ErrorDataReceived += WriteLog;
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        await WaitForHealthAsync();
+    }
+
+    /// <summary>SIGKILL: what a crash or a power cut leaves of a process.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM, as systemd stops a service.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> StopAsync()
+    {
+        (await Command.RunAsync("kill", ["-TERM", $"{_process!.Id}"])).MustSucceed();
+        await _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+        return _process.ExitCode;
+    }
+
+    public Task WaitForExitAsync() => _process!.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+
+    /// <summary>Runs <c>zfs-server …</c> as an administrator does, beside the running one.</summary>
+    public Task<CommandResult> RunAsync(params string[] arguments) => Command.RunAsync(Repository.Program("zfs-server"), arguments, Folder, _environment);
+
+    /// <returns>The new client's key.</returns>
+    public async Task<string> AddClientAsync(string id, params string[] options)
+    {
+        var added = (await RunAsync(["client", "add", id, "--json", .. options])).MustSucceed();
+        return JsonDocument.Parse(added.Output).RootElement.GetProperty("api_key").GetString()!;
+    }
+
+    /// <summary>An HTTP client that shows a key in the headers.</summary>
+    public HttpClient As(string id, string key)
+    {
+        var http = new HttpClient { BaseAddress = Http.BaseAddress, Timeout = Http.Timeout };
+        http.DefaultRequestHeaders.Add("X-Client-ID", id);
+        http.DefaultRequestHeaders.Add("X-API-Key", key);
+        http.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        return http;
+    }
+
+    /// <summary>Names and sizes of all files of the store: objects, manifests, and what is on its way in.</summary>
+    public IReadOnlyList<string> StoredFiles() =>
+        [.. ((string[])["objects", "incoming"]).SelectMany(folder => Directory.GetFiles(Path.Combine(DataFolder, folder), "*", SearchOption.AllDirectories))
+            .Select(path => $"{Path.GetRelativePath(DataFolder, path)} {new FileInfo(path).Length}").Order(StringComparer.Ordinal)];
+
+    /// <summary>Most memory that the process ever held, in bytes.</summary>
+    public long PeakMemory() => ProcessMemory.Peak(ProcessId);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process?.Dispose();
+        if (_log is not null) await _log.DisposeAsync();
+        Http.Dispose();
+        if (TestContext.Current.TestState?.Result != TestResult.Failed) Directory.Delete(Folder, recursive: true);
+    }
+
+    private void WriteLog(object sender, DataReceivedEventArgs line)
+    {
+        if (line.Data is null) return;
+        lock (Http) _log!.WriteLine(line.Data);
+    }
+
+    private async Task WaitForHealthAsync()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            if (_process!.HasExited) throw new InvalidOperationException($"zfs-server ended with exit code {_process.ExitCode}\n{Log}");
+            try
+            {
+                if ((await Http.GetAsync("health")).StatusCode == HttpStatusCode.OK) return;
+            }
+            catch (HttpRequestException) when (attempt < 600)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

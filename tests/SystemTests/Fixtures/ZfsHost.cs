@@ -1,0 +1,105 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+[assembly: AssemblyFixture(typeof(ZfsHost))]
+
+namespace ZfsSnapshotManager.SystemTests.Fixtures;
+
+/// <summary>
+/// The machine with real ZFS that clients run on: this one, if it has ZFS and the tests run as root, with a pool on a file; else a virtual
+/// machine. Started by the first test that asks for it.
+/// </summary>
+public sealed class ZfsHost : IAsyncLifetime
+{
+    private const string VirtualMachine = "test";
+
+    private readonly SemaphoreSlim _starting = new(1);
+    private string[]? _shell;
+    private string? _poolFile;
+
+    /// <summary>A pool that may be used freely.</summary>
+    internal string Pool { get; private set; } = "";
+
+    /// <summary>The address under which the clients reach a server that listens on this machine's 127.0.0.1.</summary>
+    internal string ServerAddress { get; private set; } = "";
+
+    /// <summary>Folder on the ZFS machine with the published programs.</summary>
+    internal string ProgramFolder { get; private set; } = "";
+
+    internal bool IsVirtualMachine => _poolFile is null;
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_shell is null) return;
+        if (_poolFile is null)
+        {
+            (await Command.RunAsync(Path.Combine(Repository.Root, "zfs-vm"), ["stop", "--name", VirtualMachine])).MustSucceed();
+        }
+        else
+        {
+            await RunAsync($"zpool destroy -f {Pool}");
+            File.Delete(_poolFile);
+        }
+    }
+
+    internal async Task StartAsync()
+    {
+        await _starting.WaitAsync();
+        try
+        {
+            if (_shell is not null) return;
+            if (File.Exists("/dev/zfs") && Environment.IsPrivilegedProcess) await UseThisMachineAsync();
+            else await StartVirtualMachineAsync();
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    /// <summary>Runs a line of shell on the ZFS machine.</summary>
+    internal async Task<CommandResult> RunAsync(string line, byte[]? input = null)
+    {
+        var shell = _shell ?? throw new InvalidOperationException("The ZFS machine is not started.");
+        return (await Command.RunAsync(shell[0], [.. shell[1..], line], input: input)) with { What = line };
+    }
+
+    /// <summary>Starts a line of shell on the ZFS machine and leaves it running.</summary>
+    internal System.Diagnostics.Process Start(string line)
+    {
+        var shell = _shell ?? throw new InvalidOperationException("The ZFS machine is not started.");
+        return Command.Start(shell[0], [.. shell[1..], line]);
+    }
+
+    internal async Task<string> OutputAsync(string line) => (await RunAsync(line)).MustSucceed().Output.TrimEnd('\n');
+
+    private async Task UseThisMachineAsync()
+    {
+        _poolFile = Path.Combine(Repository.NewFolder("pool"), "disk");
+        await using (var file = File.Create(_poolFile)) file.SetLength(3L << 30);
+        Pool = $"zsmtest{Guid.NewGuid().ToString("N")[..8]}";
+        _shell = ["bash", "-c"];
+        ServerAddress = "127.0.0.1";
+        ProgramFolder = Path.Combine(Repository.Root, "artifacts", "bin");
+        (await RunAsync($"zpool create -O mountpoint=/tmp/{Pool} {Pool} {_poolFile}")).MustSucceed();
+    }
+
+    private async Task StartVirtualMachineAsync()
+    {
+        var script = Path.Combine(Repository.Root, "zfs-vm");
+        (await Command.RunAsync(script, ["start", "--name", VirtualMachine])).MustSucceed();
+        var facts = (await Command.RunAsync(script, ["env", "--name", VirtualMachine])).MustSucceed().Output.Split('\n')
+            .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        _shell = ["ssh", "-F", facts["ZFS_VM_SSH_CONFIG"], facts["ZFS_VM_SSH_HOST"]];
+        ServerAddress = facts["ZFS_VM_HOST_ADDRESS"];
+        ProgramFolder = "/usr/local/bin";
+        Pool = "tank";
+        (await Command.RunAsync(script, ["reset", "--name", VirtualMachine])).MustSucceed();
+        foreach (var program in (string[])["zfs-client", "zfs-restore"])
+        {
+            var path = $"{ProgramFolder}/{program}";
+            (await RunAsync($"cat > {path} && chmod 755 {path}", await File.ReadAllBytesAsync(Repository.Program(program)))).MustSucceed();
+        }
+    }
+}
