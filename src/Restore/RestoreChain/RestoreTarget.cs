@@ -75,8 +75,8 @@ internal sealed class RestoreTarget
     }
 
     /// <summary>Renaming mounts nothing: nothing of what is renamed here is mounted.</summary>
-    private static Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
-        ZfsCommand.RunAsync(["rename", from.Value, to.Value], cancellationToken);
+    private static async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
+        await ZfsCommand.RunAsync(["rename", from.Value, to.Value], cancellationToken).ConfigureAwait(false);
 
     /// <summary>Children and clones of the old dataset would go with it, and nobody asked for that.</summary>
     private async Task CheckReplaceableAsync(CancellationToken cancellationToken)
