@@ -28,17 +28,25 @@ internal sealed class BrokenConnection : IDisposable
         await WriteAsync("\r\n"u8.ToArray());
     }
 
-    /// <summary>Whatever the server sends until it closes; empty where it just closes or resets.</summary>
-    public async Task<string> ReadToEndAsync()
+    /// <summary>The server's answer up to the last chunk of its body, or up to where the connection ends.</summary>
+    public async Task<string> ReadAnswerAsync()
     {
+        var received = new StringBuilder();
+        var buffer = new byte[4096];
         try
         {
-            return await new StreamReader(_connection.GetStream()).ReadToEndAsync(Token);
+            int count;
+            while (!received.ToString().EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal) && (count = await _connection.GetStream().ReadAsync(buffer, Token)) > 0)
+            {
+                received.Append(Encoding.UTF8.GetString(buffer, 0, count));
+            }
         }
         catch (IOException)
         {
-            return "";
+            // A reset: what came before it is the answer.
         }
+
+        return received.ToString();
     }
 
     /// <summary>Says that nothing more comes, though the body's last chunk never came.</summary>

@@ -53,9 +53,11 @@ internal sealed class Uploader : IDisposable
     /// <summary>POST /upload-stream.</summary>
     public Task<Answer> SendAsync(string uploadId, byte[] body) => SendAsync(uploadId, new ByteArrayContent(body));
 
+    /// <summary>Waits for "100 Continue", as curl does: HttpClient does not look for a refusal while it sends a body.</summary>
     public async Task<Answer> SendAsync(string uploadId, HttpContent content)
     {
-        using (content) return await Answer.ReadAsync(await Http.PostAsync($"upload-stream/{uploadId}", content, Token));
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"upload-stream/{uploadId}") { Content = content, Headers = { ExpectContinue = true } };
+        return await Answer.ReadAsync(await Http.SendAsync(request, Token));
     }
 
     /// <summary>Stores a stream of which nothing but its dataset and compression is said.</summary>

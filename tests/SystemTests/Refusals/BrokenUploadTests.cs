@@ -42,7 +42,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         var (upload, before) = await AnnounceAsync(client);
         using var broken = await BeginAsync(impatient, client, upload);
 
-        var answer = await broken.ReadToEndAsync();
+        var answer = await broken.ReadAnswerAsync();
 
         Assert.StartsWith("HTTP/1.1 408 ", answer, StringComparison.Ordinal);
         Assert.Contains("\"upload_idle\"", answer, StringComparison.Ordinal);
@@ -60,7 +60,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         var committed = await client.SendAsync(upload, Stream);
 
         Assert.Equal("committed", committed.MustSucceed().Json.GetProperty("state").GetString());
-        Assert.Contains("\"upload_replaced\"", await dead.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.Contains("\"upload_replaced\"", await dead.ReadAnswerAsync(), StringComparison.Ordinal);
         (await client.RestoreAsync("verify", "all")).MustSucceed();
     }
 
@@ -102,6 +102,27 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         answers.Single(answer => answer.Status != HttpStatusCode.OK).AssertRefused(HttpStatusCode.Conflict, "snapshot_exists");
         Assert.Equal(1, (await client.GetAsync("status")).Json.GetProperty("snapshot_count").GetInt32());
         Assert.Equal(2, server.Process.StoredFiles().Count(file => file.StartsWith($"objects/{client.Id}/", StringComparison.Ordinal))); // the object and its manifest
+        (await client.RestoreAsync("verify", "all")).MustSucceed();
+    }
+
+    /// <summary>Where the object or its manifest must go lies something else; the server can do nothing but say so, and clear up.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData(".manifest.json")]
+    public async Task An_upload_whose_place_is_taken_on_disk_leaves_nothing_and_can_be_made_again(string extension)
+    {
+        using var client = await server.NewClientAsync();
+        var upload = (await client.AskAsync(Fields())).MustSucceed();
+        var (id, obstacle) = (upload.Json.GetProperty("upload_id").GetString()!, client.ObjectOf(upload) + extension);
+        Directory.CreateDirectory(obstacle);
+        var before = await client.PictureAsync();
+
+        (await client.SendAsync(id, Stream)).AssertRefused(HttpStatusCode.InternalServerError, "internal_error");
+
+        Assert.Equal(before, await client.PictureAsync());
+        Assert.True(Directory.Exists(obstacle));
+        Directory.Delete(obstacle);
+        (await client.SendAsync(id, Stream)).MustSucceed();
         (await client.RestoreAsync("verify", "all")).MustSucceed();
     }
 

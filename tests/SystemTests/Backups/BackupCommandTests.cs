@@ -1,0 +1,125 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Backups;
+
+/// <summary>How the client's commands behave towards their user.</summary>
+[Collection("zfs")]
+public sealed class BackupCommandTests(ZfsHost host)
+{
+    [Fact]
+    public async Task An_incremental_without_a_base_fails_and_says_what_to_do()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+
+        var result = await client.RunAsync("zfs-client backup-incremental");
+
+        Assert.Equal(9, result.ExitCode);
+        Assert.Contains("zfs-client backup-full", result.Error, StringComparison.Ordinal);
+        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
+    }
+
+    [Fact]
+    public async Task A_dry_run_says_what_would_happen_and_changes_nothing()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+
+        var planned = await client.JsonAsync("zfs-client backup --dry-run");
+
+        Assert.True(planned.GetProperty("dry_run").GetBoolean());
+        Assert.Equal("full", planned.GetProperty("kind").GetString());
+        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
+        Assert.Empty(server.StoredFiles());
+    }
+
+    [Fact]
+    public async Task A_base_that_only_this_side_has_is_not_used()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.ShellAsync($"zfs snapshot {client.Area}/data@foreign && zfs bookmark {client.Area}/data@foreign {client.Area}/data#foreign");
+
+        var backup = await client.JsonAsync("zfs-client backup");
+
+        Assert.Equal("full", backup.GetProperty("kind").GetString());
+        Assert.Contains($"{client.Area}/data@foreign", await client.SnapshotsOfAsync($"{client.Area}/data"));
+    }
+
+    [Fact]
+    public async Task A_renamed_dataset_goes_on_with_its_chain()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.ShellAsync($"echo one > /{client.Area}/data/file");
+        await client.JsonAsync("zfs-client backup");
+        await client.ShellAsync($"zfs rename {client.Area}/data {client.Area}/moved && echo two > /{client.Area}/moved/file");
+
+        var backup = await client.JsonAsync($"zfs-client backup --dataset {client.Area}/moved");
+
+        Assert.Equal("incremental", backup.GetProperty("kind").GetString());
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        Assert.Equal(await client.TreeOfAsync(backup.GetProperty("snapshot").GetString()!), await client.TreeOfAsync($"{client.Area}/restored@{backup.GetProperty("snapshot").GetString()!.Split('@')[1]}"));
+    }
+
+    [Fact]
+    public async Task A_dataset_that_does_not_exist_is_named_in_ZFS_own_words()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+
+        var result = await client.RunAsync($"zfs-client backup --dataset {client.Area}/nothing");
+
+        Assert.Equal(6, result.ExitCode);
+        Assert.Contains("dataset does not exist", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_not_there_fails_before_a_snapshot_is_made()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await server.KillAsync();
+
+        var result = await client.RunAsync("zfs-client backup");
+
+        Assert.Equal(4, result.ExitCode);
+        Assert.Contains("SERVER_URL", result.Error, StringComparison.Ordinal);
+        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
+    }
+
+    [Fact]
+    public async Task Bookmarks_and_status_show_what_a_backup_made()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        var backup = await client.JsonAsync("zfs-client backup");
+        var snapshot = backup.GetProperty("snapshot").GetString()!;
+
+        var bookmark = Assert.Single((await client.JsonAsync("zfs-client bookmarks")).EnumerateArray());
+        var status = await client.JsonAsync("zfs-client status");
+
+        Assert.Equal(snapshot.Replace('@', '#'), bookmark.GetProperty("bookmark").GetString());
+        Assert.Equal(await client.GuidOfAsync(snapshot), bookmark.GetProperty("guid").GetString());
+        Assert.Equal(1, status.GetProperty("snapshot_count").GetInt32());
+        Assert.Equal(backup.GetProperty("backup").GetProperty("size_bytes").GetInt64(), status.GetProperty("used_bytes").GetInt64());
+        Assert.Contains(snapshot.Replace('@', '#'), (await client.RunAsync("zfs-client bookmarks")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_key_is_in_no_output_and_no_process_list()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.ShellAsync($"head -c 20M /dev/urandom > /{client.Area}/data/large");
+
+        using var backup = client.Start("zfs-client backup");
+        var processes = "";
+        while (!backup.HasExited) processes += (await host.RunAsync("ps -ef")).Output;
+        var outputs = processes + await backup.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken) + await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+
+        Assert.Contains("zfs send", outputs, StringComparison.Ordinal);
+        Assert.DoesNotContain(client.Key, outputs, StringComparison.Ordinal);
+        Assert.DoesNotContain(client.Key, server.Log, StringComparison.Ordinal);
+    }
+}

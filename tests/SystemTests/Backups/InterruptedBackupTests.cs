@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Backups;
+
+/// <summary>Whatever is killed in the middle of a backup: nothing is listed that does not restore, nothing half-made stays, and the next run just works.</summary>
+[Collection("zfs")]
+public sealed class InterruptedBackupTests(ZfsHost host)
+{
+    private const long Half = 4_000_000;
+
+    [Fact]
+    public async Task A_killed_zfs_send_fails_the_backup_and_leaves_nothing()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        using var backup = client.Start("zfs-client backup");
+        await WaitForHalfAsync(server, backup);
+
+        await client.ShellAsync($"pkill -9 -f 'zfs send.*{client.Area}/data@'");
+
+        var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(6, backup.ExitCode);
+        Assert.Contains("zfs send", error, StringComparison.Ordinal);
+        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
+        await AssertNothingStoredAsync(server, client);
+        await AssertNextBackupRestoresAsync(client);
+    }
+
+    [Fact]
+    public async Task A_killed_client_leaves_a_snapshot_that_the_next_run_settles()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        using var backup = client.Start("exec zfs-client backup");
+        await WaitForHalfAsync(server, backup);
+
+        await client.ShellAsync("pkill -9 -x zfs-client");
+
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var leftover = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"));
+        await Patience.UntilAsync("the server has dropped the half stream", () => !server.StoredFiles().Any(file => file.StartsWith("incoming", StringComparison.Ordinal)));
+        await AssertNothingStoredAsync(server, client);
+        await AssertNextBackupRestoresAsync(client);
+        Assert.DoesNotContain(leftover, await client.SnapshotsOfAsync($"{client.Area}/data"));
+    }
+
+    [Theory]
+    [InlineData("INT")]
+    [InlineData("TERM")]
+    public async Task A_client_that_is_told_to_stop_cleans_up(string signal)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        using var backup = client.Start("exec zfs-client backup");
+        await WaitForHalfAsync(server, backup);
+
+        await client.ShellAsync($"pkill -{signal} -x zfs-client");
+
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(130, backup.ExitCode);
+        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
+        Assert.Equal(0, (await client.JsonAsync("zfs-client status")).GetProperty("open_uploads").GetInt32());
+        await AssertNothingStoredAsync(server, client);
+        await AssertNextBackupRestoresAsync(client);
+    }
+
+    [Fact]
+    public async Task A_killed_server_fails_the_backup_and_comes_back_without_it()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        using var backup = client.Start("zfs-client backup");
+        await WaitForHalfAsync(server, backup);
+
+        await server.KillAsync();
+
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(4, backup.ExitCode);
+        await server.StartAgainAsync();
+        await AssertNothingStoredAsync(server, client);
+        await AssertNextBackupRestoresAsync(client);
+        Assert.Equal(2, (await client.SnapshotsOfAsync($"{client.Area}/data")).Length); // the snapshot and its bookmark
+    }
+
+    [Fact]
+    public async Task A_backup_after_a_failed_one_builds_on_the_last_that_was_committed()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        var first = await client.JsonAsync("zfs-client backup");
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > second && sync");
+        using var backup = client.Start("exec zfs-client backup");
+        await WaitForHalfAsync(server, backup);
+        await client.ShellAsync("pkill -9 -x zfs-client");
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        var second = await client.JsonAsync("zfs-client backup");
+
+        Assert.StartsWith(first.GetProperty("snapshot").GetString()!.Replace('@', '#'), second.GetProperty("base").GetString(), StringComparison.Ordinal);
+        await AssertLatestRestoresAsync(client, second.GetProperty("snapshot").GetString()!);
+    }
+
+    [Fact]
+    public async Task A_commit_whose_answer_was_lost_is_found_by_the_next_run()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        var committed = await client.JsonAsync("zfs-client backup");
+        var snapshot = committed.GetProperty("snapshot").GetString()!;
+
+        // What a client leaves that was killed between the server's commit and its own notes.
+        await client.ShellAsync($"zfs destroy '{snapshot.Replace('@', '#')}' && zfs set zfs-snapshot-manager:upload=pending '{snapshot}'");
+        var next = await client.JsonAsync("zfs-client backup");
+
+        Assert.Equal("incremental", next.GetProperty("kind").GetString());
+        Assert.Contains(snapshot.Replace('@', '#'), await client.SnapshotsOfAsync($"{client.Area}/data"));
+        await AssertLatestRestoresAsync(client, next.GetProperty("snapshot").GetString()!);
+    }
+
+    [Fact]
+    public async Task Two_backups_of_one_dataset_do_not_run_at_once()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateClientAsync(server);
+        using var backup = client.Start("zfs-client backup");
+        await WaitForHalfAsync(server, backup);
+
+        var second = await client.RunAsync("zfs-client backup");
+
+        Assert.Equal(9, second.ExitCode);
+        Assert.Contains("Another zfs-client", second.Error, StringComparison.Ordinal);
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, backup.ExitCode);
+        Assert.Single(await client.ListBackupsAsync());
+    }
+
+    /// <summary>A dataset whose backup takes some seconds: random data, so that compression does not shorten it.</summary>
+    private async Task<ClientMachine> CreateClientAsync(ServerProcess server)
+    {
+        var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 40M /dev/urandom > large && echo small > small && sync");
+        return client;
+    }
+
+    private static Task WaitForHalfAsync(ServerProcess server, Process backup) => Patience.UntilAsync("half of the stream is on the server", () =>
+    {
+        Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+        return Directory.EnumerateFiles(Path.Combine(server.DataFolder, "incoming")).Any(file => new FileInfo(file).Length > Half);
+    });
+
+    private static async Task AssertNothingStoredAsync(ServerProcess server, ClientMachine client)
+    {
+        Assert.Empty(await client.ListBackupsAsync());
+        Assert.Empty(server.StoredFiles());
+    }
+
+    private static async Task AssertNextBackupRestoresAsync(ClientMachine client)
+    {
+        var backup = await client.JsonAsync("zfs-client backup");
+        Assert.Single(await client.ListBackupsAsync());
+        await AssertLatestRestoresAsync(client, backup.GetProperty("snapshot").GetString()!);
+    }
+
+    private static async Task AssertLatestRestoresAsync(ClientMachine client, string snapshot)
+    {
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        var restored = $"{client.Area}/restored@{snapshot.Split('@')[1]}";
+        Assert.Equal(await client.GuidOfAsync(snapshot), await client.GuidOfAsync(restored));
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync(restored));
+    }
+}

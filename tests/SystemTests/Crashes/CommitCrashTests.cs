@@ -1,0 +1,174 @@
+namespace ZfsSnapshotManager.SystemTests.Crashes;
+
+/// <summary>Until the commit nothing lists a backup; after the commit nothing loses it: the server is ended at every call by which a commit changes files.</summary>
+public sealed class CommitCrashTests
+{
+    [Fact]
+    public async Task A_crash_at_any_call_of_a_commit_leaves_the_backup_whole_or_not_there()
+    {
+        var calls = await RecordAsync(CrashLab.WithBaseAsync);
+        await SweepAsync(CrashLab.WithBaseAsync, calls, calls, CrashMoment.Before);
+    }
+
+    [Fact]
+    public async Task A_crash_right_after_any_call_of_a_commit_leaves_the_backup_whole_or_not_there()
+    {
+        var calls = await RecordAsync(CrashLab.WithBaseAsync);
+        await SweepAsync(CrashLab.WithBaseAsync, calls, CrashSweep.Sample(calls, 4), CrashMoment.After);
+    }
+
+    [Fact]
+    public async Task A_write_that_a_crash_tears_leaves_the_backup_whole_or_not_there()
+    {
+        var calls = await RecordAsync(CrashLab.WithBaseAsync);
+        await SweepAsync(CrashLab.WithBaseAsync, calls, calls.Where(call => call.IsWrite), CrashMoment.Torn);
+    }
+
+    [Fact]
+    public async Task A_crash_in_a_clients_first_commit_leaves_the_backup_whole_or_not_there()
+    {
+        var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
+        Assert.Contains(calls, call => call.Name == "mkdir");
+        await SweepAsync(CrashLab.WithoutBackupsAsync, calls, CrashSweep.Sample(calls, 4), CrashMoment.Before);
+    }
+
+    [Fact]
+    public async Task A_crash_in_a_commit_that_writes_the_catalogues_log_back_leaves_the_backup_whole_or_not_there()
+    {
+        var calls = await RecordAsync(CrashLab.WithLongLogAsync);
+        Assert.Contains(calls, call => call.IsWrite && call.Path.EndsWith("metadata.db", StringComparison.Ordinal));
+        await SweepAsync(CrashLab.WithLongLogAsync, calls, CrashSweep.Sample(calls, 8), CrashMoment.Before);
+    }
+
+    [Theory]
+    [InlineData(nameof(PowerCutLoss.Everything))]
+    [InlineData(nameof(PowerCutLoss.Contents))]
+    public async Task A_power_cut_at_any_call_of_a_commit_leaves_the_backup_whole_or_not_there(string loss)
+    {
+        var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
+        var points = CrashSweep.Sample(calls, 4).Select(call => new CrashPoint(call.Number, CrashMoment.Before)).Append(new CrashPoint(calls.Count, CrashMoment.After));
+        await CrashSweep.RunAsync(
+            CrashLab.WithoutBackupsAsync,
+            points,
+            async (lab, point) =>
+            {
+                var (acknowledged, done) = await lab.CrashAsync(point, lab.SendAsync);
+                PowerCut.Apply(done, Enum.Parse<PowerCutLoss>(loss));
+                await lab.RecoverAsync(acknowledged);
+            },
+            point => $"power cut {point} ({calls[point.Call - 1]})");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_acknowledged_backup_survives_the_end_right_after_its_answer(bool power)
+    {
+        await using var lab = await CrashLab.WithoutBackupsAsync();
+        var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
+        Assert.True(acknowledged);
+        await lab.Server.KillAsync();
+        if (power) PowerCut.Apply(calls, PowerCutLoss.Everything);
+
+        await lab.RecoverAsync(acknowledged);
+    }
+
+    [Theory]
+    [InlineData("write", "/incoming/")]
+    [InlineData("rename", ".zfs.gz")]
+    [InlineData("rename", ".manifest.json")]
+    public async Task A_crash_while_the_server_recovers_from_a_crash_loses_nothing(string name, string file)
+    {
+        // The first crash: while the object comes in, right after it got its name (rolled back), right after the manifest did (finished).
+        var calls = await RecordAsync(CrashLab.WithBaseAsync);
+        var first = new CrashPoint(calls.Single(call => call.Name == name && $"{call.Other}{call.Path}".Contains(file, StringComparison.Ordinal) && (name == "write" || call.Other.EndsWith(file, StringComparison.Ordinal))).Number, CrashMoment.After);
+        IReadOnlyList<CountedCall> starts;
+        await using (var lab = await CrashLab.WithBaseAsync())
+        {
+            await lab.CrashAsync(first, lab.SendAsync);
+            starts = await lab.StartWithCrashAsync(CrashPoint.None);
+            CrashSweep.Print($"{first} ({calls[first.Call - 1]}), then a start of {starts.Count} calls");
+        }
+
+        await CrashSweep.RunAsync(
+            CrashLab.WithBaseAsync,
+            CrashSweep.Sample(starts, 3),
+            async (lab, call) =>
+            {
+                var (acknowledged, _) = await lab.CrashAsync(first, lab.SendAsync);
+                await lab.StartWithCrashAsync(new CrashPoint(call.Number, CrashMoment.Before));
+                await lab.RecoverAsync(acknowledged);
+            },
+            call => $"{first} ({calls[first.Call - 1]}), then a start with a crash before {call}");
+    }
+
+    [Fact]
+    public async Task A_crash_while_an_upload_is_aborted_loses_nothing()
+    {
+        IReadOnlyList<CountedCall> calls;
+        await using (var lab = await CrashLab.WithBaseAsync())
+        {
+            (var acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.AbortAsync);
+            Assert.True(acknowledged);
+        }
+
+        CrashSweep.Print($"{calls.Count} calls");
+        await CrashSweep.RunAsync(
+            CrashLab.WithBaseAsync,
+            calls.SelectMany(call => (CrashPoint[])[new(call.Number, CrashMoment.Before), new(call.Number, CrashMoment.After), .. call.IsWrite ? [new CrashPoint(call.Number, CrashMoment.Torn)] : (CrashPoint[])[]]),
+            async (lab, point) =>
+            {
+                await lab.CrashAsync(point, lab.AbortAsync);
+                await lab.RecoverAsync(acknowledged: false);
+            },
+            point => $"{point} ({calls[point.Call - 1]})");
+    }
+
+    /// <summary>Any call of a commit may fail once, for want of space or by the disk's fault; the same upload must then succeed at once, without a new start, and after one.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_call_of_a_commit_that_fails_once_spoils_nothing(bool startsAgain)
+    {
+        var calls = await RecordAsync(CrashLab.WithBaseAsync);
+        await CrashSweep.RunAsync(
+            CrashLab.WithBaseAsync,
+            CrashSweep.Sample(calls, 4).Where(call => call.Name != "unlink"), // a removal needs no space
+            async (lab, call) =>
+            {
+                var (acknowledged, _) = await lab.CrashAsync(new CrashPoint(call.Number, CrashMoment.Fail), lab.SendAsync);
+                if (startsAgain)
+                {
+                    await lab.RecoverAsync(acknowledged);
+                }
+                else
+                {
+                    await lab.RepeatAsync();
+                    await lab.RecoverAsync(acknowledged: true);
+                }
+            },
+            call => $"failing {call}");
+    }
+
+    /// <summary>An upload without a crash: the calls from the start of its body to its answer.</summary>
+    private static async Task<IReadOnlyList<CountedCall>> RecordAsync(Func<Task<CrashLab>> create)
+    {
+        await using var lab = await create();
+        var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
+        Assert.True(acknowledged);
+        await lab.AssertWholeAsync(acknowledged: true);
+        CrashSweep.Print($"{calls.Count} calls from the start of the body to the answer");
+        return calls;
+    }
+
+    private static Task SweepAsync(Func<Task<CrashLab>> create, IReadOnlyList<CountedCall> calls, IEnumerable<CountedCall> where, CrashMoment moment) =>
+        CrashSweep.RunAsync(
+            create,
+            where.Select(call => new CrashPoint(call.Number, moment)),
+            async (lab, point) =>
+            {
+                var (acknowledged, _) = await lab.CrashAsync(point, lab.SendAsync);
+                await lab.RecoverAsync(acknowledged);
+            },
+            point => $"{point} ({calls[point.Call - 1]})");
+}

@@ -1,0 +1,183 @@
+using System.Net;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Crashes;
+
+/// <summary>
+/// A server whose data folder is set back to one prepared state before each crash: some backups are committed, and the upload of one more
+/// is asked for.
+/// </summary>
+internal sealed class CrashLab : IAsyncDisposable
+{
+    private readonly string[] _kept;
+    private readonly string _sent;
+    private readonly string _prepared;
+
+    private CrashLab(ServerProcess server, Uploader client, string[] kept, string sent)
+    {
+        (Server, Client, _kept, _sent) = (server, client, kept, sent);
+        _prepared = Path.Combine(server.Folder, "prepared");
+    }
+
+    public ServerProcess Server { get; }
+
+    public Uploader Client { get; }
+
+    /// <summary>The upload that is asked for.</summary>
+    public string UploadId { get; private set; } = "";
+
+    private string LogFile => Path.Combine(Server.Folder, "calls");
+
+    private string MarkFile => Path.Combine(Server.Folder, "mark");
+
+    /// <summary>An incremental is about to be uploaded, whose base is committed.</summary>
+    public static Task<CrashLab> WithBaseAsync() => CreateAsync(["full"], "incremental-1", _ => Task.CompletedTask);
+
+    /// <summary>A client's very first backup is about to be uploaded.</summary>
+    public static Task<CrashLab> WithoutBackupsAsync() => CreateAsync([], "full", _ => Task.CompletedTask);
+
+    /// <summary>As <see cref="WithBaseAsync"/>, with a catalogue's log so long that the commit also writes it back into the database.</summary>
+    public static Task<CrashLab> WithLongLogAsync() => CreateAsync(["full"], "incremental-1", lab => CatalogueLog.FillAsync(lab));
+
+    /// <summary>Sets the data folder back and runs the server with a crash at a call between the start of <paramref name="act"/> and its end.</summary>
+    /// <param name="act">What a client does meanwhile; says whether it got its answer.</param>
+    /// <returns>Whether the client got its answer, and the calls up to there.</returns>
+    public async Task<(bool Acknowledged, IReadOnlyList<CountedCall> Calls)> CrashAsync(CrashPoint point, Func<Task<bool>> act)
+    {
+        await Server.KillAsync();
+        Directory.Delete(Server.DataFolder, recursive: true);
+        CopyFolder(_prepared, Server.DataFolder);
+        await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile, MarkFile));
+        await File.WriteAllTextAsync(MarkFile, "");
+        var acknowledged = await act();
+        if (point.Call > 0 && point.Moment != CrashMoment.Fail) await AssertCrashedAsync(point);
+        return (acknowledged, CountedCall.ReadLog(LogFile));
+    }
+
+    /// <summary>Starts the server again after a crash, with another crash at a call of its start.</summary>
+    /// <returns>The calls of the start; up to the crash, if there is one.</returns>
+    public async Task<IReadOnlyList<CountedCall>> StartWithCrashAsync(CrashPoint point)
+    {
+        await Server.KillAsync();
+        try
+        {
+            await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile));
+        }
+        catch (Exception e) when (e is InvalidOperationException or HttpRequestException && point.Call > 0)
+        {
+            // It did not come up: that is what the crash is for.
+        }
+
+        if (point.Call > 0) await AssertCrashedAsync(point);
+        return CountedCall.ReadLog(LogFile);
+    }
+
+    /// <summary>Sends the stream.</summary>
+    /// <returns>Whether the client was told that its backup is stored.</returns>
+    public async Task<bool> SendAsync()
+    {
+        try
+        {
+            return (await Client.SendAsync(UploadId, Recorded.Gzip(_sent))).Status == HttpStatusCode.OK;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            return false; // the server is gone
+        }
+    }
+
+    public async Task<bool> AbortAsync()
+    {
+        try
+        {
+            return (await Client.DeleteAsync($"upload-stream/{UploadId}")).Status == HttpStatusCode.OK;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Starts the server as it is after a crash, and looks whether all is right; then the client repeats its upload, and all must be there.</summary>
+    /// <param name="acknowledged">Whether the client was told that its backup is stored.</param>
+    public async Task RecoverAsync(bool acknowledged)
+    {
+        await Server.KillAsync();
+        await Server.StartAgainAsync();
+        await AssertWholeAsync(acknowledged);
+        await RepeatAsync();
+    }
+
+    /// <summary>The same without a new start.</summary>
+    public async Task RepeatAsync()
+    {
+        var wasListed = (await ListAsync()).ContainsKey(_sent);
+        var asked = await Client.AskAsync(Recorded.Announce(Recorded.Get(_sent), "gzip"));
+        if (wasListed)
+        {
+            asked.AssertRefused(HttpStatusCode.Conflict, "snapshot_exists");
+        }
+        else
+        {
+            var sent = await Client.SendAsync(asked.MustSucceed().Json.GetProperty("upload_id").GetString()!, Recorded.Gzip(_sent));
+            Assert.True(sent.Status == HttpStatusCode.OK, $"the repeated upload: {(int)sent.Status} {sent.Text}");
+        }
+
+        await AssertWholeAsync(acknowledged: true);
+        Assert.Equal(0, (await Client.GetAsync("status")).MustSucceed().Json.GetProperty("open_uploads").GetInt32());
+    }
+
+    /// <summary>What holds at any time after a start: the backups from before are there; the new one is there or not, and is if its client was told so; the store holds what is listed and nothing else.</summary>
+    public async Task AssertWholeAsync(bool acknowledged)
+    {
+        var listed = await ListAsync();
+        foreach (var stream in _kept) Assert.True(listed.ContainsKey(stream), $"{stream} is no longer listed");
+        if (acknowledged) Assert.True(listed.ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
+        await StoreCheck.AssertHoldsAsync(Server, Client, listed.Values);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await Server.DisposeAsync();
+    }
+
+    private static async Task<CrashLab> CreateAsync(string[] kept, string sent, Func<CrashLab, Task> prepare)
+    {
+        var server = await ServerProcess.StartAsync();
+        var lab = new CrashLab(server, await Uploader.CreateAsync(server), kept, sent);
+        foreach (var stream in kept)
+        {
+            var upload = await lab.Client.AnnounceAsync(Recorded.Announce(Recorded.Get(stream), "gzip"));
+            (await lab.Client.SendAsync(upload, Recorded.Gzip(stream))).MustSucceed();
+        }
+
+        lab.UploadId = await lab.Client.AnnounceAsync(Recorded.Announce(Recorded.Get(sent), "gzip"));
+        await prepare(lab);
+        await server.KillAsync();
+        CopyFolder(server.DataFolder, lab._prepared);
+        return lab;
+    }
+
+    /// <returns>The storage keys of the streams that are listed.</returns>
+    private async Task<IReadOnlyDictionary<string, string>> ListAsync()
+    {
+        var names = _kept.Append(_sent).ToDictionary(name => $"{Recorded.Get(name).Guid}");
+        var snapshots = (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray();
+        return snapshots.ToDictionary(s => names[s.GetProperty("snapshot_guid").GetString()!], s => s.GetProperty("storage_key").GetString()!);
+    }
+
+    private async Task AssertCrashedAsync(CrashPoint point)
+    {
+        var last = CountedCall.ReadLog(LogFile).LastOrDefault();
+        Assert.True(last is { IsLast: true } && last.Number == point.Call, $"the server did not crash at this call; its last one: {last?.ToString() ?? "none"}");
+        await Server.WaitForExitAsync();
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories)) Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)) File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
+    }
+}

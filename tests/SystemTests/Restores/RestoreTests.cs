@@ -1,0 +1,203 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Restores;
+
+/// <summary>A restore makes exactly what was asked for, harms nothing that is there, and a failed one leaves no trace.</summary>
+[Collection("zfs")]
+public sealed class RestoreTests(ZfsHost host)
+{
+    [Fact]
+    public async Task A_restored_dataset_is_neither_mounted_now_nor_at_the_next_boot()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+
+        Assert.Equal("no\nnoauto", await client.ShellAsync($"zfs get -H -o value mounted,canmount {client.Area}/restored"));
+        await client.ShellAsync("zfs mount -a");
+        Assert.Equal("no", await client.ShellAsync($"zfs get -H -o value mounted {client.Area}/restored"));
+    }
+
+    [Fact]
+    public async Task An_existing_dataset_is_replaced_only_with_force()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
+
+        var refused = await client.RunAsync($"zfs-restore latest {client.Area}/target");
+        Assert.Equal(9, refused.ExitCode);
+        Assert.Contains("--force", refused.Error, StringComparison.Ordinal);
+        Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
+
+        await client.JsonAsync($"zfs-restore latest {client.Area}/target -f");
+        Assert.Equal(await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/data"))[0]), await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/target"))[0]));
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_forced_restore_that_fails_leaves_the_old_dataset_as_it_was()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
+        DamageLargestObject(server);
+
+        var result = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
+
+        Assert.Equal(7, result.ExitCode);
+        Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task Force_refuses_to_destroy_what_nobody_asked_for()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        await client.ShellAsync($"zfs create -p {client.Area}/parent/child && zfs create {client.Area}/origin && zfs snapshot {client.Area}/origin@s && zfs clone {client.Area}/origin@s {client.Area}/clone");
+
+        foreach (var target in (string[])["parent", "origin"])
+        {
+            Assert.Equal(9, (await client.RunAsync($"zfs-restore latest {client.Area}/{target} --force")).ExitCode);
+        }
+
+        Assert.Equal(9, (await client.RunAsync($"zfs-restore latest {host.Pool} --force")).ExitCode);
+        await client.ShellAsync($"zfs list {client.Area}/parent/child {client.Area}/clone {client.Area}/origin@s");
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_dataset_in_use_is_not_replaced_and_nothing_is_left_behind()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
+        using var user = client.Start($"cd /{client.Area}/target && exec sleep 300");
+
+        await Patience.UntilAsync("the dataset is in use", async () => (await host.RunAsync($"ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -q '{client.Area}/target$'")).ExitCode == 0);
+        var result = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
+        await host.RunAsync("pkill -x sleep");
+        await user.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(6, result.ExitCode);
+        Assert.Contains("busy", result.Error, StringComparison.Ordinal);
+        Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_damaged_backup_is_found_on_the_way_and_nothing_is_restored()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        DamageLargestObject(server);
+
+        var result = await client.RunAsync($"zfs-restore latest {client.Area}/restored");
+
+        Assert.Equal(7, result.ExitCode);
+        Assert.Contains("is damaged", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain($"{client.Area}/restored", await client.ShellAsync("zfs list -H -o name"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_failing_zfs_receive_shows_ZFS_own_words_and_a_remedy()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+
+        var missingParent = await client.RunAsync($"zfs-restore latest {client.Area}/no/such/parent");
+        await client.ShellAsync($"zfs create -o quota=1M {client.Area}/small");
+        var full = await client.RunAsync($"zfs-restore latest {client.Area}/small/restored");
+
+        Assert.Equal(6, missingParent.ExitCode);
+        Assert.Contains("does not exist", missingParent.Error, StringComparison.Ordinal);
+        Assert.Equal(6, full.ExitCode);
+        Assert.Matches("quota|space", full.Error);
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_restore_that_is_killed_leaves_no_dataset_of_that_name_and_can_be_repeated()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        using var restore = client.Start($"exec zfs-restore latest {client.Area}/restored");
+        await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync("pgrep -f 'zfs receive'")).ExitCode == 0);
+
+        await client.ShellAsync("pkill -9 -x zfs-restore");
+        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.NotEqual(0, (await host.RunAsync($"zfs list {client.Area}/restored")).ExitCode);
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_restore_that_is_told_to_stop_removes_what_it_received()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        using var restore = client.Start($"exec zfs-restore latest {client.Area}/restored");
+        await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync("pgrep -f 'zfs receive'")).ExitCode == 0);
+
+        await client.ShellAsync("pkill -INT -x zfs-restore");
+        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(130, restore.ExitCode);
+        await AssertNoTracesAsync(client);
+        Assert.DoesNotContain("restored", await client.ShellAsync($"zfs list -H -r -o name {client.Area}"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mount_shows_the_files_and_hides_nothing()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateBackedUpClientAsync(server);
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        await client.ShellAsync($"mkdir -p {client.Folder}/full && echo mine > {client.Folder}/full/file");
+
+        var hiding = await client.RunAsync($"zfs-restore mount {client.Area}/restored {client.Folder}/full");
+        var mounted = await client.JsonAsync($"zfs-restore mount {client.Area}/restored look");
+        var again = await client.RunAsync($"zfs-restore mount {client.Area}/restored elsewhere");
+
+        Assert.Equal(9, hiding.ExitCode);
+        Assert.Contains("not empty", hiding.Error, StringComparison.Ordinal);
+        Assert.Equal("mine", await client.ShellAsync($"cat {client.Folder}/full/file"));
+        Assert.Equal($"{client.Folder}/look", mounted.GetProperty("mountpoint").GetString());
+        Assert.Equal("small", await client.ShellAsync($"cat {client.Folder}/look/small"));
+        Assert.NotEqual(0, (await host.RunAsync($"touch {client.Folder}/look/new")).ExitCode);
+        Assert.Equal(9, again.ExitCode);
+        await client.ShellAsync($"zfs unmount {client.Area}/restored");
+        await client.JsonAsync($"zfs-restore mount {client.Area}/restored look --writable");
+        await client.ShellAsync($"touch {client.Folder}/look/new && zfs unmount {client.Area}/restored");
+    }
+
+    /// <summary>A client with one backup of some megabytes.</summary>
+    private async Task<ClientMachine> CreateBackedUpClientAsync(ServerProcess server)
+    {
+        var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 12M /dev/urandom > large && echo small > small && sync");
+        await client.JsonAsync("zfs-client backup");
+        return client;
+    }
+
+    private static void DamageLargestObject(ServerProcess server)
+    {
+        var largest = new DirectoryInfo(Path.Combine(server.DataFolder, "objects")).EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories).MaxBy(file => file.Length)!;
+        using var file = largest.Open(FileMode.Open, FileAccess.ReadWrite);
+        file.Position = file.Length / 2;
+        var value = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)(value ^ 1));
+    }
+
+    /// <summary>No dataset under one of the names that a restore uses on its way.</summary>
+    private static async Task AssertNoTracesAsync(ClientMachine client)
+    {
+        var names = await client.ShellAsync($"zfs list -H -r -o name {client.Area}");
+        Assert.DoesNotContain(".restoring", names, StringComparison.Ordinal);
+        Assert.DoesNotContain(".replaced", names, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,90 @@
+using CsCheck;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
+
+namespace ZfsSnapshotManager.UnitTests.Chains;
+
+public sealed class BackupChainTests
+{
+    [Fact]
+    public void A_full_backup_is_its_own_chain()
+    {
+        var full = Backups.Full(1);
+
+        Assert.Equal([full], BackupChain.Resolve(full, [full]));
+    }
+
+    [Fact]
+    public void An_incremental_needs_all_from_the_full_one_on_in_order()
+    {
+        SnapshotInfo[] backups = [Backups.Incremental(4, 3), Backups.Full(1), Backups.Incremental(3, 2), Backups.Incremental(2, 1)];
+
+        Assert.Equal([1, 2, 3, 4], BackupChain.Resolve(backups[0], backups)!.Select(b => b.SnapshotGuid.Value));
+    }
+
+    [Fact]
+    public void A_chain_with_a_missing_link_is_none()
+    {
+        SnapshotInfo[] backups = [Backups.Full(1), Backups.Incremental(3, 2)];
+
+        Assert.Null(BackupChain.Resolve(backups[1], backups));
+        Assert.Equal([1UL], BackupChain.RestorableGuids(backups).Select(g => g.Value));
+    }
+
+    [Fact]
+    public void The_shorter_of_two_chains_is_taken()
+    {
+        SnapshotInfo[] backups = [Backups.Full(1), Backups.Incremental(2, 1), Backups.Full(2), Backups.Incremental(3, 2)];
+
+        var chain = BackupChain.Resolve(backups[3], backups)!;
+
+        Assert.Equal([backups[2], backups[3]], chain);
+    }
+
+    [Fact]
+    public void Links_go_by_GUID_and_not_by_dataset()
+    {
+        SnapshotInfo[] backups = [Backups.Full(1, "tank/old"), Backups.Incremental(2, 1, "tank/new")];
+
+        Assert.Equal(backups, BackupChain.Resolve(backups[1], backups));
+    }
+
+    [Fact]
+    public void Raw_and_other_backups_make_no_chain_together()
+    {
+        SnapshotInfo[] backups = [Backups.Make(1, null, "tank/data", raw: true), Backups.Incremental(2, 1)];
+
+        Assert.Null(BackupChain.Resolve(backups[1], backups));
+    }
+
+    [Fact]
+    public void GUIDs_that_lead_in_a_circle_end()
+    {
+        SnapshotInfo[] backups = [Backups.Incremental(1, 2), Backups.Incremental(2, 1)];
+
+        Assert.Null(BackupChain.Resolve(backups[0], backups));
+    }
+
+    [Fact]
+    public void Every_chain_starts_full_links_up_and_does_not_depend_on_the_order_of_the_list()
+    {
+        var backup = Gen.Select(Gen.ULong[1, 8], Gen.ULong[0, 8], (guid, from) => from == 0 ? Backups.Full(guid) : Backups.Incremental(guid, from));
+        backup.Array[1, 12].Sample(
+            backups =>
+            {
+                var distinct = backups.DistinctBy(b => b.SnapshotId).ToArray();
+                foreach (var target in distinct)
+                {
+                    var chain = BackupChain.Resolve(target, distinct);
+                    var reversed = BackupChain.Resolve(target, distinct.Reverse().ToArray());
+                    Assert.Equal(chain is null, reversed is null);
+                    if (chain is null) continue;
+                    Assert.Equal(chain.Count, reversed!.Count);
+                    Assert.False(chain[0].IsIncremental);
+                    Assert.Same(target, chain[^1]);
+                    Assert.All(chain.Zip(chain.Skip(1)), link => Assert.Equal(link.First.SnapshotGuid, link.Second.FromGuid));
+                }
+            },
+            seed: Environment.GetEnvironmentVariable("ZSM_SEED"));
+    }
+}
