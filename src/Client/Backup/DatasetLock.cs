@@ -26,5 +26,6 @@ internal static class DatasetLock
         }
     }
 
-    private static string Folder() => Environment.IsPrivilegedProcess && Directory.Exists("/run") ? "/run" : Path.GetTempPath();
+    /// <summary>One place for all users, so that root's run and a service's see each other.</summary>
+    private static string Folder() => Directory.Exists("/run/lock") ? "/run/lock" : Path.GetTempPath();
 }

@@ -30,7 +30,7 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// <exception cref="OperationException">There is no <c>zfs</c> command.</exception>
     public static ZfsProcess Start(IReadOnlyList<string> arguments)
     {
-        var start = new ProcessStartInfo("zfs", arguments)
+        var start = new ProcessStartInfo(FindProgram(), arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -65,6 +65,13 @@ public sealed class ZfsProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    /// <summary>On many systems <c>zfs</c> is where only root's PATH leads to, yet other users may run it where it is delegated to them.</summary>
+    private static string FindProgram()
+    {
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        return folders.Concat(["/usr/sbin", "/sbin", "/usr/local/sbin"]).Select(folder => Path.Combine(folder, "zfs")).FirstOrDefault(File.Exists) ?? "zfs";
     }
 
     private static async Task<string> ReadBoundedAsync(StreamReader reader)

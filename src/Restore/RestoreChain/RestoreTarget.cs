@@ -30,6 +30,7 @@ internal sealed class RestoreTarget
         var exists = await ZfsDataset.ExistsAsync(name, cancellationToken).ConfigureAwait(false);
         if (exists && !force) throw new OperationException(ExitCode.Conflict, $"{name} exists already.", "Choose another dataset, or use --force to replace it.");
         var target = new RestoreTarget(name, name.WithLeaf(name.Leaf + ".restoring"), name.WithLeaf(name.Leaf + ".replaced"), exists);
+        await target.CheckNothingIsAsideAsync(cancellationToken).ConfigureAwait(false);
         if (exists) await target.CheckReplaceableAsync(cancellationToken).ConfigureAwait(false);
         await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false); // of a run that was killed
         return target;
@@ -70,8 +71,17 @@ internal sealed class RestoreTarget
     private async Task MoveOldAsideAsync(CancellationToken cancellationToken)
     {
         var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "mounted", Name.Value], cancellationToken).ConfigureAwait(false);
-        if (rows.Single()[0] == "yes") await ZfsCommand.RunAsync(["unmount", Name.Value], cancellationToken).ConfigureAwait(false);
-        await RenameAsync(Name, Replaced, cancellationToken).ConfigureAwait(false);
+        var mounted = rows.Single()[0] == "yes";
+        if (mounted) await ZfsCommand.RunAsync(["unmount", Name.Value], cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await RenameAsync(Name, Replaced, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (mounted && e is not OutOfMemoryException)
+        {
+            await ZfsCommand.RunAsync(["mount", Name.Value], CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>Renaming mounts nothing: nothing of what is renamed here is mounted.</summary>
@@ -93,9 +103,15 @@ internal sealed class RestoreTarget
             throw new OperationException(ExitCode.Conflict, $"{cloned[1]} is a clone of {cloned[0]}, which --force would not keep.", "Restore into another dataset, or promote the clone first.");
         }
 
-        if (await ZfsDataset.ExistsAsync(Replaced, cancellationToken).ConfigureAwait(false))
-        {
-            throw new OperationException(ExitCode.Conflict, $"{Replaced} exists: an earlier restore was killed while it replaced {Name}.", $"See which of the two is wanted; then 'zfs destroy -r {Replaced}' and try again.");
-        }
+    }
+
+    /// <summary>A restore that was killed while it exchanged the datasets leaves the old one aside; only its owner can say whether it may go.</summary>
+    private async Task CheckNothingIsAsideAsync(CancellationToken cancellationToken)
+    {
+        if (!await ZfsDataset.ExistsAsync(Replaced, cancellationToken).ConfigureAwait(false)) return;
+        throw new OperationException(
+            ExitCode.Conflict,
+            $"{Replaced} exists: an earlier restore was killed while it replaced {Name}, and this is the dataset as it was before.",
+            $"To have it back: 'zfs rename {Replaced} {Name}'{(Exists ? $" (once {Name} is out of the way)" : "")}. If it may go: 'zfs destroy -r {Replaced}'. Then try again.");
     }
 }

@@ -24,13 +24,20 @@ internal sealed class DirectoryStore
     public DirectoryObjectWriter CreateObject(string uploadId) => new(Path.Combine(_incoming, uploadId));
 
     /// <summary>Gives a written object its key.</summary>
-    /// <exception cref="IOException">The key is taken, or the disk fails.</exception>
+    /// <exception cref="StorageException">The key is taken, or the disk is full or fails.</exception>
     public void Complete(DirectoryObjectWriter writer, string key)
     {
         var path = PathOf(key);
         writer.Sync();
-        DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
-        DurableFile.MoveNew(writer.Path, path);
+        try
+        {
+            DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
+            DurableFile.MoveNew(writer.Path, path);
+        }
+        catch (IOException e)
+        {
+            throw new StorageException($"The server's disk does not keep the stream: {e.Message}", e);
+        }
     }
 
     public void WriteManifest(string key, Manifest manifest) =>

@@ -25,9 +25,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         cancellationToken.ThrowIfCancellationRequested();
 
         // From here on a client that goes away changes nothing: the backup is whole.
-        var manifest = Describe(upload, stored, facts);
-        store.Complete(writer, upload.StorageKey);
-        return Commit(upload, manifest);
+        return Commit(upload, writer, Describe(upload, stored, facts));
     }
 
     private async Task<StreamFacts> DecodeAsync(UploadRecord upload, StoredBytesReader stored, CancellationToken cancellationToken)
@@ -56,8 +54,9 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
     }
 
-    private SnapshotInfo Commit(UploadRecord upload, Manifest manifest)
+    private SnapshotInfo Commit(UploadRecord upload, DirectoryObjectWriter writer, Manifest manifest)
     {
+        store.Complete(writer, upload.StorageKey);
         try
         {
             store.WriteManifest(upload.StorageKey, manifest);
@@ -70,9 +69,10 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
             LogCommitted(upload.SnapshotId, upload.ClientId, manifest.StoredBytes, manifest.StreamBytes);
             return backup;
         }
-        catch (RequestException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
-            store.Delete(upload.StorageKey);
+            // What is listed stays, even if its listing was followed by a failure; what is not leaves its key free for the next attempt.
+            if (catalogue.Find(upload.ClientId, upload.SnapshotId) is null) store.Delete(upload.StorageKey);
             throw;
         }
     }

@@ -18,6 +18,7 @@ internal sealed partial class UploadEndpoints(
     UploadSessions sessions,
     StreamReceiver receiver,
     ServerSettings settings,
+    IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<UploadEndpoints> logger)
 {
@@ -66,7 +67,8 @@ internal sealed partial class UploadEndpoints(
         var client = authentication.Authenticate(context.Request);
         Find(client, id);
         AllowLongBody(context);
-        using var session = await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        using var session = await sessions.TakeOverAsync(id, stop.Token).ConfigureAwait(false);
         var upload = Find(client, id); // again: the request before this one may have committed it
         try
         {
@@ -77,7 +79,7 @@ internal sealed partial class UploadEndpoints(
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var refused = Explain(e, session, context.RequestAborted);
+            var refused = lifetime.ApplicationStopping.IsCancellationRequested ? Stopping(e) : Explain(e, session, context.RequestAborted);
             uploads.Touch(id, refused.Error);
             LogRefused(id, client.ClientId, refused.Error.Code, refused.Message);
             context.Response.Headers.Connection = "close"; // the rest of the body is of no use to anybody
@@ -118,6 +120,9 @@ internal sealed partial class UploadEndpoints(
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
     }
+
+    private static RequestException Stopping(Exception e) =>
+        e as RequestException ?? new RequestException(StatusCodes.Status503ServiceUnavailable, "server_stopping", "The server is being stopped.", "Nothing was stored. Run the backup again when the server is back.", e);
 
     private static RequestException Explain(Exception e, UploadSessions.Session session, CancellationToken aborted) => e switch
     {

@@ -10,19 +10,26 @@ namespace ZfsSnapshotManager.SystemTests.Crashes;
 /// <param name="Inode">Of <paramref name="Path"/>; 0 where there was none yet.</param>
 /// <param name="Size">Of the file before the call.</param>
 /// <param name="Offset">Of a write.</param>
-/// <param name="Length">Of a write, or the size to which a file is cut.</param>
+/// <param name="Length">Of a write, or the size to which a file is cut, or 1 where a rename replaces a file.</param>
 /// <param name="Result">A number, failed-ERRNO, or how the process ended here.</param>
 internal sealed record CountedCall(int Number, string Name, string Path, string Other, long Inode, long Size, long Offset, long Length, string Result)
 {
     public bool Succeeded => Result.Length > 0 && char.IsAsciiDigit(Result[0]);
 
     /// <summary>The process was killed right after it.</summary>
-    public bool IsLast => Result is "killed-before" or "killed-after" or "torn";
+    public bool IsLast => Result is "killed-before" or "killed-after" or "failed-and-killed" or "torn" or "failed-torn";
 
     /// <summary>All or part of it was done.</summary>
     public bool TookEffect => Succeeded || Result is "killed-after" or "torn";
 
     public bool IsWrite => Name == "write";
+
+    public bool IsSync => Name == "sync" && TookEffect;
+
+    /// <summary>The name that the call makes or changes; of a rename the new one.</summary>
+    public string Target => Other.Length > 0 ? Other : Path;
+
+    public string TargetFolder => System.IO.Path.GetDirectoryName(Target)!;
 
     /// <summary>One of the many alike writes of the catalogue's log, of which a sample will do.</summary>
     public bool IsFrame => IsWrite && Path.EndsWith("-wal", StringComparison.Ordinal);

@@ -12,7 +12,7 @@ internal enum PowerCutLoss
 
 /// <summary>
 /// Makes of the files that a killed process left those that a power cut in the same moment could have left: what was not synced is undone.
-/// Not undone are removals, and writes over what was there before, whose old contents are gone.
+/// Not undone are removals and all that goes over what was there before, whose old contents are gone.
 /// </summary>
 internal static class PowerCut
 {
@@ -29,7 +29,7 @@ internal static class PowerCut
     {
         var call = done[index];
         var later = done.Skip(index + 1);
-        if (!call.IsWrite || later.Any(sync => sync.Name == "sync" && sync.Inode == call.Inode)) return;
+        if (!call.IsWrite || later.Any(sync => sync.IsSync && sync.Inode == call.Inode)) return;
         var path = later.Aggregate(call.Path, (name, rename) => rename.Name == "rename" && rename.Path == name ? rename.Other : name);
         if (!File.Exists(path)) return;
         using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
@@ -39,9 +39,8 @@ internal static class PowerCut
     private static void LoseName(List<CountedCall> done, int index)
     {
         var call = done[index];
-        var name = call.Other.Length > 0 ? call.Other : call.Path;
-        var folder = Path.GetDirectoryName(name);
-        if (done.Skip(index + 1).Any(sync => sync.Name == "sync" && sync.Path == folder)) return;
+        var name = call.Target;
+        if (done.Skip(index + 1).Any(sync => sync.IsSync && sync.Path == call.TargetFolder)) return;
         switch (call.Name)
         {
             case "create" or "link" when File.Exists(name):
@@ -50,7 +49,7 @@ internal static class PowerCut
             case "mkdir" when Directory.Exists(name):
                 Directory.Delete(name, recursive: true);
                 break;
-            case "rename" when File.Exists(name):
+            case "rename" when File.Exists(name) && call.Length == 0:
                 File.Move(name, call.Path);
                 break;
         }

@@ -8,7 +8,8 @@
  *   ZSM_CRASH_MARK    counts only once this file is there; without it from the start
  *   ZSM_CRASH_AT      the call at which something happens, from 1; 0: none, all calls are only noted
  *   ZSM_CRASH_WHEN    before, after: SIGKILL then; torn: half of a write is done, then SIGKILL; fail: this one call fails with ENOSPC
- *   ZSM_CRASH_LOG     notes a line for each call: number, name, path, second path, inode, size before, offset, length, result; by tabs
+ *   ZSM_CRASH_LOG     notes a line for each call: number, name, path, second path, inode, size before, offset, length, result; by tabs.
+ *                     The length of a renaming is 1 where it replaces a file
  *
  * SQLite's "-shm" files are left out: they are memory that has a name, and are made anew after a crash.
  */
@@ -97,6 +98,7 @@ static int of_path(struct call *call, const char *name, const char *path, const 
     set_path(call->path, path);
     if (other) set_path(call->other, other);
     if (lstat(path, &file) == 0) look(call, &file);
+    if (other && access(other, F_OK) == 0) call->length = 1;
     errno = error;
     return 1;
 }

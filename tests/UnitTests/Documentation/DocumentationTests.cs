@@ -1,0 +1,182 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace ZfsSnapshotManager.UnitTests.Documentation;
+
+/// <summary>What the documents list is what the source has: compared as text, so that neither can change alone.</summary>
+public sealed partial class DocumentationTests
+{
+    private static readonly string Root = FindRoot();
+
+    [Fact]
+    public void Every_setting_that_is_read_is_documented_and_no_other()
+    {
+        var read = SourceFiles("src").SelectMany(file => Names(SettingPattern(), File.ReadAllText(file)));
+        var documented = Names(SettingRowPattern(), Read("docs/configuration.md"));
+        AssertSame(read, documented);
+    }
+
+    [Theory]
+    [InlineData("clients.json", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry")]
+    [InlineData("a manifest", "## The manifest", "src/Server/Storage/Manifest.cs", "Manifest")]
+    public void The_table_of_fields_is_that_of(string what, string heading, string source, string record)
+    {
+        var document = what == "clients.json" ? "docs/configuration.md" : "docs/storage-format.md";
+        AssertSame(Properties(source, record), Names(FieldRowPattern(), Section(document, heading)));
+    }
+
+    [Theory]
+    [InlineData("docs/storage-format.md", "## The manifest", "src/Server/Storage/Manifest.cs", "Manifest", "objects", "StoredObject")]
+    [InlineData("docs/configuration.md", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry", "rotation_policy", "RotationPolicy")]
+    public void The_example_has_the_fields_of_the_source(string document, string heading, string source, string record, string part, string partRecord)
+    {
+        using var example = JsonDocument.Parse(JsonBlockPattern().Match(Section(document, heading)).Groups["json"].Value);
+        var whole = First(example.RootElement);
+        AssertSame(Properties(source, record), FieldsOf(whole));
+        AssertSame(Properties(source, partRecord), FieldsOf(First(whole.GetProperty(part))));
+    }
+
+    [Fact]
+    public void Every_error_code_is_documented_and_no_other()
+    {
+        var given = SourceFiles("src/Server").SelectMany(file => Names(ErrorCodePattern(), File.ReadAllText(file)));
+        var documented = Names(FieldRowPattern(), Section("docs/http-api.md", "## Errors"));
+        AssertSame(given, documented);
+    }
+
+    [Fact]
+    public void Every_endpoint_is_documented_and_no_other()
+    {
+        var mapped = SourceFiles("src/Server").SelectMany(file => EndpointPattern().Matches(File.ReadAllText(file)))
+            .Select(match => $"{match.Groups["method"].Value.ToUpperInvariant()} {match.Groups["path"].Value}");
+        AssertSame(mapped, Names(EndpointRowPattern(), Read("docs/http-api.md")));
+    }
+
+    [Fact]
+    public void Every_exit_code_is_documented_and_no_other()
+    {
+        var codes = Names(ExitCodePattern(), Read("src/Core/ExitCode.cs"));
+        AssertSame(codes, Names(NumberRowPattern(), Section("docs/operations.md", "## Exit codes")));
+    }
+
+    [Fact]
+    public void Every_link_leads_somewhere()
+    {
+        var broken = Documents().SelectMany(document => LinkPattern().Matches(WithoutCode(File.ReadAllText(document)))
+            .Select(match => match.Groups["target"].Value)
+            .Where(target => !LeadsSomewhere(document, target))
+            .Select(target => $"{Path.GetRelativePath(Root, document)}: {target}"));
+        Assert.Empty(broken);
+    }
+
+    [Fact]
+    public void Every_record_of_a_decision_is_in_their_list()
+    {
+        var list = Read("docs/decisions/README.md");
+        foreach (var record in Directory.GetFiles(Path.Combine(Root, "docs/decisions"), "0*.md"))
+            Assert.Contains($"({Path.GetFileName(record)})", list, StringComparison.Ordinal);
+    }
+
+    private static string FindRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
+            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
+        return folder;
+    }
+
+    private static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
+
+    private static string[] SourceFiles(string folder) => Directory.GetFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories);
+
+    private static IEnumerable<string> Documents() =>
+        Directory.GetFiles(Root, "*.md").Concat(
+            ((string[])["docs", "src", "tests"]).SelectMany(folder => Directory.GetFiles(Path.Combine(Root, folder), "*.md", SearchOption.AllDirectories)));
+
+    /// <summary>From a heading to the next one of its level.</summary>
+    private static string Section(string document, string heading)
+    {
+        var text = Read(document);
+        var start = text.IndexOf($"\n{heading}\n", StringComparison.Ordinal);
+        Assert.True(start >= 0, $"{document} has no heading '{heading}'");
+        var end = text.IndexOf("\n## ", start + 1, StringComparison.Ordinal);
+        return end < 0 ? text[start..] : text[start..end];
+    }
+
+    private static IEnumerable<string> Names(Regex pattern, string text) => pattern.Matches(text).Select(match => match.Groups["name"].Value);
+
+    /// <summary>Public properties of a record, as JSON names them.</summary>
+    private static IEnumerable<string> Properties(string source, string record)
+    {
+        var text = Read(source);
+        var start = text.IndexOf($"record {record}\n", StringComparison.Ordinal);
+        Assert.True(start >= 0, $"{source} has no record {record}");
+        var end = text.IndexOf("\n}\n", start, StringComparison.Ordinal);
+        return Names(PropertyPattern(), text[start..end]).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName);
+    }
+
+    private static IEnumerable<string> FieldsOf(JsonElement element) => element.EnumerateObject().Select(field => field.Name);
+
+    private static JsonElement First(JsonElement element) => element.ValueKind == JsonValueKind.Array ? element[0] : element;
+
+    private static void AssertSame(IEnumerable<string> source, IEnumerable<string> documented)
+    {
+        string[] expected = [.. source.Distinct().Order(StringComparer.Ordinal)];
+        Assert.NotEmpty(expected);
+        Assert.Equal(expected, documented.Distinct().Order(StringComparer.Ordinal));
+    }
+
+    private static string WithoutCode(string markdown) => CodeBlockPattern().Replace(markdown, "");
+
+    private static bool LeadsSomewhere(string document, string target)
+    {
+        if (target.Contains("://", StringComparison.Ordinal)) return true;
+        var parts = target.Split('#', 2);
+        var path = parts[0].Length == 0 ? document : Path.Combine(Path.GetDirectoryName(document)!, parts[0]);
+        if (!Path.Exists(path)) return false;
+        return parts.Length == 1 || WithoutCode(File.ReadAllText(path)).Split('\n').Any(line => line.StartsWith('#') && Anchor(line) == parts[1]);
+    }
+
+    /// <summary>The anchor that a heading gets: lower case, blanks as hyphens, other marks left out.</summary>
+    private static string Anchor(string heading) =>
+        string.Concat(heading.TrimStart('#').Trim().ToLowerInvariant().Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')).Replace(' ', '-');
+
+    private const int Patience = 10_000;
+
+    [GeneratedRegex("""\bsettings\.(Text|Required|Optional|Flag|Number|Address)(<\w+>)?\("(?<name>[A-Z0-9_]+)""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex SettingPattern();
+
+    [GeneratedRegex(@"^\| `(?<name>[A-Z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex SettingRowPattern();
+
+    [GeneratedRegex(@"^\| `(?<name>[a-z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex FieldRowPattern();
+
+    [GeneratedRegex(@"^\| `(?<name>(GET|POST|PUT|DELETE) [^`]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex EndpointRowPattern();
+
+    [GeneratedRegex(@"^\| (?<name>\d+) \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex NumberRowPattern();
+
+    [GeneratedRegex(@"^    \w+ = (?<name>\d+),", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex ExitCodePattern();
+
+    [GeneratedRegex("""\bMap(?<method>Get|Post|Put|Delete)\("(?<path>[^"]+)""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex EndpointPattern();
+
+    /// <summary>A status and a code, a code given to one of RequestException's makers, or a code set in an error itself.</summary>
+    [GeneratedRegex("""(StatusCodes\.\w+,\s*|\b(Conflict|Damaged)\(\s*|\bCode = )"(?<name>[a-z_]+)""", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex ErrorCodePattern();
+
+    [GeneratedRegex(@"^    public (required )?[\w<>?]+ (?<name>\w+) \{ get; (init|set); \}", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    private static partial Regex PropertyPattern();
+
+    [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, Patience)]
+    private static partial Regex JsonBlockPattern();
+
+    [GeneratedRegex("```.*?```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, Patience)]
+    private static partial Regex CodeBlockPattern();
+
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, Patience)]
+    private static partial Regex LinkPattern();
+}
