@@ -20,7 +20,7 @@ public sealed class ClientFileCrashTests
         CrashSweep.Print($"{calls.Count} calls");
 
         List<string> faults = [];
-        foreach (var point in PointsOf(calls))
+        foreach (var point in CrashSweep.AllPointsOf(calls))
         {
             try
             {
@@ -67,9 +67,6 @@ public sealed class ClientFileCrashTests
         (await AddAsync(folder, "new", await CrashLibrary.SettingsAsync(CrashPoint.None, folder, log))).MustSucceed();
         return CountedCall.ReadLog(log);
     }
-
-    private static IEnumerable<CrashPoint> PointsOf(IReadOnlyList<CountedCall> calls) =>
-        calls.SelectMany(call => Enum.GetValues<CrashMoment>().Where(moment => moment != CrashMoment.Fail && (moment != CrashMoment.Torn || call.IsWrite)).Select(moment => new CrashPoint(call.Number, moment)));
 
     private static string FileIn(string folder) => Path.Combine(folder, "zfs-server-data", "clients.json");
 

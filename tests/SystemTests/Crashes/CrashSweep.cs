@@ -24,6 +24,10 @@ internal static class CrashSweep
         return [.. calls.Where(call => !call.IsFrame || IsSoak || random.Next(oneIn) == 0)];
     }
 
+    /// <summary>Before and after each call, and each write torn.</summary>
+    public static IEnumerable<CrashPoint> AllPointsOf(IReadOnlyList<CountedCall> calls) =>
+        calls.SelectMany(call => Enum.GetValues<CrashMoment>().Where(moment => moment != CrashMoment.Fail && (moment != CrashMoment.Torn || call.IsWrite)).Select(moment => new CrashPoint(call.Number, moment)));
+
     /// <param name="create">Makes a lab for each worker.</param>
     /// <param name="points">Where to crash.</param>
     /// <param name="check">Crashes and looks; throws when something is wrong.</param>
