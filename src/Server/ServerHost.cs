@@ -1,6 +1,5 @@
 using System.Net;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -39,7 +38,9 @@ internal static partial class ServerHost
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = settings.DataDirectory });
         builder.Configuration.Sources.Clear(); // this program's settings are its own: docs/configuration.md
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // a failed start is told once, by the exit
+            .AddFilter((category, level) => !(level == LogLevel.Critical && category == "Microsoft.AspNetCore.Server.Kestrel"));
         builder.Logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
@@ -52,8 +53,6 @@ internal static partial class ServerHost
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
             kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
         });
-        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
-        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
         builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
             .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()

@@ -23,10 +23,11 @@ internal sealed record BackupPlan(LocalSnapshot? Base, SnapshotInfo? BaseBackup,
 {
     public bool IsIncremental => Base is not null;
 
+    /// <param name="dataset">The dataset.</param>
     /// <param name="local">Snapshots and bookmarks of the dataset.</param>
     /// <param name="remote">All of the client's backups on the server.</param>
     /// <exception cref="OperationException">An incremental is asked for and there is no base.</exception>
-    public static BackupPlan Make(BackupMode mode, IReadOnlyCollection<LocalSnapshot> local, IReadOnlyCollection<SnapshotInfo> remote)
+    public static BackupPlan Make(BackupMode mode, DatasetName dataset, IReadOnlyCollection<LocalSnapshot> local, IReadOnlyCollection<SnapshotInfo> remote)
     {
         if (mode == BackupMode.Full) return Full("a full backup was asked for");
         if (FindBase(local, remote) is { } found)
@@ -35,8 +36,8 @@ internal sealed record BackupPlan(LocalSnapshot? Base, SnapshotInfo? BaseBackup,
             return new BackupPlan(found.Local, found.Backup, flags, $"{(found.Local.Name.IsBookmark ? "bookmark" : "snapshot")} {found.Local.Name} is the newest that the server has a backup of");
         }
 
-        var why = remote.Count == 0
-            ? "the server has no backup of this client yet"
+        var why = !remote.Any(b => b.DatasetName == dataset.Value)
+            ? "the server has no backup of this dataset yet"
             : "no snapshot or bookmark here is one that the server has a restorable backup of";
         return mode == BackupMode.Automatic
             ? Full(why)

@@ -21,7 +21,7 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         var local = await ZfsDataset.ListSnapshotsAsync(settings.Dataset, cancellationToken).ConfigureAwait(false);
         if (!dryRun) local = await SettleLeftoversAsync(local, remote, cancellationToken).ConfigureAwait(false);
 
-        var plan = BackupPlan.Make(mode, local, remote);
+        var plan = BackupPlan.Make(mode, settings.Dataset, local, remote);
         output.Note($"{settings.Dataset}: {(plan.IsIncremental ? "incremental" : "full")} backup: {plan.Reason}");
         var name = SnapshotNaming.Choose(settings.Dataset, settings.SnapshotPrefix, time.GetUtcNow(), local.Select(s => s.Name));
         if (dryRun) return BackupResult.Planned(name, plan);
@@ -47,7 +47,7 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
             else
             {
                 output.Note($"{snapshot.Name} of an interrupted run is not on the server: removing it");
-                await ZfsDataset.DestroySnapshotAsync(snapshot.Name, cancellationToken).ConfigureAwait(false);
+                await RemoveAsync(snapshot).ConfigureAwait(false);
             }
         }
 
@@ -60,14 +60,17 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         {
             return await SendAsync(snapshot, plan, cancellationToken).ConfigureAwait(false);
         }
+        catch (StoredOtherwiseException)
+        {
+            await RemoveAsync(snapshot).ConfigureAwait(false); // never to be a base
+            throw;
+        }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // The connection may have broken after the commit: then the backup is there, and only its answer was lost.
             var (known, committed) = await AskForCommitAsync(snapshot).ConfigureAwait(false);
-            if (committed is not null && e is not OperationCanceledException) return committed;
-            if (known && committed is null) await RemoveAsync(snapshot).ConfigureAwait(false);
-            else if (committed is not null) await AcknowledgeAsync(snapshot, CancellationToken.None).ConfigureAwait(false);
-            else output.Note($"{snapshot.Name} stays until the next run, which asks the server whether it has it.");
+            if (!known) output.Note($"{snapshot.Name} stays until the next run, which asks the server whether it has it.");
+            else if (committed is null) await RemoveAsync(snapshot).ConfigureAwait(false);
+            else await AcknowledgeAsync(snapshot, CancellationToken.None).ConfigureAwait(false);
             throw;
         }
     }
@@ -77,20 +80,31 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         var send = new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags);
         var estimate = await send.EstimateAsync(cancellationToken).ConfigureAwait(false);
         var upload = await server.RequestUploadAsync(DescribeUpload(snapshot, plan, estimate), cancellationToken).ConfigureAwait(false);
+        return await TransferProgress.RunAsync(snapshot.Name.ToString(), estimate, output, async progress =>
+        {
+            using var stream = new BackupStream(send, settings.Compression, progress.Add);
+            var backup = await UploadAsync(upload, snapshot, stream, cancellationToken).ConfigureAwait(false);
+            return CheckStored(backup, snapshot, stream);
+        }).ConfigureAwait(false);
+    }
+
+    private async Task<SnapshotInfo?> UploadAsync(UploadAnswer upload, LocalSnapshot snapshot, BackupStream stream, CancellationToken cancellationToken)
+    {
         try
         {
-            return await TransferProgress.RunAsync(snapshot.Name.ToString(), estimate, output, async progress =>
-            {
-                using var stream = new BackupStream(send, settings.Compression, progress.Add);
-                var answer = await server.UploadStreamAsync(upload, stream, cancellationToken).ConfigureAwait(false);
-                return CheckAnswer(answer, snapshot, stream);
-            }).ConfigureAwait(false);
+            var answer = await server.UploadStreamAsync(upload, stream, cancellationToken).ConfigureAwait(false);
+            return answer.Snapshot;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             var reason = await AbortAsync(upload).ConfigureAwait(false);
-            if (e is OperationException { ExitCode: ExitCode.Unreachable } && reason is not null) throw reason;
-            throw;
+            if (e is not OperationException { ExitCode: ExitCode.Unreachable }) throw;
+            if (reason is not null) throw reason;
+
+            // The connection may have broken after the commit: then the backup is there, and only its answer was lost.
+            var (_, committed) = await AskForCommitAsync(snapshot).ConfigureAwait(false);
+            if (committed is null) throw;
+            return committed;
         }
     }
 
@@ -111,16 +125,10 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
     };
 
     /// <summary>"ok" is believed only if the server stored the very bytes that were sent.</summary>
-    private static SnapshotInfo CheckAnswer(UploadStateAnswer answer, LocalSnapshot snapshot, BackupStream stream)
-    {
-        var backup = answer.Snapshot;
-        if (backup is null || backup.Sha256 != stream.Sha256 || backup.SnapshotGuid != snapshot.Guid || backup.StreamBytes != stream.Facts?.Length)
-        {
-            throw new OperationException(ExitCode.ServerFailed, "The server says that it stored something else than was sent.", "Check the server's version and its log.");
-        }
-
-        return backup;
-    }
+    private static SnapshotInfo CheckStored(SnapshotInfo? backup, LocalSnapshot snapshot, BackupStream stream) =>
+        backup is not null && backup.Sha256 == stream.Sha256 && backup.SnapshotGuid == snapshot.Guid && backup.StreamBytes == stream.Facts?.Length
+            ? backup
+            : throw new StoredOtherwiseException();
 
     /// <summary>Drops the upload on the server, and learns why the server broke it off, if it did: a refusal in mid-stream shows here only as a broken connection.</summary>
     private async Task<OperationException?> AbortAsync(UploadAnswer upload)
@@ -130,7 +138,7 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         {
             var state = await server.GetUploadAsync(upload.UploadId, patience.Token).ConfigureAwait(false);
             await server.AbortUploadAsync(upload.UploadId, patience.Token).ConfigureAwait(false);
-            return state.LastError is { } error and not { Code: "upload_broken_off" } ? ApiClient.ToException(StatusOf(error.Code), error) : null;
+            return state.LastError is { } error and not { Code: "upload_broken_off" } ? ApiClient.ToException((System.Net.HttpStatusCode)error.Status, error) : null;
         }
         catch (Exception e) when (e is OperationException or OperationCanceledException)
         {
@@ -161,7 +169,7 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         }
         catch (OperationException e)
         {
-            Output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}");
+            Output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
         }
     }
 
@@ -172,11 +180,6 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         await ZfsDataset.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken).ConfigureAwait(false);
     }
 
-    private static System.Net.HttpStatusCode StatusOf(string code) => code switch
-    {
-        "storage_full" or "quota_exceeded" => System.Net.HttpStatusCode.InsufficientStorage,
-        "internal_error" => System.Net.HttpStatusCode.InternalServerError,
-        "stream_damaged" or "compression_damaged" or "stream_mismatch" or "stream_is_package" => System.Net.HttpStatusCode.UnprocessableEntity,
-        _ => System.Net.HttpStatusCode.Conflict,
-    };
+    private sealed class StoredOtherwiseException()
+        : OperationException(ExitCode.ServerFailed, "The server says that it stored something else than was sent.", "Check the server's version and its log. The next backup does not build on this one.");
 }

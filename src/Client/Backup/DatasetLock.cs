@@ -14,7 +14,10 @@ internal static class DatasetLock
         var path = Path.Combine(Folder(), $"zfs-client-{digest}.lock");
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            // A file that is there is opened for reading only: it may be another user's, and the kernel forbids to "create" such a one again.
+            return File.Exists(path)
+                ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.None)
+                : new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (UnauthorizedAccessException e)
         {

@@ -18,14 +18,14 @@ internal static class BookmarksCommand
 
     private static async Task RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var settings = ClientSettings.Read(parsed.GetValue(DatasetOption.Instance));
-        var all = await ZfsDataset.ListSnapshotsAsync(settings.Dataset, cancellationToken).ConfigureAwait(false);
+        var dataset = ClientSettings.ReadDataset(parsed.GetValue(DatasetOption.Instance));
+        var all = await ZfsDataset.ListSnapshotsAsync(dataset, cancellationToken).ConfigureAwait(false);
         var bookmarks = all.Where(s => s.Name.IsBookmark)
             .Select(s => new BookmarkRow { Bookmark = s.Name.ToString(), Guid = s.Guid, CreatedAt = s.Creation })
             .ToList();
         new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(bookmarks, ClientJson.Default.ListBookmarkRow, text =>
         {
-            if (bookmarks.Count == 0) text.WriteLine($"{settings.Dataset} has no bookmarks. The first backup makes one.");
+            if (bookmarks.Count == 0) text.WriteLine($"{dataset} has no bookmarks. The first backup makes one.");
             else Table.Write(text, ["Bookmark", "Created", "GUID"], [.. bookmarks.Select(b => new[] { b.Bookmark, b.CreatedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), b.Guid.ToString() })]);
         });
     }

@@ -24,7 +24,7 @@ internal sealed record ClientSettings
     /// <param name="dataset">The one named on the command line; wins over LOCAL_DATASET.</param>
     public static ClientSettings Read(string? dataset)
     {
-        var settings = SettingsFiles.Read(SystemFile, new Dictionary<string, string?>(StringComparer.Ordinal) { ["LOCAL_DATASET"] = dataset });
+        var settings = ReadFiles(dataset);
         var local = settings.Required("LOCAL_DATASET", DatasetName.Parse);
         var compress = settings.Flag("COMPRESS", fallback: true);
         var storage = settings.Optional("STORAGE_TYPE", ParseStorageType);
@@ -39,6 +39,18 @@ internal sealed record ClientSettings
             SnapshotPrefix = prefix,
         };
     }
+
+    /// <summary>For what needs no server.</summary>
+    public static DatasetName ReadDataset(string? dataset)
+    {
+        var settings = ReadFiles(dataset);
+        var local = settings.Required("LOCAL_DATASET", DatasetName.Parse);
+        settings.ThrowIfFaulty();
+        return local!;
+    }
+
+    private static SettingsReader ReadFiles(string? dataset) =>
+        SettingsFiles.Read(SystemFile, new Dictionary<string, string?>(StringComparer.Ordinal) { ["LOCAL_DATASET"] = dataset });
 
     private static string ParseStorageType(string text) => text is "s3" or "local" ? text : throw new FormatException("it may be s3 or local");
 

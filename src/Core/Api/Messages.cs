@@ -16,6 +16,9 @@ public record ApiAnswer
 /// <summary>An answer with an error's status.</summary>
 public sealed record ApiError : ApiAnswer
 {
+    /// <summary>The HTTP status that it came with; 0 where a program and not the server failed.</summary>
+    public int Status { get; init; }
+
     /// <summary>Stable name of the fault, for scripts.</summary>
     public required string Code { get; init; }
 

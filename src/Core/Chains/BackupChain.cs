@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Chains;
 
@@ -24,10 +23,6 @@ public static class BackupChain
 
         return null;
     }
-
-    /// <summary>GUIDs of the snapshots that can be restored, and so can be the base of the next incremental.</summary>
-    public static IReadOnlySet<SnapshotGuid> RestorableGuids(IReadOnlyCollection<SnapshotInfo> backups) =>
-        backups.Where(b => Resolve(b, backups) is not null).Select(b => b.SnapshotGuid).ToHashSet();
 
     private static List<SnapshotInfo> Walk(SnapshotInfo full, Dictionary<string, SnapshotInfo?> successor)
     {

@@ -20,11 +20,10 @@ public static class ProgramRunner
         root.Options.Add(JsonOption);
         Verb.ShowExamples(root);
         var parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        if (parsed.Errors.Count > 0 && parsed.Action?.ClearsParseErrors != true)
         {
-            foreach (var error in parsed.Errors) Console.Error.WriteLine($"{root.Name}: {error.Message}");
-            Console.Error.WriteLine($"See '{root.Name} --help'.");
-            return (int)ExitCode.Usage;
+            var fault = new OperationException(ExitCode.Usage, string.Join(' ', parsed.Errors.Select(error => error.Message)), $"See '{root.Name} --help'.");
+            return Report(root.Name, fault, json: arguments.Contains("--json"));
         }
 
         try
@@ -48,7 +47,7 @@ public static class ProgramRunner
         };
         if (json)
         {
-            var error = new ApiError { Success = false, Message = message, Code = (e as ApiException)?.Code ?? exitCode.ToString().ToLowerInvariant(), Remedy = remedy };
+            var error = new ApiError { Success = false, Message = message, Code = (e as ApiException)?.Code ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(exitCode.ToString()), Remedy = remedy };
             Console.Out.WriteLine(JsonSerializer.Serialize(error, ApiJson.Default.ApiError));
         }
         else

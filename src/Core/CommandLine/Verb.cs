@@ -25,6 +25,8 @@ public sealed class Verb(string name, string description, params string[] exampl
 
     private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
     {
+        public override bool ClearsParseErrors => true;
+
         public override int Invoke(ParseResult parseResult)
         {
             var result = help.Invoke(parseResult);

@@ -5,11 +5,12 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
 {
     public static ServerConnection Read(SettingsReader settings)
     {
-        var clientId = settings.Required("CLIENT_ID");
+        var clientId = settings.Required("CLIENT_ID", ParseClientId);
         var apiKey = ReadApiKey(settings);
+        if (!apiKey.Reveal().All(c => c is > ' ' and <= '~')) settings.SecretFault(settings.Text("API_KEY_FILE") is null ? "API_KEY" : "API_KEY_FILE", "holds characters that no key has");
         var url = settings.Required("SERVER_URL", ParseUrl);
         settings.ThrowIfFaulty();
-        return new ServerConnection(clientId, apiKey, url!);
+        return new ServerConnection(clientId!, apiKey, url!);
     }
 
     private static Secret ReadApiKey(SettingsReader settings)
@@ -27,6 +28,10 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
             return new Secret("");
         }
     }
+
+    private static string ParseClientId(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+        ? text
+        : throw new FormatException("it may have letters, digits, '-', '_' and '.'");
 
     private static Uri ParseUrl(string text)
     {

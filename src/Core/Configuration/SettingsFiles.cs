@@ -14,7 +14,7 @@ public static class SettingsFiles
         AddFile(settings, systemFile, systemFile);
         foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
-            settings[(string)variable.Key] = new Setting((string?)variable.Value ?? "", "the environment");
+            if (variable.Value is string { Length: > 0 } value) settings[(string)variable.Key] = new Setting(value, "the environment");
         }
 
         foreach (var (key, value) in flags ?? new Dictionary<string, string?>(StringComparer.Ordinal))
@@ -30,14 +30,25 @@ public static class SettingsFiles
         if (!File.Exists(path)) return;
         try
         {
-            foreach (var (key, value) in DotEnv.Read(new DotEnvOptions(ignoreExceptions: false, envFilePaths: [path])))
+            CheckLines(path);
+            foreach (var (key, value) in DotEnv.Read(new DotEnvOptions(ignoreExceptions: false, envFilePaths: [path], trimValues: true)))
             {
-                settings[key] = new Setting(value, origin);
+                settings[key.StartsWith("export ", StringComparison.Ordinal) ? key["export ".Length..].Trim() : key] = new Setting(value, origin);
             }
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             throw new OperationException(ExitCode.Configuration, $"{origin} cannot be read: {e.Message}", "Each line is KEY=value; lines that start with # are comments.", e);
+        }
+    }
+
+    /// <summary>The reader passes over what it does not understand; a mistyped line must not be silently without effect.</summary>
+    private static void CheckLines(string path)
+    {
+        foreach (var (index, line) in File.ReadLines(path).Index())
+        {
+            var text = line.Trim();
+            if (text.Length > 0 && text[0] != '#' && text.IndexOf('=', StringComparison.Ordinal) <= 0) throw new FormatException($"line {index + 1} is not KEY=value");
         }
     }
 }

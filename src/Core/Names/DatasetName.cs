@@ -17,12 +17,6 @@ public sealed record DatasetName
 
     public string Value { get; }
 
-    /// <summary>The first component.</summary>
-    public string Pool => Value.Split('/', 2)[0];
-
-    /// <summary>The last component.</summary>
-    public string Leaf => Value[(Value.LastIndexOf('/') + 1)..];
-
     public bool IsPool => !Value.Contains('/', StringComparison.Ordinal);
 
     public static DatasetName Parse(string value) =>
@@ -36,9 +30,6 @@ public sealed record DatasetName
         name = new DatasetName(value!);
         return true;
     }
-
-    /// <summary>A dataset beside this one: same parent, other last component.</summary>
-    public DatasetName WithLeaf(string leaf) => Parse(Value[..(Value.LastIndexOf('/') + 1)] + leaf);
 
     public override string ToString() => Value;
 

@@ -20,6 +20,7 @@ internal static class SaveCommand
 
     private static async Task RunAsync(ParseResult parsed, int number, string filename, bool force, CancellationToken cancellationToken)
     {
+        if (filename == "-") throw new OperationException(ExitCode.Usage, "A backup is saved to a file: on a pipe it would be used before it is verified.", "Name a file (./- for one of that name).");
         var path = Path.GetFullPath(filename);
         if (Directory.Exists(path)) throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
         if (File.Exists(path) && !force) throw new OperationException(ExitCode.Conflict, $"{path} exists already.", "Choose another name, or use --force to replace it.");

@@ -9,6 +9,8 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <summary>Receives a chain of backups, the full one first, into a new dataset.</summary>
 internal sealed class ChainRestore(RestoreSession session)
 {
+    private static readonly string[] CanMountOptions = ["-o", "canmount=noauto"];
+
     public async Task RestoreAsync(IReadOnlyList<SnapshotInfo> chain, DatasetName dataset, bool force, CancellationToken cancellationToken)
     {
         var target = await RestoreTarget.PrepareAsync(dataset, force, cancellationToken).ConfigureAwait(false);
@@ -52,9 +54,12 @@ internal sealed class ChainRestore(RestoreSession session)
     /// put, and mounted there it could hide what is in use. Volumes have no canmount; children of a chain keep what the full one was given.
     /// </summary>
     private static string[] ReceiveArguments(SnapshotInfo backup, DatasetName dataset) =>
-        backup is { IsIncremental: false, DatasetType: "filesystem" }
-            ? ["receive", "-u", "-o", "canmount=noauto", dataset.Value]
-            : ["receive", "-u", dataset.Value];
+    [
+        "receive", "-u",
+        .. backup.IsIncremental ? [] : RestoreTarget.MarkOptions,
+        .. backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
+        dataset.Value,
+    ];
 
     private static async Task CheckGuidAsync(SnapshotInfo newest, DatasetName dataset, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -10,6 +11,11 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// </summary>
 internal sealed class RestoreTarget
 {
+    /// <summary>Marks a dataset as one that a restore is receiving, and may remove.</summary>
+    private const string MarkProperty = "zfs-snapshot-manager:restore";
+
+    private const string Mark = "partial";
+
     private RestoreTarget(DatasetName name, DatasetName partial, DatasetName replaced, bool exists) =>
         (Name, Partial, Replaced, Exists) = (name, partial, replaced, exists);
 
@@ -23,13 +29,16 @@ internal sealed class RestoreTarget
 
     private bool Exists { get; }
 
+    /// <summary>Options with which the first stream is received.</summary>
+    public static IReadOnlyList<string> MarkOptions { get; } = ["-o", $"{MarkProperty}={Mark}"];
+
     /// <exception cref="OperationException">The target is there and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(DatasetName name, bool force, CancellationToken cancellationToken)
     {
         if (name.IsPool) throw new OperationException(ExitCode.Conflict, $"{name} is a pool.", $"Restore into a dataset of it, such as {name}/restored.");
         var exists = await ZfsDataset.ExistsAsync(name, cancellationToken).ConfigureAwait(false);
         if (exists && !force) throw new OperationException(ExitCode.Conflict, $"{name} exists already.", "Choose another dataset, or use --force to replace it.");
-        var target = new RestoreTarget(name, name.WithLeaf(name.Leaf + ".restoring"), name.WithLeaf(name.Leaf + ".replaced"), exists);
+        var target = new RestoreTarget(name, Beside(name, ".restoring"), Beside(name, ".replaced"), exists);
         await target.CheckNothingIsAsideAsync(cancellationToken).ConfigureAwait(false);
         if (exists) await target.CheckReplaceableAsync(cancellationToken).ConfigureAwait(false);
         await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false); // of a run that was killed
@@ -39,36 +48,47 @@ internal sealed class RestoreTarget
     /// <summary>Gives the received dataset its name; an old one of that name goes.</summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
-        if (!Exists)
-        {
-            await RenameAsync(Partial, Name, cancellationToken).ConfigureAwait(false);
-            return;
-        }
+        if (Exists) await ExchangeAsync(cancellationToken).ConfigureAwait(false);
+        else await RenameAsync(Partial, Name, cancellationToken).ConfigureAwait(false);
+        await ZfsCommand.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None).ConfigureAwait(false);
+    }
 
-        await MoveOldAsideAsync(cancellationToken).ConfigureAwait(false);
+    /// <summary>Removes what was received so far.</summary>
+    /// <exception cref="OperationException">A dataset has that name, and no restore made it.</exception>
+    public async Task RemovePartialAsync(CancellationToken cancellationToken)
+    {
+        if (!await ZfsDataset.ExistsAsync(Partial, cancellationToken).ConfigureAwait(false)) return;
+        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "-s", "local", MarkProperty, Partial.Value], cancellationToken).ConfigureAwait(false);
+        if (!rows.Any(row => row[0] == Mark)) throw new OperationException(ExitCode.Conflict, $"{Partial} exists, and no restore made it.", $"Restore to another name, or rename {Partial}: a restore receives under that name.");
+        await ZfsCommand.RunAsync(["destroy", "-r", Partial.Value], cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task ExchangeAsync(CancellationToken cancellationToken)
+    {
+        var wasMounted = await MoveOldAsideAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             await RenameAsync(Partial, Name, cancellationToken).ConfigureAwait(false);
         }
-        catch (ZfsException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             await RenameAsync(Replaced, Name, CancellationToken.None).ConfigureAwait(false);
+            if (wasMounted) await ZfsCommand.RunAsync(["mount", Name.Value], CancellationToken.None).ConfigureAwait(false);
             throw;
         }
 
-        await ZfsCommand.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None).ConfigureAwait(false);
-    }
-
-    /// <summary>Removes what was received so far.</summary>
-    public async Task RemovePartialAsync(CancellationToken cancellationToken)
-    {
-        if (await ZfsDataset.ExistsAsync(Partial, cancellationToken).ConfigureAwait(false))
+        try
         {
-            await ZfsCommand.RunAsync(["destroy", "-r", Partial.Value], cancellationToken).ConfigureAwait(false);
+            await ZfsCommand.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ZfsException e)
+        {
+            Output.Warn($"{Name} is restored, but the old dataset could not be destroyed and is now called {Replaced}: {e.StandardError.Trim()}");
         }
     }
 
-    private async Task MoveOldAsideAsync(CancellationToken cancellationToken)
+    /// <returns>Whether it was mounted.</returns>
+    private async Task<bool> MoveOldAsideAsync(CancellationToken cancellationToken)
     {
         var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "mounted", Name.Value], cancellationToken).ConfigureAwait(false);
         var mounted = rows.Single()[0] == "yes";
@@ -82,7 +102,13 @@ internal sealed class RestoreTarget
             await ZfsCommand.RunAsync(["mount", Name.Value], CancellationToken.None).ConfigureAwait(false);
             throw;
         }
+
+        return mounted;
     }
+
+    private static DatasetName Beside(DatasetName name, string suffix) => DatasetName.TryParse(name.Value + suffix, out var beside, out var fault)
+        ? beside
+        : throw new OperationException(ExitCode.Usage, $"{name} cannot be restored to: {name}{suffix}, which is needed on the way, is not a dataset name: {fault}.", "Choose a shorter name.");
 
     /// <summary>Renaming mounts nothing: nothing of what is renamed here is mounted.</summary>
     private static async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>

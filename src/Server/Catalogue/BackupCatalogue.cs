@@ -44,11 +44,12 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return rows.Read() ? ReadRow(rows) : null;
     }
 
-    /// <summary>Whether the client has a backup of this snapshot, in whatever dataset: a base is known by its GUID alone.</summary>
-    public bool Has(string clientId, SnapshotGuid snapshot)
+    /// <summary>Whether the client has a backup that an incremental can build on: known by its GUID alone, in whatever dataset; raw where the incremental is (openzfs#8375).</summary>
+    /// <param name="raw">Null where it is not known yet.</param>
+    public bool HasBase(string clientId, SnapshotGuid snapshot, bool? raw)
     {
         using var connection = database.Open();
-        return Has(connection, clientId, snapshot);
+        return HasBase(connection, clientId, snapshot, raw);
     }
 
     /// <summary>Lists a backup and ends its upload, both or neither. An incremental is only listed while its base is.</summary>
@@ -57,7 +58,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        if (backup.FromGuid is { } from && !Has(connection, clientId, from)) return false;
+        if (backup.FromGuid is { } from && !HasBase(connection, clientId, from, backup.Raw)) return false;
         if (Insert(connection, clientId, backup) == 0) return false;
         using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         ended.ExecuteNonQuery();
@@ -75,10 +76,16 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return (rows.GetInt32(0), rows.GetInt64(1), rows.IsDBNull(2) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(2)));
     }
 
-    private static bool Has(SqliteConnection connection, string clientId, SnapshotGuid snapshot)
+    private static bool HasBase(SqliteConnection connection, string clientId, SnapshotGuid snapshot, bool? raw)
     {
-        using var command = connection.Query("SELECT 1 FROM backups WHERE client_id = @client AND snapshot_guid = @guid LIMIT 1", ("@client", clientId), ("@guid", snapshot.ToString()));
-        return command.ExecuteScalar() is not null;
+        using var command = connection.Query("SELECT raw FROM backups WHERE client_id = @client AND snapshot_guid = @guid", ("@client", clientId), ("@guid", snapshot.ToString()));
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+        {
+            if (raw is null || raw == (rows.GetInt64(0) != 0)) return true;
+        }
+
+        return false;
     }
 
     private static int Insert(SqliteConnection connection, string clientId, SnapshotInfo backup)

@@ -44,8 +44,7 @@ internal sealed class CatalogueDatabase
             raw            BIGINT, -- NULL where the client did not say
             send_flags     TEXT NOT NULL,
             touched_at     BIGINT NOT NULL, -- Unix milliseconds
-            error_code     TEXT,
-            error_message  TEXT
+            last_error     TEXT -- JSON, as the client was told
         );
         """,
     ];

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
@@ -11,7 +12,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, error_code, error_message";
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error";
 
     /// <summary>Reserves a key for an upload, or finds the one that is under way for the same snapshot.</summary>
     /// <param name="wanted">The upload; its key and id stand for the first choice.</param>
@@ -42,8 +43,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "UPDATE uploads SET touched_at = @now, error_code = @code, error_message = @message WHERE upload_id = @upload",
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@code", error?.Code), ("@message", error?.Message), ("@upload", uploadId));
+            "UPDATE uploads SET touched_at = @now, last_error = @error WHERE upload_id = @upload",
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@error", error is null ? null : JsonSerializer.Serialize(error, ApiJson.Default.ApiError)), ("@upload", uploadId));
         command.ExecuteNonQuery();
     }
 
@@ -109,8 +110,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         Compression = CompressionFormats.TryParse(row.GetString(8), out var compression) ? compression : throw new InvalidDataException($"upload {row.GetString(0)} has an unknown compression"),
         Raw = row.IsDBNull(9) ? null : row.GetInt64(9) != 0,
         SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        ErrorCode = row.IsDBNull(11) ? null : row.GetString(11),
-        ErrorMessage = row.IsDBNull(12) ? null : row.GetString(12),
+        LastError = row.IsDBNull(11) ? null : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

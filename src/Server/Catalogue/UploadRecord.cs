@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 
@@ -32,7 +33,6 @@ internal sealed record UploadRecord
 
     public required IReadOnlyList<string> SendFlags { get; init; }
 
-    public string? ErrorCode { get; init; }
-
-    public string? ErrorMessage { get; init; }
+    /// <summary>How the last attempt to send the stream ended.</summary>
+    public ApiError? LastError { get; init; }
 }

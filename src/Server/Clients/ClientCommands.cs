@@ -15,12 +15,10 @@ internal static class ClientCommands
     private static Verb CreateAdd()
     {
         var name = new Argument<string>("client-id") { Description = "The client's name: letters, digits, '-', '_' and '.'." };
-        var size = new Option<string>("--max-size") { Description = "Quota in stored bytes, such as 100G or 2TiB (default: none).", HelpName = "size" };
-        var dataset = new Option<string>("--dataset") { Description = "Dataset for local ZFS storage (default: ZFS_BASE_DATASET/client-id).", HelpName = "dataset" };
-        var storage = new Option<string>("--storage-type") { Description = "Where its backups go: s3 (the server's object store) or local (ZFS on the server).", DefaultValueFactory = _ => "s3" };
-        storage.AcceptOnlyFromAmong("s3", "local");
-        var add = new Verb("add", "Add a client and print its key, once.", "zfs-server client add web1", "zfs-server client add web1 --max-size 500G") { name, size, dataset, storage };
-        add.SetAction(parsed => Add(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name), parsed.GetValue(size), parsed.GetValue(dataset), parsed.GetRequiredValue(storage)));
+        var size = new Option<string>("--max-size") { Description = "Quota in stored bytes, such as 100G or 2TiB; shown, not yet enforced (default: none).", HelpName = "size" };
+        var dataset = new Option<string>("--dataset") { Description = "Dataset for local ZFS storage, which this version does not have yet (default: ZFS_BASE_DATASET/client-id).", HelpName = "dataset" };
+        var add = new Verb("add", "Add a client and print its key, once.", "zfs-server client add web1", "zfs-server client add web1 --max-size 500G") { name, size, dataset };
+        add.SetAction(parsed => Add(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name), parsed.GetValue(size), parsed.GetValue(dataset)));
         return add;
     }
 
@@ -31,7 +29,7 @@ internal static class ClientCommands
         return list;
     }
 
-    private static void Add(Output output, string id, string? maxSize, string? dataset, string storageType)
+    private static void Add(Output output, string id, string? maxSize, string? dataset)
     {
         var settings = ServerSettings.Read();
         var key = ApiKey.Generate();
@@ -41,7 +39,6 @@ internal static class ClientCommands
             ApiKey = ApiKey.Hash(key),
             MaxSizeBytes = maxSize is null ? 0 : Parse("--max-size", maxSize, ByteSize.Parse),
             Dataset = dataset is null ? $"{settings.BaseDataset}/{id}" : Parse("--dataset", dataset, DatasetName.Parse).Value,
-            StorageType = storageType,
         };
         ClientsFile.Change(settings.ClientsFile, clients => clients.Any(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase))
             ? throw new OperationException(ExitCode.Conflict, $"There is a client '{id}' already in {settings.ClientsFile}.", "Choose another name.")

@@ -3,37 +3,38 @@ using System.Text.Json.Serialization;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>One client in clients.json: the first program's fields, name for name.</summary>
+/// <remarks>Setters, not init: the JSON source generator would lose the defaults of what a file leaves out.</remarks>
 public sealed record ClientEntry
 {
-    public required string ClientId { get; init; }
+    public required string ClientId { get; set; }
 
     /// <summary>SHA-256 of the key, 64 hex digits; the key itself is nowhere.</summary>
-    public required string ApiKey { get; init; }
+    public required string ApiKey { get; set; }
 
     /// <summary>Stored bytes that the client may have; 0: no bound.</summary>
-    public long MaxSizeBytes { get; init; }
+    public long MaxSizeBytes { get; set; }
 
     /// <summary>Where its backups go when its storage is local ZFS.</summary>
-    public string? Dataset { get; init; }
+    public string? Dataset { get; set; }
 
-    public bool Enabled { get; init; } = true;
+    public bool Enabled { get; set; } = true;
 
     /// <summary><c>s3</c>: the server's object store; <c>local</c>: ZFS on the server.</summary>
-    public string StorageType { get; init; } = "s3";
+    public string StorageType { get; set; } = "s3";
 
-    public RotationPolicy? RotationPolicy { get; init; }
+    public RotationPolicy? RotationPolicy { get; set; }
 }
 
 /// <summary>How many of each class stay.</summary>
 public sealed record RotationPolicy
 {
-    public int KeepHourly { get; init; } = 24;
+    public int KeepHourly { get; set; } = 24;
 
-    public int KeepDaily { get; init; } = 7;
+    public int KeepDaily { get; set; } = 7;
 
-    public int KeepWeekly { get; init; } = 4;
+    public int KeepWeekly { get; set; } = 4;
 
-    public int KeepMonthly { get; init; } = 12;
+    public int KeepMonthly { get; set; } = 12;
 }
 
 [JsonSourceGenerationOptions(

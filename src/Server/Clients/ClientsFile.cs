@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Clients;
@@ -20,7 +21,7 @@ internal static class ClientsFile
         }
         catch (JsonException e)
         {
-            throw Broken(path, e.Message, e);
+            throw Broken(path, JsonFault.Describe(e), e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -31,7 +32,7 @@ internal static class ClientsFile
     /// <summary>Changes the file under a lock, so that two commands at once cannot lose each other's change; readers see the old or the new file, never a half.</summary>
     public static void Change(string path, Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
         using var _ = WaitForLock(path + ".lock");
         var clients = change(Read(path)).ToList();
         if (FindFault(clients) is { } fault) throw new OperationException(ExitCode.Configuration, $"The client cannot be saved: {fault}.");

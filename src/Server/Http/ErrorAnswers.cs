@@ -24,11 +24,11 @@ internal static partial class ErrorAnswers
             }
             catch (BadHttpRequestException e)
             {
-                await WriteAsync(context, e.StatusCode, RequestException.BadRequest(e.InnerException is JsonException json ? $"The body is not the JSON that is expected: {json.Message}" : e.Message).Error).ConfigureAwait(false);
+                await WriteAsync(context, e.StatusCode, new ApiError { Success = false, Status = e.StatusCode, Code = e.StatusCode == StatusCodes.Status413PayloadTooLarge ? "too_large" : "bad_request", Message = e.Message }).ConfigureAwait(false);
             }
             catch (JsonException e)
             {
-                await WriteAsync(context, StatusCodes.Status400BadRequest, RequestException.BadRequest($"The body is not the JSON that is expected: {e.Message}").Error).ConfigureAwait(false);
+                await WriteAsync(context, StatusCodes.Status400BadRequest, RequestException.BadRequest($"The body is not the JSON that is expected: {JsonFault.Describe(e)}.").Error).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
             {
@@ -52,6 +52,7 @@ internal static partial class ErrorAnswers
     private static ApiError Failed { get; } = new()
     {
         Success = false,
+        Status = StatusCodes.Status500InternalServerError,
         Code = "internal_error",
         Message = "The server failed to answer; its log says why.",
         Remedy = "Nothing that was acknowledged is lost. Try again; if it stays so, look at the server's log.",
@@ -60,6 +61,7 @@ internal static partial class ErrorAnswers
     private static ApiError NoSuchThing(int status) => new()
     {
         Success = false,
+        Status = status,
         Code = status == StatusCodes.Status404NotFound ? "not_found" : "bad_request",
         Message = status == StatusCodes.Status404NotFound ? "There is no such endpoint." : $"The request is refused with status {status}.",
     };

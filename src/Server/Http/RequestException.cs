@@ -8,7 +8,7 @@ internal sealed class RequestException(int status, string code, string message, 
 {
     public int Status { get; } = status;
 
-    public ApiError Error { get; } = new() { Success = false, Code = code, Message = message, Remedy = remedy };
+    public ApiError Error { get; } = new() { Success = false, Status = status, Code = code, Message = message, Remedy = remedy };
 
     public static RequestException BadRequest(string message, string? remedy = null) => new(StatusCodes.Status400BadRequest, "bad_request", message, remedy);
 

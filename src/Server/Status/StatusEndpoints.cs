@@ -15,17 +15,17 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
         var endpoints = app.Services.GetRequiredService<StatusEndpoints>();
         app.MapGet("/status", endpoints.GetStatus);
         app.MapGet("/snapshots", endpoints.GetSnapshots);
-        app.MapGet("/health", () => new HealthAnswer { Status = "ok", Version = Version });
+        app.MapGet("/health", context => context.Response.WriteAsJsonAsync(new HealthAnswer { Status = "ok", Version = Version }, ApiJson.Default.HealthAnswer));
     }
 
-    private StatusAnswer GetStatus(HttpContext context)
+    private Task GetStatus(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
         var (count, bytes, newest) = backups.GetUsage(client.ClientId);
-        return new StatusAnswer
+        var status = new StatusAnswer
         {
             Success = true,
-            Message = $"{count} backups",
+            Message = $"Backups: {count}",
             ClientId = client.ClientId,
             StorageType = client.StorageType,
             UsedBytes = bytes,
@@ -34,12 +34,14 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
             NewestSnapshot = newest,
             OpenUploads = uploads.Count(client.ClientId),
         };
+        return context.Response.WriteAsJsonAsync(status, ApiJson.Default.StatusAnswer, cancellationToken: context.RequestAborted);
     }
 
-    private SnapshotsAnswer GetSnapshots(HttpContext context)
+    private Task GetSnapshots(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
         var list = backups.List(client.ClientId);
-        return new SnapshotsAnswer { Success = true, Message = $"{list.Count} backups", Snapshots = list };
+        var answer = new SnapshotsAnswer { Success = true, Message = $"Backups: {list.Count}", Snapshots = list };
+        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.SnapshotsAnswer, cancellationToken: context.RequestAborted);
     }
 }

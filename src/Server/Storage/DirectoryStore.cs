@@ -40,8 +40,19 @@ internal sealed class DirectoryStore
         }
     }
 
-    public void WriteManifest(string key, Manifest manifest) =>
-        DurableFile.Create(ManifestPathOf(key), JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Default.Manifest), FileMode600);
+    /// <exception cref="StorageException">There is one, or the disk is full or fails.</exception>
+    public void WriteManifest(string key, Manifest manifest)
+    {
+        try
+        {
+            var aside = Path.Combine(_incoming, manifest.UploadId + ".manifest");
+            DurableFile.Create(ManifestPathOf(key), aside, JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Default.Manifest), FileMode600);
+        }
+        catch (IOException e)
+        {
+            throw new StorageException($"The server's disk does not keep the manifest: {e.Message}", e);
+        }
+    }
 
     /// <returns>Null where there is none.</returns>
     public Manifest? ReadManifest(string key)

@@ -11,16 +11,18 @@ internal static partial class DurableFile
     /// <summary>Puts <paramref name="content"/> in the place of whatever is at <paramref name="path"/>.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        var aside = WriteAside(path, content, mode);
+        var aside = $"{path}.{Guid.NewGuid():N}.tmp";
+        WriteAside(aside, FileMode.CreateNew, content, mode);
         File.Move(aside, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
 
     /// <summary>Creates a file that must not be there yet.</summary>
+    /// <param name="aside">Where it is written first, on the same file system; a crash may leave it there.</param>
     /// <exception cref="IOException">It is there.</exception>
-    public static void Create(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    public static void Create(string path, string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        var aside = WriteAside(path, content, mode);
+        WriteAside(aside, FileMode.Create, content, mode);
         MoveNew(aside, path);
     }
 
@@ -59,14 +61,12 @@ internal static partial class DurableFile
         }
     }
 
-    private static string WriteAside(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
+    private static void WriteAside(string aside, FileMode creation, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        var aside = $"{path}.{Guid.NewGuid():N}.tmp";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode };
+        var options = new FileStreamOptions { Mode = creation, Access = FileAccess.Write, UnixCreateMode = mode };
         using var file = new FileStream(aside, options);
         file.Write(content);
         file.Flush(flushToDisk: true);
-        return aside;
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

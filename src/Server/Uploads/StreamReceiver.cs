@@ -50,7 +50,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         if (begin.IsPackage) throw PackageRefused();
         StreamIdentity.Check(upload, begin);
         var from = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : (SnapshotGuid?)null;
-        if (from is { } known && !catalogue.Has(upload.ClientId, known)) throw BaseMissing(known);
+        if (from is { } known && !catalogue.HasBase(upload.ClientId, known, begin.IsRaw)) throw BaseMissing(known, begin.IsRaw);
         if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
     }
 
@@ -63,7 +63,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
             var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
             if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
             {
-                throw manifest.FromGuid is { } from && !catalogue.Has(upload.ClientId, from) ? BaseMissing(from) : Exists(upload.SnapshotId);
+                throw manifest.FromGuid is { } from && !catalogue.HasBase(upload.ClientId, from, manifest.Raw) ? BaseMissing(from, manifest.Raw) : Exists(upload.SnapshotId);
             }
 
             LogCommitted(upload.SnapshotId, upload.ClientId, manifest.StoredBytes, manifest.StreamBytes);
@@ -92,7 +92,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
             FromGuid = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : null,
             DatasetType = begin.Type == StreamType.Volume ? "volume" : "filesystem",
             Timestamp = begin.CreationTime,
-            ReceivedAt = time.GetUtcNow(),
+            ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()), // as exact as the catalogue keeps it
             Compression = upload.Compression.ApiName(),
             Raw = begin.IsRaw,
             SendFlags = upload.SendFlags,
@@ -111,9 +111,9 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         "The stream is a replication package (zfs send -R or -p) of several streams.",
         "Nothing was stored. Send each snapshot by itself, without -R and -p.");
 
-    private static RequestException BaseMissing(SnapshotGuid from) => RequestException.Conflict(
+    private static RequestException BaseMissing(SnapshotGuid from, bool raw) => RequestException.Conflict(
         "base_missing",
-        $"The stream is incremental from the snapshot with GUID {from}, and no backup here holds that one.",
+        $"The stream is incremental from the snapshot with GUID {from}, and no {(raw ? "raw backup" : "backup that is not raw")} here holds that one.",
         "Nothing was stored. Send a full backup: zfs-client backup-full.");
 
     private static RequestException Exists(string snapshotId) => RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {snapshotId}.");

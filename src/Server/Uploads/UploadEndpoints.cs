@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using ZfsSnapshotManager.Core.Api;
@@ -33,7 +34,8 @@ internal sealed partial class UploadEndpoints(
 
     private async Task RequestAsync(HttpContext context)
     {
-        var request = await context.Request.ReadFromJsonAsync(ApiJson.Default.UploadRequest, context.RequestAborted).ConfigureAwait(false) ?? throw RequestException.BadRequest("The body is empty.");
+        // Whatever content type it says it is: curl says "form" unless told otherwise.
+        var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ApiJson.Default.UploadRequest, context.RequestAborted).ConfigureAwait(false) ?? throw RequestException.BadRequest("The body is null.");
         var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
         var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
         if (wanted is { KindIsGiven: true, SnapshotGuid: { } guid } && backups.Find(client.ClientId, wanted.DatasetName, guid, wanted.FromGuid) is { } same)
@@ -41,7 +43,7 @@ internal sealed partial class UploadEndpoints(
             throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {same.SnapshotId}.");
         }
 
-        if (wanted.FromGuid is { } from && !backups.Has(client.ClientId, from))
+        if (wanted.FromGuid is { } from && !backups.HasBase(client.ClientId, from, wanted.Raw))
         {
             throw RequestException.Conflict("base_missing", $"No backup here holds the base, the snapshot with GUID {from}.", "Send a full backup: zfs-client backup-full.");
         }
@@ -95,9 +97,11 @@ internal sealed partial class UploadEndpoints(
 
     private async Task AbortAsync(HttpContext context, string id)
     {
-        Find(authentication.Authenticate(context.Request), id);
+        var client = authentication.Authenticate(context.Request);
+        Find(client, id);
         using (await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false))
         {
+            Find(client, id); // again: it may have been committed meanwhile
             uploads.Remove(id);
         }
 
@@ -109,7 +113,7 @@ internal sealed partial class UploadEndpoints(
 
     private static Task WriteStateAsync(HttpContext context, UploadRecord upload, string state, string message, SnapshotInfo? backup)
     {
-        var lastError = upload.ErrorCode is null || backup is not null ? null : new ApiError { Success = false, Code = upload.ErrorCode, Message = upload.ErrorMessage ?? "" };
+        var lastError = backup is null ? upload.LastError : null;
         var answer = new UploadStateAnswer { Success = true, Message = message, UploadId = upload.UploadId, State = state, StorageKey = upload.StorageKey, LastError = lastError, Snapshot = backup };
         return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.UploadStateAnswer, cancellationToken: context.RequestAborted);
     }

@@ -44,6 +44,25 @@ public sealed class SyncOrderTests
         Assert.Contains(calls, call => call.IsFrame && call.Number > safe && call.Number < listed);
     }
 
+    /// <summary>Tests the tests: without a sync that a commit makes, its order is wrong, and a power cut takes the backup.</summary>
+    [Fact]
+    public async Task A_missing_sync_is_noticed()
+    {
+        await using var lab = await CrashLab.WithoutBackupsAsync();
+        var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
+        Assert.True(acknowledged);
+
+        var last = calls.Where(call => call.IsSync).GroupBy(sync => sync.Path).Select(syncs => syncs.Last()).ToList();
+        Assert.Equal(5, last.Count); // the object, its folder's folder, its folder, the manifest, the catalogue's log
+        Assert.All(last, sync => Assert.NotEmpty(SyncOrder.FindFaults([.. calls.Where(call => call != sync)])));
+
+        await lab.Server.KillAsync();
+        PowerCut.Apply([.. calls.Where(call => !call.IsSync)], PowerCutLoss.Everything);
+        await lab.Server.StartAgainAsync();
+        await lab.AssertWholeAsync(acknowledged: false, verifies: false);
+        await Assert.ThrowsAnyAsync<Exception>(() => lab.AssertWholeAsync(acknowledged: true));
+    }
+
     [Fact]
     public async Task Adding_the_first_client_syncs_its_file_and_the_folders_that_lead_to_it()
     {
