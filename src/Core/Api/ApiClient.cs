@@ -139,6 +139,7 @@ public sealed class ApiClient : IDisposable
         {
             HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.AccessDenied,
             HttpStatusCode.NotFound => ExitCode.NotFound,
+            HttpStatusCode.RequestTimeout => ExitCode.Unreachable,
             HttpStatusCode.Conflict => ExitCode.Conflict,
             HttpStatusCode.UnprocessableEntity => ExitCode.Damaged,
             HttpStatusCode.InsufficientStorage => ExitCode.NoSpace,

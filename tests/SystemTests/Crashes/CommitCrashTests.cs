@@ -158,6 +158,13 @@ public sealed class CommitCrashTests
             call => $"failing {call}, then {next}");
     }
 
+    [Fact]
+    public async Task A_disk_that_is_full_from_any_call_of_a_commit_on_leaves_the_backup_whole_or_not_there()
+    {
+        var calls = await RecordAsync(CrashLab.WithBaseAsync);
+        await SweepAsync(CrashLab.WithBaseAsync, calls, CrashSweep.Sample(calls, 8).Where(call => call.Name is not ("unlink" or "truncate")), CrashMoment.Full);
+    }
+
     /// <summary>An upload without a crash: the calls from the start of its body to its answer.</summary>
     private static async Task<IReadOnlyList<CountedCall>> RecordAsync(Func<Task<CrashLab>> create)
     {

@@ -50,7 +50,7 @@ internal sealed class CrashLab : IAsyncDisposable
         await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile, MarkFile));
         await File.WriteAllTextAsync(MarkFile, "");
         var acknowledged = await act();
-        if (point.Call > 0 && point.Moment != CrashMoment.Fail) await AssertCrashedAsync(point);
+        if (point.Ends) await AssertCrashedAsync(point);
         return (acknowledged, CountedCall.ReadLog(LogFile));
     }
 
@@ -63,12 +63,12 @@ internal sealed class CrashLab : IAsyncDisposable
         {
             await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile));
         }
-        catch (Exception e) when (e is InvalidOperationException or HttpRequestException && point.Call > 0)
+        catch (Exception e) when (e is InvalidOperationException or HttpRequestException && point.Ends)
         {
             // It did not come up: that is what the crash is for.
         }
 
-        if (point.Call > 0) await AssertCrashedAsync(point);
+        if (point.Ends) await AssertCrashedAsync(point);
         return CountedCall.ReadLog(LogFile);
     }
 

@@ -13,6 +13,9 @@ internal enum CrashMoment
 
     /// <summary>Nothing ends: the call fails as on a full disk, the next one succeeds.</summary>
     Fail,
+
+    /// <summary>Nothing ends: from this call on the disk is full, and stays so; only removals succeed.</summary>
+    Full,
 }
 
 /// <summary>The call, from 1, at which a program ends.</summary>
@@ -20,6 +23,9 @@ internal sealed record CrashPoint(int Call, CrashMoment Moment)
 {
     /// <summary>Nowhere: all calls are noted.</summary>
     public static CrashPoint None { get; } = new(0, CrashMoment.Before);
+
+    /// <summary>The program ends there.</summary>
+    public bool Ends => Call > 0 && (Moment is CrashMoment.Before or CrashMoment.After or CrashMoment.Torn);
 
     public override string ToString() => Call == 0 ? "no crash" : $"{Moment} call {Call}";
 }
@@ -44,7 +50,7 @@ internal static class CrashLibrary
             ["ZSM_CRASH_FOLDER"] = folder,
             ["ZSM_CRASH_MARK"] = mark ?? "",
             ["ZSM_CRASH_AT"] = $"{point.Call}",
-            ["ZSM_CRASH_WHEN"] = point.Moment switch { CrashMoment.Before => "before", CrashMoment.After => "after", CrashMoment.Torn => "torn", _ => "fail" },
+            ["ZSM_CRASH_WHEN"] = point.Moment switch { CrashMoment.Before => "before", CrashMoment.After => "after", CrashMoment.Torn => "torn", CrashMoment.Fail => "fail", _ => "full" },
             ["ZSM_CRASH_LOG"] = log,
         };
     }

@@ -7,7 +7,8 @@
  *   ZSM_CRASH_FOLDER  counts only below this folder (an absolute path, without links in it)
  *   ZSM_CRASH_MARK    counts only once this file is there; without it from the start
  *   ZSM_CRASH_AT      the call at which something happens, from 1; 0: none, all calls are only noted
- *   ZSM_CRASH_WHEN    before, after: SIGKILL then; torn: half of a write is done, then SIGKILL; fail: this one call fails with ENOSPC
+ *   ZSM_CRASH_WHEN    before, after: SIGKILL then; torn: half of a write is done, then SIGKILL; fail: this one call fails with ENOSPC;
+ *                     full: this one and all that follow do, but for removals
  *   ZSM_CRASH_LOG     notes a line for each call: number, name, path, second path, inode, size before, offset, length, result; by tabs.
  *                     The length of a renaming is 1 where it replaces a file
  *
@@ -103,12 +104,18 @@ static int of_path(struct call *call, const char *name, const char *path, const 
     return 1;
 }
 
+/* Syncs fail as well: file systems that give out space late find only then that there is none. */
+static int is_full(void) {
+    const char *when = setting("ZSM_CRASH_WHEN");
+    return when && strcmp(when, "full") == 0;
+}
+
 static enum moment moment_of_choice(void) {
     const char *when = setting("ZSM_CRASH_WHEN");
     if (!when || strcmp(when, "before") == 0) return BEFORE;
     if (strcmp(when, "after") == 0) return AFTER;
     if (strcmp(when, "torn") == 0) return TORN;
-    if (strcmp(when, "fail") == 0) return FAIL;
+    if (strcmp(when, "fail") == 0 || is_full()) return FAIL;
     _exit(125);
 }
 
@@ -144,7 +151,8 @@ static enum moment enter(struct call *call, int is_known) {
     if (!counted) return UNCOUNTED;
     call->number = ++calls;
     const char *at = setting("ZSM_CRASH_AT");
-    enum moment moment = at && atol(at) == call->number ? moment_of_choice() : PASS;
+    int is_there = at && atol(at) > 0 && (is_full() ? call->number >= atol(at) && strcmp(call->name, "unlink") != 0 : call->number == atol(at));
+    enum moment moment = is_there ? moment_of_choice() : PASS;
     if (moment == BEFORE) die(call, "killed-before");
     return moment;
 }

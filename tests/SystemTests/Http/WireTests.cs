@@ -52,7 +52,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
         { "{\"dataset_name\":", "JSON" },
         { "{\"dataset_name\":\"tank/data\"} and more", "JSON" },
         { "[]", "JSON" },
-        { "null", "empty" },
+        { "null", "The body is" },
         { "", "JSON" },
     };
 
@@ -184,7 +184,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
 
-        (await client.AskAsync($"{{\"dataset_name\":\"tank/data\",\"more\":\"{new string('x', 100_000)}\"}}")).AssertRefused(HttpStatusCode.RequestEntityTooLarge, "bad_request");
+        (await client.AskAsync($"{{\"dataset_name\":\"tank/data\",\"more\":\"{new string('x', 100_000)}\"}}")).AssertRefused(HttpStatusCode.RequestEntityTooLarge, "too_large");
         (await client.AskAsync(string.Concat(Enumerable.Repeat("[", 10_000)))).AssertRefused(HttpStatusCode.BadRequest, "bad_request");
     }
 
