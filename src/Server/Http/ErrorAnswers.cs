@@ -6,65 +6,44 @@ namespace ZfsSnapshotManager.Server.Http;
 /// <summary>The one place where a failed request becomes an answer.</summary>
 internal static partial class ErrorAnswers
 {
-    public static void UseErrorAnswers(this WebApplication app)
+    public static void UseErrorAnswers(this WebApplication app) => app.Use(async (context, next) =>
     {
-        app.Use(async (context, next) =>
+        try
         {
-            try
-            {
-                await next(context).ConfigureAwait(false);
-                if (context.Response is { HasStarted: false, StatusCode: >= 400 } && context.Response.ContentLength is null)
-                {
-                    await WriteAsync(context, context.Response.StatusCode, NoSuchThing(context.Response.StatusCode)).ConfigureAwait(false);
-                }
-            }
-            catch (RequestException e)
-            {
-                await WriteAsync(context, e.Status, e.Error).ConfigureAwait(false);
-            }
-            catch (BadHttpRequestException e)
-            {
-                await WriteAsync(context, e.StatusCode, new ApiError { Success = false, Status = e.StatusCode, Code = e.StatusCode == StatusCodes.Status413PayloadTooLarge ? "too_large" : "bad_request", Message = e.Message }).ConfigureAwait(false);
-            }
-            catch (JsonException e)
-            {
-                await WriteAsync(context, StatusCodes.Status400BadRequest, RequestException.BadRequest($"The body is not the JSON that is expected: {JsonFault.Describe(e)}.").Error).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-            {
-                // The client has gone: there is nobody to answer.
-            }
-            catch (Exception e) when (!context.Response.HasStarted && e is not OutOfMemoryException)
-            {
-                LogFailure(app.Logger, e, context.Request.Method, context.Request.Path);
-                await WriteAsync(context, StatusCodes.Status500InternalServerError, Failed).ConfigureAwait(false);
-            }
-        });
-    }
+            await next(context).ConfigureAwait(false);
+            if (context.Response is { HasStarted: false, ContentLength: null, StatusCode: >= 400 and var status }) await WriteAsync(context, NoEndpoint(status)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone: there is nobody to answer.
+        }
+        catch (Exception e) when (!context.Response.HasStarted && e is not OutOfMemoryException)
+        {
+            var refused = Explain(e);
+            if (refused.Status >= StatusCodes.Status500InternalServerError && e is not RequestException) LogFailure(app.Logger, e, context.Request.Method, context.Request.Path);
+            await WriteAsync(context, refused).ConfigureAwait(false);
+        }
+    });
 
-    public static Task WriteAsync(HttpContext context, int status, ApiError error)
+    private static RequestException Explain(Exception e) => e switch
     {
-        if (context.Response.HasStarted) return Task.CompletedTask;
-        context.Response.StatusCode = status;
-        return context.Response.WriteAsJsonAsync(error, ApiJson.Default.ApiError, cancellationToken: context.RequestAborted);
-    }
-
-    private static ApiError Failed { get; } = new()
-    {
-        Success = false,
-        Status = StatusCodes.Status500InternalServerError,
-        Code = "internal_error",
-        Message = "The server failed to answer; its log says why.",
-        Remedy = "Nothing that was acknowledged is lost. Try again; if it stays so, look at the server's log.",
+        RequestException refused => refused,
+        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "too_large", "The request's body has more than 64 KiB.", innerException: e),
+        BadHttpRequestException bad => new(bad.StatusCode, "bad_request", bad.Message, innerException: e),
+        JsonException json => RequestException.BadRequest($"The body is not the JSON that is expected: {JsonFault.Describe(json)}."),
+        _ => new(StatusCodes.Status500InternalServerError, "internal_error", "The server failed to answer; its log says why.", "Nothing that was acknowledged is lost. Try again; if it stays so, look at the server's log.", e),
     };
 
-    private static ApiError NoSuchThing(int status) => new()
+    /// <summary>What the framework answers by itself, without words.</summary>
+    private static RequestException NoEndpoint(int status) => status == StatusCodes.Status404NotFound
+        ? RequestException.NotFound("There is no such endpoint.")
+        : new RequestException(status, "bad_request", $"The request is refused with status {status}.");
+
+    private static Task WriteAsync(HttpContext context, RequestException refused)
     {
-        Success = false,
-        Status = status,
-        Code = status == StatusCodes.Status404NotFound ? "not_found" : "bad_request",
-        Message = status == StatusCodes.Status404NotFound ? "There is no such endpoint." : $"The request is refused with status {status}.",
-    };
+        context.Response.StatusCode = refused.Status;
+        return context.Response.WriteAsJsonAsync(refused.Error, ApiJson.Default.ApiError, cancellationToken: context.RequestAborted);
+    }
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
     private static partial void LogFailure(ILogger logger, Exception e, string method, string path);
