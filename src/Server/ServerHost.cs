@@ -20,7 +20,7 @@ internal static partial class ServerHost
     public static async Task RunAsync(CancellationToken cancellationToken)
     {
         var settings = ServerSettings.Read();
-        DurableFile.CreateDirectory(settings.DataDirectory);
+        CreateDataDirectory(settings.DataDirectory);
         using var only = LockDataDirectory(settings.DataDirectory);
         await using var app = Build(settings);
 
@@ -36,7 +36,11 @@ internal static partial class ServerHost
 
     private static WebApplication Build(ServerSettings settings)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = settings.DataDirectory });
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = settings.DataDirectory,
+            Args = ["--hostBuilder:reloadConfigOnChange=false"], // no watches on the data folder: there is nothing to reload
+        });
         builder.Configuration.Sources.Clear(); // this program's settings are its own: docs/configuration.md
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // a failed start is told once, by the exit
@@ -53,6 +57,8 @@ internal static partial class ServerHost
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
             kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
         });
+        // Uploads end by themselves when the server stops; only the last words to their clients take a moment.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
             .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
@@ -75,9 +81,21 @@ internal static partial class ServerHost
         {
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             throw new OperationException(ExitCode.Configuration, $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}", "Choose another PORT or BIND_ADDRESS, or stop what uses it.", e);
+        }
+    }
+
+    private static void CreateDataDirectory(string path)
+    {
+        try
+        {
+            DurableFile.CreateDirectory(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(ExitCode.Configuration, $"DATA_DIR={path} cannot be made: {e.Message}", "Name a folder that this user may write to.", e);
         }
     }
 

@@ -100,8 +100,8 @@ public sealed record SnapshotInfo
 
     public required SnapshotGuid SnapshotGuid { get; init; }
 
-    /// <summary>Null for a full backup.</summary>
-    public required SnapshotGuid? FromGuid { get; init; }
+    /// <summary>Null, and left out in JSON, for a full backup.</summary>
+    public SnapshotGuid? FromGuid { get; init; }
 
     /// <summary><c>filesystem</c> or <c>volume</c>.</summary>
     public required string DatasetType { get; init; }
@@ -121,6 +121,9 @@ public sealed record SnapshotInfo
     public required string Compression { get; init; }
 
     public required bool Raw { get; init; }
+
+    /// <summary>The stream's feature flags by name.</summary>
+    public required IReadOnlyList<string> Features { get; init; }
 
     public required IReadOnlyList<string> SendFlags { get; init; }
 

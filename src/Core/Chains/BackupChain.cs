@@ -15,7 +15,7 @@ public static class BackupChain
         while (next.TryDequeue(out var backup))
         {
             if (backup.FromGuid is not { } from) return Walk(backup, successor);
-            foreach (var candidate in byGuid[from].Where(c => c.Raw == target.Raw))
+            foreach (var candidate in byGuid[from].Where(candidate => ChainLink.Fits(candidate, backup.Features)))
             {
                 if (successor.TryAdd(candidate.SnapshotId, backup)) next.Enqueue(candidate);
             }

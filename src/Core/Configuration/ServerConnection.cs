@@ -9,6 +9,7 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
         var apiKey = ReadApiKey(settings);
         if (!apiKey.Reveal().All(c => c is > ' ' and <= '~')) settings.SecretFault(settings.Text("API_KEY_FILE") is null ? "API_KEY" : "API_KEY_FILE", "holds characters that no key has");
         var url = settings.Required("SERVER_URL", ParseUrl);
+        if (url?.UserInfo.Length > 0) settings.SecretFault("SERVER_URL", "must not hold a user name or password");
         settings.ThrowIfFaulty();
         return new ServerConnection(clientId!, apiKey, url!);
     }
@@ -40,6 +41,6 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
             throw new FormatException("it must look like http://backup-server:8080 or https://backup-server");
         }
 
-        return url.UserInfo.Length == 0 ? url : throw new FormatException("it must not hold a user name or password");
+        return url;
     }
 }

@@ -8,11 +8,11 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// one, before anybody else sees it. Small reads (a decompressor's) are served from the block.
 /// </summary>
 /// <remarks>Blocks are gathered until full: writing what each read of a socket returns costs ten times as much.</remarks>
-public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null) : Stream
+public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null, bool digest = true) : Stream
 {
     private const int BlockSize = 256 * 1024;
 
-    private readonly IncrementalHash _sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly IncrementalHash? _sha256 = digest ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     private byte[]? _block = ArrayPool<byte>.Shared.Rent(BlockSize);
     private int _start;
     private int _end;
@@ -36,7 +36,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     public override long Position { get => throw new NotSupportedException("See BytesRead."); set => throw new NotSupportedException("This stream is read once."); }
 
     /// <summary>SHA-256 of all that was read, as lower-case hex.</summary>
-    public string GetSha256() => Convert.ToHexStringLower(_sha256.GetCurrentHash());
+    public string GetSha256() => Convert.ToHexStringLower((_sha256 ?? throw new InvalidOperationException("No digest was asked for.")).GetCurrentHash());
 
     /// <summary>The next bytes without taking them; fewer than asked for only at the end.</summary>
     /// <param name="count">At most 256 KiB, before anything was read.</param>
@@ -83,7 +83,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
         {
             ArrayPool<byte>.Shared.Return(_block);
             _block = null;
-            _sha256.Dispose();
+            _sha256?.Dispose();
         }
 
         base.Dispose(disposing);
@@ -96,7 +96,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
         if (_end == 0) return false;
         BytesRead += _end;
         var block = _block.AsMemory(0, _end);
-        _sha256.AppendData(block.Span);
+        _sha256?.AppendData(block.Span);
         if (sink is not null) await sink(block, cancellationToken).ConfigureAwait(false);
         return true;
     }

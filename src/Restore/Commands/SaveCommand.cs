@@ -55,13 +55,19 @@ internal static class SaveCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(partial);
+            Remove(partial);
             throw new OperationException(ExitCode.Failure, $"{path} cannot be written: {e.Message}", "Check the folder, its permissions and its free space.", e);
         }
         catch
         {
-            File.Delete(partial);
+            Remove(partial);
             throw;
         }
+    }
+
+    /// <summary>Its folder may be missing, which is the failure to tell, and not this one.</summary>
+    private static void Remove(string partial)
+    {
+        if (File.Exists(partial)) File.Delete(partial);
     }
 }

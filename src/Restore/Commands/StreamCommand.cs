@@ -28,7 +28,7 @@ internal static class StreamCommand
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         await using var source = Open(file);
-        using var stored = new StoredBytesReader(source);
+        using var stored = new StoredBytesReader(source, digest: false);
         var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
         var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken).ConfigureAwait(false);
         var info = StreamInfo.From(facts, compression, stored.BytesRead);

@@ -44,7 +44,7 @@ internal static class VerifyCommand
                 BackupReader.ReadAsync(session.Server, backup, null, null, progress.Add, cancellationToken)).ConfigureAwait(false);
             return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = true, Records = facts.RecordCount };
         }
-        catch (OperationException e) when (e is { ExitCode: ExitCode.Damaged } or ApiException { Code: "object_missing" or "object_damaged" })
+        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
         {
             return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = false, Fault = e.Message };
         }

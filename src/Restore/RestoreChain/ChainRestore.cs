@@ -16,10 +16,12 @@ internal sealed class ChainRestore(RestoreSession session)
         var target = await RestoreTarget.PrepareAsync(dataset, force, cancellationToken).ConfigureAwait(false);
         try
         {
+            var names = new HashSet<string>(StringComparer.Ordinal);
             foreach (var (index, backup) in chain.Index())
             {
                 session.Output.Note($"Restoring {index + 1} of {chain.Count}: {backup.SnapshotId}");
-                await ReceiveAsync(backup, target.Partial, cancellationToken).ConfigureAwait(false);
+                var snapshot = SnapshotName.Snapshot(target.Partial, ChooseName(backup.SnapshotName, names));
+                await ReceiveAsync(backup, snapshot, cancellationToken).ConfigureAwait(false);
             }
 
             await CheckGuidAsync(chain[^1], target.Partial, cancellationToken).ConfigureAwait(false);
@@ -32,9 +34,9 @@ internal sealed class ChainRestore(RestoreSession session)
         }
     }
 
-    private async Task ReceiveAsync(SnapshotInfo backup, DatasetName dataset, CancellationToken cancellationToken)
+    private async Task ReceiveAsync(SnapshotInfo backup, SnapshotName snapshot, CancellationToken cancellationToken)
     {
-        await using var zfs = ZfsProcess.Start(ReceiveArguments(backup, dataset));
+        await using var zfs = ZfsProcess.Start(ReceiveArguments(backup, snapshot));
         try
         {
             await TransferProgress.RunAsync(backup.SnapshotName, backup.SizeBytes, session.Output, progress =>
@@ -53,13 +55,21 @@ internal sealed class ChainRestore(RestoreSession session)
     /// Nothing is mounted (-u), neither now nor at the next boot (canmount=noauto): a restored dataset inherits a mountpoint from where it is
     /// put, and mounted there it could hide what is in use. Volumes have no canmount; children of a chain keep what the full one was given.
     /// </summary>
-    private static string[] ReceiveArguments(SnapshotInfo backup, DatasetName dataset) =>
+    private static string[] ReceiveArguments(SnapshotInfo backup, SnapshotName snapshot) =>
     [
         "receive", "-u",
         .. backup.IsIncremental ? [] : RestoreTarget.MarkOptions,
         .. backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
-        dataset.Value,
+        snapshot.ToString(),
     ];
+
+    /// <summary>Snapshots of a chain may have had the same name, one after another; in one dataset the later one needs another.</summary>
+    private static string ChooseName(string name, HashSet<string> taken)
+    {
+        var chosen = name;
+        for (var number = 2; !taken.Add(chosen); number++) chosen = $"{name}-{number}";
+        return chosen;
+    }
 
     private static async Task CheckGuidAsync(SnapshotInfo newest, DatasetName dataset, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Globalization;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
@@ -10,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
     private const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, send_flags, sha256";
+        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256";
 
     /// <summary>A client's backups, newest first.</summary>
     public IReadOnlyList<SnapshotInfo> List(string clientId)
@@ -44,12 +45,11 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return rows.Read() ? ReadRow(rows) : null;
     }
 
-    /// <summary>Whether the client has a backup that an incremental can build on: known by its GUID alone, in whatever dataset; raw where the incremental is (openzfs#8375).</summary>
-    /// <param name="raw">Null where it is not known yet.</param>
-    public bool HasBase(string clientId, SnapshotGuid snapshot, bool? raw)
+    /// <summary>The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone.</summary>
+    public IReadOnlyList<SnapshotInfo> FindBases(string clientId, SnapshotGuid snapshot)
     {
         using var connection = database.Open();
-        return HasBase(connection, clientId, snapshot, raw);
+        return FindBases(connection, clientId, snapshot);
     }
 
     /// <summary>Lists a backup and ends its upload, both or neither. An incremental is only listed while its base is.</summary>
@@ -58,7 +58,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        if (backup.FromGuid is { } from && !HasBase(connection, clientId, from, backup.Raw)) return false;
+        if (backup.FromGuid is { } from && !FindBases(connection, clientId, from).Any(known => ChainLink.Fits(known, backup.Features))) return false;
         if (Insert(connection, clientId, backup) == 0) return false;
         using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         ended.ExecuteNonQuery();
@@ -76,16 +76,13 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return (rows.GetInt32(0), rows.GetInt64(1), rows.IsDBNull(2) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(2)));
     }
 
-    private static bool HasBase(SqliteConnection connection, string clientId, SnapshotGuid snapshot, bool? raw)
+    private static List<SnapshotInfo> FindBases(SqliteConnection connection, string clientId, SnapshotGuid snapshot)
     {
-        using var command = connection.Query("SELECT raw FROM backups WHERE client_id = @client AND snapshot_guid = @guid", ("@client", clientId), ("@guid", snapshot.ToString()));
+        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client AND snapshot_guid = @guid", ("@client", clientId), ("@guid", snapshot.ToString()));
         using var rows = command.ExecuteReader();
-        while (rows.Read())
-        {
-            if (raw is null || raw == (rows.GetInt64(0) != 0)) return true;
-        }
-
-        return false;
+        List<SnapshotInfo> bases = [];
+        while (rows.Read()) bases.Add(ReadRow(rows));
+        return bases;
     }
 
     private static int Insert(SqliteConnection connection, string clientId, SnapshotInfo backup)
@@ -93,13 +90,13 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"""
             INSERT INTO backups (client_id, {Columns})
-            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @flags, @sha256)
+            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256)
             ON CONFLICT DO NOTHING
             """,
             ("@client", clientId), ("@id", backup.SnapshotId), ("@key", backup.StorageKey), ("@dataset", backup.DatasetName), ("@name", backup.SnapshotName),
             ("@guid", backup.SnapshotGuid.ToString()), ("@from", backup.FromGuid?.ToString() ?? ""), ("@type", backup.DatasetType),
             ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()), ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()), ("@size", backup.SizeBytes),
-            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256));
+            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256));
         return command.ExecuteNonQuery();
     }
 
@@ -118,8 +115,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         StreamBytes = row.GetInt64(10),
         Compression = row.GetString(11),
         Raw = row.GetInt64(12) != 0,
-        SendFlags = row.GetString(13).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        Sha256 = row.GetString(14),
+        Features = row.GetString(13).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        SendFlags = row.GetString(14).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        Sha256 = row.GetString(15),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

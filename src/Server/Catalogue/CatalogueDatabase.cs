@@ -1,6 +1,7 @@
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -26,7 +27,8 @@ internal sealed class CatalogueDatabase
             stream_bytes   BIGINT NOT NULL,
             compression    TEXT NOT NULL,
             raw            BIGINT NOT NULL,
-            send_flags     TEXT NOT NULL, -- separated by spaces
+            features       TEXT NOT NULL, -- separated by spaces
+            send_flags     TEXT NOT NULL, -- likewise
             sha256         TEXT NOT NULL,
             UNIQUE (client_id, dataset_name, snapshot_guid, from_guid)
         );
@@ -82,7 +84,7 @@ internal sealed class CatalogueDatabase
     {
         try
         {
-            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
+            DurableFile.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
             using var connection = Open();
             Upgrade(connection);
         }
@@ -94,9 +96,10 @@ internal sealed class CatalogueDatabase
 
     private void Upgrade(SqliteConnection connection)
     {
-        using var transaction = connection.BeginTransaction();
         var version = (long)Scalar(connection, "PRAGMA user_version")!;
         if (version > Steps.Length) throw new OperationException(ExitCode.Configuration, $"The catalogue {Path} was written by a later version of zfs-server (schema {version}, this one knows {Steps.Length}).", "Use the later version.");
+        if (version == Steps.Length) return; // nothing is written: a full disk must not keep the server from starting
+        using var transaction = connection.BeginTransaction();
         for (var step = (int)version; step < Steps.Length; step++) Execute(connection, Steps[step]);
         Execute(connection, $"PRAGMA user_version = {Steps.Length}");
         transaction.Commit();

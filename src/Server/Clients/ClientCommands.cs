@@ -31,6 +31,7 @@ internal static class ClientCommands
 
     private static void Add(Output output, string id, string? maxSize, string? dataset)
     {
+        if (!ClientsFile.IsClientId(id)) throw new OperationException(ExitCode.Usage, $"'{id}' is not a client's name: {ClientsFile.ClientIdRule}.");
         var settings = ServerSettings.Read();
         var key = ApiKey.Generate();
         var client = new ClientEntry

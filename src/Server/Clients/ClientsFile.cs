@@ -39,6 +39,8 @@ internal static class ClientsFile
         DurableFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(clients, ClientsJson.Default.ListClientEntry), UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 
+    public const string ClientIdRule = "it must have 1 to 64 letters, digits, '-', '_' or '.', and start with a letter or digit";
+
     /// <summary>A client's name becomes a folder and part of object keys.</summary>
     public static bool IsClientId(string id) =>
         id.Length is > 0 and <= 64 && char.IsAsciiLetterOrDigit(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
@@ -57,7 +59,7 @@ internal static class ClientsFile
     private static string? FindFault(ClientEntry? client) => client switch
     {
         null => "it is null",
-        _ when client.ClientId is null || !IsClientId(client.ClientId) => "client_id must be 1 to 64 letters, digits, '-', '_' or '.', and start with a letter or digit",
+        _ when client.ClientId is null || !IsClientId(client.ClientId) => $"client_id: {ClientIdRule}",
         _ when client.ApiKey is null || !ApiKey.IsHash(client.ApiKey) => "api_key must be the key's SHA-256 as 64 hex digits; 'zfs-server client add' makes one",
         _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
         _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
@@ -76,8 +78,9 @@ internal static class ClientsFile
             {
                 return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException) when (attempt < 100)
+            catch (IOException e)
             {
+                if (attempt == 600) throw new OperationException(ExitCode.Conflict, $"Another command has been changing the clients for half a minute: {e.Message}", $"If none runs, see what holds {path}.", e);
                 Thread.Sleep(50); // another command holds it for milliseconds
             }
         }

@@ -76,8 +76,12 @@ internal sealed class DirectoryStore
     /// <summary>Removes an object and its manifest, the manifest first: an object without one is not a backup.</summary>
     public void Delete(string key)
     {
-        File.Delete(ManifestPathOf(key));
-        File.Delete(PathOf(key));
+        foreach (var path in (string[])[ManifestPathOf(key), PathOf(key)])
+        {
+            if (!File.Exists(path)) continue;
+            File.Delete(path);
+            DurableFile.SyncDirectory(Path.GetDirectoryName(path)!); // in this order on disk as well
+        }
     }
 
     /// <summary>Removes the files of uploads that nobody is sending any more.</summary>

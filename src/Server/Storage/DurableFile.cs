@@ -11,8 +11,8 @@ internal static partial class DurableFile
     /// <summary>Puts <paramref name="content"/> in the place of whatever is at <paramref name="path"/>.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        var aside = $"{path}.{Guid.NewGuid():N}.tmp";
-        WriteAside(aside, FileMode.CreateNew, content, mode);
+        var aside = path + ".tmp"; // always the same, so that what a crash left is written over; callers hold a lock
+        WriteAside(aside, content, mode);
         File.Move(aside, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
@@ -22,7 +22,7 @@ internal static partial class DurableFile
     /// <exception cref="IOException">It is there.</exception>
     public static void Create(string path, string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        WriteAside(aside, FileMode.Create, content, mode);
+        WriteAside(aside, content, mode);
         MoveNew(aside, path);
     }
 
@@ -61,12 +61,19 @@ internal static partial class DurableFile
         }
     }
 
-    private static void WriteAside(string aside, FileMode creation, ReadOnlySpan<byte> content, UnixFileMode mode)
+    private static void WriteAside(string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        var options = new FileStreamOptions { Mode = creation, Access = FileAccess.Write, UnixCreateMode = mode };
-        using var file = new FileStream(aside, options);
-        file.Write(content);
-        file.Flush(flushToDisk: true);
+        try
+        {
+            using var file = new FileStream(aside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = mode });
+            file.Write(content);
+            file.Flush(flushToDisk: true);
+        }
+        catch
+        {
+            File.Delete(aside);
+            throw;
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

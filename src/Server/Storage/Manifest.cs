@@ -65,6 +65,7 @@ internal sealed record Manifest
         StreamBytes = StreamBytes,
         Compression = Compression,
         Raw = Raw,
+        Features = Features,
         SendFlags = SendFlags,
         Sha256 = Objects[0].Sha256,
     };

@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
@@ -50,7 +51,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         if (begin.IsPackage) throw PackageRefused();
         StreamIdentity.Check(upload, begin);
         var from = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : (SnapshotGuid?)null;
-        if (from is { } known && !catalogue.HasBase(upload.ClientId, known, begin.IsRaw)) throw BaseMissing(known, begin.IsRaw);
+        if (from is { } known) CheckBase(upload.ClientId, known, begin.Features.Names());
         if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
     }
 
@@ -63,16 +64,18 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
             var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
             if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
             {
-                throw manifest.FromGuid is { } from && !catalogue.HasBase(upload.ClientId, from, manifest.Raw) ? BaseMissing(from, manifest.Raw) : Exists(upload.SnapshotId);
+                if (manifest.FromGuid is { } from) CheckBase(upload.ClientId, from, manifest.Features);
+                throw Exists(upload.SnapshotId);
             }
 
             LogCommitted(upload.SnapshotId, upload.ClientId, manifest.StoredBytes, manifest.StreamBytes);
             return backup;
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is RequestException or StorageException)
         {
-            // What is listed stays, even if its listing was followed by a failure; what is not leaves its key free for the next attempt.
-            if (catalogue.Find(upload.ClientId, upload.SnapshotId) is null) store.Delete(upload.StorageKey);
+            // The catalogue said no, or was not asked. Where it failed while it wrote, nobody knows what a restart will find in its log:
+            // then all stays as it is, and UploadRecovery settles it.
+            store.Delete(upload.StorageKey);
             throw;
         }
     }
@@ -111,10 +114,13 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         "The stream is a replication package (zfs send -R or -p) of several streams.",
         "Nothing was stored. Send each snapshot by itself, without -R and -p.");
 
-    private static RequestException BaseMissing(SnapshotGuid from, bool raw) => RequestException.Conflict(
-        "base_missing",
-        $"The stream is incremental from the snapshot with GUID {from}, and no {(raw ? "raw backup" : "backup that is not raw")} here holds that one.",
-        "Nothing was stored. Send a full backup: zfs-client backup-full.");
+    private void CheckBase(string clientId, SnapshotGuid from, IReadOnlyList<string> features)
+    {
+        var obstacles = catalogue.FindBases(clientId, from).Select(known => ChainLink.FindObstacle(known, features)).ToList();
+        if (obstacles.Contains(null)) return;
+        var why = obstacles.Count == 0 ? "no backup here holds that one" : $"what is here of that one does not fit: {obstacles[0]}";
+        throw RequestException.Conflict("base_missing", $"The stream is incremental from the snapshot with GUID {from}, and {why}.", "Nothing was stored. Send a full backup: zfs-client backup-full.");
+    }
 
     private static RequestException Exists(string snapshotId) => RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {snapshotId}.");
 

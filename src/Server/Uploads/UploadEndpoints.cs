@@ -18,6 +18,7 @@ internal sealed partial class UploadEndpoints(
     DirectoryStore store,
     UploadSessions sessions,
     StreamReceiver receiver,
+    UploadRecovery recovery,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
@@ -43,7 +44,7 @@ internal sealed partial class UploadEndpoints(
             throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {same.SnapshotId}.");
         }
 
-        if (wanted.FromGuid is { } from && !backups.HasBase(client.ClientId, from, wanted.Raw))
+        if (wanted.FromGuid is { } from && backups.FindBases(client.ClientId, from).Count == 0)
         {
             throw RequestException.Conflict("base_missing", $"No backup here holds the base, the snapshot with GUID {from}.", "Send a full backup: zfs-client backup-full.");
         }
@@ -66,18 +67,18 @@ internal sealed partial class UploadEndpoints(
 
     private async Task ReceiveAsync(HttpContext context, string id)
     {
+        AllowLongBody(context); // first: a refusal must reach a client that is already sending
         var client = authentication.Authenticate(context.Request);
         Find(client, id);
-        AllowLongBody(context);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         using var session = await sessions.TakeOverAsync(id, stop.Token).ConfigureAwait(false);
-        var upload = Find(client, id); // again: the request before this one may have committed it
+        var upload = FindSettled(client, id);
+        SnapshotInfo backup;
         try
         {
             uploads.Touch(id, error: null);
             using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
-            var backup = await receiver.ReceiveAsync(upload, body, session.Token).ConfigureAwait(false);
-            await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
+            backup = await receiver.ReceiveAsync(upload, body, session.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -87,6 +88,8 @@ internal sealed partial class UploadEndpoints(
             context.Response.Headers.Connection = "close"; // the rest of the body is of no use to anybody
             throw refused;
         }
+
+        await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
     }
 
     private async Task GetStateAsync(HttpContext context, string id)
@@ -101,11 +104,23 @@ internal sealed partial class UploadEndpoints(
         Find(client, id);
         using (await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false))
         {
-            Find(client, id); // again: it may have been committed meanwhile
+            FindSettled(client, id);
             uploads.Remove(id);
         }
 
         await context.Response.WriteAsJsonAsync(new ApiAnswer { Success = true, Message = "The upload is dropped; nothing of it was kept." }, ApiJson.Default.ApiAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>The upload once nobody else works on it: the request before may have committed it, or failed in the middle of that.</summary>
+    private UploadRecord FindSettled(ClientEntry client, string id)
+    {
+        var upload = Find(client, id);
+        return recovery.Recover(upload) switch
+        {
+            RecoveredUpload.Open => upload,
+            RecoveredUpload.Committed => throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {upload.SnapshotId}."),
+            _ => throw new RequestException(StatusCodes.Status500InternalServerError, "internal_error", "What an earlier attempt left cannot be cleared away; the server's log says why."),
+        };
     }
 
     private UploadRecord Find(ClientEntry client, string id) =>

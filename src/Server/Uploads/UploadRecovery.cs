@@ -24,30 +24,34 @@ internal sealed partial class UploadRecovery(
     {
         foreach (var upload in uploads.UntouchedSince(time.GetUtcNow() - Patience).Where(u => !sessions.IsActive(u.UploadId)))
         {
+            if (Recover(upload) != RecoveredUpload.Open) continue;
             uploads.Remove(upload.UploadId);
             LogForgotten(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
         }
     }
 
-    private void Recover(UploadRecord upload)
+    /// <summary>Settles an upload that nobody works on.</summary>
+    public RecoveredUpload Recover(UploadRecord upload)
     {
         try
         {
             var manifest = store.ReadManifest(upload.StorageKey);
-            if (manifest is not null && manifest.UploadId != upload.UploadId) return; // another one's: not ours to touch
-            if (!store.Exists(upload.StorageKey)) return;
-            if (manifest is not null && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
+            if (manifest is not null && manifest.UploadId != upload.UploadId) return RecoveredUpload.Unclear; // another one's: not ours to touch
+            if (manifest is null && !store.Exists(upload.StorageKey)) return RecoveredUpload.Open;
+            if (manifest is not null && store.Exists(upload.StorageKey) && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
             {
                 LogFinished(upload.SnapshotId);
-                return;
+                return RecoveredUpload.Committed;
             }
 
             store.Delete(upload.StorageKey);
             LogRolledBack(upload.SnapshotId);
+            return RecoveredUpload.Open;
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
         {
             LogUnclear(e, upload.StorageKey);
+            return RecoveredUpload.Unclear;
         }
     }
 
@@ -65,4 +69,16 @@ internal sealed partial class UploadRecovery(
 
     [LoggerMessage(LogLevel.Error, "Left {StorageKey} as it is: its upload was cut off, and what is there cannot be read")]
     private partial void LogUnclear(Exception e, string storageKey);
+}
+
+internal enum RecoveredUpload
+{
+    /// <summary>Nothing of it is in the store; its stream may be sent.</summary>
+    Open,
+
+    /// <summary>Its commit was finished.</summary>
+    Committed,
+
+    /// <summary>What is there cannot be read or removed.</summary>
+    Unclear,
 }

@@ -16,7 +16,8 @@ internal static class UploadRequestReader
     {
         if (!DatasetName.TryParse(request.DatasetName, out var dataset, out var fault)) throw RequestException.BadRequest($"dataset_name: {fault}.");
         CheckStorage(request.StorageType ?? client.StorageType);
-        if (request.SendFlags?.FirstOrDefault(flag => !ZfsSend.KnownFlags.Contains(flag)) is { } flag) throw RequestException.BadRequest($"send_flags: '{flag}' is not one of {string.Join(' ', ZfsSend.KnownFlags)}.");
+        if (request.SendFlags?.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) == true) throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} may be there.");
+        if (request.EstimatedSize < 0) throw RequestException.BadRequest("estimated_size: it is negative.");
         if (request is { Incremental: true, FromGuid: null }) throw RequestException.BadRequest("incremental is true, but from_guid is missing.", "Give the GUID of the base, or leave both out: they are read from the stream.");
         if (request is { Incremental: false, FromGuid: not null }) throw RequestException.BadRequest("incremental is false, but there is a from_guid.");
         return new UploadRecord

@@ -56,6 +56,22 @@ public sealed class BackupChainTests
         Assert.Null(BackupChain.Resolve(backups[1], backups));
     }
 
+    [Theory]
+    [InlineData("LargeBlocks", "", false)]
+    [InlineData("", "LargeBlocks", true)]
+    [InlineData("LargeBlocks", "LargeBlocks", true)]
+    [InlineData("Redacted", "", false)]
+    [InlineData("Redacted", "Redacted", true)]
+    [InlineData("Raw", "Raw", true)]
+    [InlineData("", "Raw", false)]
+    [InlineData("SaSpill", "Lz4", true)]
+    public void Only_what_zfs_receive_would_take_makes_a_chain(string baseFeature, string feature, bool fits)
+    {
+        SnapshotInfo[] backups = [Backups.Full(1) with { Features = [baseFeature] }, Backups.Incremental(2, 1) with { Features = [feature] }];
+
+        Assert.Equal(fits, BackupChain.Resolve(backups[1], backups) is not null);
+    }
+
     [Fact]
     public void GUIDs_that_lead_in_a_circle_end()
     {

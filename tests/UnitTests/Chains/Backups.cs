@@ -25,6 +25,7 @@ internal static class Backups
         StreamBytes = 1,
         Compression = "gzip",
         Raw = raw,
+        Features = raw ? ["Raw"] : [],
         SendFlags = flags,
         Sha256 = "",
     };
