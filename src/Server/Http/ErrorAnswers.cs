@@ -42,8 +42,9 @@ internal static partial class ErrorAnswers
     private static Task WriteAsync(HttpContext context, RequestException refused)
     {
         context.Response.StatusCode = refused.Status;
-        context.Response.Headers.ContentDisposition = default; // of the file that was asked for
-        return context.Response.WriteAsJsonAsync(refused.Error, ApiJson.Default.ApiError, "application/json; charset=utf-8", cancellationToken: context.RequestAborted);
+        context.Response.Headers.ContentDisposition = default; // of the file that was asked for, like its type
+        context.Response.ContentType = "application/json; charset=utf-8";
+        return context.Response.WriteAsJsonAsync(refused.Error, ApiJson.Default.ApiError, context.Response.ContentType, cancellationToken: context.RequestAborted);
     }
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]

@@ -28,6 +28,8 @@ public sealed class ClientMemoryTests(ZfsHost host)
         Console.WriteLine(figures);
         var backups = await client.ListBackupsAsync();
         Assert.InRange(backups[0].GetProperty("stream_bytes").GetInt64(), 1_000_000_000, 1_200_000_000);
+        Assert.InRange(small, 4 << 20, 128 << 20); // less would mean that something else was measured
+        Assert.InRange(smallRestore, 4 << 20, 128 << 20);
         Assert.InRange(large, 0, small + Allowance);
         Assert.InRange(largeRestore, 0, smallRestore + Allowance);
         Assert.InRange(server.PeakMemory(), 0, 128L << 20);
@@ -39,7 +41,8 @@ public sealed class ClientMemoryTests(ZfsHost host)
     /// <summary>Runs a program and watches the kernel's own count of its peak (VmHWM) until it ends.</summary>
     private static async Task<long> PeakOfAsync(ClientMachine client, string program, string arguments)
     {
-        var line = $"{program} {arguments} >out 2>&1 & pid=$!; while grep VmHWM /proc/$pid/status 2>/dev/null; do sleep 0.2; done; wait $pid || {{ cat out; exit 1; }}";
+        // "true;" so that only the program itself is in the background, and $! is its id.
+        var line = $"true; {program} {arguments} >out 2>&1 & pid=$!; while grep VmHWM /proc/$pid/status 2>/dev/null; do sleep 0.2; done; wait $pid || {{ cat out; exit 1; }}";
         var result = (await client.RunAsync(line)).MustSucceed();
         return ProcessMemory.Parse(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
     }

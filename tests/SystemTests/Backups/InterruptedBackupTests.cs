@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SystemTests.Backups;
 [Collection("zfs")]
 public sealed class InterruptedBackupTests(ZfsHost host)
 {
-    private const long Half = 4_000_000;
+    private const long Half = 2_000_000;
 
     [Fact]
     public async Task A_killed_zfs_send_fails_the_backup_and_leaves_nothing()
@@ -90,7 +90,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateClientAsync(server);
         var first = await client.JsonAsync("zfs-client backup");
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > second && sync");
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 16M /dev/urandom > second && sync");
         using var backup = client.Start("exec zfs-client backup");
         await WaitForHalfAsync(server, backup);
         await client.ShellAsync("pkill -9 -x zfs-client");
@@ -140,7 +140,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 40M /dev/urandom > large && echo small > small && sync");
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
         return client;
     }
 
