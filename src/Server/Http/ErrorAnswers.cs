@@ -11,7 +11,7 @@ internal static partial class ErrorAnswers
         try
         {
             await next(context).ConfigureAwait(false);
-            if (context.Response is { HasStarted: false, ContentLength: null, StatusCode: >= 400 and var status }) await WriteAsync(context, NoEndpoint(status)).ConfigureAwait(false);
+            if (context.Response is { HasStarted: false, ContentLength: null or 0, StatusCode: >= 400 and var status }) await WriteAsync(context, NoEndpoint(status)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -42,6 +42,7 @@ internal static partial class ErrorAnswers
     private static Task WriteAsync(HttpContext context, RequestException refused)
     {
         context.Response.StatusCode = refused.Status;
+        context.Response.ContentLength = null;
         context.Response.Headers.ContentDisposition = default; // of the file that was asked for, like its type
         context.Response.ContentType = "application/json; charset=utf-8";
         return context.Response.WriteAsJsonAsync(refused.Error, ApiJson.Default.ApiError, context.Response.ContentType, cancellationToken: context.RequestAborted);
