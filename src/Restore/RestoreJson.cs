@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Restore.Streams;
 
 namespace ZfsSnapshotManager.Restore;
 
@@ -49,6 +50,16 @@ internal sealed record VerifiedBackup
     public string? Fault { get; init; }
 }
 
+/// <summary>A stream that a command made, in a file.</summary>
+internal sealed record MadeStream
+{
+    public bool Success { get; init; } = true;
+
+    public required string File { get; init; }
+
+    public required long StreamBytes { get; init; }
+}
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(IReadOnlyList<SnapshotInfo>))]
 [JsonSerializable(typeof(RestoreResult))]
@@ -56,4 +67,6 @@ internal sealed record VerifiedBackup
 [JsonSerializable(typeof(MountResult))]
 [JsonSerializable(typeof(List<VerifiedBackup>))]
 [JsonSerializable(typeof(StreamInfo))]
+[JsonSerializable(typeof(MadeStream))]
+[JsonSerializable(typeof(TokenInfo))]
 internal sealed partial class RestoreJson : JsonSerializerContext;

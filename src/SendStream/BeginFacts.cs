@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.SendStream.Resume;
+
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
@@ -37,7 +39,7 @@ public sealed record BeginFacts
     /// Where a resumed stream goes on: the object, and the byte offset in it. From the BEGIN payload, resume_object and
     /// resume_offset (module/zfs/dmu_send.c, setup_resume_points); null in other streams.
     /// </summary>
-    public (ulong Object, ulong Offset)? ResumePoint { get; init; }
+    public ResumePoint? ResumePoint { get; init; }
 
     /// <summary>The name before the first "@".</summary>
     public string DatasetName => ToName.Split('@', 2)[0];

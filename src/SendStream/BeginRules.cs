@@ -1,6 +1,7 @@
 using System.Text;
 using ZfsSnapshotManager.SendStream.NvLists;
 using ZfsSnapshotManager.SendStream.Records;
+using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.SendStream;
 
@@ -85,8 +86,10 @@ internal static class BeginRules
         ResumePoint = record.Features.HasFlag(StreamFeatures.Resuming) ? ResumePointOf(payload) : null,
     };
 
-    private static (ulong Object, ulong Offset)? ResumePointOf(NvList? payload) =>
-        payload?.GetUInt64("resume_object") is { } number && payload.GetUInt64("resume_offset") is { } offset ? (number, offset) : null;
+    private static ResumePoint? ResumePointOf(NvList? payload) =>
+        payload?.GetUInt64(ResumePoint.ObjectPair) is { } number && payload.GetUInt64(ResumePoint.OffsetPair) is { } offset
+            ? new ResumePoint(number, offset)
+            : null;
 
     private static Complaint Bad(string reason) => Complaint.BadRecord(reason);
 

@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.SendStream.Resume;
+
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
@@ -41,4 +43,13 @@ public sealed record ParserState
 
     /// <summary>First object of the last OBJECT_RANGE record of that snapshot's stream; null before the first.</summary>
     public ulong? ObjectRange { get; init; }
+
+    /// <summary>Where the last record of that snapshot's stream stands in the order of sending; null before the first.</summary>
+    public RecordPosition? Position { get; init; }
+
+    /// <summary>
+    /// From where <c>zfs send -t</c> would have to go on with that snapshot: at the last WRITE or WRITE_EMBEDDED, or at
+    /// the OBJECT if none of it followed, as <c>zfs receive -s</c> notes it (module/zfs/dmu_recv.c, save_resume_state).
+    /// </summary>
+    public ResumePoint ResumePoint { get; init; }
 }

@@ -54,21 +54,7 @@ public readonly ref struct RecordHeader
     };
 
     /// <summary>The field <c>drr_toguid</c>: GUID of the snapshot the record belongs to; 0 for a type that is not known.</summary>
-    public ulong ToGuid => Type switch
-    {
-        RecordType.Begin => AsBegin().ToGuid,
-        RecordType.Object => AsObject().ToGuid,
-        RecordType.FreeObjects => AsFreeObjects().ToGuid,
-        RecordType.Write => AsWrite().ToGuid,
-        RecordType.Free => AsFree().ToGuid,
-        RecordType.End => AsEnd().ToGuid,
-        RecordType.WriteByRef => AsWriteByRef().ToGuid,
-        RecordType.Spill => AsSpill().ToGuid,
-        RecordType.WriteEmbedded => AsWriteEmbedded().ToGuid,
-        RecordType.ObjectRange => AsObjectRange().ToGuid,
-        RecordType.Redact => AsRedact().ToGuid,
-        _ => 0,
-    };
+    public ulong ToGuid => ToGuidOffset(Type) is { } offset ? BinaryPrimitives.ReadUInt64LittleEndian(Raw[(FieldsOffset + offset)..]) : 0;
 
     /// <summary>The fields of a BEGIN record.</summary>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
@@ -113,6 +99,15 @@ public readonly ref struct RecordHeader
     /// <summary>The fields of a REDACT record.</summary>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
     public RedactRecord AsRedact() => new(FieldsOf(RecordType.Redact));
+
+    /// <summary>Where <c>drr_toguid</c> stands in the fields of a type; null if the type is not known.</summary>
+    internal static int? ToGuidOffset(RecordType type) => type switch
+    {
+        RecordType.FreeObjects or RecordType.Spill or RecordType.ObjectRange => 16,
+        RecordType.Free or RecordType.WriteEmbedded or RecordType.WriteByRef or RecordType.Redact => 24,
+        RecordType.Begin or RecordType.Object or RecordType.Write or RecordType.End => 32,
+        _ => null,
+    };
 
     /// <summary>Name of a record type as ZFS prints it.</summary>
     internal static string NameOf(RecordType type) => type switch

@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.SendStream.Resume;
+
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
@@ -16,9 +18,17 @@ internal struct RecordOrder
     /// <summary>First object of the last OBJECT_RANGE; null before the first.</summary>
     public ulong? ObjectRange { get; set; }
 
+    /// <summary>Where the last record stands in the order of sending; null before the first.</summary>
+    public RecordPosition? Position { get; set; }
+
+    /// <summary>Where a send would have to go on; see <see cref="ParserState.ResumePoint"/>.</summary>
+    public ResumePoint ResumePoint { get; set; }
+
     /// <summary>Takes the next record; null if it may stand here.</summary>
     public Complaint? Take(RecordHeader header, bool raw)
     {
+        Position = RecordPosition.Of(header, Position);
+        ResumePoint = ResumePoint.After(header);
         switch (header.Type)
         {
             case RecordType.Write:

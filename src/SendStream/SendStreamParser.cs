@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.SendStream.NvLists;
+using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.SendStream;
 
@@ -41,6 +42,8 @@ public sealed class SendStreamParser
             LastWriteObject = state.LastWriteObject,
             LastWriteOffset = state.LastWriteOffset,
             ObjectRange = state.ObjectRange,
+            Position = state.Position,
+            ResumePoint = state.ResumePoint,
         };
     }
 
@@ -89,6 +92,11 @@ public sealed class SendStreamParser
     /// <summary>The payload of the last BEGIN that was read; null if it had none.</summary>
     public NvList? BeginPayload { get; private set; }
 
+    /// <summary>
+    /// Where the current record of a snapshot's stream stands in the order of sending; null before the first and at a BEGIN.
+    /// </summary>
+    public RecordPosition? Position => _order.Position;
+
     /// <summary>What is needed to go on from here by <see cref="Resume"/>.</summary>
     /// <exception cref="InvalidOperationException">The parser does not stand at a record boundary, or found a fault.</exception>
     public ParserState State => IsAtBoundary && _fault is null
@@ -103,6 +111,8 @@ public sealed class SendStreamParser
             LastWriteObject = _order.LastWriteObject,
             LastWriteOffset = _order.LastWriteOffset,
             ObjectRange = _order.ObjectRange,
+            Position = _order.Position,
+            ResumePoint = _order.ResumePoint,
         }
         : throw new InvalidOperationException("A parser can be left only at a record boundary, and only without a fault.");
 

@@ -137,6 +137,19 @@ public sealed class SendStreamReader : IDisposable
         return default;
     }
 
+    /// <summary>
+    /// Reads the current record to its end; of a BEGIN, what it says is known only then (<see cref="SendStreamParser.Begin"/>).
+    /// </summary>
+    /// <param name="cancellationToken">Gives up waiting for the source.</param>
+    /// <exception cref="SendStreamException">The stream is faulty or ends early.</exception>
+    public async ValueTask SkipPayloadAsync(CancellationToken cancellationToken)
+    {
+        while (!(await ReadPayloadAsync(cancellationToken).ConfigureAwait(false)).IsEmpty)
+        {
+            // The parser verifies what is skipped.
+        }
+    }
+
     /// <summary>Gives the buffer back, and closes the source unless it was to stay open.</summary>
     public void Dispose()
     {

@@ -42,6 +42,7 @@ public static class ProgramRunner
         {
             OperationException known => (known.ExitCode, known.Message, known.Remedy),
             SendStreamException damaged => (ExitCode.Damaged, damaged.Message, null),
+            StreamEditException unfit => (ExitCode.Conflict, unfit.Message, null),
             OperationCanceledException => (ExitCode.Interrupted, "Interrupted.", null),
             _ => (ExitCode.Failure, $"Unexpected failure: {e}", "This is a fault of the program: please report it with the text above."),
         };

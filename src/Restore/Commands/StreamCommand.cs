@@ -7,13 +7,17 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>stream info|verify</c>: the send-stream library on files and pipes.</summary>
+/// <summary><c>stream</c>: the send-stream library on files and pipes.</summary>
 internal static class StreamCommand
 {
-    public static Verb Create() => new("stream", "Look at send streams in files and pipes. Needs neither a server nor ZFS.")
+    public static Verb Create() => new("stream", "Look at send streams in files and pipes, continue and merge them. Needs neither a server nor ZFS.")
     {
         Create("info", "Verify a stream and show what it is.", Describe, "zfs-restore stream info backup.zfs.gz", "zfs send tank/data@monday | zfs-restore stream info -"),
         Create("verify", "Check that a stream is whole and right: exit code 0 only then.", (text, stream) => text.WriteLine($"ok: {stream.Records.Values.Sum()} records, {stream.StreamBytes} bytes"), "zfs-restore stream verify backup.zfs.gz", "gunzip < backup.zfs.gz | zfs-restore stream verify -"),
+        StreamMergeCommand.Create(),
+        StreamResumeTokenCommand.Create(),
+        StreamSpliceCommand.Create(),
+        StreamResumeReceiveCommand.Create(),
     };
 
     private static Verb Create(string name, string description, Action<TextWriter, StreamInfo> write, params string[] examples)

@@ -17,11 +17,11 @@ internal static class NativeNvDecoder
 
     public static NvList ReadList(ref NvReader reader)
     {
-        _ = reader.Take(2 * sizeof(int)); // version and flags; only the outermost list has them
-        return ReadPairs(ref reader, depth: 0);
+        // version and flags; those of the lists inside are in their placeholders
+        return ReadPairs(ref reader, FlagsAt(reader.Take(2 * sizeof(int))), depth: 0);
     }
 
-    private static NvList ReadPairs(ref NvReader reader, int depth)
+    private static NvList ReadPairs(ref NvReader reader, uint flags, int depth)
     {
         if (depth > NvList.MaxDepth)
             throw new FormatException($"an nvlist nested more than {NvList.MaxDepth} deep");
@@ -30,7 +30,7 @@ internal static class NativeNvDecoder
         {
             var size = reader.TakeInt32LittleEndian();
             if (size == 0)
-                return new NvList(pairs);
+                return new NvList(pairs, flags);
             if (size < PairHeader)
                 throw new FormatException($"an nvlist pair of {size} bytes; expected at least {PairHeader}");
             var pair = reader.Take((long)size - sizeof(int));
@@ -64,20 +64,26 @@ internal static class NativeNvDecoder
                 return ReadNumbers(value.Take((long)count * sizeof(ulong)));
             case NvType.String:
                 var end = value.Rest.IndexOf((byte)0);
-                return end >= 0 ? NvReader.Text(value.Rest[..end]) : throw new FormatException("an nvlist with a string that no NUL ends");
+                return end >= 0
+                    ? NvReader.TextValue(value.Rest[..end])
+                    : throw new FormatException("an nvlist with a string that no NUL ends");
             case NvType.List:
-                _ = value.Take(ListPlaceholder);
-                return ReadPairs(ref behind, depth + 1);
+                return ReadPairs(ref behind, FlagsAt(value.Take(ListPlaceholder)), depth + 1);
             case NvType.ListArray:
-                _ = value.Take((long)count * (PointerPlaceholder + ListPlaceholder));
+                var placeholders = value.Take((long)count * (PointerPlaceholder + ListPlaceholder))[(count * PointerPlaceholder)..];
                 var lists = new NvList[count];
                 for (var i = 0; i < count; i++)
-                    lists[i] = ReadPairs(ref behind, depth + 1);
+                    lists[i] = ReadPairs(ref behind, FlagsAt(placeholders[(i * ListPlaceholder)..]), depth + 1);
                 return lists;
-            default:
+            case NvType.Boolean:
                 return null;
+            default:
+                return new NvRaw(count, value.Rest.ToArray());
         }
     }
+
+    /// <summary>The flags behind the version, where a list or its placeholder begins.</summary>
+    private static uint FlagsAt(ReadOnlySpan<byte> list) => BinaryPrimitives.ReadUInt32LittleEndian(list[sizeof(int)..]);
 
     private static ulong[] ReadNumbers(ReadOnlySpan<byte> bytes)
     {

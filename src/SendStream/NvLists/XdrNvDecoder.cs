@@ -18,14 +18,15 @@ internal static class XdrNvDecoder
     {
         if (depth > NvList.MaxDepth)
             throw new FormatException($"an nvlist nested more than {NvList.MaxDepth} deep");
-        _ = reader.Take(2 * sizeof(int)); // version and flags
+        _ = reader.TakeInt32BigEndian(); // version
+        var flags = (uint)reader.TakeInt32BigEndian();
         List<NvPair> pairs = [];
         while (true)
         {
             var size = reader.TakeInt32BigEndian();
             var unpackedSize = reader.TakeInt32BigEndian();
             if (unpackedSize == 0)
-                return new NvList(pairs);
+                return new NvList(pairs, flags);
             if (size < SmallestPair)
                 throw new FormatException($"an nvlist pair of {size} bytes; expected at least {SmallestPair}");
             var pair = new NvReader(reader.Take((long)size - (2 * sizeof(int))));
@@ -35,7 +36,7 @@ internal static class XdrNvDecoder
 
     private static NvPair ReadPair(ref NvReader pair, int depth)
     {
-        var name = ReadText(ref pair);
+        var name = NvReader.Text(ReadBytes(ref pair));
         var type = (NvType)pair.TakeInt32BigEndian();
         var count = pair.TakeInt32BigEndian();
         if (name.Length == 0 || count < 0)
@@ -52,7 +53,7 @@ internal static class XdrNvDecoder
             case NvType.UInt64Array:
                 return ReadNumbers(ref pair);
             case NvType.String:
-                return ReadText(ref pair);
+                return NvReader.TextValue(ReadBytes(ref pair));
             case NvType.List:
                 return ReadList(ref pair, depth + 1);
             case NvType.ListArray:
@@ -78,11 +79,11 @@ internal static class XdrNvDecoder
         return numbers;
     }
 
-    private static string ReadText(ref NvReader pair)
+    private static ReadOnlySpan<byte> ReadBytes(ref NvReader pair)
     {
         var length = pair.TakeInt32BigEndian();
-        var text = pair.Take(length);
+        var bytes = pair.Take(length);
         _ = pair.Take(-length & 3);
-        return NvReader.Text(text);
+        return bytes;
     }
 }

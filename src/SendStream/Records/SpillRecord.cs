@@ -8,6 +8,9 @@ namespace ZfsSnapshotManager.SendStream.Records;
 /// </summary>
 public readonly ref struct SpillRecord
 {
+    /// <summary>DRR_SPILL_UNMODIFIED.</summary>
+    internal const byte UnmodifiedFlag = 1 << 2;
+
     private readonly ReadOnlySpan<byte> _fields;
 
     internal SpillRecord(ReadOnlySpan<byte> fields) => _fields = fields;
@@ -43,7 +46,7 @@ public readonly ref struct SpillRecord
     public uint ObjectType => BinaryPrimitives.ReadUInt32LittleEndian(_fields[76..]);
 
     /// <summary>Whether the block is the one the receiver already has (DRR_SPILL_UNMODIFIED).</summary>
-    public bool IsUnmodified => (Flags & 4) != 0;
+    public bool IsUnmodified => (Flags & UnmodifiedFlag) != 0;
 
     /// <summary>Bytes that follow: <see cref="CompressedSize"/> if it is not 0, else <see cref="Length"/>.</summary>
     public ulong StoredSize => CompressedSize != 0 ? CompressedSize : Length;

@@ -36,7 +36,13 @@ internal sealed class RecordedStream
 
     public ulong? BaseGuid => Text("baseGuid") is { } guid ? ulong.Parse(guid) : null;
 
-    public bool IsResumed => Text("resumes") is not null;
+    public bool IsResumed => Resumes is not null;
+
+    /// <summary>Name of the stream that it continues; null if none.</summary>
+    public string? Resumes => Text("resumes");
+
+    /// <summary>The token it was sent for; null if none.</summary>
+    public string? Token => Text("token");
 
     public long Length => _facts.GetProperty("length").GetInt64();
 

@@ -1,5 +1,6 @@
 using CsCheck;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
@@ -71,7 +72,7 @@ public sealed class SendStreamVerifierTests
         var payload = Packing.Native(("resume_object", 128UL), ("resume_offset", 1048576UL));
         var facts = Verifying.Verify(new StreamBuilder().Begin(features: StreamFeatures.Resuming, payload: payload).End().ToArray());
         Assert.True(facts.Begin.IsResumed);
-        Assert.Equal((128UL, 1048576UL), facts.Begin.ResumePoint);
+        Assert.Equal(new ResumePoint(128UL, 1048576UL), facts.Begin.ResumePoint);
     }
 
     [Fact]

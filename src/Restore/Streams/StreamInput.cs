@@ -1,0 +1,69 @@
+using System.IO.Compression;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream.Resume;
+
+namespace ZfsSnapshotManager.Restore.Streams;
+
+/// <summary>A stream that a command works on: a file or standard input, plain or compressed.</summary>
+internal sealed class StreamInput : IAsyncDisposable
+{
+    private readonly Stream _file;
+    private readonly StoredBytesReader _stored;
+
+    private StreamInput(string name, Stream file, StoredBytesReader stored, CompressionFormat compression)
+    {
+        (Name, _file, _stored) = (name, file, stored);
+        Plain = compression == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : stored;
+    }
+
+    /// <summary>As the user named it.</summary>
+    public string Name { get; }
+
+    /// <summary>The send stream, decompressed.</summary>
+    public Stream Plain { get; }
+
+    /// <summary>Opens a file, or standard input for <c>-</c>, and finds out how it is compressed.</summary>
+    /// <exception cref="OperationException">It cannot be read.</exception>
+    public static async Task<StreamInput> OpenAsync(string name, CancellationToken cancellationToken)
+    {
+        var file = OpenFile(name);
+        var stored = new StoredBytesReader(file, digest: false);
+        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
+        return new StreamInput(name, file, stored, compression);
+    }
+
+    /// <summary>Opens a file as it is, or standard input for <c>-</c>.</summary>
+    /// <exception cref="OperationException">It cannot be read.</exception>
+    public static Stream OpenFile(string name)
+    {
+        if (name == "-") return Console.OpenStandardInput();
+        try
+        {
+            return new FileStream(name, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, BufferSize = 0, Options = FileOptions.SequentialScan });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(e is FileNotFoundException or DirectoryNotFoundException ? ExitCode.NotFound : ExitCode.Failure, $"{name} cannot be read: {e.Message}", null, e);
+        }
+    }
+
+    /// <summary>Reads the stream as far as it is good.</summary>
+    public async Task<StreamCut> FindCutAsync(CancellationToken cancellationToken) =>
+        await StreamCut.FindAsync(new CutOffStream(Plain), cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Says that the stream was read to its end; nothing may follow it in the file.</summary>
+    /// <exception cref="OperationException">Something does.</exception>
+    public void EnsureEnded()
+    {
+        if (!_stored.EndWasRead) throw new OperationException(ExitCode.Damaged, $"{Name} has bytes after the end of the compressed data.");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Plain.DisposeAsync().ConfigureAwait(false);
+        await _stored.DisposeAsync().ConfigureAwait(false);
+        await _file.DisposeAsync().ConfigureAwait(false);
+    }
+}

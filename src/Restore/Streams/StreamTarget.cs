@@ -1,0 +1,85 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+
+namespace ZfsSnapshotManager.Restore.Streams;
+
+/// <summary>
+/// Where a command that makes a stream puts it: standard output, or a file, which takes its name only when the stream is whole.
+/// </summary>
+internal sealed class StreamTarget
+{
+    private readonly string? _path;
+
+    private StreamTarget(string? path) => _path = path;
+
+    public static Option<string?> OutputOption { get; } = new("--output", "-o") { Description = "The file to make; standard output without it." };
+
+    public static Option<bool> ForceOption { get; } = new("--force", "-f") { Description = "Replace the file if it exists." };
+
+    /// <summary>Checks what the user asked for; nothing is made yet.</summary>
+    public static StreamTarget Get(ParseResult parsed)
+    {
+        if (parsed.GetValue(OutputOption) is not { } name)
+        {
+            if (!Console.IsOutputRedirected) throw new OperationException(ExitCode.Usage, "A stream is not printed to a terminal.", "Send it into a pipe, or to a file by --output.");
+            if (parsed.GetValue(ProgramRunner.JsonOption)) throw new OperationException(ExitCode.Usage, "The stream and JSON cannot both go to standard output.", "Send the stream to a file by --output.");
+            return new StreamTarget(null);
+        }
+
+        var path = Path.GetFullPath(name);
+        if (Directory.Exists(path)) throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
+        if (File.Exists(path) && !parsed.GetValue(ForceOption)) throw new OperationException(ExitCode.Conflict, $"{path} exists already.", "Choose another name, or use --force to replace it.");
+        return new StreamTarget(path);
+    }
+
+    /// <summary>Makes the stream, and tells of the file. If the work fails, no file is left; a pipe gets no END.</summary>
+    public async Task WriteAsync(Output output, Func<Stream, Task> work, CancellationToken cancellationToken)
+    {
+        var bytes = 0L;
+        _ = await TransferProgress.RunAsync(_path is null ? "stream" : Path.GetFileName(_path), null, output, async progress =>
+        {
+            void Count(long count)
+            {
+                bytes += count;
+                progress.Add(count);
+            }
+
+            if (_path is null) await WriteToPipeAsync(Count, work).ConfigureAwait(false);
+            else await WriteToFileAsync(_path, Count, work, cancellationToken).ConfigureAwait(false);
+            return bytes;
+        }).ConfigureAwait(false);
+        if (_path is null) return;
+        var result = new MadeStream { File = _path, StreamBytes = bytes };
+        output.Result(result, RestoreJson.Default.MadeStream, text => text.WriteLine($"Wrote {_path}: {ByteSize.Format(bytes)}."));
+    }
+
+    private static async Task WriteToPipeAsync(Action<long> count, Func<Stream, Task> work)
+    {
+        await using var counted = new CountedStream(Console.OpenStandardOutput(), count);
+        await work(counted).ConfigureAwait(false);
+    }
+
+    private static async Task WriteToFileAsync(string path, Action<long> count, Func<Stream, Task> work, CancellationToken cancellationToken)
+    {
+        var partial = path + ".partial";
+        try
+        {
+            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 }))
+            await using (var counted = new CountedStream(file, count))
+            {
+                await work(counted).ConfigureAwait(false);
+                file.Flush(flushToDisk: true);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            File.Move(partial, path, overwrite: true);
+        }
+        catch (Exception e)
+        {
+            if (File.Exists(partial)) File.Delete(partial);
+            if (e is IOException or UnauthorizedAccessException) throw new OperationException(ExitCode.Failure, $"{path} cannot be written: {e.Message}", "Check the folder, its permissions and its free space.", e);
+            throw;
+        }
+    }
+}

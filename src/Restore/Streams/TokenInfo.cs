@@ -1,0 +1,59 @@
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
+
+namespace ZfsSnapshotManager.Restore.Streams;
+
+/// <summary>What <c>stream resume-token</c> shows.</summary>
+internal sealed record TokenInfo
+{
+    public bool Success { get; init; } = true;
+
+    public required string Token { get; init; }
+
+    public required string Snapshot { get; init; }
+
+    public required SnapshotGuid Guid { get; init; }
+
+    public required SnapshotGuid? FromGuid { get; init; }
+
+    /// <summary>Object at which the send goes on; 0: from the start.</summary>
+    public required ulong Object { get; init; }
+
+    /// <summary>Offset in that object, in bytes.</summary>
+    public required ulong Offset { get; init; }
+
+    /// <summary>Bytes of the stream that were received when the token was made.</summary>
+    public required ulong Bytes { get; init; }
+
+    /// <summary>The options of <c>zfs send</c> that the token repeats, such as <c>-L</c>.</summary>
+    public required IReadOnlyList<string> SendOptions { get; init; }
+
+    /// <summary>Of a cut-off stream: how many bytes of it are good.</summary>
+    public long? GoodBytes { get; init; }
+
+    /// <summary>Of a cut-off stream: why the rest is not.</summary>
+    public string? Fault { get; init; }
+
+    public static TokenInfo From(ResumeToken token, StreamCut? cut = null) => new()
+    {
+        Token = token.ToString(),
+        Snapshot = token.ToName,
+        Guid = new SnapshotGuid(token.ToGuid),
+        FromGuid = token.FromGuid is { } from ? new SnapshotGuid(from) : null,
+        Object = token.Object,
+        Offset = token.Offset,
+        Bytes = token.Bytes,
+        SendOptions = [.. Options(token)],
+        GoodBytes = cut?.State.StreamOffset,
+        Fault = cut?.Fault?.Message,
+    };
+
+    private static IEnumerable<string> Options(ResumeToken token)
+    {
+        if (token.LargeBlocks) yield return "-L";
+        if (token.Embedded) yield return "-e";
+        if (token.Compressed) yield return "-c";
+        if (token.Raw) yield return "-w";
+    }
+}

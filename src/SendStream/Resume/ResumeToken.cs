@@ -1,0 +1,255 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using ZfsSnapshotManager.SendStream.NvLists;
+
+namespace ZfsSnapshotManager.SendStream.Resume;
+
+/// <summary>
+/// Where an interrupted send goes on: what ZFS prints as <c>receive_resume_token</c> and <c>zfs send -t</c> takes. Immutable;
+/// equal if all that the tokens say is equal.
+/// Source: OpenZFS module/zfs/dsl_dataset.c, get_receive_resume_token_impl; lib/libzfs/libzfs_sendrecv.c,
+/// zfs_send_resume_token_to_nvlist and zfs_send_resume_impl_cb_impl.
+/// </summary>
+public sealed record ResumeToken
+{
+    /// <summary>The most bytes of <see cref="ToName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with a NUL.</summary>
+    public const int LongestName = 255;
+
+    /// <summary>The most characters of a token that is read: those of the longest list, if nothing of it could be compressed.</summary>
+    public const int LongestToken = 17 * 1024;
+
+    /// <summary>
+    /// The most bytes of the list in a token. ZFS makes some 250, and 500 with the longest name; <c>zfs get</c> prints at most 8191
+    /// characters of a token (ZFS_MAXPROPLEN in include/libzfs.h).
+    /// </summary>
+    public const int LongestList = Deflate.ClassicDeflate.LongestInput;
+
+    /// <summary>The most bytes of <see cref="OtherPairs"/>, packed. The rest of a token's list has less than 1 KiB.</summary>
+    public const int LongestOtherPairs = LongestList - 1024;
+
+    private const string FromGuidName = "fromguid";
+    private const string ObjectName = "object";
+    private const string OffsetName = "offset";
+    private const string BytesName = "bytes";
+    private const string ToGuidName = "toguid";
+    private const string ToNameName = "toname";
+    private const string LargeBlocksName = "largeblockok";
+    private const string EmbeddedName = "embedok";
+    private const string CompressedName = "compressok";
+    private const string RawName = "rawok";
+
+    private static readonly Dictionary<string, NvType> KnownPairs = new()
+    {
+        [FromGuidName] = NvType.UInt64,
+        [ObjectName] = NvType.UInt64,
+        [OffsetName] = NvType.UInt64,
+        [BytesName] = NvType.UInt64,
+        [ToGuidName] = NvType.UInt64,
+        [ToNameName] = NvType.String,
+        [LargeBlocksName] = NvType.Boolean,
+        [EmbeddedName] = NvType.Boolean,
+        [CompressedName] = NvType.Boolean,
+        [RawName] = NvType.Boolean,
+    };
+
+    private static readonly string[] RequiredPairs = [ObjectName, OffsetName, BytesName, ToGuidName, ToNameName];
+
+    /// <summary>GUID of the snapshot or bookmark that an incremental starts from; null for a full stream.</summary>
+    /// <exception cref="ArgumentException">Set to 0, which <c>zfs send -t</c> takes for a full stream.</exception>
+    public ulong? FromGuid
+    {
+        get;
+        init => field = Possible(value, ComplaintOfFromGuid);
+    }
+
+    /// <summary>The object to go on with; objects below it have arrived.</summary>
+    public required ulong Object { get; init; }
+
+    /// <summary>Where in the object to go on, in bytes; what lies before has arrived.</summary>
+    public required ulong Offset { get; init; }
+
+    /// <summary>
+    /// How many bytes of the stream had arrived, without the 312 of BEGIN; over all receives if it went on before. It serves
+    /// <c>zfs send -nv</c> as an estimate of what is left, and nothing else.
+    /// </summary>
+    public required ulong Bytes { get; init; }
+
+    /// <summary>GUID of the snapshot that is sent.</summary>
+    public required ulong ToGuid { get; init; }
+
+    /// <summary>
+    /// The name in BEGIN, dataset@snapshot: 1 to <see cref="LongestName"/> bytes. <c>zfs send -t</c> looks for the snapshot by its
+    /// GUID, beginning where this name says.
+    /// </summary>
+    /// <exception cref="ArgumentException">Set to a name of another length, or one with a NUL or half a surrogate pair.</exception>
+    public required string ToName
+    {
+        get;
+        init => field = Possible(value, ComplaintOfName);
+    }
+
+    /// <summary>The stream has blocks larger than 128 KiB (<c>zfs send -L</c>).</summary>
+    public bool LargeBlocks { get; init; }
+
+    /// <summary>The stream has embedded blocks (<c>zfs send -e</c>).</summary>
+    public bool Embedded { get; init; }
+
+    /// <summary>The stream has compressed blocks (<c>zfs send -c</c>).</summary>
+    public bool Compressed { get; init; }
+
+    /// <summary>The stream has blocks as they are on disk (<c>zfs send -w</c>).</summary>
+    public bool Raw { get; init; }
+
+    /// <summary>
+    /// What else the token says, in its order: <c>redact_snaps</c> and <c>book_redact_snaps</c>, the GUIDs of redaction snapshots
+    /// of the receiving dataset and of the bookmark that an incremental starts from, and what later versions of ZFS may add. Set
+    /// to a list, it is copied.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// Set to pairs of which one has a property of its own, two have the same name, <see cref="NvList.Pack"/> refuses one, or all
+    /// together are longer than <see cref="LongestOtherPairs"/>.
+    /// </exception>
+    public IReadOnlyList<NvPair> OtherPairs
+    {
+        get;
+        init => field = [.. Possible(value, ComplaintOfOthers)];
+    } = [];
+
+    /// <summary>
+    /// Reads a token. At most <see cref="LongestToken"/> characters are looked at and <see cref="LongestList"/>
+    /// bytes unpacked, whatever the token claims.
+    /// </summary>
+    /// <param name="token">The token as ZFS prints it, without white space around it.</param>
+    /// <exception cref="FormatException">The text is no token, or one that was damaged; the message says what is wrong.</exception>
+    public static ResumeToken Parse(string token)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        return FromList(TokenText.Read(token));
+    }
+
+    /// <summary>Reads a token.</summary>
+    /// <param name="token">The token as ZFS prints it.</param>
+    /// <param name="result">What it says; null if it is no token, or damaged.</param>
+    /// <returns>Whether it could be read.</returns>
+    public static bool TryParse([NotNullWhen(true)] string? token, [NotNullWhen(true)] out ResumeToken? result)
+    {
+        try
+        {
+            result = token is null ? null : Parse(token);
+        }
+        catch (FormatException)
+        {
+            result = null;
+        }
+
+        return result is not null;
+    }
+
+    /// <summary>The token, character for character as ZFS on Linux prints it.</summary>
+    public override string ToString() => TokenText.Write(ToList());
+
+    /// <summary>Whether both tokens say the same.</summary>
+    public bool Equals(ResumeToken? other) => other is not null && ToList().Pack().AsSpan().SequenceEqual(other.ToList().Pack());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(ToGuid, FromGuid, Object, Offset, Bytes);
+
+    /// <summary>The pairs in the order of get_receive_resume_token_impl.</summary>
+    private NvList ToList()
+    {
+        List<NvPair> pairs = [];
+        if (FromGuid is { } fromGuid)
+            pairs.Add(NvPair.Of(FromGuidName, fromGuid));
+        pairs.AddRange(
+        [
+            NvPair.Of(ObjectName, Object),
+            NvPair.Of(OffsetName, Offset),
+            NvPair.Of(BytesName, Bytes),
+            NvPair.Of(ToGuidName, ToGuid),
+            NvPair.Of(ToNameName, ToName),
+        ]);
+        (bool Set, string Name)[] flags =
+            [(LargeBlocks, LargeBlocksName), (Embedded, EmbeddedName), (Compressed, CompressedName), (Raw, RawName)];
+        pairs.AddRange(flags.Where(flag => flag.Set).Select(flag => NvPair.Flag(flag.Name)));
+        return new NvList([.. pairs, .. OtherPairs]);
+    }
+
+    private static ResumeToken FromList(NvList list)
+    {
+        NvPair[] others = [.. list.Pairs.Where(pair => !KnownPairs.ContainsKey(pair.Name))];
+        var complaint = ComplaintOfKnown(list)
+            ?? ComplaintOfFromGuid(list.GetUInt64(FromGuidName))
+            ?? ComplaintOfName(list.GetString(ToNameName)!)
+            ?? ComplaintOfOthers(others);
+        return complaint is not null
+            ? throw new FormatException($"a resume token {complaint}")
+            : new ResumeToken
+            {
+                FromGuid = list.GetUInt64(FromGuidName),
+                Object = list.GetUInt64(ObjectName)!.Value,
+                Offset = list.GetUInt64(OffsetName)!.Value,
+                Bytes = list.GetUInt64(BytesName)!.Value,
+                ToGuid = list.GetUInt64(ToGuidName)!.Value,
+                ToName = list.GetString(ToNameName)!,
+                LargeBlocks = list.Contains(LargeBlocksName),
+                Embedded = list.Contains(EmbeddedName),
+                Compressed = list.Contains(CompressedName),
+                Raw = list.Contains(RawName),
+                OtherPairs = others,
+            };
+    }
+
+    /// <summary>The value, if it can be in a token.</summary>
+    private static T Possible<T>(T value, Func<T, string?> complaintOf) => complaintOf(value) is { } complaint
+        ? throw new ArgumentException($"There is no resume token {complaint}.", nameof(value))
+        : value;
+
+    /// <summary>What is wrong with the pairs that have properties; null if nothing is.</summary>
+    private static string? ComplaintOfKnown(NvList list)
+    {
+        if (RequiredPairs.FirstOrDefault(name => !list.Contains(name)) is { } missing)
+            return $"without \"{missing}\"";
+        HashSet<string> names = [];
+        foreach (var pair in list.Pairs)
+        {
+            if (!KnownPairs.TryGetValue(pair.Name, out var type))
+                continue;
+            if (!names.Add(pair.Name))
+                return $"with two pairs named \"{pair.Name}\"";
+            if (pair.Type != type || pair.Value is NvRaw)
+                return $"whose \"{pair.Name}\" is no {(pair.Type == type ? "UTF-8" : type)}";
+        }
+
+        return null;
+    }
+
+    private static string? ComplaintOfFromGuid(ulong? guid) => guid == 0 ? $"whose \"{FromGuidName}\" is 0" : null;
+
+    private static string? ComplaintOfName(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (!NativeNvEncoder.IsText(name))
+            return $"whose \"{ToNameName}\" has a NUL or half a surrogate pair";
+        var length = Encoding.UTF8.GetByteCount(name);
+        return length is 0 or > LongestName ? $"whose \"{ToNameName}\" has {length} bytes; expected 1 to {LongestName}" : null;
+    }
+
+    /// <summary>What is wrong with the other pairs; null if nothing is.</summary>
+    private static string? ComplaintOfOthers(IReadOnlyList<NvPair> pairs)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        if (pairs.Select(pair => pair.Name).FirstOrDefault(KnownPairs.ContainsKey) is { } known)
+            return $"with \"{known}\" among the other pairs";
+        if (pairs.DistinctBy(pair => pair.Name).Count() != pairs.Count)
+            return "with two pairs of the same name";
+        try
+        {
+            var length = new NvList(pairs).Pack().Length;
+            return length > LongestOtherPairs ? $"with {length} bytes of other pairs; expected at most {LongestOtherPairs}" : null;
+        }
+        catch (InvalidOperationException fault)
+        {
+            return $"with such pairs: {fault.Message}";
+        }
+    }
+}

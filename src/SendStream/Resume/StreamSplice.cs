@@ -1,0 +1,153 @@
+using ZfsSnapshotManager.SendStream.Writing;
+
+namespace ZfsSnapshotManager.SendStream.Resume;
+
+/// <summary>
+/// Continues a send that was interrupted: <see cref="Token"/> makes <c>zfs send -t</c> go on from the last record that arrived whole,
+/// and what it sends becomes the second part of the first stream: without its BEGIN, without the records that it repeats, with the
+/// checksums that the whole stream has there. Where ZFS is deterministic, both parts together are byte for byte what an uninterrupted
+/// send would have been.
+/// Sources: OpenZFS module/zfs/dmu_send.c (setup_resume_points, dump_dnode, send_cb); tried on OpenZFS 2.3.2.
+/// </summary>
+public sealed class StreamSplice
+{
+    private const int CopySize = 256 * 1024;
+
+    private readonly ParserState _first;
+    private readonly BeginFacts _begin;
+
+    /// <summary>Prepares to continue a stream.</summary>
+    /// <param name="first">What the parser of the first part says at its last record boundary; BEGIN at least must have been read.</param>
+    /// <exception cref="StreamEditException">A stream of this kind, or at this point, cannot be continued; the message says why.</exception>
+    public StreamSplice(ParserState first)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        _first = first;
+        _begin = Continuable(first);
+        Token = new ResumeToken
+        {
+            FromGuid = _begin.IsIncremental ? _begin.FromGuid : null,
+            Object = first.ResumePoint.Object,
+            Offset = first.ResumePoint.Offset,
+            Bytes = (ulong)first.StreamOffset,
+            ToGuid = _begin.ToGuid,
+            ToName = _begin.ToName,
+            LargeBlocks = Has(StreamFeatures.LargeBlocks),
+            Embedded = Has(StreamFeatures.EmbedData),
+            Compressed = Has(StreamFeatures.Compressed),
+            Raw = Has(StreamFeatures.Raw),
+        };
+    }
+
+    /// <summary>
+    /// The token for <c>zfs send -t</c>. It names <see cref="ParserState.ResumePoint"/>, as the one that <c>zfs receive -s</c>
+    /// would have made; if not a single object had been sent, the stream's start, so that ZFS sends all of it again.
+    /// </summary>
+    public ResumeToken Token { get; }
+
+    /// <summary>Whether a record of the second part was already sent in the first.</summary>
+    /// <param name="position">Its position.</param>
+    public bool IsRepeated(RecordPosition position) => _first.Position is { } last && position <= last;
+
+    /// <summary>Checks that a second part belongs to the first: snapshots, flags, features, and where it goes on.</summary>
+    /// <param name="second">The BEGIN of the second part.</param>
+    /// <exception cref="StreamEditException">It does not; the message says what differs.</exception>
+    public void Check(BeginFacts second)
+    {
+        ArgumentNullException.ThrowIfNull(second);
+        Demand(!second.IsPackage, "The second part is a package of several streams, not the rest of one.");
+        Same("is of the snapshot with GUID", _begin.ToGuid, second.ToGuid);
+        Same("starts from GUID", _begin.FromGuid, second.FromGuid);
+        Same("is of a", _begin.Type, second.Type);
+        Same("was made at", _begin.CreationTime, second.CreationTime);
+        Same("has flags", _begin.Flags, second.Flags);
+        Same("uses", _begin.Features, second.Features & ~StreamFeatures.Resuming);
+        var from = second.ResumePoint ?? ResumePoint.Start;
+        Demand(
+            from == ResumePoint.Start || IsRepeated(from.Position),
+            $"The second part goes on from object {from.Object} at {from.Offset}, but the first reaches only {Describe(_first.ResumePoint)}.");
+    }
+
+    /// <summary>Writes the second part as it has to follow the first; bytes of the first are not written.</summary>
+    /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
+    /// <param name="destination">Where the rest of the whole stream goes. If this fails, it lacks its END.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
+    /// <exception cref="SendStreamException">The second part is faulty or ends early.</exception>
+    public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken) =>
+        WriteAsync(null, second, destination, cancellationToken);
+
+    /// <summary>Writes the whole stream: the good part of the first, and then the second.</summary>
+    /// <param name="first">The first part, from its first byte; what lies behind the boundary where it goes on is not read. Null: leave it out.</param>
+    /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
+    /// <param name="destination">Where the whole stream goes. If this fails, it lacks its END.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
+    /// <exception cref="SendStreamException">The second part is faulty or ends early, or the first is shorter than it was.</exception>
+    public async Task WriteAsync(Stream? first, Stream second, Stream destination, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        using var reader = new SendStreamReader(second, leaveOpen: true);
+        using var output = new StreamOutput(destination);
+        var writer = new SendStreamWriter(output, _first);
+        await ReadBeginAsync(reader, cancellationToken).ConfigureAwait(false);
+        if (first is not null)
+            await CopyFirstAsync(first, destination, cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (!IsRepeated(reader.Parser.Position!.Value))
+                await RecordCopy.CopyAsync(reader, writer, output, cancellationToken).ConfigureAwait(false);
+        }
+
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task CopyFirstAsync(Stream first, Stream destination, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[CopySize];
+        for (var left = _first.StreamOffset; left > 0;)
+        {
+            var count = await first.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), cancellationToken).ConfigureAwait(false);
+            if (count == 0)
+                throw new SendStreamException(StreamFault.EndsEarly, _first.RecordCount, _first.StreamOffset - left, "the first part is shorter than it was");
+            await destination.WriteAsync(buffer.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
+            left -= count;
+        }
+    }
+
+    private async Task ReadBeginAsync(SendStreamReader reader, CancellationToken cancellationToken)
+    {
+        _ = await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false);
+        await reader.SkipPayloadAsync(cancellationToken).ConfigureAwait(false);
+        Check(reader.Parser.Begin!);
+    }
+
+    private static BeginFacts Continuable(ParserState first)
+    {
+        Demand(first.Phase != StreamPhase.Start, "Nothing of the stream was sent yet: start the send again, without a token.");
+        Demand(first.Phase != StreamPhase.End, "The stream is complete; there is nothing to continue.");
+        Demand(
+            first.Phase == StreamPhase.Snapshot,
+            "The stream is a package (zfs send -R, -I or -p): ZFS cannot resume a package. Send it again from its start.");
+        var begin = first.Snapshot!;
+        Demand(!begin.IsResumed, "The first part is itself the rest of an interrupted stream: continue the whole one, with its own BEGIN.");
+        Demand(
+            (begin.Features & (StreamFeatures.Redacted | StreamFeatures.Dedup)) == StreamFeatures.None,
+            "A redacted or deduplicated stream cannot be continued. Send it again from its start.");
+        return begin;
+    }
+
+    private static string Describe(ResumePoint point) =>
+        point == ResumePoint.Start ? "no object" : $"object {point.Object} at {point.Offset}";
+
+    private static void Same<T>(string verb, T first, T second) =>
+        Demand(EqualityComparer<T>.Default.Equals(first, second), $"The parts do not belong together: the first {verb} {first}, the second {verb} {second}.");
+
+    private static void Demand(bool holds, string message)
+    {
+        if (!holds)
+            throw new StreamEditException(message);
+    }
+
+    private bool Has(StreamFeatures feature) => (_begin.Features & feature) != StreamFeatures.None;
+}

@@ -1,0 +1,103 @@
+using System.Buffers;
+
+namespace ZfsSnapshotManager.SendStream.Writing;
+
+/// <summary>
+/// Writes records as a send stream, and fills in all checksums: <c>drr_checksum</c> of every record and the one that END carries.
+/// What else the headers say is written as it is given. Records that were read are written back byte for byte. Not thread-safe.
+/// Source: OpenZFS module/zfs/dmu_send.c, dump_record, dmu_send_impl; lib/libzfs/libzfs_sendrecv.c, send_conclusion_record.
+/// </summary>
+public sealed class SendStreamWriter
+{
+    private readonly IBufferWriter<byte> _output;
+    private Fletcher4Stream _sum;
+    private StreamPhase _phase = StreamPhase.Start;
+    private long _payloadLeft;
+
+    /// <summary>Starts before the first byte of a stream.</summary>
+    /// <param name="output">Where the bytes go; the caller flushes it.</param>
+    public SendStreamWriter(IBufferWriter<byte> output) => _output = output;
+
+    /// <summary>Goes on behind records that were written before.</summary>
+    /// <param name="output">Where the bytes go; the caller flushes it.</param>
+    /// <param name="after">What a parser of those records says at their end.</param>
+    public SendStreamWriter(IBufferWriter<byte> output, ParserState after)
+        : this(output)
+    {
+        ArgumentNullException.ThrowIfNull(after);
+        (_phase, _sum, Length) = (after.Phase, new Fletcher4Stream(after.Checksum), after.StreamOffset);
+    }
+
+    /// <summary>Bytes of the stream so far.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>The running checksum so far; 0 in a package between snapshots.</summary>
+    public Fletcher4 Checksum => _sum.State;
+
+    /// <summary>Whether the last END was written.</summary>
+    public bool IsComplete => _phase == StreamPhase.End;
+
+    /// <summary>Writes a header; its payload must follow.</summary>
+    /// <param name="header">The header; its checksums do not matter.</param>
+    /// <exception cref="InvalidOperationException">The payload before it is not complete, or no such record may stand here.</exception>
+    public void WriteHeader(RecordHeader header)
+    {
+        if (_payloadLeft != 0)
+            throw new InvalidOperationException($"{_payloadLeft} bytes of the last record's payload are missing.");
+        if (IsComplete)
+            throw new InvalidOperationException("The stream has ended.");
+        if (StreamGrammar.Judge(_phase, header) is { } complaint)
+            throw new InvalidOperationException($"No such record can be written here: {complaint.Reason}.");
+
+        var place = _output.GetSpan(RecordHeader.Size)[..RecordHeader.Size];
+        header.Raw.CopyTo(place);
+        if (header.Type == RecordType.Begin)
+            StampBegin(place);
+        else if (StreamGrammar.IsInSnapshot(_phase))
+            StampInSnapshot(header.Type, place);
+        else
+            StampPackageEnd(place);
+        _output.Advance(RecordHeader.Size);
+        Length += RecordHeader.Size;
+        _payloadLeft = header.PayloadLength;
+        Next(header);
+    }
+
+    /// <summary>Writes the next bytes of the last header's payload.</summary>
+    /// <param name="slice">The bytes.</param>
+    /// <exception cref="InvalidOperationException">The payload would be longer than its header says.</exception>
+    public void WritePayload(ReadOnlySpan<byte> slice)
+    {
+        if (slice.Length > _payloadLeft)
+            throw new InvalidOperationException($"The payload has {_payloadLeft} bytes left; {slice.Length} were given.");
+        _sum.Append(slice);
+        _output.Write(slice);
+        _payloadLeft -= slice.Length;
+        Length += slice.Length;
+    }
+
+    private void StampBegin(Span<byte> header)
+    {
+        _sum = default;
+        _sum.Append(header);
+    }
+
+    private void StampInSnapshot(RecordType type, Span<byte> header)
+    {
+        if (type == RecordType.End)
+            Checksum.WriteTo(header[RecordHeader.FieldsOffset..]);
+        _sum.Append(header[..StreamLimits.ChecksumOffset]);
+        Checksum.WriteTo(header[StreamLimits.ChecksumOffset..]);
+        _sum.Append(header[StreamLimits.ChecksumOffset..]);
+    }
+
+    /// <summary>The END of a package's header carries the checksum of what is before it; the last one, behind all snapshots, zeros.</summary>
+    private void StampPackageEnd(Span<byte> header) => Checksum.WriteTo(header[RecordHeader.FieldsOffset..]);
+
+    private void Next(RecordHeader header)
+    {
+        _phase = StreamGrammar.Next(_phase, header);
+        if (header.Type == RecordType.End && _phase is StreamPhase.Package or StreamPhase.End)
+            _sum = default;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Security.Cryptography;
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Records;
+
+namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
+
+/// <summary>
+/// What <c>zfs receive</c> does with the records of streams that are not raw, on objects in memory. Written from OpenZFS
+/// module/zfs/dmu_recv.c (receive_object, receive_handle_existing_object, receive_freeobjects, receive_free, receive_spill,
+/// receive_process_write_record), not from the library under test.
+/// </summary>
+internal sealed class ModelReceiver
+{
+    public SortedDictionary<ulong, ModelObject> Objects { get; } = [];
+
+    /// <summary>Receives a whole stream.</summary>
+    /// <exception cref="ModelRefusal">zfs receive would refuse it.</exception>
+    public void Receive(byte[] stream)
+    {
+        using var reader = new SendStreamReader(new MemoryStream(stream));
+        while (reader.ReadRecord())
+        {
+            var header = reader.Current.Raw.ToArray();
+            List<byte> payload = [];
+            while (reader.ReadPayload() is { IsEmpty: false } slice)
+                payload.AddRange(slice.Span);
+            Take(new RecordHeader(header), [.. payload]);
+        }
+    }
+
+    /// <summary>All there is, so that two receivers can be compared and their difference read.</summary>
+    public override string ToString() => string.Join('\n', Objects.Select(pair => $"{pair.Key}: {pair.Value}"));
+
+    private void Take(RecordHeader header, byte[] payload)
+    {
+        switch (header.Type)
+        {
+            case RecordType.Object:
+                TakeObject(header.AsObject(), payload);
+                break;
+            case RecordType.FreeObjects:
+                FreeObjects(header.AsFreeObjects().FirstObject, header.AsFreeObjects().ObjectCount);
+                break;
+            case RecordType.Write:
+                Write(header.AsWrite().Object, header.AsWrite().Offset, header.AsWrite().LogicalSize, payload);
+                break;
+            case RecordType.WriteEmbedded:
+                Write(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset, header.AsWriteEmbedded().Length, payload);
+                break;
+            case RecordType.Free:
+                Get(header.AsFree().Object).Free(header.AsFree().Offset, header.AsFree().Length);
+                break;
+            case RecordType.Spill when !header.AsSpill().IsUnmodified:
+                Get(header.AsSpill().Object).Spill = payload;
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void TakeObject(ObjectRecord record, byte[] bonus)
+    {
+        var number = record.Object;
+        var slots = (ulong)Math.Max(record.DnodeSlots, (byte)1);
+        if (Objects.Any(pair => pair.Key < number && number < pair.Key + pair.Value.Slots))
+            throw new ModelRefusal($"object {number} is an interior slot");
+        for (var slot = number + 1; slot < number + slots; slot++)
+            _ = Objects.Remove(slot);
+
+        var pointers = record.BonusType == 44 ? 1 : 1 + (320 - (int)Math.Min(320, record.BonusLength)) / 128;
+        var old = Objects.GetValueOrDefault(number);
+        if (old is null || old.Slots != slots)
+            old = Objects[number] = new ModelObject();
+        else if (old.BlockSize != record.BlockSize || pointers < old.BlockPointers)
+            old.Blocks.Clear();
+        if (!record.HasSpill)
+            old.Spill = null;
+        (old.Slots, old.BlockSize, old.BlockPointers) = (slots, record.BlockSize, pointers);
+        old.Dnode = $"{record.ObjectType} {record.BonusType} {record.CompressionType} {ModelObject.Digest(bonus)}";
+    }
+
+    private void FreeObjects(ulong first, ulong count)
+    {
+        if (Objects.Any(pair => pair.Key < first && first < pair.Key + pair.Value.Slots))
+            throw new ModelRefusal($"{first} is an interior slot");
+        foreach (var number in Objects.Keys.Where(number => number >= first && number - first < count).ToList())
+            _ = Objects.Remove(number);
+    }
+
+    private void Write(ulong number, ulong offset, ulong size, byte[] payload)
+    {
+        var block = Get(number);
+        if (size != block.BlockSize || offset % size != 0)
+            throw new ModelRefusal($"a block of {size} at {offset} in an object of {block.BlockSize}");
+        block.Blocks[offset] = ModelObject.Digest(payload);
+    }
+
+    private ModelObject Get(ulong number) => Objects.GetValueOrDefault(number) ?? throw new ModelRefusal($"there is no object {number}");
+}
+
+/// <summary>An object of a <see cref="ModelReceiver"/>.</summary>
+internal sealed class ModelObject
+{
+    public string Dnode { get; set; } = "";
+
+    public ulong Slots { get; set; }
+
+    public ulong BlockSize { get; set; }
+
+    public int BlockPointers { get; set; }
+
+    public byte[]? Spill { get; set; }
+
+    public SortedDictionary<ulong, string> Blocks { get; } = [];
+
+    public static string Digest(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes).AsSpan(0, 4));
+
+    public void Free(ulong offset, ulong length)
+    {
+        foreach (var block in Blocks.Keys.Where(block => block >= offset && block - offset < length).ToList())
+            _ = Blocks.Remove(block);
+    }
+
+    public override string ToString() =>
+        $"{Dnode} slots {Slots} block {BlockSize} pointers {BlockPointers} spill {Digest(Spill ?? [])}{string.Concat(Blocks.Select(block => $"\n  {block.Key} {block.Value}"))}";
+}
+
+/// <summary>A stream that zfs receive would refuse.</summary>
+internal sealed class ModelRefusal(string message) : Exception(message);

@@ -1,0 +1,250 @@
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Merging;
+
+namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
+
+/// <summary>Merging without ZFS: against a model of <c>zfs receive</c>, and with recorded streams. Real ZFS judges in the system tests.</summary>
+public sealed class StreamMergeTests
+{
+    private const int Rounds = 400;
+
+    public static TheoryData<string> SingleStreams => [.. Edits.Single.Select(stream => stream.File)];
+
+    /// <summary>Chains of recorded streams, their names joined by spaces.</summary>
+    public static TheoryData<string> RecordedChains =>
+    [
+        "full incremental-1 incremental-2",
+        "incremental-1 incremental-2",
+        "raw raw-incremental",
+        "spill spill-incremental",
+        "large-dnode large-dnode-incremental",
+        "volume volume-incremental",
+        "large-compressed-embedded large-compressed-embedded-incremental",
+    ];
+
+    [Theory]
+    [MemberData(nameof(SingleStreams))]
+    public async Task One_stream_stays_as_it_is(string file)
+    {
+        var stream = RecordedStream.All[file].Bytes;
+        Assert.Equal(stream, await Edits.MergeAsync(stream));
+    }
+
+    [Theory]
+    [MemberData(nameof(RecordedChains))]
+    public async Task A_recorded_chain_becomes_one_stream_of_its_newest_snapshot(string names)
+    {
+        var streams = names.Split(' ').Select(name => RecordedStream.All[name + ".zfs.gz"].Bytes).ToArray();
+        var (first, last) = (Verifying.Verify(streams[0]).Begin, Verifying.Verify(streams[^1]).Begin);
+
+        var merged = await Edits.MergeAsync(streams);
+
+        var facts = Verifying.Verify(merged);
+        Assert.Equal((last.ToGuid, last.ToName, last.CreationTime, first.FromGuid), (facts.Begin.ToGuid, facts.Begin.ToName, facts.Begin.CreationTime, facts.Begin.FromGuid));
+        Assert.Equal(first.Features | last.Features, facts.Begin.Features);
+        Assert.InRange(merged.Length, 1, streams.Sum(stream => stream.Length));
+    }
+
+    [Fact]
+    public async Task What_is_received_of_a_merge_is_what_is_received_of_the_chain()
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var chain = RandomChain.Make(new Random(seed + round), length: 2 + round % 5);
+            var merged = await Edits.MergeAsync([.. chain.Streams]);
+            AssertReceived(chain.Expected, seed, round, merged);
+        }
+    }
+
+    [Fact]
+    public async Task Incrementals_become_one_incremental()
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var random = new Random(seed + round);
+            var chain = RandomChain.Make(random, length: 3 + round % 5);
+            var from = random.Next(1, chain.Streams.Count - 1);
+            var to = random.Next(from + 1, chain.Streams.Count);
+            var merged = await Edits.MergeAsync([.. chain.Streams[from..(to + 1)]]);
+            AssertReceived(chain.Expected, seed, round, [.. chain.Streams[..from], merged, .. chain.Streams[(to + 1)..]]);
+        }
+    }
+
+    [Fact]
+    public async Task Merges_can_be_merged()
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        for (var round = 0; round < Rounds; round++)
+        {
+            var random = new Random(seed + round);
+            var streams = RandomChain.Make(random, length: 3 + round % 6);
+            var expected = streams.Expected;
+            var left = streams.Streams;
+            while (left.Count > 1)
+            {
+                var at = random.Next(left.Count - 1);
+                left = [.. left[..at], await Edits.MergeAsync(left[at], left[at + 1]), .. left[(at + 2)..]];
+            }
+
+            AssertReceived(expected, seed, round, left[0]);
+        }
+    }
+
+    [Fact]
+    public async Task A_chain_that_is_none_is_refused_before_anything_is_written()
+    {
+        var bytes = (string name) => RecordedStream.All[name + ".zfs.gz"].Bytes;
+        (byte[][] Streams, string Reason)[] cases =
+        [
+            ([bytes("full"), bytes("incremental-2")], "is incremental to the snapshot with GUID"),
+            ([bytes("incremental-1"), bytes("full")], "is a full stream"),
+            ([bytes("full"), bytes("full")], "is a full stream"),
+            ([bytes("package")], "is a package"),
+            ([bytes("full"), bytes("resumed-incremental")], "is the rest of an interrupted stream"),
+            ([bytes("redacted")], "is redacted"),
+            ([bytes("full"), bytes("clone")], "clone"),
+            ([Plain(1, 0).ToArray(), Plain(2, 1, volume: true).ToArray()], "is of a Volume"),
+            ([Plain(1, 0, StreamFeatures.LargeBlocks).ToArray(), Plain(2, 1).ToArray()], "has no large blocks"),
+            ([Plain(1, 0, StreamFeatures.Dedup).ToArray()], "is deduplicated"),
+            ([Plain(1, 0, flags: 4).ToArray()], "ZFS before 0.8"),
+            ([Plain(1, 1).ToArray()], "incremental to its own"),
+            ([Plain(1, 0).ToArray(), Raw(2, 1, from: 0, to: 6).ToArray()], "is raw, unlike"),
+            ([Raw(1, 0, from: 0, to: 5).ToArray(), Raw(2, 1, from: 4, to: 6).ToArray()], "IV set"),
+            ([Raw(1, 0, from: 0, to: 5).ToArray(), Raw(2, 1, from: 5, to: 6, key: 2).ToArray()], "another master key"),
+        ];
+        foreach (var (streams, reason) in cases)
+        {
+            using var written = new MemoryStream();
+            var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+                StreamMerge.MergeAsync([.. streams.Select(stream => new MemoryStream(stream))], written, TestContext.Current.CancellationToken));
+            Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
+            Assert.Equal(0, written.Length);
+        }
+
+        await Assert.ThrowsAsync<ArgumentException>(() => Edits.MergeAsync());
+    }
+
+    [Fact]
+    public async Task A_damaged_stream_never_makes_a_whole_one()
+    {
+        var random = new Random(1);
+        var streams = RandomChain.Make(random, 3).Streams;
+        for (var round = 0; round < 300; round++)
+        {
+            var damaged = streams.ToArray();
+            var at = random.Next(damaged.Length);
+            damaged[at] = Mutations.Mutate(damaged[at], random);
+            if (damaged[at].AsSpan().SequenceEqual(streams[at]))
+                continue;
+            using var written = new MemoryStream();
+            var failure = await Record.ExceptionAsync(() =>
+                StreamMerge.MergeAsync([.. damaged.Select(stream => new MemoryStream(stream))], written, TestContext.Current.CancellationToken));
+            Assert.True(failure is SendStreamException or StreamEditException, $"{round}: {failure}");
+            if (written.Length > 0)
+                Assert.Throws<SendStreamException>(() => Verifying.Verify(written.ToArray()));
+        }
+    }
+
+    [Fact]
+    public async Task A_raw_merge_goes_on_from_the_first_streams_initialization_vectors()
+    {
+        var merged = await Edits.MergeAsync(Raw(2, 1, from: 5, to: 6).ToArray(), Raw(3, 2, from: 6, to: 7).ToArray());
+        using var reader = new SendStreamReader(new MemoryStream(merged));
+        while (reader.ReadRecord())
+        {
+        }
+
+        var keys = reader.Parser.BeginPayload!.GetList("crypt_keydata")!;
+        Assert.Equal((5UL, 7UL), (keys.GetUInt64("from_ivset_guid"), keys.GetUInt64("to_ivset_guid")));
+    }
+
+    [Fact]
+    public async Task Objects_that_were_encrypted_together_must_come_from_one_stream()
+    {
+        var older = Raw(1, 0, from: 0, to: 5, objects: [33, 34]);
+        var newer = Raw(2, 1, from: 5, to: 6, objects: [33]);
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() => Edits.MergeAsync(older.ToArray(), newer.ToArray()));
+        Assert.Contains("encrypted together", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0, 1024)]
+    [InlineData(512, 1024)]
+    public async Task A_block_that_is_replaced_in_part_is_refused(ulong offset, int oldSize)
+    {
+        var older = new StreamBuilder().Begin(1).Object(1, []).Write(1, 0, new byte[oldSize]).End();
+        var newer = new StreamBuilder().Begin(2, 1).Object(1, []).Write(1, offset, new byte[512]).End();
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() => Edits.MergeAsync(older.ToArray(), newer.ToArray()));
+        Assert.Contains("replaced in part", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Records_in_an_order_that_ZFS_does_not_send_are_refused()
+    {
+        StreamBuilder[] disordered =
+        [
+            new StreamBuilder().Begin(1).Object(2, []).Object(1, []).End(),
+            new StreamBuilder().Begin(1).Object(1, []).Object(1, []).End(),
+            new StreamBuilder().Begin(1).Object(1, []).Object(2, []).Write(1, 0, new byte[512]).End(),
+            new StreamBuilder().Begin(1).Write(1, 0, new byte[512]).End(),
+            new StreamBuilder().Begin(1).Object(1, []).Free(1, 512, 1024).Free(1, 512, 0).End(),
+            new StreamBuilder().Begin(1).Object(1, []).Write(1, 0, new byte[512]).Spill(1, new byte[512]).Write(1, 512, new byte[512]).End(),
+            new StreamBuilder().Begin(1).FreeObjects(5, 5).Object(7, []).End(),
+            new StreamBuilder().Begin(1).Object(ulong.MaxValue, []).End(),
+        ];
+        foreach (var stream in disordered)
+            await Assert.ThrowsAsync<SendStreamException>(() => Edits.MergeAsync(stream.ToArray()));
+    }
+
+    [Fact]
+    public async Task Blocks_that_were_split_stay_split_when_large_ones_follow()
+    {
+        // As zfs receive does with an incremental sent with -L on top of streams sent without (dmu_recv.c, receive_handle_existing_object).
+        var (small, large) = (128 << 10, 256 << 10);
+        var older = new StreamBuilder().Begin(1)
+            .Object(1, [], change: fields => StreamBuilder.Put(fields, 16, (uint)small)).Free(1, ulong.MaxValue, (ulong)large * 2)
+            .Write(1, 0, StreamBuilder.Noise(small, 1)).Write(1, (ulong)small, StreamBuilder.Noise(small, 2))
+            .Write(1, (ulong)large, StreamBuilder.Noise(small, 3)).End();
+        var newer = new StreamBuilder().Begin(2, 1, features: StreamFeatures.LargeBlocks)
+            .Object(1, [], change: fields => StreamBuilder.Put(fields, 16, (uint)large)).Free(1, ulong.MaxValue, (ulong)large * 2)
+            .Write(1, 0, StreamBuilder.Noise(large, 4)).End();
+
+        var merged = await Edits.MergeAsync(older.ToArray(), newer.ToArray());
+
+        List<string> records = [];
+        using var reader = new SendStreamReader(new MemoryStream(merged));
+        while (reader.ReadRecord())
+        {
+            if (reader.Current.Type == RecordType.Object)
+                records.Add($"object {reader.Current.AsObject().BlockSize}");
+            if (reader.Current.Type == RecordType.Write)
+                records.Add($"write {reader.Current.AsWrite().Offset} {reader.Current.AsWrite().LogicalSize}");
+        }
+
+        Assert.Equal([$"object {small}", $"write 0 {large}", $"write {large} {small}"], records);
+    }
+
+    private static StreamBuilder Plain(ulong guid, ulong from, StreamFeatures features = default, uint flags = 12, bool volume = false) =>
+        new StreamBuilder().Begin(guid, from, features: features, flags: flags, change: fields => fields[24] = (byte)(volume ? 3 : 2)).End();
+
+    private static StreamBuilder Raw(ulong guid, ulong fromGuid, ulong from, ulong to, ulong key = 1, ulong[]? objects = null)
+    {
+        var keys = new (string, object)[] { ("DSL_CRYPTO_GUID", key), ("to_ivset_guid", to), ("from_ivset_guid", from) };
+        var stream = new StreamBuilder()
+            .Begin(guid, fromGuid, features: StreamFeatures.Raw | StreamFeatures.Compressed, payload: Packing.Native(("crypt_keydata", keys)))
+            .ObjectRange(32);
+        foreach (var number in objects ?? [33])
+            _ = stream.Object(number, StreamBuilder.Noise(320, (int)guid), raw: true);
+        return stream.End();
+    }
+
+    private static void AssertReceived(string expected, int seed, int round, params byte[][] streams)
+    {
+        var receiver = new ModelReceiver();
+        foreach (var stream in streams)
+            receiver.Receive(stream);
+        Assert.True(expected == receiver.ToString(), $"ZSM_SEED={seed}, round {round}: expected\n{expected}\n\nfound\n{receiver}");
+    }
+}

@@ -1,0 +1,188 @@
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
+
+namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
+
+/// <summary>Continuing a send, without ZFS: with what ZFS sent once, and with what it would send, as <see cref="ReceiveResume"/> makes it.</summary>
+public sealed class StreamSpliceTests
+{
+    public static TheoryData<string> Continuations => [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
+
+    public static TheoryData<string> SingleStreams => [.. Edits.Single.Select(stream => stream.File)];
+
+    [Theory]
+    [MemberData(nameof(Continuations))]
+    public async Task What_ZFS_sent_for_a_token_completes_the_stream_from_every_later_boundary(string file)
+    {
+        var second = RecordedStream.All[file];
+        var whole = RecordedStream.All[second.Resumes + ".zfs.gz"].Bytes;
+        var from = Verifying.Verify(second.Bytes).Begin.ResumePoint!.Value;
+        var spliced = 0;
+        foreach (var state in Edits.Boundaries(whole))
+        {
+            if (state.ResumePoint.Object < from.Object || (state.ResumePoint.Object == from.Object && state.ResumePoint.Offset < from.Offset))
+            {
+                var refused = await Assert.ThrowsAsync<StreamEditException>(() => Edits.SpliceAsync(state, second.Bytes));
+                Assert.Contains("but the first reaches only", refused.Message, StringComparison.Ordinal);
+                continue;
+            }
+
+            Assert.Equal(whole[(int)state.StreamOffset..], await Edits.SpliceAsync(state, second.Bytes));
+            spliced++;
+        }
+
+        Assert.NotEqual(0, spliced);
+    }
+
+    [Theory]
+    [MemberData(nameof(Continuations))]
+    public void The_token_is_that_of_ZFS_for_the_same_state(string file)
+    {
+        var second = RecordedStream.All[file];
+        var real = ResumeToken.Parse(second.Token!);
+        var whole = RecordedStream.All[second.Resumes + ".zfs.gz"].Bytes;
+        var state = Edits.Boundaries(whole).First(state => state.ResumePoint == new ResumePoint(real.Object, real.Offset));
+        var minted = new StreamSplice(state).Token;
+
+        // ZFS counts the bytes that had come when it wrote the state down, which is a few records later.
+        Assert.Equal(second.Token, (minted with { Bytes = real.Bytes }).ToString());
+    }
+
+    [Theory]
+    [MemberData(nameof(SingleStreams))]
+    public async Task A_stream_is_completed_from_every_boundary(string file)
+    {
+        var whole = RecordedStream.All[file].Bytes;
+        foreach (var state in Thin(Edits.Boundaries(whole)))
+        {
+            var token = new StreamSplice(state).Token;
+            var second = token.Object == 0 ? whole : await Edits.RestAsync(token, whole);
+            Assert.Equal(whole[(int)state.StreamOffset..], await Edits.SpliceAsync(state, second));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(SingleStreams))]
+    public async Task A_stream_that_is_sent_again_from_its_start_completes_every_first_part(string file)
+    {
+        var whole = RecordedStream.All[file].Bytes;
+        foreach (var state in Thin(Edits.Boundaries(whole)))
+            Assert.Equal(whole[(int)state.StreamOffset..], await Edits.SpliceAsync(state, whole));
+    }
+
+    [Fact]
+    public async Task A_first_part_is_cut_back_to_its_last_whole_record()
+    {
+        var stream = RecordedStream.All["full.zfs.gz"].Bytes;
+        for (var length = 0; length < 40_000; length += 1117)
+        {
+            var cut = await StreamCut.FindAsync(new MemoryStream(stream[..length]), TestContext.Current.CancellationToken);
+            Assert.Equal(StreamFault.EndsEarly, cut.Fault!.Fault);
+            Assert.InRange(length - cut.State.StreamOffset, 0, 312 + 16_384);
+            Assert.Equal(Edits.Boundaries(stream).LastOrDefault(state => state.StreamOffset <= length)?.StreamOffset ?? 0, cut.State.StreamOffset);
+        }
+
+        Assert.Null((await StreamCut.FindAsync(new MemoryStream(stream), TestContext.Current.CancellationToken)).Fault);
+    }
+
+    [Fact]
+    public async Task A_damaged_first_part_is_cut_back_to_before_the_damage()
+    {
+        var stream = (byte[])RecordedStream.All["full.zfs.gz"].Bytes.Clone();
+        stream[20_000] ^= 1;
+        var cut = await StreamCut.FindAsync(new MemoryStream(stream), TestContext.Current.CancellationToken);
+        Assert.Equal(StreamFault.ChecksumMismatch, cut.Fault!.Fault);
+        Assert.InRange(cut.State.StreamOffset, 312, 20_000);
+    }
+
+    [Fact]
+    public async Task Parts_of_different_streams_are_not_joined()
+    {
+        var whole = RecordedStream.All["full.zfs.gz"].Bytes;
+        var state = Edits.Boundaries(whole)[20];
+        foreach (var other in (string[])["incremental-1.zfs.gz", "raw.zfs.gz", "volume.zfs.gz", "resumed-incremental.zfs.gz", "package.zfs.gz", "compressed.zfs.gz"])
+            _ = await Assert.ThrowsAsync<StreamEditException>(() => Edits.SpliceAsync(state, RecordedStream.All[other].Bytes));
+    }
+
+    [Fact]
+    public async Task A_rest_that_was_sent_with_other_options_is_refused()
+    {
+        var whole = RecordedStream.All["large-compressed-embedded.zfs.gz"].Bytes;
+        var state = Edits.Boundaries(whole)[10];
+        foreach (var other in (string[])["large-blocks.zfs.gz", "large-split.zfs.gz"])
+        {
+            var refused = await Assert.ThrowsAsync<StreamEditException>(() => Edits.SpliceAsync(state, RecordedStream.All[other].Bytes));
+            Assert.Contains("the first uses", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("package.zfs.gz", "package")]
+    [InlineData("redacted.zfs.gz", "redacted")]
+    [InlineData("resumed.zfs.gz", "rest of an interrupted stream")]
+    public void What_ZFS_cannot_resume_is_refused(string file, string reason)
+    {
+        var refused = Assert.Throws<StreamEditException>(() => new StreamSplice(Edits.Boundaries(RecordedStream.All[file].Bytes)[^1]));
+        Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void There_is_nothing_to_continue_before_the_start_and_after_the_end()
+    {
+        Assert.Throws<StreamEditException>(() => new StreamSplice(ParserState.Start));
+        var parser = new SendStreamParser();
+        ReadOnlySpan<byte> input = StreamBuilder.Small().ToArray();
+        while (parser.Read(ref input, out _) != ParserEvent.EndOfStream)
+        {
+        }
+
+        Assert.Throws<StreamEditException>(() => new StreamSplice(parser.State));
+    }
+
+    [Fact]
+    public async Task A_damaged_rest_never_makes_a_whole_stream()
+    {
+        var whole = RecordedStream.All["full.zfs.gz"].Bytes;
+        var state = Edits.Boundaries(whole)[30];
+        var rest = await Edits.RestAsync(new StreamSplice(state).Token, whole);
+        var random = new Random(1);
+        for (var i = 0; i < 200; i++)
+        {
+            var damaged = Mutations.Mutate(rest, random);
+            if (damaged.AsSpan().SequenceEqual(rest))
+                continue;
+            var failure = await Record.ExceptionAsync(() => Edits.SpliceAsync(state, damaged));
+            Assert.True(failure is SendStreamException or StreamEditException, $"{i}: {failure}");
+        }
+    }
+
+    [Fact]
+    public async Task A_rest_for_a_receive_is_refused_if_the_token_is_of_another_stream()
+    {
+        var token = ResumeToken.Parse(RecordedStream.All["resumed.zfs.gz"].Token!);
+        var whole = RecordedStream.All["full.zfs.gz"].Bytes;
+        ResumeToken[] others =
+        [
+            token with { ToGuid = 1 },
+            token with { FromGuid = 1 },
+            token with { Raw = true },
+            token with { LargeBlocks = true },
+            token with { Compressed = true },
+            token with { Embedded = true },
+            token with { Object = 1_000_000, Offset = 512 },
+        ];
+        foreach (var other in others)
+        {
+            using var rest = new MemoryStream();
+            _ = await Assert.ThrowsAsync<StreamEditException>(() => new ReceiveResume(other).WriteAsync(new MemoryStream(whole), rest, TestContext.Current.CancellationToken));
+            Assert.Equal(0, rest.Length);
+        }
+    }
+
+    /// <summary>Of many boundaries, those near the ends and every few between.</summary>
+    private static IEnumerable<ParserState> Thin(List<ParserState> states)
+    {
+        var step = Math.Max(1, states.Count / 60);
+        return states.Where((_, i) => i < 20 || i > states.Count - 10 || i % step == 0);
+    }
+}
