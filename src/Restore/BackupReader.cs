@@ -57,17 +57,9 @@ internal static class BackupReader
     }
 
     /// <summary>Tells a broken connection from a damaged backup.</summary>
-    private sealed class ConnectionStream(Stream inner, SnapshotInfo backup) : Stream
+    private sealed class ConnectionStream(Stream inner, SnapshotInfo backup) : OneWayStream
     {
         public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException("A download is read once.");
-
-        public override long Position { get => Length; set => throw new NotSupportedException("A download is read once."); }
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
@@ -80,20 +72,5 @@ internal static class BackupReader
                 throw new OperationException(ExitCode.Unreachable, $"The connection broke while {backup.SnapshotId} was read: {e.Message}", "Run the command again.", e);
             }
         }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-        public override void Flush()
-        {
-            // Nothing is written through this stream.
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("A download is read once.");
-
-        public override void SetLength(long value) => throw new NotSupportedException("A download is read once.");
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("A download is read once.");
     }
 }

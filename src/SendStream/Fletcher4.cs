@@ -27,7 +27,7 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
     {
         if (data.Length % sizeof(uint) != 0)
             throw new ArgumentException($"Fletcher-4 sums whole 32-bit words; {data.Length} bytes are no multiple of 4.", nameof(data));
-        return BitConverter.IsLittleEndian ? AppendWords(MemoryMarshal.Cast<byte, uint>(data)) : AppendBytes(data);
+        return BitConverter.IsLittleEndian ? Fletcher4Kernels.Append(this, MemoryMarshal.Cast<byte, uint>(data)) : AppendBytes(data);
     }
 
     /// <summary>The state after one more 32-bit word.</summary>
@@ -37,20 +37,6 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
         var b = B + a;
         var c = C + b;
         return new Fletcher4(a, b, c, D + c);
-    }
-
-    private Fletcher4 AppendWords(ReadOnlySpan<uint> words)
-    {
-        var (a, b, c, d) = this;
-        foreach (var word in words)
-        {
-            a += word;
-            b += a;
-            c += b;
-            d += c;
-        }
-
-        return new Fletcher4(a, b, c, d);
     }
 
     private Fletcher4 AppendBytes(ReadOnlySpan<byte> data)

@@ -52,4 +52,12 @@ public sealed record ParserState
     /// the OBJECT if none of it followed, as <c>zfs receive -s</c> notes it (module/zfs/dmu_recv.c, save_resume_state).
     /// </summary>
     public ResumePoint ResumePoint { get; init; }
+
+    /// <summary>
+    /// Bytes that <c>zfs receive -s</c> would have noted down with <see cref="ResumePoint"/>; it does not count BEGIN's header.
+    /// </summary>
+    public long ResumeBytes { get; init; }
+
+    /// <summary>Whether the last record was a WRITE.</summary>
+    public bool IsBehindWrite { get; init; }
 }

@@ -24,11 +24,20 @@ internal struct RecordOrder
     /// <summary>Where a send would have to go on; see <see cref="ParserState.ResumePoint"/>.</summary>
     public ResumePoint ResumePoint { get; set; }
 
+    /// <summary>See <see cref="ParserState.ResumeBytes"/>.</summary>
+    public long ResumeBytes { get; set; }
+
+    /// <summary>Whether the last record was a WRITE.</summary>
+    public bool IsBehindWrite { get; set; }
+
     /// <summary>Takes the next record; null if it may stand here.</summary>
-    public Complaint? Take(RecordHeader header, bool raw)
+    /// <param name="header">The record.</param>
+    /// <param name="end">Bytes of the stream up to the record's end.</param>
+    /// <param name="raw">Whether the stream is raw.</param>
+    public Complaint? Take(RecordHeader header, long end, bool raw)
     {
         Position = RecordPosition.Of(header, Position);
-        ResumePoint = ResumePoint.After(header);
+        NoteResume(header, end);
         switch (header.Type)
         {
             case RecordType.Write:
@@ -44,6 +53,19 @@ internal struct RecordOrder
             default:
                 return null;
         }
+    }
+
+    /// <summary>
+    /// What a receiver notes down, and when: WRITEs wait to be written together, and are noted with the record that ends their wait
+    /// (module/zfs/dmu_recv.c, receive_process_record, flush_write_batch, save_resume_state).
+    /// </summary>
+    private void NoteResume(RecordHeader header, long end)
+    {
+        var isWrite = header.Type == RecordType.Write;
+        if (isWrite || IsBehindWrite || header.Type is RecordType.Object or RecordType.WriteEmbedded)
+            ResumeBytes = end - RecordHeader.Size;
+        IsBehindWrite = isWrite;
+        ResumePoint = ResumePoint.After(header);
     }
 
     private Complaint? TakeWrite(ulong number, ulong offset)

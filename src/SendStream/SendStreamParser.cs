@@ -44,6 +44,8 @@ public sealed class SendStreamParser
             ObjectRange = state.ObjectRange,
             Position = state.Position,
             ResumePoint = state.ResumePoint,
+            ResumeBytes = state.ResumeBytes,
+            IsBehindWrite = state.IsBehindWrite,
         };
     }
 
@@ -113,6 +115,8 @@ public sealed class SendStreamParser
             ObjectRange = _order.ObjectRange,
             Position = _order.Position,
             ResumePoint = _order.ResumePoint,
+            ResumeBytes = _order.ResumeBytes,
+            IsBehindWrite = _order.IsBehindWrite,
         }
         : throw new InvalidOperationException("A parser can be left only at a record boundary, and only without a fault.");
 
@@ -227,7 +231,7 @@ public sealed class SendStreamParser
         if (type == RecordType.End && header.AsEnd().Checksum != ChecksumBefore)
             throw Fault(StreamFault.ChecksumMismatch, $"END gives checksum {header.AsEnd().Checksum}; expected {ChecksumBefore}");
         Refuse(RecordRules.Judge(header, begin));
-        Refuse(_order.Take(header, begin.IsRaw));
+        Refuse(_order.Take(header, StreamOffset + header.PayloadLength, begin.IsRaw));
     }
 
     private void AcceptPackageEnd(RecordHeader header)

@@ -33,6 +33,11 @@ public enum StreamFault
     /// <summary>The input goes on after the last END record.</summary>
     DataAfterEnd,
 
+    /// <summary>
+    /// As it was sent, but in a way in which <c>zfs receive</c> loses a part of the snapshot without saying so: no backup.
+    /// </summary>
+    LostOnReceive,
+
     /// <summary>A stream that uses features this library does not know, so that it cannot judge its records.</summary>
     Unsupported,
 }

@@ -4,6 +4,7 @@ using System.Net;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
 
@@ -69,19 +70,11 @@ internal sealed class BackupStream(ZfsSend send, CompressionFormat compression, 
     }
 
     /// <summary>Digests what passes.</summary>
-    private sealed class DigestingStream(Stream destination) : Stream
+    private sealed class DigestingStream(Stream destination) : OneWayStream
     {
         private readonly IncrementalHash _sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
-        public override bool CanRead => false;
-
-        public override bool CanSeek => false;
-
         public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException("This stream is only written.");
-
-        public override long Position { get => Length; set => throw new NotSupportedException("This stream is only written."); }
 
         public string GetSha256() => Convert.ToHexStringLower(_sha256.GetCurrentHash());
 
@@ -91,19 +84,9 @@ internal sealed class BackupStream(ZfsSend send, CompressionFormat compression, 
             return destination.WriteAsync(buffer, cancellationToken);
         }
 
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Write asynchronously.");
-
         public override Task FlushAsync(CancellationToken cancellationToken) => destination.FlushAsync(cancellationToken);
 
         public override void Flush() => destination.Flush();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("This stream is only written.");
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("This stream is only written.");
-
-        public override void SetLength(long value) => throw new NotSupportedException("This stream is only written.");
 
         protected override void Dispose(bool disposing)
         {

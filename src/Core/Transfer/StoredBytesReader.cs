@@ -5,11 +5,12 @@ namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
 /// Reads the bytes of a stored object from where they come from in large blocks; every block is digested, and handed to a sink if there is
-/// one, before anybody else sees it. Small reads (a decompressor's) are served from the block.
+/// one, before anybody else sees it. Small reads (a decompressor's) are served from the block; who can use a block as it is may borrow it.
 /// </summary>
 /// <remarks>Blocks are gathered until full: writing what each read of a socket returns costs ten times as much.</remarks>
-public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null, bool digest = true) : Stream
+public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null, bool digest = true) : OneWayStream
 {
+    /// <summary>Bytes of a block: few calls, and what was just read is still in the processor's cache when it is looked at.</summary>
     private const int BlockSize = 256 * 1024;
 
     private readonly IncrementalHash? _sha256 = digest ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
@@ -27,14 +28,6 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
 
     public override bool CanRead => true;
 
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException("The length is known only at the end.");
-
-    public override long Position { get => throw new NotSupportedException("See BytesRead."); set => throw new NotSupportedException("This stream is read once."); }
-
     /// <summary>SHA-256 of all that was read, as lower-case hex.</summary>
     public string GetSha256() => Convert.ToHexStringLower((_sha256 ?? throw new InvalidOperationException("No digest was asked for.")).GetCurrentHash());
 
@@ -46,36 +39,23 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
         return _block.AsMemory(_start, Math.Min(count, _end - _start));
     }
 
+    /// <summary>Takes the next bytes without copying them: good until the next call; empty at the end.</summary>
+    /// <param name="count">The most to take; it may be fewer.</param>
+    public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
+    {
+        if (_start == _end) EndWasRead = !await FillAsync(cancellationToken).ConfigureAwait(false);
+        var taken = _block.AsMemory(_start, Math.Min(count, _end - _start));
+        _start += taken.Length;
+        return taken;
+    }
+
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (buffer.IsEmpty) return 0;
-        if (_start == _end && !await FillAsync(cancellationToken).ConfigureAwait(false))
-        {
-            EndWasRead = true;
-            return 0;
-        }
-
-        var count = Math.Min(buffer.Length, _end - _start);
-        _block.AsMemory(_start, count).CopyTo(buffer);
-        _start += count;
-        return count;
+        var taken = await TakeAsync(buffer.Length, cancellationToken).ConfigureAwait(false);
+        taken.CopyTo(buffer);
+        return taken.Length;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-    public override void Flush()
-    {
-        // Nothing is written through this stream.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("This stream is read once.");
-
-    public override void SetLength(long value) => throw new NotSupportedException("This stream is read once.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("This stream is read once.");
 
     protected override void Dispose(bool disposing)
     {

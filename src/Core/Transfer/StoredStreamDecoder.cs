@@ -23,17 +23,17 @@ public static class StoredStreamDecoder
         StoredBytesReader stored, CompressionFormat format, Action<BeginFacts>? onBegin, SliceHandler? onVerified, CancellationToken cancellationToken)
     {
         var verifier = new SendStreamVerifier();
-        var plain = format == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : (Stream)stored;
-        var slice = ArrayPool<byte>.Shared.Rent(SliceSize);
+        var gzip = format == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : null;
+        var room = ArrayPool<byte>.Shared.Rent(SliceSize);
         try
         {
-            int count;
-            while ((count = await ReadPlainAsync(plain, slice.AsMemory(0, SliceSize), stored, verifier, cancellationToken).ConfigureAwait(false)) > 0)
+            ReadOnlyMemory<byte> slice;
+            while (!(slice = await NextAsync().ConfigureAwait(false)).IsEmpty)
             {
                 var known = verifier.Begin is not null;
-                verifier.Append(slice.AsSpan(0, count));
+                verifier.Append(slice.Span);
                 if (!known && verifier.Begin is { } begin) onBegin?.Invoke(begin);
-                if (onVerified is not null) await onVerified(slice.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
+                if (onVerified is not null) await onVerified(slice, cancellationToken).ConfigureAwait(false);
             }
 
             // The decompressor stops without asking for more where what follows a gzip member is not another one. gunzip would warn there.
@@ -42,17 +42,22 @@ public static class StoredStreamDecoder
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(slice);
-            if (format == CompressionFormat.Gzip) await plain.DisposeAsync().ConfigureAwait(false);
+            ArrayPool<byte>.Shared.Return(room);
+            if (gzip is not null) await gzip.DisposeAsync().ConfigureAwait(false);
         }
+
+        // What is stored plain is verified where it was read to; copying it would cost half as much as verifying it.
+        ValueTask<ReadOnlyMemory<byte>> NextAsync() => gzip is null
+            ? stored.TakeAsync(SliceSize, cancellationToken)
+            : DecompressAsync(gzip, room.AsMemory(0, SliceSize), stored, verifier, cancellationToken);
     }
 
-    private static async ValueTask<int> ReadPlainAsync(
-        Stream plain, Memory<byte> slice, StoredBytesReader stored, SendStreamVerifier verifier, CancellationToken cancellationToken)
+    private static async ValueTask<ReadOnlyMemory<byte>> DecompressAsync(
+        GZipStream gzip, Memory<byte> room, StoredBytesReader stored, SendStreamVerifier verifier, CancellationToken cancellationToken)
     {
         try
         {
-            return await plain.ReadAsync(slice, cancellationToken).ConfigureAwait(false);
+            return room[..await gzip.ReadAsync(room, cancellationToken).ConfigureAwait(false)];
         }
         catch (InvalidDataException e)
         {

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.Restore.Streams;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.Commands;
@@ -31,25 +32,19 @@ internal static class StreamCommand
     private static async Task RunAsync(ParseResult parsed, string file, Action<TextWriter, StreamInfo> write, CancellationToken cancellationToken)
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        await using var source = Open(file);
-        using var stored = new StoredBytesReader(source, digest: false);
-        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
-        var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken).ConfigureAwait(false);
-        var info = StreamInfo.From(facts, compression, stored.BytesRead);
+
+        // Reading blocks its thread. The one that runs commands stays free, so that Ctrl-C is heard while a pipe brings nothing.
+        var info = await Task.Run(() => VerifyAsync(file, cancellationToken), cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         output.Result(info, RestoreJson.Default.StreamInfo, text => write(text, info));
     }
 
-    private static Stream Open(string file)
+    private static async Task<StreamInfo> VerifyAsync(string file, CancellationToken cancellationToken)
     {
-        if (file == "-") return Console.OpenStandardInput();
-        try
-        {
-            return new FileStream(file, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, BufferSize = 0, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new OperationException(e is FileNotFoundException or DirectoryNotFoundException ? ExitCode.NotFound : ExitCode.Failure, $"{file} cannot be read: {e.Message}", null, e);
-        }
+        await using var source = new BlockingSource(StreamInput.OpenFile(file));
+        using var stored = new StoredBytesReader(source, digest: false);
+        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
+        var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken).ConfigureAwait(false);
+        return StreamInfo.From(facts, compression, stored.BytesRead);
     }
 
     private static void Describe(TextWriter text, StreamInfo stream)

@@ -29,7 +29,7 @@ public sealed class StreamSplice
             FromGuid = _begin.IsIncremental ? _begin.FromGuid : null,
             Object = first.ResumePoint.Object,
             Offset = first.ResumePoint.Offset,
-            Bytes = (ulong)first.StreamOffset,
+            Bytes = (ulong)first.ResumeBytes,
             ToGuid = _begin.ToGuid,
             ToName = _begin.ToName,
             LargeBlocks = Has(StreamFeatures.LargeBlocks),

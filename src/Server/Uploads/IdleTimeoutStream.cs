@@ -1,23 +1,17 @@
+using ZfsSnapshotManager.Core.Transfer;
+
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>A request's body that fails when nothing comes for a while. A total timeout would be wrong: streams take days.</summary>
 /// <param name="inner">The body.</param>
 /// <param name="idle">How long nothing may come.</param>
 /// <param name="cancellationToken">Ends every read; the tokens of single reads are not looked at.</param>
-internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, CancellationToken cancellationToken) : Stream
+internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, CancellationToken cancellationToken) : OneWayStream
 {
     private readonly CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     private readonly CancellationToken _cancelled = cancellationToken;
 
     public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException("A request's body is read once.");
-
-    public override long Position { get => Length; set => throw new NotSupportedException("A request's body is read once."); }
 
     /// <exception cref="TimeoutException">Nothing came.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -36,21 +30,6 @@ internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, Cancellatio
             _timer.CancelAfter(Timeout.InfiniteTimeSpan);
         }
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-    public override void Flush()
-    {
-        // Nothing is written through this stream.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException("A request's body is read once.");
-
-    public override void SetLength(long value) => throw new NotSupportedException("A request's body is read once.");
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("A request's body is read once.");
 
     protected override void Dispose(bool disposing)
     {

@@ -142,6 +142,23 @@ public sealed class StreamCommandTests : IDisposable
         Assert.DoesNotContain("Unexpected", folder.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("-INT")]
+    [InlineData("-TERM")]
+    public async Task A_pipe_that_brings_nothing_can_be_interrupted(string signal)
+    {
+        using var process = Command.Start(Repository.Program("zfs-restore"), ["stream", "verify", "-"], _folder);
+        await process.StandardInput.BaseStream.WriteAsync(Recorded.Plain("full").AsMemory(0, 1000), TestContext.Current.CancellationToken);
+        await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+
+        (await Command.RunAsync("kill", [signal, $"{process.Id}"])).MustSucceed();
+
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(130, process.ExitCode);
+        Assert.Contains("Interrupted", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
     private static JsonElement Json(CommandResult result) => JsonDocument.Parse(result.MustSucceed().Output).RootElement;
 
     private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;

@@ -12,6 +12,9 @@ sub pick { return $_[int rand @_]; }
 
 sub noise { return join '', map { chr int rand 256 } 1 .. $_[0]; }
 
+# Letters that do not compress well: zfs send -e loses spill blocks that compress to less than 112 bytes.
+sub letters { return join '', map { sprintf '%x', int rand 16 } 1 .. $_[0]; }
+
 # Bytes of a length: noise, text that compresses, zeros, or a few bytes again and again.
 sub bytes {
     my ($length) = @_;
@@ -85,7 +88,7 @@ sub mutate_tree {
     } elsif ($what < 71) {
         link $file, "$folder/" . name();
     } elsif ($what < 75) {
-        symlink(pick('target', 'x' x 90, 'y' x 700), "$folder/" . name());
+        symlink(letters(pick(6, 90, 700)), "$folder/" . name());
     } elsif ($what < 80) {
         mkdir "$folder/" . name();
     } elsif ($what < 82) {
@@ -101,7 +104,7 @@ sub mutate_tree {
     } elsif ($what < 92) {
         my $attribute = 'user.' . pick('a', 'b', 'c', 'long-name');
         if (rand() < 0.25) { system("setfattr -h -x $attribute '$file' 2>/dev/null"); }
-        else { run('setfattr', '-n', $attribute, '-v', 'v' x pick(3, 50, 400, 5000, 20_000), $file); }
+        else { run('setfattr', '-n', $attribute, '-v', letters(pick(3, 50, 400, 5000, 20_000)), $file); }
     } elsif ($what < 94) {
         run('setfacl', '-m', 'u:' . (1000 + int rand 5) . ':r', $file);
     } elsif ($what < 96) {
@@ -114,11 +117,11 @@ sub mutate_tree {
 }
 
 sub mutate_volume {
-    my $blocks = 2048;    # of 8 KiB: the volume has 16 MiB
+    my ($size, $blocks) = (16_384, 1024);    # the volume has 16 MiB
     my ($first, $length) = (int rand $blocks, 1 + int rand 40);
     $length = $blocks - $first if $first + $length > $blocks;
-    if (rand() < 0.3) { run('blkdiscard', '-o', $first * 8192, '-l', $length * 8192, $place); return; }
-    write_at($place, $first * 8192 + int rand 8192, bytes($length * 8192 - 8192 || 1));
+    if (rand() < 0.3) { run('blkdiscard', '-o', $first * $size, '-l', $length * $size, $place); return; }
+    write_at($place, $first * $size + int rand $size, bytes($length * $size - $size || 1));
 }
 
 for (1 .. $count) {

@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using System.Text;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.StreamBenchmark;
+
+/// <summary>Makes a right full stream of records of one size; the layouts are those of OpenZFS include/sys/zfs_ioctl.h.</summary>
+internal static class SyntheticStream
+{
+    private const ulong Guid = 0x1122334455667788;
+    private const int FieldsOffset = 8;
+    private const int ChecksumOffset = RecordHeader.Size - Fletcher4.Size;
+
+    /// <param name="payload">Bytes of each WRITE; 0: FREE records, which have none.</param>
+    /// <param name="size">About how many bytes the stream shall have.</param>
+    public static byte[] Make(int payload, int size)
+    {
+        var records = size / (RecordHeader.Size + payload);
+        var stream = new byte[(records + 2) * RecordHeader.Size + records * payload];
+        new Random(1).NextBytes(stream);
+        var sum = Begin(stream);
+        var next = RecordHeader.Size;
+        for (var i = 0; i < records; i++)
+        {
+            var record = stream.AsSpan(next, RecordHeader.Size + payload);
+            sum = payload == 0 ? Free(record, sum, (ulong)i) : Write(record, sum, (ulong)i);
+            next += record.Length;
+        }
+
+        End(stream.AsSpan(next), sum);
+        return stream;
+    }
+
+    private static Fletcher4 Begin(Span<byte> stream)
+    {
+        var fields = Fields(stream, RecordType.Begin);
+        Put(fields, 0, 0x2F5bacbac); // drr_magic
+        Put(fields, 8, 1 | (4 << 2)); // drr_versioninfo: a substream, with the feature SA_SPILL
+        Put(fields, 16, 1_700_000_000); // drr_creation_time
+        Put(fields, 24, 2); // drr_type: a file system
+        Put(fields, 32, Guid);
+        Encoding.UTF8.GetBytes("tank/data@one").CopyTo(fields[48..]);
+        return default(Fletcher4).Append(stream[..RecordHeader.Size]);
+    }
+
+    private static Fletcher4 Write(Span<byte> record, Fletcher4 sum, ulong index)
+    {
+        var length = (ulong)(record.Length - RecordHeader.Size);
+        var fields = Fields(record, RecordType.Write);
+        Put(fields, 0, 1); // drr_object
+        Put(fields, 8, 19); // drr_type: the contents of a plain file
+        Put(fields, 16, index * length); // drr_offset
+        Put(fields, 24, length); // drr_logical_size
+        Put(fields, 32, Guid);
+        return Seal(record, sum);
+    }
+
+    private static Fletcher4 Free(Span<byte> record, Fletcher4 sum, ulong index)
+    {
+        var fields = Fields(record, RecordType.Free);
+        Put(fields, 0, 1); // drr_object
+        Put(fields, 8, index * 512); // drr_offset
+        Put(fields, 16, 512); // drr_length
+        Put(fields, 24, Guid);
+        return Seal(record, sum);
+    }
+
+    private static void End(Span<byte> record, Fletcher4 sum)
+    {
+        var fields = Fields(record, RecordType.End);
+        sum.WriteTo(fields);
+        Put(fields, 32, Guid);
+        Seal(record, sum);
+    }
+
+    private static Span<byte> Fields(Span<byte> record, RecordType type)
+    {
+        record[..RecordHeader.Size].Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(record, (uint)type);
+        return record[FieldsOffset..];
+    }
+
+    private static void Put(Span<byte> fields, int offset, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(fields[offset..], value);
+
+    /// <summary>Adds the checksum of all before it.</summary>
+    private static Fletcher4 Seal(Span<byte> record, Fletcher4 sum)
+    {
+        sum = sum.Append(record[..ChecksumOffset]);
+        sum.WriteTo(record[ChecksumOffset..]);
+        return sum.Append(record[ChecksumOffset..]);
+    }
+}

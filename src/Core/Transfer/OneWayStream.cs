@@ -1,0 +1,44 @@
+namespace ZfsSnapshotManager.Core.Transfer;
+
+/// <summary>
+/// A stream that passes once, in one direction, asynchronously. What reads overrides <see cref="CanRead"/> and
+/// <see cref="ReadAsync(Memory{byte}, CancellationToken)"/>, what writes <see cref="CanWrite"/> and
+/// <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>; everything else says no.
+/// </summary>
+public abstract class OneWayStream : Stream
+{
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw Refused();
+
+    public override long Position { get => throw Refused(); set => throw Refused(); }
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw Refused();
+
+    public sealed override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public sealed override int Read(byte[] buffer, int offset, int count) => throw Refused();
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => throw Refused();
+
+    public sealed override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public sealed override void Write(byte[] buffer, int offset, int count) => throw Refused();
+
+    public override void Flush()
+    {
+        // Nothing is kept here.
+    }
+
+    public sealed override long Seek(long offset, SeekOrigin origin) => throw Refused();
+
+    public sealed override void SetLength(long value) => throw Refused();
+
+    private NotSupportedException Refused() => new($"{GetType().Name} passes once, in one direction, asynchronously.");
+}

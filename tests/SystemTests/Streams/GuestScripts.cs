@@ -1,0 +1,60 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Streams;
+
+/// <summary>The scripts in the folder "guest", on the ZFS machine.</summary>
+internal sealed class GuestScripts
+{
+    private const string Folder = "/tmp/zsm-streams";
+
+    private static readonly SemaphoreSlim Copying = new(1);
+    private static bool _copied;
+
+    private readonly ZfsHost _host;
+
+    private GuestScripts(ZfsHost host) => _host = host;
+
+    /// <summary>The seed of this run's histories: ZSM_SEED; without it the same for every run, but for soaks, which draw one.</summary>
+    public static int Seed { get; } =
+        int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : IsSoak ? Random.Shared.Next(1, 30_000) : 7;
+
+    public static bool IsSoak => Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
+
+    public static async Task<GuestScripts> CopyAsync(ZfsHost host)
+    {
+        await host.StartAsync();
+        await Copying.WaitAsync();
+        try
+        {
+            if (!_copied) await SendAsync(host);
+            _copied = true;
+        }
+        finally
+        {
+            Copying.Release();
+        }
+
+        return new GuestScripts(host);
+    }
+
+    /// <summary>Runs a script; its lines.</summary>
+    public async Task<string[]> RunAsync(string script, params object[] arguments)
+    {
+        var line = $"POOL={_host.Pool} {Folder}/{script} {string.Join(' ', arguments)}";
+        var result = await _host.RunAsync(line);
+        Assert.True(result.ExitCode == 0, $"{line}\n{result.Output}\n{result.Error}");
+        return result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>A file of the ZFS machine.</summary>
+    public async Task<byte[]> ReadAsync(string path) => Convert.FromBase64String(await _host.OutputAsync($"base64 -w0 {path}"));
+
+    private static async Task SendAsync(ZfsHost host)
+    {
+        (await host.RunAsync($"rm -rf {Folder} && mkdir -p {Folder}")).MustSucceed();
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "tests", "SystemTests", "Streams", "guest")))
+        {
+            (await host.RunAsync($"cat > {Folder}/{Path.GetFileName(file)} && chmod 755 {Folder}/{Path.GetFileName(file)}", await File.ReadAllBytesAsync(file))).MustSucceed();
+        }
+    }
+}

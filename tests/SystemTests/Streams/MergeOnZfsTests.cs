@@ -1,0 +1,31 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Streams;
+
+/// <summary>Merging, judged by real ZFS.</summary>
+[Collection("zfs")]
+public sealed class MergeOnZfsTests(ZfsHost host)
+{
+    private const int SoakRounds = 20;
+
+    /// <summary>
+    /// Random histories of a file system or a volume: what is received of merged streams equals what is received one after the other, in every
+    /// file, attribute, object and GUID; the next incremental applies; a scrub finds nothing (guest/merge.sh).
+    /// </summary>
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("compressed")]
+    [InlineData("raw")]
+    [InlineData("volume")]
+    [InlineData("raw-volume")]
+    public async Task What_is_received_of_a_merge_is_what_is_received_of_the_chain(string kind)
+    {
+        var guest = await GuestScripts.CopyAsync(host);
+        for (var round = 0; round < (GuestScripts.IsSoak ? SoakRounds : 1); round++)
+        {
+            TestContext.Current.TestOutputHelper!.WriteLine($"ZSM_SEED={GuestScripts.Seed + round}");
+            var said = await guest.RunAsync("merge.sh", kind, GuestScripts.Seed + round);
+            Assert.StartsWith($"ok {kind}", said[^1], StringComparison.Ordinal);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# merge.sh KIND SEED: proves on real ZFS that merging a random history changes nothing: what is received of the merged streams equals
+# what is received of the chain, in every file, attribute, object and GUID; the next incremental applies; a scrub finds nothing.
+# shellcheck source=common.sh
+source "$(dirname "$0")/common.sh"
+kind=$1 seed=$2
+work=/tmp/merge-$kind-$seed
+
+clean() { for d in look described origin chain full part; do destroy "$pool/$d"; done; }
+trap 'rm -rf "$work"; clean' EXIT
+clean
+mkdir -p "$work"
+
+"$here/history.sh" "$kind" "$seed" "$work"
+receive() { zfs receive -u "$@"; }
+merge() { zfs-restore stream merge "$@"; }
+
+for i in 1 2 3 4 5; do receive "$pool/chain" <"$work/s$i.zfs"; done
+merge "$work"/s{1,2,3,4,5}.zfs | receive "$pool/full"
+receive "$pool/part" <"$work/s1.zfs"
+merge "$work"/s{2,3,4}.zfs >"$work/m.zfs"
+zfs-restore stream verify "$work/m.zfs" >/dev/null
+receive "$pool/part" <"$work/m.zfs"
+receive "$pool/part" <"$work/s5.zfs"
+
+compare() {
+  local snapshot=$1 with=() d
+  [[ ${2:-} ]] && with=("$2")
+  "$here/describe.sh" "$pool/chain" "$snapshot" "${with[@]}" >"$work/chain.txt"
+  for d in full part; do
+    "$here/describe.sh" "$pool/$d" "$snapshot" "${with[@]}" >"$work/$d.txt"
+    cmp -s "$work/chain.txt" "$work/$d.txt" && continue
+    echo "$kind $seed: $d differs from the chain at $snapshot"
+    diff "$work/chain.txt" "$work/$d.txt" | head -n 20
+    exit 1
+  done
+}
+
+compare s5
+for d in chain full part; do receive "$pool/$d" <"$work/s6.zfs"; done
+compare s6 files
+"$here/describe.sh" "$pool/origin" s6 files | tail -n +3 | diff - <(tail -n +3 "$work/chain.txt") | head -n 20
+[[ ${PIPESTATUS[1]} == 0 ]] || { echo "$kind $seed: the chain differs from where it came from"; exit 1; }
+# A merge of merged streams is one as well.
+merge "$work"/s{1,2}.zfs >"$work/m12.zfs"
+merge "$work"/s{3,4,5,6}.zfs >"$work/m36.zfs"
+destroy "$pool/full"
+merge "$work/m12.zfs" "$work/m36.zfs" | receive "$pool/full"
+destroy "$pool/part"
+merge "$work"/s{1,2,3,4,5,6}.zfs | receive "$pool/part"
+compare s6 files
+zpool scrub -w "$pool"
+zpool status -x "$pool" | grep -q 'is healthy' || { zpool status -v "$pool"; exit 1; }
+echo "ok $kind $seed: $(wc -l <"$work/chain.txt") lines, $(cat "$work"/s?.zfs | wc -c) bytes"
