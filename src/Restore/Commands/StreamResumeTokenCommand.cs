@@ -59,7 +59,7 @@ internal static class StreamResumeTokenCommand
     private static async Task MakeAsync(Output output, string file, CancellationToken cancellationToken)
     {
         await using var input = await StreamInput.OpenAsync(file, cancellationToken).ConfigureAwait(false);
-        var cut = await input.FindCutAsync(cancellationToken).ConfigureAwait(false);
+        var cut = await input.FindCutAsync(cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         var info = TokenInfo.From(new StreamSplice(cut.State).Token, cut);
         output.Note($"{file}: the first {info.GoodBytes} bytes are good. {cut.Fault?.Message}");
         output.Result(info, RestoreJson.Default.TokenInfo, writer => writer.WriteLine(info.Token));

@@ -11,11 +11,13 @@ internal sealed class StreamInput : IAsyncDisposable
 {
     private readonly Stream _file;
     private readonly StoredBytesReader _stored;
+    private readonly Stream _plain;
 
     private StreamInput(string name, Stream file, StoredBytesReader stored, CompressionFormat compression)
     {
         (Name, _file, _stored) = (name, file, stored);
-        Plain = compression == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : stored;
+        _plain = compression == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : stored;
+        Plain = new NamedStream(_plain, name);
     }
 
     /// <summary>As the user named it.</summary>
@@ -51,7 +53,7 @@ internal sealed class StreamInput : IAsyncDisposable
 
     /// <summary>Reads the stream as far as it is good.</summary>
     public async Task<StreamCut> FindCutAsync(CancellationToken cancellationToken) =>
-        await StreamCut.FindAsync(new CutOffStream(Plain), cancellationToken).ConfigureAwait(false);
+        await StreamCut.FindAsync(new CutOffStream(_plain), cancellationToken).ConfigureAwait(false);
 
     /// <summary>Says that the stream was read to its end; nothing may follow it in the file.</summary>
     /// <exception cref="OperationException">Something does.</exception>
@@ -63,7 +65,26 @@ internal sealed class StreamInput : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Plain.DisposeAsync().ConfigureAwait(false);
+        await _plain.DisposeAsync().ConfigureAwait(false);
         await _stored.DisposeAsync().ConfigureAwait(false);
         await _file.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Says which file is damaged.</summary>
+    private sealed class NamedStream(Stream source, string name) : OneWayStream
+    {
+        public override bool CanRead => true;
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            try
+            {
+                return await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new OperationException(ExitCode.Damaged, $"The compressed data of {name} are damaged or cut off: {e.Message}", innerException: e);
+            }
+        }
     }
 }

@@ -45,7 +45,7 @@ internal sealed class StreamTarget
                 progress.Add(count);
             }
 
-            if (_path is null) await WriteToPipeAsync(Count, work).ConfigureAwait(false);
+            if (_path is null) await WriteToPipeAsync(Count, work, cancellationToken).ConfigureAwait(false);
             else await WriteToFileAsync(_path, Count, work, cancellationToken).ConfigureAwait(false);
             return bytes;
         }).ConfigureAwait(false);
@@ -54,10 +54,10 @@ internal sealed class StreamTarget
         output.Result(result, RestoreJson.Default.MadeStream, text => text.WriteLine($"Wrote {_path}: {ByteSize.Format(bytes)}."));
     }
 
-    private static async Task WriteToPipeAsync(Action<long> count, Func<Stream, Task> work)
+    private static async Task WriteToPipeAsync(Action<long> count, Func<Stream, Task> work, CancellationToken cancellationToken)
     {
         await using var counted = new CountedStream(Console.OpenStandardOutput(), count);
-        await work(counted).ConfigureAwait(false);
+        await work(counted).WaitAsync(cancellationToken).ConfigureAwait(false); // a pipe that brings nothing does not hear Ctrl-C
     }
 
     private static async Task WriteToFileAsync(string path, Action<long> count, Func<Stream, Task> work, CancellationToken cancellationToken)
@@ -68,11 +68,10 @@ internal sealed class StreamTarget
             await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 }))
             await using (var counted = new CountedStream(file, count))
             {
-                await work(counted).ConfigureAwait(false);
+                await work(counted).WaitAsync(cancellationToken).ConfigureAwait(false);
                 file.Flush(flushToDisk: true);
             }
 
-            cancellationToken.ThrowIfCancellationRequested();
             File.Move(partial, path, overwrite: true);
         }
         catch (Exception e)

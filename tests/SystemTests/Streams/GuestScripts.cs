@@ -1,3 +1,6 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Streams;
@@ -38,16 +41,29 @@ internal sealed class GuestScripts
     }
 
     /// <summary>Runs a script; its lines.</summary>
-    public async Task<string[]> RunAsync(string script, params object[] arguments)
+    public async Task<string[]> RunAsync(string script, object[] arguments, string input = "")
     {
         var line = $"POOL={_host.Pool} {Folder}/{script} {string.Join(' ', arguments)}";
-        var result = await _host.RunAsync(line);
+        var result = await _host.RunAsync(line, Encoding.UTF8.GetBytes(input));
         Assert.True(result.ExitCode == 0, $"{line}\n{result.Output}\n{result.Error}");
         return result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>A file of the ZFS machine.</summary>
-    public async Task<byte[]> ReadAsync(string path) => Convert.FromBase64String(await _host.OutputAsync($"base64 -w0 {path}"));
+    /// <summary>The files of a folder of the ZFS machine, by name.</summary>
+    public async Task<Dictionary<string, byte[]>> ReadAsync(string folder)
+    {
+        var packed = Convert.FromBase64String(await _host.OutputAsync($"cd {folder} && tar -cf - $(find . -maxdepth 1 -type f) | gzip -1 | base64 -w0"));
+        await using var tar = new TarReader(new GZipStream(new MemoryStream(packed), CompressionMode.Decompress));
+        Dictionary<string, byte[]> files = [];
+        while (await tar.GetNextEntryAsync() is { } entry)
+        {
+            using var contents = new MemoryStream();
+            if (entry.DataStream is not null) await entry.DataStream.CopyToAsync(contents);
+            files[Path.GetFileName(entry.Name)] = contents.ToArray();
+        }
+
+        return files;
+    }
 
     private static async Task SendAsync(ZfsHost host)
     {

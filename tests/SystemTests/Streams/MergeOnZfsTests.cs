@@ -24,7 +24,7 @@ public sealed class MergeOnZfsTests(ZfsHost host)
         for (var round = 0; round < (GuestScripts.IsSoak ? SoakRounds : 1); round++)
         {
             TestContext.Current.TestOutputHelper!.WriteLine($"ZSM_SEED={GuestScripts.Seed + round}");
-            var said = await guest.RunAsync("merge.sh", kind, GuestScripts.Seed + round);
+            var said = await guest.RunAsync("merge.sh", [kind, GuestScripts.Seed + round]);
             Assert.StartsWith($"ok {kind}", said[^1], StringComparison.Ordinal);
         }
     }

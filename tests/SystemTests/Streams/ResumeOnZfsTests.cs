@@ -23,19 +23,20 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     public async Task A_send_goes_on_from_every_kind_of_boundary(string kind)
     {
         var guest = await PrepareAsync(kind);
+        var streams = await guest.ReadAsync(Folder);
         foreach (var name in (string[])["s1.zfs", "s2.zfs", "bookmark.zfs"])
         {
-            var stream = await guest.ReadAsync($"{Folder}/{name}");
+            var stream = streams[name];
             var cuts = Cuts(stream, perKind: 2);
             List<StreamSplice> splices = [];
             foreach (var cut in cuts)
                 splices.Add(new StreamSplice((await StreamCut.FindAsync(new MemoryStream(stream[..cut]), TestContext.Current.CancellationToken)).State));
-            _ = await guest.RunAsync("continue.sh", [$"{Folder}/rests", .. splices.Select(splice => splice.Token)]);
+            _ = await guest.RunAsync("continue.sh", [$"{Folder}/rests"], string.Concat(splices.Select(splice => $"{splice.Token}\n")));
+            var rests = await guest.ReadAsync($"{Folder}/rests");
             for (var i = 0; i < cuts.Count; i++)
             {
                 using var joined = new MemoryStream();
-                var rest = await guest.ReadAsync($"{Folder}/rests/{i + 1}.rest");
-                await splices[i].WriteAsync(new MemoryStream(stream), new MemoryStream(rest), joined, TestContext.Current.CancellationToken);
+                await splices[i].WriteAsync(new MemoryStream(stream), new MemoryStream(rests[$"{i + 1}"]), joined, TestContext.Current.CancellationToken);
                 Assert.True(joined.ToArray().AsSpan().SequenceEqual(stream), $"{name}, cut after {cuts[i]} bytes, is not what it was");
             }
         }
@@ -51,9 +52,10 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     public async Task A_receive_goes_on_from_the_stored_stream(string kind)
     {
         var guest = await PrepareAsync(kind);
+        var streams = await guest.ReadAsync(Folder);
         foreach (var (stream, baseStream) in ((string, string)[])[("s1.zfs", "-"), ("s2.zfs", $"{Folder}/s1.zfs")])
         {
-            var all = Cuts(await guest.ReadAsync($"{Folder}/{stream}"), perKind: 2);
+            var all = Cuts(streams[stream], perKind: 2);
             var cuts = GuestScripts.IsSoak ? all : [.. all.Where((_, i) => i % Math.Max(all.Count / 3, 1) == 1)];
             var said = await guest.RunAsync("receive.sh", [$"{Folder}/{stream}", baseStream, .. cuts.Select(cut => (object)cut)]);
             Assert.Equal(cuts.Count, said.Length);
@@ -65,7 +67,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     {
         var guest = await GuestScripts.CopyAsync(host);
         TestContext.Current.TestOutputHelper!.WriteLine($"ZSM_SEED={GuestScripts.Seed}");
-        _ = await guest.RunAsync("origin.sh", kind, GuestScripts.Seed, Folder);
+        _ = await guest.RunAsync("origin.sh", [kind, GuestScripts.Seed, Folder]);
         return guest;
     }
 

@@ -81,6 +81,15 @@ public sealed class RecordRuleTests
         { "a name that is no UTF-8", 48, 0xff, 1 },
     };
 
+    [Fact]
+    public void A_spill_block_that_was_sent_as_data_is_lost_on_receive()
+    {
+        // The place of block -2, as zfs send -e has it (docs/decisions/0012); blocks here have 512 bytes.
+        var lost = new StreamBuilder().Begin().Object(1, []).WriteEmbedded(1, unchecked(0UL - 1024), new byte[8]).End();
+        Verifying.AssertRefused(StreamFault.LostOnReceive, lost.ToArray());
+        _ = Verifying.Verify(new StreamBuilder().Begin().Object(1, []).WriteEmbedded(1, unchecked(0UL - 1536), new byte[8]).End().ToArray());
+    }
+
     [Theory]
     [MemberData(nameof(ObjectFields))]
     public void An_object_is_refused_with(string what, int offset, ulong value, int width) =>
