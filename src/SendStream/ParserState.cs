@@ -60,4 +60,10 @@ public sealed record ParserState
 
     /// <summary>Whether the last record was a WRITE.</summary>
     public bool IsBehindWrite { get; init; }
+
+    /// <summary>
+    /// Whether a record of that snapshot's stream stands behind one that ZFS sends later, or has the same <see cref="Position"/>:
+    /// such a stream may be received, but not be continued.
+    /// </summary>
+    public bool IsDisordered { get; init; }
 }

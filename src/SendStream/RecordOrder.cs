@@ -30,13 +30,16 @@ internal struct RecordOrder
     /// <summary>Whether the last record was a WRITE.</summary>
     public bool IsBehindWrite { get; set; }
 
+    /// <summary>See <see cref="ParserState.IsDisordered"/>.</summary>
+    public bool IsDisordered { get; set; }
+
     /// <summary>Takes the next record; null if it may stand here.</summary>
     /// <param name="header">The record.</param>
     /// <param name="end">Bytes of the stream up to the record's end.</param>
     /// <param name="raw">Whether the stream is raw.</param>
     public Complaint? Take(RecordHeader header, long end, bool raw)
     {
-        Position = RecordPosition.Of(header, Position);
+        NotePosition(RecordPosition.Of(header, Position));
         NoteResume(header, end);
         switch (header.Type)
         {
@@ -53,6 +56,12 @@ internal struct RecordOrder
             default:
                 return null;
         }
+    }
+
+    private void NotePosition(RecordPosition position)
+    {
+        IsDisordered |= Position is { } last && position <= last;
+        Position = position;
     }
 
     /// <summary>

@@ -46,6 +46,7 @@ public sealed class SendStreamParser
             ResumePoint = state.ResumePoint,
             ResumeBytes = state.ResumeBytes,
             IsBehindWrite = state.IsBehindWrite,
+            IsDisordered = state.IsDisordered,
         };
     }
 
@@ -99,6 +100,9 @@ public sealed class SendStreamParser
     /// </summary>
     public RecordPosition? Position => _order.Position;
 
+    /// <summary>See <see cref="ParserState.IsDisordered"/>; the current record counts.</summary>
+    public bool IsDisordered => _order.IsDisordered;
+
     /// <summary>What is needed to go on from here by <see cref="Resume"/>.</summary>
     /// <exception cref="InvalidOperationException">The parser does not stand at a record boundary, or found a fault.</exception>
     public ParserState State => IsAtBoundary && _fault is null
@@ -117,6 +121,7 @@ public sealed class SendStreamParser
             ResumePoint = _order.ResumePoint,
             ResumeBytes = _order.ResumeBytes,
             IsBehindWrite = _order.IsBehindWrite,
+            IsDisordered = _order.IsDisordered,
         }
         : throw new InvalidOperationException("A parser can be left only at a record boundary, and only without a fault.");
 

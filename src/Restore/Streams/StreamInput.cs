@@ -32,7 +32,7 @@ internal sealed class StreamInput : IAsyncDisposable
     {
         var file = OpenFile(name);
         var stored = new StoredBytesReader(file, digest: false);
-        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
+        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false)).Span);
         return new StreamInput(name, file, stored, compression);
     }
 

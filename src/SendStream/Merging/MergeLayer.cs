@@ -181,6 +181,8 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
             RecordType.FreeObjects => RunOf(header.AsFreeObjects().FirstObject, header.AsFreeObjects().ObjectCount),
             _ => throw Fault($"{RecordHeader.NameOf(header.Type)} does not follow the OBJECT it belongs to"),
         };
+        if (First == End)
+            throw Fault($"FREEOBJECTS at {First} frees no object");
         if (First < PassedUntil)
             throw Fault($"object {First} comes behind {PassedUntil - 1}; expected ascending order");
     }
@@ -197,6 +199,8 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
             RecordType.Free => (header.AsFree().Offset, header.AsFree().Length),
             _ => throw Fault($"{RecordHeader.NameOf(header.Type)} is no record of data"),
         };
+        if (length == 0)
+            throw Fault($"{RecordHeader.NameOf(header.Type)} of object {First} at {DataStart} covers no bytes");
         DataEnd = length == ulong.MaxValue ? ulong.MaxValue : DataStart + length;
         if (DataStart < PassedEnd)
             throw Fault($"{RecordHeader.NameOf(header.Type)} of object {First} at {DataStart} overlaps the record before it");

@@ -20,6 +20,7 @@ internal static class MergePlan
             CheckAlone(layer);
         for (var i = 1; i < layers.Count; i++)
             CheckPair(layers[i - 1], layers[i]);
+        Demand(layers[0].Begin.FromGuid != layers[^1].Begin.ToGuid, layers[^1], "leads back to the snapshot that the first is incremental to");
     }
 
     /// <summary>Writes the merged stream's BEGIN: the last one's, incremental to what the first one is incremental to.</summary>
@@ -28,7 +29,7 @@ internal static class MergePlan
         var (first, last) = (layers[0], layers[^1]);
         var features = layers.Aggregate(StreamFeatures.None, (all, layer) => all | layer.Begin.Features);
         var flags = (last.Begin.Flags & ~CloneFlag) | (first.Begin.Flags & CloneFlag);
-        var payload = Payload(first, last)?.Pack() ?? [];
+        var payload = Payload(first, last) is { } pairs ? BeginPayload.Pack(pairs) : [];
         writer.WriteHeader(last.BeginRecord.SetBegin(first.Begin.FromGuid, features, flags, payload.Length).Header);
         writer.WritePayload(payload);
     }
@@ -50,7 +51,6 @@ internal static class MergePlan
         Demand((begin.Features & StreamFeatures.Redacted) == StreamFeatures.None, layer, "is redacted: blocks that it leaves out cannot be told from holes");
         Demand((begin.Features & StreamFeatures.Dedup) == StreamFeatures.None, layer, "is deduplicated (zfs send -D); rewrite it by zstream redup");
         Demand((begin.Flags & RecordRules.SpillBlockFlag) != 0, layer, "was sent by a ZFS before 0.8, which does not tell whether spill blocks are kept");
-        Demand(begin.FromGuid != begin.ToGuid, layer, "is incremental to its own snapshot");
     }
 
     private static void CheckPair(MergeLayer older, MergeLayer newer)

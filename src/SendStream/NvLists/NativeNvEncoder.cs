@@ -108,7 +108,7 @@ internal static class NativeNvEncoder
             : throw CannotPack(pair, "a NUL or half a surrogate pair is in its name or value");
 
     private static InvalidOperationException CannotPack(NvPair pair, string why) =>
-        new($"The nvlist pair \"{pair.Name}\" of type {pair.Type} cannot be packed: {why}.");
+        new($"The nvlist pair \"{Excerpt.Of(pair.Name)}\" of type {pair.Type} cannot be packed: {why}.");
 
     private static void WriteInt32(ArrayBufferWriter<byte> output, int value)
     {

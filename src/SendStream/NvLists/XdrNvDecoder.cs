@@ -40,7 +40,7 @@ internal static class XdrNvDecoder
         var type = (NvType)pair.TakeInt32BigEndian();
         var count = pair.TakeInt32BigEndian();
         if (name.Length == 0 || count < 0)
-            throw new FormatException($"an nvlist pair named \"{name}\" with {count} elements");
+            throw new FormatException($"an nvlist pair named \"{Excerpt.Of(name)}\" with {count} elements");
         return new NvPair(name, type, count == 0 ? null : ReadValue(type, count, ref pair, depth));
     }
 

@@ -29,8 +29,8 @@ public sealed class ReceiveResume
     /// <param name="stored">The whole stream that was being received; all of it is read and verified.</param>
     /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The token is of another stream; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The stored stream is faulty or ends early.</exception>
+    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange kind; nothing was written.</exception>
+    /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order in which ZFS sends none.</exception>
     public async Task WriteAsync(Stream stored, Stream destination, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);
@@ -43,6 +43,7 @@ public sealed class ReceiveResume
         Check(reader.Parser.Begin!);
         while (await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false))
         {
+            SendOrder.Demand(reader.Parser);
             if (!IsNeeded(reader))
                 continue;
             if (!_reached)
@@ -101,7 +102,7 @@ public sealed class ReceiveResume
     private void WriteBegin(SendStreamParser parser, SendStreamWriter writer)
     {
         var begin = parser.Begin!;
-        var payload = _from.AddTo(parser.BeginPayload).Pack();
+        var payload = BeginPayload.Pack(_from.AddTo(parser.BeginPayload));
         writer.WriteHeader(
             _begin.SetBegin(begin.FromGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length).Header);
         writer.WritePayload(payload);

@@ -30,7 +30,7 @@ public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ul
         var byObject = Object.CompareTo(other.Object);
         if (byObject != 0)
             return byObject;
-        var byStage = Stage.CompareTo(other.Stage);
+        var byStage = ((int)Stage).CompareTo((int)other.Stage); // the comparison of an enum would box it
         return byStage != 0 ? byStage : Offset.CompareTo(other.Offset);
     }
 

@@ -32,8 +32,10 @@ public readonly record struct ResumePoint(ulong Object, ulong Offset)
         _ => this,
     };
 
-    /// <summary>A BEGIN payload that says to go on from here.</summary>
+    /// <summary>A BEGIN payload that says to go on from here; these pairs go first, as ZFS has them.</summary>
     /// <param name="payload">The payload so far; null if there is none.</param>
     internal NvList AddTo(NvList? payload) =>
-        (payload ?? new NvList([])).With(NvPair.Of(ObjectPair, Object)).With(NvPair.Of(OffsetPair, Offset));
+        new(
+            [NvPair.Of(ObjectPair, Object), NvPair.Of(OffsetPair, Offset), .. payload?.Without(ObjectPair).Without(OffsetPair).Pairs ?? []],
+            payload?.Flags ?? NvList.UniqueNames);
 }

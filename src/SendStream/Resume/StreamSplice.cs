@@ -73,7 +73,7 @@ public sealed class StreamSplice
     /// <param name="destination">Where the rest of the whole stream goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The second part is faulty or ends early.</exception>
+    /// <exception cref="SendStreamException">The second part is faulty, ends early, or is in an order in which ZFS sends none.</exception>
     public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken) =>
         WriteAsync(null, second, destination, cancellationToken);
 
@@ -83,7 +83,9 @@ public sealed class StreamSplice
     /// <param name="destination">Where the whole stream goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The second part is faulty or ends early, or the first is shorter than it was.</exception>
+    /// <exception cref="SendStreamException">
+    /// The second part is faulty, ends early, or is in an order in which ZFS sends none; or the first is shorter than it was.
+    /// </exception>
     public async Task WriteAsync(Stream? first, Stream second, Stream destination, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);
@@ -95,6 +97,7 @@ public sealed class StreamSplice
             await CopyFirstAsync(first, destination, cancellationToken).ConfigureAwait(false);
         while (await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false))
         {
+            SendOrder.Demand(reader.Parser);
             if (!IsRepeated(reader.Parser.Position!.Value))
                 await RecordCopy.CopyAsync(reader, writer, output, cancellationToken).ConfigureAwait(false);
         }
@@ -134,6 +137,7 @@ public sealed class StreamSplice
         Demand(
             (begin.Features & (StreamFeatures.Redacted | StreamFeatures.Dedup)) == StreamFeatures.None,
             "A redacted or deduplicated stream cannot be continued. Send it again from its start.");
+        Demand(!first.IsDisordered, "The first part is in an order in which ZFS sends none. Send the stream again from its start.");
         return begin;
     }
 

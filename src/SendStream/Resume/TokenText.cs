@@ -29,7 +29,7 @@ internal static class TokenText
         if (token.Split('-') is not [var version, var checksum, var length, var data])
             throw new FormatException("no resume token: expected VERSION-CHECKSUM-LENGTH-DATA");
         if (version != Version)
-            throw new FormatException($"a resume token of version \"{version}\"; expected {Version}");
+            throw new FormatException($"a resume token of version \"{Excerpt.Of(version)}\"; expected {Version}");
         var (expected, unpackedLength) = (ReadNumber(checksum, "checksum"), ReadNumber(length, "length"));
         if (unpackedLength > ResumeToken.LongestList)
             throw new FormatException($"a resume token of {unpackedLength} bytes unpacked; expected at most {ResumeToken.LongestList}");
@@ -56,7 +56,7 @@ internal static class TokenText
         var isNumber = ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number);
         return isNumber && text == number.ToString("x", CultureInfo.InvariantCulture)
             ? number
-            : throw new FormatException($"a resume token whose {what} \"{text}\" is no hexadecimal number in lower case");
+            : throw new FormatException($"a resume token whose {what} \"{Excerpt.Of(text)}\" is no hexadecimal number in lower case");
     }
 
     private static byte[] ReadBytes(string data) =>

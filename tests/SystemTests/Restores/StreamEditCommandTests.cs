@@ -173,7 +173,7 @@ public sealed class StreamEditCommandTests : IDisposable
     public async Task A_merge_that_waits_for_a_pipe_can_be_interrupted_and_leaves_no_file()
     {
         using var process = Command.Start(Program, ["stream", "merge", "-", "-o", "merged.zfs"], _folder);
-        await process.StandardInput.BaseStream.WriteAsync(Recorded.Plain("full").AsMemory(0, 100_000), TestContext.Current.CancellationToken);
+        await process.StandardInput.BaseStream.WriteAsync(Recorded.Plain("full").AsMemory(0, 600_000), TestContext.Current.CancellationToken);
         await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
         await Patience.UntilAsync("the file is begun", () => File.Exists(InFolder("merged.zfs.partial")));
 

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Streams;
 
 /// <summary>The scripts in the folder "guest", on the ZFS machine.</summary>
-internal sealed class GuestScripts
+public sealed class GuestScripts
 {
     private const string Folder = "/tmp/zsm-streams";
 
@@ -22,6 +22,9 @@ internal sealed class GuestScripts
         int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : IsSoak ? Random.Shared.Next(1, 30_000) : 7;
 
     public static bool IsSoak => Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
+
+    /// <summary>Kinds of histories for what takes minutes: all for a soak, else those that have least in common.</summary>
+    public static TheoryData<string> Kinds => IsSoak ? ["plain", "compressed", "raw", "volume", "raw-volume"] : ["plain", "raw", "volume"];
 
     public static async Task<GuestScripts> CopyAsync(ZfsHost host)
     {
@@ -50,7 +53,7 @@ internal sealed class GuestScripts
     }
 
     /// <summary>The files of a folder of the ZFS machine, by name.</summary>
-    public async Task<Dictionary<string, byte[]>> ReadAsync(string folder)
+    public async Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(string folder)
     {
         var packed = Convert.FromBase64String(await _host.OutputAsync($"cd {folder} && tar -cf - $(find . -maxdepth 1 -type f) | gzip -1 | base64 -w0"));
         await using var tar = new TarReader(new GZipStream(new MemoryStream(packed), CompressionMode.Decompress));

@@ -13,11 +13,7 @@ public sealed class MergeOnZfsTests(ZfsHost host)
     /// file, attribute, object and GUID; the next incremental applies; a scrub finds nothing (guest/merge.sh).
     /// </summary>
     [Theory]
-    [InlineData("plain")]
-    [InlineData("compressed")]
-    [InlineData("raw")]
-    [InlineData("volume")]
-    [InlineData("raw-volume")]
+    [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]
     public async Task What_is_received_of_a_merge_is_what_is_received_of_the_chain(string kind)
     {
         var guest = await GuestScripts.CopyAsync(host);

@@ -44,11 +44,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
 
     /// <summary>The receive of a full stream and of an incremental is cut, and goes on from the stored stream by ZFS's token.</summary>
     [Theory]
-    [InlineData("plain")]
-    [InlineData("compressed")]
-    [InlineData("raw")]
-    [InlineData("volume")]
-    [InlineData("raw-volume")]
+    [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]
     public async Task A_receive_goes_on_from_the_stored_stream(string kind)
     {
         var guest = await PrepareAsync(kind);

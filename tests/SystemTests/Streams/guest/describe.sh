@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# describe.sh DATASET SNAPSHOT [files]: prints what can be told of a received snapshot: its GUID and the digest of what zfs sends of it, in
-# which every object and block shows; with "files" also contents and attributes of every file, for which an encrypted one needs its key.
+# describe.sh DATASET SNAPSHOT [files]: prints what can be told of a received snapshot: its GUID, the digest of what zfs sends of it, and
+# that of its records but for holes: a file that is all hole may have more or fewer levels of them. With "files" also contents and
+# attributes of every file, for which an encrypted one needs its key.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 dataset=$1 snapshot=$2
@@ -9,8 +10,11 @@ echo "guid $(zfs get -Hp -o value guid "$dataset@$snapshot")"
 raw=()
 [[ $(zfs get -H -o value encryption "$dataset") == off ]] || raw=(-w)
 zfs rename -u "$dataset" "$pool/described" 2>/dev/null || zfs rename "$dataset" "$pool/described"
-echo "send $(zfs send "${raw[@]}" -L "$pool/described@$snapshot" | sha256sum)"
+zfs send "${raw[@]}" -L "$pool/described@$snapshot" >/tmp/described
 zfs rename -u "$pool/described" "$dataset" 2>/dev/null || zfs rename "$pool/described" "$dataset"
+echo "records $(zstream dump -v </tmp/described | grep -vE '^FREE |checksum = |DRR_FREE |Total' | sha256sum)"
+echo "send $(sha256sum </tmp/described)"
+rm /tmp/described
 
 [[ ${3:-} == files ]] || exit 0
 # A clone is looked at, since even to mount a received dataset would change it.

@@ -31,7 +31,7 @@ case $kind in
     zfs create -o atime=off -o acltype=posix -o "xattr=$(pick sa sa on)" -o "recordsize=$(pick 4K 16K 128K 1M)" \
       -o "dnodesize=$(pick legacy auto 1k 4k)" "${options[@]}" "$pool/origin"
     place=$(zfs get -H -o value mountpoint "$pool/origin")
-    changes=40
+    changes=30
     ;;
 esac
 

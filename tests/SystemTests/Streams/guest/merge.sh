@@ -23,12 +23,16 @@ zfs-restore stream verify "$work/m.zfs" >/dev/null
 receive "$pool/part" <"$work/m.zfs"
 receive "$pool/part" <"$work/s5.zfs"
 
+# What is encrypted has to be equal in all its structure; else holes may be written in another way.
+describe() {
+  if [[ $kind == raw* ]]; then "$here/describe.sh" "$@"; else "$here/describe.sh" "$@" | grep -v '^send '; fi
+}
+
 compare() {
-  local snapshot=$1 with=() d
-  [[ ${2:-} ]] && with=("$2")
-  "$here/describe.sh" "$pool/chain" "$snapshot" "${with[@]}" >"$work/chain.txt"
+  local snapshot=$1 d
+  describe "$pool/chain" "$@" >"$work/chain.txt"
   for d in full part; do
-    "$here/describe.sh" "$pool/$d" "$snapshot" "${with[@]}" >"$work/$d.txt"
+    describe "$pool/$d" "$@" >"$work/$d.txt"
     cmp -s "$work/chain.txt" "$work/$d.txt" && continue
     echo "$kind $seed: $d differs from the chain at $snapshot"
     diff "$work/chain.txt" "$work/$d.txt" | head -n 20
@@ -36,11 +40,10 @@ compare() {
   done
 }
 
-compare s5
 for d in chain full part; do receive "$pool/$d" <"$work/s6.zfs"; done
 compare s6 files
-"$here/describe.sh" "$pool/origin" s6 files | tail -n +3 | diff - <(tail -n +3 "$work/chain.txt") | head -n 20
-[[ ${PIPESTATUS[1]} == 0 ]] || { echo "$kind $seed: the chain differs from where it came from"; exit 1; }
+diff <(describe "$pool/origin" s6 files | grep -vE '^(send|records) ') <(grep -vE '^(send|records) ' "$work/chain.txt") | head -n 20
+[[ ${PIPESTATUS[0]} == 0 ]] || { echo "$kind $seed: the chain differs from where it came from"; exit 1; }
 # A merge of merged streams is one as well.
 merge "$work"/s{1,2}.zfs >"$work/m12.zfs"
 merge "$work"/s{3,4,5,6}.zfs >"$work/m36.zfs"
@@ -48,7 +51,7 @@ destroy "$pool/full"
 merge "$work/m12.zfs" "$work/m36.zfs" | receive "$pool/full"
 destroy "$pool/part"
 merge "$work"/s{1,2,3,4,5,6}.zfs | receive "$pool/part"
-compare s6 files
+compare s6
 zpool scrub -w "$pool"
 zpool status -x "$pool" | grep -q 'is healthy' || { zpool status -v "$pool"; exit 1; }
 echo "ok $kind $seed: $(wc -l <"$work/chain.txt") lines, $(cat "$work"/s?.zfs | wc -c) bytes"

@@ -94,7 +94,7 @@ sub mutate_tree {
     } elsif ($what < 82) {
         my $new = "$folder/" . name();
         mkdir $new;
-        for my $i (1 .. pick(10, 40, 300)) {
+        for my $i (1 .. pick(10, 40, 100)) {
             open(my $small, '>', "$new/$i" . 'e' x int(rand 60)) or last;
             print {$small} bytes(int rand 3000) if rand() < 0.7;
             close $small;

@@ -109,7 +109,8 @@ public sealed class StreamMergeTests
             ([Plain(1, 0, StreamFeatures.LargeBlocks).ToArray(), Plain(2, 1).ToArray()], "has no large blocks"),
             ([Plain(1, 0, StreamFeatures.Dedup).ToArray()], "is deduplicated"),
             ([Plain(1, 0, flags: 4).ToArray()], "ZFS before 0.8"),
-            ([Plain(1, 1).ToArray()], "incremental to its own"),
+            ([Plain(1, 1).ToArray()], "leads back to the snapshot"),
+            ([Plain(2, 1).ToArray(), Plain(1, 2).ToArray()], "leads back to the snapshot"),
             ([Plain(1, 0).ToArray(), Raw(2, 1, from: 0, to: 6).ToArray()], "is raw, unlike"),
             ([Raw(1, 0, from: 0, to: 5).ToArray(), Raw(2, 1, from: 4, to: 6).ToArray()], "IV set"),
             ([Raw(1, 0, from: 0, to: 5).ToArray(), Raw(2, 1, from: 5, to: 6, key: 2).ToArray()], "another master key"),
@@ -192,6 +193,8 @@ public sealed class StreamMergeTests
             new StreamBuilder().Begin(1).Object(1, []).Free(1, 512, 1024).Free(1, 512, 0).End(),
             new StreamBuilder().Begin(1).Object(1, []).Write(1, 0, new byte[512]).Spill(1, new byte[512]).Write(1, 512, new byte[512]).End(),
             new StreamBuilder().Begin(1).FreeObjects(5, 5).Object(7, []).End(),
+            new StreamBuilder().Begin(1).FreeObjects(5, 0).End(),
+            new StreamBuilder().Begin(1).Object(1, []).Free(1, 0, 0).End(),
             new StreamBuilder().Begin(1).Object(ulong.MaxValue, []).End(),
         ];
         foreach (var stream in disordered)

@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using ZfsSnapshotManager.Fuzzing;
+
+namespace ZfsSnapshotManager.UnitTests.Fuzzing;
+
+/// <summary>Gives inputs to a target, on a thread of its own: an input for which it never comes back fails the test, too.</summary>
+internal sealed class FuzzRun(string target)
+{
+    /// <summary>Inputs take milliseconds; a machine that is busy with other things must not fail a test.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+
+    private readonly FuzzTarget _target = FuzzTargets.All[target];
+    private byte[] _input = [];
+    private string _name = "";
+    private long _started;
+
+    /// <summary>The folder with the corpus and the findings of all targets.</summary>
+    public static string Folder { get; } = Path.Combine(FindRoot(), "tests", "Fuzzing");
+
+    /// <summary>Inputs that the library took, the others it refused.</summary>
+    public int Taken { get; private set; }
+
+    /// <summary>The stored inputs of a target, by path.</summary>
+    public static SortedDictionary<string, byte[]> Stored(string target)
+    {
+        var folders = ((string[])["corpus", "findings"]).Select(kind => Path.Combine(Folder, kind, target)).Where(Directory.Exists);
+        return new(folders.SelectMany(Directory.GetFiles).ToDictionary(path => path, File.ReadAllBytes), StringComparer.Ordinal);
+    }
+
+    /// <summary>Gives the inputs, one after the other.</summary>
+    public void Run(IEnumerable<(string Name, byte[] Input)> inputs)
+    {
+        Exception? failure = null;
+        var worker = new Thread(() => failure = Work(inputs)) { IsBackground = true };
+        Volatile.Write(ref _started, Stopwatch.GetTimestamp());
+        worker.Start();
+        while (!worker.Join(Look))
+        {
+            if (Stopwatch.GetElapsedTime(Volatile.Read(ref _started)) > Patience)
+                Fail($"the input takes more than {Patience.TotalSeconds} seconds");
+        }
+
+        if (failure is not null)
+            Fail(failure.ToString());
+    }
+
+    private Exception? Work(IEnumerable<(string Name, byte[] Input)> inputs)
+    {
+        try
+        {
+            foreach (var (name, input) in inputs)
+            {
+                (_name, _input) = (name, input);
+                Volatile.Write(ref _started, Stopwatch.GetTimestamp());
+                Taken += _target(input) ? 1 : 0;
+            }
+
+            return null;
+        }
+        catch (Exception failure)
+        {
+            return failure; // for the thread that waits, which says with which input
+        }
+    }
+
+    private void Fail(string what)
+    {
+        var folder = Path.Combine(FindRoot(), "artifacts", "test", "fuzz");
+        var file = Path.Combine(folder, $"{target}-{Convert.ToHexStringLower(SHA256.HashData(_input))[..12]}");
+        _ = Directory.CreateDirectory(folder);
+        File.WriteAllBytes(file, _input);
+        Assert.Fail($"{_name}: {what}\nrepeat it: dotnet run --project tests/Fuzzing -- run {target} {file}");
+    }
+
+    private static string FindRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
+            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
+        return folder;
+    }
+}

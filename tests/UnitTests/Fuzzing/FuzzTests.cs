@@ -1,0 +1,62 @@
+using CsCheck;
+using ZfsSnapshotManager.Fuzzing;
+using ZfsSnapshotManager.UnitTests.SendStream;
+
+namespace ZfsSnapshotManager.UnitTests.Fuzzing;
+
+/// <summary>
+/// The fuzz targets without a fuzzer: all that was stored, then some rounds of mutations. What the targets demand stands in
+/// tests/Fuzzing/Targets.
+/// </summary>
+public sealed class FuzzTests
+{
+    private const int Rounds = 1500;
+    private const int ShortRounds = 10_000;
+    private const int SoakFactor = 100;
+    private const int CorpusLimit = 300 * 1024;
+
+    public static TheoryData<string> Targets => [.. FuzzTargets.All.Keys];
+
+    private static bool IsSoak { get; } = Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void What_is_stored_breaks_no_promise(string target)
+    {
+        var run = new FuzzRun(target);
+        run.Run(FuzzRun.Stored(target).Select(input => (input.Key, input.Value)));
+        Assert.True(run.Taken > 0, "no stored input is taken: the target demands nothing");
+    }
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void Mutations_of_what_is_stored_break_no_promise(string target)
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        byte[][] inputs = [.. FuzzRun.Stored(target).Values];
+        var rounds = (IsShort(target) ? ShortRounds : Rounds) * (IsSoak ? SoakFactor : 1);
+        var run = new FuzzRun(target);
+        run.Run(Enumerable.Range(0, rounds).Select(round => ($"ZSM_SEED={seed}, round {round}", Havoc.Mutate(inputs, new Random(seed + round)))));
+        Assert.True(run.Taken < rounds, "every mutation is taken");
+    }
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void Any_bytes_break_no_promise(string target) => Gen.Byte.Array[0, 300].Sample(input => { _ = FuzzTargets.All[target](input); });
+
+    [Fact]
+    public void Every_folder_is_that_of_a_target()
+    {
+        Assert.Equal(FuzzTargets.All.Keys, Directory.GetDirectories(Path.Combine(FuzzRun.Folder, "corpus")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Subset(
+            FuzzTargets.All.Keys.ToHashSet(),
+            Directory.GetDirectories(Path.Combine(FuzzRun.Folder, "findings")).Select(folder => Path.GetFileName(folder)!).ToHashSet());
+    }
+
+    [Fact]
+    public void The_corpus_is_small() =>
+        Assert.InRange(FuzzTargets.All.Keys.Sum(target => FuzzRun.Stored(target).Values.Sum(input => input.Length)), 1, CorpusLimit);
+
+    /// <summary>Whether the target is done with an input in microseconds.</summary>
+    private static bool IsShort(string target) => target is "nvlist" or "token" or "token-list";
+}
