@@ -16,7 +16,7 @@ internal static class Editing
     {
         // Records may be added, such as the FREEs between newer blocks, but not more than there are.
         using var output = new Output(4096 + (4 * length));
-        var refusal = Limits.Bounded(length, () => Refusal(edit(output)));
+        var refusal = Limits.Bounded(length, () => Refusal(edit(output)), Limits.Buffers);
         var written = output.ToArray();
         var verdict = Verdict.Of(written);
         FuzzFinding.Unless(refusal is null || !verdict.IsWhole, $"a whole stream is written, and then refused: {refusal?.Message}");

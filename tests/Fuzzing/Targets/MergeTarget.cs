@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Fuzzing.Inputs;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Merging;
+using ZfsSnapshotManager.SendStream.Records;
 using ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 namespace ZfsSnapshotManager.Fuzzing.Targets;
@@ -63,19 +64,18 @@ internal static class MergeTarget
     private static bool IsModelled(byte[] stream, IReadOnlyDictionary<ulong, ModelObject> objects)
     {
         var blockSizes = objects.ToDictionary(known => known.Key, known => known.Value.BlockSize);
+        var slots = 0UL; // of the last OBJECT
         using var reader = new SendStreamReader(new MemoryStream(stream));
         while (reader.ReadRecord())
         {
             var record = reader.Current;
             if (record.Type == RecordType.Object)
-                blockSizes[record.AsObject().Object] = record.AsObject().BlockSize;
+                (blockSizes[record.AsObject().Object], slots) = (record.AsObject().BlockSize, Math.Max(record.AsObject().DnodeSlots, (byte)1));
             var isModelled = record.Type switch
             {
                 RecordType.Begin => (record.AsBegin().Features & (StreamFeatures.Raw | StreamFeatures.LargeBlocks)) == StreamFeatures.None,
                 RecordType.Free => IsWhole(record.AsFree().Offset, record.AsFree().Length, blockSizes.GetValueOrDefault(record.AsFree().Object)),
-                // A sender marks only those that the receiver has.
-                RecordType.Spill => !record.AsSpill().IsUnmodified
-                    || objects.GetValueOrDefault(record.AsSpill().Object)?.Spill?.Length == record.PayloadLength,
+                RecordType.Spill => IsPossible(record.AsSpill(), objects.GetValueOrDefault(record.AsSpill().Object), slots),
                 _ => true,
             };
             if (!isModelled)
@@ -84,6 +84,10 @@ internal static class MergeTarget
 
         return true;
     }
+
+    /// <summary>A sender marks only those spill blocks as unmodified that the receiver has, of objects that it does not make anew.</summary>
+    private static bool IsPossible(SpillRecord record, ModelObject? old, ulong slots) =>
+        !record.IsUnmodified || (old is not null && old.Slots == slots && (ulong?)old.Spill?.Length == record.StoredSize);
 
     /// <summary>Whether a range is made of whole blocks.</summary>
     private static bool IsWhole(ulong offset, ulong length, ulong size) =>

@@ -22,8 +22,8 @@ internal static class StreamTarget
     {
         var verdict = Limits.Bounded(stream.Length, () => Verdict.Of(stream));
         Same(verdict, Verdict.OfSlices(stream, at => 1 + (at * 7919 % 613)), "in slices");
-        Same(verdict, Limits.Bounded(stream.Length, () => OfReader(stream, verdict.Facts)), "read by records");
-        Same(verdict, Limits.Bounded(stream.Length, () => OfResumed(stream, verdict)), "resumed");
+        Same(verdict, Limits.Bounded(stream.Length, () => OfReader(stream, verdict.Facts), Limits.Buffers), "read by records");
+        Same(verdict, Limits.Bounded(stream.Length, () => OfResumed(stream, verdict), Limits.Buffers), "resumed");
         if (verdict.IsWhole)
             FuzzFinding.Unless(Rewritten(stream).AsSpan().SequenceEqual(stream), "what is read is not written back byte for byte");
         return verdict.IsWhole;
