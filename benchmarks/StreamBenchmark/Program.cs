@@ -5,10 +5,18 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.StreamBenchmark;
 
 // Prints what the checksum and the verifier do in memory beside a loop that only reads the memory; with a path, also writes it as JSON.
-// usage: StreamBenchmark ROUNDS [FILE.json]
+// With "make", writes a right stream of random data to standard output, for other benchmarks.
+// usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES
+if (args is ["make", var mebibytes])
+{
+    using var output = Console.OpenStandardOutput();
+    SyntheticStream.WriteTo(output, 128 << 10, long.Parse(mebibytes, CultureInfo.InvariantCulture) << 20);
+    return 0;
+}
+
 if (args is not [var first, ..] || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) || rounds < 1)
 {
-    Console.Error.WriteLine("usage: StreamBenchmark ROUNDS [FILE.json]");
+    Console.Error.WriteLine("usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES");
     return 2;
 }
 

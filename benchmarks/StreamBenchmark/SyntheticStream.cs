@@ -31,6 +31,24 @@ internal static class SyntheticStream
         return stream;
     }
 
+    /// <summary>Writes such a stream of any size; no two records are alike.</summary>
+    public static void WriteTo(Stream output, int payload, long size)
+    {
+        var random = new Random(1);
+        var record = new byte[RecordHeader.Size + payload];
+        var sum = Begin(record);
+        output.Write(record, 0, RecordHeader.Size);
+        for (var i = 0L; i < size / record.Length; i++)
+        {
+            random.NextBytes(record);
+            sum = Write(record, sum, (ulong)i);
+            output.Write(record);
+        }
+
+        End(record, sum);
+        output.Write(record, 0, RecordHeader.Size);
+    }
+
     private static Fletcher4 Begin(Span<byte> stream)
     {
         var fields = Fields(stream, RecordType.Begin);

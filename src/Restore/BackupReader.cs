@@ -18,9 +18,8 @@ internal static class BackupReader
     public static async Task<StreamFacts> ReadAsync(
         ApiClient server, SnapshotInfo backup, StoredBytesReader.Sink? onStored, StoredStreamDecoder.SliceHandler? onStream, Action<long> progress, CancellationToken cancellationToken)
     {
-        using var response = await server.DownloadAsync(backup, cancellationToken).ConfigureAwait(false);
-        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-        using var stored = new StoredBytesReader(new ConnectionStream(body, backup), async (block, token) =>
+        await using var download = new BackupDownload(server, backup);
+        using var stored = new StoredBytesReader(download, async (block, token) =>
         {
             progress(block.Length);
             if (onStored is not null) await onStored(block, token).ConfigureAwait(false);
@@ -54,23 +53,5 @@ internal static class BackupReader
     {
         if (stored.BytesRead == backup.SizeBytes && stored.GetSha256() == backup.Sha256) return;
         throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {backup.SizeBytes}, or another SHA-256).", DamagedRemedy);
-    }
-
-    /// <summary>Tells a broken connection from a damaged backup.</summary>
-    private sealed class ConnectionStream(Stream inner, SnapshotInfo backup) : OneWayStream
-    {
-        public override bool CanRead => true;
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                return await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is IOException or HttpRequestException)
-            {
-                throw new OperationException(ExitCode.Unreachable, $"The connection broke while {backup.SnapshotId} was read: {e.Message}", "Run the command again.", e);
-            }
-        }
     }
 }

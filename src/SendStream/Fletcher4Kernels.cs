@@ -118,7 +118,7 @@ internal static class Fletcher4Kernels
         where T : ILanes<T>
     {
         /// <summary>Puts the lanes together: the words of the lower half and those of the upper half alternate.</summary>
-        public static abstract Sums<ulong> Gather(Sums<T> sums);
+        static abstract Sums<ulong> Gather(Sums<T> sums);
     }
 
     private readonly struct Lanes128(Vector128<ulong> lanes) : ILanes<Lanes128>

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
@@ -20,16 +21,18 @@ internal static partial class ServerHost
     public static async Task RunAsync(CancellationToken cancellationToken)
     {
         var settings = ServerSettings.Read();
-        CreateDataDirectory(settings.DataDirectory);
-        using var only = LockDataDirectory(settings.DataDirectory);
+        using var only = DataDirectory.Lock(settings.DataDirectory);
         await using var app = Build(settings);
 
         app.Services.GetRequiredService<CatalogueDatabase>().Prepare();
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
-        app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStart();
+        foreach (var finding in (await app.Services.ProbeStoreAsync(cancellationToken).ConfigureAwait(false)).Where(finding => !finding.Works)) LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
+        await app.Services.ClaimStoreAsync(cancellationToken).ConfigureAwait(false);
+        await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken).ConfigureAwait(false);
 
         await StartAsync(app, settings, cancellationToken).ConfigureAwait(false);
-        LogServing(app.Logger, string.Join(", ", app.Urls), settings.DataDirectory, clients);
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // what starting needed is given back: a third of the memory
+        LogServing(app.Logger, string.Join(", ", app.Urls), app.Services.GetRequiredService<IObjectStore>().Location, clients);
         if (clients == 0) LogNoClients(app.Logger, settings.ClientsFile);
         await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -55,15 +58,16 @@ internal static partial class ServerHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
+            kestrel.Limits.MaxRequestBufferSize = 256 * 1024; // of each connection; a part waits in its own buffer, not here
             kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
         });
         // Uploads end by themselves when the server stops; only the last words to their clients take a moment.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
-        builder.Services.AddSingleton(settings).AddSingleton(TimeProvider.System)
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
             .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
-            .AddSingleton<DirectoryStore>()
-            .AddSingleton<UploadSessions>().AddSingleton<StreamReceiver>().AddSingleton<UploadRecovery>().AddSingleton<UploadEndpoints>()
+            .AddStore(settings)
+            .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamReceiver>().AddSingleton<UploadRecovery>().AddSingleton<UploadEndpoints>()
             .AddSingleton<DownloadEndpoints>().AddSingleton<StatusEndpoints>()
             .AddHostedService<HourlyCleanUp>();
 
@@ -87,33 +91,11 @@ internal static partial class ServerHost
         }
     }
 
-    private static void CreateDataDirectory(string path)
-    {
-        try
-        {
-            DurableFile.CreateDirectory(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new OperationException(ExitCode.Configuration, $"DATA_DIR={path} cannot be made: {e.Message}", "Name a folder that this user may write to.", e);
-        }
-    }
+    [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {Location}; clients: {Clients}")]
+    private static partial void LogServing(ILogger logger, string addresses, string location, int clients);
 
-    /// <summary>Two servers on one folder would remove each other's uploads.</summary>
-    private static FileStream LockDataDirectory(string path)
-    {
-        try
-        {
-            return new FileStream(Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new OperationException(ExitCode.Conflict, $"Another zfs-server runs on {path}.", "Stop it, or give this one another DATA_DIR.", e);
-        }
-    }
-
-    [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {DataDirectory}; clients: {Clients}")]
-    private static partial void LogServing(ILogger logger, string addresses, string dataDirectory, int clients);
+    [LoggerMessage(LogLevel.Information, "The store does not have: {Ability}; {Consequence}")]
+    private static partial void LogMissingAbility(ILogger logger, string ability, string consequence);
 
     [LoggerMessage(LogLevel.Warning, "There are no clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME")]
     private static partial void LogNoClients(ILogger logger, string clientsFile);

@@ -53,13 +53,24 @@ public sealed class ApiClient : IDisposable
     public Task<UploadStateAnswer> UploadStreamAsync(UploadAnswer upload, HttpContent stream, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, upload.UploadUrl.TrimStart('/'), stream, ApiJson.Default.UploadStateAnswer, cancellationToken);
 
-    /// <summary>Opens a stored object for reading.</summary>
-    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, CancellationToken cancellationToken)
+    /// <summary>Opens a backup's stored bytes for reading.</summary>
+    /// <param name="offset">Where to begin.</param>
+    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, long offset, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}");
+        if (offset > 0)
+        {
+            request.Headers.Range = new RangeHeaderValue(offset, null);
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.Sha256}\"")); // the rest of another one would be of no use
+        }
+
         var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);
-        if (response.IsSuccessStatusCode) return response;
-        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode == (offset > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK)) return response;
+        using (response)
+        {
+            if (response.IsSuccessStatusCode) throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} answered {(int)response.StatusCode} to a request for a part of {snapshot.SnapshotId}.", "Check SERVER_URL and any proxy on the way.");
+            throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     public void Dispose() => _http.Dispose();

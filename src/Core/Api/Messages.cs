@@ -130,6 +130,9 @@ public sealed record SnapshotInfo
     /// <summary>SHA-256 of the stored bytes, lower-case hex.</summary>
     public required string Sha256 { get; init; }
 
+    /// <summary>Until when the server's store lets nobody delete the backup; left out where it does.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+
     [JsonIgnore]
     public bool IsIncremental => FromGuid is not null;
 }

@@ -20,6 +20,9 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
         return value ?? "";
     }
 
+    /// <summary>A required setting that no message shows.</summary>
+    public Secret RequiredSecret(string key) => new(Required(key));
+
     /// <summary>A required setting with a form of its own.</summary>
     /// <param name="key">The setting's name.</param>
     /// <param name="parse">Throws <see cref="FormatException"/> with the fault.</param>

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
     private const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256";
+        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until";
 
     /// <summary>A client's backups, newest first.</summary>
     public IReadOnlyList<SnapshotInfo> List(string clientId)
@@ -22,6 +22,30 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         List<SnapshotInfo> list = [];
         while (rows.Read()) list.Add(ReadRow(rows));
         return list;
+    }
+
+    /// <summary>All clients' backups, or one's; all of one moment.</summary>
+    public IReadOnlyList<ListedBackup> ListAll(string? clientId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query($"SELECT {Columns}, client_id FROM backups WHERE client_id = @client OR @client IS NULL ORDER BY storage_key", ("@client", clientId));
+        using var rows = command.ExecuteReader();
+        List<ListedBackup> list = [];
+        while (rows.Read()) list.Add(new ListedBackup(rows.GetString(rows.FieldCount - 1), ReadRow(rows)));
+        return list;
+    }
+
+    /// <summary>Lists backups that are chosen to fit together, all or none.</summary>
+    public void AddAll(IEnumerable<ListedBackup> backups)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        foreach (var (clientId, backup) in backups)
+        {
+            if (Insert(connection, clientId, backup) == 0) throw new InvalidOperationException($"{backup.SnapshotId} is listed already.");
+        }
+
+        transaction.Commit();
     }
 
     /// <param name="snapshotId">The backup's id, or its storage key.</param>
@@ -90,13 +114,14 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"""
             INSERT INTO backups (client_id, {Columns})
-            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256)
+            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked)
             ON CONFLICT DO NOTHING
             """,
             ("@client", clientId), ("@id", backup.SnapshotId), ("@key", backup.StorageKey), ("@dataset", backup.DatasetName), ("@name", backup.SnapshotName),
             ("@guid", backup.SnapshotGuid.ToString()), ("@from", backup.FromGuid?.ToString() ?? ""), ("@type", backup.DatasetType),
             ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()), ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()), ("@size", backup.SizeBytes),
-            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256));
+            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256),
+            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()));
         return command.ExecuteNonQuery();
     }
 
@@ -118,6 +143,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         Features = row.GetString(13).Split(' ', StringSplitOptions.RemoveEmptyEntries),
         SendFlags = row.GetString(14).Split(' ', StringSplitOptions.RemoveEmptyEntries),
         Sha256 = row.GetString(15),
+        LockedUntil = row.IsDBNull(16) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(16)),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

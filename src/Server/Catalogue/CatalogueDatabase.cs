@@ -49,6 +49,13 @@ internal sealed class CatalogueDatabase
             last_error     TEXT -- JSON, as the client was told
         );
         """,
+        """
+        ALTER TABLE backups ADD COLUMN locked_until BIGINT; -- Unix seconds; NULL: not locked
+        CREATE TABLE properties (
+            name           TEXT PRIMARY KEY,
+            value          TEXT NOT NULL
+        );
+        """,
     ];
 
     private readonly string _connectionString;
@@ -94,16 +101,65 @@ internal sealed class CatalogueDatabase
         }
     }
 
+    /// <summary>Sees that the file is there and that this version can read it; changes nothing.</summary>
+    /// <returns>The schema's version, which may be an earlier one.</returns>
+    /// <exception cref="OperationException">It is not there, is not a catalogue, or is one of a later version.</exception>
+    public int Inspect()
+    {
+        if (!File.Exists(Path)) throw new OperationException(ExitCode.NotFound, $"There is no catalogue {Path}.", "Check DATA_DIR and METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'.");
+        try
+        {
+            using var connection = Open();
+            var version = (long)Scalar(connection, "PRAGMA user_version")!;
+            return version <= Steps.Length ? (int)version : throw IsLater(version);
+        }
+        catch (SqliteException e)
+        {
+            throw new OperationException(ExitCode.Damaged, $"The catalogue {Path} cannot be read: {e.Message}", "Run 'zfs-server catalogue rebuild': it makes the catalogue again from what is stored.", e);
+        }
+    }
+
+    /// <summary>The version of the schema that this program writes.</summary>
+    public static int CurrentVersion => Steps.Length;
+
+    /// <summary>Gives the catalogue an id.</summary>
+    public void SetId(string id)
+    {
+        using var connection = Open();
+        using var set = connection.Query("INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT (name) DO UPDATE SET value = excluded.value", ("@id", id));
+        set.ExecuteNonQuery();
+    }
+
+    /// <summary>Moves all of the write-ahead log into the file and closes it, so that the file by itself is the catalogue. Nobody may use it meanwhile.</summary>
+    public void Close()
+    {
+        using var connection = Open();
+        Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        SqliteConnection.ClearPool(connection); // else it would stay open for the next user of this path
+    }
+
+    /// <summary>This catalogue's own id, made when it is asked for first.</summary>
+    public string GetId()
+    {
+        using var connection = Open();
+        using var insert = connection.Query("INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT DO NOTHING", ("@id", Guid.NewGuid().ToString("N")));
+        insert.ExecuteNonQuery();
+        return (string)Scalar(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'")!;
+    }
+
     private void Upgrade(SqliteConnection connection)
     {
         var version = (long)Scalar(connection, "PRAGMA user_version")!;
-        if (version > Steps.Length) throw new OperationException(ExitCode.Configuration, $"The catalogue {Path} was written by a later version of zfs-server (schema {version}, this one knows {Steps.Length}).", "Use the later version.");
+        if (version > Steps.Length) throw IsLater(version);
         if (version == Steps.Length) return; // nothing is written: a full disk must not keep the server from starting
         using var transaction = connection.BeginTransaction();
         for (var step = (int)version; step < Steps.Length; step++) Execute(connection, Steps[step]);
         Execute(connection, $"PRAGMA user_version = {Steps.Length}");
         transaction.Commit();
     }
+
+    private OperationException IsLater(long version) =>
+        new(ExitCode.Configuration, $"The catalogue {Path} was written by a later version of zfs-server (schema {version}, this one knows {Steps.Length}).", "Use the later version.");
 
     private static void Execute(SqliteConnection connection, string sql)
     {

@@ -14,19 +14,31 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     private const string Columns =
         "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error";
 
-    /// <summary>Reserves a key for an upload, or finds the one that is under way for the same snapshot.</summary>
-    /// <param name="wanted">The upload; its key and id stand for the first choice.</param>
-    /// <param name="alternatives">Ids and keys to try, in order, where the first are taken.</param>
-    public UploadRecord Open(UploadRecord wanted, IEnumerable<(string SnapshotId, string StorageKey)> alternatives)
+    /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
+    public UploadRecord? FindSame(UploadRecord wanted)
+    {
+        using var connection = database.Open();
+        return FindSame(connection, wanted);
+    }
+
+    /// <summary>True where no backup and no upload has the id.</summary>
+    public bool IsFree(string snapshotId)
+    {
+        using var connection = database.Open();
+        return IsFree(connection, snapshotId);
+    }
+
+    /// <summary>Reserves the upload's id and key; where another request has asked for the same snapshot meanwhile, that one's upload is the result.</summary>
+    /// <returns>Null where the id is taken.</returns>
+    public UploadRecord? Open(UploadRecord wanted)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         if (FindSame(connection, wanted) is { } open) return open;
-        var (id, key) = alternatives.First(choice => IsFree(connection, choice.SnapshotId));
-        var reserved = wanted with { SnapshotId = id, StorageKey = key };
-        Insert(connection, reserved);
+        if (!IsFree(connection, wanted.SnapshotId)) return null;
+        Insert(connection, wanted);
         transaction.Commit();
-        return reserved;
+        return wanted;
     }
 
     public UploadRecord? Find(string clientId, string uploadId) =>

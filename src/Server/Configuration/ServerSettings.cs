@@ -1,5 +1,4 @@
 using System.Net;
-using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
 
@@ -25,6 +24,12 @@ public sealed record ServerSettings
     /// <summary>An upload that brings no byte for so long is given up.</summary>
     public required TimeSpan UploadIdleTimeout { get; init; }
 
+    /// <summary>Streams that are received at once.</summary>
+    public required int MaxUploads { get; init; }
+
+    /// <summary>Null where objects are stored in <see cref="DataDirectory"/>.</summary>
+    public required S3Settings? S3 { get; init; }
+
     public static ServerSettings Read() => Read(SettingsFiles.Read(SystemFile));
 
     public static ServerSettings Read(SettingsReader settings)
@@ -39,10 +44,10 @@ public sealed record ServerSettings
             Port = settings.Number("PORT", 8080, 0, 65535),
             BaseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse) ?? DatasetName.Parse("backup"),
             UploadIdleTimeout = TimeSpan.FromSeconds(settings.Number("UPLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),
+            MaxUploads = settings.Number("MAX_UPLOADS", 16, 1, 10_000),
+            S3 = S3Settings.Read(settings),
         };
-        var s3 = settings.Flag("S3_ENABLED", fallback: false);
         settings.ThrowIfFaulty();
-        if (s3) throw new OperationException(ExitCode.Configuration, "S3_ENABLED=true: this version stores in DATA_DIR only.", "Set S3_ENABLED=false.");
         return read;
     }
 

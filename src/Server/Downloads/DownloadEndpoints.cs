@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Headers;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
@@ -8,12 +9,12 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 
-/// <summary>GET /download: the stored object as it is, whole or by range.</summary>
-internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, DirectoryStore store, ILogger<DownloadEndpoints> logger)
+/// <summary>GET /download: the stored bytes as they are, whole or by range.</summary>
+internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, ILogger<DownloadEndpoints> logger)
 {
-    public static void Map(WebApplication app) => app.MapGet("/download", app.Services.GetRequiredService<DownloadEndpoints>().Download);
+    public static void Map(WebApplication app) => app.MapGet("/download", async context => await (await app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context).ConfigureAwait(false)).ExecuteAsync(context).ConfigureAwait(false));
 
-    private IResult Download(HttpContext context)
+    private async Task<IResult> DownloadAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
         var id = context.Request.Query["snapshot_id"].ToString();
@@ -23,7 +24,7 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
         // A restore writes into zfs receive, which may pause for long; a slow reader is not an attacker here.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
         return Results.Stream(
-            Open(backup),
+            await OpenAsync(backup, context.Request.GetTypedHeaders(), context.RequestAborted).ConfigureAwait(false),
             backup.Compression == "gzip" ? "application/gzip" : "application/octet-stream",
             Path.GetFileName(backup.StorageKey),
             backup.ReceivedAt,
@@ -31,23 +32,49 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
             enableRangeProcessing: true);
     }
 
-    private FileStream Open(SnapshotInfo backup)
+    /// <summary>Reads the first part that is asked for before anything is answered: what is missing or damaged there is told, not broken off.</summary>
+    private async Task<BackupStream> OpenAsync(SnapshotInfo backup, RequestHeaders headers, CancellationToken cancellationToken)
     {
+        var stream = await FindAsync(backup, cancellationToken).ConfigureAwait(false);
         try
         {
-            var file = store.OpenRead(backup.StorageKey);
-            if (file.Length == backup.SizeBytes) return file;
-            file.Dispose();
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            LogMissing(backup.StorageKey);
-            throw new RequestException(StatusCodes.Status500InternalServerError, "object_missing", $"The object of {backup.SnapshotId} is no longer in the store.", "Look for it in the server's backups; other backups are not affected.", e);
-        }
+            if (headers.Range?.Ranges.SingleOrDefault() is { } range)
+            {
+                var start = range.From ?? Math.Max(0, stream.Length - (range.To ?? 0));
+                stream.ReadAheadEnd = range is { From: not null, To: { } last } && last < stream.Length ? last + 1 : stream.Length;
+                stream.Position = Math.Min(start, stream.Length);
+            }
 
-        throw new RequestException(StatusCodes.Status500InternalServerError, "object_damaged", $"The object of {backup.SnapshotId} has not the size that was stored.", "Other backups are not affected.");
+            await stream.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            stream.Position = 0; // where an answer without ranges is read from
+            return stream;
+        }
+        catch (Exception e)
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            if (e is StorageException { Fault: StorageFault.Missing or StorageFault.Damaged }) LogBroken(backup.SnapshotId, e.Message);
+            throw;
+        }
     }
 
-    [LoggerMessage(LogLevel.Error, "The object {StorageKey} is listed and not in the store")]
-    private partial void LogMissing(string storageKey);
+    private async Task<BackupStream> FindAsync(SnapshotInfo backup, CancellationToken cancellationToken)
+    {
+        if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is { } manifest)
+        {
+            if (manifest.Sha256 == backup.Sha256 && manifest.StoredBytes == backup.SizeBytes) return store.OpenRead(manifest);
+            throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
+        }
+
+        // The object may still be there: what can be restored shall be. The reader checks all of it against the catalogue's digest.
+        LogNoManifest(backup.StorageKey);
+        if (await store.Objects.FindAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is not { } facts) throw new StorageException(StorageFault.Missing, $"The object of {backup.SnapshotId} is no longer in the store.");
+        if (facts.Size != backup.SizeBytes) throw new StorageException(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
+        return store.OpenUnchecked(backup.StorageKey, facts.Size);
+    }
+
+    [LoggerMessage(LogLevel.Error, "{SnapshotId} is listed and cannot be read: {Reason}")]
+    private partial void LogBroken(string snapshotId, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The manifest of {StorageKey} is not in the store; its object is given out without it")]
+    private partial void LogNoManifest(string storageKey);
 }

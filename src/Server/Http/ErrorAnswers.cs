@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Http;
 
@@ -30,6 +31,7 @@ internal static partial class ErrorAnswers
         RequestException refused => refused,
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(StatusCodes.Status413PayloadTooLarge, "too_large", "The request's body has more than 64 KiB.", innerException: e),
         BadHttpRequestException bad => new(bad.StatusCode, "bad_request", bad.Message, innerException: e),
+        StorageException failed => StorageFaults.ToRequest(failed, "Nothing was changed."),
         JsonException json => RequestException.BadRequest($"The body is not the JSON that is expected: {JsonFault.Describe(json)}."),
         _ => new(StatusCodes.Status500InternalServerError, "internal_error", "The server failed to answer; its log says why.", "Nothing that was acknowledged is lost. Try again; if it stays so, look at the server's log.", e),
     };

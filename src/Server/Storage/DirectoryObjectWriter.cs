@@ -1,55 +1,69 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>An object on its way in. Unless it is completed, disposing it removes what was written.</summary>
-internal sealed class DirectoryObjectWriter : IAsyncDisposable
+/// <summary>A file on its way in.</summary>
+internal sealed class DirectoryObjectWriter : IObjectWriter
 {
-    private readonly FileStream _file;
+    private readonly string _aside;
+    private readonly string _path;
+    private readonly int _partSize;
+    private readonly SafeFileHandle _file;
+    private bool _completed;
 
-    public DirectoryObjectWriter(string path)
+    /// <param name="aside">Where it is written.</param>
+    /// <param name="path">Where it belongs.</param>
+    public DirectoryObjectWriter(string aside, string path, int partSize)
     {
-        Path = path;
-        _file = new FileStream(path, new FileStreamOptions
+        (_aside, _path, _partSize) = (aside, path, partSize);
+        try
         {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            Share = FileShare.Read | FileShare.Delete,
-            BufferSize = 0, // the writer brings large blocks
-            Options = FileOptions.Asynchronous,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+            _file = File.OpenHandle(aside, FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete, FileOptions.Asynchronous);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile("The server's disk does not take the stream", e);
+        }
     }
 
-    public string Path { get; }
-
-    /// <exception cref="StorageException">The disk is full or fails.</exception>
-    public async ValueTask WriteAsync(ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
+    public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         try
         {
-            await _file.WriteAsync(block, cancellationToken).ConfigureAwait(false);
+            await RandomAccess.WriteAsync(_file, content, (long)number * _partSize, cancellationToken).ConfigureAwait(false);
         }
         catch (IOException e)
         {
-            throw new StorageException($"The server's disk does not take the stream: {e.Message}", e);
+            throw StorageException.FromFile("The server's disk does not take the stream", e);
         }
     }
 
-    /// <exception cref="StorageException">The disk is full or fails.</exception>
-    public void Sync()
+    public Task CompleteAsync(CancellationToken cancellationToken)
     {
+        if (_completed) return Task.CompletedTask;
         try
         {
-            _file.Flush(flushToDisk: true);
+            RandomAccess.FlushToDisk(_file);
+            DurableFile.CreateDirectory(Path.GetDirectoryName(_path)!);
+            DurableFile.MoveNew(_aside, _path);
+            _completed = true;
         }
-        catch (IOException e)
+        catch (IOException) when (File.Exists(_path))
         {
-            throw new StorageException($"The server's disk does not keep the stream: {e.Message}", e);
+            throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile("The server's disk does not keep the stream", e);
+        }
+
+        return Task.CompletedTask;
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        await _file.DisposeAsync().ConfigureAwait(false);
-        File.Delete(Path); // no longer there once the object is completed
+        _file.Dispose();
+        File.Delete(_aside); // no longer there once the object is completed
+        return ValueTask.CompletedTask;
     }
 }

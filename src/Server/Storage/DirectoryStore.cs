@@ -1,12 +1,12 @@
-using System.Text.Json;
+using System.Runtime.CompilerServices;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>Stores objects as files: <c>DATA_DIR/objects/KEY</c>, each with its manifest beside it. An object appears whole or not at all, and is never overwritten.</summary>
-internal sealed class DirectoryStore
+/// <summary>Stores objects as files: <c>DATA_DIR/objects/KEY</c>.</summary>
+internal sealed class DirectoryStore : IObjectStore
 {
-    private const UnixFileMode FileMode600 = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly string _objects;
     private readonly string _incoming;
@@ -19,79 +19,108 @@ internal sealed class DirectoryStore
         DurableFile.CreateDirectory(_incoming);
     }
 
-    /// <summary>Begins an object that nobody sees until it is completed.</summary>
-    /// <param name="uploadId">Names the file meanwhile; what an earlier attempt left there is dropped.</param>
-    public DirectoryObjectWriter CreateObject(string uploadId) => new(Path.Combine(_incoming, uploadId));
+    public string Location => _objects;
 
-    /// <summary>Gives a written object its key.</summary>
-    /// <exception cref="StorageException">The key is taken, or the disk is full or fails.</exception>
-    public void Complete(DirectoryObjectWriter writer, string key)
+    /// <summary>Nobody counts requests here, so that parts may be smaller than in S3: less memory, and damage found more exactly.</summary>
+    public int PartSize => 8 * 1024 * 1024;
+
+    /// <summary>A file has no bound worth naming.</summary>
+    public int MaxParts => int.MaxValue;
+
+    public DateTimeOffset? LockedUntil => null;
+
+    public Task<IObjectWriter> CreateAsync(string key, string uploadId, CancellationToken cancellationToken) =>
+        Task.FromResult<IObjectWriter>(new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), PartSize));
+
+    public Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken)
     {
         var path = PathOf(key);
-        writer.Sync();
         try
         {
             DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
-            DurableFile.MoveNew(writer.Path, path);
+            DurableFile.Create(path, AsideOf(key, uploadId), content.Span, OwnerOnly);
         }
-        catch (IOException e)
+        catch (IOException) when (File.Exists(path))
         {
-            throw new StorageException($"The server's disk does not keep the stream: {e.Message}", e);
+            // An earlier attempt may have got so far; then only its last step is repeated.
+            if (!Holds(path, content.Span)) throw new StorageException(StorageFault.Exists, $"There is an object {key} already.");
+            DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile($"The server's disk does not keep {key}", e);
+        }
+
+        return Task.CompletedTask;
     }
 
-    /// <exception cref="StorageException">There is one, or the disk is full or fails.</exception>
-    public void WriteManifest(string key, Manifest manifest)
+    public Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken)
+    {
+        var file = new FileInfo(PathOf(key));
+        return Task.FromResult(file.Exists ? new ObjectFacts(file.Length, UploadId: null, LockedUntil: null) : null);
+    }
+
+    public async Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
         try
         {
-            var aside = Path.Combine(_incoming, manifest.UploadId + ".manifest");
-            DurableFile.Create(ManifestPathOf(key), aside, JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Default.Manifest), FileMode600);
+            using var file = File.OpenHandle(PathOf(key), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.Asynchronous);
+            var read = 0;
+            while (read < destination.Length)
+            {
+                var count = await RandomAccess.ReadAsync(file, destination[read..], offset + read, cancellationToken).ConfigureAwait(false);
+                if (count == 0) throw new StorageException(StorageFault.Missing, $"The object {key} ends after {offset + read} bytes.");
+                read += count;
+            }
         }
-        catch (IOException e)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new StorageException($"The server's disk does not keep the manifest: {e.Message}", e);
+            throw new StorageException(StorageFault.Missing, $"The object {key} is not in the store.", e);
         }
-    }
-
-    /// <returns>Null where there is none.</returns>
-    public Manifest? ReadManifest(string key)
-    {
-        var path = ManifestPathOf(key);
-        return File.Exists(path) ? JsonSerializer.Deserialize(File.ReadAllBytes(path), ManifestJson.Default.Manifest) : null;
-    }
-
-    public bool Exists(string key) => File.Exists(PathOf(key));
-
-    /// <exception cref="FileNotFoundException">There is no such object.</exception>
-    public FileStream OpenRead(string key) => new(PathOf(key), new FileStreamOptions
-    {
-        Mode = FileMode.Open,
-        Access = FileAccess.Read,
-        Share = FileShare.Read | FileShare.Delete,
-        Options = FileOptions.Asynchronous | FileOptions.SequentialScan,
-        BufferSize = 0,
-    });
-
-    /// <summary>Removes an object and its manifest, the manifest first: an object without one is not a backup.</summary>
-    public void Delete(string key)
-    {
-        foreach (var path in (string[])[ManifestPathOf(key), PathOf(key)])
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (!File.Exists(path)) continue;
-            File.Delete(path);
-            DurableFile.SyncDirectory(Path.GetDirectoryName(path)!); // in this order on disk as well
+            throw StorageException.FromFile($"The server's disk does not give {key} back", e);
         }
     }
 
-    /// <summary>Removes the files of uploads that nobody is sending any more.</summary>
-    /// <returns>How many there were.</returns>
-    public int DeleteIncoming()
+    public Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
-        var files = Directory.GetFiles(_incoming);
-        foreach (var file in files) File.Delete(file);
-        return files.Length;
+        var path = PathOf(key);
+        try
+        {
+            if (File.Exists(path))
+            {
+                File.Delete(path);
+                DurableFile.SyncDirectory(Path.GetDirectoryName(path)!); // what is removed next must not be gone before
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile($"The server's disk does not let go of {key}", e);
+        }
+
+        return Task.CompletedTask;
     }
+
+    public async IAsyncEnumerable<ListedObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask.ConfigureAwait(false);
+        var files = new DirectoryInfo(_objects).EnumerateFiles("*", SearchOption.AllDirectories).Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length));
+        foreach (var file in files.Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(file => file.Key, StringComparer.Ordinal))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return file;
+        }
+    }
+
+    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, CancellationToken cancellationToken)
+    {
+        var files = new DirectoryInfo(_incoming).GetFiles().Where(file => new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore).ToList();
+        foreach (var file in files) file.Delete();
+        return Task.FromResult(files.Count);
+    }
+
+    private static bool Holds(string path, ReadOnlySpan<byte> content) => new FileInfo(path).Length == content.Length && content.SequenceEqual(File.ReadAllBytes(path));
 
     /// <summary>Keys are made by this server, yet no key may ever lead out of the folder.</summary>
     private string PathOf(string key)
@@ -100,5 +129,10 @@ internal sealed class DirectoryStore
         return path.StartsWith(_objects + "/", StringComparison.Ordinal) ? path : throw new ArgumentException($"The key '{key}' leads out of the store.", nameof(key));
     }
 
-    private string ManifestPathOf(string key) => PathOf(key) + ".manifest.json";
+    /// <summary>Where an object is written before it has its name; what an earlier attempt left there is written over.</summary>
+    private string AsideOf(string key, string uploadId)
+    {
+        var path = PathOf(key);
+        return Path.Combine(_incoming, path.EndsWith(".manifest.json", StringComparison.Ordinal) ? uploadId + ".manifest" : uploadId);
+    }
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
@@ -47,7 +50,22 @@ internal sealed record Manifest
     /// <summary>The stream's Fletcher-4 before its END record, four words in hex.</summary>
     public required string EndChecksum { get; init; }
 
+    /// <summary>SHA-256 of the stored bytes, all objects one after another; lower-case hex.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>Until when the store lets nobody delete the objects; null where it does.</summary>
+    public DateTimeOffset? LockedUntil { get; init; }
+
+    /// <summary>In the order of the stream.</summary>
     public required IReadOnlyList<StoredObject> Objects { get; init; }
+
+    /// <exception cref="JsonException">It is not a manifest, or says what cannot be.</exception>
+    public static Manifest Parse(ReadOnlySpan<byte> json)
+    {
+        RefuseNulls(json);
+        var manifest = JsonSerializer.Deserialize(json, ManifestJson.Default.Manifest) ?? throw new JsonException("it is null");
+        return manifest.FindFault() is { } fault ? throw new JsonException(fault) : manifest;
+    }
 
     /// <summary>What the catalogue lists of the backup.</summary>
     public SnapshotInfo ToSnapshotInfo(string snapshotId) => new()
@@ -67,8 +85,36 @@ internal sealed record Manifest
         Raw = Raw,
         Features = Features,
         SendFlags = SendFlags,
-        Sha256 = Objects[0].Sha256,
+        Sha256 = Sha256,
+        LockedUntil = LockedUntil,
     };
+
+    /// <summary>The deserializer takes null for every list and text, also within lists; a manifest has it for the base and the lock only.</summary>
+    private static void RefuseNulls(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        var mayBeNull = false;
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.Null && !mayBeNull) throw new JsonException($"a value is null before byte {reader.BytesConsumed + 1}");
+            mayBeNull = reader.TokenType == JsonTokenType.PropertyName && (reader.ValueTextEquals("from_guid"u8) || reader.ValueTextEquals("locked_until"u8));
+        }
+    }
+
+    private string? FindFault()
+    {
+        if (FormatVersion != CurrentFormatVersion) return $"format_version is {FormatVersion}; this version reads {CurrentFormatVersion}";
+        if (Objects.Count == 0) return "objects is empty";
+        for (var index = 0; index < Objects.Count; index++)
+        {
+            var stored = Objects[index];
+            if (stored.Key != StoredObject.KeyOf(Objects[0].Key, index)) return $"the key of object {index + 1} is {stored.Key}";
+            if (stored.Parts.Count == 0 || stored.Parts.Any(part => part.Size is <= 0 or > StoredPart.MaxSize)) return $"a part of {stored.Key} has an impossible size";
+            if (stored.Parts.Sum(part => (long)part.Size) != stored.Size) return $"the parts of {stored.Key} do not add up to its size";
+        }
+
+        return Objects.Sum(stored => stored.Size) == StoredBytes ? null : "the objects do not add up to stored_bytes";
+    }
 }
 
 /// <summary>One object of a backup.</summary>
@@ -78,8 +124,29 @@ internal sealed record StoredObject
 
     public required long Size { get; init; }
 
-    /// <summary>Lower-case hex.</summary>
-    public required string Sha256 { get; init; }
+    /// <summary>In order and without gaps.</summary>
+    public required IReadOnlyList<StoredPart> Parts { get; init; }
+
+    public static StoredObject Of(string key, IReadOnlyList<StoredPart> parts) => new() { Key = key, Size = parts.Sum(part => (long)part.Size), Parts = parts };
+
+    /// <summary>The key of a backup's objects: the backup's own, then <c>KEY.0002</c> and so on.</summary>
+    /// <param name="index">From 0.</param>
+    public static string KeyOf(string key, int index) => index == 0 ? key : string.Create(CultureInfo.InvariantCulture, $"{key}.{index + 1:0000}");
+}
+
+/// <summary>A run of an object's bytes that is stored, read and checked by itself.</summary>
+internal sealed record StoredPart
+{
+    /// <summary>In bytes; also bounds what a manifest that somebody made can make a reader allocate.</summary>
+    public const int MaxSize = 1024 * 1024 * 1024;
+
+    /// <summary>In bytes.</summary>
+    public required int Size { get; init; }
+
+    /// <summary>Lower-case hex; null where nobody knows it.</summary>
+    public required string? Sha256 { get; init; }
+
+    public static StoredPart Of(ReadOnlySpan<byte> content) => new() { Size = content.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)) };
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectRequiredConstructorParameters = true)]

@@ -6,18 +6,18 @@ internal sealed partial class HourlyCleanUp(UploadRecovery recovery, TimeProvide
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromHours(1), time);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false)) CleanUp();
+        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false)) await CleanUpAsync(stoppingToken).ConfigureAwait(false);
     }
 
-    private void CleanUp()
+    private async Task CleanUpAsync(CancellationToken cancellationToken)
     {
         try
         {
-            recovery.ForgetStale();
+            await recovery.ForgetStaleAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
-            LogFailed(e); // a busy catalogue now must not stop the server
+            LogFailed(e); // a busy catalogue or a store that is away now must not stop the server
         }
     }
 

@@ -15,18 +15,19 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// Takes a whole stream in: stored and verified record by record in one pass, committed only when all of it was right. The order of a commit
 /// is object, manifest, catalogue; what a crash leaves between them <see cref="UploadRecovery"/> finishes or rolls back.
 /// </summary>
-internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalogue catalogue, TimeProvider time, ILogger<StreamReceiver> logger)
+internal sealed partial class StreamReceiver(BackupStore store, BackupCatalogue catalogue, TimeProvider time, ILogger<StreamReceiver> logger)
 {
     /// <exception cref="RequestException">The stream is refused; nothing of it was kept.</exception>
     public async Task<SnapshotInfo> ReceiveAsync(UploadRecord upload, Stream body, CancellationToken cancellationToken)
     {
-        await using var writer = store.CreateObject(upload.UploadId);
+        await using var writer = store.Create(upload.StorageKey, upload.UploadId);
         using var stored = new StoredBytesReader(body, writer.WriteAsync);
         var facts = await DecodeAsync(upload, stored, cancellationToken).ConfigureAwait(false);
+        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
 
         // From here on a client that goes away changes nothing: the backup is whole.
-        return Commit(upload, writer, Describe(upload, stored, facts));
+        return await CommitAsync(upload, writer, Describe(upload, stored, writer.Objects, facts)).ConfigureAwait(false);
     }
 
     private async Task<StreamFacts> DecodeAsync(UploadRecord upload, StoredBytesReader stored, CancellationToken cancellationToken)
@@ -55,12 +56,12 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
     }
 
-    private SnapshotInfo Commit(UploadRecord upload, DirectoryObjectWriter writer, Manifest manifest)
+    private async Task<SnapshotInfo> CommitAsync(UploadRecord upload, BackupWriter writer, Manifest manifest)
     {
-        store.Complete(writer, upload.StorageKey);
         try
         {
-            store.WriteManifest(upload.StorageKey, manifest);
+            await writer.CompleteAsync(CancellationToken.None).ConfigureAwait(false);
+            await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None).ConfigureAwait(false);
             var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
             if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
             {
@@ -74,15 +75,26 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
         catch (Exception e) when (e is RequestException or StorageException)
         {
             // The catalogue said no, or was not asked. Where it failed while it wrote, nobody knows what a restart will find in its log:
-            // then all stays as it is, and UploadRecovery settles it.
-            store.Delete(upload.StorageKey);
+            // then all stays as it is, and UploadRecovery settles it. So it does where a store that has just failed fails here again.
+            if (e is not StorageException { Fault: StorageFault.Exists }) await RemoveAsync(upload.StorageKey).ConfigureAwait(false);
             throw;
         }
     }
 
-    private Manifest Describe(UploadRecord upload, StoredBytesReader stored, StreamFacts facts)
+    private async Task RemoveAsync(string key)
     {
-        var sha256 = stored.GetSha256();
+        try
+        {
+            await store.DeleteAsync(key, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (StorageException e)
+        {
+            LogNotRemoved(key, e.Message);
+        }
+    }
+
+    private Manifest Describe(UploadRecord upload, StoredBytesReader stored, IReadOnlyList<StoredObject> objects, StreamFacts facts)
+    {
         var begin = facts.Begin;
         return new Manifest
         {
@@ -104,7 +116,9 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
             StreamBytes = facts.Length,
             RecordCount = facts.RecordCount,
             EndChecksum = facts.EndChecksum.ToString(),
-            Objects = [new StoredObject { Key = upload.StorageKey, Size = stored.BytesRead, Sha256 = sha256 }],
+            Sha256 = stored.GetSha256(),
+            LockedUntil = store.Objects.LockedUntil,
+            Objects = objects,
         };
     }
 
@@ -126,4 +140,7 @@ internal sealed partial class StreamReceiver(DirectoryStore store, BackupCatalog
 
     [LoggerMessage(LogLevel.Information, "Committed {SnapshotId} of {ClientId}: {StoredBytes} bytes stored, {StreamBytes} bytes of stream")]
     private partial void LogCommitted(string snapshotId, string clientId, long storedBytes, long streamBytes);
+
+    [LoggerMessage(LogLevel.Warning, "What was stored of {StorageKey} is not removed yet: {Reason}")]
+    private partial void LogNotRemoved(string storageKey, string reason);
 }

@@ -15,8 +15,9 @@ internal sealed partial class UploadEndpoints(
     ClientAuthentication authentication,
     UploadCatalogue uploads,
     BackupCatalogue backups,
-    DirectoryStore store,
+    BackupStore store,
     UploadSessions sessions,
+    UploadPlaces places,
     StreamReceiver receiver,
     UploadRecovery recovery,
     ServerSettings settings,
@@ -50,7 +51,7 @@ internal sealed partial class UploadEndpoints(
         }
 
         var names = StorageKey.Candidates(client.ClientId, wanted.DatasetName, request.Timestamp ?? time.GetUtcNow(), wanted.Compression);
-        var upload = uploads.Open(wanted, names.Where(name => !store.Exists(name.StorageKey)));
+        var upload = uploads.FindSame(wanted) ?? await OpenAsync(wanted, names, context.RequestAborted).ConfigureAwait(false);
         await context.Response.WriteAsJsonAsync(
             new UploadAnswer
             {
@@ -65,6 +66,17 @@ internal sealed partial class UploadEndpoints(
             cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
 
+    /// <summary>Reserves the first key that is free in the catalogue and in the store: a catalogue that was rebuilt may not know of all that is there.</summary>
+    private async Task<UploadRecord> OpenAsync(UploadRecord wanted, IEnumerable<(string SnapshotId, string StorageKey)> names, CancellationToken cancellationToken)
+    {
+        foreach (var (id, key) in names)
+        {
+            if (uploads.IsFree(id) && !await store.ExistsAsync(key, cancellationToken).ConfigureAwait(false) && uploads.Open(wanted with { SnapshotId = id, StorageKey = key }) is { } opened) return opened;
+        }
+
+        throw new InvalidOperationException("The names have no end.");
+    }
+
     private async Task ReceiveAsync(HttpContext context, string id)
     {
         AllowLongBody(context); // first: a refusal must reach a client that is already sending
@@ -72,11 +84,12 @@ internal sealed partial class UploadEndpoints(
         Find(client, id);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         using var session = await sessions.TakeOverAsync(id, stop.Token).ConfigureAwait(false);
-        var upload = FindSettled(client, id);
+        var upload = await FindSettledAsync(client, id, stop.Token).ConfigureAwait(false);
         SnapshotInfo backup;
         try
         {
             uploads.Touch(id, error: null);
+            using var place = await places.TakeAsync(session.Token).ConfigureAwait(false);
             using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
             backup = await receiver.ReceiveAsync(upload, body, session.Token).ConfigureAwait(false);
         }
@@ -104,7 +117,7 @@ internal sealed partial class UploadEndpoints(
         Find(client, id);
         using (await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false))
         {
-            FindSettled(client, id);
+            await FindSettledAsync(client, id, context.RequestAborted).ConfigureAwait(false);
             uploads.Remove(id);
         }
 
@@ -112,10 +125,10 @@ internal sealed partial class UploadEndpoints(
     }
 
     /// <summary>The upload once nobody else works on it: the request before may have committed it, or failed in the middle of that.</summary>
-    private UploadRecord FindSettled(ClientEntry client, string id)
+    private async Task<UploadRecord> FindSettledAsync(ClientEntry client, string id, CancellationToken cancellationToken)
     {
         var upload = Find(client, id);
-        return recovery.Recover(upload) switch
+        return await recovery.RecoverAsync(upload, cancellationToken).ConfigureAwait(false) switch
         {
             RecoveredUpload.Open => upload,
             RecoveredUpload.Committed => throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {upload.SnapshotId}."),
@@ -146,7 +159,7 @@ internal sealed partial class UploadEndpoints(
     private static RequestException Explain(Exception e, UploadSessions.Session session, CancellationToken aborted) => e switch
     {
         RequestException refused => refused,
-        StorageException { IsFull: true } => new RequestException(StatusCodes.Status507InsufficientStorage, "storage_full", e.Message, "Nothing was stored. Free space on the server.", e),
+        StorageException failed => StorageFaults.ToRequest(failed, "Nothing was stored."),
         TimeoutException => new RequestException(StatusCodes.Status408RequestTimeout, "upload_idle", e.Message, "Nothing was stored. Run the backup again.", e),
         _ when session.WasReplaced => RequestException.Conflict("upload_replaced", "Another request took this upload over."),
         _ when aborted.IsCancellationRequested || e is BadHttpRequestException or OperationCanceledException or Microsoft.AspNetCore.Connections.ConnectionResetException =>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -6,49 +5,66 @@ namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>Clears up after a crash: an upload whose object and manifest are whole is committed, one that got less far is rolled back.</summary>
 internal sealed partial class UploadRecovery(
-    DirectoryStore store, BackupCatalogue catalogue, UploadCatalogue uploads, UploadSessions sessions, TimeProvider time, ILogger<UploadRecovery> logger)
+    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, UploadSessions sessions, TimeProvider time, ILogger<UploadRecovery> logger)
 {
     /// <summary>An upload that nobody touched for so long is forgotten.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromHours(24);
 
     /// <summary>At start, before any request is taken.</summary>
-    public void RecoverAfterStart()
+    public async Task RecoverAfterStartAsync(CancellationToken cancellationToken)
     {
-        var halves = store.DeleteIncoming();
+        var halves = await store.Objects.RemoveIncompleteAsync(DateTimeOffset.MaxValue, cancellationToken).ConfigureAwait(false);
         if (halves > 0) LogHalves(halves);
-        foreach (var upload in uploads.All()) Recover(upload);
+        foreach (var upload in uploads.All()) await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>While requests are taken.</summary>
-    public void ForgetStale()
+    public async Task ForgetStaleAsync(CancellationToken cancellationToken)
     {
-        foreach (var upload in uploads.UntouchedSince(time.GetUtcNow() - Patience).Where(u => !sessions.IsActive(u.UploadId)))
+        var longAgo = time.GetUtcNow() - Patience;
+        foreach (var upload in uploads.UntouchedSince(longAgo).Where(u => !sessions.IsActive(u.UploadId)))
         {
-            if (Recover(upload) != RecoveredUpload.Open) continue;
+            if (await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false) != RecoveredUpload.Open) continue;
             uploads.Remove(upload.UploadId);
             LogForgotten(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
         }
+
+        var halves = await store.Objects.RemoveIncompleteAsync(longAgo, cancellationToken).ConfigureAwait(false);
+        if (halves > 0) LogHalves(halves);
     }
 
     /// <summary>Settles an upload that nobody works on.</summary>
-    public RecoveredUpload Recover(UploadRecord upload)
+    /// <exception cref="StorageException">What is there cannot be read or removed.</exception>
+    public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        var manifest = await store.ReadManifestAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
+        var first = await store.Objects.FindAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
+        if ((manifest is not null && manifest.UploadId != upload.UploadId) || (first?.UploadId is { } writer && writer != upload.UploadId))
+        {
+            LogForeign(upload.StorageKey);
+            return RecoveredUpload.Unclear;
+        }
+
+        if (manifest is null && first is null) return RecoveredUpload.Open;
+        if (manifest is not null && first is not null && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
+        {
+            LogFinished(upload.SnapshotId);
+            return RecoveredUpload.Committed;
+        }
+
+        await store.DeleteAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
+        LogRolledBack(upload.SnapshotId);
+        return RecoveredUpload.Open;
+    }
+
+    /// <summary>Likewise where nobody waits for it: what cannot be settled now is left for the next time.</summary>
+    private async Task<RecoveredUpload> TryRecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
         try
         {
-            var manifest = store.ReadManifest(upload.StorageKey);
-            if (manifest is not null && manifest.UploadId != upload.UploadId) return RecoveredUpload.Unclear; // another one's: not ours to touch
-            if (manifest is null && !store.Exists(upload.StorageKey)) return RecoveredUpload.Open;
-            if (manifest is not null && store.Exists(upload.StorageKey) && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
-            {
-                LogFinished(upload.SnapshotId);
-                return RecoveredUpload.Committed;
-            }
-
-            store.Delete(upload.StorageKey);
-            LogRolledBack(upload.SnapshotId);
-            return RecoveredUpload.Open;
+            return await RecoverAsync(upload, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        catch (StorageException e)
         {
             LogUnclear(e, upload.StorageKey);
             return RecoveredUpload.Unclear;
@@ -67,7 +83,10 @@ internal sealed partial class UploadRecovery(
     [LoggerMessage(LogLevel.Information, "Forgot upload {UploadId} of {ClientId} for {Dataset}: nobody came back for it")]
     private partial void LogForgotten(string uploadId, string clientId, string dataset);
 
-    [LoggerMessage(LogLevel.Error, "Left {StorageKey} as it is: its upload was cut off, and what is there cannot be read")]
+    [LoggerMessage(LogLevel.Error, "Left {StorageKey} as it is: its upload was cut off, and what is there belongs to another upload")]
+    private partial void LogForeign(string storageKey);
+
+    [LoggerMessage(LogLevel.Error, "Left {StorageKey} as it is: its upload was cut off, and what is there cannot be read or removed now")]
     private partial void LogUnclear(Exception e, string storageKey);
 }
 
@@ -79,6 +98,6 @@ internal enum RecoveredUpload
     /// <summary>Its commit was finished.</summary>
     Committed,
 
-    /// <summary>What is there cannot be read or removed.</summary>
+    /// <summary>What is there is another upload's, or cannot be read or removed.</summary>
     Unclear,
 }

@@ -106,7 +106,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>Names and sizes of all files of the store: objects, manifests, and what is on its way in.</summary>
     public IReadOnlyList<string> StoredFiles() =>
-        [.. ((string[])["objects", "incoming"]).SelectMany(folder => Directory.GetFiles(Path.Combine(DataFolder, folder), "*", SearchOption.AllDirectories))
+        [.. ((string[])["objects", "incoming"]).Select(folder => Path.Combine(DataFolder, folder)).Where(Directory.Exists).SelectMany(folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
             .Select(path => $"{Path.GetRelativePath(DataFolder, path)} {new FileInfo(path).Length}").Order(StringComparer.Ordinal)];
 
     /// <summary>Most memory that the process ever held, in bytes.</summary>

@@ -60,6 +60,10 @@ internal sealed class Uploader : IDisposable
         return await Answer.ReadAsync(await Http.SendAsync(request, Token));
     }
 
+    /// <summary>Waits until the server has begun to take a stream in.</summary>
+    public Task WaitForReceivingAsync(string uploadId) =>
+        Patience.UntilAsync("the server receives", async () => (await GetAsync($"upload-stream/{uploadId}")).MustSucceed().Json.GetProperty("state").GetString() == "receiving");
+
     /// <summary>Stores a stream of which nothing but its dataset and compression is said.</summary>
     /// <returns>The committed backup.</returns>
     public async Task<Answer> StoreAsync(byte[] body, string dataset = "tank/data", string compression = "none")

@@ -110,7 +110,7 @@ public sealed class ServerLifeTests
         var before = await client.PictureAsync();
         using var connection = await BrokenConnection.BeginUploadAsync(server, client, upload);
         await connection.SendChunkAsync(stream.AsMemory(0, stream.Length / 2));
-        await Patience.UntilAsync("the server receives", () => server.StoredFiles().Any(file => !file.EndsWith(" 0", StringComparison.Ordinal)));
+        await client.WaitForReceivingAsync(upload);
         var start = TimeProvider.System.GetTimestamp();
 
         var exitCode = await server.StopAsync();

@@ -1,0 +1,17 @@
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server;
+
+/// <summary>The parts of the server that a command needs which does not serve.</summary>
+internal static class CommandServices
+{
+    public static ServiceProvider Create(ServerSettings settings) => new ServiceCollection()
+        .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddSimpleConsole(console => console.SingleLine = true)
+            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)) // standard output is for the result
+        .AddSingleton(settings).AddSingleton(TimeProvider.System)
+        .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
+        .AddStore(settings)
+        .BuildServiceProvider();
+}

@@ -1,0 +1,36 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server;
+
+/// <summary><c>DATA_DIR</c>: who works on it alone.</summary>
+internal static class DataDirectory
+{
+    /// <summary>Takes the folder for this process, and makes it where there is none. Two servers on one folder would remove each other's uploads.</summary>
+    /// <returns>Holds the folder until it is disposed.</returns>
+    /// <exception cref="OperationException">Another process has it, or it cannot be made.</exception>
+    public static FileStream Lock(string path)
+    {
+        Create(path);
+        try
+        {
+            return new FileStream(Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new OperationException(ExitCode.Conflict, $"Another zfs-server runs on {path}.", "Stop it, or give this one another DATA_DIR.", e);
+        }
+    }
+
+    private static void Create(string path)
+    {
+        try
+        {
+            DurableFile.CreateDirectory(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(ExitCode.Configuration, $"DATA_DIR={path} cannot be made: {e.Message}", "Name a folder that this user may write to.", e);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Microsoft.AspNetCore.Connections;
+
+namespace ZfsSnapshotManager.Server.Http;
+
+/// <summary>Memory for Kestrel's connections in blocks of 64 KiB: with its own of 4 KiB a large body costs four times the processor's time.</summary>
+internal sealed class LargeBlockPools : IMemoryPoolFactory<byte>
+{
+    public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new LargeBlockPool();
+
+    /// <summary>
+    /// Blocks are pinned from the start and used again and again. Those of the runtime's shared pool are pinned by each read of a socket, which
+    /// keeps the collector from tidying up around them: four uploads at once then took 300 MiB.
+    /// </summary>
+    private sealed class LargeBlockPool : MemoryPool<byte>
+    {
+        private const int BlockSize = 64 * 1024;
+        private const int MaxFree = 512;
+
+        private readonly ConcurrentBag<Block> _free = [];
+
+        public override int MaxBufferSize => BlockSize;
+
+        public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockSize);
+            return _free.TryTake(out var block) ? block : new Block(this);
+        }
+
+        protected override void Dispose(bool disposing) => _free.Clear();
+
+        private sealed class Block(LargeBlockPool owner) : IMemoryOwner<byte>
+        {
+            private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(BlockSize, pinned: true);
+
+            public Memory<byte> Memory => MemoryMarshal.CreateFromPinnedArray(_bytes, 0, BlockSize);
+
+            public void Dispose()
+            {
+                if (owner._free.Count < MaxFree) owner._free.Add(this);
+            }
+        }
+    }
+}

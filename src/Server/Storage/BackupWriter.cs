@@ -1,0 +1,124 @@
+namespace ZfsSnapshotManager.Server.Storage;
+
+/// <summary>
+/// Writes a stored stream of unknown length as parts, several on their way at once, and begins a further object where one is full.
+/// Nothing can be seen in the store before <see cref="CompleteAsync"/>; unless that was called, disposing removes all.
+/// </summary>
+internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, string key, string uploadId) : IAsyncDisposable
+{
+    /// <summary>More do not make one upload faster, and others need memory too.</summary>
+    private const int MaxPartsInFlight = 4;
+
+    private readonly PartBuffers.Share _buffers = buffers.Open();
+    private readonly List<Task<StoredPart>> _inFlight = [];
+    private readonly List<OpenObject> _objects = [];
+    private byte[]? _buffer;
+    private int _filled;
+
+    /// <summary>What was written, once <see cref="FinishAsync"/> has returned.</summary>
+    public IReadOnlyList<StoredObject> Objects { get; private set; } = [];
+
+    /// <summary>Takes the next bytes; waits while as many parts as may be are on their way.</summary>
+    /// <exception cref="StorageException">A part, this or an earlier one, cannot be stored.</exception>
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
+    {
+        while (!block.IsEmpty)
+        {
+            if (_buffer is null) await NextBufferAsync(cancellationToken).ConfigureAwait(false);
+            var count = Math.Min(block.Length, store.PartSize - _filled);
+            block[..count].CopyTo(_buffer.AsMemory(_filled));
+            block = block[count..];
+            _filled += count;
+            if (_filled == store.PartSize) await SendBufferAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits until all parts are in the store. A stream of one part stays here until it is completed: it goes in a single request.</summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        if (_buffer is not null && _objects.Count > 0) await SendBufferAsync(cancellationToken).ConfigureAwait(false);
+        if (_buffer is not null)
+        {
+            Objects = [StoredObject.Of(key, [StoredPart.Of(_buffer.AsSpan(0, _filled))])];
+            return;
+        }
+
+        List<StoredObject> objects = [];
+        foreach (var written in _objects) objects.Add(StoredObject.Of(written.Key, await Task.WhenAll(written.Parts).ConfigureAwait(false)));
+        Objects = objects;
+    }
+
+    /// <summary>Gives the objects their keys.</summary>
+    /// <exception cref="StorageException">A key is taken, or the store fails. What has a key by then keeps it.</exception>
+    public async Task CompleteAsync(CancellationToken cancellationToken)
+    {
+        if (_buffer is not null) await store.PutNewAsync(key, _buffer.AsMemory(0, _filled), uploadId, ObjectKind.Stream, cancellationToken).ConfigureAwait(false);
+        foreach (var written in _objects) await written.Writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await ((Task)Task.WhenAll(_inFlight)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // they use buffers
+        foreach (var written in _objects) await written.Writer.DisposeAsync().ConfigureAwait(false);
+        if (_buffer is not null) _buffers.Return(_buffer);
+        _buffer = null;
+        _buffers.Dispose();
+    }
+
+    private async ValueTask NextBufferAsync(CancellationToken cancellationToken)
+    {
+        while (_inFlight.Count >= MaxPartsInFlight) await SettleAsync(cancellationToken).ConfigureAwait(false);
+        _buffer = await _buffers.TakeAsync(store.PartSize, cancellationToken).ConfigureAwait(false);
+        _filled = 0;
+        await SettleFinishedAsync().ConfigureAwait(false);
+    }
+
+    private async ValueTask SendBufferAsync(CancellationToken cancellationToken)
+    {
+        if (_objects is [] || _objects[^1].Parts.Count == store.MaxParts) await BeginObjectAsync(cancellationToken).ConfigureAwait(false);
+        var (writer, parts) = (_objects[^1].Writer, _objects[^1].Parts);
+        var (buffer, content, number) = (_buffer!, _buffer.AsMemory(0, _filled), parts.Count);
+        _buffer = null;
+        var sending = Task.Run(SendAsync, CancellationToken.None); // it gives the buffer back, so that it must run
+        parts.Add(sending);
+        _inFlight.Add(sending);
+
+        async Task<StoredPart> SendAsync()
+        {
+            try
+            {
+                var part = StoredPart.Of(content.Span);
+                await writer.WritePartAsync(number, content, cancellationToken).ConfigureAwait(false);
+                return part;
+            }
+            finally
+            {
+                _buffers.Return(buffer);
+            }
+        }
+    }
+
+    private async Task BeginObjectAsync(CancellationToken cancellationToken)
+    {
+        var name = StoredObject.KeyOf(key, _objects.Count);
+        _objects.Add(new OpenObject(name, await store.CreateAsync(name, uploadId, cancellationToken).ConfigureAwait(false), []));
+    }
+
+    private async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        await Task.WhenAny(_inFlight).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await SettleFinishedAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Forgets parts that are stored, and throws what one that failed threw.</summary>
+    private async Task SettleFinishedAsync()
+    {
+        foreach (var finished in _inFlight.Where(part => part.IsCompleted).ToList())
+        {
+            _inFlight.Remove(finished);
+            await finished.ConfigureAwait(false);
+        }
+    }
+
+    private sealed record OpenObject(string Key, IObjectWriter Writer, List<Task<StoredPart>> Parts);
+}

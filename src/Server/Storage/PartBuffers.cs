@@ -1,0 +1,99 @@
+namespace ZfsSnapshotManager.Server.Storage;
+
+/// <summary>
+/// The memory for parts on their way in and out, shared by all uploads and downloads. Each of them always gets a first buffer, so that none
+/// waits for ever for the others; further ones only as far as the limit leaves room for those that have none yet.
+/// </summary>
+/// <param name="partSize">Bytes of a buffer.</param>
+/// <param name="limit">How many there are before somebody has to wait.</param>
+internal sealed class PartBuffers(int partSize, int limit)
+{
+    /// <summary>How long a newcomer waits for the further buffers of others. Those of uploads come back soon; those of a restore that pauses may not.</summary>
+    private static readonly TimeSpan NewcomersPatience = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _lock = new();
+    private readonly Stack<byte[]> _free = new();
+    private TaskCompletionSource _returned = NewSignal();
+    private int _used;
+    private int _empty; // shares without a buffer
+
+    public int PartSize { get; } = partSize;
+
+    public int Limit { get; } = limit;
+
+    /// <summary>A share of the buffers, for one upload or download; all of its buffers must be back when it is disposed.</summary>
+    public Share Open()
+    {
+        lock (_lock) _empty++;
+        return new Share(this);
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>One upload's or download's buffers.</summary>
+    internal sealed class Share(PartBuffers owner) : IDisposable
+    {
+        private int _held;
+        private bool _disposed;
+
+        /// <summary>A buffer now, or null where there is none to spare.</summary>
+        /// <param name="size">The least it must hold: parts that were written under other settings may be larger than those of now.</param>
+        public byte[]? TryTake(int size)
+        {
+            lock (owner._lock) return MayTake(impatient: false) ? Take(size) : null;
+        }
+
+        /// <summary>A buffer as soon as there is one.</summary>
+        public async ValueTask<byte[]> TakeAsync(int size, CancellationToken cancellationToken)
+        {
+            var start = TimeProvider.System.GetTimestamp();
+            while (true)
+            {
+                Task returned;
+                lock (owner._lock)
+                {
+                    if (MayTake(TimeProvider.System.GetElapsedTime(start) >= NewcomersPatience)) return Take(size);
+                    returned = owner._returned.Task;
+                }
+
+                await Task.WhenAny(returned, Task.Delay(NewcomersPatience, cancellationToken)).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+
+        public void Return(byte[] buffer)
+        {
+            TaskCompletionSource signal;
+            lock (owner._lock)
+            {
+                if (--_held == 0) owner._empty++;
+                owner._used--;
+                if (buffer.Length == owner.PartSize && owner._free.Count < owner.Limit) owner._free.Push(buffer);
+                (signal, owner._returned) = (owner._returned, NewSignal());
+            }
+
+            signal.SetResult();
+        }
+
+        public void Dispose()
+        {
+            lock (owner._lock)
+            {
+                if (!_disposed && _held == 0) owner._empty--;
+                _disposed = true;
+            }
+        }
+
+        private bool MayTake(bool impatient) => _held == 0
+            ? impatient || owner._used < owner.Limit
+            : owner._used + owner._empty < owner.Limit;
+
+        private byte[] Take(int size)
+        {
+            if (_held++ == 0) owner._empty--;
+            owner._used++;
+            // Pinned, for the collector never to move it; not cleared, for memory to be used only as far as it is filled.
+            return size <= owner.PartSize && owner._free.TryPop(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(Math.Max(size, owner.PartSize), pinned: true);
+        }
+    }
+}

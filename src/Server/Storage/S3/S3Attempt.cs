@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace ZfsSnapshotManager.Server.Storage.S3;
+
+/// <summary>One attempt at a request: its token is cancelled when no byte has moved for a while. A total timeout would be wrong for slow lines.</summary>
+internal sealed class S3Attempt : IDisposable
+{
+    private readonly TimeSpan _idle;
+    private readonly CancellationTokenSource _source;
+    private readonly CancellationToken _outer;
+
+    public S3Attempt(TimeSpan idle, CancellationToken cancellationToken)
+    {
+        (_idle, _outer) = (idle, cancellationToken);
+        _source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Moved();
+    }
+
+    public CancellationToken Token => _source.Token;
+
+    public bool TimedOut => _source.IsCancellationRequested && !_outer.IsCancellationRequested;
+
+    /// <summary>A request's body; every read of it counts as a sign of life.</summary>
+    public Stream Body(ReadOnlyMemory<byte> content) => new WatchedBody(this, content);
+
+    /// <summary>Fills a buffer from an answer's body.</summary>
+    /// <exception cref="EndOfStreamException">The body ended before.</exception>
+    public async Task FillAsync(Stream body, Memory<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            var count = await body.ReadAsync(destination, Token).ConfigureAwait(false);
+            if (count == 0) throw new EndOfStreamException("the answer ended early");
+            destination = destination[count..];
+            Moved();
+        }
+    }
+
+    public void Dispose() => _source.Dispose();
+
+    private void Moved() => _source.CancelAfter(_idle);
+
+    private sealed class WatchedBody(S3Attempt attempt, ReadOnlyMemory<byte> content) : MemoryStream(ArrayOf(content).Array!, ArrayOf(content).Offset, content.Length, writable: false, publiclyVisible: true)
+    {
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            attempt.Moved();
+            return base.Read(buffer, offset, count);
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            attempt.Moved();
+            return base.Read(buffer);
+        }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            attempt.Moved();
+            return base.ReadAsync(buffer, cancellationToken);
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
+        {
+            attempt.Moved();
+            return base.ReadAsync(buffer, offset, count, cancellationToken);
+        }
+
+        private static ArraySegment<byte> ArrayOf(ReadOnlyMemory<byte> content) =>
+            MemoryMarshal.TryGetArray(content, out var array) ? array : throw new ArgumentException("The content must lie in an array.", nameof(content));
+    }
+}

@@ -1,0 +1,118 @@
+using Amazon.Runtime;
+using Amazon.S3;
+using Polly;
+using Polly.Retry;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Storage.S3;
+
+/// <summary>
+/// Sends requests to S3: each is given up when nothing moves for a while, and tried again with growing, random pauses where that may help,
+/// until <see cref="S3Settings.RetryTime"/> is over. The SDK's own retries count attempts and wait for answers without end, so they are off.
+/// </summary>
+internal sealed partial class S3Connection : IDisposable
+{
+    private const int SendBufferSize = 256 * 1024; // of the SDK; its default of 8 KiB costs half as much again
+
+    private static readonly ResiliencePropertyKey<long> Started = new("started");
+    private static readonly ResiliencePropertyKey<string> What = new("what");
+
+    private readonly AmazonS3Client _client;
+    private readonly S3HttpClients _http;
+    private readonly ResiliencePipeline _retries;
+    private readonly ILogger<S3Connection> _logger;
+
+    public S3Connection(S3Settings settings, ILogger<S3Connection> logger)
+    {
+        (Settings, _logger) = (settings, logger);
+        _http = new S3HttpClients(settings);
+        _client = new AmazonS3Client(
+            new BasicAWSCredentials(settings.AccessKey, settings.SecretKey.Reveal()),
+            new AmazonS3Config
+            {
+                ServiceURL = settings.Endpoint.ToString(),
+                AuthenticationRegion = settings.Region,
+                ForcePathStyle = settings.PathStyle,
+                // The SDK's newer checksums fail on many services. Payloads are signed by their SHA-256, which nearly all check.
+                RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+                ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+                MaxErrorRetry = 0,
+                Timeout = Timeout.InfiniteTimeSpan,
+                BufferSize = SendBufferSize,
+                HttpClientFactory = _http,
+            });
+        _retries = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
+        {
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = TimeSpan.FromMilliseconds(250),
+            MaxDelay = TimeSpan.FromSeconds(15),
+            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception is { } e && S3Errors.IsTransient(e) && Elapsed(attempt.Context) < settings.RetryTime),
+            OnRetry = attempt =>
+            {
+                LogRetry(attempt.Context.Properties.GetValue(What, ""), S3Errors.Describe(attempt.Outcome.Exception!), attempt.RetryDelay.TotalSeconds);
+                return ValueTask.CompletedTask;
+            },
+        }).Build();
+    }
+
+    public S3Settings Settings { get; }
+
+    /// <summary>Sends a request, again if need be.</summary>
+    /// <param name="what">What it does, for messages: <c>store web1/a.zfs</c>.</param>
+    /// <param name="send">Sends it once.</param>
+    /// <exception cref="StorageException">It failed for good.</exception>
+    public async Task<T> SendAsync<T>(string what, Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken)
+    {
+        var context = ResilienceContextPool.Shared.Get(cancellationToken);
+        context.Properties.Set(Started, TimeProvider.System.GetTimestamp());
+        context.Properties.Set(What, what);
+        try
+        {
+            return await _retries.ExecuteAsync(static (c, state) => state.This.SendOnceAsync(state.send, c.CancellationToken), context, (This: this, send)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not (StorageException or OutOfMemoryException) && !cancellationToken.IsCancellationRequested)
+        {
+            throw S3Errors.Explain(what, e, Settings, Elapsed(context));
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    /// <summary>Sends a request that may well be refused, for reasons that pass for a bad line's: not again.</summary>
+    public async Task<T> SendDoubtfulAsync<T>(Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken) =>
+        await SendOnceAsync(send, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Sends a request whose body is changed after it was signed, as a bad cable or memory would.</summary>
+    public async Task<T> SendCorruptedAsync<T>(Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken)
+    {
+        using (_http.CorruptBodies()) return await SendOnceAsync(send, cancellationToken).ConfigureAwait(false);
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _http.Dispose();
+    }
+
+    private static TimeSpan Elapsed(ResilienceContext context) => TimeProvider.System.GetElapsedTime(context.Properties.GetValue(Started, 0));
+
+    private async ValueTask<T> SendOnceAsync<T>(Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken)
+    {
+        using var attempt = new S3Attempt(Settings.IdleTimeout, cancellationToken);
+        try
+        {
+            return await send(_client, attempt).ConfigureAwait(false);
+        }
+        catch (Exception e) when (attempt.TimedOut)
+        {
+            throw new TimeoutException($"nothing moved for {Settings.IdleTimeout.TotalSeconds:0} s", e);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "S3 did not {What}: {Reason}; the next attempt is in {Seconds:0.0} s")]
+    private partial void LogRetry(string what, string reason, double seconds);
+}

@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using Amazon.Runtime;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Storage.S3;
+
+/// <summary>The HTTP connections under the SDK.</summary>
+internal sealed class S3HttpClients : HttpClientFactory, IDisposable
+{
+    private readonly HttpClient _client;
+    private readonly X509Certificate2Collection? _authorities;
+    private volatile bool _corrupts;
+
+    public S3HttpClients(S3Settings settings)
+    {
+        _authorities = settings.CaFile is { } file ? ReadAuthorities(file) : null;
+        var sockets = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, // signatures are for one host
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = TimeSpan.FromSeconds(15),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10), // names may come to stand for other addresses
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
+            SslOptions = { RemoteCertificateValidationCallback = _authorities is null ? null : IsTrusted },
+        };
+        _client = new HttpClient(new CorruptingHandler(this, sockets)) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    public override HttpClient CreateHttpClient(IClientConfig clientConfig) => _client;
+
+    public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
+
+    public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
+
+    /// <summary>Until it is disposed, bodies are changed on their way.</summary>
+    public IDisposable CorruptBodies()
+    {
+        _corrupts = true;
+        return new Corruption(this);
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private static X509Certificate2Collection ReadAuthorities(string file)
+    {
+        var authorities = new X509Certificate2Collection();
+        try
+        {
+            authorities.ImportFromPemFile(file);
+        }
+        catch (Exception e) when (e is System.Security.Cryptography.CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(ExitCode.Configuration, $"S3_CA_FILE={file} cannot be read: {e.Message}", "It must hold certificates in PEM form.", e);
+        }
+
+        return authorities.Count > 0 ? authorities : throw new OperationException(ExitCode.Configuration, $"S3_CA_FILE={file} holds no certificate.", "It must hold certificates in PEM form.");
+    }
+
+    /// <summary>Only a chain to one of the given authorities is good; a wrong name never is.</summary>
+    private bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? given, SslPolicyErrors errors)
+    {
+        if (certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable)) return false;
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck; // own authorities seldom publish lists
+        if (given is not null) chain.ChainPolicy.ExtraStore.AddRange(given.ChainElements.Select(element => element.Certificate).ToArray());
+        using var copy = new X509Certificate2(certificate);
+        return chain.Build(copy);
+    }
+
+    private sealed class Corruption(S3HttpClients owner) : IDisposable
+    {
+        public void Dispose() => owner._corrupts = false;
+    }
+
+    private sealed class CorruptingHandler(S3HttpClients owner, HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (owner._corrupts && request.Content is { } content)
+            {
+                var body = await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+                if (body.Length > 0) body[0] ^= 1;
+                var changed = new ByteArrayContent(body);
+                foreach (var (name, value) in content.Headers) changed.Headers.TryAddWithoutValidation(name, value);
+                request.Content = changed;
+            }
+
+            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

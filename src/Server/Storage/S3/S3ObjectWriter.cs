@@ -1,0 +1,88 @@
+using System.Collections.Concurrent;
+using Amazon.S3;
+using Amazon.S3.Model;
+
+namespace ZfsSnapshotManager.Server.Storage.S3;
+
+internal sealed partial class S3Store
+{
+    /// <summary>How long the removal of an upload that failed may take; the hourly clean-up does what this does not.</summary>
+    private static readonly TimeSpan AbortTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>A multipart upload.</summary>
+    private sealed class S3ObjectWriter(S3Store store, string key, string uploadId, string s3UploadId) : IObjectWriter
+    {
+        private readonly ConcurrentDictionary<int, (string ETag, long Size)> _parts = new();
+        private bool _completed;
+
+        public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            var digest = store.Md5(content);
+            var written = await store._connection.SendAsync(
+                $"store part {number + 1} of {key}",
+                (s3, attempt) => s3.UploadPartAsync(
+                    new UploadPartRequest
+                    {
+                        BucketName = store._settings.Bucket,
+                        Key = store.FullKey(key),
+                        UploadId = s3UploadId,
+                        PartNumber = number + 1,
+                        PartSize = content.Length,
+                        InputStream = attempt.Body(content),
+                        UseChunkEncoding = false, // weak services store the framing as data
+                        MD5Digest = digest,
+                    },
+                    attempt.Token),
+                cancellationToken).ConfigureAwait(false);
+            _parts[number] = (written.ETag, content.Length);
+        }
+
+        public async Task CompleteAsync(CancellationToken cancellationToken)
+        {
+            if (_completed) return;
+            var size = _parts.Values.Sum(part => part.Size);
+            // Not every service has conditional completion, and this look costs little; keys are reserved, so nobody comes in between.
+            if (await store.IsTakenAsync(key, size, uploadId, cancellationToken).ConfigureAwait(false) == true) throw Taken(key);
+            try
+            {
+                await store._connection.SendAsync($"complete {key}", (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(), attempt.Token), cancellationToken).ConfigureAwait(false);
+            }
+            catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Exists)
+            {
+                // The upload is no longer there, or its key is taken: an attempt whose answer was lost may have completed it.
+                if (await store.IsTakenAsync(key, size, uploadId, cancellationToken).ConfigureAwait(false) != false) throw;
+            }
+
+            _completed = true;
+            store._open.TryRemove(s3UploadId, out _);
+            var found = await store.FindAsync(key, cancellationToken).ConfigureAwait(false);
+            if (found is { LockedUntil: null } && store.LockedUntil is { } until) await store.LockAsync(key, until, cancellationToken).ConfigureAwait(false);
+            if (found?.Size != size) throw new StorageException(StorageFault.Failed, $"S3 completed {key} with {found?.Size.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "no"} bytes; {size} were stored.");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (_completed) return;
+            try
+            {
+                using var soon = new CancellationTokenSource(AbortTime);
+                await store.AbortAsync(store.FullKey(key), s3UploadId, soon.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is StorageException or OperationCanceledException)
+            {
+                store.LogNotAborted(key, S3Errors.Describe(e));
+            }
+
+            store._open.TryRemove(s3UploadId, out _);
+        }
+
+        private CompleteMultipartUploadRequest Completion() => new()
+        {
+            BucketName = store._settings.Bucket,
+            Key = store.FullKey(key),
+            UploadId = s3UploadId,
+            PartETags = [.. _parts.OrderBy(part => part.Key).Select(part => new PartETag(part.Key + 1, part.Value.ETag))],
+            IfNoneMatch = store.Abilities.ConditionalComplete ? "*" : null,
+        };
+    }
+}

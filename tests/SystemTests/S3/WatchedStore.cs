@@ -1,0 +1,74 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.SystemTests.S3;
+
+/// <summary>Watches which buffers a store is handed, and how many at once.</summary>
+internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
+{
+    private readonly ConcurrentDictionary<byte[], bool> _buffers = new();
+    private int _now;
+    private int _most;
+
+    /// <summary>How many different arrays came in parts or went out to be filled.</summary>
+    public int Buffers => _buffers.Count;
+
+    /// <summary>How many were in the store's hands at one time.</summary>
+    public int MostAtOnce => _most;
+
+    public string Location => inner.Location;
+
+    public int PartSize => inner.PartSize;
+
+    public int MaxParts => inner.MaxParts;
+
+    public DateTimeOffset? LockedUntil => inner.LockedUntil;
+
+    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, CancellationToken cancellationToken) => new Writer(this, await inner.CreateAsync(key, uploadId, cancellationToken));
+
+    public Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken) =>
+        HoldAsync(content, () => inner.PutNewAsync(key, content, uploadId, kind, cancellationToken));
+
+    public Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
+
+    public Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => HoldAsync(destination, () => inner.ReadAsync(key, offset, destination, cancellationToken));
+
+    public Task DeleteAsync(string key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
+
+    public IAsyncEnumerable<ListedObject> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
+
+    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, CancellationToken cancellationToken) => inner.RemoveIncompleteAsync(begunBefore, cancellationToken);
+
+    private async Task HoldAsync(ReadOnlyMemory<byte> content, Func<Task> work)
+    {
+        Assert.True(MemoryMarshal.TryGetArray(content, out var array));
+        _buffers[array.Array!] = true;
+        var now = Interlocked.Increment(ref _now);
+        InterlockedMax(now);
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _now);
+        }
+    }
+
+    private void InterlockedMax(int value)
+    {
+        int seen;
+        while ((seen = _most) < value && Interlocked.CompareExchange(ref _most, value, seen) != seen) Thread.SpinWait(1);
+    }
+
+    private sealed class Writer(WatchedStore owner, IObjectWriter inner) : IObjectWriter
+    {
+        public Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+            owner.HoldAsync(content, () => inner.WritePartAsync(number, content, cancellationToken));
+
+        public Task CompleteAsync(CancellationToken cancellationToken) => inner.CompleteAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}
