@@ -8,8 +8,8 @@ namespace ZfsSnapshotManager.Server.Storage;
 /// <param name="limit">How many there are before somebody has to wait.</param>
 internal sealed class PartBuffers(int partSize, int limit)
 {
-    /// <summary>How long a newcomer waits for the further buffers of others. Those of uploads come back soon; those of a restore that pauses may not.</summary>
-    private static readonly TimeSpan NewcomersPatience = TimeSpan.FromSeconds(1);
+    /// <summary>How long a newcomer, once, waits for the further buffers of others. Those of uploads come back soon; those of a restore that pauses may not.</summary>
+    private static readonly TimeSpan NewcomersPatience = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _free = new();
@@ -34,6 +34,7 @@ internal sealed class PartBuffers(int partSize, int limit)
     internal sealed class Share(PartBuffers owner) : IDisposable
     {
         private int _held;
+        private bool _isNewcomer = true;
         private bool _disposed;
 
         /// <summary>A buffer now, or null where there is none to spare.</summary>
@@ -85,12 +86,13 @@ internal sealed class PartBuffers(int partSize, int limit)
         }
 
         private bool MayTake(bool impatient) => _held == 0
-            ? impatient || owner._used < owner.Limit
+            ? impatient || !_isNewcomer || owner._used < owner.Limit
             : owner._used + owner._empty < owner.Limit;
 
         private byte[] Take(int size)
         {
             if (_held++ == 0) owner._empty--;
+            _isNewcomer = false;
             owner._used++;
             // Pinned, for the collector never to move it; not cleared, for memory to be used only as far as it is filled.
             return size <= owner.PartSize && owner._free.TryPop(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(Math.Max(size, owner.PartSize), pinned: true);
