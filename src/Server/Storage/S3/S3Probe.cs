@@ -35,8 +35,7 @@ internal sealed class S3Probe(S3Connection connection)
         }
         finally
         {
-            using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-            await RemoveLeftoversAsync(soon.Token).ConfigureAwait(false);
+            await TryRemoveLeftoversAsync().ConfigureAwait(false);
         }
     }
 
@@ -164,6 +163,20 @@ internal sealed class S3Probe(S3Connection connection)
         catch (StorageException e) when (e.Fault == StorageFault.Missing)
         {
             // As it should be.
+        }
+    }
+
+    /// <summary>What cannot be removed soon is left for the next trial: why the trial failed is worth more than that.</summary>
+    private async Task TryRemoveLeftoversAsync()
+    {
+        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        try
+        {
+            await RemoveLeftoversAsync(soon.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StorageException or OperationCanceledException)
+        {
+            // As above.
         }
     }
 
