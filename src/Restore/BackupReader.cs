@@ -35,7 +35,7 @@ internal static class BackupReader
         {
             throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
         }
-        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged && e.Remedy is null)
+        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged && (e.Remedy is null || e is ApiException))
         {
             throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
         }

@@ -61,15 +61,22 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
     {
         if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is { } manifest)
         {
-            if (manifest.Sha256 == backup.Sha256 && manifest.StoredBytes == backup.SizeBytes) return store.OpenRead(manifest);
-            throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
+            if (manifest.Sha256 != backup.Sha256 || manifest.StoredBytes != backup.SizeBytes) throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
+            foreach (var stored in manifest.Objects) await CheckSizeAsync(backup, stored.Key, stored.Size, cancellationToken).ConfigureAwait(false);
+            return store.OpenRead(manifest);
         }
 
         // The object may still be there: what can be restored shall be. The reader checks all of it against the catalogue's digest.
         LogNoManifest(backup.StorageKey);
-        if (await store.Objects.FindAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is not { } facts) throw new StorageException(StorageFault.Missing, $"The object of {backup.SnapshotId} is no longer in the store.");
-        if (facts.Size != backup.SizeBytes) throw new StorageException(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
-        return store.OpenUnchecked(backup.StorageKey, facts.Size);
+        await CheckSizeAsync(backup, backup.StorageKey, backup.SizeBytes, cancellationToken).ConfigureAwait(false);
+        return store.OpenUnchecked(backup.StorageKey, backup.SizeBytes);
+    }
+
+    /// <summary>Bytes after the last part would be seen by nobody who reads by parts, and yet spoil what other tools make of the object.</summary>
+    private async Task CheckSizeAsync(SnapshotInfo backup, string key, long size, CancellationToken cancellationToken)
+    {
+        if (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } facts) throw new StorageException(StorageFault.Missing, $"The object of {backup.SnapshotId} is no longer in the store.");
+        if (facts.Size != size) throw new StorageException(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
     }
 
     [LoggerMessage(LogLevel.Error, "{SnapshotId} is listed and cannot be read: {Reason}")]

@@ -74,7 +74,7 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
 
         var all = await client.RestoreAsync("verify", "all");
         Assert.Equal(7, all.ExitCode);
-        foreach (var stored in (Answer[])[first, second]) Assert.Matches($"{IdOf(stored)}: DAMAGED: .*not what the catalogue says", all.Output);
+        foreach (var stored in (Answer[])[first, second]) Assert.Matches($"{IdOf(stored)}: DAMAGED: .*are not those that were stored", all.Output);
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
 
         var verify = await client.RestoreAsync("verify", "1");
         Assert.Equal(7, verify.ExitCode);
-        Assert.Contains("not the bytes that were stored", verify.Output, StringComparison.Ordinal);
+        Assert.Contains("are not those that were stored", verify.Output, StringComparison.Ordinal);
     }
 
     [Fact]
