@@ -51,7 +51,7 @@ internal static class BackupReader
 
     private static void CheckWhole(SnapshotInfo backup, StoredBytesReader stored)
     {
-        if (stored.BytesRead == backup.SizeBytes && stored.GetSha256() == backup.Sha256) return;
+        if (stored.BytesRead == backup.SizeBytes && (backup.Sha256 is null || stored.GetSha256() == backup.Sha256)) return;
         throw new OperationException(ExitCode.Damaged, $"{backup.SnapshotId} holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {backup.SizeBytes}, or another SHA-256).", DamagedRemedy);
     }
 }

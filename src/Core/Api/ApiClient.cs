@@ -61,7 +61,7 @@ public sealed class ApiClient : IDisposable
         if (offset > 0)
         {
             request.Headers.Range = new RangeHeaderValue(offset, null);
-            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.Sha256}\"")); // the rest of another one would be of no use
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\"")); // the rest of another one would be of no use
         }
 
         var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);

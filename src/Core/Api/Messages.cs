@@ -67,6 +67,91 @@ public sealed record UploadAnswer : ApiAnswer
     public required string UploadMethod { get; init; }
 
     public required string StorageKey { get; init; }
+
+    /// <summary>Stored bytes that each part must have at least, but for the last.</summary>
+    public required int PartSize { get; init; }
+
+    /// <summary>Stored bytes that a part may have at most.</summary>
+    public required int MaxPartSize { get; init; }
+
+    /// <summary>Parts of one upload that the server takes at once.</summary>
+    public required int MaxParallelParts { get; init; }
+
+    /// <summary>From where the upload goes on; left out where nothing of it is stored yet.</summary>
+    public UploadResume? Resume { get; init; }
+}
+
+/// <summary>What the server has of an upload in parts, without gaps from the start.</summary>
+public sealed record UploadResume
+{
+    /// <summary>The first part that is missing; the first of all is 1.</summary>
+    public required int NextPart { get; init; }
+
+    /// <summary>Stored bytes of the parts before it.</summary>
+    public required long StoredBytes { get; init; }
+
+    /// <summary>Bytes of the stream in them.</summary>
+    public required long StreamBytes { get; init; }
+
+    /// <summary>Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN.</summary>
+    public required string State { get; init; }
+}
+
+/// <summary>PUT /upload-stream/{id}/parts/{n}: the part is checked and stored.</summary>
+public sealed record PartAnswer : ApiAnswer
+{
+    public required int Part { get; init; }
+
+    public required int SizeBytes { get; init; }
+
+    /// <summary>Bytes of the stream in the part.</summary>
+    public required long StreamBytes { get; init; }
+
+    /// <summary>Where the stream stands after it: a <see cref="Transfer.StreamState"/> without its BEGIN.</summary>
+    public required string State { get; init; }
+}
+
+/// <summary>POST /upload-stream/{id}/complete.</summary>
+public sealed record CompleteRequest
+{
+    /// <summary>How many parts the upload has.</summary>
+    public required int Parts { get; init; }
+
+    /// <summary>Bytes of the whole stream.</summary>
+    public required long StreamBytes { get; init; }
+
+    /// <summary>SHA-256 of the parts' SHA-256, lower-case hex: what the server has must be what was sent.</summary>
+    public required string PartsSha256 { get; init; }
+}
+
+/// <summary>GET /uploads: the client's uploads that are not committed.</summary>
+public sealed record UploadsAnswer : ApiAnswer
+{
+    public required IReadOnlyList<UploadInfo> Uploads { get; init; }
+}
+
+/// <summary>One open upload. What its client did not say is left out.</summary>
+public sealed record UploadInfo
+{
+    public required string UploadId { get; init; }
+
+    public required string DatasetName { get; init; }
+
+    public string? SnapshotName { get; init; }
+
+    public SnapshotGuid? SnapshotGuid { get; init; }
+
+    public SnapshotGuid? FromGuid { get; init; }
+
+    public required string Compression { get; init; }
+
+    public required IReadOnlyList<string> SendFlags { get; init; }
+
+    /// <summary>When something of it came last.</summary>
+    public required DateTimeOffset TouchedAt { get; init; }
+
+    /// <summary>What is stored of it without gaps; left out where nothing is.</summary>
+    public UploadResume? Resume { get; init; }
 }
 
 /// <summary>An upload's state, and the end of one.</summary>
@@ -127,8 +212,11 @@ public sealed record SnapshotInfo
 
     public required IReadOnlyList<string> SendFlags { get; init; }
 
-    /// <summary>SHA-256 of the stored bytes, lower-case hex.</summary>
-    public required string Sha256 { get; init; }
+    /// <summary>SHA-256 of the stored bytes, lower-case hex; left out where they came in parts.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>SHA-256 of the parts' SHA-256, lower-case hex; also the ETag of the download.</summary>
+    public required string PartsSha256 { get; init; }
 
     /// <summary>Until when the server's store lets nobody delete the backup; left out where it does.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
@@ -177,6 +265,9 @@ public sealed record HealthAnswer
 [JsonSerializable(typeof(UploadRequest))]
 [JsonSerializable(typeof(UploadAnswer))]
 [JsonSerializable(typeof(UploadStateAnswer))]
+[JsonSerializable(typeof(PartAnswer))]
+[JsonSerializable(typeof(CompleteRequest))]
+[JsonSerializable(typeof(UploadsAnswer))]
 [JsonSerializable(typeof(SnapshotInfo))]
 [JsonSerializable(typeof(SnapshotsAnswer))]
 [JsonSerializable(typeof(StatusAnswer))]

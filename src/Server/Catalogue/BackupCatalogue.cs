@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
     private const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until";
+        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256";
 
     /// <summary>A client's backups, newest first.</summary>
     public IReadOnlyList<SnapshotInfo> List(string clientId)
@@ -114,14 +114,14 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"""
             INSERT INTO backups (client_id, {Columns})
-            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked)
+            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts)
             ON CONFLICT DO NOTHING
             """,
             ("@client", clientId), ("@id", backup.SnapshotId), ("@key", backup.StorageKey), ("@dataset", backup.DatasetName), ("@name", backup.SnapshotName),
             ("@guid", backup.SnapshotGuid.ToString()), ("@from", backup.FromGuid?.ToString() ?? ""), ("@type", backup.DatasetType),
             ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()), ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()), ("@size", backup.SizeBytes),
-            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256),
-            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()));
+            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256 ?? ""),
+            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()), ("@parts", backup.PartsSha256));
         return command.ExecuteNonQuery();
     }
 
@@ -142,8 +142,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         Raw = row.GetInt64(12) != 0,
         Features = row.GetString(13).Split(' ', StringSplitOptions.RemoveEmptyEntries),
         SendFlags = row.GetString(14).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        Sha256 = row.GetString(15),
+        Sha256 = row.GetString(15) is { Length: > 0 } sha256 ? sha256 : null,
         LockedUntil = row.IsDBNull(16) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(16)),
+        PartsSha256 = row.GetString(17),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

@@ -56,6 +56,28 @@ internal sealed class CatalogueDatabase
             value          TEXT NOT NULL
         );
         """,
+        """
+        ALTER TABLE backups ADD COLUMN parts_sha256 TEXT NOT NULL DEFAULT '';
+        ALTER TABLE uploads ADD COLUMN begin_facts TEXT; -- what the stream's BEGIN said, once a part has told it
+        CREATE TABLE upload_objects (
+            upload_id      TEXT NOT NULL,
+            object         BIGINT NOT NULL, -- from 0
+            token          TEXT NOT NULL, -- the store's name for what was begun
+            PRIMARY KEY (upload_id, object)
+        );
+        CREATE TABLE upload_parts (
+            upload_id      TEXT NOT NULL,
+            part           BIGINT NOT NULL, -- from 1
+            stored_offset  BIGINT NOT NULL, -- stored bytes of the parts before it, as its client said
+            size_bytes     BIGINT NOT NULL,
+            sha256         TEXT NOT NULL,
+            receipt        TEXT NOT NULL, -- what the store said of it
+            start_state    TEXT NOT NULL, -- where the stream stood before it
+            end_state      TEXT NOT NULL, -- and stands after it
+            end_checksum   TEXT, -- of the stream, where the part holds its END
+            PRIMARY KEY (upload_id, part)
+        );
+        """,
     ];
 
     private readonly string _connectionString;

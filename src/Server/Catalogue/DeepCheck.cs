@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
@@ -75,7 +76,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Ou
     {
         (string Name, string Found, string Said)[] compared =
         [
-            ("sha256", stored.GetSha256(), manifest.Sha256),
+            ("sha256", stored.GetSha256(), manifest.Sha256 ?? stored.GetSha256()),
             ("stored_bytes", $"{stored.BytesRead}", $"{manifest.StoredBytes}"),
             ("stream_bytes", $"{facts.Length}", $"{manifest.StreamBytes}"),
             ("record_count", $"{facts.RecordCount}", $"{manifest.RecordCount}"),

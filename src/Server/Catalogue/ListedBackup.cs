@@ -34,7 +34,8 @@ internal sealed record ListedBackup(string ClientId, SnapshotInfo Info)
         ("raw", $"{Info.Raw}"),
         ("features", Words(Info.Features)),
         ("send_flags", Words(Info.SendFlags)),
-        ("sha256", Info.Sha256),
+        ("sha256", Info.Sha256 ?? ""),
+        ("parts_sha256", Info.PartsSha256),
         ("locked_until", $"{Info.LockedUntil?.ToUnixTimeSeconds()}"),
     ];
 

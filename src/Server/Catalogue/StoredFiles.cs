@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Storage;

@@ -28,7 +28,7 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
             backup.Compression == "gzip" ? "application/gzip" : "application/octet-stream",
             Path.GetFileName(backup.StorageKey),
             backup.ReceivedAt,
-            new EntityTagHeaderValue($"\"{backup.Sha256}\""),
+            new EntityTagHeaderValue($"\"{backup.PartsSha256}\""),
             enableRangeProcessing: true);
     }
 
@@ -61,7 +61,7 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
     {
         if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is { } manifest)
         {
-            if (manifest.Sha256 != backup.Sha256 || manifest.StoredBytes != backup.SizeBytes) throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
+            if (manifest.PartsSha256 != backup.PartsSha256 || manifest.StoredBytes != backup.SizeBytes) throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
             foreach (var stored in manifest.Objects) await CheckSizeAsync(backup, stored.Key, stored.Size, cancellationToken).ConfigureAwait(false);
             return store.OpenRead(manifest);
         }

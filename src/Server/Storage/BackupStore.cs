@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Server.Storage;
 

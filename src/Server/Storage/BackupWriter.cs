@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Manifests;
+
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
@@ -117,6 +118,7 @@ internal sealed partial class StreamReceiver(BackupStore store, BackupCatalogue 
             RecordCount = facts.RecordCount,
             EndChecksum = facts.EndChecksum.ToString(),
             Sha256 = stored.GetSha256(),
+            PartsSha256 = StoredPart.DigestOf(objects.SelectMany(written => written.Parts)),
             LockedUntil = store.Objects.LockedUntil,
             Objects = objects,
         };

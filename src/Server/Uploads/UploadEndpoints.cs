@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -25,6 +26,8 @@ internal sealed partial class UploadEndpoints(
     TimeProvider time,
     ILogger<UploadEndpoints> logger)
 {
+    private const int MaxParallelParts = 8;
+
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<UploadEndpoints>();
@@ -61,6 +64,9 @@ internal sealed partial class UploadEndpoints(
                 UploadUrl = $"/upload-stream/{upload.UploadId}",
                 UploadMethod = "POST",
                 StorageKey = upload.StorageKey,
+                PartSize = store.Objects.PartSize,
+                MaxPartSize = store.Objects.PartSize + StoredPart.MaxBlockSize,
+                MaxParallelParts = MaxParallelParts,
             },
             ApiJson.Default.UploadAnswer,
             cancellationToken: context.RequestAborted).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.SystemTests.S3;

@@ -18,7 +18,7 @@ public sealed partial class DocumentationTests
 
     [Theory]
     [InlineData("clients.json", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry")]
-    [InlineData("a manifest", "## The manifest", "src/Server/Storage/Manifest.cs", "Manifest")]
+    [InlineData("a manifest", "## The manifest", "src/Core/Manifests/Manifest.cs", "Manifest")]
     public void The_table_of_fields_is_that_of(string what, string heading, string source, string record)
     {
         var document = what == "clients.json" ? "docs/configuration.md" : "docs/storage-format.md";
@@ -26,7 +26,7 @@ public sealed partial class DocumentationTests
     }
 
     [Theory]
-    [InlineData("docs/storage-format.md", "## The manifest", "src/Server/Storage/Manifest.cs", "Manifest", "objects", "StoredObject")]
+    [InlineData("docs/storage-format.md", "## The manifest", "src/Core/Manifests/Manifest.cs", "Manifest", "objects", "StoredObject")]
     [InlineData("docs/configuration.md", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry", "rotation_policy", "RotationPolicy")]
     public void The_example_has_the_fields_of_the_source(string document, string heading, string source, string record, string part, string partRecord)
     {

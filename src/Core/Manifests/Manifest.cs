@@ -5,10 +5,10 @@ using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 
-namespace ZfsSnapshotManager.Server.Storage;
+namespace ZfsSnapshotManager.Core.Manifests;
 
 /// <summary>What lies beside a stored object as <c>KEY.manifest.json</c>: all that the catalogue knows of the backup; never changed. docs/storage-format.md describes it.</summary>
-internal sealed record Manifest
+public sealed record Manifest
 {
     public const int CurrentFormatVersion = 1;
 
@@ -50,8 +50,11 @@ internal sealed record Manifest
     /// <summary>The stream's Fletcher-4 before its END record, four words in hex.</summary>
     public required string EndChecksum { get; init; }
 
-    /// <summary>SHA-256 of the stored bytes, all objects one after another; lower-case hex.</summary>
-    public required string Sha256 { get; init; }
+    /// <summary>SHA-256 of the stored bytes, all objects one after another; lower-case hex. Null where they came in parts, which nobody saw in one go.</summary>
+    public string? Sha256 { get; init; }
+
+    /// <summary>SHA-256 of the parts' SHA-256 (32 bytes each), one after another; lower-case hex.</summary>
+    public required string PartsSha256 { get; init; }
 
     /// <summary>Until when the store lets nobody delete the objects; null where it does.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
@@ -86,10 +89,11 @@ internal sealed record Manifest
         Features = Features,
         SendFlags = SendFlags,
         Sha256 = Sha256,
+        PartsSha256 = PartsSha256,
         LockedUntil = LockedUntil,
     };
 
-    /// <summary>The deserializer takes null for every list and text, also within lists; a manifest has it for the base and the lock only.</summary>
+    /// <summary>The deserializer takes null for every list and text, also within lists; a manifest has it for the base, the lock, the digest of the whole and a part's state only.</summary>
     private static void RefuseNulls(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json);
@@ -97,7 +101,8 @@ internal sealed record Manifest
         while (reader.Read())
         {
             if (reader.TokenType == JsonTokenType.Null && !mayBeNull) throw new JsonException($"a value is null before byte {reader.BytesConsumed + 1}");
-            mayBeNull = reader.TokenType == JsonTokenType.PropertyName && (reader.ValueTextEquals("from_guid"u8) || reader.ValueTextEquals("locked_until"u8));
+            mayBeNull = reader.TokenType == JsonTokenType.PropertyName
+                && (reader.ValueTextEquals("from_guid"u8) || reader.ValueTextEquals("locked_until"u8) || reader.ValueTextEquals("sha256"u8) || reader.ValueTextEquals("state"u8));
         }
     }
 
@@ -113,12 +118,13 @@ internal sealed record Manifest
             if (stored.Parts.Sum(part => (long)part.Size) != stored.Size) return $"the parts of {stored.Key} do not add up to its size";
         }
 
-        return Objects.Sum(stored => stored.Size) == StoredBytes ? null : "the objects do not add up to stored_bytes";
+        if (Objects.Sum(stored => stored.Size) != StoredBytes) return "the objects do not add up to stored_bytes";
+        return StoredPart.DigestOf(Objects.SelectMany(stored => stored.Parts)) == PartsSha256 ? null : "the parts do not have parts_sha256";
     }
 }
 
 /// <summary>One object of a backup.</summary>
-internal sealed record StoredObject
+public sealed record StoredObject
 {
     public required string Key { get; init; }
 
@@ -135,10 +141,16 @@ internal sealed record StoredObject
 }
 
 /// <summary>A run of an object's bytes that is stored, read and checked by itself.</summary>
-internal sealed record StoredPart
+public sealed record StoredPart
 {
     /// <summary>In bytes; also bounds what a manifest that somebody made can make a reader allocate.</summary>
     public const int MaxSize = 1024 * 1024 * 1024;
+
+    /// <summary>
+    /// The most that a block of whole records has, stored, in bytes: one of 1 MiB that the largest record, of 16 MiB, completes, and room for
+    /// what a format adds to data that do not shrink.
+    /// </summary>
+    public const int MaxBlockSize = 18 * 1024 * 1024;
 
     /// <summary>In bytes.</summary>
     public required int Size { get; init; }
@@ -146,9 +158,29 @@ internal sealed record StoredPart
     /// <summary>Lower-case hex; null where nobody knows it.</summary>
     public required string? Sha256 { get; init; }
 
+    /// <summary>
+    /// Where the stream stands after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such a part holds whole
+    /// records in blocks of their own, and can be read by itself. Null where the stored bytes were cut anywhere.
+    /// </summary>
+    public string? State { get; init; }
+
     public static StoredPart Of(ReadOnlySpan<byte> content) => new() { Size = content.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)) };
+
+    /// <summary>SHA-256 of the parts' SHA-256, one after another; lower-case hex, empty where one is not known.</summary>
+    public static string DigestOf(IEnumerable<StoredPart> parts)
+    {
+        using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        foreach (var part in parts)
+        {
+            if (part.Sha256 is null || Convert.FromHexString(part.Sha256, digest, out _, out var written) != System.Buffers.OperationStatus.Done || written != digest.Length) return "";
+            sum.AppendData(digest);
+        }
+
+        return Convert.ToHexStringLower(sum.GetCurrentHash());
+    }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(Manifest))]
-internal sealed partial class ManifestJson : JsonSerializerContext;
+public sealed partial class ManifestJson : JsonSerializerContext;
