@@ -293,11 +293,8 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         using (request) return await Answer.ReadAsync(await client.Http.SendAsync(request, Token));
     }
 
-    private static async Task<Answer> CompleteAsync(Uploader client, string upload, CutParts cut, int? parts = null, string? digest = null, long? bytes = null)
-    {
-        var body = new JsonObject { ["parts"] = parts ?? cut.Parts.Count, ["stream_bytes"] = bytes ?? cut.Stream.Length, ["parts_sha256"] = digest ?? cut.Digest };
-        return await Answer.ReadAsync(await client.Http.PostAsync($"upload-stream/{upload}/complete", new StringContent(body.ToJsonString()), Token));
-    }
+    private static Task<Answer> CompleteAsync(Uploader client, string upload, CutParts cut, int? parts = null, string? digest = null, long? bytes = null) =>
+        client.CompleteAsync(upload, parts ?? cut.Parts.Count, bytes ?? cut.Stream.Length, digest ?? cut.Digest);
 
     private static void SetDigest(HttpRequestMessage request, string digest)
     {

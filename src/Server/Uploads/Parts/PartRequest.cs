@@ -29,12 +29,12 @@ internal sealed record PartRequest
     /// <summary>Where the stream stands before it.</summary>
     public required ParserState Start { get; init; }
 
-    /// <param name="number">From the path.</param>
+    /// <param name="part">Its number, from the path.</param>
     /// <param name="maxSize">Stored bytes that a part may have.</param>
     /// <exception cref="RequestException">Something is missing or cannot be.</exception>
-    public static PartRequest Read(HttpRequest request, int number, int maxSize)
+    public static PartRequest Read(HttpRequest request, string part, int maxSize)
     {
-        if (number is < 1 or > 100_000_000) throw RequestException.BadRequest("The number of a part goes from 1 up.");
+        if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 100_000_000) throw RequestException.BadRequest("The number of a part goes from 1 up.");
         var start = ReadStart(request, number);
         return new PartRequest
         {
