@@ -107,6 +107,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         await AssertRefusedAsync(second with { Start = first.Start with { } }, null, HttpStatusCode.BadRequest, "bad_request", "X-Part-Start");
         await AssertRefusedAsync(second with { Start = second.End }, null, HttpStatusCode.UnprocessableEntity, "stream_damaged", "checksum");
         await AssertRefusedAsync(second with { Start = Other(second.Start) }, null, HttpStatusCode.UnprocessableEntity, "stream_mismatch");
+        await AssertRefusedAsync(second with { End = second.Start }, null, HttpStatusCode.UnprocessableEntity, "stream_mismatch", "ends in the state");
         await AssertRefusedAsync(second with { StoredOffset = second.StoredOffset - 1 }, null, HttpStatusCode.Conflict, "part_misplaced");
         await AssertRefusedAsync(second with { StoredOffset = 0 }, null, HttpStatusCode.BadRequest, "bad_request", "X-Part-Offset");
         await AssertRefusedAsync(second, request => request.Headers.Remove("Content-Digest"), HttpStatusCode.BadRequest, "bad_request", "Content-Digest");

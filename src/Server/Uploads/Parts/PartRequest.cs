@@ -11,6 +11,7 @@ internal sealed record PartRequest
 {
     public const string OffsetHeader = "X-Part-Offset";
     public const string StartHeader = "X-Part-Start";
+    public const string EndHeader = "X-Part-End";
 
     private const string DigestStart = "sha-256=:";
 
@@ -29,6 +30,9 @@ internal sealed record PartRequest
     /// <summary>Where the stream stands before it.</summary>
     public required ParserState Start { get; init; }
 
+    /// <summary>Where it should stand after it; null where the client does not say.</summary>
+    public required string? End { get; init; }
+
     /// <param name="part">Its number, from the path.</param>
     /// <param name="maxSize">Stored bytes that a part may have.</param>
     /// <exception cref="RequestException">Something is missing or cannot be.</exception>
@@ -43,6 +47,7 @@ internal sealed record PartRequest
             Sha256 = ReadDigest(request),
             StoredOffset = ReadOffset(request, number),
             Start = start,
+            End = request.Headers[EndHeader].ToString() is { Length: > 0 } end ? end : null,
         };
     }
 
