@@ -61,7 +61,7 @@ internal sealed record LeftoverPlan(
         if (missing is not null) return (upload, null, missing);
         try
         {
-            var begin = ResumeStart.Read(upload.Resume).From.State.Snapshot!;
+            var begin = ResumeStart.Judge(upload.Resume).State.Snapshot!;
             return begin.ToGuid == snapshot.Guid.Value && begin.FromGuid == (upload.FromGuid?.Value ?? 0)
                 ? (upload, new InterruptedUpload(upload, snapshot, compression, found), null)
                 : (upload, null, "it holds the stream of another snapshot");

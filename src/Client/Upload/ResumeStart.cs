@@ -19,13 +19,20 @@ internal sealed record ResumeStart(TransferStart From, IReadOnlyList<StoredPart>
     /// <exception cref="NotResumableException">It is of no use.</exception>
     public static ResumeStart Read(UploadResume? resume)
     {
+        var (state, splice) = Judge(resume);
+        if (resume!.PartDigests is not { } digests || digests.Length != (resume.NextPart - 1L) * DigestLength) throw new NotResumableException("the server does not say what it has stored");
+        return new ResumeStart(new TransferStart(resume.NextPart, resume.StoredBytes, state), [.. digests.Chunk(DigestLength).Select(Describe)], splice);
+    }
+
+    /// <summary>Whether a stream can go on from where it stands.</summary>
+    /// <exception cref="NotResumableException">It cannot.</exception>
+    public static (ParserState State, StreamSplice? Splice) Judge(UploadResume? resume)
+    {
         if (resume is null) throw new NotResumableException("nothing of it is stored");
         if (!StreamState.TryRead(resume.State, out var state) || state.Snapshot is null) throw new NotResumableException("the server does not say where its stream stands");
-        if (resume.PartDigests is not { } digests || digests.Length != (resume.NextPart - 1L) * DigestLength) throw new NotResumableException("the server does not say what it has stored");
         try
         {
-            var splice = state.Phase == StreamPhase.End ? null : new StreamSplice(state);
-            return new ResumeStart(new TransferStart(resume.NextPart, resume.StoredBytes, state), [.. digests.Chunk(DigestLength).Select(Describe)], splice);
+            return (state, state.Phase == StreamPhase.End ? null : new StreamSplice(state));
         }
         catch (StreamEditException e)
         {

@@ -27,6 +27,8 @@ internal sealed class ServerPatience(TimeSpan patience, TimeProvider time, Rando
     /// <summary>Whether a failure may pass by itself.</summary>
     public static bool IsPassing(Exception e) => e switch
     {
+        ApiException { Code: "part_damaged" } => true, // it was right when it left
+        ApiException { Code: "too_many_uploads" } => false,
         ApiException answer => answer.Status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or HttpStatusCode.InternalServerError
             or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout,
         OperationException failure => failure.ExitCode == ExitCode.Unreachable,

@@ -17,7 +17,7 @@ internal static class UploadAbort
         {
             var state = await server.GetUploadAsync(uploadId, patience.Token).ConfigureAwait(false);
             await server.AbortUploadAsync(uploadId, patience.Token).ConfigureAwait(false);
-            return state.LastError is { } error and not { Code: "upload_broken_off" } ? ApiClient.ToException((HttpStatusCode)error.Status, error) : null;
+            return state.LastError is { } error and not { Code: "upload_broken_off" or "upload_replaced" } ? ApiClient.ToException((HttpStatusCode)error.Status, error) : null;
         }
         catch (Exception e) when (e is OperationException or OperationCanceledException)
         {
