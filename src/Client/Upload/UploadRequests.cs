@@ -43,6 +43,7 @@ internal sealed class UploadRequests(ApiClient server, string uploadId, ServerPa
         content.Headers.TryAddWithoutValidation("Content-Digest", $"sha-256=:{Convert.ToBase64String(part.Sha256)}:");
         content.Headers.TryAddWithoutValidation("X-Part-Offset", part.Offset.ToString(CultureInfo.InvariantCulture));
         if (part.Number > 1) content.Headers.TryAddWithoutValidation("X-Part-Start", StreamState.Write(part.Start));
+        content.Headers.TryAddWithoutValidation("X-Part-End", StreamState.WriteWithoutBegin(part.End));
         return await server.UploadPartAsync(uploadId, part.Number, content, watch, cancellationToken).ConfigureAwait(false);
     }
 

@@ -3,7 +3,5 @@ namespace ZfsSnapshotManager.UnitTests.Client.Pipeline;
 /// <summary>Gives bytes as a pipe does: as many as happen to be there.</summary>
 internal sealed class DribblingStream(byte[] bytes, Random random, int most) : MemoryStream(bytes)
 {
-    public override int Read(Span<byte> buffer) => base.Read(buffer[..Math.Min(buffer.Length, random.Next(1, most + 1))]);
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+    public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(count, random.Next(1, most + 1)));
 }
