@@ -20,11 +20,12 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
     public async Task<BackupResult> RunAsync(CancellationToken cancellationToken)
     {
         using var _ = DatasetLock.Take(settings.Dataset);
+        var uploads = await server.GetUploadsAsync(cancellationToken).ConfigureAwait(false); // first: what is committed meanwhile is then a backup
         var (local, remote) = await ListAsync(cancellationToken).ConfigureAwait(false);
         ResumedBackup? resumed = null;
         if (!options.DryRun)
         {
-            var leftovers = LeftoverPlan.Make(settings.Dataset, local, remote, await server.GetUploadsAsync(cancellationToken).ConfigureAwait(false), options.MayResume);
+            var leftovers = LeftoverPlan.Make(settings.Dataset, local, remote, uploads, options.MayResume);
             await SettleAsync(leftovers, cancellationToken).ConfigureAwait(false);
             if (leftovers.Resume is { } interrupted)
             {
@@ -54,12 +55,7 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
 
     private async Task SettleAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
     {
-        foreach (var snapshot in leftovers.Acknowledge)
-        {
-            output.Note($"{snapshot.Name} of an interrupted run is on the server: noting that");
-            await SnapshotCare.AcknowledgeAsync(snapshot, cancellationToken).ConfigureAwait(false);
-        }
-
+        foreach (var snapshot in leftovers.Acknowledge) await AcknowledgeAsync(snapshot, cancellationToken).ConfigureAwait(false);
         foreach (var snapshot in leftovers.Release) await SnapshotCare.ReleaseAsync(snapshot).ConfigureAwait(false);
         foreach (var (upload, reason) in leftovers.Drop)
         {
@@ -67,11 +63,25 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
             await UploadAbort.RunAsync(server, upload.UploadId, time).ConfigureAwait(false);
         }
 
+        if (leftovers.Remove.Count == 0) return;
+        var committed = (await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)).Select(backup => backup.SnapshotGuid).ToHashSet();
         foreach (var snapshot in leftovers.Remove)
         {
+            if (committed.Contains(snapshot.Guid))
+            {
+                await AcknowledgeAsync(snapshot, cancellationToken).ConfigureAwait(false); // its commit was under way when its upload was dropped
+                continue;
+            }
+
             output.Note($"{snapshot.Name} of an interrupted run is not on the server: removing it");
             await SnapshotCare.RemoveAsync(snapshot).ConfigureAwait(false);
         }
+    }
+
+    private Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        output.Note($"{snapshot.Name} of an interrupted run is on the server: noting that");
+        return SnapshotCare.AcknowledgeAsync(snapshot, cancellationToken);
     }
 
     /// <returns>Null where it cannot go on after all; then nothing of it is left.</returns>

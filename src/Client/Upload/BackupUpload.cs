@@ -23,7 +23,16 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
     {
         var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why => output.Note(why ?? "the server is there again"));
         var estimate = job.Send is { } send ? await send.EstimateAsync(cancellationToken).ConfigureAwait(false) : null;
-        var upload = await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false);
+        UploadAnswer upload;
+        try
+        {
+            upload = await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ApiException e) when (job.Send is null && e.Code == "snapshot_exists" && job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed)
+        {
+            return (committed, committed.StreamBytes); // the run before was killed while the server committed
+        }
+
         AcknowledgedParts? acknowledged = null;
         try
         {

@@ -11,8 +11,11 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// <summary>ZFS's messages are short; what a runaway command says beyond this is dropped.</summary>
     private const int MaxErrorLength = 16 * 1024;
 
-    /// <summary>Waits for a line, and then becomes the command: same process, same exit code.</summary>
-    private const string Gate = "read _ && exec \"$0\" \"$@\"";
+    /// <summary>
+    /// Waits for a line, and then becomes the command: same process, same exit code. What a terminal or systemd sends to all processes at
+    /// once is for this program alone, which ends the command then; else that would look as if it had failed.
+    /// </summary>
+    private const string Gate = "trap '' INT TERM HUP; read _ && exec \"$0\" \"$@\"";
 
     private readonly IReadOnlyList<string> _arguments;
     private readonly Process _process;

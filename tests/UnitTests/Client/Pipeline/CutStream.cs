@@ -34,12 +34,7 @@ internal sealed class CutStream
     public static byte[] WithRecordsOf(params int[] sizes)
     {
         var builder = new StreamBuilder().Begin(features: StreamFeatures.SaSpill | StreamFeatures.LargeBlocks).Object(1, bonus: []);
-        var offset = 0UL;
-        foreach (var size in sizes)
-        {
-            builder.Write(1, offset, StreamBuilder.Noise(size, size));
-            offset += 16 << 20;
-        }
+        foreach (var (index, size) in sizes.Index()) builder.Write(1, (ulong)index << 24, StreamBuilder.Noise(size, index + 1));
 
         return builder.End().ToArray();
     }
