@@ -68,13 +68,14 @@ internal static partial class ServerHost
             .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
             .AddStore(settings)
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamReceiver>().AddSingleton<UploadRecovery>().AddSingleton<UploadEndpoints>()
-            .AddSingleton<DownloadEndpoints>().AddSingleton<StatusEndpoints>()
+            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
         app.UseErrorAnswers();
         UploadEndpoints.Map(app);
         DownloadEndpoints.Map(app);
+        ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
         return app;
     }

@@ -28,5 +28,6 @@ internal static class Backups
         Features = raw ? ["Raw"] : [],
         SendFlags = flags,
         Sha256 = "",
+        PartsSha256 = "",
     };
 }
