@@ -4,8 +4,8 @@ namespace ZfsSnapshotManager.SendStream.Resume;
 public static class ReceiveParts
 {
     /// <summary>
-    /// The first part, for its BEGIN; the one with the OBJECT that the token names, and in a raw stream the one with its OBJECT_RANGE; and
-    /// all from the one with the place where the token goes on.
+    /// The first part, for its BEGIN; the one with the OBJECT that the token names, or those, if what goes with it before its data is in the
+    /// next; in a raw stream the one with its OBJECT_RANGE; and all from the one with the place where the token goes on.
     /// </summary>
     /// <param name="count">How many parts there are, at least one.</param>
     /// <param name="after">What a parser says after a part, which is counted from 0. Asked for few of them.</param>
@@ -18,8 +18,9 @@ public static class ReceiveParts
         ArgumentNullException.ThrowIfNull(token);
         var from = new ResumePoint(token.Object, token.Offset);
         var ofObject = First(count, index => after(index).Position >= new RecordPosition(from.Object, RecordStage.Object, 0));
+        var beforeData = First(count, index => after(index).Position >= new RecordPosition(from.Object, RecordStage.EarlySpill, 0));
         var rest = First(count, index => after(index).Position >= from.Position);
-        SortedSet<int> heads = [0, ofObject];
+        SortedSet<int> heads = [0, .. Enumerable.Range(ofObject, beforeData - ofObject + 1)];
         if (ofObject > 0 && after(ofObject - 1).ObjectRange is { } range && from.Object - range < StreamLimits.DnodeSlots)
             _ = heads.Add(First(count, index => after(index).ObjectRange >= range));
         return Join(heads, new PartRange(rest, count - 1));

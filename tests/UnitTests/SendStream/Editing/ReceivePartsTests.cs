@@ -32,7 +32,7 @@ public sealed class ReceivePartsTests
             }
         }
 
-        Assert.True(boundaries.Count < 60 || leftOut > 1000, $"only {leftOut} parts of {boundaries.Count} records were left out");
+        Assert.True(boundaries.Count < 60 || leftOut > 300, $"only {leftOut} parts of {boundaries.Count} records were left out");
     }
 
     [Theory]
@@ -54,7 +54,7 @@ public sealed class ReceivePartsTests
                     : new RecordPosition(state.ResumePoint.Object, RecordStage.Data, state.ResumePoint.Offset);
                 var goesOn = boundaries.FindIndex(boundary => boundary.Position >= point) / size;
                 Assert.InRange(ranges[^1].First, 0, goesOn);
-                Assert.InRange(ranges.Sum(range => range.Last - range.First + 1), 1, parts.Count - goesOn + 3);
+                Assert.InRange(ranges.Sum(range => range.Last - range.First + 1), 1, parts.Count - goesOn + 5);
             }
         }
     }
@@ -150,7 +150,7 @@ public sealed class ReceivePartsTests
 
     private static IEnumerable<ParserState> Thin(List<ParserState> states, int size)
     {
-        var step = Math.Max(1, states.Count / 60);
-        return states.Where((_, i) => i < 20 || i > states.Count - 10 || i % step == size % step);
+        var step = Math.Max(1, states.Count / 20);
+        return states.Where((_, i) => i < 4 || i > states.Count - 4 || i % step == size % step);
     }
 }
