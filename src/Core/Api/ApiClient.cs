@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -14,6 +16,9 @@ public sealed class ApiClient : IDisposable
     /// <summary>For requests that move no stream; a transfer has no total timeout.</summary>
     private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
 
+    /// <summary>For the beginning of an answer that the server has to fetch from its store.</summary>
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
+
     private readonly HttpClient _http;
     private readonly ServerConnection _server;
 
@@ -25,6 +30,7 @@ public sealed class ApiClient : IDisposable
             AllowAutoRedirect = false, // a redirect would carry the key to a place that nobody configured
             ConnectTimeout = TimeSpan.FromSeconds(20),
             AutomaticDecompression = DecompressionMethods.None,
+            ConnectCallback = ConnectAsync,
         })
         {
             BaseAddress = server.ServerUrl,
@@ -53,27 +59,59 @@ public sealed class ApiClient : IDisposable
     public Task<UploadStateAnswer> UploadStreamAsync(UploadAnswer upload, HttpContent stream, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, upload.UploadUrl.TrimStart('/'), stream, ApiJson.Default.UploadStateAnswer, cancellationToken);
 
-    /// <summary>Opens a backup's stored bytes for reading.</summary>
+    /// <summary>Opens a backup's stored bytes for reading. Waits long for the answer: the server reads a whole part from its store before.</summary>
+    /// <param name="snapshot">The backup.</param>
     /// <param name="offset">Where to begin.</param>
-    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, long offset, CancellationToken cancellationToken)
+    /// <param name="length">How many bytes; null for all from there on.</param>
+    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, long offset, long? length, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}");
-        if (offset > 0)
+        var isPart = offset > 0 || length is not null;
+        if (isPart)
         {
-            request.Headers.Range = new RangeHeaderValue(offset, null);
-            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\"")); // the rest of another one would be of no use
+            request.Headers.Range = new RangeHeaderValue(offset, offset + length - 1);
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\"")); // bytes of another one would be of no use
         }
 
-        var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);
-        if (response.StatusCode == (offset > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK)) return response;
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode == (isPart ? HttpStatusCode.PartialContent : HttpStatusCode.OK) && (length is null || response.Content.Headers.ContentLength == length)) return response;
         using (response)
         {
-            if (response.IsSuccessStatusCode) throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} answered {(int)response.StatusCode} to a request for a part of {snapshot.SnapshotId}.", "Check SERVER_URL and any proxy on the way.");
+            if (response.IsSuccessStatusCode) throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} answered {(int)response.StatusCode} with {response.Content.Headers.ContentLength?.ToString(CultureInfo.InvariantCulture) ?? "some"} bytes to a request for a part of {snapshot.SnapshotId}.", "Check SERVER_URL and any proxy on the way.");
             throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
         }
     }
 
+    /// <summary>Opens a backup's manifest for reading.</summary>
+    public async Task<HttpResponseMessage> OpenManifestAsync(SnapshotInfo snapshot, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"snapshots/{Uri.EscapeDataString(snapshot.SnapshotId)}/manifest");
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
+        if (response.IsSuccessStatusCode) return response;
+        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+    }
+
     public void Dispose() => _http.Dispose();
+
+    /// <summary>A connection on which nothing comes because the other side is gone without a word ends after a while.</summary>
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 30);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 10);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 
     private Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         SendSmallAsync(HttpMethod.Get, path, null, type, cancellationToken);
@@ -108,6 +146,20 @@ public sealed class ApiClient : IDisposable
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
             throw Unreachable($"broke off its answer: {e.Message}", e);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendForHeadersAsync(HttpRequestMessage request, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(patience);
+        try
+        {
+            return await SendForHeadersAsync(request, timeout.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Unreachable($"did not answer within {patience.TotalSeconds} s", e);
         }
     }
 
