@@ -9,6 +9,7 @@ using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Status;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads;
+using ZfsSnapshotManager.Server.Uploads.Parts;
 
 namespace ZfsSnapshotManager.Server;
 
@@ -64,16 +65,19 @@ internal static partial class ServerHost
         // Uploads end by themselves when the server stops; only the last words to their clients take a moment.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
-            .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
+            .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>().AddSingleton<PartCatalogue>()
             .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
             .AddStore(settings)
-            .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamReceiver>().AddSingleton<UploadRecovery>().AddSingleton<UploadEndpoints>()
+            .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
+            .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
+            .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
             .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
         app.UseErrorAnswers();
         UploadEndpoints.Map(app);
+        PartEndpoints.Map(app);
         DownloadEndpoints.Map(app);
         ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);

@@ -8,16 +8,24 @@ public enum CompressionFormat
 
     /// <summary>RFC 1952, one member or several one after another, as <c>gunzip</c> takes them.</summary>
     Gzip,
+
+    /// <summary>RFC 8878, one frame or several one after another, as <c>zstd -d</c> takes them.</summary>
+    Zstd,
 }
 
 public static class CompressionFormats
 {
+    /// <summary>Bytes that <see cref="Detect"/> needs.</summary>
+    public const int DetectionSize = 4;
+
     private static readonly byte[] GzipMagic = [0x1f, 0x8b];
+    private static readonly byte[] ZstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 
     /// <summary>Name in the API and in manifests.</summary>
     public static string ApiName(this CompressionFormat format) => format switch
     {
         CompressionFormat.Gzip => "gzip",
+        CompressionFormat.Zstd => "zstd",
         _ => "none",
     };
 
@@ -25,15 +33,38 @@ public static class CompressionFormats
     public static string Extension(this CompressionFormat format) => format switch
     {
         CompressionFormat.Gzip => ".zfs.gz",
+        CompressionFormat.Zstd => ".zfs.zst",
         _ => ".zfs",
+    };
+
+    /// <summary>Type of a stored stream in HTTP.</summary>
+    public static string ContentType(this CompressionFormat format) => format switch
+    {
+        CompressionFormat.Gzip => "application/gzip",
+        CompressionFormat.Zstd => "application/zstd",
+        _ => "application/octet-stream",
     };
 
     public static bool TryParse(string? name, out CompressionFormat format)
     {
-        format = name == "gzip" ? CompressionFormat.Gzip : CompressionFormat.None;
-        return name is "gzip" or "none";
+        (format, var known) = name switch
+        {
+            "none" => (CompressionFormat.None, true),
+            "gzip" => (CompressionFormat.Gzip, true),
+            "zstd" => (CompressionFormat.Zstd, true),
+            _ => (CompressionFormat.None, false),
+        };
+        return known;
     }
 
     /// <summary>Tells the format by its first bytes; a send stream itself starts with four zero bytes (its BEGIN record's type).</summary>
-    public static CompressionFormat Detect(ReadOnlySpan<byte> start) => start.StartsWith(GzipMagic) ? CompressionFormat.Gzip : CompressionFormat.None;
+    /// <param name="start">The first <see cref="DetectionSize"/> bytes, or all if there are fewer.</param>
+    public static CompressionFormat Detect(ReadOnlySpan<byte> start)
+    {
+        if (start.StartsWith(GzipMagic)) return CompressionFormat.Gzip;
+        return start.StartsWith(ZstdMagic) || IsSkippableZstd(start) ? CompressionFormat.Zstd : CompressionFormat.None;
+    }
+
+    /// <summary>Skippable frames have sixteen magic numbers, 0x184D2A50 and up.</summary>
+    private static bool IsSkippableZstd(ReadOnlySpan<byte> start) => start.Length >= 4 && (start[0] & 0xf0) == 0x50 && start[1] == 0x2a && start[2] == 0x4d && start[3] == 0x18;
 }

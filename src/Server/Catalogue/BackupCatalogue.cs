@@ -86,6 +86,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         if (Insert(connection, clientId, backup) == 0) return false;
         using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         ended.ExecuteNonQuery();
+        PartCatalogue.Clear(connection, uploadId);
         transaction.Commit();
         return true;
     }

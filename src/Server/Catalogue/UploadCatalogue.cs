@@ -12,7 +12,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error";
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at";
 
     /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -48,7 +48,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
 
     public IReadOnlyList<UploadRecord> UntouchedSince(DateTimeOffset moment) => Query("touched_at < @moment", ("@moment", moment.ToUnixTimeMilliseconds()));
 
-    public int Count(string clientId) => Query("client_id = @client", ("@client", clientId)).Count;
+    public IReadOnlyList<UploadRecord> List(string clientId) => Query("client_id = @client", ("@client", clientId));
 
     /// <summary>Notes that somebody works on the upload, and how the last attempt ended.</summary>
     public void Touch(string uploadId, ApiError? error)
@@ -63,8 +63,11 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     public void Remove(string uploadId)
     {
         using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        PartCatalogue.Clear(connection, uploadId);
         using var command = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         command.ExecuteNonQuery();
+        transaction.Commit();
     }
 
     private List<UploadRecord> Query(string condition, params ReadOnlySpan<(string Name, object? Value)> parameters)
@@ -123,6 +126,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         Raw = row.IsDBNull(9) ? null : row.GetInt64(9) != 0,
         SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
         LastError = row.IsDBNull(11) ? null : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
+        TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

@@ -35,4 +35,7 @@ internal sealed record UploadRecord
 
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }
+
+    /// <summary>When somebody last worked on it.</summary>
+    public DateTimeOffset TouchedAt { get; init; }
 }

@@ -24,6 +24,15 @@ public sealed record ServerSettings
     /// <summary>An upload that brings no byte for so long is given up.</summary>
     public required TimeSpan UploadIdleTimeout { get; init; }
 
+    /// <summary>An upload in parts that nobody went on with for so long is dropped.</summary>
+    public required TimeSpan UploadExpiry { get; init; }
+
+    /// <summary>Uploads that one client may have open.</summary>
+    public required int MaxOpenUploads { get; init; }
+
+    /// <summary>Bytes of a part in a folder; <see cref="S3Settings"/> has its own.</summary>
+    public required int PartSize { get; init; }
+
     /// <summary>Streams that are received at once.</summary>
     public required int MaxUploads { get; init; }
 
@@ -44,6 +53,9 @@ public sealed record ServerSettings
             Port = settings.Number("PORT", 8080, 0, 65535),
             BaseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse) ?? DatasetName.Parse("backup"),
             UploadIdleTimeout = TimeSpan.FromSeconds(settings.Number("UPLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),
+            UploadExpiry = TimeSpan.FromDays(settings.Number("UPLOAD_EXPIRY_DAYS", 7, 1, 365)),
+            MaxOpenUploads = settings.Number("MAX_OPEN_UPLOADS", 1000, 1, 1_000_000),
+            PartSize = 1024 * 1024 * settings.Number("PART_SIZE_MIB", 8, 1, 512),
             MaxUploads = settings.Number("MAX_UPLOADS", 16, 1, 10_000),
             S3 = S3Settings.Read(settings),
         };

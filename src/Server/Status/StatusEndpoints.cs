@@ -32,7 +32,7 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
             MaxSizeBytes = client.MaxSizeBytes,
             SnapshotCount = count,
             NewestSnapshot = newest,
-            OpenUploads = uploads.Count(client.ClientId),
+            OpenUploads = uploads.List(client.ClientId).Count,
         };
         return context.Response.WriteAsJsonAsync(status, ApiJson.Default.StatusAnswer, cancellationToken: context.RequestAborted);
     }

@@ -12,7 +12,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     private const int MaxPartsInFlight = 4;
 
     private readonly PartBuffers.Share _buffers = buffers.Open();
-    private readonly List<Task<StoredPart>> _inFlight = [];
+    private readonly List<Task<Sent>> _inFlight = [];
     private readonly List<OpenObject> _objects = [];
     private byte[]? _buffer;
     private int _filled;
@@ -46,7 +46,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         }
 
         List<StoredObject> objects = [];
-        foreach (var written in _objects) objects.Add(StoredObject.Of(written.Key, await Task.WhenAll(written.Parts).ConfigureAwait(false)));
+        foreach (var written in _objects) objects.Add(StoredObject.Of(written.Key, [.. (await Task.WhenAll(written.Parts).ConfigureAwait(false)).Select(sent => sent.Part)]));
         Objects = objects;
     }
 
@@ -55,7 +55,11 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
         if (_buffer is not null) await store.PutNewAsync(key, _buffer.AsMemory(0, _filled), uploadId, ObjectKind.Stream, cancellationToken).ConfigureAwait(false);
-        foreach (var written in _objects) await written.Writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var written in _objects)
+        {
+            var parts = await Task.WhenAll(written.Parts).ConfigureAwait(false);
+            await written.Writer.CompleteAsync([.. parts.Select(sent => sent.Written)], cancellationToken).ConfigureAwait(false);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -85,13 +89,13 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         parts.Add(sending);
         _inFlight.Add(sending);
 
-        async Task<StoredPart> SendAsync()
+        async Task<Sent> SendAsync()
         {
             try
             {
                 var part = StoredPart.Of(content.Span);
-                await writer.WritePartAsync(number, content, cancellationToken).ConfigureAwait(false);
-                return part;
+                var written = await writer.WritePartAsync(number, (long)number * store.PartSize, content, cancellationToken).ConfigureAwait(false);
+                return new Sent(part, written);
             }
             finally
             {
@@ -103,7 +107,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     private async Task BeginObjectAsync(CancellationToken cancellationToken)
     {
         var name = StoredObject.KeyOf(key, _objects.Count);
-        _objects.Add(new OpenObject(name, await store.CreateAsync(name, uploadId, cancellationToken).ConfigureAwait(false), []));
+        _objects.Add(new OpenObject(name, await store.CreateAsync(name, uploadId, resumable: false, cancellationToken).ConfigureAwait(false), []));
     }
 
     private async Task SettleAsync(CancellationToken cancellationToken)
@@ -122,5 +126,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         }
     }
 
-    private sealed record OpenObject(string Key, IObjectWriter Writer, List<Task<StoredPart>> Parts);
+    private sealed record OpenObject(string Key, IObjectWriter Writer, List<Task<Sent>> Parts);
+
+    private sealed record Sent(StoredPart Part, WrittenPart Written);
 }

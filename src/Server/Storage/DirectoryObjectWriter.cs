@@ -7,18 +7,28 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
 {
     private readonly string _aside;
     private readonly string _path;
-    private readonly int _partSize;
-    private readonly SafeFileHandle _file;
+    private readonly bool _resumable;
+    private readonly SafeFileHandle? _file;
     private bool _completed;
 
     /// <param name="aside">Where it is written.</param>
     /// <param name="path">Where it belongs.</param>
-    public DirectoryObjectWriter(string aside, string path, int partSize)
+    /// <param name="mode">Whether it is begun or goes on.</param>
+    /// <param name="resumable">Whether it stays when this is disposed.</param>
+    public DirectoryObjectWriter(string aside, string path, FileMode mode, bool resumable)
     {
-        (_aside, _path, _partSize) = (aside, path, partSize);
+        (_aside, _path, _resumable) = (aside, path, resumable);
         try
         {
-            _file = File.OpenHandle(aside, FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete, FileOptions.Asynchronous);
+            _file = File.OpenHandle(aside, mode, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous);
+        }
+        catch (FileNotFoundException) when (File.Exists(path))
+        {
+            // It was completed before the server went down; completing it again finds that.
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new StorageException(StorageFault.Missing, $"What was received of {Path.GetFileName(path)} is no longer in the server's folder.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -26,26 +36,42 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         }
     }
 
-    public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public string Token => Path.GetFileName(_aside);
+
+    public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
+        if (_file is null) throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
         try
         {
-            await RandomAccess.WriteAsync(_file, content, (long)number * _partSize, cancellationToken).ConfigureAwait(false);
+            await RandomAccess.WriteAsync(_file, content, offset, cancellationToken).ConfigureAwait(false);
+            if (_resumable) RandomAccess.FlushToDisk(_file); // its client may forget the part once it is told
         }
         catch (IOException e)
         {
             throw StorageException.FromFile("The server's disk does not take the stream", e);
         }
+
+        return new WrittenPart(content.Length, "");
     }
 
-    public Task CompleteAsync(CancellationToken cancellationToken)
+    public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken)
     {
         if (_completed) return Task.CompletedTask;
+        var size = parts.Sum(part => (long)part.Size);
         try
         {
-            RandomAccess.FlushToDisk(_file);
-            DurableFile.CreateDirectory(Path.GetDirectoryName(_path)!);
-            DurableFile.MoveNew(_aside, _path);
+            if (_file is null)
+            {
+                if (new FileInfo(_path).Length != size) throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
+            }
+            else
+            {
+                if (RandomAccess.GetLength(_file) != size) RandomAccess.SetLength(_file, size); // an attempt that got further may have left more
+                RandomAccess.FlushToDisk(_file);
+                DurableFile.CreateDirectory(Path.GetDirectoryName(_path)!);
+                DurableFile.MoveNew(_aside, _path);
+            }
+
             _completed = true;
         }
         catch (IOException) when (File.Exists(_path))
@@ -62,8 +88,8 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
 
     public ValueTask DisposeAsync()
     {
-        _file.Dispose();
-        File.Delete(_aside); // no longer there once the object is completed
+        _file?.Dispose();
+        if (!_resumable) File.Delete(_aside); // no longer there once the object is completed
         return ValueTask.CompletedTask;
     }
 }

@@ -13,6 +13,7 @@ internal sealed class DirectoryStore : IObjectStore
 
     public DirectoryStore(ServerSettings settings)
     {
+        PartSize = settings.PartSize;
         _objects = Path.Combine(settings.DataDirectory, "objects");
         _incoming = Path.Combine(settings.DataDirectory, "incoming");
         DurableFile.CreateDirectory(_objects);
@@ -22,15 +23,23 @@ internal sealed class DirectoryStore : IObjectStore
     public string Location => _objects;
 
     /// <summary>Nobody counts requests here, so that parts may be smaller than in S3: less memory, and damage found more exactly.</summary>
-    public int PartSize => 8 * 1024 * 1024;
+    public int PartSize { get; }
 
     /// <summary>A file has no bound worth naming.</summary>
     public int MaxParts => int.MaxValue;
 
     public DateTimeOffset? LockedUntil => null;
 
-    public Task<IObjectWriter> CreateAsync(string key, string uploadId, CancellationToken cancellationToken) =>
-        Task.FromResult<IObjectWriter>(new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), PartSize));
+    public Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken) =>
+        Task.FromResult<IObjectWriter>(new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Create, resumable));
+
+    public IObjectWriter Reopen(string key, string uploadId, string token) => new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Open, resumable: true);
+
+    public Task AbandonAsync(string key, string token, CancellationToken cancellationToken)
+    {
+        File.Delete(Path.Combine(_incoming, Path.GetFileName(token)));
+        return Task.CompletedTask;
+    }
 
     public Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken)
     {
@@ -113,9 +122,9 @@ internal sealed class DirectoryStore : IObjectStore
         }
     }
 
-    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, CancellationToken cancellationToken)
+    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken)
     {
-        var files = new DirectoryInfo(_incoming).GetFiles().Where(file => new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore).ToList();
+        var files = new DirectoryInfo(_incoming).GetFiles().Where(file => new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore && !kept.Contains(file.Name)).ToList();
         foreach (var file in files) file.Delete();
         return Task.FromResult(files.Count);
     }

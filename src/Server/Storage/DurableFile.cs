@@ -23,22 +23,21 @@ internal static partial class DurableFile
     public static void Create(string path, string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
         WriteAside(aside, content, mode);
-        MoveNew(aside, path);
+        try
+        {
+            MoveNew(aside, path);
+        }
+        catch
+        {
+            File.Delete(aside);
+            throw;
+        }
     }
 
     /// <summary>Moves a synced file to a place that must be free.</summary>
     public static void MoveNew(string from, string to)
     {
-        try
-        {
-            File.Move(from, to, overwrite: false);
-        }
-        catch
-        {
-            File.Delete(from);
-            throw;
-        }
-
+        File.Move(from, to, overwrite: false);
         SyncDirectory(Path.GetDirectoryName(to)!);
     }
 

@@ -21,7 +21,15 @@ internal interface IObjectStore
 
     /// <summary>Begins an object that nobody sees until it is completed.</summary>
     /// <param name="uploadId">Names the one who writes it; given back by <see cref="FindAsync"/> where the store can keep it.</param>
-    Task<IObjectWriter> CreateAsync(string key, string uploadId, CancellationToken cancellationToken);
+    /// <param name="resumable">What is written stays when the writer is disposed, for <see cref="Reopen"/>.</param>
+    Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken);
+
+    /// <summary>Goes on with an object that was begun as resumable, also in another process; several may write parts of it at once.</summary>
+    /// <param name="token">The <see cref="IObjectWriter.Token"/> of the one who began it.</param>
+    IObjectWriter Reopen(string key, string uploadId, string token);
+
+    /// <summary>Removes what was written of an object that was begun as resumable; what is no longer there counts as removed.</summary>
+    Task AbandonAsync(string key, string token, CancellationToken cancellationToken);
 
     /// <summary>Stores an object in one go.</summary>
     /// <param name="kind">What it is.</param>
@@ -44,22 +52,34 @@ internal interface IObjectStore
 
     /// <summary>Removes what objects that were begun and never completed have left.</summary>
     /// <param name="begunBefore">Younger ones stay: somebody may be writing them.</param>
+    /// <param name="kept">Tokens of those that stay, too: their uploads go on later.</param>
     /// <returns>How many there were.</returns>
-    Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, CancellationToken cancellationToken);
+    Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken);
 }
 
-/// <summary>An object on its way in. Unless it is completed, disposing it removes what was written.</summary>
+/// <summary>An object on its way in. Unless it is completed or resumable, disposing it removes what was written.</summary>
 internal interface IObjectWriter : IAsyncDisposable
 {
-    /// <summary>Writes one part. Several may be written at once, in any order.</summary>
-    /// <param name="number">From 0. All parts but the last have <see cref="IObjectStore.PartSize"/> bytes.</param>
+    /// <summary>The store's name for what was begun.</summary>
+    string Token { get; }
+
+    /// <summary>Writes one part; on stable storage once the call has returned. Several may be written at once, in any order, and again.</summary>
+    /// <param name="number">From 0. All parts but the last have at least <see cref="IObjectStore.PartSize"/> bytes.</param>
+    /// <param name="offset">Where it begins in the object: the parts before it end there.</param>
     /// <param name="content">Not changed until the call returns.</param>
-    Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+    /// <returns>What <see cref="CompleteAsync"/> must be told of it.</returns>
+    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: what was begun is gone.</exception>
+    Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
     /// <summary>Gives the object its key, once all parts are written. May be repeated.</summary>
+    /// <param name="parts">All of them, in order.</param>
     /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is taken.</exception>
-    Task CompleteAsync(CancellationToken cancellationToken);
+    Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken);
 }
+
+/// <param name="Size">In bytes.</param>
+/// <param name="Receipt">What the store said of it; empty where it says nothing.</param>
+internal readonly record struct WrittenPart(int Size, string Receipt);
 
 internal enum ObjectKind
 {

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
@@ -8,15 +6,18 @@ using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads.Parts;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>POST /upload and /upload-stream.</summary>
+/// <summary>POST /upload, GET /uploads, and /upload-stream but for its parts.</summary>
 internal sealed partial class UploadEndpoints(
     ClientAuthentication authentication,
     UploadCatalogue uploads,
     BackupCatalogue backups,
+    PartCatalogue parts,
     BackupStore store,
+    PartBuffers buffers,
     UploadSessions sessions,
     UploadPlaces places,
     StreamReceiver receiver,
@@ -26,15 +27,36 @@ internal sealed partial class UploadEndpoints(
     TimeProvider time,
     ILogger<UploadEndpoints> logger)
 {
-    private const int MaxParallelParts = 8;
-
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<UploadEndpoints>();
         app.MapPost("/upload", endpoints.RequestAsync);
+        app.MapGet("/uploads", endpoints.ListAsync);
         app.MapPost("/upload-stream/{id}", endpoints.ReceiveAsync);
         app.MapGet("/upload-stream/{id}", endpoints.GetStateAsync);
         app.MapDelete("/upload-stream/{id}", endpoints.AbortAsync);
+    }
+
+    /// <summary>The upload once nobody else works on it: the request before may have committed it, or failed in the middle of that.</summary>
+    public async Task<UploadRecord> FindSettledAsync(ClientEntry client, string id, CancellationToken cancellationToken)
+    {
+        var upload = Find(client, id);
+        return await recovery.RecoverAsync(upload, cancellationToken).ConfigureAwait(false) switch
+        {
+            RecoveredUpload.Open => upload,
+            RecoveredUpload.Committed => throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {upload.SnapshotId}."),
+            _ => throw new RequestException(StatusCodes.Status500InternalServerError, "internal_error", "What an earlier attempt left cannot be cleared away; the server's log says why."),
+        };
+    }
+
+    public UploadRecord Find(ClientEntry client, string id) =>
+        uploads.Find(client.ClientId, id) ?? throw RequestException.NotFound("There is no such open upload. It may be committed: GET /snapshots lists what is.");
+
+    public static Task WriteStateAsync(HttpContext context, UploadRecord upload, string state, string message, SnapshotInfo? backup)
+    {
+        var lastError = backup is null ? upload.LastError : null;
+        var answer = new UploadStateAnswer { Success = true, Message = message, UploadId = upload.UploadId, State = state, StorageKey = upload.StorageKey, LastError = lastError, Snapshot = backup };
+        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.UploadStateAnswer, cancellationToken: context.RequestAborted);
     }
 
     private async Task RequestAsync(HttpContext context)
@@ -53,8 +75,7 @@ internal sealed partial class UploadEndpoints(
             throw RequestException.Conflict("base_missing", $"No backup here holds the base, the snapshot with GUID {from}.", "Send a full backup: zfs-client backup-full.");
         }
 
-        var names = StorageKey.Candidates(client.ClientId, wanted.DatasetName, request.Timestamp ?? time.GetUtcNow(), wanted.Compression);
-        var upload = uploads.FindSame(wanted) ?? await OpenAsync(wanted, names, context.RequestAborted).ConfigureAwait(false);
+        var upload = uploads.FindSame(wanted) is { } open ? await GoOnAsync(client, open, context.RequestAborted).ConfigureAwait(false) : await OpenAsync(client, wanted, request.Timestamp, context.RequestAborted).ConfigureAwait(false);
         await context.Response.WriteAsJsonAsync(
             new UploadAnswer
             {
@@ -66,16 +87,31 @@ internal sealed partial class UploadEndpoints(
                 StorageKey = upload.StorageKey,
                 PartSize = store.Objects.PartSize,
                 MaxPartSize = store.Objects.PartSize + StoredPart.MaxBlockSize,
-                MaxParallelParts = MaxParallelParts,
+                MaxParallelParts = buffers.Limit,
+                Resume = FindResume(upload.UploadId),
             },
             ApiJson.Default.UploadAnswer,
             cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
 
-    /// <summary>Reserves the first key that is free in the catalogue and in the store: a catalogue that was rebuilt may not know of all that is there.</summary>
-    private async Task<UploadRecord> OpenAsync(UploadRecord wanted, IEnumerable<(string SnapshotId, string StorageKey)> names, CancellationToken cancellationToken)
+    /// <summary>Who asks goes on from the first gap: what lies behind it was sent by a run that is over, and so is all that is still on its way.</summary>
+    private async Task<UploadRecord> GoOnAsync(ClientEntry client, UploadRecord open, CancellationToken cancellationToken)
     {
-        foreach (var (id, key) in names)
+        using var session = await sessions.TakeOverAsync(open.UploadId, cancellationToken).ConfigureAwait(false);
+        var upload = await FindSettledAsync(client, open.UploadId, cancellationToken).ConfigureAwait(false);
+        parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
+        return upload;
+    }
+
+    /// <summary>Reserves the first key that is free in the catalogue and in the store: a catalogue that was rebuilt may not know of all that is there.</summary>
+    private async Task<UploadRecord> OpenAsync(ClientEntry client, UploadRecord wanted, DateTimeOffset? timestamp, CancellationToken cancellationToken)
+    {
+        if (uploads.List(client.ClientId).Count >= settings.MaxOpenUploads)
+        {
+            throw new RequestException(StatusCodes.Status429TooManyRequests, "too_many_uploads", $"{client.ClientId} has {settings.MaxOpenUploads} uploads open.", "GET /uploads lists them; go on with them or drop them.");
+        }
+
+        foreach (var (id, key) in StorageKey.Candidates(client.ClientId, wanted.DatasetName, timestamp ?? time.GetUtcNow(), wanted.Compression))
         {
             if (uploads.IsFree(id) && !await store.ExistsAsync(key, cancellationToken).ConfigureAwait(false) && uploads.Open(wanted with { SnapshotId = id, StorageKey = key }) is { } opened) return opened;
         }
@@ -83,9 +119,31 @@ internal sealed partial class UploadEndpoints(
         throw new InvalidOperationException("The names have no end.");
     }
 
+    private UploadResume? FindResume(string uploadId) => parts.FindEndOfRun(uploadId) is { } last && Core.Transfer.StreamState.TryRead(last.EndState, out var end)
+        ? new UploadResume { NextPart = last.Number + 1, StoredBytes = last.StoredEnd, StreamBytes = end.StreamOffset, State = $"{last.EndState};{parts.FindBegin(uploadId)}" }
+        : null;
+
+    private Task ListAsync(HttpContext context)
+    {
+        var client = authentication.Authenticate(context.Request);
+        var open = uploads.List(client.ClientId).Select(upload => new UploadInfo
+        {
+            UploadId = upload.UploadId,
+            DatasetName = upload.DatasetName.Value,
+            SnapshotName = upload.SnapshotName,
+            SnapshotGuid = upload.SnapshotGuid,
+            FromGuid = upload.FromGuid,
+            Compression = Core.Compression.CompressionFormats.ApiName(upload.Compression),
+            SendFlags = upload.SendFlags,
+            TouchedAt = upload.TouchedAt,
+            Resume = FindResume(upload.UploadId),
+        }).ToList();
+        return context.Response.WriteAsJsonAsync(new UploadsAnswer { Success = true, Message = $"Open uploads: {open.Count}", Uploads = open }, ApiJson.Default.UploadsAnswer, cancellationToken: context.RequestAborted);
+    }
+
     private async Task ReceiveAsync(HttpContext context, string id)
     {
-        AllowLongBody(context); // first: a refusal must reach a client that is already sending
+        UploadFailures.AllowLongBody(context); // first: a refusal must reach a client that is already sending
         var client = authentication.Authenticate(context.Request);
         Find(client, id);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
@@ -95,20 +153,26 @@ internal sealed partial class UploadEndpoints(
         try
         {
             uploads.Touch(id, error: null);
+            await recovery.RemovePartsAsync(upload, session.Token).ConfigureAwait(false);
             using var place = await places.TakeAsync(session.Token).ConfigureAwait(false);
             using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
             backup = await receiver.ReceiveAsync(upload, body, session.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var refused = lifetime.ApplicationStopping.IsCancellationRequested ? Stopping(e) : Explain(e, session, context.RequestAborted);
-            uploads.Touch(id, refused.Error);
-            LogRefused(id, client.ClientId, refused.Error.Code, refused.Message);
-            context.Response.Headers.Connection = "close"; // the rest of the body is of no use to anybody
-            throw refused;
+            throw Refuse(context, client, id, UploadFailures.Explain(e, session, context.RequestAborted, lifetime.ApplicationStopping));
         }
 
         await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
+    }
+
+    /// <summary>Notes how a request with a body ended, for a client that can only see a broken connection.</summary>
+    public RequestException Refuse(HttpContext context, ClientEntry client, string id, RequestException refused)
+    {
+        uploads.Touch(id, refused.Error);
+        LogRefused(id, client.ClientId, refused.Error.Code, refused.Message);
+        context.Response.Headers.Connection = "close"; // the rest of the body is of no use to anybody
+        return refused;
     }
 
     private async Task GetStateAsync(HttpContext context, string id)
@@ -123,55 +187,11 @@ internal sealed partial class UploadEndpoints(
         Find(client, id);
         using (await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false))
         {
-            await FindSettledAsync(client, id, context.RequestAborted).ConfigureAwait(false);
-            uploads.Remove(id);
+            await recovery.DropAsync(await FindSettledAsync(client, id, context.RequestAborted).ConfigureAwait(false), context.RequestAborted).ConfigureAwait(false);
         }
 
         await context.Response.WriteAsJsonAsync(new ApiAnswer { Success = true, Message = "The upload is dropped; nothing of it was kept." }, ApiJson.Default.ApiAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
-
-    /// <summary>The upload once nobody else works on it: the request before may have committed it, or failed in the middle of that.</summary>
-    private async Task<UploadRecord> FindSettledAsync(ClientEntry client, string id, CancellationToken cancellationToken)
-    {
-        var upload = Find(client, id);
-        return await recovery.RecoverAsync(upload, cancellationToken).ConfigureAwait(false) switch
-        {
-            RecoveredUpload.Open => upload,
-            RecoveredUpload.Committed => throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {upload.SnapshotId}."),
-            _ => throw new RequestException(StatusCodes.Status500InternalServerError, "internal_error", "What an earlier attempt left cannot be cleared away; the server's log says why."),
-        };
-    }
-
-    private UploadRecord Find(ClientEntry client, string id) =>
-        uploads.Find(client.ClientId, id) ?? throw RequestException.NotFound("There is no such open upload. It may be committed: GET /snapshots lists what is.");
-
-    private static Task WriteStateAsync(HttpContext context, UploadRecord upload, string state, string message, SnapshotInfo? backup)
-    {
-        var lastError = backup is null ? upload.LastError : null;
-        var answer = new UploadStateAnswer { Success = true, Message = message, UploadId = upload.UploadId, State = state, StorageKey = upload.StorageKey, LastError = lastError, Snapshot = backup };
-        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.UploadStateAnswer, cancellationToken: context.RequestAborted);
-    }
-
-    /// <summary>Streams have no size limit and may pause: <c>zfs send</c> does, while it looks for changes.</summary>
-    private static void AllowLongBody(HttpContext context)
-    {
-        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
-        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
-    }
-
-    private static RequestException Stopping(Exception e) =>
-        e as RequestException ?? new RequestException(StatusCodes.Status503ServiceUnavailable, "server_stopping", "The server is being stopped.", "Nothing was stored. Run the backup again when the server is back.", e);
-
-    private static RequestException Explain(Exception e, UploadSessions.Session session, CancellationToken aborted) => e switch
-    {
-        RequestException refused => refused,
-        StorageException failed => StorageFaults.ToRequest(failed, "Nothing was stored."),
-        TimeoutException => new RequestException(StatusCodes.Status408RequestTimeout, "upload_idle", e.Message, "Nothing was stored. Run the backup again.", e),
-        _ when session.WasReplaced => RequestException.Conflict("upload_replaced", "Another request took this upload over."),
-        _ when aborted.IsCancellationRequested || e is BadHttpRequestException or OperationCanceledException or Microsoft.AspNetCore.Connections.ConnectionResetException =>
-            new RequestException(StatusCodes.Status400BadRequest, "upload_broken_off", "The connection ended before the stream did.", "Nothing was stored. Run the backup again.", e),
-        _ => new RequestException(StatusCodes.Status500InternalServerError, "internal_error", $"The server failed to store the stream: {e.Message}", "Nothing was stored; the server's log says more.", e),
-    };
 
     [LoggerMessage(LogLevel.Warning, "Upload {UploadId} of {ClientId} ended without a commit ({Code}): {Reason}")]
     private partial void LogRefused(string uploadId, string clientId, string code, string reason);

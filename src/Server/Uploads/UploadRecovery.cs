@@ -1,19 +1,24 @@
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Clears up after a crash: an upload whose object and manifest are whole is committed, one that got less far is rolled back.</summary>
+/// <summary>
+/// Clears up after a crash: an upload whose object and manifest are whole is committed, one that got less far is rolled back. One that came in
+/// parts stays as it is: its client goes on with it, or completes it again.
+/// </summary>
 internal sealed partial class UploadRecovery(
-    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, UploadSessions sessions, TimeProvider time, ILogger<UploadRecovery> logger)
+    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts, UploadSessions sessions, ServerSettings settings, TimeProvider time, ILogger<UploadRecovery> logger)
 {
-    /// <summary>An upload that nobody touched for so long is forgotten.</summary>
+    /// <summary>An upload without parts that nobody touched for so long is forgotten: nothing is lost by it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromHours(24);
 
     /// <summary>At start, before any request is taken.</summary>
     public async Task RecoverAfterStartAsync(CancellationToken cancellationToken)
     {
-        var halves = await store.Objects.RemoveIncompleteAsync(DateTimeOffset.MaxValue, cancellationToken).ConfigureAwait(false);
+        var halves = await store.Objects.RemoveIncompleteAsync(DateTimeOffset.MaxValue, parts.AllTokens(), cancellationToken).ConfigureAwait(false);
         if (halves > 0) LogHalves(halves);
         foreach (var upload in uploads.All()) await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false);
     }
@@ -21,15 +26,16 @@ internal sealed partial class UploadRecovery(
     /// <summary>While requests are taken.</summary>
     public async Task ForgetStaleAsync(CancellationToken cancellationToken)
     {
-        var longAgo = time.GetUtcNow() - Patience;
+        var (now, longAgo) = (time.GetUtcNow(), time.GetUtcNow() - Patience);
         foreach (var upload in uploads.UntouchedSince(longAgo).Where(u => !sessions.IsActive(u.UploadId)))
         {
+            if (parts.FindBegin(upload.UploadId) is not null && upload.TouchedAt > now - settings.UploadExpiry) continue;
             if (await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false) != RecoveredUpload.Open) continue;
-            uploads.Remove(upload.UploadId);
+            await DropAsync(upload, cancellationToken).ConfigureAwait(false);
             LogForgotten(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
         }
 
-        var halves = await store.Objects.RemoveIncompleteAsync(longAgo, cancellationToken).ConfigureAwait(false);
+        var halves = await store.Objects.RemoveIncompleteAsync(longAgo, parts.AllTokens(), cancellationToken).ConfigureAwait(false);
         if (halves > 0) LogHalves(halves);
     }
 
@@ -45,7 +51,7 @@ internal sealed partial class UploadRecovery(
             return RecoveredUpload.Unclear;
         }
 
-        if (manifest is null && first is null) return RecoveredUpload.Open;
+        if (manifest is null && (first is null || parts.FindBegin(upload.UploadId) is not null)) return RecoveredUpload.Open;
         if (manifest is not null && first is not null && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
         {
             LogFinished(upload.SnapshotId);
@@ -53,8 +59,27 @@ internal sealed partial class UploadRecovery(
         }
 
         await store.DeleteAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
+        parts.Clear(upload.UploadId); // their objects are gone
         LogRolledBack(upload.SnapshotId);
         return RecoveredUpload.Open;
+    }
+
+    /// <summary>Ends an upload that was settled and is not committed, with all that is stored of it.</summary>
+    /// <exception cref="StorageException">It cannot be removed now; the upload stays.</exception>
+    public async Task DropAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        await RemovePartsAsync(upload, cancellationToken).ConfigureAwait(false);
+        uploads.Remove(upload.UploadId);
+    }
+
+    /// <summary>Removes what is stored of an upload, which then starts again.</summary>
+    public async Task RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        var objects = parts.Objects(upload.UploadId);
+        if (objects.Count == 0) return;
+        foreach (var (index, token) in objects) await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken).ConfigureAwait(false);
+        await store.DeleteAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false); // objects that were complete when their commit was cut off
+        parts.Clear(upload.UploadId);
     }
 
     /// <summary>Likewise where nobody waits for it: what cannot be settled now is left for the next time.</summary>

@@ -1,40 +1,61 @@
-using System.Collections.Concurrent;
-
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Sees to it that one request at a time receives an upload's stream. A new one ends the one before it, which may well be a connection whose client is dead.</summary>
+/// <summary>
+/// Sees to it that one request at a time works on an upload as a whole, or several on different parts of it. A new one ends the one before
+/// it, which may well be a connection whose client is dead.
+/// </summary>
 internal sealed class UploadSessions
 {
-    private readonly ConcurrentDictionary<string, Session> _sessions = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+    private readonly List<Session> _sessions = [];
 
-    public bool IsActive(string uploadId) => _sessions.ContainsKey(uploadId);
-
-    /// <summary>Waits until the request before this one has cleaned up.</summary>
-    public async Task<Session> TakeOverAsync(string uploadId, CancellationToken cancellationToken)
+    public bool IsActive(string uploadId)
     {
-        var session = new Session(this, uploadId, cancellationToken);
-        while (!_sessions.TryAdd(uploadId, session))
-        {
-            if (!_sessions.TryGetValue(uploadId, out var before)) continue;
-            before.End();
-            try
-            {
-                await before.Ended.WaitAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch
-            {
-                session.DisposeUnused();
-                throw;
-            }
-        }
-
-        return session;
+        lock (_lock) return _sessions.Exists(session => session.UploadId == uploadId);
     }
 
-    internal sealed class Session(UploadSessions owner, string uploadId, CancellationToken cancellationToken) : IDisposable
+    /// <summary>Ends all requests of the upload, and waits until they have cleaned up.</summary>
+    public Task<Session> TakeOverAsync(string uploadId, CancellationToken cancellationToken) => TakeAsync(new Session(this, uploadId, part: null, cancellationToken), cancellationToken);
+
+    /// <summary>Ends a request with the same part; waits while one works on the upload as a whole.</summary>
+    public Task<Session> TakeOverPartAsync(string uploadId, int part, CancellationToken cancellationToken) => TakeAsync(new Session(this, uploadId, part, cancellationToken), cancellationToken);
+
+    private async Task<Session> TakeAsync(Session session, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                List<Session> before;
+                lock (_lock)
+                {
+                    before = _sessions.FindAll(session.Excludes);
+                    if (before.Count == 0)
+                    {
+                        _sessions.Add(session);
+                        return session;
+                    }
+                }
+
+                foreach (var other in before.Where(session.Replaces)) other.End();
+                await Task.WhenAll(before.Select(other => other.Ended)).WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            session.DisposeUnused();
+            throw;
+        }
+    }
+
+    internal sealed class Session(UploadSessions owner, string uploadId, int? part, CancellationToken cancellationToken) : IDisposable
     {
         private readonly CancellationTokenSource _cancellation = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private long _start;
+        private long _end;
+
+        public string UploadId => uploadId;
 
         public CancellationToken Token => _cancellation.Token;
 
@@ -42,6 +63,26 @@ internal sealed class UploadSessions
 
         /// <summary>Another request has taken over.</summary>
         public bool WasReplaced { get; private set; }
+
+        public bool Excludes(Session other) => other.UploadId == uploadId && (part is null || other.Part is null || part == other.Part);
+
+        public bool Replaces(Session other) => part is null || part == other.Part;
+
+        /// <summary>Claims a range of the object for this part. Whoever sends parts may say anything; no part may be written over another.</summary>
+        /// <returns>False where the range of another part that is on its way does not lie on its side of this one.</returns>
+        public bool TryClaim(long start, long end)
+        {
+            lock (owner._lock)
+            {
+                foreach (var other in owner._sessions.Where(other => other != this && other.UploadId == uploadId && other._end > 0))
+                {
+                    if (other.Part < part ? other._end > start : other._start < end) return false;
+                }
+
+                (_start, _end) = (start, end);
+                return true;
+            }
+        }
 
         public void End()
         {
@@ -60,9 +101,11 @@ internal sealed class UploadSessions
 
         public void Dispose()
         {
-            owner._sessions.TryRemove(new KeyValuePair<string, Session>(uploadId, this));
+            lock (owner._lock) owner._sessions.Remove(this);
             _cancellation.Dispose();
             _ended.SetResult();
         }
+
+        private int? Part => part;
     }
 }

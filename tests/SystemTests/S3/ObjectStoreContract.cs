@@ -11,6 +11,8 @@ public abstract class ObjectStoreContract
 
     private protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
+    private protected static IReadOnlySet<string> Nothing { get; } = new HashSet<string>();
+
     private protected abstract Task<OpenStore> OpenAsync();
 
     [Fact]
@@ -24,7 +26,7 @@ public abstract class ObjectStoreContract
         await store.PutNewAsync(Key, content, "upload-1", ObjectKind.Stream, Token); // the same again, as after a lost answer
         await AssertFaultAsync(StorageFault.Exists, () => store.PutNewAsync(Key, Noise(1000, 2), "upload-2", ObjectKind.Stream, Token));
         await AssertFaultAsync(StorageFault.Exists, () => store.PutNewAsync(Key, Noise(999, 1), "upload-1", ObjectKind.Stream, Token));
-        await using (var writer = await store.CreateAsync(Key, "upload-3", Token))
+        await using (var writer = await ObjectParts.BeginAsync(store, Key, "upload-3"))
         {
             await writer.WritePartAsync(0, Noise(500, 3), Token);
             await AssertFaultAsync(StorageFault.Exists, () => writer.CompleteAsync(Token));
@@ -44,7 +46,7 @@ public abstract class ObjectStoreContract
         await using var open = await OpenAsync();
         var store = open.Store;
         var content = Noise(store.PartSize * 2 + 12_345, 4);
-        await using (var writer = await store.CreateAsync(Key, "upload-1", Token))
+        await using (var writer = await ObjectParts.BeginAsync(store, Key, "upload-1"))
         {
             await writer.WritePartAsync(2, content.AsMemory(store.PartSize * 2), Token);
             await Task.WhenAll(((int[])[1, 0]).Select(part => writer.WritePartAsync(part, content.AsMemory(part * store.PartSize, store.PartSize), Token)));
@@ -73,7 +75,7 @@ public abstract class ObjectStoreContract
     public async Task What_is_not_completed_leaves_nothing()
     {
         await using var open = await OpenAsync();
-        await using (var writer = await open.Store.CreateAsync(Key, "upload-1", Token))
+        await using (var writer = await ObjectParts.BeginAsync(open.Store, Key, "upload-1"))
         {
             await writer.WritePartAsync(0, new byte[open.Store.PartSize], Token);
             Assert.Equal(1, await open.CountUnfinishedAsync());
@@ -83,6 +85,57 @@ public abstract class ObjectStoreContract
         Assert.Empty(await ListAsync(open.Store, ""));
         Assert.Equal(0, await open.CountUnfinishedAsync());
         await open.Store.PutNewAsync(Key, new byte[10], "upload-1", ObjectKind.Stream, Token);
+    }
+
+    [Fact]
+    public async Task A_resumable_object_goes_on_in_another_process_with_parts_of_any_size_that_come_in_any_order_and_twice()
+    {
+        await using var open = await OpenAsync();
+        int[] sizes = [open.Store.PartSize + 17, open.Store.PartSize, open.Store.PartSize + 3001, 5];
+        var content = Noise(sizes.Sum(), 11);
+        ObjectParts parts;
+        await using (parts = await ObjectParts.BeginAsync(open.Store, Key, "upload-1", resumable: true))
+        {
+            await WriteAsync(parts, 2);
+            await parts.WritePartAsync(0, 0, Noise(sizes[0], 12), Token); // of an attempt that is sent again
+        }
+
+        var store = await open.OpenAgainAsync();
+        Assert.Equal(0, await store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, new HashSet<string> { parts.Writer.Token }, Token));
+        Assert.Equal(1, await open.CountUnfinishedAsync());
+        Assert.Null(await store.FindAsync(Key, Token));
+        await using (parts = parts.ReopenBy(store, Key, "upload-1")) await Task.WhenAll(WriteAsync(parts, 3), WriteAsync(parts, 0));
+        await using (parts = parts.ReopenBy(store, Key, "upload-1"))
+        {
+            await WriteAsync(parts, 1);
+            await parts.CompleteAsync(Token);
+        }
+
+        await using (parts = parts.ReopenBy(await open.OpenAgainAsync(), Key, "upload-1")) await parts.CompleteAsync(Token); // its answer was lost
+        Assert.Equal(0, await open.CountUnfinishedAsync());
+        AssertSame(content, await ReadAsync(store, Key, 0, content.Length), "the object");
+
+        Task WriteAsync(ObjectParts to, int part) => to.WritePartAsync(part, sizes[..part].Sum(), content.AsMemory(sizes[..part].Sum(), sizes[part]), Token);
+    }
+
+    [Fact]
+    public async Task A_resumable_object_that_is_abandoned_leaves_nothing_and_cannot_go_on()
+    {
+        await using var open = await OpenAsync();
+        await using var parts = await ObjectParts.BeginAsync(open.Store, Key, "upload-1", resumable: true);
+        await parts.WritePartAsync(0, new byte[open.Store.PartSize], Token);
+        await parts.DisposeAsync();
+        Assert.Equal(1, await open.CountUnfinishedAsync());
+
+        await open.Store.AbandonAsync(Key, parts.Writer.Token, Token);
+        await open.Store.AbandonAsync(Key, parts.Writer.Token, Token);
+
+        Assert.Equal(0, await open.CountUnfinishedAsync());
+        await AssertFaultAsync(StorageFault.Missing, async () =>
+        {
+            await using var again = parts.ReopenBy(open.Store, Key, "upload-1");
+            await again.WritePartAsync(0, new byte[open.Store.PartSize], Token);
+        });
     }
 
     [Fact]
@@ -121,7 +174,7 @@ public abstract class ObjectStoreContract
         }
 
         Assert.Empty(await ListAsync(open.Store, ""));
-        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Token)); // of an empty store
+        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Nothing, Token)); // of an empty store
     }
 
     [Fact]
@@ -129,13 +182,13 @@ public abstract class ObjectStoreContract
     {
         await using var open = await OpenAsync();
         var another = await open.OpenAgainAsync();
-        await using var abandoned = await another.CreateAsync(Key, "upload-1", Token);
+        await using var abandoned = await ObjectParts.BeginAsync(another, Key, "upload-1");
         await abandoned.WritePartAsync(0, new byte[open.Store.PartSize], Token);
-        await using var empty = await another.CreateAsync(Key + ".empty", "upload-2", Token);
+        await using var empty = await ObjectParts.BeginAsync(another, Key + ".empty", "upload-2");
 
-        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1), Token));
+        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1), Nothing, Token));
         Assert.Equal(2, await open.CountUnfinishedAsync());
-        Assert.Equal(2, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Token));
+        Assert.Equal(2, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Nothing, Token));
         Assert.Equal(0, await open.CountUnfinishedAsync());
     }
 

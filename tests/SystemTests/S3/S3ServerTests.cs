@@ -192,7 +192,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         try
         {
             await open.Store.PutNewAsync("small", new byte[10], "upload-1", ObjectKind.Stream, Token);
-            await using var writer = await open.Store.CreateAsync("large", "upload-2", Token);
+            await using var writer = await ObjectParts.BeginAsync(open.Store, "large", "upload-2");
         }
         catch (StorageException)
         {

@@ -45,7 +45,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
         var (store, content) = (open.Store, Noise(open.Store.PartSize + 5, 8));
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            await using var writer = await store.CreateAsync(Key, "upload-1", Token);
+            await using var writer = await ObjectParts.BeginAsync(store, Key, "upload-1");
             await writer.WritePartAsync(0, content.AsMemory(0, store.PartSize), Token);
             await writer.WritePartAsync(1, content.AsMemory(store.PartSize), Token);
             await writer.CompleteAsync(Token);
@@ -53,7 +53,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
 
         Assert.Equal("upload-1", (await store.FindAsync(Key, Token))!.UploadId);
         AssertSame(content, await ReadAsync(store, Key, 0, content.Length), "what is there");
-        await using var other = await store.CreateAsync(Key, "upload-2", Token);
+        await using var other = await ObjectParts.BeginAsync(store, Key, "upload-2");
         await other.WritePartAsync(0, content.AsMemory(0, store.PartSize), Token);
         await other.WritePartAsync(1, content.AsMemory(store.PartSize), Token);
         await AssertFaultAsync(StorageFault.Exists, () => other.CompleteAsync(Token));
@@ -92,10 +92,10 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     public async Task What_this_server_is_writing_is_never_taken_for_abandoned()
     {
         await using var open = await OpenAsync();
-        await using var writer = await open.Store.CreateAsync(Key, "upload-1", Token);
+        await using var writer = await ObjectParts.BeginAsync(open.Store, Key, "upload-1");
         await writer.WritePartAsync(0, new byte[100], Token);
 
-        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Token));
+        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Nothing, Token));
 
         await writer.CompleteAsync(Token);
         Assert.Equal(100, (await open.Store.FindAsync(Key, Token))!.Size);

@@ -25,7 +25,11 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public DateTimeOffset? LockedUntil => inner.LockedUntil;
 
-    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, CancellationToken cancellationToken) => new Writer(this, await inner.CreateAsync(key, uploadId, cancellationToken));
+    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken) => new Writer(this, await inner.CreateAsync(key, uploadId, resumable, cancellationToken));
+
+    public IObjectWriter Reopen(string key, string uploadId, string token) => new Writer(this, inner.Reopen(key, uploadId, token));
+
+    public Task AbandonAsync(string key, string token, CancellationToken cancellationToken) => inner.AbandonAsync(key, token, cancellationToken);
 
     public Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken) =>
         HoldAsync(content, () => inner.PutNewAsync(key, content, uploadId, kind, cancellationToken));
@@ -38,7 +42,7 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public IAsyncEnumerable<ListedObject> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
 
-    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, CancellationToken cancellationToken) => inner.RemoveIncompleteAsync(begunBefore, cancellationToken);
+    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken) => inner.RemoveIncompleteAsync(begunBefore, kept, cancellationToken);
 
     private async Task HoldAsync(ReadOnlyMemory<byte> content, Func<Task> work)
     {
@@ -64,10 +68,16 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     private sealed class Writer(WatchedStore owner, IObjectWriter inner) : IObjectWriter
     {
-        public Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
-            owner.HoldAsync(content, () => inner.WritePartAsync(number, content, cancellationToken));
+        public string Token => inner.Token;
 
-        public Task CompleteAsync(CancellationToken cancellationToken) => inner.CompleteAsync(cancellationToken);
+        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            WrittenPart written = default;
+            await owner.HoldAsync(content, async () => written = await inner.WritePartAsync(number, offset, content, cancellationToken));
+            return written;
+        }
+
+        public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken) => inner.CompleteAsync(parts, cancellationToken);
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
     }

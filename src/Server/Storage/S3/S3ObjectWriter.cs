@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Amazon.S3;
 using Amazon.S3.Model;
 
@@ -10,12 +9,13 @@ internal sealed partial class S3Store
     private static readonly TimeSpan AbortTime = TimeSpan.FromSeconds(10);
 
     /// <summary>A multipart upload.</summary>
-    private sealed class S3ObjectWriter(S3Store store, string key, string uploadId, string s3UploadId) : IObjectWriter
+    private sealed class S3ObjectWriter(S3Store store, string key, string uploadId, string s3UploadId, bool resumable) : IObjectWriter
     {
-        private readonly ConcurrentDictionary<int, (string ETag, long Size)> _parts = new();
         private bool _completed;
 
-        public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public string Token => s3UploadId;
+
+        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
         {
             var digest = store.Md5(content);
             var written = await store._connection.SendAsync(
@@ -34,18 +34,18 @@ internal sealed partial class S3Store
                     },
                     attempt.Token),
                 cancellationToken).ConfigureAwait(false);
-            _parts[number] = (written.ETag, content.Length);
+            return new WrittenPart(content.Length, written.ETag);
         }
 
-        public async Task CompleteAsync(CancellationToken cancellationToken)
+        public async Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken)
         {
             if (_completed) return;
-            var size = _parts.Values.Sum(part => part.Size);
+            var size = parts.Sum(part => (long)part.Size);
             // Not every service has conditional completion, and this look costs little; keys are reserved, so nobody comes in between.
             if (await store.IsTakenAsync(key, size, uploadId, cancellationToken).ConfigureAwait(false) == true) throw Taken(key);
             try
             {
-                await store._connection.SendAsync($"complete {key}", (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(), attempt.Token), cancellationToken).ConfigureAwait(false);
+                await store._connection.SendAsync($"complete {key}", (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(parts), attempt.Token), cancellationToken).ConfigureAwait(false);
             }
             catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Exists)
             {
@@ -62,7 +62,7 @@ internal sealed partial class S3Store
 
         public async ValueTask DisposeAsync()
         {
-            if (_completed) return;
+            if (_completed || resumable) return;
             try
             {
                 using var soon = new CancellationTokenSource(AbortTime);
@@ -76,12 +76,12 @@ internal sealed partial class S3Store
             store._open.TryRemove(s3UploadId, out _);
         }
 
-        private CompleteMultipartUploadRequest Completion() => new()
+        private CompleteMultipartUploadRequest Completion(IReadOnlyList<WrittenPart> parts) => new()
         {
             BucketName = store._settings.Bucket,
             Key = store.FullKey(key),
             UploadId = s3UploadId,
-            PartETags = [.. _parts.OrderBy(part => part.Key).Select(part => new PartETag(part.Key + 1, part.Value.ETag))],
+            PartETags = [.. parts.Select((part, index) => new PartETag(index + 1, part.Receipt))],
             IfNoneMatch = store.Abilities.ConditionalComplete ? "*" : null,
         };
     }

@@ -26,14 +26,22 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     /// <summary>What the provider can do; found out by <see cref="S3Probe"/> before anything is stored.</summary>
     public S3Abilities Abilities { get; set; } = S3Abilities.None;
 
-    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, CancellationToken cancellationToken)
+    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken)
     {
         var begun = await _connection.SendAsync(
             $"begin {key}",
             (s3, attempt) => s3.InitiateMultipartUploadAsync(S3Requests.Begin(_settings, FullKey(key), uploadId, LockedUntil), attempt.Token),
             cancellationToken).ConfigureAwait(false);
         _open[begun.UploadId] = true;
-        return new S3ObjectWriter(this, key, uploadId, begun.UploadId);
+        return new S3ObjectWriter(this, key, uploadId, begun.UploadId, resumable);
+    }
+
+    public IObjectWriter Reopen(string key, string uploadId, string token) => new S3ObjectWriter(this, key, uploadId, token, resumable: true);
+
+    public async Task AbandonAsync(string key, string token, CancellationToken cancellationToken)
+    {
+        await AbortAsync(FullKey(key), token, cancellationToken).ConfigureAwait(false);
+        _open.TryRemove(token, out _);
     }
 
     public async Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken)
@@ -133,7 +141,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         while (next is not null);
     }
 
-    public async Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, CancellationToken cancellationToken)
+    public async Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken)
     {
         var (count, keyMarker, idMarker) = (0, (string?)null, (string?)null);
         while (true)
@@ -145,7 +153,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
                 cancellationToken).ConfigureAwait(false);
             foreach (var upload in page.MultipartUploads ?? [])
             {
-                if (_open.ContainsKey(upload.UploadId) || upload.Initiated >= begunBefore.UtcDateTime) continue;
+                if (_open.ContainsKey(upload.UploadId) || kept.Contains(upload.UploadId) || upload.Initiated >= begunBefore.UtcDateTime) continue;
                 await AbortAsync(upload.Key, upload.UploadId, cancellationToken).ConfigureAwait(false);
                 count++;
             }

@@ -1,0 +1,9 @@
+namespace ZfsSnapshotManager.Core.Compression.Gzip;
+
+/// <summary>A gzip member becomes a block again.</summary>
+public sealed class GzipBlockDecompressor(Inflater inflater) : BlockDecompressor
+{
+    protected override CompressionFormat Format => CompressionFormat.Gzip;
+
+    protected override string? DecompressBlock(ReadOnlySpan<byte> stored, Span<byte> destination) => inflater.Inflate(stored[GzipMember.HeaderSize..], destination);
+}

@@ -1,0 +1,83 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+
+namespace ZfsSnapshotManager.Core.Compression.Gzip;
+
+/// <summary>
+/// The gzip member (RFC 1952) that a block becomes. Its header has one extra field, named <c>ZS</c>: the size of the whole member and that of
+/// the block, so that a reader can go from member to member without decompressing.
+/// </summary>
+internal static class GzipMember
+{
+    /// <summary>10 bytes of fixed header, 2 of the extra fields' length, 4 of the field's own header, 8 of its content.</summary>
+    public const int HeaderSize = 24;
+
+    /// <summary>CRC-32 and length of the block.</summary>
+    public const int TrailerSize = 8;
+
+    /// <summary>Deflate encodes 258 bytes in 2 bits at best: no more than 1032 bytes come from one.</summary>
+    private const int MaxExpansion = 1032;
+
+    private const int StoredBlockSize = 65535;
+    private const int StoredBlockHeader = 5;
+
+    /// <summary>Magic, deflate, FEXTRA, no time, no flags, unknown system; 12 bytes of extra fields; 'Z', 'S', 8 bytes.</summary>
+    private static ReadOnlySpan<byte> Start => [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, 12, 0, (byte)'Z', (byte)'S', 8, 0];
+
+    /// <summary>The size of a block that is stored and not compressed: no block takes more.</summary>
+    public static int MaxSize(int length) => HeaderSize + length + (length + StoredBlockSize - 1) / StoredBlockSize * StoredBlockHeader + TrailerSize;
+
+    public static void WriteHeader(Span<byte> member, int size, int length)
+    {
+        Start.CopyTo(member);
+        BinaryPrimitives.WriteInt32LittleEndian(member[16..], size);
+        BinaryPrimitives.WriteInt32LittleEndian(member[20..], length);
+    }
+
+    /// <exception cref="OperationException">A block of ours cannot be like this.</exception>
+    public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
+    {
+        header = default;
+        if (start.Length < HeaderSize || !start[..4].SequenceEqual(Start[..4]) || !start[10..16].SequenceEqual(Start[10..])) return false;
+        if (!start[..16].SequenceEqual(Start)) throw BlockDecompressor.Damaged("its header has a time, flags or a system");
+        var size = BinaryPrimitives.ReadUInt32LittleEndian(start[16..]);
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(start[20..]);
+        if (length is 0 or > BlockCompression.MaxBlockSize || size > MaxSize((int)length) || size <= HeaderSize + TrailerSize || (size - HeaderSize - TrailerSize) * MaxExpansion < (long)length)
+            throw BlockDecompressor.Damaged($"{size} bytes cannot hold {length}");
+        header = new BlockHeader((int)size, (int)length);
+        return true;
+    }
+
+    /// <summary>Writes the block as it is, in deflate's stored blocks. Returns the size of the member.</summary>
+    public static int Store(ReadOnlySpan<byte> block, Span<byte> member)
+    {
+        var size = HeaderSize;
+        for (var start = 0; start < block.Length; start += StoredBlockSize)
+        {
+            var piece = block[start..Math.Min(start + StoredBlockSize, block.Length)];
+            member[size] = (byte)(start + piece.Length == block.Length ? 1 : 0);
+            BinaryPrimitives.WriteUInt16LittleEndian(member[(size + 1)..], (ushort)piece.Length);
+            BinaryPrimitives.WriteUInt16LittleEndian(member[(size + 3)..], (ushort)~piece.Length);
+            piece.CopyTo(member[(size + StoredBlockHeader)..]);
+            size += StoredBlockHeader + piece.Length;
+        }
+
+        WriteTrailer(member[size..], block);
+        size += TrailerSize;
+        WriteHeader(member, size, block.Length);
+        return size;
+    }
+
+    public static void WriteTrailer(Span<byte> trailer, ReadOnlySpan<byte> block)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(trailer, Crc32.HashToUInt32(block));
+        BinaryPrimitives.WriteInt32LittleEndian(trailer[4..], block.Length);
+    }
+
+    /// <summary>Says what a trailer has against a block, or null.</summary>
+    public static string? FindTrailerFault(ReadOnlySpan<byte> trailer, ReadOnlySpan<byte> block)
+    {
+        if (BinaryPrimitives.ReadInt32LittleEndian(trailer[4..]) != block.Length) return "its length is not the one at its end";
+        return BinaryPrimitives.ReadUInt32LittleEndian(trailer) == Crc32.HashToUInt32(block) ? null : "its CRC is wrong";
+    }
+}

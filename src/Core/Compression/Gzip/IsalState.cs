@@ -1,0 +1,38 @@
+using System.Runtime.InteropServices;
+
+namespace ZfsSnapshotManager.Core.Compression.Gzip;
+
+/// <summary>The fields of ISA-L's struct inflate_state that a caller sets and looks at; between them lie its tables.</summary>
+[StructLayout(LayoutKind.Explicit)]
+internal unsafe struct IsalState
+{
+    /// <summary>ISAL_GZIP_NO_HDR_VER: no header; the trailer is compared.</summary>
+    public const uint TrailerOnly = 6;
+
+    /// <summary>ISAL_GZIP: a whole member.</summary>
+    public const uint Member = 1;
+
+    /// <summary>ISAL_BLOCK_FINISH: all is decompressed and given out.</summary>
+    public const int Finished = 5;
+
+    [FieldOffset(0)]
+    public byte* NextOut;
+
+    [FieldOffset(8)]
+    public uint AvailableOut;
+
+    [FieldOffset(12)]
+    public uint TotalOut;
+
+    [FieldOffset(16)]
+    public byte* NextIn;
+
+    [FieldOffset(32)]
+    public uint AvailableIn;
+
+    [FieldOffset(21160)]
+    public int BlockState;
+
+    [FieldOffset(21172)]
+    public uint Wrapping;
+}

@@ -1,0 +1,46 @@
+using System.Buffers.Binary;
+
+namespace ZfsSnapshotManager.Core.Compression.Zstd;
+
+/// <summary>
+/// The two frames (RFC 8878) that a block becomes: a skippable one with the sizes of the block, so that a reader can go from block to block
+/// without decompressing, and one with the block.
+/// </summary>
+internal static class ZstdFrame
+{
+    /// <summary>Bytes of the skippable frame: magic, length, two sizes.</summary>
+    public const int HeaderSize = 16;
+
+    private const uint SkippableMagic = 0x184D2A5A;
+    private const int ContentSize = 8;
+
+    /// <summary>Magic, frame header, the header of one block, its one byte, the check sum.</summary>
+    private const int MinFrameSize = 4 + 2 + 3 + 1 + 4;
+
+    /// <summary>The most that one of zstd's own blocks unpacks to; none has fewer than 4 bytes.</summary>
+    private const int MaxExpansion = 128 * 1024;
+    private const int MinPieceSize = 4;
+
+    public static int MaxSize(int length) => HeaderSize + (int)ZstdLibrary.CompressBound((nuint)length);
+
+    public static void WriteHeader(Span<byte> block, int frameSize, int length)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(block, SkippableMagic);
+        BinaryPrimitives.WriteInt32LittleEndian(block[4..], ContentSize);
+        BinaryPrimitives.WriteInt32LittleEndian(block[8..], frameSize);
+        BinaryPrimitives.WriteInt32LittleEndian(block[12..], length);
+    }
+
+    /// <exception cref="OperationException">A block of ours cannot be like this.</exception>
+    public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
+    {
+        header = default;
+        if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic || BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize) return false;
+        var size = BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
+        var length = BinaryPrimitives.ReadUInt32LittleEndian(start[12..]);
+        if (length is 0 or > BlockCompression.MaxBlockSize || size > MaxSize((int)length) - HeaderSize || size < MinFrameSize || size / MinPieceSize * (long)MaxExpansion < length)
+            throw BlockDecompressor.Damaged($"{size} bytes cannot hold {length}");
+        header = new BlockHeader(HeaderSize + (int)size, (int)length);
+        return true;
+    }
+}

@@ -1,0 +1,69 @@
+using System.Buffers;
+using System.IO.Compression;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Core.Transfer;
+
+/// <summary>Reads a part of a stored stream as what it must be: whole, right records in whole, right blocks, from a state that is known.</summary>
+public static class PartDecoder
+{
+    private const int SliceSize = 256 * 1024;
+
+    /// <summary>Decompresses and verifies all of a part. Memory is bounded, whatever the data.</summary>
+    /// <param name="stored">The part's stored bytes.</param>
+    /// <param name="format">How they are compressed.</param>
+    /// <param name="start">Where the stream stands before it.</param>
+    /// <param name="onBegin">Sees what the stream says it is, where the part holds its BEGIN; may throw to refuse it.</param>
+    /// <returns>Where the stream stands after it, and its checksum before END where the part holds that.</returns>
+    /// <exception cref="SendStreamException">The part is not whole records, or one is not right.</exception>
+    /// <exception cref="OperationException">The compressed data are damaged (<see cref="ExitCode.Damaged"/>).</exception>
+    public static async Task<(ParserState End, Fletcher4? EndChecksum)> DecodeAsync(
+        StoredBytesReader stored, CompressionFormat format, ParserState start, Action<BeginFacts> onBegin, CancellationToken cancellationToken)
+    {
+        var parser = SendStreamParser.Resume(start);
+        Fletcher4? endChecksum = null;
+        var decompressed = format == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : (Stream)stored;
+        var room = ArrayPool<byte>.Shared.Rent(SliceSize);
+        try
+        {
+            int count;
+            while ((count = await decompressed.ReadAsync(room.AsMemory(0, SliceSize), cancellationToken).ConfigureAwait(false)) > 0)
+            {
+                var known = parser.Begin is not null;
+                Advance(parser, room.AsSpan(0, count), ref endChecksum);
+                if (!known && parser.Begin is { } begin) onBegin(begin);
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            throw new OperationException(ExitCode.Damaged, $"The compressed data are damaged or cut off: seen after {stored.BytesRead} compressed bytes.", innerException: e);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(room);
+            if (decompressed != stored) await decompressed.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (!stored.EndWasRead) throw new OperationException(ExitCode.Damaged, $"The compressed data have bytes after their end: seen after {stored.BytesRead} compressed bytes.");
+        if (!parser.IsAtBoundary) throw new SendStreamException(StreamFault.EndsEarly, parser.RecordIndex, parser.RecordOffset, "the part ends inside a record");
+        return (parser.State, endChecksum);
+    }
+
+    private static void Advance(SendStreamParser parser, ReadOnlySpan<byte> slice, ref Fletcher4? endChecksum)
+    {
+        while (true)
+        {
+            switch (parser.Read(ref slice, out _))
+            {
+                case ParserEvent.Record when parser.Current.Type == RecordType.End:
+                    endChecksum = parser.ChecksumBefore;
+                    break;
+                case ParserEvent.NeedMoreInput or ParserEvent.EndOfStream:
+                    return;
+                default:
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Uploads.Parts;
+
+/// <summary>PUT /upload-stream/{id}/parts/{number}, and POST /upload-stream/{id}/complete.</summary>
+internal sealed partial class PartEndpoints(
+    ClientAuthentication authentication,
+    UploadEndpoints uploads,
+    UploadSessions sessions,
+    BackupStore store,
+    PartPlaces places,
+    PartReceiver receiver,
+    PartsCompletion completion,
+    ServerSettings settings,
+    IHostApplicationLifetime lifetime,
+    ILogger<PartEndpoints> logger)
+{
+    public static void Map(WebApplication app)
+    {
+        var endpoints = app.Services.GetRequiredService<PartEndpoints>();
+        app.MapPut("/upload-stream/{id}/parts/{number:int}", endpoints.ReceiveAsync);
+        app.MapPost("/upload-stream/{id}/complete", endpoints.CompleteAsync);
+    }
+
+    private async Task ReceiveAsync(HttpContext context, string id, int number)
+    {
+        UploadFailures.AllowLongBody(context);
+        var client = authentication.Authenticate(context.Request);
+        var upload = uploads.Find(client, id);
+        var request = PartRequest.Read(context.Request, number, store.Objects.PartSize + StoredPart.MaxBlockSize);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        using var session = await sessions.TakeOverPartAsync(id, number, stop.Token).ConfigureAwait(false);
+        PartRecord part;
+        try
+        {
+            using var place = await places.TakeAsync(client.ClientId, session.Token).ConfigureAwait(false);
+            using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
+            part = await receiver.ReceiveAsync(upload, request, session, body).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw uploads.Refuse(context, client, id, UploadFailures.Explain(e, session, context.RequestAborted, lifetime.ApplicationStopping));
+        }
+
+        var read = StreamState.TryRead(part.EndState, out var end);
+        var answer = new PartAnswer { Success = read, Message = "The part is checked and stored.", Part = number, SizeBytes = part.Size, StreamBytes = (end?.StreamOffset ?? 0) - request.Start.StreamOffset, State = part.EndState };
+        await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.PartAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private async Task CompleteAsync(HttpContext context, string id)
+    {
+        var client = authentication.Authenticate(context.Request);
+        var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ApiJson.Default.CompleteRequest, context.RequestAborted).ConfigureAwait(false) ?? throw RequestException.BadRequest("The body is null.");
+        uploads.Find(client, id);
+        using var session = await sessions.TakeOverAsync(id, context.RequestAborted).ConfigureAwait(false);
+        var upload = await uploads.FindSettledAsync(client, id, context.RequestAborted).ConfigureAwait(false);
+        try
+        {
+            var backup = await completion.CompleteAsync(upload, request).ConfigureAwait(false);
+            await UploadEndpoints.WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
+        }
+        catch (RequestException e)
+        {
+            LogIncomplete(id, client.ClientId, e.Message);
+            throw;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Upload {UploadId} of {ClientId} was not completed: {Reason}")]
+    private partial void LogIncomplete(string uploadId, string clientId, string reason);
+}
