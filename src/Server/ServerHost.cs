@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -33,6 +34,7 @@ internal static partial class ServerHost
 
         await StartAsync(app, settings, cancellationToken).ConfigureAwait(false);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // what starting needed is given back: a third of the memory
+        LogEngines(app.Logger, CompressionEngine.Describe(CompressionFormat.Gzip), CompressionEngine.Describe(CompressionFormat.Zstd));
         LogServing(app.Logger, string.Join(", ", app.Urls), app.Services.GetRequiredService<IObjectStore>().Location, clients);
         if (clients == 0) LogNoClients(app.Logger, settings.ClientsFile);
         await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
@@ -98,6 +100,9 @@ internal static partial class ServerHost
 
     [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {Location}; clients: {Clients}")]
     private static partial void LogServing(ILogger logger, string addresses, string location, int clients);
+
+    [LoggerMessage(LogLevel.Information, "Streams are decompressed: {Gzip}; {Zstd}")]
+    private static partial void LogEngines(ILogger logger, string gzip, string zstd);
 
     [LoggerMessage(LogLevel.Information, "The store does not have: {Ability}; {Consequence}")]
     private static partial void LogMissingAbility(ILogger logger, string ability, string consequence);

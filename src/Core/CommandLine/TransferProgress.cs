@@ -13,13 +13,15 @@ public sealed class TransferProgress
     private readonly bool _lines;
     private readonly string _what;
     private readonly long _start;
+    private readonly long _already;
     private readonly long? _expected;
+    private readonly Lock _lock = new();
     private long _lastLine;
     private long _bytes;
 
-    private TransferProgress(string what, long? expected, ProgressTask? bar, bool lines, TimeProvider time)
+    private TransferProgress(string what, long already, long? expected, ProgressTask? bar, bool lines, TimeProvider time)
     {
-        (_what, _expected, _bar, _lines, _time) = (what, expected, bar, lines, time);
+        (_what, _already, _bytes, _expected, _bar, _lines, _time) = (what, already, already, expected, bar, lines, time);
         _start = _lastLine = time.GetTimestamp();
     }
 
@@ -27,12 +29,13 @@ public sealed class TransferProgress
     /// <param name="what">Such as <c>tank/data@monday</c>.</param>
     /// <param name="expected">Bytes that are expected, exactly or by estimate; null if unknown.</param>
     /// <param name="output">Decides whether anything is shown.</param>
-    /// <param name="transfer">The work.</param>
-    public static async Task<T> RunAsync<T>(string what, long? expected, Output output, Func<TransferProgress, Task<T>> transfer)
+    /// <param name="transfer">The work; it may report from several threads.</param>
+    /// <param name="already">Bytes that an earlier run transferred; they count as done, but not for the rate.</param>
+    public static async Task<T> RunAsync<T>(string what, long? expected, Output output, Func<TransferProgress, Task<T>> transfer, long already = 0)
     {
         if (output.Json || Console.IsErrorRedirected)
         {
-            return await transfer(new TransferProgress(what, expected, null, !output.Json, TimeProvider.System)).ConfigureAwait(false);
+            return await transfer(new TransferProgress(what, already, expected, null, !output.Json, TimeProvider.System)).ConfigureAwait(false);
         }
 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
@@ -42,7 +45,8 @@ public sealed class TransferProgress
             {
                 var bar = context.AddTask(Markup.Escape(what), maxValue: expected is > 0 ? expected.Value : 1);
                 bar.IsIndeterminate = expected is not > 0;
-                var result = await transfer(new TransferProgress(what, expected, bar, lines: false, TimeProvider.System)).ConfigureAwait(false);
+                bar.Value = already;
+                var result = await transfer(new TransferProgress(what, already, expected, bar, lines: false, TimeProvider.System)).ConfigureAwait(false);
                 bar.Value = bar.MaxValue;
                 return result;
             }).ConfigureAwait(false);
@@ -50,23 +54,43 @@ public sealed class TransferProgress
 
     public void Add(long bytes)
     {
-        _bytes += bytes;
-        if (_bar is not null)
+        lock (_lock)
         {
-            // Estimates are often too low: a bar that is full while bytes still come would lie, so it grows.
-            if (_bytes > _bar.MaxValue) _bar.MaxValue = _bytes;
-            _bar.Value = _bytes;
+            _bytes += bytes;
+            if (_bar is not null)
+            {
+                // Estimates are often too low: a bar that is full while bytes still come would lie, so it grows.
+                if (_bytes > _bar.MaxValue) _bar.MaxValue = _bytes;
+                _bar.Value = _bytes;
+            }
+            else
+            {
+                WriteLine(() => DescribeState(_time.GetElapsedTime(_start)));
+            }
         }
-        else if (_lines && _time.GetElapsedTime(_lastLine) >= LineInterval)
+    }
+
+    /// <summary>Shows why nothing moves.</summary>
+    /// <param name="why">Null: it moves again.</param>
+    public void Wait(string? why)
+    {
+        lock (_lock)
         {
-            _lastLine = _time.GetTimestamp();
-            Console.Error.WriteLine(DescribeState(_time.GetElapsedTime(_start)));
+            if (_bar is not null) _bar.Description = Markup.Escape(why is null ? _what : $"{_what}: {why}");
+            else if (why is not null) WriteLine(() => $"{_what}: {why}");
         }
+    }
+
+    private void WriteLine(Func<string> text)
+    {
+        if (!_lines || _time.GetElapsedTime(_lastLine) < LineInterval) return;
+        _lastLine = _time.GetTimestamp();
+        Console.Error.WriteLine(text());
     }
 
     private string DescribeState(TimeSpan elapsed)
     {
-        var rate = _bytes / elapsed.TotalSeconds;
+        var rate = (_bytes - _already) / elapsed.TotalSeconds;
         var text = $"{_what}: {ByteSize.Format(_bytes)}, {ByteSize.Format((long)rate)}/s";
         if (_expected is not > 0 || _bytes >= _expected) return text;
         var left = TimeSpan.FromSeconds((_expected.Value - _bytes) / rate);

@@ -23,7 +23,7 @@ internal static class StreamCommand
 
     private static Verb Create(string name, string description, Action<TextWriter, StreamInfo> write, params string[] examples)
     {
-        var file = new Argument<string>("file") { Description = "A file, plain or gzip; - for standard input." };
+        var file = new Argument<string>("file") { Description = "A file, plain, gzip or zstd; - for standard input." };
         var verb = new Verb(name, description, examples) { file };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken));
         return verb;
@@ -42,7 +42,7 @@ internal static class StreamCommand
     {
         await using var source = new BlockingSource(StreamInput.OpenFile(file));
         using var stored = new StoredBytesReader(source, digest: false);
-        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).ConfigureAwait(false)).Span);
+        var compression = CompressionFormats.Detect((await stored.PeekAsync(CompressionFormats.DetectionSize, cancellationToken).ConfigureAwait(false)).Span);
         var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken).ConfigureAwait(false);
         return StreamInfo.From(facts, compression, stored.BytesRead);
     }

@@ -11,7 +11,7 @@ internal static class StreamMergeCommand
 {
     public static Verb Create()
     {
-        var files = new Argument<string[]>("file") { Description = "The streams, oldest first: files, plain or gzip; - for standard input.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("file") { Description = "The streams, oldest first: files, plain, gzip or zstd; - for standard input.", Arity = ArgumentArity.OneOrMore };
         var verb = new Verb(
             "merge",
             "Merge a full stream and the incrementals that follow it into one full stream, or incrementals into one. Receiving the result leaves what receiving all of them would.",

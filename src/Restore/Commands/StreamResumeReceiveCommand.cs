@@ -12,7 +12,7 @@ internal static class StreamResumeReceiveCommand
     public static Verb Create()
     {
         var token = new Argument<string>("token") { Description = "The property receive_resume_token of the dataset." };
-        var file = new Argument<string>("file") { Description = "The stream that was being received: a file, plain or gzip; - for standard input." };
+        var file = new Argument<string>("file") { Description = "The stream that was being received: a file, plain, gzip or zstd; - for standard input." };
         var verb = new Verb(
             "resume-receive",
             "Continue an interrupted 'zfs receive -s' from a stored stream, without what was received already.",

@@ -11,7 +11,7 @@ internal static class StreamResumeTokenCommand
 {
     public static Verb Create()
     {
-        var what = new Argument<string>("file|token") { Description = "A stream that was cut off (plain or gzip; - for standard input), or a token that ZFS made." };
+        var what = new Argument<string>("file|token") { Description = "A stream that was cut off (plain, gzip or zstd; - for standard input), or a token that ZFS made." };
         var verb = new Verb(
             "resume-token",
             "Make the token by which 'zfs send -t' continues a stream that was cut off, or show what a token says.",

@@ -11,7 +11,7 @@ internal static class StreamSpliceCommand
 {
     public static Verb Create()
     {
-        var first = new Argument<string>("first") { Description = "The stream that was cut off: a file, plain or gzip." };
+        var first = new Argument<string>("first") { Description = "The stream that was cut off: a file, plain, gzip or zstd." };
         var rest = new Argument<string>("rest") { Description = "What 'zfs send -t' sent; - for standard input." };
         var verb = new Verb(
             "splice",

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Restore.Streams;
@@ -13,7 +14,7 @@ internal sealed class CutOffStream(Stream source) : OneWayStream
         {
             return await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
         }
-        catch (InvalidDataException)
+        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
         {
             return 0;
         }

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Transfer;
@@ -11,12 +10,12 @@ internal sealed class StreamInput : IAsyncDisposable
 {
     private readonly Stream _file;
     private readonly StoredBytesReader _stored;
-    private readonly Stream _plain;
+    private readonly DecompressedStream _plain;
 
     private StreamInput(string name, Stream file, StoredBytesReader stored, CompressionFormat compression)
     {
         (Name, _file, _stored) = (name, file, stored);
-        _plain = compression == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : stored;
+        _plain = new DecompressedStream(stored, compression);
         Plain = new NamedStream(_plain, name);
     }
 
@@ -32,7 +31,7 @@ internal sealed class StreamInput : IAsyncDisposable
     {
         var file = OpenFile(name);
         var stored = new StoredBytesReader(file, digest: false);
-        var compression = CompressionFormats.Detect((await stored.PeekAsync(2, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false)).Span);
+        var compression = CompressionFormats.Detect((await stored.PeekAsync(CompressionFormats.DetectionSize, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false)).Span);
         return new StreamInput(name, file, stored, compression);
     }
 
@@ -81,9 +80,9 @@ internal sealed class StreamInput : IAsyncDisposable
             {
                 return await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
             }
-            catch (InvalidDataException e)
+            catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
             {
-                throw new OperationException(ExitCode.Damaged, $"The compressed data of {name} are damaged or cut off: {e.Message}", innerException: e);
+                throw new OperationException(ExitCode.Damaged, $"{name} is damaged. {e.Message}", innerException: e);
             }
         }
     }

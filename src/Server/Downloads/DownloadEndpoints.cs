@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.Headers;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
@@ -25,7 +26,7 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
         return Results.Stream(
             await OpenAsync(backup, context.Request.GetTypedHeaders(), context.RequestAborted).ConfigureAwait(false),
-            backup.Compression == "gzip" ? "application/gzip" : "application/octet-stream",
+            CompressionFormats.TryParse(backup.Compression, out var format) ? format.ContentType() : CompressionFormat.None.ContentType(),
             Path.GetFileName(backup.StorageKey),
             backup.ReceivedAt,
             new EntityTagHeaderValue($"\"{backup.PartsSha256}\""),

@@ -49,7 +49,7 @@ internal static class UploadRequestReader
     private static CompressionFormat ReadCompression(string? text)
     {
         if (string.IsNullOrEmpty(text)) return CompressionFormat.Gzip;
-        return CompressionFormats.TryParse(text, out var format) ? format : throw RequestException.BadRequest($"compression: '{text}' is not known; it may be gzip or none.");
+        return CompressionFormats.TryParse(text, out var format) ? format : throw RequestException.BadRequest($"compression: '{text}' is not known; it may be gzip, zstd or none.");
     }
 
     private static void CheckStorage(string storageType)

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.UnitTests.Compression;
 using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.Transfer;
@@ -47,6 +48,7 @@ public sealed class StoredBytesReaderTests
     [Theory]
     [InlineData(CompressionFormat.None)]
     [InlineData(CompressionFormat.Gzip)]
+    [InlineData(CompressionFormat.Zstd)]
     public async Task A_stream_is_decoded_however_it_arrives(CompressionFormat format)
     {
         var stream = StreamBuilder.Small().ToArray();
@@ -83,24 +85,9 @@ public sealed class StoredBytesReaderTests
     private static byte[] Compress(byte[] bytes, CompressionFormat format)
     {
         if (format == CompressionFormat.None) return bytes;
+        if (format == CompressionFormat.Zstd) return Blocks.Compress("zstd", bytes, 1000);
         var stored = new MemoryStream();
         using (var gzip = new GZipStream(stored, CompressionLevel.Fastest)) gzip.Write(bytes);
         return stored.ToArray();
-    }
-
-    /// <summary>Brings some bytes at a time, like a socket.</summary>
-    private sealed class Trickle(byte[] bytes) : OneWayStream
-    {
-        private int _next;
-
-        public override bool CanRead => true;
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var count = Math.Min(Math.Min(buffer.Length, 7001), bytes.Length - _next);
-            bytes.AsMemory(_next, count).CopyTo(buffer);
-            _next += count;
-            return ValueTask.FromResult(count);
-        }
     }
 }

@@ -35,4 +35,23 @@ internal unsafe struct IsalState
 
     [FieldOffset(21172)]
     public uint Wrapping;
+
+    public void Set(byte* input, int inputSize, byte* output, int outputSize)
+    {
+        (AvailableIn, AvailableOut) = ((uint)inputSize, (uint)outputSize);
+        NextIn = input;
+        NextOut = output;
+    }
+
+    public static string DescribeFault(int result) => result switch
+    {
+        1 => "it is cut off",
+        2 => "it is longer than it says",
+        -1 => "it has a deflate block of no kind",
+        -2 => "it has a code of no symbol",
+        -3 => "it refers to bytes before its start",
+        -4 or -5 => "its header is none of gzip's",
+        -6 => "its CRC or length is wrong",
+        _ => $"ISA-L says {result}",
+    };
 }

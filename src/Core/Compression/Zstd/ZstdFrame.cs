@@ -35,7 +35,10 @@ internal static class ZstdFrame
     public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
-        if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic || BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize) return false;
+        if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic) return false;
+
+        // One wrong byte in the length could make a decompressor skip the blocks that follow. Nobody else is known to use this magic.
+        if (BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize) throw BlockDecompressor.Damaged("its header is not as long as a block's");
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
         var length = BinaryPrimitives.ReadUInt32LittleEndian(start[12..]);
         if (length is 0 or > BlockCompression.MaxBlockSize || size > MaxSize((int)length) - HeaderSize || size < MinFrameSize || size / MinPieceSize * (long)MaxExpansion < length)

@@ -1,0 +1,53 @@
+using ZfsSnapshotManager.Core.Compression;
+
+namespace ZfsSnapshotManager.Core.Transfer;
+
+/// <summary>Decompresses by a library that takes pieces.</summary>
+internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decompressor) : ContinuousDecoder
+{
+    private const int InputSize = 256 * 1024;
+
+    private ReadOnlyMemory<byte> _input;
+    private bool _sourceEnded;
+    private bool _between = true;
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> room, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (_input.IsEmpty && !_sourceEnded)
+            {
+                _input = await source.TakeAsync(InputSize, cancellationToken).ConfigureAwait(false);
+                _sourceEnded = _input.IsEmpty;
+            }
+
+            if (_between)
+            {
+                if (_sourceEnded) return 0;
+                if (!decompressor.CanBegin(_input.Span[0])) throw new InvalidDataException(TrailingBytes);
+                decompressor.Begin();
+                _between = false;
+            }
+
+            var piece = Continue(room.Span);
+            _input = _input[piece.Consumed..];
+            _between = piece.Ended;
+            if (piece.Produced > 0) return piece.Produced;
+            if (_sourceEnded && !piece.Ended) throw Damaged("it ends too early");
+        }
+    }
+
+    public override void Dispose() => decompressor.Dispose();
+
+    private DecompressedPiece Continue(Span<byte> room)
+    {
+        try
+        {
+            return decompressor.Continue(_input.Span, room);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Damaged(e.Message, e);
+        }
+    }
+}

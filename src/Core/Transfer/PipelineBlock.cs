@@ -1,0 +1,113 @@
+using System.Buffers;
+using ZfsSnapshotManager.Core.Compression;
+
+namespace ZfsSnapshotManager.Core.Transfer;
+
+/// <summary>A place for one block at a time: its stored bytes, its own bytes, and the work that makes the one into the other.</summary>
+internal sealed class PipelineBlock(CompressionFormat format) : IDisposable
+{
+    /// <summary>Blocks have about 1 MiB. What is larger gets memory that is not kept.</summary>
+    private const int LargeSize = 4 * 1024 * 1024;
+
+    private readonly BlockDecompressor _decompressor = BlockCompression.CreateDecompressor(format);
+    private byte[] _stored = [];
+    private byte[] _unpacked = [];
+    private BlockHeader _header;
+    private int _read;
+    private Task? _work;
+
+    public bool IsLarge => _header.StoredSize > LargeSize || _header.UnpackedSize > LargeSize;
+
+    public bool IsDamaged => _work is { IsFaulted: true };
+
+    /// <summary>The stored bytes that were read so far.</summary>
+    public ReadOnlyMemory<byte> Read => _stored.AsMemory(0, _read);
+
+    /// <summary>Whether it is the header of a block that comes next.</summary>
+    public async Task<bool> ReadHeaderAsync(StoredBytesReader source, CancellationToken cancellationToken)
+    {
+        var size = BlockDecompressor.HeaderSize(format);
+        (_header, _read, _work) = (default, 0, null);
+        Grow(ref _stored, size, keep: 0);
+        _read = await source.ReadAtLeastAsync(_stored.AsMemory(0, size), size, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return _read == size && BlockDecompressor.TryReadHeader(format, _stored.AsSpan(0, size), out _header);
+        }
+        catch (OperationException e)
+        {
+            throw ContinuousDecoder.Damaged(e.Message, e);
+        }
+    }
+
+    /// <summary>Reads the block, whose header has been read; false where it is cut off.</summary>
+    public async Task<bool> ReadAsync(StoredBytesReader source, CancellationToken cancellationToken)
+    {
+        while (_read < _header.StoredSize)
+        {
+            // A header that lies does not get memory for more than twice of what really comes.
+            var goal = Math.Min(_header.StoredSize, Math.Max(LargeSize, 2 * _read));
+            Grow(ref _stored, goal, keep: _read);
+            var count = await source.ReadAtLeastAsync(_stored.AsMemory(_read, goal - _read), goal - _read, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            _read += count;
+            if (_read < goal) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Has the block decompressed by a thread of the pool.</summary>
+    public void Start(CancellationToken cancellationToken)
+    {
+        Grow(ref _unpacked, _header.UnpackedSize, keep: 0);
+        _work = Task.Run(() => _decompressor.Decompress(_stored.AsSpan(0, _header.StoredSize), _unpacked.AsSpan(0, _header.UnpackedSize)), cancellationToken);
+    }
+
+    /// <summary>The block, as soon as it is decompressed.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public async ValueTask<ReadOnlyMemory<byte>> DecompressedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _work!.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationException e)
+        {
+            throw ContinuousDecoder.Damaged(e.Message, e);
+        }
+
+        return _unpacked.AsMemory(0, _header.UnpackedSize);
+    }
+
+    /// <summary>Lets go of large buffers.</summary>
+    public void Shrink()
+    {
+        if (_stored.Length > LargeSize) _stored = [];
+        if (_unpacked.Length > LargeSize) _unpacked = [];
+    }
+
+    /// <summary>At once, or when the work that is under way is done: it writes into the buffers.</summary>
+    public void Dispose()
+    {
+        if (_work is { IsCompleted: false }) _ = _work.ContinueWith(_ => Release(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        else Release();
+    }
+
+    private void Release()
+    {
+        Shrink();
+        _decompressor.Dispose();
+        if (_stored.Length > 0) ArrayPool<byte>.Shared.Return(_stored);
+        if (_unpacked.Length > 0) ArrayPool<byte>.Shared.Return(_unpacked);
+        (_stored, _unpacked) = ([], []);
+    }
+
+    private static void Grow(ref byte[] buffer, int size, int keep)
+    {
+        if (buffer.Length >= size) return;
+        var larger = size > LargeSize ? GC.AllocateUninitializedArray<byte>(size) : ArrayPool<byte>.Shared.Rent(size);
+        buffer.AsSpan(0, keep).CopyTo(larger);
+        if (buffer.Length is > 0 and <= LargeSize) ArrayPool<byte>.Shared.Return(buffer);
+        buffer = larger;
+    }
+}

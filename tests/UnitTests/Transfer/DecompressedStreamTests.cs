@@ -1,0 +1,261 @@
+using System.IO.Compression;
+using System.Runtime.CompilerServices;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.UnitTests.Compression;
+using ZfsSnapshotManager.UnitTests.SendStream;
+
+namespace ZfsSnapshotManager.UnitTests.Transfer;
+
+/// <summary>Stored objects of all kinds, whole and damaged, through <see cref="DecompressedStream"/>.</summary>
+public sealed class DecompressedStreamTests
+{
+    private static readonly byte[] Bytes = [.. Blocks.Mixed(400_000, 21), .. StreamBuilder.Noise(100_000, 22), .. new byte[100_000]];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string> Engines => Blocks.Engines;
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task Blocks_come_back_in_order(string engine)
+    {
+        foreach (var blockSize in (int[])[7001, 100_000, 1_000_000])
+            Assert.Equal(Bytes, await DecompressAsync(Blocks.Compress(engine, Bytes, blockSize), Blocks.FormatOf(engine)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task Blocks_far_larger_than_others_come_in_between(string engine)
+    {
+        byte[][] blocks = [Blocks.Mixed(1000, 1), Blocks.Mixed(9_000_000, 2), StreamBuilder.Noise(6_000_000, 3), Blocks.Mixed(1000, 4), new byte[20_000_000], Blocks.Mixed(1_000_000, 5)];
+        using var compressor = Blocks.Compressor(engine);
+        byte[] stored = [.. blocks.SelectMany(compressor.Compress)];
+        Assert.True((await DecompressAsync(stored, Blocks.FormatOf(engine))).AsSpan().SequenceEqual(blocks.SelectMany(block => block).ToArray()));
+    }
+
+    [Fact]
+    public async Task A_plain_object_is_its_own_bytes() => Assert.Equal(Bytes, await DecompressAsync(Bytes, CompressionFormat.None));
+
+    [Theory]
+    [InlineData(CompressionFormat.None)]
+    [InlineData(CompressionFormat.Gzip)]
+    [InlineData(CompressionFormat.Zstd)]
+    public async Task An_empty_object_is_empty(CompressionFormat format) => Assert.Empty(await DecompressAsync([], format));
+
+    [Theory]
+    [InlineData(1_000_000, CompressionLevel.SmallestSize)]
+    [InlineData(1_000_000, CompressionLevel.NoCompression)]
+    [InlineData(5000, CompressionLevel.Fastest)]
+    [InlineData(100, CompressionLevel.Optimal)]
+    public async Task What_gzip_wrote_comes_back(int memberSize, CompressionLevel level) =>
+        Assert.Equal(Bytes, await DecompressAsync([.. Bytes.Chunk(memberSize).SelectMany(chunk => Gzip(chunk, level))], CompressionFormat.Gzip));
+
+    [Fact]
+    public async Task All_the_fields_of_a_gzip_header_are_passed_over()
+    {
+        var member = Gzip(Bytes, CompressionLevel.Fastest);
+        member[3] = 4 | 8 | 16;
+        byte[] whole = [.. member[..10], 3, 0, 1, 2, 3, .. "name\0"u8, .. "comment\0"u8, .. member[10..]];
+        byte[] twice = [.. Bytes, .. Bytes];
+        Assert.Equal(twice, await DecompressAsync([.. whole, .. whole], CompressionFormat.Gzip));
+    }
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task Blocks_and_what_is_none_may_follow_each_other(string engine)
+    {
+        var blocks = Blocks.Compress(engine, Bytes, 100_000);
+        var foreign = engine == "zstd" ? blocks[16..BlockSize(engine, blocks)] : Gzip(Bytes[..100_000], CompressionLevel.Optimal);
+        var format = Blocks.FormatOf(engine);
+        byte[] between = [.. Bytes, .. Bytes[..100_000], .. Bytes];
+        byte[] before = [.. Bytes[..100_000], .. Bytes];
+        Assert.Equal(between, await DecompressAsync([.. blocks, .. foreign, .. blocks], format));
+        Assert.Equal(before, await DecompressAsync([.. foreign, .. blocks], format));
+    }
+
+    [Fact]
+    public async Task Zstd_frames_without_blocks_and_skippable_ones_come_back()
+    {
+        var stored = Blocks.Compress("zstd", Bytes, 50_000);
+        var frame = stored[16..BlockSize("zstd", stored)];
+        byte[] skippable = [0x53, 0x2a, 0x4d, 0x18, 5, 0, 0, 0, 1, 2, 3, 4, 5];
+        byte[] twice = [.. Bytes[..50_000], .. Bytes[..50_000]];
+        Assert.Equal(twice, await DecompressAsync([.. skippable, .. frame, .. skippable, .. skippable, .. frame, .. skippable], CompressionFormat.Zstd));
+    }
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task Bytes_after_the_end_are_damage(string engine)
+    {
+        var stored = Blocks.Compress(engine, Bytes[..10_000], 3000);
+        foreach (var trailing in (byte[][])[[0], [0x1f], [0x28], [0x5a], [0x1f, 0x8b], new byte[512], StreamBuilder.Noise(70_000, 2)])
+            await AssertDamagedAsync([.. stored, .. trailing], Blocks.FormatOf(engine), Bytes[..10_000]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task Every_cut_is_damage_and_what_was_before_it_is_right(string engine)
+    {
+        var bytes = Blocks.Mixed(3000, 3);
+        var stored = Blocks.Compress(engine, bytes, 1000);
+        var ends = Ends(engine, stored);
+        for (var size = 1; size < stored.Length; size++)
+        {
+            // Between blocks nothing is missing that compression could know of: the send stream must tell.
+            if (ends.Contains(size)) Assert.Equal(bytes[..(1000 * (ends.IndexOf(size) + 1))], await DecompressAsync(stored[..size], Blocks.FormatOf(engine)));
+            else await AssertDamagedAsync(stored[..size], Blocks.FormatOf(engine), bytes);
+        }
+    }
+
+    [Theory]
+    [InlineData(CompressionFormat.Gzip)]
+    [InlineData(CompressionFormat.Zstd)]
+    public async Task Every_cut_of_what_is_no_block_is_damage(CompressionFormat format)
+    {
+        var bytes = Blocks.Mixed(3000, 4);
+        var stored = format == CompressionFormat.Gzip ? Gzip(bytes, CompressionLevel.Optimal) : Blocks.Compress("zstd", bytes, 3000)[16..];
+        for (var size = 1; size < stored.Length; size++) await AssertDamagedAsync(stored[..size], format, bytes);
+    }
+
+    /// <summary>A flipped bit is damage, or one of the few that mean nothing: then the bytes are the right ones.</summary>
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public async Task No_flipped_bit_gives_wrong_bytes(string engine)
+    {
+        var bytes = Blocks.Mixed(900, 5);
+        var stored = Blocks.Compress(engine, bytes, 300);
+        var meaningless = 0;
+        for (var bit = 0; bit < stored.Length * 8; bit++)
+        {
+            stored[bit / 8] ^= (byte)(1 << bit % 8);
+            if (!await Decompressing.IsDamagedAsync(stored, Blocks.FormatOf(engine), bytes)) meaningless++;
+            stored[bit / 8] ^= (byte)(1 << bit % 8);
+        }
+
+        TestContext.Current.TestOutputHelper!.WriteLine($"{meaningless} of {stored.Length * 8} bits mean nothing");
+        Assert.InRange(meaningless, 0, 150);
+    }
+
+    /// <summary>A skippable frame that reaches to the end would make an empty file of any other; zstd itself sees nothing wrong.</summary>
+    [Fact]
+    public async Task A_wrong_length_does_not_make_blocks_vanish()
+    {
+        var stored = Blocks.Compress("zstd", new byte[5000], 1000);
+        stored[4] = (byte)(stored.Length - 8);
+        Assert.InRange(stored.Length, 16, 255);
+        await AssertDamagedAsync(stored, CompressionFormat.Zstd, []);
+    }
+
+    [Theory]
+    [InlineData("gzip", true)]
+    [InlineData("gzip", false)]
+    [InlineData("zstd", true)]
+    [InlineData("zstd", false)]
+    public async Task Random_damage_gives_no_wrong_bytes(string engine, bool blocks)
+    {
+        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
+        for (var round = 0; round < 500; round++)
+        {
+            var random = new Random(seed + round);
+            var bytes = Blocks.Mixed(random.Next(1, 60_000), seed + round);
+            var stored = blocks ? Blocks.Compress(engine, bytes, random.Next(1, 30_000)) : engine == "zstd" ? Blocks.Compress(engine, bytes, bytes.Length)[16..] : Gzip(bytes, CompressionLevel.Fastest);
+            for (var damage = random.Next(1, 10); damage > 0; damage--) stored[random.Next(stored.Length)] = (byte)random.Next(256);
+            try
+            {
+                await Decompressing.IsDamagedAsync(stored, Blocks.FormatOf(engine), bytes);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new InvalidOperationException($"ZSM_SEED={seed}, round {round}: {e.Message}", e);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Damage_is_told_after_what_is_before_it_and_nothing_comes_after_it()
+    {
+        var stored = Blocks.Compress("gzip", Bytes, 50_000);
+        stored[stored.Length / 2] ^= 0x10;
+        await using var reader = new StoredBytesReader(new MemoryStream(stored));
+        await using var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
+        var first = await Assert.ThrowsAsync<OperationException>(() => stream.CopyToAsync(Stream.Null, Token));
+        Assert.Contains("compressed data is damaged or cut off", first.Message, StringComparison.Ordinal);
+        Assert.True(stream.BytesGiven is > 0 and < 600_000 && stream.BytesGiven % 50_000 == 0, $"{stream.BytesGiven} bytes");
+        Assert.Equal(first.Message, (await Assert.ThrowsAsync<OperationException>(async () => await stream.TakeAsync(1, Token))).Message);
+    }
+
+    [Fact]
+    public async Task A_source_that_fails_is_told_in_its_own_words_after_what_it_brought()
+    {
+        var stored = Blocks.Compress("gzip", Bytes, 50_000);
+        await using var reader = new StoredBytesReader(new Repeated(stored, 3) { FailsWith = new IOException("the cable") });
+        await using var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
+        var fault = await Assert.ThrowsAsync<IOException>(() => stream.CopyToAsync(Stream.Null, Token));
+        Assert.Equal("the cable", fault.Message);
+    }
+
+    [Fact]
+    public async Task It_can_be_left_in_the_middle_and_be_cancelled()
+    {
+        var stored = Blocks.Compress("gzip", Bytes, 100_000);
+        for (var taken = 0; taken < 4; taken++)
+        {
+            await using var reader = new StoredBytesReader(new Repeated(stored, 20));
+            var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
+            for (var i = 0; i < taken; i++) Assert.False((await stream.TakeAsync(1000, Token)).IsEmpty);
+            await stream.DisposeAsync();
+            await stream.DisposeAsync();
+        }
+
+        using var cancel = new CancellationTokenSource();
+        await using var waiting = new StoredBytesReader(new Silent());
+        await using var cancelled = new DecompressedStream(waiting, CompressionFormat.Zstd);
+        var take = cancelled.TakeAsync(1, cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => take);
+    }
+
+    private static byte[] Gzip(byte[] bytes, CompressionLevel level)
+    {
+        var stored = new MemoryStream();
+        using (var gzip = new GZipStream(stored, level)) gzip.Write(bytes);
+        return stored.ToArray();
+    }
+
+    private static int BlockSize(string engine, byte[] stored) => BlockDecompressor.TryReadHeader(Blocks.FormatOf(engine), stored, out var header) ? header.StoredSize : throw new InvalidOperationException();
+
+    private static List<int> Ends(string engine, byte[] stored)
+    {
+        List<int> ends = [];
+        for (var start = 0; start < stored.Length; start = ends[^1]) ends.Add(start + BlockSize(engine, stored[start..]));
+        return ends;
+    }
+
+    private static async Task<byte[]> DecompressAsync(byte[] stored, CompressionFormat format)
+    {
+        await using var reader = new StoredBytesReader(new Trickle(stored));
+        await using var stream = new DecompressedStream(reader, format);
+        var unpacked = new MemoryStream();
+        await stream.CopyToAsync(unpacked, Token);
+        Assert.True(reader.EndWasRead);
+        Assert.Equal(stored.Length, reader.BytesRead);
+        return unpacked.ToArray();
+    }
+
+    private static async Task AssertDamagedAsync(byte[] stored, CompressionFormat format, byte[] bytes, [CallerArgumentExpression(nameof(stored))] string what = "") =>
+        Assert.True(await Decompressing.IsDamagedAsync(stored, format, bytes), $"{what}, {stored.Length} bytes, is taken");
+
+    /// <summary>Brings nothing and does not end.</summary>
+    private sealed class Silent : OneWayStream
+    {
+        public override bool CanRead => true;
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            return 0;
+        }
+    }
+}
