@@ -19,6 +19,7 @@ internal sealed class PartReader : OneWayStream
     private readonly Task _dispatch;
     private PartFlight? _current;
     private int _position;
+    private volatile bool _failed; // nobody reads beyond that part
 
     /// <param name="fetch">Fetches one part.</param>
     /// <param name="pool">The memory; no other reader uses it until this one is disposed of.</param>
@@ -79,6 +80,7 @@ internal sealed class PartReader : OneWayStream
             foreach (var part in parts)
             {
                 await _lanes.WaitAsync(_closed.Token).ConfigureAwait(false);
+                if (_failed) break;
                 var flight = new PartFlight(part);
                 flight.Fetched = FetchAsync(flight);
                 _ = _flights.Writer.TryWrite(flight);
@@ -98,6 +100,11 @@ internal sealed class PartReader : OneWayStream
         try
         {
             await _fetch.RunAsync(flight, _closed.Token).ConfigureAwait(false);
+        }
+        catch
+        {
+            _failed = true;
+            throw;
         }
         finally
         {
