@@ -74,7 +74,7 @@ s3_clear() {
 # s3_measure UP|DOWN LABEL COMMAND [PID]
 s3_measure() {
   mkdir -p "$scratch/$1"
-  benchmarks/S3/measure "$3" ${4:+"$4"} >>"$scratch/$1/$2"
+  benchmarks/measure "$3" ${4:+"$4"} >>"$scratch/$1/$2"
 }
 
 s3_round() {
@@ -97,7 +97,7 @@ s3_four() {
   local file=$1 auth command='' n
   auth="-sS --fail-with-body -H 'X-Client-ID: bench' -H 'X-API-Key: $key'"
   for n in 1 2 3 4; do command+="head -c $(($(stat -c %s "$file"))) '$file' | curl $auth -X POST -T - '$url$(s3_announce "four$n")' & pids+=(\$!); "; done
-  benchmarks/S3/measure "pids=(); $command for pid in \"\${pids[@]}\"; do wait \$pid || exit 1; done" "$server" >"$scratch/four"
+  benchmarks/measure "pids=(); $command for pid in \"\${pids[@]}\"; do wait \$pid || exit 1; done" "$server" >"$scratch/four"
 }
 
 # s3_table NAME: medians, and ratios against the first of each row's best rival.

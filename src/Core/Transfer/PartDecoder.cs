@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Compression;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.SendStream;
 
@@ -23,29 +21,15 @@ public static class PartDecoder
     {
         var parser = SendStreamParser.Resume(start);
         Fletcher4? endChecksum = null;
-        var decompressed = format == CompressionFormat.Gzip ? new GZipStream(stored, CompressionMode.Decompress, leaveOpen: true) : (Stream)stored;
-        var room = ArrayPool<byte>.Shared.Rent(SliceSize);
-        try
+        using var stream = new DecompressedStream(stored, format);
+        ReadOnlyMemory<byte> slice;
+        while (!(slice = await stream.TakeAsync(SliceSize, cancellationToken).ConfigureAwait(false)).IsEmpty)
         {
-            int count;
-            while ((count = await decompressed.ReadAsync(room.AsMemory(0, SliceSize), cancellationToken).ConfigureAwait(false)) > 0)
-            {
-                var known = parser.Begin is not null;
-                Advance(parser, room.AsSpan(0, count), ref endChecksum);
-                if (!known && parser.Begin is { } begin) onBegin(begin);
-            }
-        }
-        catch (InvalidDataException e)
-        {
-            throw new OperationException(ExitCode.Damaged, $"The compressed data are damaged or cut off: seen after {stored.BytesRead} compressed bytes.", innerException: e);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(room);
-            if (decompressed != stored) await decompressed.DisposeAsync().ConfigureAwait(false);
+            var known = parser.Begin is not null;
+            Advance(parser, slice.Span, ref endChecksum);
+            if (!known && parser.Begin is { } begin) onBegin(begin);
         }
 
-        if (!stored.EndWasRead) throw new OperationException(ExitCode.Damaged, $"The compressed data have bytes after their end: seen after {stored.BytesRead} compressed bytes.");
         if (!parser.IsAtBoundary) throw new SendStreamException(StreamFault.EndsEarly, parser.RecordIndex, parser.RecordOffset, "the part ends inside a record");
         return (parser.State, endChecksum);
     }

@@ -21,6 +21,7 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         try
         {
             _file = File.OpenHandle(aside, mode, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous);
+            if (resumable && mode == FileMode.Create) DurableFile.SyncDirectory(Path.GetDirectoryName(aside)!); // a power cut must not take a file whose parts are acknowledged
         }
         catch (FileNotFoundException) when (File.Exists(path))
         {

@@ -21,9 +21,10 @@ internal sealed partial class UploadRecovery(
         var halves = await store.Objects.RemoveIncompleteAsync(DateTimeOffset.MaxValue, parts.AllTokens(), cancellationToken).ConfigureAwait(false);
         if (halves > 0) LogHalves(halves);
         foreach (var upload in uploads.All()) await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false);
+        await ForgetStaleAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>While requests are taken.</summary>
+    /// <summary>At the start and every hour.</summary>
     public async Task ForgetStaleAsync(CancellationToken cancellationToken)
     {
         var (now, longAgo) = (time.GetUtcNow(), time.GetUtcNow() - Patience);

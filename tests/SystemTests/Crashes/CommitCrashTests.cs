@@ -158,6 +158,54 @@ public sealed class CommitCrashTests
             call => $"failing {call}, then {next}");
     }
 
+    [Theory]
+    [InlineData(nameof(CrashMoment.Before))]
+    [InlineData(nameof(CrashMoment.After))]
+    [InlineData(nameof(CrashMoment.Torn))]
+    [InlineData(nameof(CrashMoment.Fail))]
+    public async Task A_client_that_sends_in_parts_goes_on_after_a_crash_at_any_call_and_after_any_call_that_fails_once(string moment)
+    {
+        IReadOnlyList<CountedCall> calls;
+        await using (var lab = await CrashLab.WithBaseAsync())
+        {
+            (var acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendInPartsAsync);
+            Assert.True(acknowledged);
+            await lab.AssertWholeAsync(acknowledged: true);
+        }
+
+        var when = Enum.Parse<CrashMoment>(moment);
+        CrashSweep.Print($"{calls.Count} calls from the part to the answer");
+        await CrashSweep.RunAsync(
+            CrashLab.WithBaseAsync,
+            CrashSweep.Sample(calls, 4).Where(call => when != CrashMoment.Torn || call.IsWrite).Where(call => when != CrashMoment.Fail || call.Name is not ("unlink" or "truncate")),
+            async (lab, call) =>
+            {
+                var (acknowledged, _) = await lab.CrashAsync(new CrashPoint(call.Number, when), lab.SendInPartsAsync);
+                if (when == CrashMoment.Fail) Assert.True(await lab.SendInPartsAsync(), "the client could not repeat it");
+                await lab.RecoverInPartsAsync(acknowledged || when == CrashMoment.Fail);
+            },
+            call => $"{moment} {call}");
+    }
+
+    [Theory]
+    [InlineData(nameof(PowerCutLoss.Everything))]
+    [InlineData(nameof(PowerCutLoss.Contents))]
+    public async Task A_client_that_sends_in_parts_goes_on_after_a_power_cut_at_any_call(string loss)
+    {
+        IReadOnlyList<CountedCall> calls;
+        await using (var lab = await CrashLab.WithoutBackupsAsync()) (_, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendInPartsAsync);
+        await CrashSweep.RunAsync(
+            CrashLab.WithoutBackupsAsync,
+            CrashSweep.Sample(calls, 8).Select(call => new CrashPoint(call.Number, CrashMoment.Before)).Append(new CrashPoint(calls.Count, CrashMoment.After)),
+            async (lab, point) =>
+            {
+                var (acknowledged, done) = await lab.CrashAsync(point, lab.SendInPartsAsync);
+                PowerCut.Apply(done, Enum.Parse<PowerCutLoss>(loss));
+                await lab.RecoverInPartsAsync(acknowledged);
+            },
+            point => $"power cut {point} ({calls[point.Call - 1]})");
+    }
+
     [Fact]
     public async Task A_disk_that_is_full_from_any_call_of_a_commit_on_leaves_the_backup_whole_or_not_there()
     {

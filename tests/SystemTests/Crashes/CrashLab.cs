@@ -86,6 +86,35 @@ internal sealed class CrashLab : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends the stream as a part and completes it; what the server has of it is not sent again.</summary>
+    /// <returns>Whether the client was told that its backup is stored.</returns>
+    public async Task<bool> SendInPartsAsync()
+    {
+        var part = CutParts.Cut(Recorded.Get(_sent).Bytes, int.MaxValue, new Random(1));
+        try
+        {
+            var asked = await Client.AskAsync(Recorded.Announce(Recorded.Get(_sent), "gzip"));
+            if (asked.Code == "snapshot_exists") return true;
+            if (!asked.MustSucceed().Json.TryGetProperty("resume", out _)) (await Client.SendPartAsync(UploadId, part.Parts[0])).MustSucceed();
+            return (await Client.CompleteAsync(UploadId, part)).Status == HttpStatusCode.OK;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
+        {
+            return false; // the server is gone, or said that its disk failed
+        }
+    }
+
+    /// <summary>As <see cref="RecoverAsync"/>, for a client that goes on with its upload in parts.</summary>
+    public async Task RecoverInPartsAsync(bool acknowledged)
+    {
+        await Server.KillAsync();
+        await Server.StartAgainAsync();
+        Assert.True(!acknowledged || (await ListAsync()).ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
+        Assert.True(await SendInPartsAsync(), "the client could not go on");
+        await AssertWholeAsync(acknowledged: true);
+        Assert.Equal(0, (await Client.GetAsync("status")).MustSucceed().Json.GetProperty("open_uploads").GetInt32());
+    }
+
     public async Task<bool> AbortAsync()
     {
         try

@@ -74,6 +74,7 @@ internal sealed record CutPart(int Number, long StoredOffset, byte[] Stored, Par
         request.Headers.Add("Content-Digest", ContentDigest);
         request.Headers.Add("X-Part-Offset", $"{StoredOffset}");
         request.Headers.Add("X-Part-Start", StreamState.Write(Start));
+        request.Headers.Add("X-Part-End", StreamState.WriteWithoutBegin(End));
         request.Headers.ExpectContinue = true;
         return request;
     }

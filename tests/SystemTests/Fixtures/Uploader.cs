@@ -60,6 +60,23 @@ internal sealed class Uploader : IDisposable
         return await Answer.ReadAsync(await Http.SendAsync(request, Token));
     }
 
+    /// <summary>PUT /upload-stream/{id}/parts/{n}.</summary>
+    public async Task<Answer> SendPartAsync(string uploadId, CutPart part)
+    {
+        using var request = part.Request(uploadId);
+        return await Answer.ReadAsync(await Http.SendAsync(request, Token));
+    }
+
+    /// <summary>POST /upload-stream/{id}/complete.</summary>
+    public Task<Answer> CompleteAsync(string uploadId, CutParts cut) => CompleteAsync(uploadId, cut.Parts.Count, cut.Stream.Length, cut.Digest);
+
+    public async Task<Answer> CompleteAsync(string uploadId, int parts, long streamBytes, string digest)
+    {
+        var body = new JsonObject { ["parts"] = parts, ["stream_bytes"] = streamBytes, ["parts_sha256"] = digest };
+        using var content = new StringContent(body.ToJsonString());
+        return await Answer.ReadAsync(await Http.PostAsync($"upload-stream/{uploadId}/complete", content, Token));
+    }
+
     /// <summary>Waits until the server has begun to take a stream in.</summary>
     public Task WaitForReceivingAsync(string uploadId) =>
         Patience.UntilAsync("the server receives", async () => (await GetAsync($"upload-stream/{uploadId}")).MustSucceed().Json.GetProperty("state").GetString() == "receiving");

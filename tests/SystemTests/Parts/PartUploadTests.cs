@@ -107,6 +107,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         await AssertRefusedAsync(second with { Start = first.Start with { } }, null, HttpStatusCode.BadRequest, "bad_request", "X-Part-Start");
         await AssertRefusedAsync(second with { Start = second.End }, null, HttpStatusCode.UnprocessableEntity, "stream_damaged", "checksum");
         await AssertRefusedAsync(second with { Start = Other(second.Start) }, null, HttpStatusCode.UnprocessableEntity, "stream_mismatch");
+        await AssertRefusedAsync(second with { End = second.Start }, null, HttpStatusCode.UnprocessableEntity, "stream_mismatch", "ends in the state");
         await AssertRefusedAsync(second with { StoredOffset = second.StoredOffset - 1 }, null, HttpStatusCode.Conflict, "part_misplaced");
         await AssertRefusedAsync(second with { StoredOffset = 0 }, null, HttpStatusCode.BadRequest, "bad_request", "X-Part-Offset");
         await AssertRefusedAsync(second, request => request.Headers.Remove("Content-Digest"), HttpStatusCode.BadRequest, "bad_request", "Content-Digest");
@@ -293,11 +294,8 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         using (request) return await Answer.ReadAsync(await client.Http.SendAsync(request, Token));
     }
 
-    private static async Task<Answer> CompleteAsync(Uploader client, string upload, CutParts cut, int? parts = null, string? digest = null, long? bytes = null)
-    {
-        var body = new JsonObject { ["parts"] = parts ?? cut.Parts.Count, ["stream_bytes"] = bytes ?? cut.Stream.Length, ["parts_sha256"] = digest ?? cut.Digest };
-        return await Answer.ReadAsync(await client.Http.PostAsync($"upload-stream/{upload}/complete", new StringContent(body.ToJsonString()), Token));
-    }
+    private static Task<Answer> CompleteAsync(Uploader client, string upload, CutParts cut, int? parts = null, string? digest = null, long? bytes = null) =>
+        client.CompleteAsync(upload, parts ?? cut.Parts.Count, bytes ?? cut.Stream.Length, digest ?? cut.Digest);
 
     private static void SetDigest(HttpRequestMessage request, string digest)
     {

@@ -90,7 +90,8 @@ public sealed class BlockTests
     [Fact]
     public void What_one_gzip_engine_writes_the_other_reads()
     {
-        Assert.SkipWhen(IsalLibrary.Current is null, "libisal2 is not installed");
+        Assert.SkipWhen(IsalLibrary.Current is null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")), "libisal2 is not installed");
+        Assert.NotNull(IsalLibrary.Current);
         foreach (var (writer, reader) in ((string, string)[])[("gzip", Blocks.FrameworkGzip), (Blocks.FrameworkGzip, "gzip")])
         {
             using var compressor = Blocks.Compressor(writer);

@@ -26,18 +26,18 @@ internal sealed partial class PartEndpoints(
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<PartEndpoints>();
-        app.MapPut("/upload-stream/{id}/parts/{number:int}", endpoints.ReceiveAsync);
+        app.MapPut("/upload-stream/{id}/parts/{number}", endpoints.ReceiveAsync);
         app.MapPost("/upload-stream/{id}/complete", endpoints.CompleteAsync);
     }
 
-    private async Task ReceiveAsync(HttpContext context, string id, int number)
+    private async Task ReceiveAsync(HttpContext context, string id, string number)
     {
         UploadFailures.AllowLongBody(context);
         var client = authentication.Authenticate(context.Request);
         var upload = uploads.Find(client, id);
         var request = PartRequest.Read(context.Request, number, store.Objects.PartSize + StoredPart.MaxBlockSize);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-        using var session = await sessions.TakeOverPartAsync(id, number, stop.Token).ConfigureAwait(false);
+        using var session = await sessions.TakeOverPartAsync(id, request.Number, stop.Token).ConfigureAwait(false);
         PartRecord part;
         try
         {
@@ -51,7 +51,7 @@ internal sealed partial class PartEndpoints(
         }
 
         var read = StreamState.TryRead(part.EndState, out var end);
-        var answer = new PartAnswer { Success = read, Message = "The part is checked and stored.", Part = number, SizeBytes = part.Size, StreamBytes = (end?.StreamOffset ?? 0) - request.Start.StreamOffset, State = part.EndState };
+        var answer = new PartAnswer { Success = read, Message = "The part is checked and stored.", Part = part.Number, SizeBytes = part.Size, StreamBytes = (end?.StreamOffset ?? 0) - request.Start.StreamOffset, State = part.EndState };
         await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.PartAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
 

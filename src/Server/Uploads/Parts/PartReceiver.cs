@@ -28,6 +28,8 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
             var content = buffer.AsMemory(0, request.Size);
             var (end, endChecksum) = await ReadAsync(upload, request, body, content, session.Token).ConfigureAwait(false);
             if (request.Size < store.Objects.PartSize && end.Phase != StreamPhase.End) throw RequestException.BadRequest($"Part {request.Number} has {request.Size} bytes; all parts but the last must have {store.Objects.PartSize} at least.");
+            var endState = StreamState.WriteWithoutBegin(end);
+            if (request.End is { } announced && announced != endState) throw RequestException.Damaged("stream_mismatch", $"Part {request.Number} ends in the state {endState}; {announced} was announced.");
             var written = await StoreAsync(upload, request, session, content).ConfigureAwait(false);
             var part = new PartRecord
             {
@@ -37,7 +39,7 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
                 Sha256 = request.Sha256,
                 Receipt = written.Receipt,
                 StartState = StreamState.WriteWithoutBegin(request.Start),
-                EndState = StreamState.WriteWithoutBegin(end),
+                EndState = endState,
                 EndChecksum = endChecksum?.ToString(),
             };
             return parts.Put(upload.UploadId, part) ? part : throw RequestException.NotFound("The upload was dropped meanwhile.");

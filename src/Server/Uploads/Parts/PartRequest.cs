@@ -11,6 +11,7 @@ internal sealed record PartRequest
 {
     public const string OffsetHeader = "X-Part-Offset";
     public const string StartHeader = "X-Part-Start";
+    public const string EndHeader = "X-Part-End";
 
     private const string DigestStart = "sha-256=:";
 
@@ -29,12 +30,15 @@ internal sealed record PartRequest
     /// <summary>Where the stream stands before it.</summary>
     public required ParserState Start { get; init; }
 
-    /// <param name="number">From the path.</param>
+    /// <summary>Where it should stand after it; null where the client does not say.</summary>
+    public required string? End { get; init; }
+
+    /// <param name="part">Its number, from the path.</param>
     /// <param name="maxSize">Stored bytes that a part may have.</param>
     /// <exception cref="RequestException">Something is missing or cannot be.</exception>
-    public static PartRequest Read(HttpRequest request, int number, int maxSize)
+    public static PartRequest Read(HttpRequest request, string part, int maxSize)
     {
-        if (number is < 1 or > 100_000_000) throw RequestException.BadRequest("The number of a part goes from 1 up.");
+        if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 100_000_000) throw RequestException.BadRequest("The number of a part goes from 1 up.");
         var start = ReadStart(request, number);
         return new PartRequest
         {
@@ -43,6 +47,7 @@ internal sealed record PartRequest
             Sha256 = ReadDigest(request),
             StoredOffset = ReadOffset(request, number),
             Start = start,
+            End = request.Headers[EndHeader].ToString() is { Length: > 0 } end ? end : null,
         };
     }
 

@@ -1,0 +1,109 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Parts;
+
+/// <summary>The real client, past a network that fails: one run of it comes through, and what it stored restores.</summary>
+[Collection("zfs")]
+public sealed class NetworkFaultTests(ZfsHost host)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(nameof(NetworkFault.Reset), 1500)]
+    [InlineData(nameof(NetworkFault.Away), 5000)]
+    [InlineData(nameof(NetworkFault.CutAnswers), 3000)]
+    [InlineData(nameof(NetworkFault.Delay), 5000)]
+    [InlineData(nameof(NetworkFault.Silence), 6000)]
+    public async Task A_network_that_fails_for_a_while_delays_a_backup(string fault, int milliseconds)
+    {
+        await using var server = await StartServerAsync();
+        await using var proxy = new TcpProxy(server.Port);
+        await using var client = await CreateClientAsync(server, proxy.Port);
+        using var backup = client.Start("exec zfs-client backup");
+        var fails = Enum.Parse<NetworkFault>(fault);
+        for (var times = 0; times < 2; times++)
+        {
+            await WaitForBytesAsync(proxy, proxy.ToServer + (3 << 20), backup);
+            proxy.Fault = fails;
+            await Task.Delay(milliseconds, Token);
+            proxy.Fault = NetworkFault.None;
+        }
+
+        await AssertSucceedsAsync(backup);
+        await AssertRestoresAsync(client);
+    }
+
+    [Fact]
+    public async Task A_connection_that_goes_dead_without_a_word_is_given_up_and_its_part_sent_again()
+    {
+        await using var server = await StartServerAsync();
+        await using var proxy = new TcpProxy(server.Port);
+        await using var client = await CreateClientAsync(server, proxy.Port);
+        using var backup = client.Start("exec zfs-client backup");
+        await WaitForBytesAsync(proxy, 3 << 20, backup);
+
+        proxy.Fault = NetworkFault.Silence;
+        await Task.Delay(TimeSpan.FromSeconds(75), Token); // a client waits a minute for a sign of life
+        proxy.Fault = NetworkFault.Reset; // what was silent stays so for ever: only new connections work
+        proxy.Fault = NetworkFault.None;
+
+        await AssertSucceedsAsync(backup);
+        await AssertRestoresAsync(client);
+    }
+
+    [Fact]
+    public async Task Two_clients_come_through_two_restarts_of_their_server_and_a_crash()
+    {
+        await using var server = await StartServerAsync();
+        await using var one = await CreateClientAsync(server, server.Port);
+        await using var two = await CreateClientAsync(server, server.Port);
+        using var first = one.Start("exec zfs-client backup");
+        using var second = two.Start("exec zfs-client backup");
+        for (var restart = 0; restart < 3; restart++)
+        {
+            await Task.Delay(1500, Token);
+            if (restart == 1) await server.KillAsync();
+            else await server.StopAsync();
+            await Task.Delay(1000, Token);
+            await server.StartAgainAsync();
+        }
+
+        await AssertSucceedsAsync(first);
+        await AssertSucceedsAsync(second);
+        await AssertRestoresAsync(one);
+        await AssertRestoresAsync(two);
+        Assert.DoesNotContain(server.StoredFiles(), file => file.StartsWith("incoming", StringComparison.Ordinal));
+    }
+
+    private static Task<ServerProcess> StartServerAsync() => ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+
+    /// <summary>One whose backup takes some seconds, so that there is time for things to go wrong.</summary>
+    private async Task<ClientMachine> CreateClientAsync(ServerProcess server, int port)
+    {
+        var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", $"SERVER_URL=http://{client.Host.ServerAddress}:{port}", "BANDWIDTH_LIMIT=3M", "RETRY_TIME=120");
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
+        return client;
+    }
+
+    private static Task WaitForBytesAsync(TcpProxy proxy, long bytes, System.Diagnostics.Process backup) => Patience.UntilAsync("bytes have passed", () =>
+    {
+        Assert.False(backup.HasExited, "the backup ended before anything went wrong");
+        return proxy.ToServer >= bytes;
+    });
+
+    private static async Task AssertSucceedsAsync(System.Diagnostics.Process backup)
+    {
+        var error = await backup.StandardError.ReadToEndAsync(Token);
+        await backup.WaitForExitAsync(Token);
+        Assert.True(backup.ExitCode == 0, $"exit code {backup.ExitCode}: {error}");
+    }
+
+    private static async Task AssertRestoresAsync(ClientMachine client)
+    {
+        var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/data")).Single(name => name.Contains('@', StringComparison.Ordinal));
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        Assert.Single(await client.ListBackupsAsync());
+    }
+}
