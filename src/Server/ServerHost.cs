@@ -73,7 +73,7 @@ internal static partial class ServerHost
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
             .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
-            .AddSingleton<DownloadEndpoints>().AddSingleton<StatusEndpoints>()
+            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
@@ -81,6 +81,7 @@ internal static partial class ServerHost
         UploadEndpoints.Map(app);
         PartEndpoints.Map(app);
         DownloadEndpoints.Map(app);
+        ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
         return app;
     }
