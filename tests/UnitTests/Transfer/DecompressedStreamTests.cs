@@ -59,7 +59,22 @@ public sealed class DecompressedStreamTests
         member[3] = 4 | 8 | 16;
         byte[] whole = [.. member[..10], 3, 0, 1, 2, 3, .. "name\0"u8, .. "comment\0"u8, .. member[10..]];
         byte[] twice = [.. Bytes, .. Bytes];
+        byte[] flagged = [.. whole];
+        flagged[3] |= 0x20;
+        await AssertDamagedAsync(flagged, CompressionFormat.Gzip, Bytes);
         Assert.Equal(twice, await DecompressAsync([.. whole, .. whole], CompressionFormat.Gzip));
+    }
+
+    [Fact]
+    public async Task The_check_sum_of_a_gzip_header_counts()
+    {
+        var member = Gzip(Bytes, CompressionLevel.Fastest);
+        member[3] = 2;
+        var sum = (ushort)System.IO.Hashing.Crc32.HashToUInt32(member.AsSpan(0, 10));
+        byte[] right = [.. member[..10], (byte)sum, (byte)(sum >> 8), .. member[10..]];
+        Assert.Equal(Bytes, await DecompressAsync(right, CompressionFormat.Gzip));
+        right[10] ^= 1;
+        await AssertDamagedAsync(right, CompressionFormat.Gzip, Bytes);
     }
 
     [Theory]
