@@ -77,6 +77,28 @@ public sealed class DecompressedStreamTests
         await AssertDamagedAsync(right, CompressionFormat.Gzip, Bytes);
     }
 
+    /// <summary>What decompresses gzip files on machines without ISA-L.</summary>
+    [Fact]
+    public async Task The_framework_s_gzip_is_as_strict()
+    {
+        var bytes = Blocks.Mixed(30_000, 2);
+        byte[] stored = [.. bytes.Chunk(10_000).SelectMany(chunk => Gzip(chunk, CompressionLevel.Fastest))];
+        Assert.Equal(bytes, await DecompressAsync(stored));
+        await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync([.. stored, 0]));
+        for (var size = stored.Length - 30; size < stored.Length; size++) await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored[..size]));
+        stored[20_000 % stored.Length] ^= 4;
+        await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored));
+
+        static async Task<byte[]> DecompressAsync(byte[] stored)
+        {
+            await using var reader = new StoredBytesReader(new Trickle(stored[100..]), digest: false);
+            using var decoder = new FrameworkGzipDecoder(new RestOfStored(stored.AsMemory(0, 100), reader, isCutBlock: false));
+            var (unpacked, room) = (new MemoryStream(), new byte[1000]);
+            for (int count; (count = await decoder.ReadAsync(room, Token)) > 0;) unpacked.Write(room, 0, count);
+            return unpacked.ToArray();
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Engines))]
     public async Task Blocks_and_what_is_none_may_follow_each_other(string engine)
