@@ -28,9 +28,11 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
         {
             upload = await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false);
         }
-        catch (ApiException e) when (job.Send is null && e.Code == "snapshot_exists" && job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed)
+        catch (ApiException e) when (job.Send is null && e.Code == "snapshot_exists")
         {
-            return (committed, committed.StreamBytes); // the run before was killed while the server committed
+            // The run before was killed while the server committed.
+            if (job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed) return (committed, committed.StreamBytes);
+            throw;
         }
 
         AcknowledgedParts? acknowledged = null;
