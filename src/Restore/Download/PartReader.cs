@@ -7,7 +7,8 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <summary>
 /// Parts of a backup as one stream of stored bytes, in their order, fetched several at once. Not a byte is given out of a part that was not
 /// fetched and proven as a whole. Memory is the pool's: pages are given to parts in their order, so that the one that is read next never
-/// waits for one behind it, and come back as they are read.
+/// waits for one behind it, and come back as they are read. No more parts than lanes are ahead of the one that is read: what an interruption
+/// makes be fetched in vain stays small.
 /// </summary>
 internal sealed class PartReader : OneWayStream
 {
@@ -23,7 +24,7 @@ internal sealed class PartReader : OneWayStream
 
     /// <param name="fetch">Fetches one part.</param>
     /// <param name="pool">The memory; no other reader uses it until this one is disposed of.</param>
-    /// <param name="lanes">The most parts that are fetched at once.</param>
+    /// <param name="lanes">The most parts that are fetched at once, and the most that are ahead.</param>
     /// <param name="parts">In order; not necessarily one behind the other.</param>
     public PartReader(PartFetch fetch, PagePool pool, int lanes, IReadOnlyList<BackupPart> parts)
     {
@@ -70,6 +71,7 @@ internal sealed class PartReader : OneWayStream
         }
 
         await _current.Fetched.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_position == 0) _ = _lanes.Release(); // another one may be fetched ahead
         return true;
     }
 
@@ -105,10 +107,6 @@ internal sealed class PartReader : OneWayStream
         {
             _failed = true;
             throw;
-        }
-        finally
-        {
-            _ = _lanes.Release();
         }
     }
 
