@@ -59,6 +59,7 @@ internal static partial class ServerHost
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
             kestrel.Limits.MaxRequestBufferSize = 256 * 1024; // of each connection; a part waits in its own buffer, not here
+            kestrel.Limits.MaxResponseBufferSize = 512 * 1024; // one slice of a download is sent while the next one is put here
             kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
         });
         // Uploads end by themselves when the server stops; only the last words to their clients take a moment.

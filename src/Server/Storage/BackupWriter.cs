@@ -88,7 +88,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
             try
             {
                 var part = StoredPart.Of(content.Span);
-                await writer.WritePartAsync(number, content, cancellationToken).ConfigureAwait(false);
+                await writer.WritePartAsync(number, content, part.Sha256!, cancellationToken).ConfigureAwait(false);
                 return part;
             }
             finally

@@ -26,7 +26,7 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         }
     }
 
-    public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
     {
         try
         {

@@ -54,7 +54,8 @@ internal interface IObjectWriter : IAsyncDisposable
     /// <summary>Writes one part. Several may be written at once, in any order.</summary>
     /// <param name="number">From 0. All parts but the last have <see cref="IObjectStore.PartSize"/> bytes.</param>
     /// <param name="content">Not changed until the call returns.</param>
-    Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+    /// <param name="sha256">Its digest, lower-case hex.</param>
+    Task WritePartAsync(int number, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken);
 
     /// <summary>Gives the object its key, once all parts are written. May be repeated.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is taken.</exception>

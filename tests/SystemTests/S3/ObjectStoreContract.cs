@@ -25,7 +25,7 @@ public abstract class ObjectStoreContract
         await AssertFaultAsync(StorageFault.Exists, () => store.PutNewAsync(Key, Noise(999, 1), "upload-1", ObjectKind.Stream, Token));
         await using (var writer = await store.CreateAsync(Key, "upload-3", Token))
         {
-            await writer.WritePartAsync(0, Noise(500, 3), Token);
+            await WritePartAsync(writer, 0, Noise(500, 3));
             await AssertFaultAsync(StorageFault.Exists, () => writer.CompleteAsync(Token));
         }
 
@@ -45,8 +45,8 @@ public abstract class ObjectStoreContract
         var content = Noise(store.PartSize * 2 + 12_345, 4);
         await using (var writer = await store.CreateAsync(Key, "upload-1", Token))
         {
-            await writer.WritePartAsync(2, content.AsMemory(store.PartSize * 2), Token);
-            await Task.WhenAll(((int[])[1, 0]).Select(part => writer.WritePartAsync(part, content.AsMemory(part * store.PartSize, store.PartSize), Token)));
+            await WritePartAsync(writer, 2, content.AsMemory(store.PartSize * 2));
+            await Task.WhenAll(((int[])[1, 0]).Select(part => WritePartAsync(writer, part, content.AsMemory(part * store.PartSize, store.PartSize))));
             Assert.Null(await store.FindAsync(Key, Token));
             Assert.Empty(await ListAsync(store, ""));
 
@@ -74,7 +74,7 @@ public abstract class ObjectStoreContract
         await using var open = await OpenAsync();
         await using (var writer = await open.Store.CreateAsync(Key, "upload-1", Token))
         {
-            await writer.WritePartAsync(0, new byte[open.Store.PartSize], Token);
+            await WritePartAsync(writer, 0, new byte[open.Store.PartSize]);
             Assert.Equal(1, await open.CountUnfinishedAsync());
         }
 
@@ -129,7 +129,7 @@ public abstract class ObjectStoreContract
         await using var open = await OpenAsync();
         var another = await open.OpenAgainAsync();
         await using var abandoned = await another.CreateAsync(Key, "upload-1", Token);
-        await abandoned.WritePartAsync(0, new byte[open.Store.PartSize], Token);
+        await WritePartAsync(abandoned, 0, new byte[open.Store.PartSize]);
         await using var empty = await another.CreateAsync(Key + ".empty", "upload-2", Token);
 
         Assert.Equal(0, await open.Store.RemoveIncompleteAsync(TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1), Token));
@@ -247,6 +247,8 @@ public abstract class ObjectStoreContract
         new Random(seed).NextBytes(content);
         return content;
     }
+
+    private protected static Task WritePartAsync(IObjectWriter writer, int number, ReadOnlyMemory<byte> content) => writer.WritePartAsync(number, content, StoredPart.Of(content.Span).Sha256!, Token);
 
     private protected static async Task<IReadOnlyList<StoredObject>> WriteAsync(IObjectStore store, PartBuffers buffers, string key, byte[] content)
     {

@@ -46,16 +46,16 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
         for (var attempt = 0; attempt < 2; attempt++)
         {
             await using var writer = await store.CreateAsync(Key, "upload-1", Token);
-            await writer.WritePartAsync(0, content.AsMemory(0, store.PartSize), Token);
-            await writer.WritePartAsync(1, content.AsMemory(store.PartSize), Token);
+            await WritePartAsync(writer, 0, content.AsMemory(0, store.PartSize));
+            await WritePartAsync(writer, 1, content.AsMemory(store.PartSize));
             await writer.CompleteAsync(Token);
         }
 
         Assert.Equal("upload-1", (await store.FindAsync(Key, Token))!.UploadId);
         AssertSame(content, await ReadAsync(store, Key, 0, content.Length), "what is there");
         await using var other = await store.CreateAsync(Key, "upload-2", Token);
-        await other.WritePartAsync(0, content.AsMemory(0, store.PartSize), Token);
-        await other.WritePartAsync(1, content.AsMemory(store.PartSize), Token);
+        await WritePartAsync(other, 0, content.AsMemory(0, store.PartSize));
+        await WritePartAsync(other, 1, content.AsMemory(store.PartSize));
         await AssertFaultAsync(StorageFault.Exists, () => other.CompleteAsync(Token));
         Assert.Equal("upload-1", (await store.FindAsync(Key, Token))!.UploadId);
     }
@@ -93,7 +93,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     {
         await using var open = await OpenAsync();
         await using var writer = await open.Store.CreateAsync(Key, "upload-1", Token);
-        await writer.WritePartAsync(0, new byte[100], Token);
+        await WritePartAsync(writer, 0, new byte[100]);
 
         Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Token));
 

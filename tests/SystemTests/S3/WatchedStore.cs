@@ -64,8 +64,8 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     private sealed class Writer(WatchedStore owner, IObjectWriter inner) : IObjectWriter
     {
-        public Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
-            owner.HoldAsync(content, () => inner.WritePartAsync(number, content, cancellationToken));
+        public Task WritePartAsync(int number, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken) =>
+            owner.HoldAsync(content, () => inner.WritePartAsync(number, content, sha256, cancellationToken));
 
         public Task CompleteAsync(CancellationToken cancellationToken) => inner.CompleteAsync(cancellationToken);
 

@@ -15,7 +15,7 @@ internal sealed partial class S3Store
         private readonly ConcurrentDictionary<int, (string ETag, long Size)> _parts = new();
         private bool _completed;
 
-        public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public async Task WritePartAsync(int number, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
         {
             var digest = store.Md5(content);
             var written = await store._connection.SendAsync(
@@ -28,7 +28,7 @@ internal sealed partial class S3Store
                         UploadId = s3UploadId,
                         PartNumber = number + 1,
                         PartSize = content.Length,
-                        InputStream = attempt.Body(content),
+                        InputStream = attempt.Body(content, sha256),
                         UseChunkEncoding = false, // weak services store the framing as data
                         MD5Digest = digest,
                     },
