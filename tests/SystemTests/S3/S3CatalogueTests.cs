@@ -176,7 +176,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
 
     /// <summary>Does something else to each of the first backups; the last ones stay whole.</summary>
     /// <returns>What a check must find of which backup.</returns>
-    private async Task<IReadOnlyList<(string Kind, string Key)>> HarmAsync(S3Lab lab, IReadOnlyList<string> keys)
+    private async Task<IReadOnlyList<(string Kind, string Key)>> HarmAsync(S3Lab lab, List<string> keys)
     {
         await PutAsync(lab, keys[0] + ".manifest.json", (await GetAsync(lab, keys[0] + ".manifest.json"))[..100]);
         await DeleteAsync(lab, keys[1] + ".manifest.json");

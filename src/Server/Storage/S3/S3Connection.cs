@@ -14,7 +14,7 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 /// </summary>
 internal sealed partial class S3Connection : IDisposable
 {
-    private const int SendBufferSize = 256 * 1024; // of the SDK; its default of 8 KiB costs half as much again
+    private const int SendBufferSize = 128 * 1024; // of the SDK; its default of 8 KiB costs half as much again
 
     /// <summary>The SDK learns from each answer what S3's clock says, and signs the next request by it: one more attempt should do.</summary>
     private const int AttemptsByWrongClock = 3;
