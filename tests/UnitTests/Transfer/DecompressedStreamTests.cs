@@ -86,8 +86,12 @@ public sealed class DecompressedStreamTests
         Assert.Equal(bytes, await DecompressAsync(stored));
         await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync([.. stored, 0]));
         for (var size = stored.Length - 30; size < stored.Length; size++) await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored[..size]));
-        stored[20_000 % stored.Length] ^= 4;
-        await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored));
+        foreach (var place in (Index[])[^1, ^6, ^100])
+        {
+            byte[] flipped = [.. stored];
+            flipped[place] ^= 4;
+            await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(flipped));
+        }
 
         static async Task<byte[]> DecompressAsync(byte[] stored)
         {
