@@ -86,6 +86,19 @@ public sealed class SendStreamParser
     /// <summary>Whether the parser stands between two records (or before the first, or after the last).</summary>
     public bool IsAtBoundary => _headerFilled == 0 && !_inRecord;
 
+    /// <summary>
+    /// Bytes up to the end of the current record, as far as it is known: while its header arrives, those of the header. 0 at a boundary.
+    /// </summary>
+    public long RecordLeft
+    {
+        get
+        {
+            if (_inRecord)
+                return _payloadLeft;
+            return _headerFilled == 0 ? 0 : RecordHeader.Size - _headerFilled;
+        }
+    }
+
     /// <summary>The first BEGIN of the stream, once it was read with its payload; for a package, the package's.</summary>
     public BeginFacts? Begin { get; private set; }
 

@@ -23,9 +23,24 @@ internal sealed record BackupResult
 
     public SnapshotInfo? Backup { get; init; }
 
+    /// <summary>The interrupted backup that was finished before; left out where there was none.</summary>
+    public ResumedBackup? Resumed { get; init; }
+
     public static BackupResult Planned(SnapshotName snapshot, BackupPlan plan) => Make(snapshot.ToString(), plan, null);
 
-    public static BackupResult Done(SnapshotInfo backup, BackupPlan plan) => Make($"{backup.DatasetName}@{backup.SnapshotName}", plan, backup);
+    public static BackupResult Done(SnapshotInfo backup, BackupPlan plan, ResumedBackup? resumed) => Make($"{backup.DatasetName}@{backup.SnapshotName}", plan, backup) with { Resumed = resumed };
+
+    /// <summary>What was interrupted is what was asked for.</summary>
+    public static BackupResult OnlyResumed(ResumedBackup resumed) => new()
+    {
+        DryRun = false,
+        Snapshot = resumed.Snapshot,
+        Kind = resumed.Base is null ? "full" : "incremental",
+        Reason = "a backup that was interrupted is finished",
+        Base = resumed.Base,
+        Backup = resumed.Backup,
+        Resumed = resumed,
+    };
 
     private static BackupResult Make(string snapshot, BackupPlan plan, SnapshotInfo? backup) => new()
     {
@@ -36,4 +51,18 @@ internal sealed record BackupResult
         Base = plan.Base?.Name.ToString(),
         Backup = backup,
     };
+}
+
+/// <summary>A backup that an earlier run began and this one finished.</summary>
+internal sealed record ResumedBackup
+{
+    public required string Snapshot { get; init; }
+
+    /// <summary>The bookmark or snapshot that an incremental started from.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>Bytes of the stream that the server had already.</summary>
+    public required long FromBytes { get; init; }
+
+    public required SnapshotInfo Backup { get; init; }
 }

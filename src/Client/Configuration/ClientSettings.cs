@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
@@ -9,11 +10,26 @@ internal sealed record ClientSettings
 {
     public const string SystemFile = "/etc/zfs-client.env";
 
+    /// <summary>Bytes per second; who asks for less means another unit.</summary>
+    private const long LeastBandwidth = 10_000;
+
     public required ServerConnection Server { get; init; }
 
     public required DatasetName Dataset { get; init; }
 
     public required CompressionFormat Compression { get; init; }
+
+    /// <summary>Null: the format's default.</summary>
+    public required int? CompressionLevel { get; init; }
+
+    /// <summary>Parts that are sent at once, at most.</summary>
+    public required int UploadParallel { get; init; }
+
+    /// <summary>Stored bytes per second; null: as fast as it goes.</summary>
+    public required long? BandwidthLimit { get; init; }
+
+    /// <summary>How long what fails for a while is tried again; zero: not at all.</summary>
+    public required TimeSpan RetryTime { get; init; }
 
     /// <summary>Null: what the server has set for this client.</summary>
     public required string? StorageType { get; init; }
@@ -26,7 +42,14 @@ internal sealed record ClientSettings
     {
         var settings = ReadFiles(dataset);
         var local = settings.Required("LOCAL_DATASET", DatasetName.Parse);
-        var compress = settings.Flag("COMPRESS", fallback: true);
+        var compression = settings.Text("COMPRESSION") is null
+            ? settings.Flag("COMPRESS", fallback: true) ? CompressionFormat.Gzip : CompressionFormat.None
+            : settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
+        var levels = CompressionLevels.Of(compression);
+        var level = settings.Text("COMPRESSION_LEVEL") is null || compression == CompressionFormat.None ? (int?)null : settings.Number("COMPRESSION_LEVEL", levels.Default, levels.Minimum, levels.Maximum);
+        var parallel = settings.Number("UPLOAD_PARALLEL", fallback: 4, least: 1, most: 16);
+        var bandwidth = settings.OptionalValue("BANDWIDTH_LIMIT", ParseBandwidth);
+        var retry = settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400);
         var storage = settings.Optional("STORAGE_TYPE", ParseStorageType);
         var prefix = settings.Optional("SNAPSHOT_PREFIX", ParsePrefix) ?? "zsm";
         var server = ServerConnection.Read(settings);
@@ -34,7 +57,11 @@ internal sealed record ClientSettings
         {
             Server = server,
             Dataset = local!,
-            Compression = compress ? CompressionFormat.Gzip : CompressionFormat.None,
+            Compression = compression,
+            CompressionLevel = level,
+            UploadParallel = parallel,
+            BandwidthLimit = bandwidth,
+            RetryTime = TimeSpan.FromSeconds(retry),
             StorageType = storage,
             SnapshotPrefix = prefix,
         };
@@ -51,6 +78,12 @@ internal sealed record ClientSettings
 
     private static SettingsReader ReadFiles(string? dataset) =>
         SettingsFiles.Read(SystemFile, new Dictionary<string, string?>(StringComparer.Ordinal) { ["LOCAL_DATASET"] = dataset });
+
+    private static CompressionFormat ParseCompression(string text) =>
+        CompressionFormats.TryParse(text.ToLowerInvariant(), out var format) ? format : throw new FormatException("it may be gzip, zstd or none");
+
+    private static long ParseBandwidth(string text) =>
+        ByteSize.Parse(text) is >= LeastBandwidth and var rate ? rate : throw new FormatException($"it may be {LeastBandwidth} bytes per second or more; leave it out for no limit");
 
     private static string ParseStorageType(string text) => text is "s3" or "local" ? text : throw new FormatException("it may be s3 or local");
 

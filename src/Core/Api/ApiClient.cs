@@ -15,7 +15,7 @@ public sealed class ApiClient : IDisposable
     /// <summary>For requests that move no stream; a transfer has no total timeout.</summary>
     private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
 
-    /// <summary>For the beginning of an answer that the server has to fetch from its store.</summary>
+    /// <summary>For answers before which the server works on its store: a commit, or the beginning of what it reads there.</summary>
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
 
     private readonly HttpClient _http;
@@ -46,17 +46,31 @@ public sealed class ApiClient : IDisposable
     public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) => GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
 
     public Task<UploadStateAnswer> GetUploadAsync(string uploadId, CancellationToken cancellationToken) =>
-        GetAsync($"upload-stream/{Uri.EscapeDataString(uploadId)}", ApiJson.Default.UploadStateAnswer, cancellationToken);
+        GetAsync(UploadPath(uploadId), ApiJson.Default.UploadStateAnswer, cancellationToken);
 
     public Task<UploadAnswer> RequestUploadAsync(UploadRequest request, CancellationToken cancellationToken) =>
         SendSmallAsync(HttpMethod.Post, "upload", JsonContent.Create(request, ApiJson.Default.UploadRequest), ApiJson.Default.UploadAnswer, cancellationToken);
 
     public Task<ApiAnswer> AbortUploadAsync(string uploadId, CancellationToken cancellationToken) =>
-        SendSmallAsync(HttpMethod.Delete, $"upload-stream/{Uri.EscapeDataString(uploadId)}", null, ApiJson.Default.ApiAnswer, cancellationToken);
+        SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, ApiJson.Default.ApiAnswer, cancellationToken);
 
-    /// <summary>Sends the whole compressed stream in one body.</summary>
-    public Task<UploadStateAnswer> UploadStreamAsync(UploadAnswer upload, HttpContent stream, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Post, upload.UploadUrl.TrimStart('/'), stream, ApiJson.Default.UploadStateAnswer, cancellationToken);
+    /// <summary>The uploads of this client that are not committed.</summary>
+    public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken) =>
+        (await GetAsync("uploads", ApiJson.Default.UploadsAnswer, cancellationToken).ConfigureAwait(false)).Uploads;
+
+    /// <summary>Sends the whole stored stream in one body.</summary>
+    public Task<UploadStateAnswer> UploadStreamAsync(string uploadId, HttpContent stream, TransferWatch watch, CancellationToken cancellationToken) =>
+        SendWatchedAsync(HttpMethod.Post, UploadPath(uploadId), stream, ApiJson.Default.UploadStateAnswer, watch, cancellationToken);
+
+    /// <summary>Sends one part of the stored stream.</summary>
+    /// <param name="number">From 1.</param>
+    /// <param name="part">With the headers that tell its digest and its place.</param>
+    public Task<PartAnswer> UploadPartAsync(string uploadId, int number, HttpContent part, TransferWatch watch, CancellationToken cancellationToken) =>
+        SendWatchedAsync(HttpMethod.Put, $"{UploadPath(uploadId)}/parts/{number}", part, ApiJson.Default.PartAnswer, watch, cancellationToken);
+
+    /// <summary>Says that all parts are there.</summary>
+    public Task<UploadStateAnswer> CompleteUploadAsync(string uploadId, CompleteRequest request, CancellationToken cancellationToken) =>
+        SendTimedAsync(HttpMethod.Post, $"{UploadPath(uploadId)}/complete", JsonContent.Create(request, ApiJson.Default.CompleteRequest), ApiJson.Default.UploadStateAnswer, AnswerTimeout, cancellationToken);
 
     /// <summary>Opens a backup's stored bytes for reading. Waits long for the answer: the server reads a whole part from its store before.</summary>
     /// <param name="snapshot">The backup.</param>
@@ -95,17 +109,35 @@ public sealed class ApiClient : IDisposable
     private Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         SendSmallAsync(HttpMethod.Get, path, null, type, cancellationToken);
 
-    private async Task<T> SendSmallAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    private static string UploadPath(string uploadId) => $"upload-stream/{Uri.EscapeDataString(uploadId)}";
+
+    private Task<T> SendSmallAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        SendTimedAsync(method, path, content, type, SmallRequestTimeout, cancellationToken);
+
+    private async Task<T> SendTimedAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(SmallRequestTimeout);
+        timeout.CancelAfter(patience);
         try
         {
             return await SendAsync(method, path, content, type, timeout.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw Unreachable($"did not answer within {SmallRequestTimeout.TotalSeconds} s", e);
+            throw Unreachable($"did not answer within {patience.TotalSeconds} s", e);
+        }
+    }
+
+    private async Task<T> SendWatchedAsync<T>(HttpMethod method, string path, HttpContent content, JsonTypeInfo<T> type, TransferWatch watch, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watch.Token);
+        try
+        {
+            return await SendAsync(method, path, content, type, either.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (watch.Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw Unreachable(watch.Complaint, e);
         }
     }
 
@@ -171,7 +203,9 @@ public sealed class ApiClient : IDisposable
             // Not an answer of zfs-server (a proxy's page, say): the status is all there is.
         }
 
-        return ToException(response.StatusCode, error);
+        var failure = ToException(response.StatusCode, error);
+        failure.RetryAfter = response.Headers.RetryAfter?.Delta;
+        return failure;
     }
 
     /// <summary>The failure that a server's error means for the one who asked.</summary>
@@ -203,4 +237,7 @@ public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, strin
 
     /// <summary>The fault's stable name; null where the answer was not zfs-server's.</summary>
     public string? Code { get; } = code;
+
+    /// <summary>When the server wants to be asked again; null where it did not say.</summary>
+    public TimeSpan? RetryAfter { get; internal set; }
 }

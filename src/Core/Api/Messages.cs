@@ -95,6 +95,12 @@ public sealed record UploadResume
 
     /// <summary>Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN.</summary>
     public required string State { get; init; }
+
+    /// <summary>
+    /// Their SHA-256 in order, one after another, each as 64 lower-case hex digits: <see cref="CompleteRequest.PartsSha256"/> needs them, and
+    /// who completes an upload may not be who began it.
+    /// </summary>
+    public string? PartDigests { get; init; }
 }
 
 /// <summary>PUT /upload-stream/{id}/parts/{n}: the part is checked and stored.</summary>

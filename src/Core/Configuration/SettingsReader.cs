@@ -39,6 +39,21 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
         return Text(key) is { } value ? Parse(key, value, parse) : null;
     }
 
+    /// <summary>The same for what is not a class.</summary>
+    public T? OptionalValue<T>(string key, Func<string, T> parse)
+        where T : struct
+    {
+        if (Text(key) is not { } value) return null;
+        try
+        {
+            return parse(value);
+        }
+        catch (FormatException e)
+        {
+            return Fault<T?>(key, $"is wrong: {e.Message}", null);
+        }
+    }
+
     public bool Flag(string key, bool fallback)
     {
         switch (Text(key)?.ToLowerInvariant())

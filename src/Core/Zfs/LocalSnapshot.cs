@@ -8,7 +8,8 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// <param name="CreateTxg">The pool's transaction group: orders a dataset's snapshots truly, whatever the clock did.</param>
 /// <param name="Creation">When the pool's clock said that it was made.</param>
 /// <param name="Upload">What this tool noted about its upload; null for what other tools made, and for bookmarks.</param>
-public sealed record LocalSnapshot(SnapshotName Name, SnapshotGuid Guid, ulong CreateTxg, DateTimeOffset Creation, UploadMark? Upload);
+/// <param name="IsHeld">Whether somebody holds it (<c>zfs hold</c>), so that it cannot be destroyed.</param>
+public sealed record LocalSnapshot(SnapshotName Name, SnapshotGuid Guid, ulong CreateTxg, DateTimeOffset Creation, UploadMark? Upload, bool IsHeld = false);
 
 /// <summary>The value of the user property that this tool sets on snapshots it makes.</summary>
 public enum UploadMark

@@ -9,6 +9,11 @@ public static class ZfsDataset
     /// <summary>User property of the snapshots that this tool makes; its values are those of <see cref="UploadMark"/> in lower case.</summary>
     public const string UploadProperty = "zfs-snapshot-manager:upload";
 
+    /// <summary>Tag of the hold on a snapshot whose upload is under way.</summary>
+    public const string UploadHold = "zsm-upload";
+
+    private const string SnapshotColumns = $"name,guid,createtxg,creation,{UploadProperty},userrefs";
+
     public static async Task<bool> ExistsAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
         try
@@ -25,7 +30,7 @@ public static class ZfsDataset
     /// <summary>Snapshots and bookmarks of one dataset, not of its children, oldest first.</summary>
     public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
-        string[] arguments = ["list", "-H", "-p", "-d", "1", "-t", "snapshot,bookmark", "-o", $"name,guid,createtxg,creation,{UploadProperty}", dataset.Value];
+        string[] arguments = ["list", "-H", "-p", "-d", "1", "-t", "snapshot,bookmark", "-o", SnapshotColumns, dataset.Value];
         var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken).ConfigureAwait(false);
         return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
     }
@@ -34,7 +39,7 @@ public static class ZfsDataset
     public static async Task<LocalSnapshot> CreateSnapshotAsync(SnapshotName name, CancellationToken cancellationToken)
     {
         await ZfsCommand.RunAsync(["snapshot", "-o", $"{UploadProperty}={ToValue(UploadMark.Pending)}", name.ToString()], cancellationToken).ConfigureAwait(false);
-        var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", $"name,guid,createtxg,creation,{UploadProperty}", name.ToString()], cancellationToken).ConfigureAwait(false);
+        var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, name.ToString()], cancellationToken).ConfigureAwait(false);
         return ParseRow(rows.Single());
     }
 
@@ -43,6 +48,26 @@ public static class ZfsDataset
 
     public static Task CreateBookmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
         ZfsCommand.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
+
+    /// <summary>Sees to it that nobody destroys the snapshot before <see cref="ReleaseAsync"/>; to hold it twice is no fault.</summary>
+    public static async Task HoldAsync(SnapshotName snapshot, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ZfsCommand.RunAsync(["hold", UploadHold, snapshot.ToString()], cancellationToken).ConfigureAwait(false);
+        }
+        catch (ZfsException e) when (e.StandardError.Contains("tag already exists", StringComparison.Ordinal))
+        {
+            // An earlier run held it.
+        }
+    }
+
+    /// <summary>Ends <see cref="HoldAsync"/>; what is not held, or held by others, stays as it is.</summary>
+    public static async Task ReleaseAsync(SnapshotName snapshot, CancellationToken cancellationToken)
+    {
+        var holds = await ZfsCommand.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken).ConfigureAwait(false);
+        if (holds.Any(row => row is [_, UploadHold, ..])) await ZfsCommand.RunAsync(["release", UploadHold, snapshot.ToString()], cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Destroys one snapshot; takes only a snapshot's name, so a dataset cannot be destroyed by it.</summary>
     public static Task DestroySnapshotAsync(SnapshotName snapshot, CancellationToken cancellationToken)
@@ -56,7 +81,8 @@ public static class ZfsDataset
         new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),
         ulong.Parse(row[2], CultureInfo.InvariantCulture),
         DateTimeOffset.FromUnixTimeSeconds(long.Parse(row[3], CultureInfo.InvariantCulture)),
-        Enum.TryParse<UploadMark>(row[4], ignoreCase: true, out var mark) ? mark : null);
+        Enum.TryParse<UploadMark>(row[4], ignoreCase: true, out var mark) ? mark : null,
+        row[5] is not ("0" or "-"));
 
     private static string ToValue(UploadMark mark) => mark switch
     {

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.IO.Pipes;
 using System.Text;
 
 namespace ZfsSnapshotManager.Core.Zfs;
@@ -9,6 +10,12 @@ public sealed class ZfsProcess : IAsyncDisposable
 {
     /// <summary>ZFS's messages are short; what a runaway command says beyond this is dropped.</summary>
     private const int MaxErrorLength = 16 * 1024;
+
+    /// <summary>
+    /// Waits for a line, and then becomes the command: same process, same exit code. What a terminal or systemd sends to all processes at
+    /// once is for this program alone, which ends the command then; else that would look as if it had failed.
+    /// </summary>
+    private const string Gate = "trap '' INT TERM HUP; read _ && exec \"$0\" \"$@\"";
 
     private readonly IReadOnlyList<string> _arguments;
     private readonly Process _process;
@@ -28,24 +35,29 @@ public sealed class ZfsProcess : IAsyncDisposable
     public Stream Input => _process.StandardInput.BaseStream;
 
     /// <exception cref="OperationException">There is no <c>zfs</c> command.</exception>
-    public static ZfsProcess Start(IReadOnlyList<string> arguments)
+    public static ZfsProcess Start(IReadOnlyList<string> arguments) => Start(arguments, FindProgram(), arguments);
+
+    /// <summary>Starts a command whose output is long: its pipe holds 1 MiB, so that it seldom waits for its reader.</summary>
+    /// <remarks>
+    /// The pipe gets its size before the command runs: OpenZFS warns of a deadlock in the kernel where a pipe that holds data is resized
+    /// (lib/libzfs/libzfs_util.c, libzfs_set_pipe_max).
+    /// </remarks>
+    /// <exception cref="OperationException">There is no <c>zfs</c> command.</exception>
+    public static ZfsProcess StartSending(IReadOnlyList<string> arguments)
     {
-        var start = new ProcessStartInfo(FindProgram(), arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        start.Environment["LC_ALL"] = "C"; // ZFS's messages are compared with known ones
-        try
-        {
-            return new ZfsProcess(arguments, Process.Start(start)!);
-        }
-        catch (Win32Exception e)
-        {
-            throw new OperationException(ExitCode.Zfs, $"The command 'zfs' cannot be started: {e.Message}", "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.", e);
-        }
+        var program = FindProgram();
+        if (!File.Exists(program)) throw NotFound("it is not there");
+        var process = Start(arguments, "/bin/sh", ["-c", Gate, program, .. arguments]);
+        if (process.Output is PipeStream pipe) PipeSize.Raise(pipe.SafePipeHandle);
+        process.Input.WriteByte((byte)'\n');
+        process.Input.Close();
+        return process;
+    }
+
+    /// <summary>Ends the command, and with it its output, if it still runs.</summary>
+    public void Kill()
+    {
+        if (!_process.HasExited) _process.Kill();
     }
 
     /// <summary>Waits for the end; only an exit code of 0 is a success.</summary>
@@ -66,6 +78,29 @@ public sealed class ZfsProcess : IAsyncDisposable
 
         _process.Dispose();
     }
+
+    private static ZfsProcess Start(IReadOnlyList<string> arguments, string program, IEnumerable<string> programArguments)
+    {
+        var start = new ProcessStartInfo(program, programArguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        start.Environment["LC_ALL"] = "C"; // ZFS's messages are compared with known ones
+        try
+        {
+            return new ZfsProcess(arguments, Process.Start(start)!);
+        }
+        catch (Win32Exception e)
+        {
+            throw NotFound(e.Message, e);
+        }
+    }
+
+    private static OperationException NotFound(string why, Exception? e = null) =>
+        new(ExitCode.Zfs, $"The command 'zfs' cannot be started: {why}", "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.", e);
 
     /// <summary>On many systems <c>zfs</c> is where only root's PATH leads to, yet other users may run it where it is delegated to them.</summary>
     private static string FindProgram()

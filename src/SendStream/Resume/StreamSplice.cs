@@ -77,6 +77,17 @@ public sealed class StreamSplice
     public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken) =>
         WriteAsync(null, second, destination, cancellationToken);
 
+    /// <summary>
+    /// Gives the second part as it has to follow the first, for who reads synchronously. It is read in slices and edited where it was read
+    /// to; nothing is kept of it. Reading throws what <see cref="WriteRestAsync"/> throws; only what was verified is given out.
+    /// </summary>
+    /// <param name="second">What <c>zfs send -t</c> sends; it stays open.</param>
+    public Stream OpenRest(Stream second)
+    {
+        ArgumentNullException.ThrowIfNull(second);
+        return new SplicedStream(this, _first.Checksum, second);
+    }
+
     /// <summary>Writes the whole stream: the good part of the first, and then the second.</summary>
     /// <param name="first">The first part, from its first byte; what lies behind the boundary where it goes on is not read. Null: leave it out.</param>
     /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>

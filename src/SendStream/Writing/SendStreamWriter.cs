@@ -54,7 +54,7 @@ public sealed class SendStreamWriter
         if (header.Type == RecordType.Begin)
             StampBegin(place);
         else if (StreamGrammar.IsInSnapshot(_phase))
-            StampInSnapshot(header.Type, place);
+            StampInSnapshot(ref _sum, header.Type, place);
         else
             StampPackageEnd(place);
         _output.Advance(RecordHeader.Size);
@@ -76,19 +76,20 @@ public sealed class SendStreamWriter
         Length += slice.Length;
     }
 
+    /// <summary>Fills in the checksums of a header inside a snapshot's stream, and goes on with the sum behind it.</summary>
+    internal static void StampInSnapshot(ref Fletcher4Stream sum, RecordType type, Span<byte> header)
+    {
+        if (type == RecordType.End)
+            sum.State.WriteTo(header[RecordHeader.FieldsOffset..]);
+        sum.Append(header[..StreamLimits.ChecksumOffset]);
+        sum.State.WriteTo(header[StreamLimits.ChecksumOffset..]);
+        sum.Append(header[StreamLimits.ChecksumOffset..]);
+    }
+
     private void StampBegin(Span<byte> header)
     {
         _sum = default;
         _sum.Append(header);
-    }
-
-    private void StampInSnapshot(RecordType type, Span<byte> header)
-    {
-        if (type == RecordType.End)
-            Checksum.WriteTo(header[RecordHeader.FieldsOffset..]);
-        _sum.Append(header[..StreamLimits.ChecksumOffset]);
-        Checksum.WriteTo(header[StreamLimits.ChecksumOffset..]);
-        _sum.Append(header[StreamLimits.ChecksumOffset..]);
     }
 
     /// <summary>The END of a package's header carries the checksum of what is before it; the last one, behind all snapshots, zeros.</summary>

@@ -88,7 +88,7 @@ internal sealed partial class UploadEndpoints(
                 PartSize = store.Objects.PartSize,
                 MaxPartSize = store.Objects.PartSize + StoredPart.MaxBlockSize,
                 MaxParallelParts = buffers.Limit,
-                Resume = FindResume(upload.UploadId),
+                Resume = FindResume(upload.UploadId) is { } resume ? resume with { PartDigests = string.Concat(parts.List(upload.UploadId).Take(resume.NextPart - 1).Select(part => part.Sha256)) } : null,
             },
             ApiJson.Default.UploadAnswer,
             cancellationToken: context.RequestAborted).ConfigureAwait(false);

@@ -86,5 +86,5 @@ internal sealed class ClientMachine : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() =>
-        await Host.RunAsync($"zfs destroy -R {Area}; rm -rf {Folder}");
+        await Host.RunAsync($"zfs destroy -R {Area} || {{ zfs list -H -o name -t snapshot -r {Area} | while read -r s; do zfs release zsm-upload \"$s\"; done; zfs destroy -R {Area}; }}; rm -rf {Folder}");
 }

@@ -143,7 +143,7 @@ public sealed partial class DocumentationTests
 
     private const int Patience = 10_000;
 
-    [GeneratedRegex("""\bsettings\.(Text|Required|RequiredSecret|Optional|Flag|Number|Address)(<\w+>)?\("(?<name>[A-Z0-9_]+)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""\bsettings\.(Text|Required|RequiredSecret|Optional|OptionalValue|Flag|Number|Address)(<\w+>)?\("(?<name>[A-Z0-9_]+)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex SettingPattern();
 
     [GeneratedRegex(@"^\| `(?<name>[A-Z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]

@@ -15,7 +15,7 @@ public sealed class StreamStateTests
     public void At_every_boundary_of_a_real_stream_the_line_brings_the_state_back(string name)
     {
         var parser = new SendStreamParser();
-        ReadOnlySpan<byte> input = RecordedStream.All[name].Bytes;
+        ReadOnlySpan<byte> input = RecordedStream.All[name + ".zfs.gz"].Bytes;
         AssertComesBack(parser.State);
         while (parser.Read(ref input, out _) is not ParserEvent.EndOfStream)
         {

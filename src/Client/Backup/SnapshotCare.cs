@@ -1,0 +1,65 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+
+namespace ZfsSnapshotManager.Client.Backup;
+
+/// <summary>What is done to the snapshots that this tool makes: held while they are sent, acknowledged when the server has them, removed when it never will.</summary>
+internal sealed class SnapshotCare(Output output)
+{
+    /// <summary>Makes a snapshot, marked as pending and held.</summary>
+    public async Task<LocalSnapshot> CreateAsync(SnapshotName name, CancellationToken cancellationToken)
+    {
+        var snapshot = await ZfsDataset.CreateSnapshotAsync(name, cancellationToken).ConfigureAwait(false);
+        await HoldAsync(snapshot).ConfigureAwait(false);
+        return snapshot;
+    }
+
+    /// <summary>Sees to it that nobody destroys the snapshot while its upload is open.</summary>
+    public async Task HoldAsync(LocalSnapshot snapshot)
+    {
+        try
+        {
+            await ZfsDataset.HoldAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ZfsException e)
+        {
+            output.Note($"{snapshot.Name} is not held while it is sent: {e.StandardError.Trim()}. The permissions for that are hold and release.");
+        }
+    }
+
+    /// <summary>Notes that the server has it: a bookmark, from which the next backup can start, and the mark.</summary>
+    public static async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var existing = await ZfsDataset.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken).ConfigureAwait(false);
+        if (!existing.Any(s => s.Name.IsBookmark && s.Guid == snapshot.Guid)) await ZfsDataset.CreateBookmarkAsync(snapshot.Name, cancellationToken).ConfigureAwait(false);
+        await ReleaseAsync(snapshot).ConfigureAwait(false); // before the mark, so that a run that is killed here is known by it
+        await ZfsDataset.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken).ConfigureAwait(false);
+    }
+
+    public static async Task ReleaseAsync(LocalSnapshot snapshot)
+    {
+        try
+        {
+            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ZfsException e)
+        {
+            Output.Warn($"{snapshot.Name} could not be released; the next run tries again. {e.Message}. {e.Remedy}");
+        }
+    }
+
+    public static async Task RemoveAsync(LocalSnapshot snapshot)
+    {
+        try
+        {
+            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+            await ZfsDataset.DestroySnapshotAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (OperationException e)
+        {
+            Output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
+        }
+    }
+}

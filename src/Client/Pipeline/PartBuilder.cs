@@ -1,0 +1,74 @@
+using System.Security.Cryptography;
+using System.Threading.Channels;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Client.Pipeline;
+
+/// <summary>
+/// Gathers stored blocks, in order, into parts, each with its digest. A part ends with the block that brings it to the size that the server
+/// asks for; so a part is a little larger, but for the last one.
+/// </summary>
+/// <remarks>The bytes are copied into chunks: the buffers of compressors have room for blocks that do not shrink, and most do.</remarks>
+internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart from) : IDisposable
+{
+    private readonly IncrementalHash _sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly List<StoredPart> _finished = [];
+    private int _number = from.Number;
+    private long _offset = from.Offset;
+    private ParserState _start = from.State;
+    private ParserState _end = from.State;
+    private List<byte[]> _chunks = [];
+    private int _size;
+
+    /// <summary>The parts that were made, in order, as the manifest will have them.</summary>
+    public IReadOnlyList<StoredPart> Finished => _finished;
+
+    /// <summary>Takes all blocks, and hands on the parts that are full.</summary>
+    /// <returns>The last part, which is not full; null where there is none.</returns>
+    public async Task<UploadPart?> RunAsync(ChannelReader<StoredBlock> blocks, ChannelWriter<UploadPart> parts, CancellationToken cancellationToken)
+    {
+        await foreach (var block in blocks.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        {
+            await AppendAsync(await block.Stored.WaitAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            _end = block.End;
+            block.Release();
+            if (_size >= partSize) await parts.WriteAsync(Finish(), cancellationToken).ConfigureAwait(false);
+        }
+
+        return _size > 0 ? Finish() : null;
+    }
+
+    public void Dispose() => _sha256.Dispose();
+
+    private async ValueTask AppendAsync(ReadOnlyMemory<byte> stored, CancellationToken cancellationToken)
+    {
+        _sha256.AppendData(stored.Span);
+        while (stored.Length > 0)
+        {
+            var inChunk = _size % PartChunks.ChunkSize;
+            if (inChunk == 0) _chunks.Add(await chunks.RentAsync(cancellationToken).ConfigureAwait(false));
+            var count = Math.Min(stored.Length, PartChunks.ChunkSize - inChunk);
+            stored[..count].CopyTo(_chunks[^1].AsMemory(inChunk));
+            stored = stored[count..];
+            _size += count;
+        }
+    }
+
+    private UploadPart Finish()
+    {
+        var part = new UploadPart
+        {
+            Number = _number,
+            Offset = _offset,
+            Chunks = _chunks,
+            Size = _size,
+            Sha256 = _sha256.GetHashAndReset(),
+            Start = _start,
+            End = _end,
+        };
+        _finished.Add(part.Describe());
+        (_number, _offset, _start, _chunks, _size) = (_number + 1, _offset + _size, _end, [], 0);
+        return part;
+    }
+}

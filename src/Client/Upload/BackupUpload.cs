@@ -1,0 +1,127 @@
+using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Client.Pipeline;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Client.Upload;
+
+/// <summary>Sends one stream, from its start or from where an interrupted upload ended, until the server has committed it.</summary>
+internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Output output, bool verbose, TimeProvider time)
+{
+    private readonly BandwidthLimit? _limit = settings.BandwidthLimit is { } rate ? new BandwidthLimit(rate, time) : null;
+
+    /// <returns>The backup, and how many bytes of its stream an earlier run had sent.</returns>
+    /// <exception cref="UploadInterruptedException">It stays open, and can go on.</exception>
+    /// <exception cref="NotResumableException">It was to go on and cannot; it is dropped.</exception>
+    /// <exception cref="OperationException">It failed for good; it is dropped.</exception>
+    public async Task<(SnapshotInfo Backup, long ResumedFrom)> SendAsync(UploadJob job, CancellationToken cancellationToken)
+    {
+        var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why => output.Note(why ?? "the server is there again"));
+        var estimate = job.Send is { } send ? await send.EstimateAsync(cancellationToken).ConfigureAwait(false) : null;
+        UploadAnswer upload;
+        try
+        {
+            upload = await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ApiException e) when (job.Send is null && e.Code == "snapshot_exists" && job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed)
+        {
+            return (committed, committed.StreamBytes); // the run before was killed while the server committed
+        }
+
+        AcknowledgedParts? acknowledged = null;
+        try
+        {
+            var resume = job.Send is null ? ResumeStart.Read(upload.Resume) : null;
+            var from = resume?.From ?? TransferStart.Beginning;
+            acknowledged = new AcknowledgedParts(from.Number - 1, from.State.StreamOffset);
+            var expected = resume is null ? estimate : await EstimateAsync(resume, cancellationToken).ConfigureAwait(false);
+            var memory = new TransferMemory(Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)), upload.PartSize, BlockWorkers.CountFor(job.Compression));
+            DescribeTransfer(job, memory);
+            var backup = await TransferProgress.RunAsync(
+                job.Snapshot.Name.ToString(), expected, output, progress => TransferAsync(job, upload, resume, memory, acknowledged, progress, cancellationToken), from.State.StreamOffset).ConfigureAwait(false);
+            return (backup, from.State.StreamOffset);
+        }
+        catch (Exception e) when (acknowledged is { Any: true } && (e is OperationCanceledException || ServerPatience.IsPassing(e)))
+        {
+            throw new UploadInterruptedException(e, acknowledged.StreamBytes);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            var reason = await UploadAbort.RunAsync(server, upload.UploadId, time).ConfigureAwait(false);
+            if (reason is not null && e is OperationException { ExitCode: ExitCode.Unreachable }) throw reason;
+            throw;
+        }
+    }
+
+    private async Task<SnapshotInfo> TransferAsync(
+        UploadJob job, UploadAnswer upload, ResumeStart? resume, TransferMemory memory, AcknowledgedParts acknowledged, TransferProgress progress, CancellationToken cancellationToken)
+    {
+        var patience = new ServerPatience(settings.RetryTime, time, Random.Shared, progress.Wait);
+        var requests = new UploadRequests(server, upload.UploadId, patience, _limit, time);
+        var commit = new UploadCommit(server, requests, job.Snapshot, patience, time);
+        var from = resume?.From ?? TransferStart.Beginning;
+        if (from.State.Phase == StreamPhase.End) return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken).ConfigureAwait(false);
+
+        var level = job.Compression == settings.Compression ? settings.CompressionLevel : null;
+        var pipeline = new StreamPipeline(memory, job.Compression, level, from, SendPartAsync, count => progress.Add(count));
+        var end = await SendAsync(job, resume, pipeline, cancellationToken).ConfigureAwait(false);
+        var backup = end.Whole is { } whole
+            ? await commit.SendWholeAsync(whole, cancellationToken).ConfigureAwait(false)
+            : await commit.CompleteAsync([.. resume?.Parts ?? [], .. end.Parts], end.State.StreamOffset, cancellationToken).ConfigureAwait(false);
+        if (verbose) output.Note($"{job.Snapshot.Name}: {end.Parts.Count} parts sent, {patience.Retries} times one was tried again");
+        return backup;
+
+        async Task SendPartAsync(UploadPart part, CancellationToken token)
+        {
+            await requests.SendPartAsync(part, token).ConfigureAwait(false);
+            acknowledged.Add(part);
+        }
+    }
+
+    private static async Task<TransferEnd> SendAsync(UploadJob job, ResumeStart? resume, StreamPipeline pipeline, CancellationToken cancellationToken)
+    {
+        if (job.Send is { } send)
+        {
+            await using var zfs = send.Start();
+            return await pipeline.RunAsync(zfs, zfs.Output, cancellationToken).ConfigureAwait(false);
+        }
+
+        var splice = resume!.Splice!;
+        try
+        {
+            await using var zfs = ZfsSend.StartRest(splice.Token.ToString());
+            return await pipeline.RunAsync(zfs, splice.OpenRest(zfs.Output), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord } || (e is ZfsException && !pipeline.HasBegun))
+        {
+            throw new NotResumableException(e.Message, e);
+        }
+    }
+
+    /// <summary>What ZFS expects the whole stream to have; a token it does not take is told of when it is used.</summary>
+    private static async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)
+    {
+        if (resume.Splice is not { } splice) return resume.From.State.StreamOffset;
+        try
+        {
+            return resume.From.State.StreamOffset + await ZfsSend.EstimateRestAsync(splice.Token.ToString(), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ZfsException)
+        {
+            return null;
+        }
+    }
+
+    private void DescribeTransfer(UploadJob job, TransferMemory memory)
+    {
+        if (!verbose) return;
+        output.Note($"{CompressionEngine.Describe(job.Compression)}, {memory.Workers} threads");
+        output.Note($"parts of {ByteSize.Format(memory.PartSize)}, {memory.Lanes} at once{(settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "")}; buffers of {ByteSize.Format(memory.Bytes)} at most");
+        output.Note(settings.RetryTime > TimeSpan.Zero ? $"what fails for a while is tried again for {settings.RetryTime.TotalSeconds} s" : "nothing is tried again");
+    }
+}
