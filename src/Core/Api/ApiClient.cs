@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -179,6 +180,11 @@ public sealed class ApiClient : IDisposable
         try
         {
             return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            // .NET asks a new connection for its other end, and does not expect that it was reset by then (HttpConnectionPool.ConnectAsync).
+            throw Unreachable($"broke the connection: {e.Message}", e);
         }
         catch (HttpRequestException e)
         {
