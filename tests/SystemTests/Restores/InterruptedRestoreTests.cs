@@ -153,9 +153,9 @@ public sealed class InterruptedRestoreTests(ZfsHost host)
         }
 
         proxy.Fault = NetworkFault.None;
-        var error = await restore.StandardError.ReadToEndAsync(Token);
+        var said = await restore.StandardOutput.ReadToEndAsync(Token) + await restore.StandardError.ReadToEndAsync(Token);
         await restore.WaitForExitAsync(Token);
-        Assert.True(restore.ExitCode == 0, $"exit code {restore.ExitCode}: {error}");
+        Assert.True(restore.ExitCode == 0, $"exit code {restore.ExitCode}: {said}");
         await lab.AssertRestoredAsync();
     }
 
