@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -51,7 +52,7 @@ public sealed class BackupLayoutsTests
 
         Assert.Same(layout, layouts.Find(BackupOf("a")));
         Assert.Null(layouts.Find(BackupOf("b")));
-        Assert.Null(layouts.Find(backup with { Sha256 = "other" }));
+        Assert.Null(layouts.Find(backup with { PartsSha256 = "other" }));
         Assert.Null(layouts.Find(backup with { ReceivedAt = Time.AddMilliseconds(1) }));
         layouts.Remove(backup);
         Assert.Null(layouts.Find(backup));
@@ -102,5 +103,6 @@ public sealed class BackupLayoutsTests
         Features = [],
         SendFlags = [],
         Sha256 = "digest",
+        PartsSha256 = "digest",
     };
 }
