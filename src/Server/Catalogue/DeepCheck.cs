@@ -1,7 +1,7 @@
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Storage;
