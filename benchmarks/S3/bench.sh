@@ -61,13 +61,9 @@ s3_announce() { s3_curl -d "{\"dataset_name\":\"tank/$1\",\"compression\":\"none
 
 s3_snapshot_of() { s3_curl "$url/snapshots" | tr '{' '\n' | sed -n "s/.*\"snapshot_id\":\"\([^\"]*\)\".*\"dataset_name\":\"tank\/$1\".*/\1/p" | sed 's/ /%20/g'; }
 
-# The store is small: what was measured goes, and so does what the gateway only marks as deleted.
+# The store is small: what was measured goes at once, and so does what the gateway only marks as deleted.
 s3_clear() {
-  local s3=(aws --endpoint-url "http://$S3_ENDPOINT" s3 rm --recursive --quiet)
-  "${s3[@]}" s3://bench-aws && "${s3[@]}" s3://bench-rclone
-  "${s3[@]}" s3://bench-zfs/bench/
-  "${s3[@]}" s3://bench-restic && restic init >/dev/null
-  rm -rf "$RESTIC_CACHE_DIR"
+  aws --endpoint-url "http://$S3_ENDPOINT" s3 rm --recursive --quiet "s3://$1"
   tools/s3-server admin --name "$s3_name" -- gc process --include-all >/dev/null
 }
 
@@ -82,17 +78,22 @@ s3_round() {
   auth="-sS --fail-with-body -H 'X-Client-ID: bench' -H 'X-API-Key: $key'"
   path=$(s3_announce "round$round")
   s3_measure up zfs-server "curl $auth -X POST -T - '$url$path' <'$file'" "$server"
-  s3_measure up 'rclone rcat' "rclone rcat --s3-chunk-size 16M s3:bench-rclone/object <'$file'"
-  s3_measure up 'aws s3 cp -' "aws --endpoint-url http://$S3_ENDPOINT s3 cp - s3://bench-aws/object --expected-size $((s3_size << 20)) <'$file'"
-  s3_measure up 'restic backup --stdin' "restic backup --stdin --stdin-filename object <'$file'"
   s3_measure down zfs-server "curl $auth '$url/download?snapshot_id=$(s3_snapshot_of "round$round")'" "$server"
+  s3_clear bench-zfs/bench/
+  s3_measure up 'rclone rcat' "rclone rcat --s3-chunk-size 16M s3:bench-rclone/object <'$file'"
   s3_measure down 'rclone cat' 'rclone cat s3:bench-rclone/object'
+  s3_clear bench-rclone
+  s3_measure up 'aws s3 cp -' "aws --endpoint-url http://$S3_ENDPOINT s3 cp - s3://bench-aws/object --expected-size $((s3_size << 20)) <'$file'"
   s3_measure down 'aws s3 cp -' "aws --endpoint-url http://$S3_ENDPOINT s3 cp s3://bench-aws/object -"
+  s3_clear bench-aws
+  s3_measure up 'restic backup --stdin' "restic backup --stdin --stdin-filename object <'$file'"
   s3_measure down 'restic dump' 'restic dump latest object'
-  s3_clear
+  s3_clear bench-restic
+  restic init >/dev/null
+  rm -rf "$RESTIC_CACHE_DIR"
 }
 
-# Four uploads at once: only the server's memory counts.
+# Four uploads at once, of a quarter each: only the server's memory counts, and the store is small.
 s3_four() {
   local file=$1 auth command='' n
   auth="-sS --fail-with-body -H 'X-Client-ID: bench' -H 'X-API-Key: $key'"
@@ -127,7 +128,7 @@ bench_s3() {
     echo "bench: round $round of $s3_rounds" >&2
     s3_round "$round" "$file"
   done
-  s3_four "$file"
+  s3_four "$(s3_size=$((s3_size / 4)) s3_stream)"
   s3_table up
   s3_table down
   echo "zfs-server's peak RSS with four uploads at once: $(cut -d' ' -f3 "$scratch/four") MiB"

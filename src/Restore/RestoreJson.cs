@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Restore.RestoreChain;
 using ZfsSnapshotManager.Restore.Streams;
 
 namespace ZfsSnapshotManager.Restore;
@@ -14,6 +15,9 @@ internal sealed record RestoreResult
 
     /// <summary>The chain, in the order in which it was received.</summary>
     public required IReadOnlyList<string> Received { get; init; }
+
+    /// <summary>Left out where it was not interrupted before.</summary>
+    public ResumedRestore? Resumed { get; init; }
 }
 
 internal sealed record SaveResult

@@ -77,7 +77,12 @@ public sealed class SendStreamReader : IDisposable
     /// <summary>The asynchronous <see cref="ReadRecord"/>.</summary>
     /// <param name="cancellationToken">Gives up waiting for the source.</param>
     /// <exception cref="SendStreamException">The stream is faulty, ends early, or is followed by other data.</exception>
-    public async ValueTask<bool> ReadRecordAsync(CancellationToken cancellationToken)
+    public ValueTask<bool> ReadRecordAsync(CancellationToken cancellationToken) => ReadRecordAsync(mayEndBetween: false, cancellationToken);
+
+    /// <summary>The same for records out of a stream.</summary>
+    /// <param name="mayEndBetween">Whether the source may end between two records, and not only with the stream.</param>
+    /// <param name="cancellationToken">Gives up waiting for the source.</param>
+    internal async ValueTask<bool> ReadRecordAsync(bool mayEndBetween, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -86,7 +91,7 @@ public sealed class SendStreamReader : IDisposable
                 case ParserEvent.Record:
                     return _inPayload = true;
                 case ParserEvent.NeedMoreInput or ParserEvent.EndOfStream
-                    when !Filled(await _source.ReadAsync(_buffer, cancellationToken).ConfigureAwait(false)):
+                    when !Filled(await _source.ReadAsync(_buffer, cancellationToken).ConfigureAwait(false), mayEndBetween):
                     return false;
                 default:
                     break;
@@ -174,10 +179,10 @@ public sealed class SendStreamReader : IDisposable
     }
 
     /// <summary>Notes what was read into the empty buffer; if it was nothing, the stream must be complete.</summary>
-    private bool Filled(int count)
+    private bool Filled(int count, bool mayEndBetween = false)
     {
         (_start, _end) = (0, count);
-        if (count == 0)
+        if (count == 0 && !(mayEndBetween && _parser.IsAtBoundary))
             _parser.EnsureComplete();
         return count != 0;
     }

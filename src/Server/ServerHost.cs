@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Catalogue;
@@ -19,6 +20,12 @@ internal static partial class ServerHost
 {
     /// <summary>Requests but streams are small.</summary>
     private const int MaxRequestBodySize = 64 * 1024;
+
+    /// <summary>Of each connection, twice. A part waits in its own buffer, not here; Kestrel's MiB would be idle memory.</summary>
+    private const int ReadBufferSize = 128 * 1024;
+
+    /// <summary>Of each connection: one slice of a download is sent while the next one is put here.</summary>
+    private const int WriteBufferSize = 512 * 1024;
 
     public static async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -61,9 +68,10 @@ internal static partial class ServerHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
-            kestrel.Limits.MaxRequestBufferSize = 256 * 1024; // of each connection; a part waits in its own buffer, not here
+            kestrel.Limits.MaxRequestBufferSize = ReadBufferSize;
             kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
         });
+        builder.Services.Configure<SocketTransportOptions>(sockets => (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (ReadBufferSize, WriteBufferSize));
         // Uploads end by themselves when the server stops; only the last words to their clients take a moment.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
@@ -73,7 +81,7 @@ internal static partial class ServerHost
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
             .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
-            .AddSingleton<DownloadEndpoints>().AddSingleton<StatusEndpoints>()
+            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
@@ -81,6 +89,7 @@ internal static partial class ServerHost
         UploadEndpoints.Map(app);
         PartEndpoints.Map(app);
         DownloadEndpoints.Map(app);
+        ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
         return app;
     }

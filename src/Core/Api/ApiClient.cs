@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -14,8 +16,8 @@ public sealed class ApiClient : IDisposable
     /// <summary>For requests that move no stream; a transfer has no total timeout.</summary>
     private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
 
-    /// <summary>For the request that commits an upload: the server settles what is open of it first.</summary>
-    private static readonly TimeSpan CommitTimeout = TimeSpan.FromSeconds(300);
+    /// <summary>For answers before which the server works on its store: a commit, or the beginning of what it reads there.</summary>
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
 
     private readonly HttpClient _http;
     private readonly ServerConnection _server;
@@ -69,26 +71,38 @@ public sealed class ApiClient : IDisposable
 
     /// <summary>Says that all parts are there.</summary>
     public Task<UploadStateAnswer> CompleteUploadAsync(string uploadId, CompleteRequest request, CancellationToken cancellationToken) =>
-        SendTimedAsync(HttpMethod.Post, $"{UploadPath(uploadId)}/complete", JsonContent.Create(request, ApiJson.Default.CompleteRequest), ApiJson.Default.UploadStateAnswer, CommitTimeout, cancellationToken);
+        SendTimedAsync(HttpMethod.Post, $"{UploadPath(uploadId)}/complete", JsonContent.Create(request, ApiJson.Default.CompleteRequest), ApiJson.Default.UploadStateAnswer, AnswerTimeout, cancellationToken);
 
-    /// <summary>Opens a backup's stored bytes for reading.</summary>
+    /// <summary>Opens a backup's stored bytes for reading. Waits long for the answer: the server reads a whole part from its store before.</summary>
+    /// <param name="snapshot">The backup.</param>
     /// <param name="offset">Where to begin.</param>
-    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, long offset, CancellationToken cancellationToken)
+    /// <param name="length">How many bytes; null for all from there on.</param>
+    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, long offset, long? length, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}");
-        if (offset > 0)
+        var isPart = offset > 0 || length is not null;
+        if (isPart)
         {
-            request.Headers.Range = new RangeHeaderValue(offset, null);
-            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\"")); // the rest of another one would be of no use
+            request.Headers.Range = new RangeHeaderValue(offset, offset + length - 1);
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\"")); // bytes of another one would be of no use
         }
 
-        var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);
-        if (response.StatusCode == (offset > 0 ? HttpStatusCode.PartialContent : HttpStatusCode.OK)) return response;
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode == (isPart ? HttpStatusCode.PartialContent : HttpStatusCode.OK) && (length is null || response.Content.Headers.ContentLength == length)) return response;
         using (response)
         {
-            if (response.IsSuccessStatusCode) throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} answered {(int)response.StatusCode} to a request for a part of {snapshot.SnapshotId}.", "Check SERVER_URL and any proxy on the way.");
+            if (response.IsSuccessStatusCode) throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} answered {(int)response.StatusCode} with {response.Content.Headers.ContentLength?.ToString(CultureInfo.InvariantCulture) ?? "some"} bytes to a request for a part of {snapshot.SnapshotId}.", "Check SERVER_URL and any proxy on the way.");
             throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Opens a backup's manifest for reading.</summary>
+    public async Task<HttpResponseMessage> OpenManifestAsync(SnapshotInfo snapshot, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"snapshots/{Uri.EscapeDataString(snapshot.SnapshotId)}/manifest");
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
+        if (response.IsSuccessStatusCode) return response;
+        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
     }
 
     public void Dispose() => _http.Dispose();
@@ -147,11 +161,30 @@ public sealed class ApiClient : IDisposable
         }
     }
 
+    private async Task<HttpResponseMessage> SendForHeadersAsync(HttpRequestMessage request, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(patience);
+        try
+        {
+            return await SendForHeadersAsync(request, timeout.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Unreachable($"did not answer within {patience.TotalSeconds} s", e);
+        }
+    }
+
     private async Task<HttpResponseMessage> SendForHeadersAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
             return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            // .NET asks a new connection for its other end, and does not expect that it was reset by then (HttpConnectionPool.ConnectAsync).
+            throw Unreachable($"broke the connection: {e.Message}", e);
         }
         catch (HttpRequestException e)
         {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
@@ -13,7 +14,7 @@ internal static class SaveCommand
         var number = RestoreCommand.NumberArgument();
         var file = new Argument<string>("filename") { Description = "The file to make." };
         var force = new Option<bool>("--force", "-f") { Description = "Replace the file if it exists." };
-        var verb = new Verb("save", "Save a backup as a file, compressed as it is stored, without restoring it.", "zfs-restore save 1 backup.zfs.gz", "gunzip < backup.zfs.gz | zfs receive -u tank/restored") { number, file, force };
+        var verb = new Verb("save", "Save a backup as a file, compressed as it is stored, without restoring it.", "zfs-restore save 1 backup.zfs.gz", "gunzip < backup.zfs.gz | zfs receive -u tank/restored") { number, file, force, RestoreSession.VerboseOption };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(number), parsed.GetRequiredValue(file), parsed.GetValue(force), cancellationToken));
         return verb;
     }
@@ -41,13 +42,14 @@ internal static class SaveCommand
     /// <summary>The file takes its name only when it is whole and verified.</summary>
     private static async Task SaveAsync(RestoreSession session, SnapshotInfo backup, string path, bool force, CancellationToken cancellationToken)
     {
+        var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken).ConfigureAwait(false);
         var partial = path + ".partial";
         try
         {
             await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, Options = FileOptions.Asynchronous }))
             {
                 await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
-                    BackupReader.ReadAsync(session.Server, backup, (block, token) => file.WriteAsync(block, token), null, progress.Add, cancellationToken)).ConfigureAwait(false);
+                    stored.ReadAsync((block, token) => file.WriteAsync(block, token), null, progress, cancellationToken)).ConfigureAwait(false);
                 file.Flush(flushToDisk: true);
             }
 

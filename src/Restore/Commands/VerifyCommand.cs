@@ -3,6 +3,7 @@ using System.Globalization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
@@ -12,7 +13,7 @@ internal static class VerifyCommand
     public static Verb Create()
     {
         var which = new Argument<string>("number") { Description = "The backup's number in 'zfs-restore list', or all.", DefaultValueFactory = _ => "all" };
-        var verb = new Verb("verify", "Read backups back from the server and check every record, and that what each builds on is there. Needs no ZFS.", "zfs-restore verify 1", "zfs-restore verify all --json") { which };
+        var verb = new Verb("verify", "Read backups back from the server and check every record, and that what each builds on is there. Needs no ZFS.", "zfs-restore verify 1", "zfs-restore verify all --json") { which, RestoreSession.VerboseOption };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(which), cancellationToken));
         return verb;
     }
@@ -40,8 +41,9 @@ internal static class VerifyCommand
         try
         {
             list.ChainOf(backup);
+            var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken).ConfigureAwait(false);
             var facts = await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
-                BackupReader.ReadAsync(session.Server, backup, null, null, progress.Add, cancellationToken)).ConfigureAwait(false);
+                stored.ReadAsync(null, null, progress, cancellationToken)).ConfigureAwait(false);
             return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = true, Records = facts.RecordCount };
         }
         catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)

@@ -1,67 +1,85 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
-/// <summary>Receives a chain of backups, the full one first, into a new dataset.</summary>
-internal sealed class ChainRestore(RestoreSession session)
+/// <summary>Receives a chain of backups, the full one first, into a new dataset; what an earlier run received of them is not received again.</summary>
+/// <param name="session">The server.</param>
+/// <param name="restart">Whether what an earlier run received is dropped.</param>
+internal sealed class ChainRestore(RestoreSession session, bool restart)
 {
-    private static readonly string[] CanMountOptions = ["-o", "canmount=noauto"];
-
-    public async Task RestoreAsync(IReadOnlyList<SnapshotInfo> chain, DatasetName dataset, bool force, CancellationToken cancellationToken)
+    /// <returns>Where an earlier run was continued; null where none was.</returns>
+    public async Task<ResumedRestore?> RestoreAsync(IReadOnlyList<SnapshotInfo> chain, DatasetName dataset, bool force, CancellationToken cancellationToken)
     {
         var target = await RestoreTarget.PrepareAsync(dataset, force, cancellationToken).ConfigureAwait(false);
+        var plan = await PlanAsync(target, chain, cancellationToken).ConfigureAwait(false);
+        var isThere = plan.First > 0 || plan.Token is not null;
+        if (isThere) session.Output.Note($"Going on with the restore that was interrupted: {Describe(plan, chain)}");
+        TellMeans(chain);
         try
         {
-            var names = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var (index, backup) in chain.Index())
-            {
-                session.Output.Note($"Restoring {index + 1} of {chain.Count}: {backup.SnapshotId}");
-                var snapshot = SnapshotName.Snapshot(target.Partial, ChooseName(backup.SnapshotName, names));
-                await ReceiveAsync(backup, snapshot, cancellationToken).ConfigureAwait(false);
-            }
-
+            isThere &= await ReceiveAllAsync(target, chain, plan, cancellationToken).ConfigureAwait(false);
             await CheckGuidAsync(chain[^1], target.Partial, cancellationToken).ConfigureAwait(false);
             await target.FinishAsync(cancellationToken).ConfigureAwait(false);
+            return isThere ? ResumedRestore.Of(plan, chain) : null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            await CleanUpAsync(target).ConfigureAwait(false);
-            throw;
+            if (!Interruption.IsOne(e) || await Interruption.DescribeKeptAsync(target).ConfigureAwait(false) is not { } kept)
+            {
+                await CleanUpAsync(target).ConfigureAwait(false);
+                throw;
+            }
+
+            throw Interruption.Explain(e, kept);
         }
     }
 
-    private async Task ReceiveAsync(SnapshotInfo backup, SnapshotName snapshot, CancellationToken cancellationToken)
+    private async Task<RestorePlan> PlanAsync(RestoreTarget target, IReadOnlyList<SnapshotInfo> chain, CancellationToken cancellationToken)
     {
-        await using var zfs = ZfsProcess.Start(ReceiveArguments(backup, snapshot));
+        var there = await target.FindPartialAsync(cancellationToken).ConfigureAwait(false);
+        var plan = RestorePlan.Make(there, chain);
+        if (there is null || (plan.Unfit is null && !restart)) return plan;
+        session.Output.Note($"{target.Partial}, which an interrupted restore left, is removed: {(restart ? "by --restart" : plan.Unfit)}.");
+        await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false);
+        return RestorePlan.Make(null, chain);
+    }
+
+    /// <returns>False if it had to start over.</returns>
+    private async Task<bool> ReceiveAllAsync(RestoreTarget target, IReadOnlyList<SnapshotInfo> chain, RestorePlan plan, CancellationToken cancellationToken)
+    {
         try
         {
-            await TransferProgress.RunAsync(backup.SnapshotName, backup.SizeBytes, session.Output, progress =>
-                BackupReader.ReadAsync(session.Server, backup, null, (slice, token) => zfs.Input.WriteAsync(slice, token), progress.Add, cancellationToken)).ConfigureAwait(false);
-            zfs.Input.Close();
+            await ReceiveRestAsync(target, chain, plan, cancellationToken).ConfigureAwait(false);
+            return true;
         }
-        catch (IOException)
+        catch (StreamEditException e) when (plan.Token is not null)
         {
-            // zfs receive closed its end: what it says is the cause, and is thrown below.
+            session.Output.Note($"The interrupted restore cannot be continued, and starts over. {e.Message}");
+            await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false);
+            await ReceiveRestAsync(target, chain, RestorePlan.Make(null, chain), cancellationToken).ConfigureAwait(false);
+            return false;
         }
-
-        await zfs.WaitForSuccessAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// Nothing is mounted (-u), neither now nor at the next boot (canmount=noauto): a restored dataset inherits a mountpoint from where it is
-    /// put, and mounted there it could hide what is in use. Volumes have no canmount; children of a chain keep what the full one was given.
-    /// </summary>
-    private static string[] ReceiveArguments(SnapshotInfo backup, SnapshotName snapshot) =>
-    [
-        "receive", "-u",
-        .. backup.IsIncremental ? [] : RestoreTarget.MarkOptions,
-        .. backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
-        snapshot.ToString(),
-    ];
+    private async Task ReceiveRestAsync(RestoreTarget target, IReadOnlyList<SnapshotInfo> chain, RestorePlan plan, CancellationToken cancellationToken)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (index, backup) in chain.Index())
+        {
+            var name = ChooseName(backup.SnapshotName, names);
+            if (index < plan.First) continue;
+            session.Output.Note($"Restoring {index + 1} of {chain.Count}: {backup.SnapshotId}");
+            var token = index == plan.First ? plan.Token : null;
+            if (index > 0 && token is null) await target.NoteAsync(ChainDigest.Of(chain, index + 1), cancellationToken).ConfigureAwait(false);
+            await new BackupReceive(session, backup, SnapshotName.Snapshot(target.Partial, name), ChainDigest.Of(chain, index + 1)).RunAsync(token, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Snapshots of a chain may have had the same name, one after another; in one dataset the later one needs another.</summary>
     private static string ChooseName(string name, HashSet<string> taken)
@@ -69,6 +87,18 @@ internal sealed class ChainRestore(RestoreSession session)
         var chosen = name;
         for (var number = 2; !taken.Add(chosen); number++) chosen = $"{name}-{number}";
         return chosen;
+    }
+
+    private static string Describe(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain) =>
+        plan.Token is { } token ? $"{ByteSize.Format((long)token.Bytes)} of {chain[plan.First].SnapshotId} are there"
+        : plan.First == chain.Count ? "all is there"
+        : $"{plan.First} of {chain.Count} backups are there";
+
+    private void TellMeans(IReadOnlyList<SnapshotInfo> chain)
+    {
+        var engines = chain.Select(backup => backup.Compression).Distinct(StringComparer.Ordinal)
+            .Select(name => CompressionFormats.TryParse(name, out var format) ? CompressionEngine.Describe(format) : name);
+        session.Detail($"Fetching up to {session.Settings.Lanes} parts at once, in {ByteSize.Format(session.Settings.PartMemory)} of memory (more only where one part is larger); {string.Join(", ", engines)}; waiting up to {session.Settings.RetryTime.TotalSeconds:0} s for the server");
     }
 
     private static async Task CheckGuidAsync(SnapshotInfo newest, DatasetName dataset, CancellationToken cancellationToken)

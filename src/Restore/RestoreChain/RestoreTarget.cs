@@ -16,6 +16,9 @@ internal sealed class RestoreTarget
 
     private const string Mark = "partial";
 
+    /// <summary>Says of which backups it is: a <see cref="ChainDigest"/>.</summary>
+    private const string ReceivedProperty = "zfs-snapshot-manager:restore-of";
+
     private RestoreTarget(DatasetName name, DatasetName partial, DatasetName replaced, bool exists) =>
         (Name, Partial, Replaced, Exists) = (name, partial, replaced, exists);
 
@@ -30,7 +33,8 @@ internal sealed class RestoreTarget
     private bool Exists { get; }
 
     /// <summary>Options with which the first stream is received.</summary>
-    public static IReadOnlyList<string> MarkOptions { get; } = ["-o", $"{MarkProperty}={Mark}"];
+    /// <param name="received">What is noted of it.</param>
+    public static IReadOnlyList<string> MarkOptions(string received) => ["-o", $"{MarkProperty}={Mark}", "-o", $"{ReceivedProperty}={received}"];
 
     /// <exception cref="OperationException">The target is there and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(DatasetName name, bool force, CancellationToken cancellationToken)
@@ -41,15 +45,33 @@ internal sealed class RestoreTarget
         var target = new RestoreTarget(name, Beside(name, ".restoring"), Beside(name, ".replaced"), exists);
         await target.CheckNothingIsAsideAsync(cancellationToken).ConfigureAwait(false);
         if (exists) await target.CheckReplaceableAsync(cancellationToken).ConfigureAwait(false);
-        await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false); // of a run that was killed
+        await ReceivingProcess.WaitForEndAsync(target.Partial, cancellationToken).ConfigureAwait(false);
         return target;
     }
+
+    /// <summary>What an earlier run left; null where that is nothing.</summary>
+    /// <exception cref="OperationException">A dataset has that name, and no restore made it.</exception>
+    public async Task<PartialDataset?> FindPartialAsync(CancellationToken cancellationToken)
+    {
+        if (!await ZfsDataset.ExistsAsync(Partial, cancellationToken).ConfigureAwait(false)) return null;
+        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "property,value,source", $"{MarkProperty},{ReceivedProperty},receive_resume_token", Partial.Value], cancellationToken).ConfigureAwait(false);
+        var values = rows.ToDictionary(row => row[0], row => row);
+        string? Local(string property) => values[property] is [_, var value, "local"] ? value : null;
+        if (Local(MarkProperty) != Mark) throw new OperationException(ExitCode.Conflict, $"{Partial} exists, and no restore made it.", $"Restore to another name, or rename {Partial}: a restore receives under that name.");
+        var snapshots = await ZfsDataset.ListSnapshotsAsync(Partial, cancellationToken).ConfigureAwait(false);
+        var token = values["receive_resume_token"][1];
+        return new PartialDataset(Local(ReceivedProperty), [.. snapshots.Where(snapshot => !snapshot.Name.IsBookmark).Select(snapshot => snapshot.Guid)], token == "-" ? null : token);
+    }
+
+    /// <summary>Notes what is received next into the dataset that is there.</summary>
+    public Task NoteAsync(string received, CancellationToken cancellationToken) => ZfsCommand.RunAsync(["set", $"{ReceivedProperty}={received}", Partial.Value], cancellationToken);
 
     /// <summary>Gives the received dataset its name; an old one of that name goes.</summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
         if (Exists) await ExchangeAsync(cancellationToken).ConfigureAwait(false);
         else await RenameAsync(Partial, Name, cancellationToken).ConfigureAwait(false);
+        await ZfsCommand.RunAsync(["inherit", ReceivedProperty, Name.Value], CancellationToken.None).ConfigureAwait(false);
         await ZfsCommand.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None).ConfigureAwait(false);
     }
 
@@ -57,9 +79,7 @@ internal sealed class RestoreTarget
     /// <exception cref="OperationException">A dataset has that name, and no restore made it.</exception>
     public async Task RemovePartialAsync(CancellationToken cancellationToken)
     {
-        if (!await ZfsDataset.ExistsAsync(Partial, cancellationToken).ConfigureAwait(false)) return;
-        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "-s", "local", MarkProperty, Partial.Value], cancellationToken).ConfigureAwait(false);
-        if (!rows.Any(row => row[0] == Mark)) throw new OperationException(ExitCode.Conflict, $"{Partial} exists, and no restore made it.", $"Restore to another name, or rename {Partial}: a restore receives under that name.");
+        if (await FindPartialAsync(cancellationToken).ConfigureAwait(false) is null) return;
         await ZfsCommand.RunAsync(["destroy", "-r", Partial.Value], cancellationToken).ConfigureAwait(false);
     }
 

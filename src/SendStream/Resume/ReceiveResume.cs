@@ -14,8 +14,11 @@ public sealed class ReceiveResume
     private readonly ResumePoint _from;
     private readonly EditableRecord _begin = new();
     private readonly EditableRecord _range = new();
+    private BeginFacts? _facts;
+    private NvList? _beginPayload;
     private bool _hasRange;
     private bool _reached;
+    private bool _ended;
 
     /// <summary>Prepares to go on.</summary>
     /// <param name="token">The property <c>receive_resume_token</c> of the dataset, parsed.</param>
@@ -31,17 +34,43 @@ public sealed class ReceiveResume
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange kind; nothing was written.</exception>
     /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order in which ZFS sends none.</exception>
-    public async Task WriteAsync(Stream stored, Stream destination, CancellationToken cancellationToken)
+    public Task WriteAsync(Stream stored, Stream destination, CancellationToken cancellationToken) =>
+        WriteAsync(new[] { new StreamRun(ParserState.Start, null, stored) }.ToAsyncEnumerable(), destination, cancellationToken);
+
+    /// <summary>Writes the rest of a stored stream of which only parts are read.</summary>
+    /// <remarks>
+    /// Every record of the runs is verified. Its checksum is that of all the stream up to it, so the first record of a run proves that the run
+    /// follows those that were left out, as far as the state says what their checksum is; what a run ends with must be what the state after it
+    /// says; and END proves all from the last run's first record on. What is left out is not looked at: it was verified when it was received.
+    /// That nothing else is left out, the caller's choice of runs has to see to, which takes the word of the states for where records stand.
+    /// </remarks>
+    /// <param name="runs">Those that <see cref="ReceiveParts"/> names: the first begins with the stream, the last ends with it.</param>
+    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its END.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange kind; nothing was written.</exception>
+    /// <exception cref="SendStreamException">
+    /// A run is faulty, ends early, is not where its states say, or is in an order in which ZFS sends none.
+    /// </exception>
+    public async Task WriteAsync(IAsyncEnumerable<StreamRun> runs, Stream destination, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(runs);
         ArgumentNullException.ThrowIfNull(destination);
-        using var reader = new SendStreamReader(stored, leaveOpen: true);
         using var output = new StreamOutput(destination);
         var writer = new SendStreamWriter(output);
-        _ = await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false);
-        _begin.Load(reader.Current);
-        await reader.SkipPayloadAsync(cancellationToken).ConfigureAwait(false);
-        Check(reader.Parser.Begin!);
-        while (await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var run in runs.WithCancellation(cancellationToken).ConfigureAwait(false))
+            await WriteRunAsync(run, writer, output, cancellationToken).ConfigureAwait(false);
+        if (!_ended)
+            throw new InvalidOperationException("The last run does not end with the stream.");
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WriteRunAsync(StreamRun run, SendStreamWriter writer, StreamOutput output, CancellationToken cancellationToken)
+    {
+        var parser = SendStreamParser.Resume(_facts is null ? ParserState.Start : run.Before with { Begin = _facts, Snapshot = _facts });
+        using var reader = new SendStreamReader(run.Records, parser, leaveOpen: true);
+        if (_facts is null)
+            await ReadBeginAsync(reader, cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadRecordAsync(mayEndBetween: run.After is not null, cancellationToken).ConfigureAwait(false))
         {
             SendOrder.Demand(reader.Parser);
             if (!IsNeeded(reader))
@@ -51,7 +80,21 @@ public sealed class ReceiveResume
             await RecordCopy.CopyAsync(reader, writer, output, cancellationToken).ConfigureAwait(false);
         }
 
-        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        _ended = reader.Parser.IsComplete;
+        if (run.After is { } after && reader.Parser.State with { Begin = null, Snapshot = null } != after with { Begin = null, Snapshot = null })
+        {
+            throw new SendStreamException(
+                StreamFault.ChecksumMismatch, reader.Parser.RecordCount, reader.Parser.StreamOffset, "the records up to here are not those that the state noted for here was made of");
+        }
+    }
+
+    private async Task ReadBeginAsync(SendStreamReader reader, CancellationToken cancellationToken)
+    {
+        _ = await reader.ReadRecordAsync(cancellationToken).ConfigureAwait(false);
+        _ = _begin.Load(reader.Current);
+        await reader.SkipPayloadAsync(cancellationToken).ConfigureAwait(false);
+        Check(reader.Parser.Begin!);
+        (_facts, _beginPayload) = (reader.Parser.Begin, reader.Parser.BeginPayload);
     }
 
     private void Check(BeginFacts begin)
@@ -93,16 +136,15 @@ public sealed class ReceiveResume
         Demand(
             _from.Offset == 0 || (header.Type == RecordType.Object && header.AsObject().Object == _from.Object),
             $"The token goes on inside object {_from.Object}, which the stored stream does not have.");
-        WriteBegin(reader.Parser, writer);
+        WriteBegin(_facts!, writer);
         if (_hasRange && _from.Object - _range.Header.AsObjectRange().FirstObject < StreamLimits.DnodeSlots)
             writer.WriteHeader(_range.Header);
         _reached = true;
     }
 
-    private void WriteBegin(SendStreamParser parser, SendStreamWriter writer)
+    private void WriteBegin(BeginFacts begin, SendStreamWriter writer)
     {
-        var begin = parser.Begin!;
-        var payload = BeginPayload.Pack(_from.AddTo(parser.BeginPayload));
+        var payload = BeginPayload.Pack(_from.AddTo(_beginPayload));
         writer.WriteHeader(
             _begin.SetBegin(begin.FromGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length).Header);
         writer.WritePayload(payload);

@@ -1,8 +1,8 @@
-using Microsoft.AspNetCore.Http.Headers;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
@@ -11,11 +11,14 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: the stored bytes as they are, whole or by range.</summary>
-internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, ILogger<DownloadEndpoints> logger)
+internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, BackupLayouts layouts, ILogger<DownloadEndpoints> logger)
 {
-    public static void Map(WebApplication app) => app.MapGet("/download", async context => await (await app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context).ConfigureAwait(false)).ExecuteAsync(context).ConfigureAwait(false));
+    /// <summary>Bytes that are handed to the connection at once: the processor's cache holds them, and few steps are needed.</summary>
+    private const int SliceSize = 256 * 1024;
 
-    private async Task<IResult> DownloadAsync(HttpContext context)
+    public static void Map(WebApplication app) => app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context));
+
+    private async Task DownloadAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
         var id = context.Request.Query["snapshot_id"].ToString();
@@ -24,65 +27,133 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
 
         // A restore writes into zfs receive, which may pause for long; a slow reader is not an attacker here.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
-        return Results.Stream(
-            await OpenAsync(backup, context.Request.GetTypedHeaders(), context.RequestAborted).ConfigureAwait(false),
-            CompressionFormats.TryParse(backup.Compression, out var format) ? format.ContentType() : CompressionFormat.None.ContentType(),
-            Path.GetFileName(backup.StorageKey),
-            backup.ReceivedAt,
-            new EntityTagHeaderValue($"\"{backup.PartsSha256}\""),
-            enableRangeProcessing: true);
-    }
+        var tag = new EntityTagHeaderValue($"\"{backup.PartsSha256}\"");
+        var wanted = WantedBytes.Of(context.Request.GetTypedHeaders(), tag, backup.ReceivedAt, backup.SizeBytes);
+        if (wanted.Count == 0)
+        {
+            Describe(context.Response, backup, tag, wanted);
+            return;
+        }
 
-    /// <summary>Reads the first part that is asked for before anything is answered: what is missing or damaged there is told, not broken off.</summary>
-    private async Task<BackupStream> OpenAsync(SnapshotInfo backup, RequestHeaders headers, CancellationToken cancellationToken)
-    {
-        var stream = await FindAsync(backup, cancellationToken).ConfigureAwait(false);
         try
         {
-            if (headers.Range?.Ranges.SingleOrDefault() is { } range)
-            {
-                var start = range.From ?? Math.Max(0, stream.Length - (range.To ?? 0));
-                stream.ReadAheadEnd = range is { From: not null, To: { } last } && last < stream.Length ? last + 1 : stream.Length;
-                stream.Position = Math.Min(start, stream.Length);
-            }
-
-            await stream.PrepareAsync(cancellationToken).ConfigureAwait(false);
-            stream.Position = 0; // where an answer without ranges is read from
-            return stream;
+            await using var content = await OpenAsync(backup, wanted, context.RequestAborted).ConfigureAwait(false);
+            Describe(context.Response, backup, tag, wanted);
+            await SendAsync(context, content, wanted.Count).ConfigureAwait(false);
         }
-        catch (Exception e)
+        catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged)
         {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            if (e is StorageException { Fault: StorageFault.Missing or StorageFault.Damaged }) LogBroken(backup.SnapshotId, e.Message);
+            layouts.Remove(backup); // somebody may mend it
+            LogBroken(backup.SnapshotId, e.Message);
             throw;
         }
     }
 
-    private async Task<BackupStream> FindAsync(SnapshotInfo backup, CancellationToken cancellationToken)
+    private static void Describe(HttpResponse response, SnapshotInfo backup, EntityTagHeaderValue tag, WantedBytes wanted)
     {
-        if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is { } manifest)
+        response.StatusCode = wanted.Status;
+        var headers = response.GetTypedHeaders();
+        (headers.ETag, headers.LastModified) = (tag, backup.ReceivedAt);
+        response.Headers.AcceptRanges = "bytes";
+        if (wanted.Status == StatusCodes.Status416RangeNotSatisfiable) headers.ContentRange = new ContentRangeHeaderValue(backup.SizeBytes);
+        if (wanted.Count == 0) return;
+        if (wanted.Status == StatusCodes.Status206PartialContent) headers.ContentRange = new ContentRangeHeaderValue(wanted.First, wanted.First + wanted.Count - 1, backup.SizeBytes);
+        headers.ContentLength = wanted.Count;
+        headers.ContentType = new MediaTypeHeaderValue(CompressionFormats.TryParse(backup.Compression, out var format) ? format.ContentType() : CompressionFormat.None.ContentType());
+        var name = new ContentDispositionHeaderValue("attachment");
+        name.SetHttpFileName(Path.GetFileName(backup.StorageKey));
+        headers.ContentDisposition = name;
+    }
+
+    /// <summary>From where a part lies straight to the connection.</summary>
+    private static async Task SendAsync(HttpContext context, BackupStream content, long count)
+    {
+        var connection = context.Response.BodyWriter;
+        for (var left = count; left > 0;)
         {
-            if (manifest.PartsSha256 != backup.PartsSha256 || manifest.StoredBytes != backup.SizeBytes) throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
-            foreach (var stored in manifest.Objects) await CheckSizeAsync(backup, stored.Key, stored.Size, cancellationToken).ConfigureAwait(false);
-            return store.OpenRead(manifest);
+            var slice = await content.TakeAsync((int)Math.Min(SliceSize, left), context.RequestAborted).ConfigureAwait(false);
+            left -= slice.Length;
+            var flushed = await connection.WriteAsync(slice, context.RequestAborted).ConfigureAwait(false);
+            if (flushed.IsCompleted) throw new OperationCanceledException("The client has gone.", context.RequestAborted);
+        }
+    }
+
+    /// <summary>Reads the first part that is asked for before anything is answered: what is missing or damaged there is told, not broken off.</summary>
+    private async Task<BackupStream> OpenAsync(SnapshotInfo backup, WantedBytes wanted, CancellationToken cancellationToken)
+    {
+        var content = await FindAsync(backup, wanted, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            (content.Position, content.ReadAheadEnd) = (wanted.First, wanted.First + wanted.Count);
+            await content.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            return content;
+        }
+        catch
+        {
+            await content.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Whoever reads a backup by ranges costs the manifest and a look at the objects once, not for each range.</summary>
+    private async Task<BackupStream> FindAsync(SnapshotInfo backup, WantedBytes wanted, CancellationToken cancellationToken)
+    {
+        var layout = layouts.Find(backup);
+        if (layout is not null && wanted.First > 0) return store.OpenRead(layout);
+        layout ??= await ReadLayoutAsync(backup, cancellationToken).ConfigureAwait(false);
+        if (layout is null) return await FindUncheckedAsync(backup, cancellationToken).ConfigureAwait(false);
+        foreach (var (key, size) in layout.Objects)
+        {
+            // Bytes after the last part would be seen by nobody who reads by parts, and yet spoil what other tools make of the object.
+            if (await SizeOfAsync(backup, key, cancellationToken).ConfigureAwait(false) != size) throw WrongSize(backup);
         }
 
-        // The object may still be there: what can be restored shall be. The reader checks all of it against the catalogue's digest.
-        LogNoManifest(backup.StorageKey);
-        await CheckSizeAsync(backup, backup.StorageKey, backup.SizeBytes, cancellationToken).ConfigureAwait(false);
-        return store.OpenUnchecked(backup.StorageKey, backup.SizeBytes);
+        layouts.Add(backup, layout);
+        return store.OpenRead(layout);
     }
 
-    /// <summary>Bytes after the last part would be seen by nobody who reads by parts, and yet spoil what other tools make of the object.</summary>
-    private async Task CheckSizeAsync(SnapshotInfo backup, string key, long size, CancellationToken cancellationToken)
+    /// <returns>Null where the manifest is missing, or is of no use.</returns>
+    private async Task<BackupLayout?> ReadLayoutAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
-        if (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { } facts) throw new StorageException(StorageFault.Missing, $"The object of {backup.SnapshotId} is no longer in the store.");
-        if (facts.Size != size) throw new StorageException(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
+        try
+        {
+            if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is not { } manifest) LogNoManifest(backup.StorageKey, "It is missing.");
+            else if (manifest.PartsSha256 != backup.PartsSha256 || manifest.StoredBytes != backup.SizeBytes) LogNoManifest(backup.StorageKey, "It is not the one that was stored.");
+            else return BackupLayout.Of(manifest.Objects);
+        }
+        catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Failed)
+        {
+            LogNoManifest(backup.StorageKey, e.Message);
+        }
+
+        return null;
     }
+
+    /// <summary>The objects may still be there: what can be restored shall be. The reader checks all of it against the catalogue's digest.</summary>
+    private async Task<BackupStream> FindUncheckedAsync(SnapshotInfo backup, CancellationToken cancellationToken)
+    {
+        List<(string Key, long Size)> objects = [];
+        for (var left = backup.SizeBytes; left > 0; left -= objects[^1].Size)
+        {
+            var key = StoredObject.KeyOf(backup.StorageKey, objects.Count);
+            var size = objects.Count == 0
+                ? await SizeOfAsync(backup, key, cancellationToken).ConfigureAwait(false)
+                : (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false))?.Size ?? 0;
+            if (size == 0 || size > left) throw WrongSize(backup);
+            objects.Add((key, size));
+        }
+
+        return store.OpenUnchecked(objects);
+    }
+
+    private async Task<long> SizeOfAsync(SnapshotInfo backup, string key, CancellationToken cancellationToken) =>
+        (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false) ?? throw new StorageException(StorageFault.Missing, $"The object {key} of {backup.SnapshotId} is no longer in the store.")).Size;
+
+    private static StorageException WrongSize(SnapshotInfo backup) => new(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
 
     [LoggerMessage(LogLevel.Error, "{SnapshotId} is listed and cannot be read: {Reason}")]
     private partial void LogBroken(string snapshotId, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The manifest of {StorageKey} is not in the store; its object is given out without it")]
-    private partial void LogNoManifest(string storageKey);
+    [LoggerMessage(LogLevel.Error, "The manifest of {StorageKey} cannot be used, and its object is given out without it: {Reason}")]
+    private partial void LogNoManifest(string storageKey, string reason);
 }

@@ -19,13 +19,12 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     /// <summary>Reads a backup's stored bytes, each part checked.</summary>
     public BackupStream OpenRead(Manifest manifest) => new(store, buffers, manifest.Objects);
 
-    /// <summary>Reads a backup of one object whose manifest is lost: what comes is not checked part by part.</summary>
-    public BackupStream OpenUnchecked(string key, long size)
-    {
-        var whole = Enumerable.Repeat(store.PartSize, (int)(size / store.PartSize));
-        var parts = size % store.PartSize is var rest and > 0 ? whole.Append((int)rest) : whole;
-        return new BackupStream(store, buffers, [StoredObject.Of(key, [.. parts.Select(length => new StoredPart { Size = length, Sha256 = null })])]);
-    }
+    /// <summary>Reads a backup by a layout that was made of its manifest before.</summary>
+    public BackupStream OpenRead(BackupLayout layout) => new(store, buffers, layout);
+
+    /// <summary>Reads a backup whose manifest is lost: what comes is not checked part by part.</summary>
+    /// <param name="objects">Its objects with their sizes, in order.</param>
+    public BackupStream OpenUnchecked(IEnumerable<(string Key, long Size)> objects) => new(store, buffers, [.. objects.Select(stored => StoredObject.Of(stored.Key, UnknownPartsOf(stored.Size)))]);
 
     /// <summary>True where the key, or its manifest's, is taken.</summary>
     public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) =>
@@ -75,5 +74,12 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
         var count = 1;
         while (await store.FindAsync(StoredObject.KeyOf(key, count), cancellationToken).ConfigureAwait(false) is not null) count++;
         for (var index = count - 1; index >= 0; index--) await store.DeleteAsync(StoredObject.KeyOf(key, index), cancellationToken).ConfigureAwait(false);
+    }
+
+    private List<StoredPart> UnknownPartsOf(long size)
+    {
+        List<StoredPart> parts = [];
+        for (var left = size; left > 0; left -= store.PartSize) parts.Add(new StoredPart { Size = (int)Math.Min(left, store.PartSize), Sha256 = null });
+        return parts;
     }
 }

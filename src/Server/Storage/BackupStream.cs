@@ -12,24 +12,27 @@ internal sealed class BackupStream : Stream
 
     private readonly IObjectStore _store;
     private readonly PartBuffers.Share _buffers;
-    private readonly IReadOnlyList<Place> _parts;
+    private readonly BackupLayout _layout;
     private readonly Queue<Task<byte[]>> _ahead = new();
     private readonly CancellationTokenSource _closed = new();
     private long _position;
     private int _next; // the part to be read ahead next
     private int _current = -1; // the part that _buffer holds
+    private PartPlace _place; // of that part
     private byte[]? _buffer;
 
     public BackupStream(IObjectStore store, PartBuffers buffers, IReadOnlyList<StoredObject> objects)
+        : this(store, buffers, BackupLayout.Of(objects))
     {
-        _store = store;
-        _buffers = buffers.Open();
-        _parts = [.. PlacesOf(objects)];
-        Length = _parts is [.., var last] ? last.Start + last.Part.Size : 0;
+    }
+
+    public BackupStream(IObjectStore store, PartBuffers buffers, BackupLayout layout)
+    {
+        (_store, _layout, _buffers) = (store, layout, buffers.Open());
         ReadAheadEnd = Length;
     }
 
-    public override long Length { get; }
+    public override long Length => _layout.Length;
 
     /// <summary>No part that begins here or later is read ahead: all that is asked for ends here.</summary>
     public long ReadAheadEnd { get; set; }
@@ -53,28 +56,37 @@ internal sealed class BackupStream : Stream
     /// <exception cref="StorageException">The part at the position is missing or damaged, or the store fails.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (buffer.IsEmpty || _position >= Length) return 0;
+        if (buffer.IsEmpty) return 0;
+        var taken = await TakeAsync(buffer.Length, cancellationToken).ConfigureAwait(false);
+        taken.CopyTo(buffer);
+        return taken.Length;
+    }
+
+    /// <summary>Takes the next bytes without copying them: good until the next call; empty at the end.</summary>
+    /// <param name="count">The most to take; it may be fewer.</param>
+    /// <exception cref="StorageException">The part at the position is missing or damaged, or the store fails.</exception>
+    public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
+    {
+        if (_position >= Length) return ReadOnlyMemory<byte>.Empty;
         await PrepareAsync(cancellationToken).ConfigureAwait(false);
-        var part = _parts[_current];
-        var offset = (int)(_position - part.Start);
-        var count = Math.Min(buffer.Length, part.Part.Size - offset);
-        _buffer.AsMemory(offset, count).CopyTo(buffer);
-        _position += count;
-        return count;
+        var offset = (int)(_position - _place.Start);
+        var taken = _buffer.AsMemory(offset, Math.Min(count, _place.Size - offset));
+        _position += taken.Length;
+        return taken;
     }
 
     /// <summary>Sees to it that the part at the position is here, and right.</summary>
     public async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
-        if (_position >= Length || (_current >= 0 && _parts[_current].Holds(_position))) return;
-        var wanted = IndexOf(_position);
+        if (_position >= Length || (_current >= 0 && _place.Holds(_position))) return;
+        var wanted = _layout.IndexOf(_position);
         if (_current < 0 || wanted != _current + 1) await StartAtAsync(wanted).ConfigureAwait(false);
         ReturnCurrent();
-        if (_ahead.Count == 0) Enqueue(await _buffers.TakeAsync(_parts[_next].Part.Size, cancellationToken).ConfigureAwait(false));
+        if (_ahead.Count == 0) Enqueue(await _buffers.TakeAsync(_layout.PartAt(_next).Size, cancellationToken).ConfigureAwait(false));
         ReadFurtherAhead();
         _buffer = await _ahead.Peek().WaitAsync(cancellationToken).ConfigureAwait(false);
         _ = _ahead.Dequeue();
-        _current = wanted;
+        (_current, _place) = (wanted, _layout.PartAt(wanted));
     }
 
     public override long Seek(long offset, SeekOrigin origin)
@@ -107,35 +119,6 @@ internal sealed class BackupStream : Stream
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static IEnumerable<Place> PlacesOf(IReadOnlyList<StoredObject> objects)
-    {
-        var start = 0L;
-        foreach (var stored in objects)
-        {
-            var offset = 0L;
-            foreach (var part in stored.Parts)
-            {
-                yield return new Place(stored.Key, offset, start + offset, part);
-                offset += part.Size;
-            }
-
-            start += offset;
-        }
-    }
-
-    private int IndexOf(long position)
-    {
-        var (low, high) = (0, _parts.Count - 1);
-        while (low < high)
-        {
-            var middle = (low + high + 1) / 2;
-            if (_parts[middle].Start <= position) low = middle;
-            else high = middle - 1;
-        }
-
-        return low;
-    }
-
     /// <summary>Reads on from another part than the one that follows.</summary>
     private async ValueTask StartAtAsync(int part)
     {
@@ -146,23 +129,23 @@ internal sealed class BackupStream : Stream
     /// <summary>As far as there are buffers to spare.</summary>
     private void ReadFurtherAhead()
     {
-        while (_ahead.Count < MaxPartsAhead && _next < _parts.Count && _parts[_next].Start < ReadAheadEnd && _buffers.TryTake(_parts[_next].Part.Size) is { } buffer) Enqueue(buffer);
+        while (_ahead.Count < MaxPartsAhead && _next < _layout.PartCount && _layout.PartAt(_next) is var place && place.Start < ReadAheadEnd && _buffers.TryTake(place.Size) is { } buffer) Enqueue(buffer);
     }
 
-    private void Enqueue(byte[] buffer) => _ahead.Enqueue(ReadPartAsync(_parts[_next++], buffer));
+    private void Enqueue(byte[] buffer) => _ahead.Enqueue(ReadPartAsync(_next++, buffer));
 
-    private async Task<byte[]> ReadPartAsync(Place place, byte[] buffer)
+    private async Task<byte[]> ReadPartAsync(int part, byte[] buffer)
     {
         try
         {
-            var content = buffer.AsMemory(0, place.Part.Size);
+            var place = _layout.PartAt(part);
+            var content = buffer.AsMemory(0, place.Size);
             for (var attempt = 1; ; attempt++)
             {
                 await _store.ReadAsync(place.Key, place.Offset, content, _closed.Token).ConfigureAwait(false);
-                if (place.Part.Sha256 is null) return buffer;
-                var digest = await Task.Run(() => StoredPart.Of(content.Span).Sha256).ConfigureAwait(false); // beside the reader, on another core
-                if (digest == place.Part.Sha256) return buffer;
-                if (attempt == 2) throw new StorageException(StorageFault.Damaged, $"The bytes {place.Offset} to {place.Offset + place.Part.Size - 1} of {place.Key} are not those that were stored: their SHA-256 is {digest}, not {place.Part.Sha256}.");
+                // On a thread of the pool: this one may be needed to take in what comes.
+                if (await Task.Run(() => _layout.FindDifference(part, content.Span)).ConfigureAwait(false) is not { } difference) return buffer;
+                if (attempt == 2) throw new StorageException(StorageFault.Damaged, $"The bytes {place.Offset} to {place.Offset + place.Size - 1} of {place.Key} are not those that were stored: their SHA-256 is {difference.Is}, not {difference.Should}.");
             }
         }
         catch
@@ -185,13 +168,5 @@ internal sealed class BackupStream : Stream
     {
         if (_buffer is not null) _buffers.Return(_buffer);
         (_buffer, _current) = (null, -1);
-    }
-
-    /// <param name="Key">The object.</param>
-    /// <param name="Offset">Where the part begins in the object.</param>
-    /// <param name="Start">Where it begins in the backup.</param>
-    private sealed record Place(string Key, long Offset, long Start, StoredPart Part)
-    {
-        public bool Holds(long position) => position >= Start && position < Start + Part.Size;
     }
 }

@@ -94,7 +94,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
             try
             {
                 var part = StoredPart.Of(content.Span);
-                var written = await writer.WritePartAsync(number, (long)number * store.PartSize, content, cancellationToken).ConfigureAwait(false);
+                var written = await writer.WritePartAsync(number, (long)number * store.PartSize, content, part.Sha256!, cancellationToken).ConfigureAwait(false);
                 return new Sent(part, written);
             }
             finally

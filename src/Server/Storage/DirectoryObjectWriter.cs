@@ -39,7 +39,7 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
 
     public string Token => Path.GetFileName(_aside);
 
-    public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
     {
         if (_file is null) throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
         try

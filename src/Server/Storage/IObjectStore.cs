@@ -67,9 +67,10 @@ internal interface IObjectWriter : IAsyncDisposable
     /// <param name="number">From 0. All parts but the last have at least <see cref="IObjectStore.PartSize"/> bytes.</param>
     /// <param name="offset">Where it begins in the object: the parts before it end there.</param>
     /// <param name="content">Not changed until the call returns.</param>
+    /// <param name="sha256">Its digest, lower-case hex.</param>
     /// <returns>What <see cref="CompleteAsync"/> must be told of it.</returns>
     /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: what was begun is gone.</exception>
-    Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+    Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken);
 
     /// <summary>Gives the object its key, once all parts are written. May be repeated.</summary>
     /// <param name="parts">All of them, in order.</param>

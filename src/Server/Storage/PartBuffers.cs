@@ -16,6 +16,8 @@ internal sealed class PartBuffers(int partSize, int limit)
     private TaskCompletionSource _returned = NewSignal();
     private int _used;
     private int _empty; // shares without a buffer
+    private int _newcomers; // those of them that never had one
+    private int _further; // buffers that are not their share's only one
 
     public int PartSize { get; } = partSize;
 
@@ -24,7 +26,7 @@ internal sealed class PartBuffers(int partSize, int limit)
     /// <summary>A share of the buffers, for one upload or download; all of its buffers must be back when it is disposed.</summary>
     public Share Open()
     {
-        lock (_lock) _empty++;
+        lock (_lock) (_empty, _newcomers) = (_empty + 1, _newcomers + 1);
         return new Share(this);
     }
 
@@ -68,6 +70,7 @@ internal sealed class PartBuffers(int partSize, int limit)
             lock (owner._lock)
             {
                 if (--_held == 0) owner._empty++;
+                else owner._further--;
                 owner._used--;
                 if (buffer.Length == owner.PartSize && owner._free.Count < owner.Limit) owner._free.Push(buffer);
                 (signal, owner._returned) = (owner._returned, NewSignal());
@@ -81,17 +84,26 @@ internal sealed class PartBuffers(int partSize, int limit)
             lock (owner._lock)
             {
                 if (!_disposed && _held == 0) owner._empty--;
+                if (!_disposed && _isNewcomer) owner._newcomers--;
                 _disposed = true;
             }
         }
 
-        private bool MayTake(bool impatient) => _held == 0
-            ? impatient || !_isNewcomer || owner._used < owner.Limit
-            : owner._used + owner._empty < owner.Limit;
+        /// <remarks>
+        /// Who had a buffer and is between two comes back for one, so that a newcomer must leave room for it; where nobody has a second buffer
+        /// there is nothing to wait for.
+        /// </remarks>
+        private bool MayTake(bool impatient)
+        {
+            if (_held > 0) return owner._used + owner._empty < owner.Limit;
+            return impatient || !_isNewcomer || owner._used + owner._empty - owner._newcomers < owner.Limit || owner._further == 0;
+        }
 
         private byte[] Take(int size)
         {
             if (_held++ == 0) owner._empty--;
+            else owner._further++;
+            if (_isNewcomer) owner._newcomers--;
             _isNewcomer = false;
             owner._used++;
             // Pinned, for the collector never to move it; not cleared, for memory to be used only as far as it is filled.

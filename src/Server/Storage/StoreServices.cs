@@ -22,7 +22,7 @@ internal static class StoreServices
 
         return services
             .AddSingleton(provider => new PartBuffers(provider.GetRequiredService<IObjectStore>().PartSize, settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory))
-            .AddSingleton<BackupStore>().AddSingleton<StoreOwnership>();
+            .AddSingleton<BackupStore>().AddSingleton<BackupLayouts>().AddSingleton<StoreOwnership>();
     }
 
     /// <summary>Sees whether the store can be used and what it can do.</summary>

@@ -30,11 +30,9 @@ internal sealed record CrashPoint(int Call, CrashMoment Moment)
     public override string ToString() => Call == 0 ? "no crash" : $"{Moment} call {Call}";
 }
 
-/// <summary>crash_at.c, compiled once per run with the compiler that is there.</summary>
+/// <summary>crash_at.c, and what it is told.</summary>
 internal static class CrashLibrary
 {
-    private static readonly Lazy<Task<string>> Compiled = new(CompileAsync);
-
     /// <summary>Settings that make a program crash.</summary>
     /// <param name="point">Where it does.</param>
     /// <param name="folder">Calls below it are counted.</param>
@@ -46,7 +44,7 @@ internal static class CrashLibrary
         if (mark is not null) File.Delete(mark);
         return new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["LD_PRELOAD"] = await Compiled.Value,
+            ["LD_PRELOAD"] = await PreloadedLibrary.CompileAsync("Crashes/crash_at.c"),
             ["ZSM_CRASH_FOLDER"] = folder,
             ["ZSM_CRASH_MARK"] = mark ?? "",
             ["ZSM_CRASH_AT"] = $"{point.Call}",
@@ -54,22 +52,4 @@ internal static class CrashLibrary
             ["ZSM_CRASH_LOG"] = log,
         };
     }
-
-    private static async Task<string> CompileAsync()
-    {
-        var folder = Directory.CreateDirectory(Path.Combine(Repository.Root, "artifacts", "test")).FullName;
-        var library = Path.Combine(folder, $"crash_at-{Environment.ProcessId}.so");
-        string[] arguments = ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, Path.Combine(Repository.Root, "tests", "SystemTests", "Crashes", "crash_at.c"), "-lpthread", "-ldl"];
-        (await Command.RunAsync(FindCompiler(), arguments)).MustSucceed();
-        var final = Path.Combine(folder, "crash_at.so");
-        File.Move(library, final, overwrite: true);
-        return final;
-    }
-
-    private static string FindCompiler() =>
-        (from name in (string[])["gcc", "clang", "cc"]
-         from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
-         let path = Path.Combine(folder, name)
-         where File.Exists(path)
-         select path).FirstOrDefault() ?? throw new InvalidOperationException("The crash tests compile crash_at.c with gcc or clang, and neither is in PATH: install gcc (apt-get install gcc libc6-dev).");
 }

@@ -135,22 +135,6 @@ public sealed class RestoreTests(ZfsHost host)
     }
 
     [Fact]
-    public async Task A_restore_that_is_told_to_stop_removes_what_it_received()
-    {
-        await using var server = await ServerProcess.StartAsync();
-        await using var client = await CreateBackedUpClientAsync(server);
-        using var restore = client.Start($"exec zfs-restore latest {client.Area}/restored");
-        await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync("pgrep -f 'zfs receive'")).ExitCode == 0);
-
-        await client.ShellAsync("pkill -INT -x zfs-restore");
-        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
-
-        Assert.Equal(130, restore.ExitCode);
-        await AssertNoTracesAsync(client);
-        Assert.DoesNotContain("restored", await client.ShellAsync($"zfs list -H -r -o name {client.Area}"), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task Mount_shows_the_files_and_hides_nothing()
     {
         await using var server = await ServerProcess.StartAsync();

@@ -90,6 +90,40 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         Assert.Contains("are not those that were stored", verify.Output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("lost")]
+    [InlineData("cut")]
+    [InlineData("empty")]
+    [InlineData("of a later version")]
+    [InlineData("with a digest that is none")]
+    [InlineData("another backup's")]
+    public async Task A_backup_whose_manifest_is_of_no_use_can_be_read_as_long_as_its_object_is_whole(string manifest)
+    {
+        using var client = await server.NewClientAsync();
+        var other = await client.StoreAsync(Recorded.Gzip("full"), "tank/other", "gzip");
+        var stored = await client.StoreAsync(Recorded.Gzip("empty"), "tank/a", "gzip");
+        var path = client.ObjectOf(stored) + ".manifest.json";
+        var text = await File.ReadAllTextAsync(path, Token);
+        File.Delete(path);
+        var digest = text.LastIndexOf("\"sha256\": \"", StringComparison.Ordinal) + 11; // of its only part
+        var harmed = manifest switch
+        {
+            "cut" => text[..(text.Length / 2)],
+            "empty" => "",
+            "of a later version" => text.Replace("\"format_version\": 1", "\"format_version\": 2", StringComparison.Ordinal),
+            "with a digest that is none" => string.Concat(text.AsSpan(0, digest), "none", text.AsSpan(digest + 64)),
+            _ => await File.ReadAllTextAsync(client.ObjectOf(other) + ".manifest.json", Token),
+        };
+        if (manifest != "lost") await File.WriteAllTextAsync(path, harmed, Token);
+
+        (await client.RestoreAsync("verify", await NumberOfAsync(client, stored))).MustSucceed();
+        (await client.RestoreAsync("save", await NumberOfAsync(client, stored), "saved")).MustSucceed();
+        Assert.Equal(Recorded.Gzip("empty"), await File.ReadAllBytesAsync(Path.Combine(client.Folder, "saved"), Token));
+
+        Flip(client.ObjectOf(stored), 2000);
+        Assert.Equal(7, (await client.RestoreAsync("verify", await NumberOfAsync(client, stored))).ExitCode);
+    }
+
     [Fact]
     public async Task A_backup_is_saved_as_it_is_stored()
     {

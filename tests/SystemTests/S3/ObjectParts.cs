@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
@@ -18,7 +19,7 @@ internal sealed class ObjectParts(IObjectStore store, IObjectWriter writer) : IA
 
     public async Task WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
-        var written = await writer.WritePartAsync(number, offset, content, cancellationToken);
+        var written = await writer.WritePartAsync(number, offset, content, StoredPart.Of(content.Span).Sha256!, cancellationToken);
         lock (_lock) _parts[number] = written;
     }
 

@@ -61,11 +61,10 @@ public sealed class S3FaultTests(Radosgw s3)
     public async Task A_download_survives_any_fault_that_does_not_last()
     {
         await using var lab = await S3Lab.StartAsync(s3);
-        (await lab.UploadAsync("tank/data")).MustSucceed();
-        var backup = Assert.Single(await lab.ListAsync());
-
         foreach (var fault in (Fault[])[Fault.SlowDown, Fault.InternalError, Fault.ResetBefore, Fault.LoseAnswer, Fault.HangAfter, Fault.CutAnswer, Fault.CorruptAnswer])
         {
+            (await lab.UploadAsync($"tank/{fault}")).MustSucceed();
+            var backup = (await lab.ListAsync())[0]; // another one each time: the manifest of one that was read before is not read again
             lab.Proxy.Forget();
             var parts = lab.Proxy.Add(fault, request => request is { Kind: S3Kind.GetObject, IsManifest: false }, times: 2);
             var manifest = lab.Proxy.Add(fault is Fault.CorruptAnswer ? Fault.CutAnswer : fault, request => request is { Kind: S3Kind.GetObject, IsManifest: true });
@@ -349,7 +348,7 @@ public sealed class S3FaultTests(Radosgw s3)
             foreach (var (key, _) in await s3.ListAsync(lab.Bucket)) await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
         }
 
-        Assert.True(measured.All(one => one.Stored <= 128L * mebibyte && one.Peak <= 144L * mebibyte), string.Join('\n', measured.Select(one => one.Line)));
+        Assert.True(measured.All(one => one.Stored <= 120L * mebibyte && one.Peak <= 128L * mebibyte), string.Join('\n', measured.Select(one => one.Line)));
     }
 
     private static IEnumerable<Fault> FaultsOf(S3Kind kind)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Amazon.S3.Model;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
@@ -235,13 +236,49 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         using var answer = await lab.Client.Http.SendAsync(range, Token);
         Assert.Equal(HttpStatusCode.PartialContent, answer.StatusCode);
         Assert.Equal(2, (await answer.Content.ReadAsByteArrayAsync(Token)).Length);
-        Print("download of two bytes", lab);
-        Assert.Equal("HeadObject=2 GetObject=3", lab.Proxy.Counts);
+        Print("download of two bytes of a backup that was read before", lab);
+        Assert.Equal("GetObject=2", lab.Proxy.Counts);
+        lab.Proxy.Forget();
+
+        await lab.DownloadAsync(backup);
+        Print("download of 3 parts that were read before", lab);
+        Assert.Equal("HeadObject=1 GetObject=3", lab.Proxy.Counts);
         lab.Proxy.Forget();
 
         Assert.Equal(0, await lab.Server.StopAsync());
         await lab.Server.StartAgainAsync();
         Print("start again", lab);
+    }
+
+    [Fact]
+    public async Task What_the_server_remembers_of_a_backup_never_stands_for_what_is_there()
+    {
+        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_MAX_PARTS"] = "2" });
+        (await lab.UploadAsync("tank/data")).MustSucceed();
+        var backup = Assert.Single(await lab.ListAsync());
+        var (key, url) = (backup.GetProperty("storage_key").GetString()!, $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}");
+        var content = await lab.DownloadAsync(backup);
+
+        using var kept = new MemoryStream();
+        using (var found = await s3.Client.GetObjectAsync(lab.Bucket, key + ".0002", Token)) await found.ResponseStream.CopyToAsync(kept, Token);
+        await s3.Client.DeleteObjectAsync(lab.Bucket, key + ".0002", Token);
+        foreach (var from in (int[])[content.Length - 10, 0]) Assert.Equal("object_missing", (await AskAsync(from)).Code);
+        using (var body = new MemoryStream(kept.ToArray())) await s3.Client.PutObjectAsync(new PutObjectRequest { BucketName = lab.Bucket, Key = key + ".0002", InputStream = body, UseChunkEncoding = false }, Token);
+        Assert.Equal(HttpStatusCode.PartialContent, (await AskAsync(content.Length - 10)).Status);
+
+        await s3.Client.DeleteObjectAsync(lab.Bucket, key + ".manifest.json", Token);
+        Assert.Equal(0, await lab.Server.StopAsync());
+        await lab.Server.StartAgainAsync();
+        Assert.Equal(content, await lab.DownloadAsync(backup)); // both objects, found by their names
+        Assert.Contains($"The manifest of {key} cannot be used", lab.Server.Log, StringComparison.Ordinal);
+        await lab.AssertVerifiesAsync();
+
+        async Task<Answer> AskAsync(int from)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, url);
+            request.Headers.TryAddWithoutValidation("Range", $"bytes={from}-");
+            return await Answer.ReadAsync(await lab.Client.Http.SendAsync(request, Token));
+        }
     }
 
     [Fact]

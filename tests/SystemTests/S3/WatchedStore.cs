@@ -70,10 +70,10 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     {
         public string Token => inner.Token;
 
-        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
         {
             WrittenPart written = default;
-            await owner.HoldAsync(content, async () => written = await inner.WritePartAsync(number, offset, content, cancellationToken));
+            await owner.HoldAsync(content, async () => written = await inner.WritePartAsync(number, offset, content, sha256, cancellationToken));
             return written;
         }
 

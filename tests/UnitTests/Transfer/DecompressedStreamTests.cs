@@ -59,7 +59,48 @@ public sealed class DecompressedStreamTests
         member[3] = 4 | 8 | 16;
         byte[] whole = [.. member[..10], 3, 0, 1, 2, 3, .. "name\0"u8, .. "comment\0"u8, .. member[10..]];
         byte[] twice = [.. Bytes, .. Bytes];
+        byte[] flagged = [.. whole];
+        flagged[3] |= 0x20;
+        await AssertDamagedAsync(flagged, CompressionFormat.Gzip, Bytes);
         Assert.Equal(twice, await DecompressAsync([.. whole, .. whole], CompressionFormat.Gzip));
+    }
+
+    [Fact]
+    public async Task The_check_sum_of_a_gzip_header_counts()
+    {
+        var member = Gzip(Bytes, CompressionLevel.Fastest);
+        member[3] = 2;
+        var sum = (ushort)System.IO.Hashing.Crc32.HashToUInt32(member.AsSpan(0, 10));
+        byte[] right = [.. member[..10], (byte)sum, (byte)(sum >> 8), .. member[10..]];
+        Assert.Equal(Bytes, await DecompressAsync(right, CompressionFormat.Gzip));
+        right[10] ^= 1;
+        await AssertDamagedAsync(right, CompressionFormat.Gzip, Bytes);
+    }
+
+    /// <summary>What decompresses gzip files on machines without ISA-L.</summary>
+    [Fact]
+    public async Task The_framework_s_gzip_is_as_strict()
+    {
+        var bytes = Blocks.Mixed(30_000, 2);
+        byte[] stored = [.. bytes.Chunk(10_000).SelectMany(chunk => Gzip(chunk, CompressionLevel.Fastest))];
+        Assert.Equal(bytes, await DecompressAsync(stored));
+        await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync([.. stored, 0]));
+        for (var size = stored.Length - 30; size < stored.Length; size++) await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored[..size]));
+        foreach (var place in (Index[])[^1, ^6, ^100])
+        {
+            byte[] flipped = [.. stored];
+            flipped[place] ^= 4;
+            await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(flipped));
+        }
+
+        static async Task<byte[]> DecompressAsync(byte[] stored)
+        {
+            await using var reader = new StoredBytesReader(new Trickle(stored[100..]), digest: false);
+            using var decoder = new FrameworkGzipDecoder(new RestOfStored(stored.AsMemory(0, 100), reader, isCutBlock: false));
+            var (unpacked, room) = (new MemoryStream(), new byte[1000]);
+            for (int count; (count = await decoder.ReadAsync(room, Token)) > 0;) unpacked.Write(room, 0, count);
+            return unpacked.ToArray();
+        }
     }
 
     [Theory]

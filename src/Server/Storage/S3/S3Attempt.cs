@@ -21,7 +21,11 @@ internal sealed class S3Attempt : IDisposable
     public bool TimedOut => _source.IsCancellationRequested && !_outer.IsCancellationRequested;
 
     /// <summary>A request's body; every read of it counts as a sign of life.</summary>
-    public Stream Body(ReadOnlyMemory<byte> content) => new WatchedBody(this, content);
+    /// <param name="sha256">Its digest where it is known, lower-case hex: the signature needs it, and computing it costs more than sending.</param>
+    public Stream Body(ReadOnlyMemory<byte> content, string? sha256 = null) => new WatchedBody(this, content, sha256);
+
+    /// <summary>The digest that a request's body was made with; null where it is not known.</summary>
+    public static string? DigestOf(Stream? body) => (body as WatchedBody)?.Sha256;
 
     /// <summary>Fills a buffer from an answer's body.</summary>
     /// <exception cref="EndOfStreamException">The body ended before.</exception>
@@ -40,8 +44,10 @@ internal sealed class S3Attempt : IDisposable
 
     private void Moved() => _source.CancelAfter(_idle);
 
-    private sealed class WatchedBody(S3Attempt attempt, ReadOnlyMemory<byte> content) : MemoryStream(ArrayOf(content).Array!, ArrayOf(content).Offset, content.Length, writable: false, publiclyVisible: true)
+    private sealed class WatchedBody(S3Attempt attempt, ReadOnlyMemory<byte> content, string? sha256) : MemoryStream(ArrayOf(content).Array!, ArrayOf(content).Offset, content.Length, writable: false, publiclyVisible: true)
     {
+        public string? Sha256 => sha256;
+
         public override int Read(byte[] buffer, int offset, int count)
         {
             attempt.Moved();

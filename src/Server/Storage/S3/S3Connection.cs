@@ -1,5 +1,7 @@
 using Amazon.Runtime;
 using Amazon.S3;
+using Amazon.S3.Model;
+using Amazon.Util;
 using Polly;
 using Polly.Retry;
 using ZfsSnapshotManager.Server.Configuration;
@@ -12,7 +14,10 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 /// </summary>
 internal sealed partial class S3Connection : IDisposable
 {
-    private const int SendBufferSize = 256 * 1024; // of the SDK; its default of 8 KiB costs half as much again
+    private const int SendBufferSize = 128 * 1024; // of the SDK; its default of 8 KiB costs half as much again
+
+    /// <summary>The SDK learns from each answer what S3's clock says, and signs the next request by it: one more attempt should do.</summary>
+    private const int AttemptsByWrongClock = 3;
 
     private static readonly ResiliencePropertyKey<long> Started = new("started");
     private static readonly ResiliencePropertyKey<string> What = new("what");
@@ -40,7 +45,9 @@ internal sealed partial class S3Connection : IDisposable
                 Timeout = Timeout.InfiniteTimeSpan,
                 BufferSize = SendBufferSize,
                 HttpClientFactory = _http,
+                DisableClockSkewCorrection = false,
             });
+        _client.BeforeRequestEvent += SignByKnownDigest;
         _retries = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
         {
             MaxRetryAttempts = int.MaxValue,
@@ -48,7 +55,7 @@ internal sealed partial class S3Connection : IDisposable
             UseJitter = true,
             Delay = TimeSpan.FromMilliseconds(250),
             MaxDelay = TimeSpan.FromSeconds(15),
-            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception is { } e && S3Errors.IsTransient(e) && Elapsed(attempt.Context) < settings.RetryTime),
+            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception is { } e && MayHelp(e, attempt.AttemptNumber) && Elapsed(attempt.Context) < settings.RetryTime),
             OnRetry = attempt =>
             {
                 LogRetry(attempt.Context.Properties.GetValue(What, ""), S3Errors.Describe(attempt.Outcome.Exception!), attempt.RetryDelay.TotalSeconds);
@@ -96,6 +103,14 @@ internal sealed partial class S3Connection : IDisposable
     {
         _client.Dispose();
         _http.Dispose();
+    }
+
+    private static bool MayHelp(Exception e, int attempt) => S3Errors.IsTransient(e) || (S3Errors.IsWrongClock(e) && attempt < AttemptsByWrongClock);
+
+    /// <summary>The SDK takes a payload's digest that is there already; else it would digest every part a second time.</summary>
+    private static void SignByKnownDigest(object sender, RequestEventArgs e)
+    {
+        if (e is WebServiceRequestEventArgs { Request: UploadPartRequest part } request && S3Attempt.DigestOf(part.InputStream) is { } sha256) request.Headers[HeaderKeys.XAmzContentSha256Header] = sha256;
     }
 
     private static TimeSpan Elapsed(ResilienceContext context) => TimeProvider.System.GetElapsedTime(context.Properties.GetValue(Started, 0));

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Net;
 using Amazon.Runtime;
+using Amazon.Runtime.Internal;
 using Amazon.S3;
 using ZfsSnapshotManager.Server.Configuration;
 
@@ -40,9 +42,13 @@ internal static class S3Errors
     /// <summary>The condition of a conditional request did not hold.</summary>
     public static bool IsTaken(Exception e) => e is AmazonS3Exception { StatusCode: HttpStatusCode.PreconditionFailed };
 
+    /// <summary>S3 refuses requests whose time differs from its own by more than a quarter of an hour.</summary>
+    public static bool IsWrongClock(Exception e) => CodeOf(e) is "RequestTimeTooSkewed" or "RequestExpired";
+
     /// <summary>In one line, without secrets: S3 never sends any.</summary>
     public static string Describe(Exception e) => e switch
     {
+        AmazonS3Exception s when IsWrongClock(s) => $"{(int)s.StatusCode} {s.ErrorCode} ({DescribeClock(s)}; set this server's clock)",
         AmazonS3Exception s => $"{(int)s.StatusCode} {s.ErrorCode}{(string.IsNullOrWhiteSpace(s.Message) || s.Message == s.ErrorCode ? "" : $" ({s.Message.Trim().TrimEnd('.')})")}",
         TimeoutException or StorageException => e.Message,
         _ => Innermost(e).Message,
@@ -61,7 +67,7 @@ internal static class S3Errors
             ("NoSuchBucket", _) => (StorageFault.Refused, $"There is no bucket {place}: create it, or correct S3_BUCKET"),
             ("InvalidAccessKeyId" or "InvalidAccessKey", _) => (StorageFault.Refused, $"The object store at {settings.Endpoint.Authority} does not know the access key: check S3_ACCESS_KEY"),
             ("SignatureDoesNotMatch", _) => (StorageFault.Refused, $"The object store at {settings.Endpoint.Authority} finds the signature wrong: check S3_SECRET_KEY and S3_REGION"),
-            ("RequestTimeTooSkewed" or "RequestExpired", _) => (StorageFault.Refused, $"The clocks of this server and of {settings.Endpoint.Authority} differ too much: set this server's clock"),
+            ("RequestTimeTooSkewed" or "RequestExpired", _) => (StorageFault.Refused, $"The clocks of this server and of {settings.Endpoint.Authority} differ too much"),
             ("AuthorizationHeaderMalformed" or "PermanentRedirect" or "IllegalLocationConstraintException", _) or (_, HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect) =>
                 (StorageFault.Refused, $"The bucket {place} is in another region: set S3_REGION and S3_ENDPOINT to the bucket's"),
             ("InvalidObjectState", _) => (StorageFault.Refused, $"The object is in a storage class that must be thawed before it can be read: restore it in {settings.Bucket} first"),
@@ -74,6 +80,14 @@ internal static class S3Errors
             _ => (StorageFault.Failed, $"The object store at {settings.Endpoint.Authority} failed"),
         };
         return new StorageException(fault, $"{message}. It did not {what}: {Describe(e)}.", e);
+    }
+
+    /// <summary>By the time that every HTTP answer has.</summary>
+    private static string DescribeClock(AmazonS3Exception e)
+    {
+        if (!DateTimeOffset.TryParse((e.InnerException as HttpErrorResponseException)?.Response?.GetHeaderValue("Date"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var theirs)) return "this server's clock and S3's differ";
+        var difference = TimeProvider.System.GetUtcNow() - theirs;
+        return string.Create(CultureInfo.InvariantCulture, $"this server's clock is {difference.Duration().TotalMinutes:0} minutes {(difference > TimeSpan.Zero ? "ahead of" : "behind")} S3's, which says {theirs:u}");
     }
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;

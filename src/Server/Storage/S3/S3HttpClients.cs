@@ -26,7 +26,7 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             SslOptions = { RemoteCertificateValidationCallback = _authorities is null ? null : IsTrusted },
         };
-        _client = new HttpClient(new CorruptingHandler(this, sockets)) { Timeout = Timeout.InfiniteTimeSpan };
+        _client = new HttpClient(new BodyHandler(this, sockets)) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     public override HttpClient CreateHttpClient(IClientConfig clientConfig) => _client;
@@ -77,10 +77,15 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
         public void Dispose() => owner._corrupts = false;
     }
 
-    private sealed class CorruptingHandler(S3HttpClients owner, HttpMessageHandler inner) : DelegatingHandler(inner)
+    private sealed class BodyHandler(S3HttpClients owner, HttpMessageHandler inner) : DelegatingHandler(inner)
     {
+        /// <summary>A smaller body is sent although the request is refused already: .NET would rather keep the connection.</summary>
+        private const int MaxUnaskedBody = 1024;
+
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            // radosgw does not expect that, takes the body for the next request and answers 400 to what comes then.
+            if (request.Content is { Headers.ContentLength: <= MaxUnaskedBody }) request.Headers.ExpectContinue = false;
             if (owner._corrupts && request.Content is { } content)
             {
                 var body = await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);

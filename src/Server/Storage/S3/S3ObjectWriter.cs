@@ -15,7 +15,7 @@ internal sealed partial class S3Store
 
         public string Token => s3UploadId;
 
-        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
         {
             var digest = store.Md5(content);
             var written = await store._connection.SendAsync(
@@ -28,7 +28,7 @@ internal sealed partial class S3Store
                         UploadId = s3UploadId,
                         PartNumber = number + 1,
                         PartSize = content.Length,
-                        InputStream = attempt.Body(content),
+                        InputStream = attempt.Body(content, sha256),
                         UseChunkEncoding = false, // weak services store the framing as data
                         MD5Digest = digest,
                     },

@@ -110,7 +110,7 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
         try
         {
             await using var writer = await OpenAsync(upload, index, session.Token).ConfigureAwait(false);
-            return await writer.WritePartAsync(number, request.StoredOffset, content, session.Token).ConfigureAwait(false);
+            return await writer.WritePartAsync(number, request.StoredOffset, content, request.Sha256, session.Token).ConfigureAwait(false);
         }
         catch (StorageException e) when (e.Fault == StorageFault.Missing)
         {

@@ -1,0 +1,55 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Transfer;
+
+namespace ZfsSnapshotManager.Restore.Download;
+
+/// <summary>
+/// All stored bytes of a backup in one answer, where its manifest is not to be had. Where the connection breaks, it is opened again from
+/// there: what was received is not fetched twice. A server that found damage in mid-stream has no other way to say so than to break off; asked
+/// again, it says it in words.
+/// </summary>
+/// <param name="open">Opens the bytes from an offset on.</param>
+/// <param name="patience">For a server that is away.</param>
+/// <param name="progress">Told of bytes as they come.</param>
+internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, Action<long> progress) : OneWayStream
+{
+    private Stream? _body;
+    private long _received;
+    private int _failures;
+
+    public override bool CanRead => true;
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            try
+            {
+                _body ??= await open(_received, null, cancellationToken).ConfigureAwait(false);
+                var count = await _body.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                _failures = 0;
+                patience.Moved();
+                progress(count);
+                _received += count;
+                return count;
+            }
+            catch (OperationException e) when (DownloadPatience.IsPassing(e))
+            {
+                Disconnect();
+                await patience.WaitAsync(e, ++_failures, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) Disconnect();
+        base.Dispose(disposing);
+    }
+
+    private void Disconnect()
+    {
+        _body?.Dispose();
+        _body = null;
+    }
+}

@@ -1,0 +1,22 @@
+using ZfsSnapshotManager.Core.Api;
+
+namespace ZfsSnapshotManager.Restore.Download;
+
+/// <summary>Where the bytes of a backup come from: the server, or a test.</summary>
+/// <param name="offset">Of the first byte.</param>
+/// <param name="length">How many; null: all from there on.</param>
+/// <returns>Gives that many bytes, or fails with <see cref="Core.OperationException"/>.</returns>
+internal delegate Task<Stream> OpenBytes(long offset, long? length, CancellationToken cancellationToken);
+
+/// <summary>The server as the place where a backup's bytes come from.</summary>
+internal sealed class BackupSource(ApiClient server, SnapshotInfo backup)
+{
+    public async Task<Stream> OpenAsync(long offset, long? length, CancellationToken cancellationToken) =>
+        await WatchAsync(await server.DownloadAsync(backup, offset, length, cancellationToken).ConfigureAwait(false), backup.SnapshotId, cancellationToken).ConfigureAwait(false);
+
+    public async Task<Stream> OpenManifestAsync(CancellationToken cancellationToken) =>
+        await WatchAsync(await server.OpenManifestAsync(backup, cancellationToken).ConfigureAwait(false), $"the manifest of {backup.SnapshotId}", cancellationToken).ConfigureAwait(false);
+
+    private static async Task<Stream> WatchAsync(HttpResponseMessage response, string what, CancellationToken cancellationToken) =>
+        new WatchedBody(response, await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), what, WatchedBody.DefaultIdle);
+}

@@ -1,0 +1,195 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
+
+namespace ZfsSnapshotManager.Restore.Download;
+
+/// <summary>
+/// One backup on the server, and how it can be read: by parts, where its manifest is there, else in one go. What is read is proven on the way:
+/// digests, compression, every record, and that it is the snapshot that was listed.
+/// </summary>
+internal sealed class StoredBackup
+{
+    private readonly RestoreSession _session;
+    private readonly SnapshotInfo _backup;
+    private readonly BackupSource _source;
+    private readonly CompressionFormat _compression;
+
+    private StoredBackup(RestoreSession session, SnapshotInfo backup)
+    {
+        (_session, _backup, _source) = (session, backup, new BackupSource(session.Server, backup));
+        if (!CompressionFormats.TryParse(backup.Compression, out _compression)) throw new OperationException(ExitCode.Failure, $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not know.", "Use a newer zfs-restore.");
+    }
+
+    /// <summary>What an interrupted receive still needs; null where all is read.</summary>
+    public BackupRest? Rest { get; private init; }
+
+    /// <summary>Null where the manifest is not to be had.</summary>
+    private IReadOnlyList<BackupPart>? Parts { get; init; }
+
+    /// <summary>Asks how the backup is stored.</summary>
+    /// <param name="session">The server.</param>
+    /// <param name="backup">What to read.</param>
+    /// <param name="token">Of an interrupted receive that is to go on; null: all is read.</param>
+    /// <exception cref="OperationException">The server is away for too long, or refuses.</exception>
+    public static async Task<StoredBackup> OpenAsync(RestoreSession session, SnapshotInfo backup, ResumeToken? token, CancellationToken cancellationToken)
+    {
+        var manifest = await FetchManifestAsync(session, backup, cancellationToken).ConfigureAwait(false);
+        var parts = manifest is null ? null : BackupPart.ListOf(manifest);
+        return new StoredBackup(session, backup) { Parts = parts, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
+    }
+
+    /// <summary>Reads all of it.</summary>
+    /// <param name="onStored">Gets the stored bytes, or null.</param>
+    /// <param name="onStream">Gets the stream's bytes, each verified before, or null.</param>
+    /// <param name="progress">Told of stored bytes as they come.</param>
+    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
+    public Task<StreamFacts> ReadAsync(StoredBytesReader.Sink? onStored, StoredStreamDecoder.SliceHandler? onStream, TransferProgress progress, CancellationToken cancellationToken) => ProvenAsync(async () =>
+    {
+        var patience = Patience(progress);
+        await using var source = Parts is null ? Whole(patience, progress.Add) : (Stream)Read(Parts, patience, progress.Add);
+        await using var stored = new StoredBytesReader(source, onStored, digest: _backup.Sha256 is not null);
+        var facts = await StoredStreamDecoder.DecodeAsync(stored, _compression, CheckBegin, onStream, cancellationToken).ConfigureAwait(false);
+        CheckWhole(stored);
+        TellRetries(patience);
+        return facts;
+    });
+
+    /// <summary>Writes what an interrupted <c>zfs receive -s</c> still needs.</summary>
+    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
+    /// <exception cref="StreamEditException">The token does not fit the stream, or its records are in an order that cannot be continued.</exception>
+    public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) => ProvenAsync(async () =>
+    {
+        var rest = Rest!;
+        var patience = Patience(progress);
+        var resume = new ReceiveResume(rest.Token);
+        try
+        {
+            await (rest.Runs is { } runs
+                ? resume.WriteAsync(OpenRuns(runs, patience, progress.Add, cancellationToken), destination, cancellationToken)
+                : WriteRestOfWholeAsync(resume, destination, patience, progress, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (SendStreamException e) when (e.Fault == StreamFault.UnexpectedRecord)
+        {
+            throw new StreamEditException(e.Message); // a stream may be whole and yet not be in the order that continuing needs
+        }
+
+        TellRetries(patience);
+        return true;
+    });
+
+    private const string DamagedRemedy = "'zfs-restore verify all' shows which backups are whole; send a new full backup soon.";
+
+    private static async Task<Manifest?> FetchManifestAsync(RestoreSession session, SnapshotInfo backup, CancellationToken cancellationToken)
+    {
+        var source = new BackupSource(session.Server, backup);
+        var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, why =>
+        {
+            if (why is not null) session.Output.Note(why);
+        });
+        for (var failures = 1; ; failures++)
+        {
+            try
+            {
+                await using var body = await source.OpenManifestAsync(cancellationToken).ConfigureAwait(false);
+                using var json = new MemoryStream();
+                await body.CopyToAsync(json, cancellationToken).ConfigureAwait(false);
+                return Parse(backup, json.GetBuffer().AsSpan(0, (int)json.Length));
+            }
+            catch (OperationException e) when (DownloadPatience.IsPassing(e))
+            {
+                await patience.WaitAsync(e, failures, cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationException e) when (e.ExitCode is ExitCode.NotFound or ExitCode.Damaged)
+            {
+                // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its own words.
+                session.Detail($"{backup.SnapshotId} is read in one go: {e.Message}");
+                return null;
+            }
+        }
+    }
+
+    private static Manifest? Parse(SnapshotInfo backup, ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var manifest = Manifest.Parse(json);
+            return manifest.PartsSha256 == backup.PartsSha256 && manifest.StoredBytes == backup.SizeBytes
+                ? manifest
+                : throw new OperationException(ExitCode.Damaged, $"the manifest of {backup.SnapshotId} is not that of the listed backup");
+        }
+        catch (JsonException e)
+        {
+            throw new OperationException(ExitCode.Damaged, $"the manifest of {backup.SnapshotId} is not one: {e.Message}", innerException: e);
+        }
+    }
+
+    private DownloadPatience Patience(TransferProgress progress) => new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
+
+    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) => new(_source.OpenAsync, patience, progress);
+
+    private PartReader Read(IReadOnlyList<BackupPart> parts, DownloadPatience patience, Action<long> progress) =>
+        new(new PartFetch(_source.OpenAsync, patience, progress), _session.Pages, _session.Settings.Lanes, parts);
+
+    /// <summary>Each run's parts are fetched by a reader of their own: only the last run has many.</summary>
+    private async IAsyncEnumerable<StreamRun> OpenRuns(
+        IReadOnlyList<PartRun> runs, DownloadPatience patience, Action<long> progress, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var run in runs)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await using var parts = Read([.. Parts!.Skip(run.Range.First).Take(run.Range.Last - run.Range.First + 1)], patience, progress);
+            await using var stored = new StoredBytesReader(parts, digest: false);
+            await using var plain = new DecompressedStream(stored, _compression);
+            yield return new StreamRun(run.Before, run.After, plain);
+        }
+    }
+
+    private async Task WriteRestOfWholeAsync(ReceiveResume resume, Stream destination, DownloadPatience patience, TransferProgress progress, CancellationToken cancellationToken)
+    {
+        await using var source = Parts is null ? Whole(patience, progress.Add) : (Stream)Read(Parts, patience, progress.Add);
+        await using var stored = new StoredBytesReader(source, digest: _backup.Sha256 is not null);
+        await using var plain = new DecompressedStream(stored, _compression);
+        await resume.WriteAsync(plain, destination, cancellationToken).ConfigureAwait(false);
+        CheckWhole(stored);
+    }
+
+    private async Task<T> ProvenAsync<T>(Func<Task<T>> work)
+    {
+        try
+        {
+            return await work().ConfigureAwait(false);
+        }
+        catch (SendStreamException e)
+        {
+            throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
+        }
+        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged && (e.Remedy is null || e is ApiException))
+        {
+            throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
+        }
+    }
+
+    private void CheckBegin(BeginFacts begin)
+    {
+        if (begin.ToGuid == _backup.SnapshotGuid.Value && begin.FromGuid == (_backup.FromGuid?.Value ?? 0)) return;
+        throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} is not what the catalogue says: its stream holds the snapshot with GUID {begin.ToGuid} from {begin.FromGuid}, not {_backup.SnapshotGuid} from {_backup.FromGuid?.Value ?? 0}.", DamagedRemedy);
+    }
+
+    private void CheckWhole(StoredBytesReader stored)
+    {
+        if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256)) return;
+        throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {_backup.SizeBytes}, or another SHA-256).", DamagedRemedy);
+    }
+
+    private void TellRetries(DownloadPatience patience)
+    {
+        if (patience.Retries > 0) _session.Detail($"{_backup.SnapshotId}: {patience.Retries} requests were tried again");
+    }
+}

@@ -1,0 +1,54 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.Net.Http.Headers;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Downloads;
+
+/// <summary>GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part.</summary>
+internal sealed class ManifestEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store)
+{
+    /// <summary>That of 5 TiB in parts of 16 MiB; a client of a larger backup reads it in one go.</summary>
+    private const int MaxSize = 128 * 1024 * 1024;
+
+    public static void Map(WebApplication app) => app.MapGet("/snapshots/{id}/manifest", async context =>
+        await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context).ConfigureAwait(false)).ExecuteAsync(context).ConfigureAwait(false));
+
+    private async Task<IResult> GetAsync(HttpContext context)
+    {
+        var client = authentication.Authenticate(context.Request);
+        // The server decodes a path but for its slashes, and an id has one.
+        var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+        var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
+        var json = await ReadAsync(backup.StorageKey, context.RequestAborted).ConfigureAwait(false);
+        Check(json, backup.SnapshotId, backup.PartsSha256);
+        return Results.Bytes(json, "application/json", entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(json))}\""));
+    }
+
+    private async Task<byte[]> ReadAsync(string storageKey, CancellationToken cancellationToken)
+    {
+        var key = BackupStore.ManifestKeyOf(storageKey);
+        if (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { Size: <= MaxSize } facts) throw RequestException.NotFound($"The manifest of {storageKey} is not in the store, or too large.");
+        var json = new byte[facts.Size];
+        await store.Objects.ReadAsync(key, 0, json, cancellationToken).ConfigureAwait(false);
+        return json;
+    }
+
+    private static void Check(byte[] json, string snapshotId, string partsSha256)
+    {
+        try
+        {
+            if (Manifest.Parse(json).PartsSha256 == partsSha256) return;
+        }
+        catch (JsonException e)
+        {
+            throw new StorageException(StorageFault.Damaged, $"The manifest of {snapshotId} is not one: {JsonFault.Describe(e)}.", e);
+        }
+
+        throw new StorageException(StorageFault.Damaged, $"The manifest of {snapshotId} is not the one that was stored.");
+    }
+}

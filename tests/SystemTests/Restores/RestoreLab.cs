@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using System.Text.Json;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Restores;
+
+/// <summary>A client with backups of some size in small parts, and what tests of interrupted restores do with it.</summary>
+internal sealed class RestoreLab : IAsyncDisposable
+{
+    private RestoreLab(ServerProcess server, ClientMachine client, string dataset) => (Server, Client, Source) = (server, client, dataset);
+
+    public ServerProcess Server { get; }
+
+    public ClientMachine Client { get; }
+
+    /// <summary>The dataset that was backed up.</summary>
+    public string Source { get; }
+
+    public string Target => $"{Client.Area}/restored";
+
+    public string Partial => $"{Target}.restoring";
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <param name="make">Shell that makes the dataset AREA/data, and what is in it.</param>
+    /// <param name="inParts">False: the backup is sent in one body, and the server's parts begin anywhere in it.</param>
+    public static async Task<RestoreLab> CreateAsync(ZfsHost host, string? make = null, bool inParts = true)
+    {
+        var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+        var client = await ClientMachine.CreateAsync(host, server);
+        var lab = new RestoreLab(server, client, $"{client.Area}/data");
+        await client.ShellAsync(make?.Replace("AREA", client.Area, StringComparison.Ordinal)
+            ?? $"zfs create {lab.Source} && cd /{lab.Source} && head -c 20M /dev/urandom > large && for i in $(seq 300); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large folder/link && sync");
+        if (inParts) await lab.BackUpAsync();
+        else await lab.BackUpAsWholeAsync();
+        return lab;
+    }
+
+    public Task BackUpAsync() => Client.JsonAsync("zfs-client backup");
+
+    /// <summary>Settings of the client, besides those that every one has.</summary>
+    public Task SetAsync(params string[] settings) => Client.WriteSettingsAsync([$"LOCAL_DATASET={Source}", .. settings]);
+
+    public Process StartRestore(string options = "") => Client.Start($"exec zfs-restore latest {Target} {options}");
+
+    /// <summary>How long an undisturbed restore takes; it is undone.</summary>
+    public async Task<TimeSpan> MeasureAsync()
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        await Client.JsonAsync($"zfs-restore latest {Target}");
+        var taken = TimeProvider.System.GetElapsedTime(start);
+        await UndoAsync();
+        return taken;
+    }
+
+    public Task<string> UndoAsync() => Client.ShellAsync($"zfs destroy -r {Target}");
+
+    /// <summary>SIGKILL for every zfs-restore of the machine.</summary>
+    public Task KillRestoreAsync() => Client.Host.RunAsync("pkill -9 -x zfs-restore");
+
+    /// <summary>Waits until there is something to go on with.</summary>
+    public Task WaitForTokenAsync() => Patience.UntilAsync("something was received", async () =>
+        await Client.ShellAsync($"zfs get -H -o value receive_resume_token {Partial} 2>/dev/null || true") is not ("" or "-"));
+
+    /// <summary>Runs a restore to its end; it must succeed.</summary>
+    public async Task<JsonElement> FinishAsync(string options = "") => await Client.JsonAsync($"zfs-restore latest {Target} {options}");
+
+    public async Task AssertRestoredAsync()
+    {
+        var (source, restored) = (await SnapshotsOfAsync(Source), await SnapshotsOfAsync(Target));
+        Assert.Equal(source.Select(name => name.Split('@')[1]), restored.Select(name => name.Split('@')[1]));
+        foreach (var (from, to) in source.Zip(restored)) Assert.Equal(await Client.GuidOfAsync(from), await Client.GuidOfAsync(to));
+        if (await Client.ShellAsync($"zfs get -H -o value type {Source}") == "volume") Assert.Equal(await DigestOfVolumeAsync(Source), await DigestOfVolumeAsync(Target));
+        else Assert.Equal(await Client.TreeOfAsync(source[^1]), await Client.TreeOfAsync(restored[^1]));
+        Assert.Equal("-", await Client.ShellAsync($"zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {Target} | sort -u | grep . || echo -"));
+        await AssertNoTracesAsync();
+    }
+
+    /// <summary>No dataset under one of the names that a restore uses on its way.</summary>
+    public async Task AssertNoTracesAsync()
+    {
+        var names = await Client.ShellAsync($"zfs list -H -r -o name {Client.Area}");
+        Assert.DoesNotContain(".restoring", names, StringComparison.Ordinal);
+        Assert.DoesNotContain(".replaced", names, StringComparison.Ordinal);
+    }
+
+    /// <summary>The manifest of the newest backup: how many parts, and whether they begin with whole records.</summary>
+    public async Task<(int Parts, bool HasStates)> DescribeStoredAsync()
+    {
+        using var http = Server.As(Client.Id, Client.Key);
+        var id = (await Client.ListBackupsAsync())[0].GetProperty("snapshot_id").GetString()!;
+        var manifest = (await Answer.ReadAsync(await http.GetAsync($"snapshots/{Uri.EscapeDataString(id)}/manifest", Token))).MustSucceed().Json;
+        JsonElement[] parts = [.. manifest.GetProperty("objects").EnumerateArray().SelectMany(stored => stored.GetProperty("parts").EnumerateArray())];
+        return (parts.Length, parts.All(part => part.GetProperty("state").ValueKind == JsonValueKind.String));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Client.DisposeAsync();
+        await Server.DisposeAsync();
+    }
+
+    private async Task BackUpAsWholeAsync()
+    {
+        await Client.ShellAsync($"zfs snapshot {Source}@whole");
+        var stream = Convert.FromBase64String(await Client.ShellAsync($"zfs send -L {Source}@whole | base64 -w0"));
+        using var http = Server.As(Client.Id, Client.Key);
+        using var announcement = new StringContent($"{{\"dataset_name\":\"{Source}\",\"compression\":\"none\"}}");
+        var upload = (await Answer.ReadAsync(await http.PostAsync("upload", announcement, Token))).MustSucceed().Json.GetProperty("upload_id").GetString();
+        using var body = new ByteArrayContent(stream);
+        (await Answer.ReadAsync(await http.PostAsync($"upload-stream/{upload}", body, Token))).MustSucceed();
+    }
+
+    private async Task<string[]> SnapshotsOfAsync(string dataset) => [.. (await Client.SnapshotsOfAsync(dataset)).Where(name => name.Contains('@', StringComparison.Ordinal))];
+
+    private Task<string> DigestOfVolumeAsync(string volume) =>
+        Client.ShellAsync($"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < /dev/zvol/{volume}");
+}

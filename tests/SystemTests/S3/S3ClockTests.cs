@@ -1,0 +1,74 @@
+using System.Globalization;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.S3;
+
+/// <summary>S3 refuses what is signed with a time that is too far from its own. A server whose clock is wrong says so, and works all the same.</summary>
+[Collection("s3")]
+public sealed class S3ClockTests(Radosgw s3)
+{
+    [Theory]
+    [InlineData(21, "21 minutes ahead of")]
+    [InlineData(-21, "21 minutes behind")]
+    [InlineData(60 * 24 * 400, "576000 minutes ahead of")]
+    public async Task A_server_whose_clock_is_wrong_says_by_how_much_and_works(int minutes, string says)
+    {
+        using var clock = new WrongClock();
+        clock.Set(TimeSpan.FromMinutes(minutes));
+        await using var lab = await S3Lab.StartAsync(s3, await clock.SettingsAsync());
+
+        Assert.Contains($"RequestTimeTooSkewed (this server's clock is {says} S3's", lab.Server.Log, StringComparison.Ordinal);
+        (await lab.UploadAsync("tank/small", 1)).MustSucceed();
+        (await lab.UploadAsync("tank/large")).MustSucceed();
+        await lab.AssertHoldsWhatIsListedAsync(2);
+        await lab.AssertVerifiesAsync();
+
+        var check = await lab.Server.RunAsync("catalogue", "check", "--deep");
+        Assert.True(check.ExitCode == 0, check.Text);
+        Assert.Contains(says, check.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_put_wrong_and_right_again_in_the_middle_of_an_upload_costs_a_moment()
+    {
+        using var clock = new WrongClock();
+        await using var lab = await S3Lab.StartAsync(s3, await clock.SettingsAsync());
+        lab.Proxy.BytesPerSecond = 10_000_000;
+
+        foreach (var minutes in (int[])[-30, 30, 0])
+        {
+            lab.Proxy.Forget();
+            var sending = lab.UploadAsync($"tank/clock{minutes + 100}", 300);
+            await Patience.UntilAsync("two parts are on their way", () => lab.Proxy.Count(S3Kind.UploadPart) >= 2);
+            clock.Set(TimeSpan.FromMinutes(minutes));
+            (await sending).MustSucceed();
+        }
+
+        lab.Proxy.BytesPerSecond = 0;
+        foreach (var words in (string[])["30 minutes behind", "30 minutes ahead of"]) Assert.Contains(words, lab.Server.Log, StringComparison.Ordinal);
+        await lab.AssertHoldsWhatIsListedAsync(3);
+        await lab.AssertVerifiesAsync();
+    }
+
+    /// <summary>What clock_off.c is told.</summary>
+    private sealed class WrongClock : IDisposable
+    {
+        private readonly string _folder = Repository.NewFolder("clock");
+
+        private string Offset => Path.Combine(_folder, "offset");
+
+        public void Set(TimeSpan offset)
+        {
+            File.WriteAllText(Offset + ".new", ((long)offset.TotalSeconds).ToString(CultureInfo.InvariantCulture));
+            File.Move(Offset + ".new", Offset, overwrite: true); // never half written
+        }
+
+        public async Task<Dictionary<string, string>> SettingsAsync() => new(StringComparer.Ordinal)
+        {
+            ["LD_PRELOAD"] = await PreloadedLibrary.CompileAsync("S3/clock_off.c"),
+            ["ZSM_CLOCK_FILE"] = Offset,
+        };
+
+        public void Dispose() => Directory.Delete(_folder, recursive: true);
+    }
+}

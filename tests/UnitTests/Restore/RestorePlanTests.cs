@@ -1,0 +1,91 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Restore.RestoreChain;
+using ZfsSnapshotManager.SendStream.Resume;
+using ZfsSnapshotManager.UnitTests.Chains;
+
+namespace ZfsSnapshotManager.UnitTests.Restore;
+
+/// <summary>What is there, and what is asked for: where the restore begins.</summary>
+public sealed class RestorePlanTests
+{
+    private static readonly SnapshotInfo[] Chain = [Stored(Backups.Full(1)), Stored(Backups.Incremental(2, 1)), Stored(Backups.Incremental(3, 2))];
+
+    [Fact]
+    public void Where_nothing_is_there_it_begins_at_the_start() => Assert.Equal(new RestorePlan(0, null, null), RestorePlan.Make(null, Chain));
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 2)]
+    [InlineData(2, 3)]
+    public void A_receive_that_was_cut_off_goes_on_at_its_token(int whole, int noted)
+    {
+        var plan = RestorePlan.Make(There(whole, noted, TokenOf(whole)), Chain);
+
+        Assert.Null(plan.Unfit);
+        Assert.Equal(whole, plan.First);
+        Assert.Equal(ResumeToken.Parse(TokenOf(whole)), plan.Token);
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 2)]
+    [InlineData(2, 2)]
+    [InlineData(3, 3)]
+    public void Between_two_receives_it_goes_on_with_the_next(int whole, int noted) =>
+        Assert.Equal(new RestorePlan(whole, null, null), RestorePlan.Make(There(whole, noted, null), Chain));
+
+    [Fact]
+    public void What_was_received_of_a_chain_serves_a_longer_one()
+    {
+        var there = There(2, 3, TokenOf(2));
+
+        Assert.Null(RestorePlan.Make(there, [.. Chain, Stored(Backups.Incremental(4, 3))]).Unfit);
+    }
+
+    [Fact]
+    public void What_does_not_fit_goes_first_and_it_is_said_why()
+    {
+        (PartialDataset There, string Why)[] cases =
+        [
+            (There(0, 1, null), "nothing of it can be continued"),
+            (There(0, 1, "1-abc"), "cannot be read"),
+            (There(0, 1, TokenOf(1)), "not the next"),
+            (There(1, 2, TokenOf(2)), "not the next"),
+            (There(3, 3, TokenOf(2)), "not the next"),
+            (There(1, 3, TokenOf(1)), "of other backups"),
+            (There(1, 2, TokenOf(1)) with { Received = null }, "of other backups"),
+            (There(1, 2, TokenOf(1)) with { Received = "0" }, "of other backups"),
+            (There(1, 2, null) with { Snapshots = [new(7)] }, "snapshots that are not of this restore"),
+            (There(3, 3, null) with { Snapshots = [new(1), new(2), new(3), new(4)] }, "snapshots that are not of this restore"),
+        ];
+        foreach (var (there, why) in cases)
+        {
+            var plan = RestorePlan.Make(there, Chain);
+            Assert.Contains(why, plan.Unfit, StringComparison.Ordinal);
+            Assert.Equal((0, null), (plan.First, plan.Token));
+        }
+    }
+
+    [Fact]
+    public void Another_backup_of_the_same_snapshot_does_not_go_on_where_the_first_stopped()
+    {
+        SnapshotInfo[] other = [Chain[0] with { PartsSha256 = "other" }, .. Chain[1..]];
+
+        Assert.Equal("it is of other backups", RestorePlan.Make(There(1, 2, TokenOf(1)), other).Unfit);
+    }
+
+    private static SnapshotInfo Stored(SnapshotInfo backup) => backup with { PartsSha256 = $"digest{backup.SnapshotGuid}" };
+
+    private static PartialDataset There(int whole, int noted, string? token) =>
+        new(ChainDigest.Of(Chain, noted), [.. Chain.Take(whole).Select(backup => backup.SnapshotGuid)], token);
+
+    private static string TokenOf(int index) => new ResumeToken
+    {
+        ToGuid = Chain[index].SnapshotGuid.Value,
+        FromGuid = Chain[index].FromGuid?.Value,
+        Object = 8,
+        Offset = 131072,
+        Bytes = 5_000_000,
+        ToName = "tank/data@s",
+    }.ToString();
+}
