@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
@@ -19,6 +20,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync(SmallParts);
         await using var client = await CreateClientAsync(server);
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > more && sync"); // more than the client takes into memory
         using var backup = client.Start("zfs-client backup");
         await WaitForHalfAsync(server, backup);
 
@@ -41,7 +43,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync(LargeParts);
         await using var client = await CreateClientAsync(server);
         using var backup = client.Start("exec zfs-client backup");
-        await WaitForHalfAsync(server, backup);
+        await WaitForBodyAsync(client, backup);
 
         await client.ShellAsync($"pkill -{signal} -x zfs-client");
 
@@ -59,7 +61,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync(LargeParts);
         await using var client = await CreateClientAsync(server);
         using var backup = client.Start("exec zfs-client backup");
-        await WaitForHalfAsync(server, backup);
+        await WaitForBodyAsync(client, backup);
 
         await client.ShellAsync("pkill -9 -x zfs-client");
 
@@ -99,7 +101,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync(LargeParts);
         await using var client = await CreateClientAsync(server, "RETRY_TIME=1");
         using var backup = client.Start("zfs-client backup");
-        await WaitForHalfAsync(server, backup);
+        await WaitForBodyAsync(client, backup);
 
         await server.KillAsync();
 
@@ -153,6 +155,18 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
         return client;
     }
+
+    /// <summary>Until the one request is under way in which a stream goes that is no more than a part: of its bytes the server shows nothing.</summary>
+    private static Task WaitForBodyAsync(ClientMachine client, Process backup) => Patience.UntilAsync("the server receives the stream", async () =>
+    {
+        Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+        using var http = client.Server.As(client.Id, client.Key);
+        using var uploads = JsonDocument.Parse(await http.GetStringAsync("uploads", TestContext.Current.CancellationToken));
+        var open = uploads.RootElement.GetProperty("uploads");
+        if (open.GetArrayLength() == 0) return false;
+        using var state = JsonDocument.Parse(await http.GetStringAsync($"upload-stream/{open[0].GetProperty("upload_id").GetString()}", TestContext.Current.CancellationToken));
+        return state.RootElement.GetProperty("state").GetString() == "receiving";
+    });
 
     private static Task WaitForHalfAsync(ServerProcess server, Process backup) => WaitForAsync(server, backup, Half);
 
