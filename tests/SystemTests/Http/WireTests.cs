@@ -129,7 +129,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Gzip, compression: "gzip");
         var url = $"download?snapshot_id={Uri.EscapeDataString(stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!)}";
-        var tag = $"\"{stored.Json.GetProperty("snapshot").GetProperty("sha256").GetString()}\"";
+        var tag = $"\"{stored.Json.GetProperty("snapshot").GetProperty("parts_sha256").GetString()}\"";
 
         var (whole, wholeBytes) = await DownloadAsync(client, url);
         Assert.Equal((HttpStatusCode.OK, tag, "bytes", Gzip.Length), (whole.StatusCode, whole.Headers.ETag?.Tag, Assert.Single(whole.Headers.AcceptRanges), (int)whole.Content.Headers.ContentLength!.Value));
