@@ -147,11 +147,11 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         Assert.Single(await client.ListBackupsAsync());
     }
 
-    /// <summary>A dataset whose backup takes some seconds: random data, so that compression does not shorten it.</summary>
+    /// <summary>A dataset whose backup takes ten seconds, in which a slow machine comes to interrupt it: random data, so that compression does not shorten it.</summary>
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server, params string[] settings)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", "BANDWIDTH_LIMIT=5M", .. settings]);
+        await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", "BANDWIDTH_LIMIT=2M", .. settings]);
         await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
         return client;
     }
@@ -184,6 +184,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
 
     private static async Task AssertNextBackupRestoresAsync(ClientMachine client)
     {
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data"); // nobody interrupts this one
         var backup = await client.JsonAsync("zfs-client backup");
         Assert.Single(await client.ListBackupsAsync());
         await AssertLatestRestoresAsync(client, backup.GetProperty("snapshot").GetString()!);
