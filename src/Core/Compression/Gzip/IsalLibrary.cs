@@ -50,7 +50,6 @@ internal sealed unsafe partial class IsalLibrary
 
     public void InitInflate(void* state) => _inflateInit(state);
 
-
     public int Inflate(void* state) => _inflate(state);
 
     public int InflateAtOnce(void* state) => _inflateAtOnce(state);

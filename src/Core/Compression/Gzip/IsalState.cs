@@ -9,9 +9,6 @@ internal unsafe struct IsalState
     /// <summary>ISAL_GZIP_NO_HDR_VER: no header; the trailer is compared.</summary>
     public const uint TrailerOnly = 6;
 
-    /// <summary>ISAL_GZIP: a whole member.</summary>
-    public const uint Member = 1;
-
     /// <summary>ISAL_BLOCK_FINISH: all is decompressed and given out.</summary>
     public const int Finished = 5;
 
