@@ -59,9 +59,10 @@ public sealed class NetworkFaultTests(ZfsHost host)
         await using var two = await CreateClientAsync(server, server.Port);
         using var first = one.Start("exec zfs-client backup");
         using var second = two.Start("exec zfs-client backup");
+        await Patience.UntilAsync("both have begun", () => Directory.EnumerateFiles(Path.Combine(server.DataFolder, "incoming")).Count() == 2);
         for (var restart = 0; restart < 3; restart++)
         {
-            await Task.Delay(1500, Token);
+            await Task.Delay(1000, Token);
             if (restart == 1) await server.KillAsync();
             else await server.StopAsync();
             await Task.Delay(1000, Token);
@@ -81,7 +82,7 @@ public sealed class NetworkFaultTests(ZfsHost host)
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server, int port)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", $"SERVER_URL=http://{client.Host.ServerAddress}:{port}", "BANDWIDTH_LIMIT=3M", "RETRY_TIME=120");
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", $"SERVER_URL=http://{client.Host.ServerAddress}:{port}", "BANDWIDTH_LIMIT=2M", "RETRY_TIME=120");
         await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
         return client;
     }
