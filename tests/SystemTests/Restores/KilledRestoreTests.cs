@@ -28,20 +28,21 @@ public sealed class KilledRestoreTests(ZfsHost host)
             await Task.Delay(whole * random.NextDouble(), Token);
             await lab.KillRestoreAsync();
             if (await WasResumedAsync(restore)) resumed++;
-            if (restore.ExitCode == 0)
+            if (restore.ExitCode == 0) await lab.AssertNoMarksAsync();
+            else kills++;
+            if ((await host.RunAsync($"zfs list {lab.Target}")).ExitCode != 0)
             {
-                await lab.AssertRestoredAsync();
-                await lab.UndoAsync();
+                Assert.NotEqual(0, restore.ExitCode);
+                continue;
             }
-            else
-            {
-                kills++;
-                Assert.NotEqual(0, (await host.RunAsync($"zfs list {lab.Target}")).ExitCode);
-            }
+
+            await lab.AssertRestoredAsync(); // what has the name is whole, whenever the kill came
+            await lab.UndoAsync();
         }
 
         if ((await lab.FinishAsync()).TryGetProperty("resumed", out _)) resumed++;
         await lab.AssertRestoredAsync();
+        await lab.AssertNoMarksAsync();
         Assert.True(resumed > 0, "no run went on where another was killed");
         TestContext.Current.TestOutputHelper!.WriteLine($"{kills} kills, {resumed} restores ended that had been interrupted");
     }

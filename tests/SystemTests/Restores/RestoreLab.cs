@@ -72,9 +72,12 @@ internal sealed class RestoreLab : IAsyncDisposable
         foreach (var (from, to) in source.Zip(restored)) Assert.Equal(await Client.GuidOfAsync(from), await Client.GuidOfAsync(to));
         if (await Client.ShellAsync($"zfs get -H -o value type {Source}") == "volume") Assert.Equal(await DigestOfVolumeAsync(Source), await DigestOfVolumeAsync(Target));
         else Assert.Equal(await Client.TreeOfAsync(source[^1]), await Client.TreeOfAsync(restored[^1]));
-        Assert.Equal("-", await Client.ShellAsync($"zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {Target} | sort -u | grep . || echo -"));
         await AssertNoTracesAsync();
     }
+
+    /// <summary>A restore that ended leaves none of its marks; one that was killed behind its last step but these may.</summary>
+    public async Task AssertNoMarksAsync() =>
+        Assert.Equal("", await Client.ShellAsync($"zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {Target}"));
 
     /// <summary>No dataset under one of the names that a restore uses on its way.</summary>
     public async Task AssertNoTracesAsync()
