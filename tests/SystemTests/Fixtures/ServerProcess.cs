@@ -45,6 +45,9 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the log holds these words: what the server has said comes through a pipe, a moment later.</summary>
+    public Task MustLogAsync(string words) => Patience.UntilAsync($"the log says '{words}'", () => Log.Contains(words, StringComparison.Ordinal));
+
     public static async Task<ServerProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
         var server = new ServerProcess(settings);

@@ -270,7 +270,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         Assert.Equal(0, await lab.Server.StopAsync());
         await lab.Server.StartAgainAsync();
         Assert.Equal(content, await lab.DownloadAsync(backup)); // both objects, found by their names
-        Assert.Contains($"The manifest of {key} cannot be used", lab.Server.Log, StringComparison.Ordinal);
+        await lab.Server.MustLogAsync($"The manifest of {key} cannot be used");
         await lab.AssertVerifiesAsync();
 
         async Task<Answer> AskAsync(int from)
@@ -288,7 +288,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         foreach (var blocks in (int[])[1, S3Lab.ThreeParts]) (await lab.UploadAsync($"tank/b{blocks}", blocks)).MustSucceed();
         await lab.AssertHoldsWhatIsListedAsync(2);
         await lab.AssertVerifiesAsync();
-        Assert.Contains("The store does not have: conditional create", lab.Server.Log, StringComparison.Ordinal);
+        await lab.Server.MustLogAsync("The store does not have: conditional create");
 
         foreach (var (fault, kind) in ((Fault, S3Kind)[])[(Fault.LoseAnswer, S3Kind.CompleteMultipart), (Fault.LoseAnswer, S3Kind.PutObject), (Fault.CorruptBody, S3Kind.UploadPart), (Fault.CorruptBody, S3Kind.PutObject)])
         {

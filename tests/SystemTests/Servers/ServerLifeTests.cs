@@ -20,8 +20,8 @@ public sealed class ServerLifeTests
     {
         await using var server = await ServerProcess.StartAsync();
 
-        Assert.Contains("zfs-server client add", server.Log, StringComparison.Ordinal);
-        Assert.Contains($"storing in {server.DataFolder}", server.Log, StringComparison.Ordinal);
+        await server.MustLogAsync("zfs-server client add");
+        await server.MustLogAsync($"storing in {server.DataFolder}");
 
         var added = (await server.RunAsync("client", "add", "web1")).MustSucceed().Output;
         var lines = added.Split('\n');
