@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Client.Rotation;
 using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client;
@@ -15,5 +16,7 @@ internal sealed record BookmarkRow
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BackupResult))]
+[JsonSerializable(typeof(SnapshotResult))]
+[JsonSerializable(typeof(LocalRotationResult))]
 [JsonSerializable(typeof(List<BookmarkRow>))]
 internal sealed partial class ClientJson : JsonSerializerContext;

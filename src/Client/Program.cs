@@ -8,6 +8,9 @@ var root = new RootCommand("Takes ZFS snapshots and sends them to a zfs-server. 
     BackupCommand.Create("backup", BackupMode.Automatic, "Take a snapshot and send it: incremental where the server has a base, else full."),
     BackupCommand.Create("backup-full", BackupMode.Full, "Take a snapshot and send all of it."),
     BackupCommand.Create("backup-incremental", BackupMode.Incremental, "Take a snapshot and send what changed since the last backup; fail where there is none."),
+    SnapshotCommand.Create(),
+    RotateCommand.Create(),
+    RotateRemoteCommand.Create(),
     StatusCommand.Create(),
     BookmarksCommand.Create(),
 };

@@ -8,6 +8,7 @@ using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Downloads;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Status;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads;
@@ -38,6 +39,7 @@ internal static partial class ServerHost
         foreach (var finding in (await app.Services.ProbeStoreAsync(cancellationToken).ConfigureAwait(false)).Where(finding => !finding.Works)) LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
         await app.Services.ClaimStoreAsync(cancellationToken).ConfigureAwait(false);
         await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken).ConfigureAwait(false);
+        await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken).ConfigureAwait(false);
 
         await StartAsync(app, settings, cancellationToken).ConfigureAwait(false);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // what starting needed is given back: a third of the memory
@@ -80,6 +82,7 @@ internal static partial class ServerHost
             .AddStore(settings)
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
+            .AddSingleton<BackupRemoval>().AddSingleton<RotationRun>().AddSingleton<ClientQuota>().AddSingleton<RotationEndpoints>()
             .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
             .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
             .AddHostedService<HourlyCleanUp>();
@@ -91,6 +94,7 @@ internal static partial class ServerHost
         DownloadEndpoints.Map(app);
         ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
+        RotationEndpoints.Map(app);
         return app;
     }
 

@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Rotation;
+
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>What the command line says of one backup.</summary>
@@ -5,4 +7,5 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// <param name="DryRun">Nothing is changed.</param>
 /// <param name="MayResume">Whether an interrupted upload goes on first.</param>
 /// <param name="Verbose">Whether it tells how it works.</param>
-internal sealed record BackupOptions(BackupMode Mode, bool DryRun, bool MayResume, bool Verbose);
+/// <param name="Type">What the snapshot is made for.</param>
+internal sealed record BackupOptions(BackupMode Mode, bool DryRun, bool MayResume, bool Verbose, SnapshotType Type = SnapshotType.Manual);

@@ -26,12 +26,15 @@ internal sealed record BackupPlan(LocalSnapshot? Base, SnapshotInfo? BaseBackup,
     /// <param name="dataset">The dataset.</param>
     /// <param name="local">Snapshots and bookmarks of the dataset.</param>
     /// <param name="remote">All of the client's backups on the server.</param>
+    /// <param name="maxChain">Incrementals upon a full one before the next full one is made; 0: any number.</param>
     /// <exception cref="OperationException">An incremental is asked for and there is no base.</exception>
-    public static BackupPlan Make(BackupMode mode, DatasetName dataset, IReadOnlyCollection<LocalSnapshot> local, IReadOnlyCollection<SnapshotInfo> remote)
+    public static BackupPlan Make(BackupMode mode, DatasetName dataset, IReadOnlyCollection<LocalSnapshot> local, IReadOnlyCollection<SnapshotInfo> remote, int maxChain)
     {
         if (mode == BackupMode.Full) return Full("a full backup was asked for");
         if (FindBase(local, remote) is { } found)
         {
+            var incrementals = BackupChain.Resolve(found.Backup, remote)!.Count - 1;
+            if (mode == BackupMode.Automatic && maxChain > 0 && incrementals >= maxChain) return Full($"the chain has {incrementals} incrementals, and MAX_CHAIN is {maxChain}");
             var flags = found.Backup.SendFlags.Count > 0 ? found.Backup.SendFlags : ZfsSend.DefaultFlags;
             return new BackupPlan(found.Local, found.Backup, flags, $"{(found.Local.Name.IsBookmark ? "bookmark" : "snapshot")} {found.Local.Name} is the newest that the server has a backup of");
         }

@@ -36,12 +36,12 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
             (local, remote) = await ListAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        var plan = BackupPlan.Make(options.Mode, settings.Dataset, local, remote);
+        var plan = BackupPlan.Make(options.Mode, settings.Dataset, local, remote, settings.MaxChain);
         output.Note($"{settings.Dataset}: {(plan.IsIncremental ? "incremental" : "full")} backup: {plan.Reason}");
-        var name = SnapshotNaming.Choose(settings.Dataset, settings.SnapshotPrefix, time.GetUtcNow(), local.Select(s => s.Name));
+        var name = SnapshotNaming.Choose(settings.Dataset, settings.SnapshotPrefix, options.Type, time.GetUtcNow(), local.Select(s => s.Name));
         if (options.DryRun) return BackupResult.Planned(name, plan);
 
-        var snapshot = await _care.CreateAsync(name, cancellationToken).ConfigureAwait(false);
+        var snapshot = await _care.CreateAsync(name, options.Type, cancellationToken).ConfigureAwait(false);
         var job = new UploadJob(snapshot, Describe(snapshot, plan), settings.Compression, new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags));
         var (backup, _) = await SendOrRemoveAsync(job, cancellationToken).ConfigureAwait(false);
         return BackupResult.Done(backup, plan, resumed);
@@ -144,6 +144,7 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         Raw = false,
         SendFlags = plan.SendFlags,
         StorageType = settings.StorageType,
+        SnapshotType = snapshot.Type,
     };
 
     /// <summary>What was said at first, so that the server gives the upload that is under way.</summary>
@@ -159,5 +160,6 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         Compression = interrupted.Upload.Compression,
         SendFlags = interrupted.Upload.SendFlags,
         StorageType = settings.StorageType,
+        SnapshotType = interrupted.Snapshot.Type,
     };
 }

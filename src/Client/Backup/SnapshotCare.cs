@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Backup;
@@ -9,9 +10,9 @@ namespace ZfsSnapshotManager.Client.Backup;
 internal sealed class SnapshotCare(Output output)
 {
     /// <summary>Makes a snapshot, marked as pending and held.</summary>
-    public async Task<LocalSnapshot> CreateAsync(SnapshotName name, CancellationToken cancellationToken)
+    public async Task<LocalSnapshot> CreateAsync(SnapshotName name, SnapshotType type, CancellationToken cancellationToken)
     {
-        var snapshot = await ZfsDataset.CreateSnapshotAsync(name, cancellationToken).ConfigureAwait(false);
+        var snapshot = await ZfsDataset.CreateSnapshotAsync(name, type, UploadMark.Pending, cancellationToken).ConfigureAwait(false);
         await HoldAsync(snapshot).ConfigureAwait(false);
         return snapshot;
     }
@@ -55,7 +56,8 @@ internal sealed class SnapshotCare(Output output)
         try
         {
             await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
-            await ZfsDataset.DestroySnapshotAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+            if (snapshot.Type is null or SnapshotType.Manual) await ZfsDataset.DestroySnapshotAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+            else await ZfsDataset.UnmarkAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false); // it is of use here without a backup
         }
         catch (OperationException e)
         {

@@ -29,7 +29,7 @@ internal static class BackupCommand
         output.Result(result, ClientJson.Default.BackupResult, text => Write(text, result));
     }
 
-    private static void Write(TextWriter text, BackupResult result)
+    public static void Write(TextWriter text, BackupResult result)
     {
         var from = result.Base is null ? "" : $" from {result.Base}";
         if (result.Backup is not { } backup)

@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Client.Configuration;
 
@@ -37,6 +38,15 @@ internal sealed record ClientSettings
     /// <summary>What the names of this tool's snapshots start with.</summary>
     public required string SnapshotPrefix { get; init; }
 
+    /// <summary>How many snapshots of each class stay, where the server does not say.</summary>
+    public required RotationPolicy Rotation { get; init; }
+
+    /// <summary>Whether any of KEEP_HOURLY and its like is set.</summary>
+    public required bool RotationIsSet { get; init; }
+
+    /// <summary>Incrementals upon a full backup before the next full one is made; 0: any number.</summary>
+    public required int MaxChain { get; init; }
+
     /// <param name="dataset">The one named on the command line; wins over LOCAL_DATASET.</param>
     public static ClientSettings Read(string? dataset)
     {
@@ -52,6 +62,8 @@ internal sealed record ClientSettings
         var retry = settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400);
         var storage = settings.Optional("STORAGE_TYPE", ParseStorageType);
         var prefix = settings.Optional("SNAPSHOT_PREFIX", ParsePrefix) ?? "zsm";
+        var (rotation, rotationIsSet) = ReadRotation(settings);
+        var maxChain = settings.Number("MAX_CHAIN", fallback: 60, least: 0, most: 100_000);
         var server = ServerConnection.Read(settings);
         return new ClientSettings
         {
@@ -64,7 +76,18 @@ internal sealed record ClientSettings
             RetryTime = TimeSpan.FromSeconds(retry),
             StorageType = storage,
             SnapshotPrefix = prefix,
+            Rotation = rotation,
+            RotationIsSet = rotationIsSet,
+            MaxChain = maxChain,
         };
+    }
+
+    /// <summary>For what needs no dataset.</summary>
+    public static (ServerConnection Server, RotationPolicy Rotation, bool RotationIsSet) ReadForServer()
+    {
+        var settings = ReadFiles(dataset: null);
+        var (rotation, isSet) = ReadRotation(settings);
+        return (ServerConnection.Read(settings), rotation, isSet);
     }
 
     /// <summary>For what needs no server.</summary>
@@ -74,6 +97,16 @@ internal sealed record ClientSettings
         var local = settings.Required("LOCAL_DATASET", DatasetName.Parse);
         settings.ThrowIfFaulty();
         return local!;
+    }
+
+    private static (RotationPolicy Policy, bool IsSet) ReadRotation(SettingsReader settings)
+    {
+        var policy = new RotationPolicy();
+        policy.KeepHourly = settings.Number("KEEP_HOURLY", policy.KeepHourly, 0, 1_000_000);
+        policy.KeepDaily = settings.Number("KEEP_DAILY", policy.KeepDaily, 0, 1_000_000);
+        policy.KeepWeekly = settings.Number("KEEP_WEEKLY", policy.KeepWeekly, 0, 1_000_000);
+        policy.KeepMonthly = settings.Number("KEEP_MONTHLY", policy.KeepMonthly, 0, 1_000_000);
+        return (policy, ((string[])["KEEP_HOURLY", "KEEP_DAILY", "KEEP_WEEKLY", "KEEP_MONTHLY"]).Any(key => settings.Text(key) is not null));
     }
 
     private static SettingsReader ReadFiles(string? dataset) =>

@@ -46,6 +46,12 @@ public sealed class ApiClient : IDisposable
 
     public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) => GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
 
+    public Task<RotationPolicyAnswer> GetRotationPolicyAsync(CancellationToken cancellationToken) => GetAsync("rotation-policy", ApiJson.Default.RotationPolicyAnswer, cancellationToken);
+
+    /// <summary>Waits long for the answer: the server deletes in its store before.</summary>
+    public Task<RotateAnswer> RotateAsync(RotateRequest request, CancellationToken cancellationToken) =>
+        SendTimedAsync(HttpMethod.Post, "rotate", JsonContent.Create(request, ApiJson.Default.RotateRequest), ApiJson.Default.RotateAnswer, AnswerTimeout, cancellationToken);
+
     public Task<UploadStateAnswer> GetUploadAsync(string uploadId, CancellationToken cancellationToken) =>
         GetAsync(UploadPath(uploadId), ApiJson.Default.UploadStateAnswer, cancellationToken);
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Api;
 
@@ -55,6 +56,9 @@ public sealed record UploadRequest
     public IReadOnlyList<string>? SendFlags { get; init; }
 
     public string? StorageType { get; init; }
+
+    /// <summary>What the snapshot was made for; left out: by hand.</summary>
+    public SnapshotType? SnapshotType { get; init; }
 }
 
 public sealed record UploadAnswer : ApiAnswer
@@ -227,6 +231,16 @@ public sealed record SnapshotInfo
     /// <summary>Until when the server's store lets nobody delete the backup; left out where it does.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
 
+    /// <summary>What the snapshot was made for, which rotation counts it as.</summary>
+    public SnapshotType SnapshotType { get; init; }
+
+    /// <summary>Rotation leaves it alone; left out in JSON where it does not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Pinned { get; init; }
+
+    /// <summary>When a rotated backup is deleted, unless an administrator keeps it; left out for all others.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     [JsonIgnore]
     public bool IsIncremental => FromGuid is not null;
 }
@@ -253,6 +267,79 @@ public sealed record StatusAnswer : ApiAnswer
     public DateTimeOffset? NewestSnapshot { get; init; }
 
     public required int OpenUploads { get; init; }
+
+    /// <summary>Stored bytes that open uploads take, or have reserved; they count towards the quota as <see cref="UsedBytes"/> do.</summary>
+    public required long ReservedBytes { get; init; }
+
+    /// <summary>Backups that were rotated and are still to be deleted.</summary>
+    public required int ExpiringCount { get; init; }
+}
+
+/// <summary>POST /rotate. All of it may be left out, also the body.</summary>
+public sealed record RotateRequest
+{
+    public string? ClientId { get; init; }
+
+    public string? ApiKey { get; init; }
+
+    /// <summary>Nothing is changed; the answer says what would be.</summary>
+    public bool DryRun { get; init; }
+
+    /// <summary>The client's own policy, which counts where the server has none for it.</summary>
+    public RotationPolicy? RotationPolicy { get; init; }
+}
+
+public sealed record RotateAnswer : ApiAnswer
+{
+    public required bool DryRun { get; init; }
+
+    public required int DeletedCount { get; init; }
+
+    /// <summary>Stored bytes of what was deleted.</summary>
+    public required long ReclaimedBytes { get; init; }
+
+    /// <summary>Backups that are to be deleted later.</summary>
+    public required int ExpiringCount { get; init; }
+
+    /// <summary>The policy that was followed; left out where the quota alone says what goes.</summary>
+    public RotationPolicy? RotationPolicy { get; init; }
+
+    public required bool ServerManaged { get; init; }
+
+    /// <summary>What became, or would become, of the backups; of those that stay only in a dry run.</summary>
+    public required IReadOnlyList<RotationItem> Decisions { get; init; }
+}
+
+/// <summary>What became of one backup.</summary>
+public sealed record RotationItem
+{
+    public required string SnapshotId { get; init; }
+
+    public required string DatasetName { get; init; }
+
+    public required string SnapshotName { get; init; }
+
+    public required SnapshotType SnapshotType { get; init; }
+
+    public required DateTimeOffset Timestamp { get; init; }
+
+    public required long SizeBytes { get; init; }
+
+    /// <summary><c>keep</c>, <c>delete</c>, or <c>expire</c>: to be deleted later.</summary>
+    public required string Action { get; init; }
+
+    public required string Reason { get; init; }
+
+    public DateTimeOffset? ExpiresAt { get; init; }
+}
+
+/// <summary>GET /rotation-policy.</summary>
+public sealed record RotationPolicyAnswer : ApiAnswer
+{
+    public required RotationPolicy RotationPolicy { get; init; }
+
+    /// <summary>False: the server has no policy for the client, whose own counts; these are the defaults.</summary>
+    public required bool ServerManaged { get; init; }
 }
 
 public sealed record HealthAnswer
@@ -277,5 +364,8 @@ public sealed record HealthAnswer
 [JsonSerializable(typeof(SnapshotInfo))]
 [JsonSerializable(typeof(SnapshotsAnswer))]
 [JsonSerializable(typeof(StatusAnswer))]
+[JsonSerializable(typeof(RotateRequest))]
+[JsonSerializable(typeof(RotateAnswer))]
+[JsonSerializable(typeof(RotationPolicyAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]
 public sealed partial class ApiJson : JsonSerializerContext;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Manifests;
 
@@ -59,6 +60,9 @@ public sealed record Manifest
     /// <summary>Until when the store lets nobody delete the objects; null where it does.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
 
+    /// <summary>What the snapshot was made for; manual where the manifest does not say.</summary>
+    public SnapshotType SnapshotType { get; init; }
+
     /// <summary>In the order of the stream.</summary>
     public required IReadOnlyList<StoredObject> Objects { get; init; }
 
@@ -91,6 +95,7 @@ public sealed record Manifest
         Sha256 = Sha256,
         PartsSha256 = PartsSha256,
         LockedUntil = LockedUntil,
+        SnapshotType = SnapshotType,
     };
 
     /// <summary>The deserializer takes null for every list and text, also within lists; a manifest has it for the base, the lock, the digest of the whole and a part's state only.</summary>

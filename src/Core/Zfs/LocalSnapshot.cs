@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
@@ -9,7 +10,8 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// <param name="Creation">When the pool's clock said that it was made.</param>
 /// <param name="Upload">What this tool noted about its upload; null for what other tools made, and for bookmarks.</param>
 /// <param name="IsHeld">Whether somebody holds it (<c>zfs hold</c>), so that it cannot be destroyed.</param>
-public sealed record LocalSnapshot(SnapshotName Name, SnapshotGuid Guid, ulong CreateTxg, DateTimeOffset Creation, UploadMark? Upload, bool IsHeld = false);
+/// <param name="Type">What this tool made it for; null where that is not noted.</param>
+public sealed record LocalSnapshot(SnapshotName Name, SnapshotGuid Guid, ulong CreateTxg, DateTimeOffset Creation, UploadMark? Upload, bool IsHeld = false, SnapshotType? Type = null);
 
 /// <summary>The value of the user property that this tool sets on snapshots it makes.</summary>
 public enum UploadMark

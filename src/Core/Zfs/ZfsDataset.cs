@@ -1,5 +1,6 @@
 using System.Globalization;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
@@ -9,10 +10,13 @@ public static class ZfsDataset
     /// <summary>User property of the snapshots that this tool makes; its values are those of <see cref="UploadMark"/> in lower case.</summary>
     public const string UploadProperty = "zfs-snapshot-manager:upload";
 
+    /// <summary>User property of the snapshots that this tool makes: what for, as <see cref="SnapshotTypes"/> writes it.</summary>
+    public const string TypeProperty = "zfs-snapshot-manager:type";
+
     /// <summary>Tag of the hold on a snapshot whose upload is under way.</summary>
     public const string UploadHold = "zsm-upload";
 
-    private const string SnapshotColumns = $"name,guid,createtxg,creation,{UploadProperty},userrefs";
+    private const string SnapshotColumns = $"name,guid,createtxg,creation,{UploadProperty},userrefs,{TypeProperty}";
 
     public static async Task<bool> ExistsAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
@@ -35,16 +39,22 @@ public static class ZfsDataset
         return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
     }
 
-    /// <summary>Makes a snapshot that is marked as not yet on the server.</summary>
-    public static async Task<LocalSnapshot> CreateSnapshotAsync(SnapshotName name, CancellationToken cancellationToken)
+    /// <param name="name">Its name.</param>
+    /// <param name="type">What it is made for.</param>
+    /// <param name="upload">Null where it is not to be sent.</param>
+    public static async Task<LocalSnapshot> CreateSnapshotAsync(SnapshotName name, SnapshotType type, UploadMark? upload, CancellationToken cancellationToken)
     {
-        await ZfsCommand.RunAsync(["snapshot", "-o", $"{UploadProperty}={ToValue(UploadMark.Pending)}", name.ToString()], cancellationToken).ConfigureAwait(false);
+        string[] mark = upload is { } value ? ["-o", $"{UploadProperty}={ToValue(value)}"] : [];
+        await ZfsCommand.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", name.ToString()], cancellationToken).ConfigureAwait(false);
         var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, name.ToString()], cancellationToken).ConfigureAwait(false);
         return ParseRow(rows.Single());
     }
 
     public static Task MarkAsync(SnapshotName snapshot, UploadMark mark, CancellationToken cancellationToken) =>
         ZfsCommand.RunAsync(["set", $"{UploadProperty}={ToValue(mark)}", snapshot.ToString()], cancellationToken);
+
+    /// <summary>Ends <see cref="MarkAsync"/>: the snapshot is not to be sent.</summary>
+    public static Task UnmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) => ZfsCommand.RunAsync(["inherit", UploadProperty, snapshot.ToString()], cancellationToken);
 
     public static Task CreateBookmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
         ZfsCommand.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
@@ -76,13 +86,18 @@ public static class ZfsDataset
         return ZfsCommand.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
     }
 
+    /// <summary>Destroys one bookmark; takes nothing else.</summary>
+    public static Task DestroyBookmarkAsync(SnapshotName bookmark, CancellationToken cancellationToken) =>
+        bookmark.IsBookmark ? ZfsCommand.RunAsync(["destroy", bookmark.ToString()], cancellationToken) : throw new ArgumentException($"{bookmark} is not a bookmark", nameof(bookmark));
+
     private static LocalSnapshot ParseRow(string[] row) => new(
         SnapshotName.Parse(row[0]),
         new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),
         ulong.Parse(row[2], CultureInfo.InvariantCulture),
         DateTimeOffset.FromUnixTimeSeconds(long.Parse(row[3], CultureInfo.InvariantCulture)),
         Enum.TryParse<UploadMark>(row[4], ignoreCase: true, out var mark) ? mark : null,
-        row[5] is not ("0" or "-"));
+        row[5] is not ("0" or "-"),
+        SnapshotTypes.TryParse(row[6]));
 
     private static string ToValue(UploadMark mark) => mark switch
     {

@@ -4,6 +4,7 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -11,7 +12,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
     private const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256";
+        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256, snapshot_type, pinned, expires_at";
 
     /// <summary>A client's backups, newest first.</summary>
     public IReadOnlyList<SnapshotInfo> List(string clientId)
@@ -91,14 +92,107 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return true;
     }
 
-    /// <returns>How many backups, their stored bytes, and when the newest one's snapshot was made.</returns>
-    public (int Count, long Bytes, DateTimeOffset? Newest) GetUsage(string clientId)
+    /// <summary>
+    /// Takes a backup off the list and notes that its objects are to be deleted, both or neither. It stays while it is pinned, and while a backup
+    /// or an open upload can only be restored upon it: whoever planned this may have planned before those came.
+    /// </summary>
+    /// <returns>False where it stays, or is gone already.</returns>
+    public bool Remove(string clientId, SnapshotInfo backup)
     {
         using var connection = database.Open();
-        using var command = connection.Query("SELECT COUNT(*), COALESCE(SUM(size_bytes), 0), MAX(timestamp) FROM backups WHERE client_id = @client", ("@client", clientId));
+        using var transaction = connection.BeginTransaction();
+        if (IsNeeded(connection, clientId, backup)) return false;
+        using var delete = connection.Query("DELETE FROM backups WHERE client_id = @client AND snapshot_id = @id AND pinned = 0", ("@client", clientId), ("@id", backup.SnapshotId));
+        if (delete.ExecuteNonQuery() == 0) return false;
+        using var note = connection.Query(
+            "INSERT INTO deletions (storage_key, snapshot_id, client_id, size_bytes) VALUES (@key, @id, @client, @size)",
+            ("@key", backup.StorageKey), ("@id", backup.SnapshotId), ("@client", clientId), ("@size", backup.SizeBytes));
+        note.ExecuteNonQuery();
+        transaction.Commit();
+        return true;
+    }
+
+    /// <summary>Says when a backup is to be deleted, or that it is not.</summary>
+    /// <param name="expiresAt">Null: it stays.</param>
+    /// <returns>False where there is no such backup, or it is pinned and stays.</returns>
+    public bool SetExpiry(string clientId, string snapshotId, DateTimeOffset? expiresAt)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "UPDATE backups SET expires_at = @expires WHERE client_id = @client AND snapshot_id = @id AND (pinned = 0 OR @expires IS NULL)",
+            ("@expires", expiresAt?.ToUnixTimeSeconds()), ("@client", clientId), ("@id", snapshotId));
+        return command.ExecuteNonQuery() > 0;
+    }
+
+    /// <summary>Pins a backup, so that no rotation takes it, or ends that. A pinned one does not expire.</summary>
+    /// <returns>False where there is no such backup.</returns>
+    public bool Pin(string clientId, string snapshotId, bool pinned)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "UPDATE backups SET pinned = @pinned, expires_at = CASE WHEN @pinned = 1 THEN NULL ELSE expires_at END WHERE client_id = @client AND snapshot_id = @id",
+            ("@pinned", pinned ? 1L : 0L), ("@client", clientId), ("@id", snapshotId));
+        return command.ExecuteNonQuery() > 0;
+    }
+
+    /// <summary>Bytes that a client's backups take, also those whose objects are still to be deleted, and those of its uploads' parts.</summary>
+    public (long Backups, long Uploads) GetStoredBytes(string clientId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            """
+            SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client) + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions WHERE client_id = @client),
+                   (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE client_id = @client))
+            """,
+            ("@client", clientId));
         using var rows = command.ExecuteReader();
         rows.Read();
-        return (rows.GetInt32(0), rows.GetInt64(1), rows.IsDBNull(2) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(2)));
+        return (rows.GetInt64(0), rows.GetInt64(1));
+    }
+
+    /// <summary>Backups that are no longer listed and whose objects may still be there.</summary>
+    public IReadOnlyList<string> ListDeletions()
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("SELECT storage_key FROM deletions ORDER BY storage_key");
+        using var rows = command.ExecuteReader();
+        List<string> keys = [];
+        while (rows.Read()) keys.Add(rows.GetString(0));
+        return keys;
+    }
+
+    /// <summary>Notes that the objects are gone.</summary>
+    public void EndDeletion(string storageKey)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("DELETE FROM deletions WHERE storage_key = @key", ("@key", storageKey));
+        command.ExecuteNonQuery();
+    }
+
+    /// <returns>How many backups, when the newest one's snapshot was made, and how many of them are to be deleted.</returns>
+    public (int Count, DateTimeOffset? Newest, int Expiring) GetSummary(string clientId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("SELECT COUNT(*), MAX(timestamp), COUNT(expires_at) FROM backups WHERE client_id = @client", ("@client", clientId));
+        using var rows = command.ExecuteReader();
+        rows.Read();
+        return (rows.GetInt32(0), rows.IsDBNull(1) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(1)), rows.GetInt32(2));
+    }
+
+    private static bool IsNeeded(SqliteConnection connection, string clientId, SnapshotInfo backup)
+    {
+        var others = FindBases(connection, clientId, backup.SnapshotGuid).Where(other => other.SnapshotId != backup.SnapshotId).ToList();
+        using var uploads = connection.Query("SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) LIMIT 1", ("@client", clientId), ("@guid", backup.SnapshotGuid.ToString()));
+        if (others.Count == 0 && uploads.ExecuteScalar() is not null) return true;
+        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client AND from_guid = @guid", ("@client", clientId), ("@guid", backup.SnapshotGuid.ToString()));
+        using var rows = command.ExecuteReader();
+        while (rows.Read())
+        {
+            var dependent = ReadRow(rows);
+            if (dependent.SnapshotId != backup.SnapshotId && ChainLink.Fits(backup, dependent.Features) && !others.Exists(other => ChainLink.Fits(other, dependent.Features))) return true;
+        }
+
+        return false;
     }
 
     private static List<SnapshotInfo> FindBases(SqliteConnection connection, string clientId, SnapshotGuid snapshot)
@@ -115,14 +209,14 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"""
             INSERT INTO backups (client_id, {Columns})
-            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts)
+            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires)
             ON CONFLICT DO NOTHING
             """,
             ("@client", clientId), ("@id", backup.SnapshotId), ("@key", backup.StorageKey), ("@dataset", backup.DatasetName), ("@name", backup.SnapshotName),
             ("@guid", backup.SnapshotGuid.ToString()), ("@from", backup.FromGuid?.ToString() ?? ""), ("@type", backup.DatasetType),
             ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()), ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()), ("@size", backup.SizeBytes),
             ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256 ?? ""),
-            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()), ("@parts", backup.PartsSha256));
+            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()), ("@parts", backup.PartsSha256), ("@class", backup.SnapshotType.ToText()), ("@pinned", backup.Pinned ? 1L : 0L), ("@expires", backup.ExpiresAt?.ToUnixTimeSeconds()));
         return command.ExecuteNonQuery();
     }
 
@@ -146,6 +240,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         Sha256 = row.GetString(15) is { Length: > 0 } sha256 ? sha256 : null,
         LockedUntil = row.IsDBNull(16) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(16)),
         PartsSha256 = row.GetString(17),
+        SnapshotType = SnapshotTypes.TryParse(row.GetString(18)) ?? SnapshotType.Manual,
+        Pinned = row.GetInt64(19) != 0,
+        ExpiresAt = row.IsDBNull(20) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(20)),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

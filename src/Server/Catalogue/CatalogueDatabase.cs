@@ -78,6 +78,20 @@ internal sealed class CatalogueDatabase
             PRIMARY KEY (upload_id, part)
         );
         """,
+        """
+        ALTER TABLE backups ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
+        ALTER TABLE backups ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
+        ALTER TABLE backups ADD COLUMN expires_at BIGINT; -- Unix seconds; NULL: not rotated
+        ALTER TABLE uploads ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
+        ALTER TABLE uploads ADD COLUMN base_guid TEXT; -- what the stream itself starts from, once its BEGIN came
+        CREATE INDEX backups_by_client ON backups (client_id, size_bytes, timestamp);
+        CREATE TABLE deletions ( -- backups that are no longer listed and whose objects are to be deleted
+            storage_key    TEXT PRIMARY KEY,
+            snapshot_id    TEXT NOT NULL,
+            client_id      TEXT NOT NULL,
+            size_bytes     BIGINT NOT NULL
+        );
+        """,
     ];
 
     private readonly string _connectionString;
@@ -139,6 +153,13 @@ internal sealed class CatalogueDatabase
         {
             throw new OperationException(ExitCode.Damaged, $"The catalogue {Path} cannot be read: {e.Message}", "Run 'zfs-server catalogue rebuild': it makes the catalogue again from what is stored.", e);
         }
+    }
+
+    /// <summary>For commands: a catalogue of an earlier version is brought up to date by the server, not by them.</summary>
+    /// <exception cref="OperationException">It is not there, not readable, or of another version.</exception>
+    public void RequireCurrent()
+    {
+        if (Inspect() is var version && version < CurrentVersion) throw new OperationException(ExitCode.Configuration, $"The catalogue {Path} is of an earlier version (schema {version}, not {CurrentVersion}).", "Start this version's server once; it brings the catalogue up to date.");
     }
 
     /// <summary>The version of the schema that this program writes.</summary>

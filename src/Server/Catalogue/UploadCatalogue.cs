@@ -5,6 +5,7 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -12,7 +13,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at";
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid";
 
     /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -21,7 +22,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         return FindSame(connection, wanted);
     }
 
-    /// <summary>True where no backup and no upload has the id.</summary>
+    /// <summary>True where no backup and no upload has the id, nor one that is being deleted.</summary>
     public bool IsFree(string snapshotId)
     {
         using var connection = database.Open();
@@ -60,6 +61,14 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         command.ExecuteNonQuery();
     }
 
+    /// <summary>Notes what the stream starts from, whether its client said so or not: from now on rotation leaves that alone.</summary>
+    public void SetBase(string uploadId, SnapshotGuid from)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("UPDATE uploads SET base_guid = @from WHERE upload_id = @upload AND base_guid IS DISTINCT FROM @from", ("@from", from.ToString()), ("@upload", uploadId));
+        command.ExecuteNonQuery();
+    }
+
     public void Remove(string uploadId)
     {
         using var connection = database.Open();
@@ -93,7 +102,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
 
     private static bool IsFree(SqliteConnection connection, string snapshotId)
     {
-        using var command = connection.Query("SELECT 1 FROM backups WHERE snapshot_id = @id UNION ALL SELECT 1 FROM uploads WHERE snapshot_id = @id", ("@id", snapshotId));
+        using var command = connection.Query("SELECT 1 FROM backups WHERE snapshot_id = @id UNION ALL SELECT 1 FROM uploads WHERE snapshot_id = @id UNION ALL SELECT 1 FROM deletions WHERE snapshot_id = @id", ("@id", snapshotId));
         return command.ExecuteScalar() is null;
     }
 
@@ -101,13 +110,13 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     {
         using var command = connection.Query(
             """
-            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at)
-            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now)
+            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type)
+            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type)
             """,
             ("@upload", upload.UploadId), ("@client", upload.ClientId), ("@id", upload.SnapshotId), ("@key", upload.StorageKey), ("@dataset", upload.DatasetName.Value),
             ("@name", upload.SnapshotName ?? ""), ("@guid", upload.SnapshotGuid?.ToString() ?? ""), ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
             ("@compression", upload.Compression.ApiName()), ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null), ("@flags", string.Join(' ', upload.SendFlags)),
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()));
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@type", upload.SnapshotType.ToText()));
         command.ExecuteNonQuery();
     }
 
@@ -127,6 +136,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
         LastError = row.IsDBNull(11) ? null : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
         TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
+        SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
+        BaseGuid = row.IsDBNull(14) ? null : ReadGuid(row.GetString(14)),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

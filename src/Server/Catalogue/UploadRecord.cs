@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -32,6 +33,12 @@ internal sealed record UploadRecord
     public required bool? Raw { get; init; }
 
     public required IReadOnlyList<string> SendFlags { get; init; }
+
+    /// <summary>What the stream itself says that it starts from; null for a full one, and before its BEGIN came.</summary>
+    public SnapshotGuid? BaseGuid { get; init; }
+
+    /// <summary>What the snapshot was made for, as its client says.</summary>
+    public required SnapshotType SnapshotType { get; init; }
 
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }

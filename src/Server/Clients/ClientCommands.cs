@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Clients;

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
@@ -23,18 +24,6 @@ public sealed record ClientEntry
     public string StorageType { get; set; } = "s3";
 
     public RotationPolicy? RotationPolicy { get; set; }
-}
-
-/// <summary>How many of each class stay.</summary>
-public sealed record RotationPolicy
-{
-    public int KeepHourly { get; set; } = 24;
-
-    public int KeepDaily { get; set; } = 7;
-
-    public int KeepWeekly { get; set; } = 4;
-
-    public int KeepMonthly { get; set; } = 12;
 }
 
 [JsonSourceGenerationOptions(

@@ -36,6 +36,9 @@ public sealed record ServerSettings
     /// <summary>Streams that are received at once.</summary>
     public required int MaxUploads { get; init; }
 
+    /// <summary>How long a rotated backup can still be kept.</summary>
+    public required TimeSpan DeleteDelay { get; init; }
+
     /// <summary>Null where objects are stored in <see cref="DataDirectory"/>.</summary>
     public required S3Settings? S3 { get; init; }
 
@@ -57,6 +60,7 @@ public sealed record ServerSettings
             MaxOpenUploads = settings.Number("MAX_OPEN_UPLOADS", 1000, 1, 1_000_000),
             PartSize = 1024 * 1024 * settings.Number("PART_SIZE_MIB", 8, 1, 512),
             MaxUploads = settings.Number("MAX_UPLOADS", 16, 1, 10_000),
+            DeleteDelay = TimeSpan.FromHours(settings.Number("DELETE_DELAY_HOURS", 0, 0, 24 * 365)),
             S3 = S3Settings.Read(settings),
         };
         settings.ThrowIfFaulty();

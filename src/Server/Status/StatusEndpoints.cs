@@ -2,11 +2,12 @@ using System.Reflection;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Rotation;
 
 namespace ZfsSnapshotManager.Server.Status;
 
 /// <summary>GET /status, /snapshots and /health.</summary>
-internal sealed class StatusEndpoints(ClientAuthentication authentication, BackupCatalogue backups, UploadCatalogue uploads)
+internal sealed class StatusEndpoints(ClientAuthentication authentication, BackupCatalogue backups, UploadCatalogue uploads, ClientQuota quota)
 {
     private static readonly string Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "";
 
@@ -21,18 +22,21 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
     private Task GetStatus(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        var (count, bytes, newest) = backups.GetUsage(client.ClientId);
+        var (count, newest, expiring) = backups.GetSummary(client.ClientId);
+        var (used, reserved) = quota.GetUsage(client.ClientId);
         var status = new StatusAnswer
         {
             Success = true,
             Message = $"Backups: {count}",
             ClientId = client.ClientId,
             StorageType = client.StorageType,
-            UsedBytes = bytes,
+            UsedBytes = used,
             MaxSizeBytes = client.MaxSizeBytes,
             SnapshotCount = count,
             NewestSnapshot = newest,
             OpenUploads = uploads.List(client.ClientId).Count,
+            ReservedBytes = reserved,
+            ExpiringCount = expiring,
         };
         return context.Response.WriteAsJsonAsync(status, ApiJson.Default.StatusAnswer, cancellationToken: context.RequestAborted);
     }

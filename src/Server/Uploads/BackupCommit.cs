@@ -62,6 +62,7 @@ internal sealed partial class BackupCommit(BackupStore store, BackupCatalogue ca
         Sha256 = sha256,
         PartsSha256 = StoredPart.DigestOf(objects.SelectMany(stored => stored.Parts)),
         LockedUntil = store.Objects.LockedUntil,
+        SnapshotType = upload.SnapshotType,
         Objects = objects,
     };
 

@@ -1,7 +1,9 @@
+using ZfsSnapshotManager.Server.Rotation;
+
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Forgets uploads that nobody came back for.</summary>
-internal sealed partial class HourlyCleanUp(UploadRecovery recovery, TimeProvider time, ILogger<HourlyCleanUp> logger) : BackgroundService
+/// <summary>Forgets uploads that nobody came back for, and deletes what was rotated.</summary>
+internal sealed partial class HourlyCleanUp(UploadRecovery recovery, RotationRun rotation, BackupRemoval removal, TimeProvider time, ILogger<HourlyCleanUp> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -14,6 +16,8 @@ internal sealed partial class HourlyCleanUp(UploadRecovery recovery, TimeProvide
         try
         {
             await recovery.ForgetStaleAsync(cancellationToken).ConfigureAwait(false);
+            await rotation.DeleteExpiredAsync().ConfigureAwait(false);
+            await removal.FinishAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {

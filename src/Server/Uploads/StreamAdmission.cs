@@ -9,7 +9,7 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>Whether a stream may be stored: told by its BEGIN, before its data are taken, and again at the commit.</summary>
-internal sealed class StreamAdmission(BackupCatalogue catalogue)
+internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue uploads)
 {
     /// <exception cref="RequestException">It is of a kind that is not kept, not the one announced, has no base here, or is stored already.</exception>
     public void Check(UploadRecord upload, BeginFacts begin)
@@ -17,7 +17,12 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue)
         if (begin.IsPackage) throw PackageRefused();
         StreamIdentity.Check(upload, begin);
         var from = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : (SnapshotGuid?)null;
-        if (from is { } known) CheckBase(upload.ClientId, known, begin.Features.Names());
+        if (from is { } known)
+        {
+            uploads.SetBase(upload.UploadId, known); // first: what is there when it is looked for then stays
+            CheckBase(upload.ClientId, known, begin.Features.Names());
+        }
+
         if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
     }
 

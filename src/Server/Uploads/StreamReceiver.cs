@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
@@ -12,10 +13,15 @@ namespace ZfsSnapshotManager.Server.Uploads;
 internal sealed partial class StreamReceiver(BackupStore store, BackupCommit commit, StreamAdmission admission, ILogger<StreamReceiver> logger)
 {
     /// <exception cref="RequestException">The stream is refused; nothing of it was kept.</exception>
-    public async Task<SnapshotInfo> ReceiveAsync(UploadRecord upload, Stream body, CancellationToken cancellationToken)
+    public async Task<SnapshotInfo> ReceiveAsync(UploadRecord upload, Stream body, ClientQuota.Reservation reservation, CancellationToken cancellationToken)
     {
         await using var writer = store.Create(upload.StorageKey, upload.UploadId);
-        using var stored = new StoredBytesReader(body, writer.WriteAsync);
+        var received = 0L;
+        using var stored = new StoredBytesReader(body, async (block, token) =>
+        {
+            await reservation.EnsureAsync(received += block.Length).ConfigureAwait(false);
+            await writer.WriteAsync(block, token).ConfigureAwait(false);
+        });
         var facts = await DecodeAsync(upload, stored, cancellationToken).ConfigureAwait(false);
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();

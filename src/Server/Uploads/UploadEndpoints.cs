@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads.Parts;
 
@@ -21,6 +22,7 @@ internal sealed partial class UploadEndpoints(
     UploadSessions sessions,
     UploadPlaces places,
     StreamReceiver receiver,
+    ClientQuota quota,
     UploadRecovery recovery,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
@@ -111,6 +113,7 @@ internal sealed partial class UploadEndpoints(
             throw new RequestException(StatusCodes.Status429TooManyRequests, "too_many_uploads", $"{client.ClientId} has {settings.MaxOpenUploads} uploads open.", "GET /uploads lists them; go on with them or drop them.");
         }
 
+        await quota.CheckAsync(client).ConfigureAwait(false);
         foreach (var (id, key) in StorageKey.Candidates(client.ClientId, wanted.DatasetName, timestamp ?? time.GetUtcNow(), wanted.Compression))
         {
             if (uploads.IsFree(id) && !await store.ExistsAsync(key, cancellationToken).ConfigureAwait(false) && uploads.Open(wanted with { SnapshotId = id, StorageKey = key }) is { } opened) return opened;
@@ -156,7 +159,8 @@ internal sealed partial class UploadEndpoints(
             await recovery.RemovePartsAsync(upload, session.Token).ConfigureAwait(false);
             using var place = await places.TakeAsync(session.Token).ConfigureAwait(false);
             using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
-            backup = await receiver.ReceiveAsync(upload, body, session.Token).ConfigureAwait(false);
+            using var reservation = quota.Open(client);
+            backup = await receiver.ReceiveAsync(upload, body, reservation, session.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

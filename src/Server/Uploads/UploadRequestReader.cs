@@ -34,6 +34,7 @@ internal static class UploadRequestReader
             Compression = ReadCompression(request.Compression),
             Raw = request.Raw,
             SendFlags = [.. request.SendFlags?.Distinct(StringComparer.Ordinal) ?? []],
+            SnapshotType = request.SnapshotType ?? Core.Rotation.SnapshotType.Manual,
         };
     }
 

@@ -1,6 +1,8 @@
 using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.UnitTests.Chains;
 
@@ -13,7 +15,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void Without_anything_shared_it_is_full()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Snapshot(1)], []);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Snapshot(1)], [], 60);
 
         Assert.False(plan.IsIncremental);
         Assert.Equal(["-L"], plan.SendFlags);
@@ -28,7 +30,7 @@ public sealed class BackupPlanTests
             Bookmark(2) with { Creation = DateTimeOffset.UnixEpoch },
         ];
 
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, local, [Backups.Full(1), Backups.Incremental(2, 1)]);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, local, [Backups.Full(1), Backups.Incremental(2, 1)], 60);
 
         Assert.Equal(2UL, plan.Base?.Guid.Value);
     }
@@ -36,7 +38,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_bookmark_is_preferred_to_the_snapshot_it_was_made_of()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Snapshot(1), Bookmark(1)], [Backups.Full(1)]);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Snapshot(1), Bookmark(1)], [Backups.Full(1)], 60);
 
         Assert.True(plan.Base?.Name.IsBookmark);
     }
@@ -44,7 +46,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_snapshot_without_a_bookmark_serves_as_well()
     {
-        var plan = BackupPlan.Make(BackupMode.Incremental, Dataset, [Snapshot(1)], [Backups.Full(1)]);
+        var plan = BackupPlan.Make(BackupMode.Incremental, Dataset, [Snapshot(1)], [Backups.Full(1)], 60);
 
         Assert.Equal("tank/data@s1", plan.Base?.Name.ToString());
     }
@@ -52,7 +54,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_backup_whose_chain_is_broken_is_no_base()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(1), Bookmark(3)], [Backups.Full(1), Backups.Incremental(3, 2)]);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(1), Bookmark(3)], [Backups.Full(1), Backups.Incremental(3, 2)], 60);
 
         Assert.Equal(1UL, plan.Base?.Guid.Value);
     }
@@ -60,7 +62,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_chain_keeps_the_flags_it_began_with()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(1)], [Backups.Make(1, null, "tank/data", raw: false, "-e")]);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(1)], [Backups.Make(1, null, "tank/data", raw: false, "-e")], 60);
 
         Assert.Equal(["-e"], plan.SendFlags);
     }
@@ -68,26 +70,49 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_full_one_that_is_asked_for_is_full()
     {
-        Assert.False(BackupPlan.Make(BackupMode.Full, Dataset, [Bookmark(1)], [Backups.Full(1)]).IsIncremental);
+        Assert.False(BackupPlan.Make(BackupMode.Full, Dataset, [Bookmark(1)], [Backups.Full(1)], 60).IsIncremental);
     }
 
     [Fact]
     public void An_incremental_without_a_base_is_refused_with_the_remedy()
     {
-        var refused = Assert.Throws<OperationException>(() => BackupPlan.Make(BackupMode.Incremental, Dataset, [Bookmark(5)], [Backups.Full(1)]));
+        var refused = Assert.Throws<OperationException>(() => BackupPlan.Make(BackupMode.Incremental, Dataset, [Bookmark(5)], [Backups.Full(1)], 60));
 
         Assert.Equal(ExitCode.Conflict, refused.ExitCode);
         Assert.Contains("backup-full", refused.Remedy, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(2, true)]
+    [InlineData(3, false)]
+    [InlineData(0, false)]
+    public void A_chain_that_is_long_enough_ends_with_a_full_one(int maxChain, bool full)
+    {
+        SnapshotInfo[] remote = [Backups.Full(1), Backups.Incremental(2, 1), Backups.Incremental(3, 2)];
+
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(3)], remote, maxChain);
+
+        Assert.Equal(full, !plan.IsIncremental);
+        if (full) Assert.Contains("MAX_CHAIN is 2", plan.Reason, StringComparison.Ordinal);
+        Assert.True(BackupPlan.Make(BackupMode.Incremental, Dataset, [Bookmark(3)], remote, maxChain).IsIncremental);
+    }
+
+    [Theory]
+    [InlineData("zsm-manual-2026-10-25_00:30:00Z", true)]
+    [InlineData("zsm-hourly-x", true)]
+    [InlineData("zsm-mine", false)]
+    [InlineData("zsm-mine-1", false)]
+    [InlineData("other-hourly-1", false)]
+    public void Own_bookmarks_are_known_by_their_names(string leaf, bool own) => Assert.Equal(own, SnapshotNaming.IsOwn(SnapshotName.Parse($"tank/data#{leaf}"), "zsm"));
 
     [Fact]
     public void Names_are_chosen_in_UTC_and_never_twice()
     {
         var now = new DateTimeOffset(2026, 10, 25, 2, 30, 0, TimeSpan.FromHours(2)); // the hour that comes twice in central Europe
 
-        var first = SnapshotNaming.Choose(Dataset, "zsm", now, []);
-        var second = SnapshotNaming.Choose(Dataset, "zsm", now, [first.AsBookmark()]);
-        var third = SnapshotNaming.Choose(Dataset, "zsm", now, [first, second]);
+        var first = SnapshotNaming.Choose(Dataset, "zsm", SnapshotType.Manual, now, []);
+        var second = SnapshotNaming.Choose(Dataset, "zsm", SnapshotType.Manual, now, [first.AsBookmark()]);
+        var third = SnapshotNaming.Choose(Dataset, "zsm", SnapshotType.Manual, now, [first, second]);
 
         Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z", first.ToString());
         Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z-2", second.ToString());

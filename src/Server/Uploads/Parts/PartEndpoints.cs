@@ -6,6 +6,7 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
@@ -18,6 +19,8 @@ internal sealed partial class PartEndpoints(
     BackupStore store,
     PartPlaces places,
     PartReceiver receiver,
+    PartCatalogue parts,
+    ClientQuota quota,
     PartsCompletion completion,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
@@ -42,6 +45,8 @@ internal sealed partial class PartEndpoints(
         try
         {
             using var place = await places.TakeAsync(client.ClientId, session.Token).ConfigureAwait(false);
+            using var reservation = quota.Open(client);
+            if (request.Size - (parts.Find(id, request.Number)?.Size ?? 0) is > 0 and var more) await reservation.GrowAsync(more).ConfigureAwait(false);
             using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
             part = await receiver.ReceiveAsync(upload, request, session, body).ConfigureAwait(false);
         }

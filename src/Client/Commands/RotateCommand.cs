@@ -1,0 +1,44 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Client.Rotation;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+
+namespace ZfsSnapshotManager.Client.Commands;
+
+/// <summary><c>rotate</c>: destroys the snapshots on this machine that the policy does not keep.</summary>
+internal static class RotateCommand
+{
+    public static Verb Create()
+    {
+        var dryRun = new Option<bool>("--dry-run") { Description = "Show for every snapshot why it stays or goes; change nothing." };
+        var verb = new Verb(
+            "rotate",
+            "Destroy the snapshots on this machine that the rotation policy does not keep. Only snapshots that 'zfs-client snapshot' made are touched.",
+            "zfs-client rotate --dry-run",
+            "zfs-client rotate",
+            "zfs-client rotate --dataset tank/home --json")
+        { DatasetOption.Instance, dryRun };
+        verb.SetAction(async (parsed, cancellationToken) =>
+        {
+            var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+            var settings = ClientSettings.Read(parsed.GetValue(DatasetOption.Instance));
+            using var server = new ApiClient(settings.Server);
+            var result = await new LocalRotationRun(settings, server, output).RunAsync(parsed.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
+            output.Result(result, ClientJson.Default.LocalRotationResult, text => Write(text, result));
+            return ExitCodeOf(result);
+        });
+        return verb;
+    }
+
+    public static void Write(TextWriter text, LocalRotationResult result)
+    {
+        if (result.DryRun) Table.Write(text, ["Snapshot", "Action", "Reason"], [.. result.Decisions.Select(item => new[] { item.Name, item.Action, item.Reason })]);
+        foreach (var failed in result.Decisions.Where(item => item.Action == "failed")) Output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
+        var whose = result.ServerManaged ? "the server's policy" : "this client's policy";
+        text.WriteLine($"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of {result.Decisions.Count} snapshots and bookmarks, by {whose} ({result.RotationPolicy}).");
+    }
+
+    public static int ExitCodeOf(LocalRotationResult result) => (int)(result.Success ? ExitCode.Success : ExitCode.Zfs);
+}

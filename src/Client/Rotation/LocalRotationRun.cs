@@ -1,0 +1,53 @@
+using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Zfs;
+
+namespace ZfsSnapshotManager.Client.Rotation;
+
+/// <summary>Rotates the snapshots and bookmarks of one dataset on this machine.</summary>
+internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server, Output output)
+{
+    /// <param name="dryRun">Nothing is changed.</param>
+    public async Task<LocalRotationResult> RunAsync(bool dryRun, CancellationToken cancellationToken)
+    {
+        var policy = await PolicyInForce.GetAsync(settings, server, cancellationToken).ConfigureAwait(false);
+        var remote = await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
+        var local = await ZfsDataset.ListSnapshotsAsync(settings.Dataset, cancellationToken).ConfigureAwait(false);
+        var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name => SnapshotNaming.IsOwn(name, settings.SnapshotPrefix));
+        List<LocalRotationItem> items = [];
+        foreach (var decision in plan) items.Add(await CarryOutAsync(decision, dryRun, cancellationToken).ConfigureAwait(false));
+        return new LocalRotationResult { Dataset = settings.Dataset.Value, DryRun = dryRun, RotationPolicy = policy.RotationPolicy, ServerManaged = policy.ServerManaged, Decisions = items };
+    }
+
+    /// <summary>Only what can be restored can be a base.</summary>
+    private static HashSet<SnapshotGuid> Restorable(IReadOnlyList<LocalSnapshot> local, IReadOnlyList<SnapshotInfo> remote)
+    {
+        var bases = new BackupBases(remote);
+        return [.. local.Select(snapshot => snapshot.Guid).Intersect(remote.Where(backup => bases.Length(backup) > 0).Select(backup => backup.SnapshotGuid))];
+    }
+
+    private async Task<LocalRotationItem> CarryOutAsync(RotationDecision<LocalSnapshot> decision, bool dryRun, CancellationToken cancellationToken)
+    {
+        var (snapshot, keep, reason) = decision;
+        var action = keep ? "keep" : "destroy";
+        if (!keep && !dryRun)
+        {
+            try
+            {
+                await (snapshot.Name.IsBookmark ? ZfsDataset.DestroyBookmarkAsync(snapshot.Name, cancellationToken) : ZfsDataset.DestroySnapshotAsync(snapshot.Name, cancellationToken)).ConfigureAwait(false);
+                output.Note($"Destroyed {snapshot.Name}: {reason}");
+            }
+            catch (ZfsException e)
+            {
+                (action, reason) = ("failed", e.StandardError.Trim()); // the others go all the same
+            }
+        }
+
+        return new LocalRotationItem { Name = snapshot.Name.ToString(), SnapshotType = snapshot.Type, CreatedAt = snapshot.Creation, Action = action, Reason = reason };
+    }
+}

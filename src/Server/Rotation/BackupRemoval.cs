@@ -1,0 +1,48 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Rotation;
+
+/// <summary>Deletes backups: off the list first, then manifest and objects. What a crash or a store that is away leaves is deleted later.</summary>
+internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue catalogue, ILogger<BackupRemoval> logger)
+{
+    /// <returns>False where it must stay; then nothing was changed.</returns>
+    public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
+    {
+        if (!catalogue.Remove(clientId, backup)) return false;
+        LogRemoved(backup.SnapshotId, clientId, backup.SizeBytes);
+        await TryDeleteAsync(backup.StorageKey).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>At the start and every hour.</summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        foreach (var key in catalogue.ListDeletions())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await TryDeleteAsync(key).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Whoever asked for it may go: a deletion that was begun is not broken off.</summary>
+    private async Task TryDeleteAsync(string storageKey)
+    {
+        try
+        {
+            await store.DeleteAsync(storageKey, CancellationToken.None).ConfigureAwait(false);
+            catalogue.EndDeletion(storageKey);
+        }
+        catch (StorageException e)
+        {
+            LogLater(e, storageKey);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Deleted {SnapshotId} of {ClientId}: {StoredBytes} bytes")]
+    private partial void LogRemoved(string snapshotId, string clientId, long storedBytes);
+
+    [LoggerMessage(LogLevel.Warning, "{StorageKey} is no longer listed, and its objects cannot be deleted now; this is tried again every hour")]
+    private partial void LogLater(Exception e, string storageKey);
+}

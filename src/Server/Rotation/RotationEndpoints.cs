@@ -1,0 +1,112 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
+
+namespace ZfsSnapshotManager.Server.Rotation;
+
+/// <summary>POST /rotate and GET /rotation-policy.</summary>
+internal sealed class RotationEndpoints(ClientAuthentication authentication, RotationRun rotation, ClientQuota quota)
+{
+    public static void Map(WebApplication app)
+    {
+        var endpoints = app.Services.GetRequiredService<RotationEndpoints>();
+        app.MapPost("/rotate", endpoints.RotateAsync);
+        app.MapGet("/rotation-policy", endpoints.GetPolicyAsync);
+    }
+
+    private async Task RotateAsync(HttpContext context)
+    {
+        var request = await ReadAsync(context).ConfigureAwait(false);
+        var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
+        if (request.RotationPolicy is { } own && SnapshotTypes.Classes.Any(type => own.Keep(type) < 0)) throw RequestException.BadRequest("rotation_policy must not have negative numbers.");
+        var policy = client.RotationPolicy ?? request.RotationPolicy;
+        var result = policy is null ? await RotateByQuotaAsync(client, request.DryRun).ConfigureAwait(false) : await rotation.ApplyAsync(client, policy, request.DryRun).ConfigureAwait(false);
+        var items = Describe(result, request.DryRun);
+        var answer = new RotateAnswer
+        {
+            Success = true,
+            Message = Summarize(result, items, request.DryRun),
+            DryRun = request.DryRun,
+            DeletedCount = request.DryRun ? 0 : result.Deleted.Count,
+            ReclaimedBytes = request.DryRun ? 0 : result.Deleted.Sum(backup => backup.SizeBytes),
+            ExpiringCount = request.DryRun ? 0 : result.Expiring.Count,
+            RotationPolicy = policy,
+            ServerManaged = client.RotationPolicy is not null,
+            Decisions = items,
+        };
+        await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.RotateAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private Task GetPolicyAsync(HttpContext context)
+    {
+        var client = authentication.Authenticate(context.Request);
+        var managed = client.RotationPolicy is not null;
+        var answer = new RotationPolicyAnswer
+        {
+            Success = true,
+            Message = managed ? "Server-managed rotation policy" : "No server-managed rotation policy; the client's own applies",
+            RotationPolicy = client.RotationPolicy ?? new RotationPolicy(),
+            ServerManaged = managed,
+        };
+        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.RotationPolicyAnswer, cancellationToken: context.RequestAborted);
+    }
+
+    private static async Task<RotateRequest> ReadAsync(HttpContext context)
+    {
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted).ConfigureAwait(false); // no more than the limit for requests
+        return body.Length == 0 ? new RotateRequest() : JsonSerializer.Deserialize(body.GetBuffer().AsSpan(0, (int)body.Length), ApiJson.Default.RotateRequest) ?? throw RequestException.BadRequest("The body is null.");
+    }
+
+    /// <summary>No policy anywhere: only what passes the quota goes.</summary>
+    private async Task<RotationResult> RotateByQuotaAsync(ClientEntry client, bool dryRun)
+    {
+        var (used, reserved) = quota.GetUsage(client.ClientId);
+        var excess = client.MaxSizeBytes == 0 ? 0 : used + reserved - client.MaxSizeBytes;
+        return await rotation.FreeAsync(client, Math.Max(0, excess), dryRun).ConfigureAwait(false);
+    }
+
+    private static string Summarize(RotationResult result, List<RotationItem> items, bool dryRun)
+    {
+        if (dryRun) return $"Would go: {items.Count(item => item.Action != RotationAction.Keep)} of {items.Count} backups. Nothing was changed.";
+        var deleted = $"Deleted: {result.Deleted.Count} of {result.Plan.Count} backups, {ByteSize.Format(result.Deleted.Sum(backup => backup.SizeBytes))}";
+        return result.Expiring.Count == 0 ? deleted + "." : $"{deleted}; to be deleted later: {result.Expiring.Count}.";
+    }
+
+    private static List<RotationItem> Describe(RotationResult result, bool dryRun)
+    {
+        var actions = result.Expiring.ToDictionary(backup => backup.SnapshotId, backup => (Action: RotationAction.Expire, backup.ExpiresAt), StringComparer.Ordinal);
+        foreach (var backup in result.Deleted) actions[backup.SnapshotId] = (RotationAction.Delete, null);
+        return
+        [
+            .. result.Plan.Where(decision => dryRun || actions.ContainsKey(decision.Item.SnapshotId)).Select(decision =>
+            {
+                var (action, expiresAt) = actions.GetValueOrDefault(decision.Item.SnapshotId, (RotationAction.Keep, null));
+                return new RotationItem
+                {
+                    SnapshotId = decision.Item.SnapshotId,
+                    DatasetName = decision.Item.DatasetName,
+                    SnapshotName = decision.Item.SnapshotName,
+                    SnapshotType = decision.Item.SnapshotType,
+                    Timestamp = decision.Item.Timestamp,
+                    SizeBytes = decision.Item.SizeBytes,
+                    Action = action,
+                    Reason = decision.Reason,
+                    ExpiresAt = expiresAt,
+                };
+            }),
+        ];
+    }
+}
+
+internal static class RotationAction
+{
+    public const string Keep = "keep";
+
+    public const string Delete = "delete";
+
+    public const string Expire = "expire";
+}

@@ -1,0 +1,80 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Rotation;
+
+/// <summary>Rotates a client's backups: plans, and deletes what the plan does not keep, or marks it where deleting has a delay.</summary>
+internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploads, BackupRemoval removal, ServerSettings settings, TimeProvider time)
+{
+    /// <summary>By a policy.</summary>
+    /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
+    public async Task<RotationResult> ApplyAsync(ClientEntry client, RotationPolicy policy, bool dryRun)
+    {
+        var all = backups.List(client.ClientId);
+        var plan = BackupRotation.Plan(all, policy, OpenBases(client), time.GetUtcNow());
+        foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null)) backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
+        return await RemoveAsync(client, all, plan, long.MaxValue, dryRun).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes room. A policy of the server says what must stay; without one all but the newest chain of each dataset may go, the oldest first.</summary>
+    /// <param name="bytes">Stored bytes that are wanted.</param>
+    /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
+    public async Task<RotationResult> FreeAsync(ClientEntry client, long bytes, bool dryRun = false)
+    {
+        if (client.RotationPolicy is { } policy) return await ApplyAsync(client, policy, dryRun).ConfigureAwait(false);
+        var all = backups.List(client.ClientId);
+        return await RemoveAsync(client, all, BackupRotation.PlanForSpace(all, OpenBases(client), time.GetUtcNow()), bytes, dryRun).ConfigureAwait(false);
+    }
+
+    /// <summary>Deletes what was marked and whose time has come.</summary>
+    public async Task DeleteExpiredAsync()
+    {
+        var now = time.GetUtcNow();
+        foreach (var client in backups.ListAll(clientId: null).GroupBy(backup => backup.ClientId, backup => backup.Info))
+        {
+            var expired = DeletionOrder.Of(client.Where(backup => backup.ExpiresAt <= now), new BackupBases(client));
+            foreach (var backup in expired)
+            {
+                // What a backup that came meanwhile needs is no longer to be deleted.
+                if (!await removal.RunAsync(client.Key, backup).ConfigureAwait(false)) backups.SetExpiry(client.Key, backup.SnapshotId, null);
+            }
+        }
+    }
+
+    private async Task<RotationResult> RemoveAsync(ClientEntry client, IReadOnlyList<SnapshotInfo> all, IReadOnlyList<RotationDecision<SnapshotInfo>> plan, long wanted, bool dryRun)
+    {
+        List<SnapshotInfo> deleted = [];
+        List<SnapshotInfo> expiring = [];
+        var freed = 0L;
+        foreach (var backup in DeletionOrder.Of(plan.Where(decision => !decision.Keep).Select(decision => decision.Item), new BackupBases(all)))
+        {
+            if (freed >= wanted) break;
+            if (settings.DeleteDelay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))
+            {
+                var marked = backup with { ExpiresAt = backup.ExpiresAt ?? time.GetUtcNow() + settings.DeleteDelay };
+                if (!dryRun && marked != backup && !backups.SetExpiry(client.ClientId, backup.SnapshotId, marked.ExpiresAt)) continue;
+                expiring.Add(marked);
+            }
+            else
+            {
+                if (!dryRun && !await removal.RunAsync(client.ClientId, backup).ConfigureAwait(false)) continue;
+                deleted.Add(backup);
+            }
+
+            freed += backup.SizeBytes;
+        }
+
+        return new RotationResult(plan, deleted, expiring);
+    }
+
+    private HashSet<SnapshotGuid> OpenBases(ClientEntry client) => [.. uploads.List(client.ClientId).SelectMany(upload => new[] { upload.FromGuid, upload.BaseGuid }).OfType<SnapshotGuid>()];
+}
+
+/// <param name="Plan">What was decided of each backup.</param>
+/// <param name="Deleted">What is gone.</param>
+/// <param name="Expiring">What goes later.</param>
+internal sealed record RotationResult(IReadOnlyList<RotationDecision<SnapshotInfo>> Plan, IReadOnlyList<SnapshotInfo> Deleted, IReadOnlyList<SnapshotInfo> Expiring);
