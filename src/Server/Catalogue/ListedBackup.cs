@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -37,6 +38,7 @@ internal sealed record ListedBackup(string ClientId, SnapshotInfo Info)
         ("sha256", Info.Sha256 ?? ""),
         ("parts_sha256", Info.PartsSha256),
         ("locked_until", $"{Info.LockedUntil?.ToUnixTimeSeconds()}"),
+        ("snapshot_type", SnapshotTypes.ToText(Info.SnapshotType)),
     ];
 
     /// <summary>The catalogue keeps a list as words: an entry of two words comes back as two.</summary>

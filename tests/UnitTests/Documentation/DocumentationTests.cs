@@ -26,14 +26,14 @@ public sealed partial class DocumentationTests
     }
 
     [Theory]
-    [InlineData("docs/storage-format.md", "## The manifest", "src/Core/Manifests/Manifest.cs", "Manifest", "objects", "StoredObject")]
-    [InlineData("docs/configuration.md", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry", "rotation_policy", "RotationPolicy")]
-    public void The_example_has_the_fields_of_the_source(string document, string heading, string source, string record, string part, string partRecord)
+    [InlineData("docs/storage-format.md", "## The manifest", "src/Core/Manifests/Manifest.cs", "Manifest", "objects", "src/Core/Manifests/Manifest.cs", "StoredObject")]
+    [InlineData("docs/configuration.md", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry", "rotation_policy", "src/Core/Rotation/RotationPolicy.cs", "RotationPolicy")]
+    public void The_example_has_the_fields_of_the_source(string document, string heading, string source, string record, string part, string partSource, string partRecord)
     {
         using var example = JsonDocument.Parse(JsonBlockPattern().Match(Section(document, heading)).Groups["json"].Value);
         var whole = First(example.RootElement);
         AssertSame(Properties(source, record), FieldsOf(whole));
-        AssertSame(Properties(source, partRecord), FieldsOf(First(whole.GetProperty(part))));
+        AssertSame(Properties(partSource, partRecord), FieldsOf(First(whole.GetProperty(part))));
     }
 
     [Fact]
