@@ -1,0 +1,22 @@
+using System.Net;
+
+namespace ZfsSnapshotManager.SystemTests.Rotation;
+
+/// <summary>A request body that waits in the middle until it may go on.</summary>
+internal sealed class HaltingContent(byte[] body, int halt, SemaphoreSlim gate) : HttpContent
+{
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+    {
+        await stream.WriteAsync(body.AsMemory(0, halt));
+        await stream.FlushAsync();
+        await gate.WaitAsync(TimeSpan.FromMinutes(1));
+        await stream.WriteAsync(body.AsMemory(halt));
+    }
+
+    /// <summary>Unknown: the body goes in chunks.</summary>
+    protected override bool TryComputeLength(out long length)
+    {
+        length = 0;
+        return false;
+    }
+}

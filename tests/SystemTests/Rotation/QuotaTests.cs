@@ -1,0 +1,133 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Rotation;
+
+/// <summary>A client's quota while streams come in.</summary>
+public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer>
+{
+    private const int Block = 131072;
+
+    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_stream_that_passes_the_quota_is_refused_with_the_numbers_and_nothing_changes()
+    {
+        using var client = await LimitedAsync(10 * Block);
+        await StoreAsync(client, 1, 0, blocks: 5);
+        var before = await client.PictureAsync();
+        var upload = await client.AnnounceAsync(Fields());
+
+        var refused = await client.SendAsync(upload, StreamChain.Stream(2, 0, Now, blocks: 6));
+
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (refused.Status, refused.Code));
+        Assert.Contains($"{10 * Block} bytes", refused.Text, StringComparison.Ordinal);
+        Assert.Contains("--max-size", refused.Text, StringComparison.Ordinal);
+        (await client.DeleteAsync($"upload-stream/{upload}")).MustSucceed();
+        Assert.Equal(before, await client.PictureAsync());
+        (await client.RestoreAsync("verify", "all")).MustSucceed();
+    }
+
+    [Fact]
+    public async Task What_just_fits_is_taken_to_the_byte()
+    {
+        var stream = StreamChain.Stream(1, 0, Now, blocks: 3);
+        using var client = await LimitedAsync(stream.Length);
+
+        (await client.SendAsync(await client.AnnounceAsync(Fields()), stream)).MustSucceed();
+
+        var status = (await client.GetAsync("status")).MustSucceed().Json;
+        Assert.Equal((stream.Length, 0L), (status.GetProperty("used_bytes").GetInt64(), status.GetProperty("reserved_bytes").GetInt64()));
+        var full = await client.AskAsync(Fields());
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (full.Status, full.Code));
+    }
+
+    [Fact]
+    public async Task Parts_are_counted_while_they_come_and_given_back_when_the_upload_is_dropped()
+    {
+        using var client = await LimitedAsync(13 * 1024 * 1024);
+        var cut = CutParts.Cut(StreamChain.Stream(1, 0, Now, blocks: 200), 8 * 1024 * 1024, new Random(1));
+        var upload = await client.AnnounceAsync(Fields("gzip"));
+
+        (await client.SendPartAsync(upload, cut.Parts[0])).MustSucceed();
+        (await client.SendPartAsync(upload, cut.Parts[0])).MustSucceed(); // again: it takes no more room
+        var refused = await client.SendPartAsync(upload, cut.Parts[1]);
+
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (refused.Status, refused.Code));
+        Assert.Equal(cut.Parts[0].Stored.Length, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64());
+        (await client.DeleteAsync($"upload-stream/{upload}")).MustSucceed();
+        Assert.Equal(0, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64());
+    }
+
+    [Fact]
+    public async Task Two_uploads_at_once_cannot_both_take_the_last_place()
+    {
+        for (var round = 0; round < 5; round++)
+        {
+            using var client = await LimitedAsync(15 * Block);
+            var uploads = await Task.WhenAll(Enumerable.Range(0, 3).Select(async index => (Id: await client.AnnounceAsync(Fields()), Stream: StreamChain.Stream((ulong)index + 1, 0, Now, blocks: 10))));
+
+            var answers = await Task.WhenAll(uploads.Select(upload => client.SendAsync(upload.Id, upload.Stream)));
+
+            Assert.InRange(answers.Count(answer => answer.Status == HttpStatusCode.OK), 0, 1); // none, where each took a half before it met the other
+            Assert.All(answers.Where(answer => answer.Status != HttpStatusCode.OK), answer => Assert.Equal("quota_exceeded", answer.Code));
+            var used = (await client.GetAsync("status")).MustSucceed().Json;
+            Assert.True(used.GetProperty("used_bytes").GetInt64() <= 15 * Block);
+            Assert.Equal(0, used.GetProperty("reserved_bytes").GetInt64());
+        }
+    }
+
+    [Fact]
+    public async Task Without_a_policy_the_oldest_chain_makes_room_and_the_newest_never()
+    {
+        using var client = await LimitedAsync(10 * Block);
+        await StoreAsync(client, 1, 0, blocks: 3, hours: -9);
+        await StoreAsync(client, 2, 1, blocks: 2, hours: -8);
+        await StoreAsync(client, 3, 0, blocks: 3, hours: -7);
+
+        await StoreAsync(client, 4, 3, blocks: 3, hours: -6);
+
+        Assert.Equal(["1", "3", "4"], await ListAsync(client)); // the end of the oldest chain was enough
+        await StoreAsync(client, 5, 4, blocks: 2, hours: -5);
+        Assert.Equal(["3", "4", "5"], await ListAsync(client));
+        var upload = await client.AnnounceAsync(Fields());
+        Assert.Equal("quota_exceeded", (await client.SendAsync(upload, StreamChain.Stream(6, 5, Now, blocks: 5))).Code);
+        Assert.Equal(["3", "4", "5"], await ListAsync(client));
+        (await client.RestoreAsync("verify", "all")).MustSucceed();
+    }
+
+    [Fact]
+    public async Task A_policy_of_the_server_is_a_floor()
+    {
+        using var client = await LimitedAsync(10 * Block);
+        await EditedClients.ChangeAsync(server.Process, client.Id, entry => entry["rotation_policy"] = new JsonObject { ["keep_hourly"] = 2, ["keep_daily"] = 0, ["keep_weekly"] = 0, ["keep_monthly"] = 0 });
+        for (var guid = 1UL; guid <= 3; guid++) await StoreAsync(client, guid, 0, blocks: 3, hours: -9 + (int)guid, type: "hourly");
+
+        await StoreAsync(client, 4, 0, blocks: 3, hours: -2, type: "hourly");
+
+        Assert.Equal(["2", "3", "4"], await ListAsync(client)); // the policy no longer keeps 1; before 4 is there, it keeps 2
+        await StoreAsync(client, 5, 0, blocks: 3, hours: -1, type: "hourly");
+        Assert.Equal(["3", "4", "5"], await ListAsync(client));
+        var upload = await client.AnnounceAsync(Fields("none", "hourly"));
+        Assert.Equal("quota_exceeded", (await client.SendAsync(upload, StreamChain.Stream(6, 0, Now, blocks: 5))).Code);
+        Assert.Equal(["4", "5"], await ListAsync(client));
+    }
+
+    private async Task<Uploader> LimitedAsync(long bytes)
+    {
+        var client = await server.NewClientAsync();
+        await EditedClients.ChangeAsync(server.Process, client.Id, entry => entry["max_size_bytes"] = bytes);
+        return client;
+    }
+
+    private static JsonObject Fields(string compression = "none", string type = "manual") => new() { ["dataset_name"] = "tank/data", ["compression"] = compression, ["snapshot_type"] = type };
+
+    private static async Task StoreAsync(Uploader client, ulong guid, ulong from, int blocks, int hours = 0, string type = "manual") =>
+        (await client.SendAsync(await client.AnnounceAsync(Fields("none", type)), StreamChain.Stream(guid, from, Now.AddHours(hours), blocks))).MustSucceed();
+
+    private static async Task<List<string>> ListAsync(Uploader client) =>
+        [.. (await client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().Select(backup => backup.GetProperty("snapshot_guid").GetString()!).Order(StringComparer.Ordinal)];
+}

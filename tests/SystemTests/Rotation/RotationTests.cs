@@ -1,0 +1,170 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Rotation;
+
+/// <summary>What the server deletes, and what it must not.</summary>
+public sealed class RotationTests(SharedServer server) : IClassFixture<SharedServer>
+{
+    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_no_place_keeps_is_deleted_and_all_the_rest_can_be_restored()
+    {
+        using var client = await ManagedAsync(hourly: 2, daily: 1);
+        await SendAsync(client, 1, 0, Now.AddHours(-30), "hourly");
+        await SendAsync(client, 2, 1, Now.AddHours(-20), "hourly");
+        await SendAsync(client, 3, 0, Now.AddHours(-10), "hourly");
+        await SendAsync(client, 4, 3, Now.AddHours(-9), "daily");
+        await SendAsync(client, 5, 4, Now.AddHours(-8), "hourly");
+        await SendAsync(client, 6, 5, Now.AddHours(-7), "hourly");
+        var planned = await RotateAsync(client, dryRun: true);
+        Assert.Equal(6, (await ListAsync(client)).Count);
+
+        var rotated = await RotateAsync(client);
+
+        Assert.Equal(["1:delete", "2:delete", "3:keep", "4:keep", "5:keep", "6:keep"], Actions(planned));
+        Assert.Equal(["1:delete", "2:delete"], Actions(rotated));
+        Assert.Equal(2, rotated.GetProperty("deleted_count").GetInt32());
+        Assert.True(rotated.GetProperty("server_managed").GetBoolean());
+        Assert.Equal(["3", "4", "5", "6"], await ListAsync(client));
+        Assert.Equal(8, server.Process.StoredFiles().Count(file => file.StartsWith($"objects/{client.Id}/", StringComparison.Ordinal))); // each with its manifest
+        Assert.Equal(rotated.GetProperty("reclaimed_bytes").GetInt64(), planned.GetProperty("decisions").EnumerateArray().Where(item => item.GetProperty("action").GetString() == "delete").Sum(item => item.GetProperty("size_bytes").GetInt64()));
+        (await client.RestoreAsync("verify", "all")).MustSucceed();
+        Assert.Equal(0, (await RotateAsync(client)).GetProperty("deleted_count").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_client_cannot_shorten_the_servers_policy_but_has_its_own_without_one()
+    {
+        using var managed = await ManagedAsync(hourly: 3, daily: 0);
+        using var autonomous = await server.NewClientAsync();
+        foreach (var client in (Uploader[])[managed, autonomous])
+        {
+            for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+        }
+
+        await RotateAsync(managed, policy: """{"keep_hourly":1,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}""");
+        await RotateAsync(autonomous, policy: """{"keep_hourly":1,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}""");
+
+        Assert.Equal(["1", "2", "3"], await ListAsync(managed));
+        Assert.Equal(["3"], await ListAsync(autonomous));
+    }
+
+    [Fact]
+    public async Task Without_any_policy_and_within_the_quota_nothing_goes()
+    {
+        using var client = await server.NewClientAsync();
+        for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddYears(-3), "hourly");
+
+        var answer = await Answer.ReadAsync(await client.Http.PostAsync("rotate", null, Token));
+
+        Assert.Equal(0, answer.MustSucceed().Json.GetProperty("deleted_count").GetInt32());
+        Assert.Equal(3, (await ListAsync(client)).Count);
+    }
+
+    [Fact]
+    public async Task What_an_open_upload_starts_from_stays_also_where_its_client_did_not_say()
+    {
+        using var client = await ManagedAsync(hourly: 1, daily: 0);
+        await SendAsync(client, 1, 0, Now.AddHours(-5), "hourly");
+        await SendAsync(client, 2, 0, Now.AddHours(-4), "hourly");
+        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none", ["snapshot_type"] = "hourly" });
+        using var gate = new SemaphoreSlim(0);
+        var stream = StreamChain.Stream(3, 1, Now, blocks: 20);
+        var sending = client.SendAsync(upload, new HaltingContent(stream, stream.Length / 2, gate));
+        await client.WaitForReceivingAsync(upload);
+        await Patience.UntilAsync("the stream's BEGIN is read", async () => (await RotateAsync(client, dryRun: true)).GetProperty("decisions").EnumerateArray().All(item => item.GetProperty("action").GetString() == "keep"));
+
+        await RotateAsync(client);
+        gate.Release();
+
+        (await sending).MustSucceed();
+        (await client.RestoreAsync("verify", "all")).MustSucceed();
+        Assert.Equal(["1", "2", "3"], await ListAsync(client));
+    }
+
+    [Fact]
+    public async Task A_pinned_backup_stays_until_it_is_unpinned()
+    {
+        using var client = await ManagedAsync(hourly: 1, daily: 0);
+        for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+        var first = await IdOfAsync(client, "1");
+
+        (await server.Process.RunAsync("backup", "pin", first)).MustSucceed();
+        await RotateAsync(client);
+
+        Assert.Equal(["1", "3"], await ListAsync(client));
+        Assert.Contains("pinned", (await server.Process.RunAsync("backup", "show", first)).MustSucceed().Output, StringComparison.Ordinal);
+        (await server.Process.RunAsync("backup", "unpin", first)).MustSucceed();
+        await RotateAsync(client);
+        Assert.Equal(["3"], await ListAsync(client));
+    }
+
+    [Fact]
+    public async Task With_a_delay_what_is_rotated_stays_for_a_while_and_can_be_kept()
+    {
+        await using var own = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" });
+        using var client = await ManagedAsync(own, hourly: 1, daily: 0);
+        for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+
+        var rotated = await RotateAsync(client);
+
+        Assert.Equal(["1:expire", "2:expire"], Actions(rotated));
+        Assert.Equal(3, (await ListAsync(client)).Count);
+        Assert.Equal(2, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("expiring_count").GetInt32());
+        (await own.RunAsync("backup", "keep", await IdOfAsync(client, "1"))).MustSucceed();
+        var left = JsonDocument.Parse((await own.RunAsync("backup", "list", "--expiring", "--json")).MustSucceed().Output).RootElement;
+        var expiring = Assert.Single(left.EnumerateArray()).GetProperty("backup");
+        Assert.Equal("2", expiring.GetProperty("snapshot_guid").GetString());
+        Assert.InRange(expiring.GetProperty("expires_at").GetDateTimeOffset(), Now.AddHours(47), TimeProvider.System.GetUtcNow().AddHours(49));
+    }
+
+    [Fact]
+    public async Task The_policy_is_told_as_the_first_program_told_it()
+    {
+        using var managed = await ManagedAsync(hourly: 24, daily: 7);
+        using var autonomous = await server.NewClientAsync();
+
+        Assert.Equal(
+            """{"success":true,"message":"Server-managed rotation policy","rotation_policy":{"keep_hourly":24,"keep_daily":7,"keep_weekly":4,"keep_monthly":12},"server_managed":true}""",
+            await server.Process.Http.GetStringAsync($"rotation-policy?client_id={managed.Id}&api_key={managed.Key}", Token));
+        Assert.False((await autonomous.GetAsync("rotation-policy")).MustSucceed().Json.GetProperty("server_managed").GetBoolean());
+    }
+
+    private Task<Uploader> ManagedAsync(int hourly, int daily) => ManagedAsync(server.Process, hourly, daily);
+
+    private static async Task<Uploader> ManagedAsync(ServerProcess server, int hourly, int daily)
+    {
+        var client = await Uploader.CreateAsync(server, $"managed{Guid.NewGuid().ToString("N")[..6]}");
+        await EditedClients.ChangeAsync(server, client.Id, entry => entry["rotation_policy"] = new JsonObject { ["keep_hourly"] = hourly, ["keep_daily"] = daily });
+        return client;
+    }
+
+    private static async Task SendAsync(Uploader client, ulong guid, ulong from, DateTimeOffset time, string type)
+    {
+        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none", ["snapshot_type"] = type });
+        (await client.SendAsync(upload, StreamChain.Stream(guid, from, time))).MustSucceed();
+    }
+
+    private static async Task<JsonElement> RotateAsync(Uploader client, bool dryRun = false, string? policy = null)
+    {
+        var body = new JsonObject { ["dry_run"] = dryRun };
+        if (policy is not null) body["rotation_policy"] = JsonNode.Parse(policy);
+        using var content = new StringContent(body.ToJsonString());
+        return (await Answer.ReadAsync(await client.Http.PostAsync("rotate", content, Token))).MustSucceed().Json;
+    }
+
+    private static IEnumerable<string> Actions(JsonElement answer) =>
+        answer.GetProperty("decisions").EnumerateArray().Select(item => $"{item.GetProperty("snapshot_name").GetString()![1..]}:{item.GetProperty("action").GetString()}").Order(StringComparer.Ordinal);
+
+    /// <summary>GUIDs of the client's backups.</summary>
+    private static async Task<List<string>> ListAsync(Uploader client) =>
+        [.. (await client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().Select(backup => backup.GetProperty("snapshot_guid").GetString()!).Order(StringComparer.Ordinal)];
+
+    private static async Task<string> IdOfAsync(Uploader client, string guid) =>
+        (await client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().Single(backup => backup.GetProperty("snapshot_guid").GetString() == guid).GetProperty("snapshot_id").GetString()!;
+}
