@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Configuration;
 
@@ -12,17 +13,24 @@ internal static class StatusCommand
 {
     public static Verb Create()
     {
-        var verb = new Verb("status", "Show what the server stores for this client: used space, quota, number of backups.", "zfs-client status", "zfs-client status --json");
-        verb.SetAction(RunAsync);
+        var tree = new Option<bool>("--tree") { Description = "Show the chains as well: each full backup with the incrementals upon it." };
+        var verb = new Verb("status", "Show what the server stores for this client: used space, quota, number of backups.", "zfs-client status", "zfs-client status --tree", "zfs-client status --json") { tree };
+        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(tree), cancellationToken));
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task RunAsync(ParseResult parsed, bool tree, CancellationToken cancellationToken)
     {
         var connection = ServerConnection.Read(SettingsFiles.Read(ClientSettings.SystemFile));
         using var server = new ApiClient(connection);
         var status = await server.GetStatusAsync(cancellationToken).ConfigureAwait(false);
-        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(status, ApiJson.Default.StatusAnswer, text => Write(text, connection, status));
+        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var backups = tree && !output.Json ? await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false) : [];
+        output.Result(status, ApiJson.Default.StatusAnswer, text =>
+        {
+            Write(text, connection, status);
+            ChainTree.Write(text, backups);
+        });
     }
 
     private static void Write(TextWriter text, ServerConnection connection, StatusAnswer status)
@@ -34,6 +42,8 @@ internal static class StatusCommand
         text.WriteLine($"Used:          {ByteSize.Format(status.UsedBytes)} ({quota})");
         text.WriteLine($"Backups:       {status.SnapshotCount}");
         text.WriteLine($"Newest:        {status.NewestSnapshot?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "none"}");
-        text.WriteLine($"Open uploads:  {status.OpenUploads}");
+        if (status.NextDue is { } due) text.WriteLine($"Next due:      {due.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}");
+        if (status.ExpiringCount > 0) text.WriteLine($"Expiring:      {status.ExpiringCount}");
+        text.WriteLine($"Open uploads:  {status.OpenUploads}{(status.ReservedBytes > 0 ? $", {ByteSize.Format(status.ReservedBytes)} reserved" : "")}");
     }
 }

@@ -266,6 +266,9 @@ public sealed record StatusAnswer : ApiAnswer
 
     public DateTimeOffset? NewestSnapshot { get; init; }
 
+    /// <summary>When the next backup is due by the finest class of the server's policy; left out where it has none for the client, or no backup.</summary>
+    public DateTimeOffset? NextDue { get; init; }
+
     public required int OpenUploads { get; init; }
 
     /// <summary>Stored bytes that open uploads take, or have reserved; they count towards the quota as <see cref="UsedBytes"/> do.</summary>

@@ -22,5 +22,14 @@ public sealed record RotationPolicy
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "it is not a class of the policy"),
     };
 
+    /// <summary>When the next snapshot is due after one, by the finest class that keeps any; null where none does.</summary>
+    public DateTimeOffset? NextDue(DateTimeOffset last) => SnapshotTypes.Classes.Where(type => Keep(type) > 0).Select(type => (DateTimeOffset?)(type switch
+    {
+        SnapshotType.Hourly => last.AddHours(1),
+        SnapshotType.Daily => last.AddDays(1),
+        SnapshotType.Weekly => last.AddDays(7),
+        _ => last.AddMonths(1),
+    })).FirstOrDefault();
+
     public override string ToString() => $"{KeepHourly} hourly, {KeepDaily} daily, {KeepWeekly} weekly, {KeepMonthly} monthly";
 }

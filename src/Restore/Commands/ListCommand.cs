@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Restore.Commands;
@@ -10,18 +11,20 @@ internal static class ListCommand
 {
     public static Verb Create()
     {
-        var verb = new Verb("list", "List the backups on the server, newest first.", "zfs-restore list", "zfs-restore list --json");
-        verb.SetAction(RunAsync);
+        var tree = new Option<bool>("--tree") { Description = "Show the chains: each full backup with the incrementals upon it." };
+        var verb = new Verb("list", "List the backups on the server, newest first.", "zfs-restore list", "zfs-restore list --tree", "zfs-restore list --json") { tree };
+        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(tree), cancellationToken));
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task RunAsync(ParseResult parsed, bool tree, CancellationToken cancellationToken)
     {
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session.Server, cancellationToken).ConfigureAwait(false);
         session.Output.Result(list.Backups, RestoreJson.Default.IReadOnlyListSnapshotInfo, text =>
         {
             if (list.Backups.Count == 0) text.WriteLine("There are no backups yet.");
+            else if (tree) ChainTree.Write(text, list.Backups);
             else Table.Write(text, ["#", "Snapshot ID", "Timestamp", "Size", "Kind", "Snapshot"], [.. list.Backups.Select(Row)]);
         });
     }

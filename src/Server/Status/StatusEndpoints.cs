@@ -34,6 +34,7 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
             MaxSizeBytes = client.MaxSizeBytes,
             SnapshotCount = count,
             NewestSnapshot = newest,
+            NextDue = newest is { } last ? client.RotationPolicy?.NextDue(last) : null,
             OpenUploads = uploads.List(client.ClientId).Count,
             ReservedBytes = reserved,
             ExpiringCount = expiring,
