@@ -27,6 +27,7 @@ internal sealed class CatalogueCheck(BackupStore store, BackupCatalogue catalogu
     {
         var surveyed = await new StoreSurvey(store).RunAsync(clientId is null ? "" : clientId + "/", only, cancellationToken).ConfigureAwait(false);
         var open = uploads.All().Select(upload => upload.StorageKey).ToHashSet(StringComparer.Ordinal);
+        var deleted = catalogue.ListDeletions().ToHashSet(StringComparer.Ordinal); // after what is open, as a commit comes before its removal
         var listed = catalogue.ListAll(clientId);
         List<CatalogueFinding> findings = [], notes = [];
         foreach (var backup in listed.Where(backup => only?.Contains(backup.Info.StorageKey) != false)) findings.AddRange(Compare(backup, surveyed.GetValueOrDefault(backup.Info.StorageKey)));
@@ -38,6 +39,12 @@ internal sealed class CatalogueCheck(BackupStore store, BackupCatalogue catalogu
         {
             if (others[key].HasManifest && others[key].Backup is null) continue;
             notes.Add(CatalogueFinding.Of(FindingKind.UploadUnderWay, key, "It belongs to an upload that is under way, or was cut off; the server settles that when it starts or when the client comes back."));
+            others.Remove(key);
+        }
+
+        foreach (var key in others.Keys.Where(deleted.Contains).ToList())
+        {
+            notes.Add(CatalogueFinding.Of(FindingKind.DeletionUnderWay, key, "It was rotated, and its objects could not be deleted yet; the server tries again when it starts and every hour."));
             others.Remove(key);
         }
 

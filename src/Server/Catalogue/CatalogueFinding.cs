@@ -44,4 +44,5 @@ internal static class FindingKind
     public const string PartDamaged = "part_damaged";
     public const string StreamDamaged = "stream_damaged";
     public const string UploadUnderWay = "upload_under_way";
+    public const string DeletionUnderWay = "deletion_under_way";
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsSnapshotManager.SystemTests.Rotation;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
@@ -9,6 +10,8 @@ namespace ZfsSnapshotManager.SystemTests.Crashes;
 /// </summary>
 internal sealed class CrashLab : IAsyncDisposable
 {
+    private const ulong OldGuid = 1;
+
     private readonly string[] _kept;
     private readonly string _sent;
     private readonly string _prepared;
@@ -35,6 +38,10 @@ internal sealed class CrashLab : IAsyncDisposable
 
     /// <summary>A client's very first backup is about to be uploaded.</summary>
     public static Task<CrashLab> WithoutBackupsAsync() => CreateAsync([], "full", _ => Task.CompletedTask);
+
+    /// <summary>As <see cref="WithBaseAsync"/>, with an older full backup of the same dataset, which a rotation may take.</summary>
+    public static Task<CrashLab> WithOldBackupAsync() => CreateAsync(["full"], "incremental-1", _ => Task.CompletedTask, async lab =>
+        await lab.Client.StoreAsync(StreamChain.Stream(OldGuid, 0, Recorded.CreatedAt(Recorded.Get("full")).AddDays(-3), blocks: 4), Recorded.Get("full").Snapshot.Split('@')[0]));
 
     /// <summary>As <see cref="WithBaseAsync"/>, with a catalogue's log so long that the commit also writes it back into the database.</summary>
     public static Task<CrashLab> WithLongLogAsync() => CreateAsync(["full"], "incremental-1", lab => CatalogueLog.FillAsync(lab));
@@ -115,6 +122,23 @@ internal sealed class CrashLab : IAsyncDisposable
         Assert.Equal(0, (await Client.GetAsync("status")).MustSucceed().Json.GetProperty("open_uploads").GetInt32());
     }
 
+    /// <summary>Rotates by a policy that keeps nothing but what must stay.</summary>
+    public async Task<bool> RotateAsync()
+    {
+        using var policy = new StringContent("""{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}""");
+        try
+        {
+            return (await Answer.ReadAsync(await Client.Http.PostAsync("rotate", policy))).MustSucceed().Json.GetProperty("deleted_count").GetInt32() == 1;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
+        {
+            return false; // the server is gone, or said that its disk failed
+        }
+    }
+
+    /// <summary>Whether the old backup of <see cref="WithOldBackupAsync"/> is listed.</summary>
+    public async Task<bool> HasOldAsync() => (await ListAsync()).ContainsKey("old");
+
     public async Task<bool> AbortAsync()
     {
         try
@@ -179,10 +203,11 @@ internal sealed class CrashLab : IAsyncDisposable
         await Server.DisposeAsync();
     }
 
-    private static async Task<CrashLab> CreateAsync(string[] kept, string sent, Func<CrashLab, Task> prepare)
+    private static async Task<CrashLab> CreateAsync(string[] kept, string sent, Func<CrashLab, Task> prepare, Func<CrashLab, Task>? first = null)
     {
         var server = await ServerProcess.StartAsync();
         var lab = new CrashLab(server, await Uploader.CreateAsync(server), kept, sent);
+        if (first is not null) await first(lab);
         foreach (var stream in kept)
         {
             var upload = await lab.Client.AnnounceAsync(Recorded.Announce(Recorded.Get(stream), "gzip"));
@@ -201,7 +226,7 @@ internal sealed class CrashLab : IAsyncDisposable
     {
         var names = _kept.Append(_sent).ToDictionary(name => $"{Recorded.Get(name).Guid}");
         var snapshots = (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray();
-        return snapshots.ToDictionary(s => names[s.GetProperty("snapshot_guid").GetString()!], s => s.GetProperty("storage_key").GetString()!);
+        return snapshots.ToDictionary(s => names.GetValueOrDefault(s.GetProperty("snapshot_guid").GetString()!, "old"), s => s.GetProperty("storage_key").GetString()!);
     }
 
     private async Task AssertCrashedAsync(CrashPoint point)
