@@ -47,7 +47,7 @@ internal static class CatalogueCommands
         var settings = ServerSettings.Read();
         await using var services = CommandServices.Create(settings);
         var (store, catalogue, uploads) = (services.GetRequiredService<BackupStore>(), services.GetRequiredService<BackupCatalogue>(), services.GetRequiredService<UploadCatalogue>());
-        RequireCurrent(services.GetRequiredService<CatalogueDatabase>());
+        services.GetRequiredService<CatalogueDatabase>().RequireCurrent();
         var (found, notes) = await new CatalogueCheck(store, catalogue, uploads, services.GetRequiredService<TimeProvider>()).RunAsync(clientId, cancellationToken).ConfigureAwait(false);
         List<CatalogueFinding> findings = [.. found];
         var listed = catalogue.ListAll(clientId);
@@ -75,12 +75,6 @@ internal static class CatalogueCommands
         var report = await rebuild.RunAsync(dryRun, cancellationToken).ConfigureAwait(false);
         output.Result(report, CatalogueJson.Default.RebuildReport, text => Write(text, report));
         return End(output, report.Findings.Count, $"{report.LeftOut} are left out, each for the reason above.", "What is mended is listed by the next 'zfs-server catalogue rebuild'.");
-    }
-
-    /// <summary>A catalogue of an earlier version is brought up to date by the server, not by a command that changes nothing.</summary>
-    private static void RequireCurrent(CatalogueDatabase database)
-    {
-        if (database.Inspect() is var version && version < CatalogueDatabase.CurrentVersion) throw new OperationException(ExitCode.Configuration, $"The catalogue {database.Path} is of an earlier version (schema {version}, not {CatalogueDatabase.CurrentVersion}).", "Start this version's server once; it brings the catalogue up to date.");
     }
 
     private static int End(Output output, int findings, string summary, string remedy)

@@ -141,6 +141,13 @@ internal sealed class CatalogueDatabase
         }
     }
 
+    /// <summary>For commands: a catalogue of an earlier version is brought up to date by the server, not by them.</summary>
+    /// <exception cref="OperationException">It is not there, not readable, or of another version.</exception>
+    public void RequireCurrent()
+    {
+        if (Inspect() is var version && version < CurrentVersion) throw new OperationException(ExitCode.Configuration, $"The catalogue {Path} is of an earlier version (schema {version}, not {CurrentVersion}).", "Start this version's server once; it brings the catalogue up to date.");
+    }
+
     /// <summary>The version of the schema that this program writes.</summary>
     public static int CurrentVersion => Steps.Length;
 

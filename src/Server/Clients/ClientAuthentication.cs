@@ -3,11 +3,8 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>Finds out which client a request comes from. Unknown, disabled and wrongly keyed clients get one and the same answer.</summary>
-internal sealed class ClientAuthentication(ClientRegistry registry)
+internal sealed class ClientAuthentication(ClientRegistry registry, TimeProvider time)
 {
-    /// <summary>Stands in for an unknown client's hash, so that it takes as long as a known one's.</summary>
-    private static readonly string NobodysHash = ApiKey.Hash(ApiKey.Generate());
-
     /// <summary>Key from <c>X-API-Key</c>, <c>Authorization: Bearer</c>, the query or the JSON body, in this order; the client's name likewise, and by the key alone where no name is given.</summary>
     /// <exception cref="RequestException">401.</exception>
     public ClientEntry Authenticate(HttpRequest request, string? bodyClientId = null, string? bodyKey = null)
@@ -23,15 +20,16 @@ internal sealed class ClientAuthentication(ClientRegistry registry)
     private ClientEntry? FindByName(string id, string key)
     {
         var client = registry.Current().FirstOrDefault(c => c.ClientId == id);
-        return ApiKey.Matches(key, client?.ApiKey ?? NobodysHash) ? client : null;
+        return ApiKey.Matches(key, client, time.GetUtcNow()) ? client : null;
     }
 
     private ClientEntry? FindByKey(string key)
     {
+        var now = time.GetUtcNow();
         ClientEntry? found = null;
         foreach (var client in registry.Current())
         {
-            if (ApiKey.Matches(key, client.ApiKey)) found = client; // all are compared, whichever matches
+            if (ApiKey.Matches(key, client, now)) found = client; // all are compared, whichever matches
         }
 
         return found;
