@@ -81,7 +81,7 @@ internal static partial class ServerHost
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
             .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
-            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
+            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<ReadyEndpoint>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
@@ -91,6 +91,7 @@ internal static partial class ServerHost
         DownloadEndpoints.Map(app);
         ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
+        ReadyEndpoint.Map(app);
         return app;
     }
 
