@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -76,7 +77,7 @@ internal static partial class ServerHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>().AddSingleton<PartCatalogue>()
-            .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
+            .AddSingleton<ClientRegistry>().AddSingleton<AuthenticationLimit>().AddSingleton<AuditLog>().AddSingleton<ClientAuthentication>()
             .AddStore(settings)
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Clients;
@@ -27,6 +28,7 @@ internal static class ClientAddCommand
         ClientsFile.Change(settings.ClientsFile, clients => clients.Any(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase))
             ? throw new OperationException(ExitCode.Conflict, $"There is a client '{id}' already in {settings.ClientsFile}.", "Choose another name.")
             : [.. clients, client]);
+        ClientCommands.Note(settings, AuditEvents.ClientAdded, id, ClientChanges.FieldsOf(client));
         output.Result(new AddedClient { ClientId = id, ApiKey = key, ClientsFile = settings.ClientsFile }, ClientCommandsJson.Default.AddedClient, text =>
         {
             text.WriteLine($"Added client '{id}' to {settings.ClientsFile}. A running server takes it up at once.");

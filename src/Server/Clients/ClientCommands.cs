@@ -1,6 +1,8 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
@@ -28,6 +30,13 @@ internal static class ClientCommands
             return [.. clients.Select(client => client.ClientId == id ? after : client)];
         });
         return (before!, after!);
+    }
+
+    /// <summary>Notes in the audit log what an administrator did to a client.</summary>
+    public static void Note(ServerSettings settings, string name, string id, IEnumerable<(string Name, string Value)> details)
+    {
+        using var services = CommandServices.Create(settings);
+        services.GetRequiredService<AuditLog>().Write(new AuditEvent { Event = name, Actor = AuditActor.Admin, ClientId = id, Details = details.ToDictionary(detail => detail.Name, detail => detail.Value, StringComparer.Ordinal) });
     }
 
     public static T Parse<T>(string option, string text, Func<string, T> parse)

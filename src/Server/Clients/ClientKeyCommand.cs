@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Clients;
@@ -32,6 +33,7 @@ internal static class ClientKeyCommand
         var key = ApiKey.Generate();
         var (before, after) = ClientCommands.Edit(settings.ClientsFile, id, client => Rotate(client, key, overlap, time.GetUtcNow()));
         var dropped = before.OldApiKeyUntil > time.GetUtcNow();
+        ClientCommands.Note(settings, AuditEvents.ClientKeyRotated, id, ClientChanges.FieldsOf(after).Where(field => field.Name == "old_api_key_until"));
         output.Result(new RotatedKey { ClientId = id, ApiKey = key, OldApiKeyUntil = after.OldApiKeyUntil, ClientsFile = settings.ClientsFile }, ClientCommandsJson.Default.RotatedKey, text =>
         {
             text.WriteLine($"Client '{id}' has a new key. On its machine, put it into .env or /etc/zfs-client.env:");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 
@@ -37,6 +38,7 @@ internal static class ClientRemoveCommand
         }
 
         ClientsFile.Change(settings.ClientsFile, clients => [.. clients.Except([ClientCommands.Find(clients, id, settings.ClientsFile)])]);
+        ClientCommands.Note(settings, AuditEvents.ClientRemoved, id, [("kept_backups", $"{backups}"), ("kept_uploads", $"{uploads}")]);
         output.Result(new RemovedClient { ClientId = id, ClientsFile = settings.ClientsFile, KeptBackups = backups, KeptUploads = uploads }, ClientCommandsJson.Default.RemovedClient, text =>
         {
             text.WriteLine($"Removed client '{id}' from {settings.ClientsFile}. A running server refuses it at once.");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Clients;
@@ -35,7 +36,7 @@ internal static class ClientSetCommands
     {
         var name = ClientCommands.NameArgument();
         var command = new Verb(verb, description, $"zfs-server client {verb} web1") { name };
-        command.SetAction(parsed => Change(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name), client => client with { Enabled = enabled }));
+        command.SetAction(parsed => Change(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name), enabled ? AuditEvents.ClientEnabled : AuditEvents.ClientDisabled, client => client with { Enabled = enabled }));
         return command;
     }
 
@@ -43,14 +44,15 @@ internal static class ClientSetCommands
     {
         if (noPolicy && values.HasPolicy) throw new OperationException(ExitCode.Usage, "--no-policy and --keep-… contradict each other.");
         if (!noPolicy && values == new ClientOptions.Values()) throw new OperationException(ExitCode.Usage, "Nothing is to be changed.", "See 'zfs-server client set --help'.");
-        Change(output, id, client => values.Apply(noPolicy ? client with { RotationPolicy = null } : client));
+        Change(output, id, AuditEvents.ClientChanged, client => values.Apply(noPolicy ? client with { RotationPolicy = null } : client));
     }
 
-    private static void Change(Output output, string id, Func<ClientEntry, ClientEntry> edit)
+    private static void Change(Output output, string id, string name, Func<ClientEntry, ClientEntry> edit)
     {
         var settings = ServerSettings.Read();
         var (before, after) = ClientCommands.Edit(settings.ClientsFile, id, edit);
         var changes = ClientChanges.Between(before, after);
+        if (changes.Count > 0) ClientCommands.Note(settings, name, id, changes.Select(change => (change.Field, $"{change.Old} → {change.New}")));
         output.Result(new ChangedClient { ClientId = id, ClientsFile = settings.ClientsFile, Changes = changes }, ClientCommandsJson.Default.ChangedClient, text =>
         {
             if (changes.Count == 0) text.WriteLine($"Client '{id}' is so already; nothing was changed.");

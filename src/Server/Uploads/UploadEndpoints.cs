@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -22,6 +23,7 @@ internal sealed partial class UploadEndpoints(
     UploadPlaces places,
     StreamReceiver receiver,
     UploadRecovery recovery,
+    AuditLog audit,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
@@ -163,6 +165,7 @@ internal sealed partial class UploadEndpoints(
             throw Refuse(context, client, id, UploadFailures.Explain(e, session, context.RequestAborted, lifetime.ApplicationStopping));
         }
 
+        audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with { SnapshotId = backup.SnapshotId });
         await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
     }
 

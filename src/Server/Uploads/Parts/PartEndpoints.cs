@@ -2,6 +2,7 @@ using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -19,6 +20,7 @@ internal sealed partial class PartEndpoints(
     PartPlaces places,
     PartReceiver receiver,
     PartsCompletion completion,
+    AuditLog audit,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
     ILogger<PartEndpoints> logger)
@@ -65,6 +67,7 @@ internal sealed partial class PartEndpoints(
         try
         {
             var backup = await completion.CompleteAsync(upload, request).ConfigureAwait(false);
+            audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with { SnapshotId = backup.SnapshotId });
             await UploadEndpoints.WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
         }
         catch (RequestException e)
