@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage;
@@ -10,7 +11,7 @@ internal static class CommandServices
     public static ServiceProvider Create(ServerSettings settings) => new ServiceCollection()
         .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddSimpleConsole(console => console.SingleLine = true)
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)) // standard output is for the result
-        .AddSingleton(settings).AddSingleton(TimeProvider.System)
+        .AddSingleton(settings).AddSingleton(TimeProvider.System).AddSingleton<AuditLog>()
         .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
         .AddStore(settings)
         .BuildServiceProvider();

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -78,13 +79,13 @@ internal static partial class ServerHost
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>().AddSingleton<PartCatalogue>()
-            .AddSingleton<ClientRegistry>().AddSingleton<ClientAuthentication>()
+            .AddSingleton<ClientRegistry>().AddSingleton<AuthenticationLimit>().AddSingleton<AuditLog>().AddSingleton<ClientAuthentication>()
             .AddStore(settings)
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
             .AddSingleton<BackupRemoval>().AddSingleton<RotationRun>().AddSingleton<ClientQuota>().AddSingleton<RotationEndpoints>()
             .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
-            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>()
+            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<ReadyEndpoint>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
@@ -95,6 +96,7 @@ internal static partial class ServerHost
         ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
         RotationEndpoints.Map(app);
+        ReadyEndpoint.Map(app);
         return app;
     }
 

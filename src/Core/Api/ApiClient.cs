@@ -234,6 +234,7 @@ public sealed class ApiClient : IDisposable
             >= HttpStatusCode.InternalServerError => ExitCode.ServerFailed,
             _ => ExitCode.Failure,
         };
+        if (error?.Code is "too_many_failures") exitCode = ExitCode.AccessDenied;
         if (error?.Code is "object_missing" or "object_damaged") exitCode = ExitCode.Damaged;
         return new ApiException(exitCode, status, error?.Code, error is null ? $"The server answered {(int)status} {status}." : $"The server refused: {error.Message}", error?.Remedy);
     }

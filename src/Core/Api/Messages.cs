@@ -352,6 +352,26 @@ public sealed record HealthAnswer
     public required string Version { get; init; }
 }
 
+/// <summary>GET /ready.</summary>
+public sealed record ReadyAnswer
+{
+    /// <summary><c>ready</c> or <c>not_ready</c>.</summary>
+    public required string Status { get; init; }
+
+    public required IReadOnlyList<ReadyResult> Checks { get; init; }
+}
+
+/// <summary>One thing that the server needs.</summary>
+public sealed record ReadyResult
+{
+    public required string Name { get; init; }
+
+    public required bool Ok { get; init; }
+
+    /// <summary>What is wrong; null where nothing is.</summary>
+    public string? Message { get; init; }
+}
+
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -371,4 +391,5 @@ public sealed record HealthAnswer
 [JsonSerializable(typeof(RotateAnswer))]
 [JsonSerializable(typeof(RotationPolicyAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]
+[JsonSerializable(typeof(ReadyAnswer))]
 public sealed partial class ApiJson : JsonSerializerContext;

@@ -155,6 +155,16 @@ internal sealed class CatalogueDatabase
         }
     }
 
+    /// <summary>Sees whether the catalogue answers.</summary>
+    /// <exception cref="IOException">Its file is gone: SQLite would make an empty one.</exception>
+    /// <exception cref="SqliteException">It cannot be read.</exception>
+    public void Ping()
+    {
+        if (!File.Exists(Path)) throw new IOException($"There is no catalogue {Path}.");
+        using var connection = Open();
+        Scalar(connection, "SELECT 1 FROM backups LIMIT 1");
+    }
+
     /// <summary>For commands: a catalogue of an earlier version is brought up to date by the server, not by them.</summary>
     /// <exception cref="OperationException">It is not there, not readable, or of another version.</exception>
     public void RequireCurrent()

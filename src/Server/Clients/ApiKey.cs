@@ -12,9 +12,20 @@ internal static class ApiKey
 
     public static bool IsHash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigit);
 
-    /// <summary>Compares in constant time.</summary>
-    /// <param name="key">What the client showed.</param>
-    /// <param name="hash">A hash of 64 hex digits.</param>
-    public static bool Matches(string key, string hash) =>
-        CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(key)), Convert.FromHexString(hash));
+    /// <summary>Stands in for a hash that is not there, so that it takes as long as one that is.</summary>
+    private static readonly string NobodysHash = Hash(Generate());
+
+    /// <summary>Compares with a client's key and its old one, in the same time whatever of them there is and matches.</summary>
+    /// <param name="key">What was shown.</param>
+    /// <param name="client">Null: nobody's key matches.</param>
+    /// <param name="now">From when on an old key is not taken any more.</param>
+    public static bool Matches(string key, ClientEntry? client, DateTimeOffset now)
+    {
+        var shown = SHA256.HashData(Encoding.UTF8.GetBytes(key));
+        var current = IsHashOf(shown, client?.ApiKey);
+        var old = IsHashOf(shown, client?.OldApiKeyUntil > now ? client.OldApiKey : null);
+        return current | old;
+    }
+
+    private static bool IsHashOf(byte[] shown, string? hash) => CryptographicOperations.FixedTimeEquals(shown, Convert.FromHexString(hash ?? NobodysHash));
 }

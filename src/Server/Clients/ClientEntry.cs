@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
-/// <summary>One client in clients.json: the first program's fields, name for name.</summary>
+/// <summary>One client in clients.json: the first program's fields, name for name, and an old key during a rotation.</summary>
 /// <remarks>Setters, not init: the JSON source generator would lose the defaults of what a file leaves out.</remarks>
 public sealed record ClientEntry
 {
@@ -11,6 +11,12 @@ public sealed record ClientEntry
 
     /// <summary>SHA-256 of the key, 64 hex digits; the key itself is nowhere.</summary>
     public required string ApiKey { get; set; }
+
+    /// <summary>SHA-256 of the key before this one, which is still taken for a while.</summary>
+    public string? OldApiKey { get; set; }
+
+    /// <summary>When <see cref="OldApiKey"/> ends.</summary>
+    public DateTimeOffset? OldApiKeyUntil { get; set; }
 
     /// <summary>Stored bytes that the client may have; 0: no bound.</summary>
     public long MaxSizeBytes { get; set; }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Http;
@@ -8,20 +9,23 @@ namespace ZfsSnapshotManager.Server.Clients;
 /// <summary>Reads and writes clients.json; a file that is not wholly right is refused with the place of its fault.</summary>
 internal static class ClientsFile
 {
+    /// <summary>Another command holds the lock for milliseconds.</summary>
+    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(30);
+
     /// <returns>No clients where there is no file yet.</returns>
     /// <exception cref="OperationException">The file is broken.</exception>
     public static IReadOnlyList<ClientEntry> Read(string path)
     {
-        if (!File.Exists(path)) return [];
+        return ReadContent(path) is { } content ? Parse(path, content) : [];
+    }
+
+    /// <returns>Null where there is no file.</returns>
+    /// <exception cref="OperationException">It cannot be read.</exception>
+    public static byte[]? ReadContent(string path)
+    {
         try
         {
-            using var file = File.OpenRead(path);
-            var clients = JsonSerializer.Deserialize(file, ClientsJson.Default.ListClientEntry) ?? [];
-            return FindFault(clients) is { } fault ? throw Broken(path, fault) : clients;
-        }
-        catch (JsonException e)
-        {
-            throw Broken(path, JsonFault.Describe(e), e);
+            return File.Exists(path) ? File.ReadAllBytes(path) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -29,11 +33,27 @@ internal static class ClientsFile
         }
     }
 
+    /// <param name="path">For messages.</param>
+    /// <exception cref="OperationException">The content is broken.</exception>
+    public static IReadOnlyList<ClientEntry> Parse(string path, ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            if (content.StartsWith(Encoding.UTF8.Preamble)) content = content[Encoding.UTF8.Preamble.Length..]; // some editors put it there
+            var clients = JsonSerializer.Deserialize(content, ClientsJson.Default.ListClientEntry) ?? [];
+            return FindFault(clients) is { } fault ? throw Broken(path, fault) : clients;
+        }
+        catch (JsonException e)
+        {
+            throw Broken(path, JsonFault.Describe(e), e);
+        }
+    }
+
     /// <summary>Changes the file under a lock, so that two commands at once cannot lose each other's change; readers see the old or the new file, never a half.</summary>
     public static void Change(string path, Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change)
     {
         DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
-        using var _ = WaitForLock(path + ".lock");
+        using var _ = LockFile.Wait(path + ".lock", LockPatience);
         var clients = change(Read(path)).ToList();
         if (FindFault(clients) is { } fault) throw new OperationException(ExitCode.Configuration, $"The client cannot be saved: {fault}.");
         DurableFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(clients, ClientsJson.Default.ListClientEntry), UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -61,6 +81,8 @@ internal static class ClientsFile
         null => "it is null",
         _ when client.ClientId is null || !IsClientId(client.ClientId) => $"client_id: {ClientIdRule}",
         _ when client.ApiKey is null || !ApiKey.IsHash(client.ApiKey) => "api_key must be the key's SHA-256 as 64 hex digits; 'zfs-server client add' makes one",
+        _ when client.OldApiKey is { } old && !ApiKey.IsHash(old) => "old_api_key must be a key's SHA-256 as 64 hex digits; 'zfs-server client rotate-key' writes it",
+        _ when client.OldApiKey is null != client.OldApiKeyUntil is null => "old_api_key and old_api_key_until must stand together",
         _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
         _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
         _ when client.RotationPolicy is { } p && (p.KeepHourly < 0 || p.KeepDaily < 0 || p.KeepWeekly < 0 || p.KeepMonthly < 0) => "rotation_policy must not have negative numbers",
@@ -69,20 +91,4 @@ internal static class ClientsFile
 
     private static OperationException Broken(string path, string fault, Exception? inner = null) =>
         new(ExitCode.Configuration, $"{path} is not usable: {fault}", "Mend the file, or move it away and add the clients anew with 'zfs-server client add'.", inner);
-
-    private static FileStream WaitForLock(string path)
-    {
-        for (var attempt = 0; ; attempt++)
-        {
-            try
-            {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException e)
-            {
-                if (attempt == 600) throw new OperationException(ExitCode.Conflict, $"Another command has been changing the clients for half a minute: {e.Message}", $"If none runs, see what holds {path}.", e);
-                Thread.Sleep(50); // another command holds it for milliseconds
-            }
-        }
-    }
 }

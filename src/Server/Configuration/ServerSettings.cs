@@ -39,6 +39,15 @@ public sealed record ServerSettings
     /// <summary>How long a rotated backup can still be kept.</summary>
     public required TimeSpan DeleteDelay { get; init; }
 
+    /// <summary>Wrong keys that one name from one address may show; 0: any number.</summary>
+    public required int AuthFailuresPerMinute { get; init; }
+
+    /// <summary>Bytes of one file of the audit log.</summary>
+    public required long AuditMaxBytes { get; init; }
+
+    /// <summary>Old files of the audit log that are kept.</summary>
+    public required int AuditFiles { get; init; }
+
     /// <summary>Null where objects are stored in <see cref="DataDirectory"/>.</summary>
     public required S3Settings? S3 { get; init; }
 
@@ -61,6 +70,9 @@ public sealed record ServerSettings
             PartSize = 1024 * 1024 * settings.Number("PART_SIZE_MIB", 8, 1, 512),
             MaxUploads = settings.Number("MAX_UPLOADS", 16, 1, 10_000),
             DeleteDelay = TimeSpan.FromHours(settings.Number("DELETE_DELAY_HOURS", 0, 0, 24 * 365)),
+            AuthFailuresPerMinute = settings.Number("AUTH_FAILURES_PER_MINUTE", 10, 0, 1_000_000),
+            AuditMaxBytes = 1024L * 1024 * settings.Number("AUDIT_MAX_MIB", 16, 1, 10_240),
+            AuditFiles = settings.Number("AUDIT_FILES", 10, 1, 1000),
             S3 = S3Settings.Read(settings),
         };
         settings.ThrowIfFaulty();

@@ -3,6 +3,7 @@ using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
@@ -11,7 +12,7 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: the stored bytes as they are, whole or by range.</summary>
-internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, BackupLayouts layouts, ILogger<DownloadEndpoints> logger)
+internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, BackupLayouts layouts, AuditLog audit, ILogger<DownloadEndpoints> logger)
 {
     /// <summary>Bytes that are handed to the connection at once: the processor's cache holds them, and few steps are needed.</summary>
     private const int SliceSize = 256 * 1024;
@@ -39,6 +40,7 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
         {
             await using var content = await OpenAsync(backup, wanted, context.RequestAborted).ConfigureAwait(false);
             Describe(context.Response, backup, tag, wanted);
+            if (wanted.First == 0) audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with { SnapshotId = backup.SnapshotId }); // ranges that follow are of the same download
             await SendAsync(context, content, wanted.Count).ConfigureAwait(false);
         }
         catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged)

@@ -46,6 +46,7 @@ internal static partial class ErrorAnswers
         context.Response.StatusCode = refused.Status;
         context.Response.ContentLength = null;
         context.Response.Headers.ContentDisposition = default; // of the file that was asked for, like its type
+        if (refused.RetryAfter is { } wait) context.Response.Headers.RetryAfter = $"{Math.Ceiling(wait.TotalSeconds):0}";
         context.Response.ContentType = "application/json; charset=utf-8";
         return context.Response.WriteAsJsonAsync(refused.Error, ApiJson.Default.ApiError, context.Response.ContentType, cancellationToken: context.RequestAborted);
     }

@@ -8,6 +8,9 @@ internal sealed class RequestException(int status, string code, string message, 
 {
     public int Status { get; } = status;
 
+    /// <summary>When the client may try again; null where nobody knows.</summary>
+    public TimeSpan? RetryAfter { get; private init; }
+
     public ApiError Error { get; } = new() { Success = false, Status = status, Code = code, Message = message, Remedy = remedy };
 
     public static RequestException BadRequest(string message, string? remedy = null) => new(StatusCodes.Status400BadRequest, "bad_request", message, remedy);
@@ -17,6 +20,13 @@ internal sealed class RequestException(int status, string code, string message, 
         "unauthorized",
         "The client's name or key is wrong, or the client is disabled.",
         "Check CLIENT_ID and API_KEY; on the server, 'zfs-server client list' shows the clients.");
+
+    public static RequestException TooManyFailures(TimeSpan wait) => new(
+        StatusCodes.Status429TooManyRequests,
+        "too_many_failures",
+        $"Too many requests with a wrong name or key came from here; the next one is looked at in {Math.Ceiling(wait.TotalSeconds):0} s.",
+        "Check CLIENT_ID and API_KEY, also of other programs on this machine or behind the same proxy.")
+    { RetryAfter = wait };
 
     public static RequestException NotFound(string message) => new(StatusCodes.Status404NotFound, "not_found", message);
 

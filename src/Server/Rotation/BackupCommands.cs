@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 
@@ -17,9 +18,9 @@ internal static class BackupCommands
     {
         CreateList(),
         CreateShow(),
-        CreateChange("pin", "Pin a backup: no rotation and no lack of space deletes it, nor what it is restored upon.", (catalogue, client, id) => catalogue.Pin(client, id, pinned: true), "is pinned"),
-        CreateChange("unpin", "End that: rotation decides on the backup again.", (catalogue, client, id) => catalogue.Pin(client, id, pinned: false), "is no longer pinned"),
-        CreateChange("keep", "Keep a backup that was rotated and is to be deleted: it is pinned.", (catalogue, client, id) => catalogue.Pin(client, id, pinned: true), "is kept: it is pinned"),
+        CreateChange("pin", "Pin a backup: no rotation and no lack of space deletes it, nor what it is restored upon.", pinned: true, "is pinned"),
+        CreateChange("unpin", "End that: rotation decides on the backup again.", pinned: false, "is no longer pinned"),
+        CreateChange("keep", "Keep a backup that was rotated and is to be deleted: it is pinned.", pinned: true, "is kept: it is pinned"),
     };
 
     private static Verb CreateList()
@@ -67,7 +68,7 @@ internal static class BackupCommands
         return show;
     }
 
-    private static Verb CreateChange(string name, string description, Func<BackupCatalogue, string, string, bool> change, string done)
+    private static Verb CreateChange(string name, string description, bool pinned, string done)
     {
         var id = new Argument<string>("snapshot-id") { Description = "As 'backup list' shows it." };
         var verb = new Verb(name, description, $"zfs-server backup {name} web1/tank_data_2026-02-13_14:30:00") { id };
@@ -76,7 +77,8 @@ internal static class BackupCommands
             using var services = Open();
             var catalogue = services.GetRequiredService<BackupCatalogue>();
             var (client, backup) = Find(catalogue, parsed.GetRequiredValue(id));
-            if (!change(catalogue, client, backup.SnapshotId)) throw NotFound(backup.SnapshotId);
+            if (!catalogue.Pin(client, backup.SnapshotId, pinned)) throw NotFound(backup.SnapshotId);
+            services.GetRequiredService<AuditLog>().Write(new AuditEvent { Event = pinned ? AuditEvents.BackupPinned : AuditEvents.BackupUnpinned, Actor = AuditActor.Admin, ClientId = client, SnapshotId = backup.SnapshotId });
             var changed = new AdministeredBackup { ClientId = client, Backup = catalogue.Find(client, backup.SnapshotId) ?? throw NotFound(backup.SnapshotId) };
             new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(changed, BackupCommandsJson.Default.AdministeredBackup, text => text.WriteLine($"{backup.SnapshotId} {done}."));
         });

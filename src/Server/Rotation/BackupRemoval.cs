@@ -1,17 +1,19 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>Deletes backups: off the list first, then manifest and objects. What a crash or a store that is away leaves is deleted later.</summary>
-internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue catalogue, ILogger<BackupRemoval> logger)
+internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue catalogue, AuditLog audit, ILogger<BackupRemoval> logger)
 {
     /// <returns>False where it must stay; then nothing was changed.</returns>
     public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
     {
         if (!catalogue.Remove(clientId, backup)) return false;
         LogRemoved(backup.SnapshotId, clientId, backup.SizeBytes);
+        audit.Write(new AuditEvent { Event = AuditEvents.BackupDeleted, Actor = AuditActor.Server, ClientId = clientId, SnapshotId = backup.SnapshotId });
         await TryDeleteAsync(backup.StorageKey).ConfigureAwait(false);
         return true;
     }

@@ -2,13 +2,14 @@ using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>POST /rotate and GET /rotation-policy.</summary>
-internal sealed class RotationEndpoints(ClientAuthentication authentication, RotationRun rotation, ClientQuota quota)
+internal sealed class RotationEndpoints(ClientAuthentication authentication, RotationRun rotation, ClientQuota quota, AuditLog audit)
 {
     public static void Map(WebApplication app)
     {
@@ -24,6 +25,7 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
         if (request.RotationPolicy is { } own && SnapshotTypes.Classes.Any(type => own.Keep(type) < 0)) throw RequestException.BadRequest("rotation_policy must not have negative numbers.");
         var policy = client.RotationPolicy ?? request.RotationPolicy;
         var result = policy is null ? await RotateByQuotaAsync(client, request.DryRun).ConfigureAwait(false) : await rotation.ApplyAsync(client, policy, request.DryRun).ConfigureAwait(false);
+        if (!request.DryRun) audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with { Details = Count(result) });
         var items = Describe(result, request.DryRun);
         var answer = new RotateAnswer
         {
@@ -39,6 +41,9 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
         };
         await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.RotateAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
+
+    private static Dictionary<string, string> Count(RotationResult result) =>
+        new(StringComparer.Ordinal) { ["deleted"] = $"{result.Deleted.Count}", ["expiring"] = $"{result.Expiring.Count}", ["kept"] = $"{result.Plan.Count - result.Deleted.Count - result.Expiring.Count}" };
 
     private Task GetPolicyAsync(HttpContext context)
     {

@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -8,7 +9,7 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>Rotates a client's backups: plans, and deletes what the plan does not keep, or marks it where deleting has a delay.</summary>
-internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploads, BackupRemoval removal, ServerSettings settings, TimeProvider time)
+internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploads, BackupRemoval removal, AuditLog audit, ServerSettings settings, TimeProvider time)
 {
     /// <summary>By a policy.</summary>
     /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
@@ -56,7 +57,7 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
             if (settings.DeleteDelay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))
             {
                 var marked = backup with { ExpiresAt = backup.ExpiresAt ?? time.GetUtcNow() + settings.DeleteDelay };
-                if (!dryRun && marked != backup && !backups.SetExpiry(client.ClientId, backup.SnapshotId, marked.ExpiresAt)) continue;
+                if (!dryRun && marked != backup && !TryMark(client, marked)) continue;
                 expiring.Add(marked);
             }
             else
@@ -69,6 +70,13 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
         }
 
         return new RotationResult(plan, deleted, expiring);
+    }
+
+    private bool TryMark(ClientEntry client, SnapshotInfo marked)
+    {
+        if (!backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt)) return false;
+        audit.Write(new AuditEvent { Event = AuditEvents.BackupExpiring, Actor = AuditActor.Server, ClientId = client.ClientId, SnapshotId = marked.SnapshotId });
+        return true;
     }
 
     private HashSet<SnapshotGuid> OpenBases(ClientEntry client) => [.. uploads.List(client.ClientId).SelectMany(upload => new[] { upload.FromGuid, upload.BaseGuid }).OfType<SnapshotGuid>()];

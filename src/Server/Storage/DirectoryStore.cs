@@ -30,6 +30,11 @@ internal sealed class DirectoryStore : IObjectStore
 
     public DateTimeOffset? LockedUntil => null;
 
+    /// <summary>The folders were made when the server started; they are gone with the disk that was mounted there.</summary>
+    public Task PingAsync(CancellationToken cancellationToken) => Directory.Exists(_objects) && Directory.Exists(_incoming)
+        ? Task.CompletedTask
+        : throw new StorageException(StorageFault.Missing, $"The folder {_objects} or {_incoming} is not there; is its disk mounted?");
+
     public Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken) =>
         Task.FromResult<IObjectWriter>(new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Create, resumable));
 

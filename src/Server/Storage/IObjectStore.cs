@@ -19,6 +19,10 @@ internal interface IObjectStore
     /// <summary>Until when what is stored now can be deleted by nobody; null where it can.</summary>
     DateTimeOffset? LockedUntil { get; }
 
+    /// <summary>Sees by the cheapest call whether the store answers.</summary>
+    /// <exception cref="StorageException">It does not, or what lies in every store in use is not there.</exception>
+    Task PingAsync(CancellationToken cancellationToken);
+
     /// <summary>Begins an object that nobody sees until it is completed.</summary>
     /// <param name="uploadId">Names the one who writes it; given back by <see cref="FindAsync"/> where the store can keep it.</param>
     /// <param name="resumable">What is written stays when the writer is disposed, for <see cref="Reopen"/>.</param>

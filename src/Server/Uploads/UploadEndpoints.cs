@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -24,6 +25,7 @@ internal sealed partial class UploadEndpoints(
     StreamReceiver receiver,
     ClientQuota quota,
     UploadRecovery recovery,
+    AuditLog audit,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
@@ -167,6 +169,7 @@ internal sealed partial class UploadEndpoints(
             throw Refuse(context, client, id, UploadFailures.Explain(e, session, context.RequestAborted, lifetime.ApplicationStopping));
         }
 
+        audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with { SnapshotId = backup.SnapshotId });
         await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
     }
 

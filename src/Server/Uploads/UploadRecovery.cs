@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage;
@@ -10,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// parts stays as it is: its client goes on with it, or completes it again.
 /// </summary>
 internal sealed partial class UploadRecovery(
-    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts, UploadSessions sessions, ServerSettings settings, TimeProvider time, ILogger<UploadRecovery> logger)
+    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts, UploadSessions sessions, ServerSettings settings, AuditLog audit, TimeProvider time, ILogger<UploadRecovery> logger)
 {
     /// <summary>An upload without parts that nobody touched for so long is forgotten: nothing is lost by it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromHours(24);
@@ -56,6 +57,7 @@ internal sealed partial class UploadRecovery(
         if (manifest is not null && first is not null && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
         {
             LogFinished(upload.SnapshotId);
+            audit.Write(new AuditEvent { Event = AuditEvents.BackupCommitted, Actor = AuditActor.Server, ClientId = upload.ClientId, SnapshotId = upload.SnapshotId });
             return RecoveredUpload.Committed;
         }
 

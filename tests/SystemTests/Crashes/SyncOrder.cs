@@ -12,7 +12,7 @@ internal static class SyncOrder
     }
 
     /// <summary>A file that is only locked holds nothing that could be lost.</summary>
-    private static bool IsLock(string path) => Path.GetFileName(path) is "lock" or "clients.json.lock";
+    private static bool IsLock(string path) => Path.GetFileName(path) is "lock" or "clients.json.lock" or "audit.log.lock";
 
     private static IEnumerable<string> FindFaults(List<CountedCall> done, CountedCall call, int index)
     {

@@ -54,7 +54,7 @@ public sealed class SyncOrderTests
 
         // The data folder itself is synced by SQLite, when it makes its log.
         var last = calls.Where(call => call.IsSync && call.Path != lab.Server.DataFolder).GroupBy(sync => sync.Path).Select(syncs => syncs.Last()).ToList();
-        Assert.Equal(5, last.Count); // the object, its folder's folder, its folder, the manifest, the catalogue's log
+        Assert.Equal(6, last.Count); // the object, its folder's folder, its folder, the manifest, the catalogue's log, the audit log
         Assert.All(last, sync => Assert.NotEmpty(SyncOrder.FindFaults([.. calls.Where(call => call != sync)])));
 
         await lab.Server.KillAsync();

@@ -25,6 +25,8 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public DateTimeOffset? LockedUntil => inner.LockedUntil;
 
+    public Task PingAsync(CancellationToken cancellationToken) => inner.PingAsync(cancellationToken);
+
     public async Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken) => new Writer(this, await inner.CreateAsync(key, uploadId, resumable, cancellationToken));
 
     public IObjectWriter Reopen(string key, string uploadId, string token) => new Writer(this, inner.Reopen(key, uploadId, token));

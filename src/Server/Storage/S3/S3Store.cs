@@ -26,6 +26,12 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     /// <summary>What the provider can do; found out by <see cref="S3Probe"/> before anything is stored.</summary>
     public S3Abilities Abilities { get; set; } = S3Abilities.None;
 
+    /// <summary>One HEAD for the object that names the catalogue; the server put it there when it started.</summary>
+    public async Task PingAsync(CancellationToken cancellationToken)
+    {
+        if (await HeadAsync(StoreOwnership.Key, cancellationToken).ConfigureAwait(false) is null) throw new StorageException(StorageFault.Missing, $"{StoreOwnership.Key} is not in {Location}.");
+    }
+
     public async Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken)
     {
         var begun = await _connection.SendAsync(

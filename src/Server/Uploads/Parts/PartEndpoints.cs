@@ -2,6 +2,7 @@ using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -22,6 +23,7 @@ internal sealed partial class PartEndpoints(
     PartCatalogue parts,
     ClientQuota quota,
     PartsCompletion completion,
+    AuditLog audit,
     ServerSettings settings,
     IHostApplicationLifetime lifetime,
     ILogger<PartEndpoints> logger)
@@ -70,6 +72,7 @@ internal sealed partial class PartEndpoints(
         try
         {
             var backup = await completion.CompleteAsync(upload, request).ConfigureAwait(false);
+            audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with { SnapshotId = backup.SnapshotId });
             await UploadEndpoints.WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
         }
         catch (RequestException e)

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core;
+
+namespace ZfsSnapshotManager.Server.Audit;
+
+/// <summary>What to show of the audit log.</summary>
+internal sealed record AuditQuery
+{
+    public string? ClientId { get; init; }
+
+    /// <summary>An event, or all whose names begin with this word: <c>client</c>.</summary>
+    public string? Event { get; init; }
+
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>The newest so many.</summary>
+    public required int Limit { get; init; }
+
+    /// <param name="path">Of the newest file.</param>
+    /// <returns>The events, newest last, and how many lines are none.</returns>
+    public (List<AuditEvent> Events, int Broken) Run(string path)
+    {
+        var found = new Queue<AuditEvent>();
+        var broken = 0;
+        foreach (var file in Open(path))
+        {
+            using var reader = new StreamReader(file);
+            while (reader.ReadLine() is { } line)
+            {
+                if (line.Length == 0) continue;
+                if (Parse(line) is not { } e) broken++;
+                else if (Fits(e)) found.Enqueue(e);
+                if (found.Count > Limit) found.Dequeue();
+            }
+        }
+
+        return ([.. found], broken);
+    }
+
+    private bool Fits(AuditEvent e) =>
+        (ClientId is null || e.ClientId == ClientId)
+        && (Event is null || e.Event == Event || e.Event.StartsWith(Event + ".", StringComparison.Ordinal))
+        && (Since is null || e.Time >= Since);
+
+    /// <summary>All files, oldest first, as they are at one moment; what is put aside later stays open.</summary>
+    private static List<FileStream> Open(string path)
+    {
+        if (!Directory.Exists(Path.GetDirectoryName(path))) return [];
+        using var only = AuditLog.TakeLock(path);
+        List<string> files = [];
+        for (var number = 1; File.Exists(AuditLog.OldFile(path, number)); number++) files.Insert(0, AuditLog.OldFile(path, number));
+        if (File.Exists(path)) files.Add(path);
+        try
+        {
+            return [.. files.Select(file => new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(ExitCode.Failure, $"The audit log cannot be read: {e.Message}", "Run the command as the server's user.", e);
+        }
+    }
+
+    private static AuditEvent? Parse(string line)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(line, AuditJson.Default.AuditEvent);
+        }
+        catch (JsonException)
+        {
+            return null; // a crash may have cut it off
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Status;
+
+/// <summary>GET /ready: whether the server can do its work. Everybody may ask, so that the answer names no paths, keys or clients; the log does.</summary>
+internal sealed partial class ReadyEndpoint
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly ReadyCheck[] _checks;
+    private readonly CatalogueDatabase _database;
+    private readonly IObjectStore _store;
+    private readonly ClientRegistry _clients;
+    private readonly ILogger<ReadyEndpoint> _logger;
+
+    public ReadyEndpoint(CatalogueDatabase database, IObjectStore store, ClientRegistry clients, TimeProvider time, ILogger<ReadyEndpoint> logger)
+    {
+        (_database, _store, _clients, _logger) = (database, store, clients, logger);
+        _checks = [Check("catalogue", _ => Task.FromResult(LookAtCatalogue())), Check("store", LookAtStoreAsync), Check("clients", _ => Task.FromResult(LookAtClients()))];
+
+        ReadyCheck Check(string name, Func<CancellationToken, Task<ReadyFault?>> look) => new(name, look, Patience, time, LogChange);
+    }
+
+    public static void Map(WebApplication app) => app.MapGet("/ready", context => app.Services.GetRequiredService<ReadyEndpoint>().AnswerAsync(context));
+
+    private async Task AnswerAsync(HttpContext context)
+    {
+        var results = await Task.WhenAll(_checks.Select(check => check.RunAsync())).ConfigureAwait(false);
+        var ready = results.All(result => result.Ok);
+        context.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        var answer = new ReadyAnswer { Status = ready ? "ready" : "not_ready", Checks = results };
+        await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.ReadyAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private ReadyFault? LookAtCatalogue()
+    {
+        try
+        {
+            _database.Ping();
+            return null;
+        }
+        catch (Exception e) when (e is SqliteException or IOException)
+        {
+            return new ReadyFault("The catalogue does not answer; the server's log says why.", e.Message);
+        }
+    }
+
+    private async Task<ReadyFault?> LookAtStoreAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _store.PingAsync(cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+        catch (StorageException e)
+        {
+            return new ReadyFault(Describe(e.Fault), e.Message);
+        }
+    }
+
+    private static string Describe(StorageFault fault) => fault switch
+    {
+        StorageFault.Refused => "The store refuses the server; the server's log says why.",
+        StorageFault.Missing => "The store does not hold what it should; the server's log says what.",
+        _ => "The store does not answer; the server's log says why.",
+    };
+
+    private ReadyFault? LookAtClients() => _clients.Fault is { } fault ? new ReadyFault("clients.json is broken, and the last good one is in force; the server's log names the line and the field.", fault) : null;
+
+    private void LogChange(ReadyResult result, string? detail)
+    {
+        if (result.Ok) LogReady(result.Name);
+        else LogNotReady(result.Name, detail!);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Ready again: {Name}")]
+    private partial void LogReady(string name);
+
+    [LoggerMessage(LogLevel.Warning, "Not ready: {Name}: {Reason}")]
+    private partial void LogNotReady(string name, string reason);
+}

@@ -1,0 +1,15 @@
+namespace ZfsSnapshotManager.UnitTests.Server;
+
+/// <summary>A clock that stands still until it is told to go on; timers are the system's.</summary>
+internal sealed class SetTime(DateTimeOffset start) : TimeProvider
+{
+    private long _ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => Interlocked.Read(ref _ticks);
+
+    public override DateTimeOffset GetUtcNow() => start.AddTicks(GetTimestamp());
+
+    public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
+}
