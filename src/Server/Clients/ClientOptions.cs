@@ -1,8 +1,8 @@
 using System.CommandLine;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Clients;
 

@@ -1,6 +1,6 @@
 using System.Text;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
