@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.StreamBenchmark;
 
 // Prints what the checksum and the verifier do in memory beside a loop that only reads the memory; with a path, also writes it as JSON.
-// With "make", writes a right stream of random data to standard output, for other benchmarks.
-// usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES
+// With "make", writes a right stream of random data to standard output, for other benchmarks; with "rename", copies a stream under another name.
+// usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES | StreamBenchmark rename NAME
 if (args is ["make", var mebibytes])
 {
     using var output = Console.OpenStandardOutput();
@@ -14,9 +14,15 @@ if (args is ["make", var mebibytes])
     return 0;
 }
 
+if (args is ["rename", var name])
+{
+    await StreamRename.CopyAsync(Console.OpenStandardInput(), Console.OpenStandardOutput(), name);
+    return 0;
+}
+
 if (args is not [var first, ..] || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) || rounds < 1)
 {
-    Console.Error.WriteLine("usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES");
+    Console.Error.WriteLine("usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES | StreamBenchmark rename NAME");
     return 2;
 }
 

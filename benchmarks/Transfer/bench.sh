@@ -32,7 +32,7 @@ transfer_stream() {
 }
 
 # A stream's GUID, as its BEGIN says it.
-transfer_guid() { od -An -j 48 -N 8 -t u8 "$1" | tr -d ' '; }
+transfer_guid() { od -An -j 40 -N 8 -t u8 "$1" | tr -d ' '; }
 
 transfer_free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -133,13 +133,11 @@ transfer_table() {
 # Peak memory of client, server and restore over streams of several sizes.
 transfer_memory() {
   local gib client server restore rows=''
-  [[ -x artifacts/publish/StreamBenchmark/ZfsSnapshotManager.StreamBenchmark ]] ||
-    dotnet publish benchmarks/StreamBenchmark --configuration Release --use-current-runtime --output artifacts/publish/StreamBenchmark --verbosity quiet >&2
   printf '%-12s %12s %12s %12s\n' 'RSS MiB' client server restore
   for gib in $transfer_sizes; do
-    local make="$PWD/artifacts/publish/StreamBenchmark/ZfsSnapshotManager.StreamBenchmark make $((gib * 1024))" guid
-    guid=$($make | head -c 56 | od -An -j 48 -N 8 -t u8 | tr -d ' ') || true
-    client=$(benchmarks/measure "$(transfer_backup "$store_url" "$store_key" "tank/size$gib" COMPRESSION=gzip "'BENCH_MAKE=$make'" "BENCH_GUID=$guid" BENCH_BYTES=$((gib << 30)))" | cut -d' ' -f3)
+    local make="$transfer_streams make $((gib * 1024))" guid
+    guid=$($make | head -c 48 | od -An -j 40 -N 8 -t u8 | tr -d ' ') || true
+    client=$(benchmarks/measure "$(transfer_backup "$store_url" "$store_key" "tank/size$gib" COMPRESSION=gzip "'BENCH_MAKE=$make'" "'BENCH_RENAME=$transfer_streams rename'" "BENCH_GUID=$guid" BENCH_BYTES=$((gib << 30)))" | cut -d' ' -f3)
     server=$(awk '/^VmHWM:/ { printf "%.1f", $2 / 1024 }' "/proc/$store/status")
     restore=$(benchmarks/measure "env CLIENT_ID=bench API_KEY=$store_key SERVER_URL=$store_url artifacts/bin/zfs-restore verify $(transfer_number_of "tank/size$gib") --json" | cut -d' ' -f3)
     printf '%-12s %12s %12s %12s\n' "$gib GiB" "$client" "$server" "$restore"
@@ -154,6 +152,8 @@ bench_transfer() {
   transfer_tools
   file=$(transfer_stream)
   bytes=$(stat -c %s "$file")
+  transfer_streams=$PWD/artifacts/publish/StreamBenchmark/ZfsSnapshotManager.StreamBenchmark
+  dotnet publish benchmarks/StreamBenchmark --configuration Release --use-current-runtime --output artifacts/publish/StreamBenchmark --verbosity quiet >&2
   transfer_discard_start
   transfer_store_start
   for ((round = 0; round <= transfer_rounds; round++)); do
@@ -162,7 +162,7 @@ bench_transfer() {
     ((round > 0)) || rm -rf "$scratch/send" # it warmed the page cache
   done
   for label in gzip zstd; do
-    eval "$(transfer_backup "$store_url" "$store_key" "tank/$label" "COMPRESSION=$label" "BENCH_STREAM=$file" "BENCH_GUID=$(transfer_guid "$file")" "BENCH_BYTES=$bytes")" >/dev/null
+    eval "$(transfer_backup "$store_url" "$store_key" "tank/$label" "COMPRESSION=$label" "BENCH_STREAM=$file" "BENCH_GUID=$(transfer_guid "$file")" "BENCH_BYTES=$bytes" "'BENCH_RENAME=$transfer_streams rename'")" >"$scratch/answer" || fail "a backup into the store failed: $(<"$scratch/answer")"
   done
   for ((round = 0; round <= transfer_rounds; round++)); do
     echo "bench: receiving, round $round of $transfer_rounds" >&2
