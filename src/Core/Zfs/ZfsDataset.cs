@@ -16,6 +16,11 @@ public static class ZfsDataset
     /// <summary>Tag of the hold on a snapshot whose upload is under way.</summary>
     public const string UploadHold = "zsm-upload";
 
+    /// <summary>What a command line may have is 2 MiB on Linux, the environment included (execve(2)).</summary>
+    private const int MaxArgumentBytes = 1_500_000;
+
+    private static readonly string[] RecursiveOption = ["-r"];
+
     private const string SnapshotColumns = $"name,guid,createtxg,creation,{UploadProperty},userrefs,{TypeProperty}";
 
     public static async Task<bool> ExistsAsync(DatasetName dataset, CancellationToken cancellationToken)
@@ -31,6 +36,21 @@ public static class ZfsDataset
         }
     }
 
+    /// <summary>Datasets, and on wish all below them; each once, and what holds others before them.</summary>
+    public static async Task<IReadOnlyList<DatasetFacts>> ListAsync(IReadOnlyCollection<DatasetName> roots, bool recursive, CancellationToken cancellationToken)
+    {
+        string[] arguments = ["list", "-H", "-p", .. recursive ? RecursiveOption : [], "-t", "filesystem,volume", "-o", "name,type,encryption", .. roots.Select(root => root.Value)];
+        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken).ConfigureAwait(false);
+        return [.. rows.Select(row => new DatasetFacts(DatasetName.Parse(row[0]), row[1] == "volume", row[2] is not ("off" or "-"))).DistinctBy(facts => facts.Name).OrderBy(facts => facts.Name.Value, StringComparer.Ordinal)];
+    }
+
+    /// <summary>What was set on a dataset itself, or came with a stream, and is not inherited: name and value.</summary>
+    public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-p", "-s", "local,received", "-o", "property,value", "all", dataset.Value], cancellationToken).ConfigureAwait(false);
+        return rows.Where(row => row is [_, _]).ToDictionary(row => row[0], row => row[1], StringComparer.Ordinal);
+    }
+
     /// <summary>Snapshots and bookmarks of one dataset, not of its children, oldest first.</summary>
     public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
@@ -39,15 +59,19 @@ public static class ZfsDataset
         return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
     }
 
-    /// <param name="name">Its name.</param>
-    /// <param name="type">What it is made for.</param>
-    /// <param name="upload">Null where it is not to be sent.</param>
-    public static async Task<LocalSnapshot> CreateSnapshotAsync(SnapshotName name, SnapshotType type, UploadMark? upload, CancellationToken cancellationToken)
+    /// <summary>Makes snapshots of one moment: all or none, and nothing is written to any of the datasets between them (one transaction group of the pool).</summary>
+    /// <param name="names">All of one pool.</param>
+    /// <param name="type">What they are made for.</param>
+    /// <param name="upload">Null where they are not to be sent.</param>
+    public static async Task<IReadOnlyList<LocalSnapshot>> CreateSnapshotsAsync(IReadOnlyList<SnapshotName> names, SnapshotType type, UploadMark? upload, CancellationToken cancellationToken)
     {
         string[] mark = upload is { } value ? ["-o", $"{UploadProperty}={ToValue(value)}"] : [];
-        await ZfsCommand.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", name.ToString()], cancellationToken).ConfigureAwait(false);
-        var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, name.ToString()], cancellationToken).ConfigureAwait(false);
-        return ParseRow(rows.Single());
+        string[] all = [.. names.Select(name => name.ToString())];
+        if (all.Sum(name => name.Length + 1) > MaxArgumentBytes) throw new OperationException(ExitCode.Conflict, $"{all.Length} datasets are too many for one snapshot of all.", "Choose fewer with LOCAL_DATASET and EXCLUDE, and back up the others by themselves.");
+        await ZfsCommand.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all], cancellationToken).ConfigureAwait(false);
+        var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, .. all], cancellationToken).ConfigureAwait(false);
+        var made = rows.Select(ParseRow).ToDictionary(snapshot => snapshot.Name);
+        return [.. names.Select(name => made[name])];
     }
 
     public static Task MarkAsync(SnapshotName snapshot, UploadMark mark, CancellationToken cancellationToken) =>

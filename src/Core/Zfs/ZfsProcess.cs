@@ -34,8 +34,22 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// <summary>The command's standard input, as bytes.</summary>
     public Stream Input => _process.StandardInput.BaseStream;
 
+    /// <summary>Where all <c>zfs</c> commands of this program run; null: on this machine. Set once, from the settings.</summary>
+    public static ZfsRemoteHost? RemoteHost { get; set; }
+
     /// <exception cref="OperationException">There is no <c>zfs</c> command.</exception>
-    public static ZfsProcess Start(IReadOnlyList<string> arguments) => Start(arguments, FindProgram(), arguments);
+    public static ZfsProcess Start(IReadOnlyList<string> arguments)
+    {
+        var (program, all) = Locate("zfs", arguments);
+        return Start(arguments, program, all);
+    }
+
+    /// <summary>Starts another program on the machine where <c>zfs</c> runs.</summary>
+    internal static ZfsProcess StartOther(string name, IReadOnlyList<string> arguments)
+    {
+        var (program, all) = Locate(name, arguments);
+        return Start(arguments, program, all);
+    }
 
     /// <summary>Starts a command whose output is long: its pipe holds 1 MiB, so that it seldom waits for its reader.</summary>
     /// <remarks>
@@ -45,9 +59,9 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// <exception cref="OperationException">There is no <c>zfs</c> command.</exception>
     public static ZfsProcess StartSending(IReadOnlyList<string> arguments)
     {
-        var program = FindProgram();
+        var (program, all) = Locate("zfs", arguments);
         if (!File.Exists(program)) throw NotFound("it is not there");
-        var process = Start(arguments, "/bin/sh", ["-c", Gate, program, .. arguments]);
+        var process = Start(arguments, "/bin/sh", ["-c", Gate, program, .. all]);
         if (process.Output is PipeStream pipe) PipeSize.Raise(pipe.SafePipeHandle);
         process.Input.WriteByte((byte)'\n');
         process.Input.Close();
@@ -65,7 +79,7 @@ public sealed class ZfsProcess : IAsyncDisposable
     public async Task WaitForSuccessAsync(CancellationToken cancellationToken)
     {
         await _process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
-        if (_process.ExitCode != 0) throw new ZfsException(_arguments, _process.ExitCode, await _standardError.ConfigureAwait(false));
+        if (_process.ExitCode != 0) throw new ZfsException(_arguments, _process.ExitCode, await _standardError.ConfigureAwait(false), RemoteHost);
     }
 
     public async ValueTask DisposeAsync()
@@ -99,14 +113,18 @@ public sealed class ZfsProcess : IAsyncDisposable
         }
     }
 
-    private static OperationException NotFound(string why, Exception? e = null) =>
-        new(ExitCode.Zfs, $"The command 'zfs' cannot be started: {why}", "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.", e);
+    private static OperationException NotFound(string why, Exception? e = null) => RemoteHost is null
+        ? new(ExitCode.Zfs, $"The command 'zfs' cannot be started: {why}", "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.", e)
+        : new(ExitCode.Zfs, $"The command 'ssh' cannot be started: {why}", "ZFS_SSH_HOST needs it: install it (on Debian: openssh-client).", e);
+
+    private static (string Program, IReadOnlyList<string> Arguments) Locate(string name, IReadOnlyList<string> arguments) =>
+        RemoteHost is { } host ? (FindProgram("ssh"), host.Wrap(name, arguments)) : (FindProgram(name), arguments);
 
     /// <summary>On many systems <c>zfs</c> is where only root's PATH leads to, yet other users may run it where it is delegated to them.</summary>
-    private static string FindProgram()
+    private static string FindProgram(string name)
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
-        return folders.Concat(["/usr/sbin", "/sbin", "/usr/local/sbin"]).Select(folder => Path.Combine(folder, "zfs")).FirstOrDefault(File.Exists) ?? "zfs";
+        return folders.Concat(["/usr/sbin", "/sbin", "/usr/local/sbin"]).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists) ?? name;
     }
 
     private static async Task<string> ReadBoundedAsync(StreamReader reader)

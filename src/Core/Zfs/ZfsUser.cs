@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace ZfsSnapshotManager.Core.Zfs;
+
+/// <summary>As whom <c>zfs</c> runs, on whatever machine it does.</summary>
+/// <param name="Name">The user's name.</param>
+/// <param name="Groups">Names of the user's groups.</param>
+public sealed record ZfsUser(uint Id, string Name, IReadOnlyList<string> Groups)
+{
+    /// <summary>May do everything.</summary>
+    public bool IsRoot => Id == 0;
+
+    public static async Task<ZfsUser> GetAsync(CancellationToken cancellationToken)
+    {
+        var id = await ZfsCommand.RunOtherAsync("id", ["-u"], cancellationToken).ConfigureAwait(false);
+        var name = await ZfsCommand.RunOtherAsync("id", ["-un"], cancellationToken).ConfigureAwait(false);
+        var groups = await ZfsCommand.RunOtherAsync("id", ["-Gn"], cancellationToken).ConfigureAwait(false);
+        return new ZfsUser(uint.Parse(id.Trim(), CultureInfo.InvariantCulture), name.Trim(), groups.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+    }
+}

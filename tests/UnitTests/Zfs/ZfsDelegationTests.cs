@@ -1,0 +1,34 @@
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+
+namespace ZfsSnapshotManager.UnitTests.Zfs;
+
+public sealed class ZfsDelegationTests
+{
+    private const string Output =
+        "---- Permissions on tank/data ----------------------------------------\n" +
+        "Permission sets:\n\t@backup hold,release\n" +
+        "Create time permissions:\n\trename\n" +
+        "Local permissions:\n\tuser ann snapshot\n\tuser ben clone\n" +
+        "Descendent permissions:\n\tuser ann create\n" +
+        "---- Permissions on tank ---------------------------------------------\n" +
+        "Local permissions:\n\tuser ann rollback\n" +
+        "Descendent permissions:\n\tgroup staff bookmark\n" +
+        "Local+Descendent permissions:\n\teveryone diff\n\tuser ann @backup,send\n";
+
+    private static readonly ZfsUser Ann = new(1000, "ann", ["ann", "staff"]);
+
+    [Fact]
+    public void What_holds_for_a_dataset_is_told_from_what_holds_below_or_above_it() =>
+        Assert.Equal(
+            ["@backup", "bookmark", "diff", "hold", "release", "send", "snapshot"],
+            ZfsDelegation.Parse(Output, DatasetName.Parse("tank/data"), Ann).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Permissions_of_others_do_not_count() =>
+        Assert.Equal(["clone", "diff"], ZfsDelegation.Parse(Output, DatasetName.Parse("tank/data"), new ZfsUser(1001, "ben", ["ben"])).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void The_line_for_root_can_be_pasted() =>
+        Assert.Equal("zfs allow -u ann hold,release 'tank/my data'", ZfsDelegation.AllowLine("ann", ["hold", "release"], DatasetName.Parse("tank/my data")));
+}
