@@ -16,7 +16,10 @@ internal sealed record BookmarkRow
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BackupResult))]
+[JsonSerializable(typeof(BackupSetResult))]
 [JsonSerializable(typeof(SnapshotResult))]
+[JsonSerializable(typeof(SnapshotSetResult))]
 [JsonSerializable(typeof(LocalRotationResult))]
+[JsonSerializable(typeof(List<LocalRotationResult>))]
 [JsonSerializable(typeof(List<BookmarkRow>))]
 internal sealed partial class ClientJson : JsonSerializerContext;

@@ -13,6 +13,7 @@ var root = new RootCommand("Takes ZFS snapshots and sends them to a zfs-server. 
     RotateRemoteCommand.Create(),
     StatusCommand.Create(),
     BookmarksCommand.Create(),
+    DoctorCommand.Create(),
 };
 root.Add(Verb.Help(root));
 return await ProgramRunner.RunAsync(root, args).ConfigureAwait(false);

@@ -9,6 +9,7 @@ var root = new RootCommand("Lists, restores and verifies the backups on a zfs-se
     RestoreCommand.CreateLatest(),
     SaveCommand.Create(),
     MountCommand.Create(),
+    DoctorCommand.Create(),
     VerifyCommand.Create(),
     StreamCommand.Create(),
 };

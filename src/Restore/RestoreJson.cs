@@ -18,6 +18,15 @@ internal sealed record RestoreResult
 
     /// <summary>Left out where it was not interrupted before.</summary>
     public ResumedRestore? Resumed { get; init; }
+
+    /// <summary>Backups of the datasets below it that were restored, too; left out unless asked for.</summary>
+    public IReadOnlyList<string>? Children { get; init; }
+
+    /// <summary>Datasets below it that have no backup of this snapshot; left out unless asked for.</summary>
+    public IReadOnlyList<string>? Missing { get; init; }
+
+    /// <summary>What became of the datasets' properties; left out unless asked for.</summary>
+    public IReadOnlyList<RestoredProperties>? Properties { get; init; }
 }
 
 internal sealed record SaveResult

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Configuration;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Restore;
 
@@ -18,10 +19,20 @@ internal sealed record RestoreSettings(ServerConnection Server, int Lanes, TimeS
     /// <summary>The most that parts on their way take, unless one alone is larger.</summary>
     public long PartMemory => (long)DefaultPartMemory / DefaultLanes * Math.Max(Lanes, DefaultLanes);
 
+    /// <summary>For what needs no server.</summary>
+    public static ZfsRemoteHost? ReadRemoteHost()
+    {
+        var settings = SettingsFiles.Read(SystemFile);
+        var host = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
+        settings.ThrowIfFaulty();
+        return host;
+    }
+
     public static RestoreSettings Read()
     {
         var settings = SettingsFiles.Read(SystemFile);
         var lanes = settings.Number("DOWNLOAD_PARALLEL", DefaultLanes, 1, 16);
+        ZfsProcess.RemoteHost = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
         var retryTime = TimeSpan.FromSeconds(settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400));
         return new RestoreSettings(ServerConnection.Read(settings), lanes, retryTime); // which shows all faults
     }

@@ -9,48 +9,78 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// One backup of one dataset: what an earlier run left is settled, or goes on; then a snapshot, its stream, and a bookmark once the server has
-/// committed. If it fails for good, the snapshot goes again; if it is interrupted or killed, the next run finds the snapshot by its mark.
+/// The backup of one dataset, in two steps, since the snapshots of several are made together. First what an earlier run left is settled, or goes on,
+/// and it is decided what will be sent; then, once there is a snapshot, it is sent, and bookmarked when the server has committed. If that fails for
+/// good, the snapshot goes again; if it is interrupted or killed, the next run finds the snapshot by its mark.
 /// </summary>
-internal sealed class BackupRun(ClientSettings settings, ApiClient server, Output output, BackupOptions options, TimeProvider time)
+internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings settings, ApiClient server, ServerLists lists, Output output, BackupOptions options, TimeProvider time) : IDisposable
 {
     private readonly SnapshotCare _care = new(output);
     private readonly BackupUpload _upload = new(settings, server, output, options.Verbose, time);
+    private FileStream? _lock;
+    private BackupPlan? _plan;
+    private ResumedBackup? _resumed;
 
-    public async Task<BackupResult> RunAsync(CancellationToken cancellationToken)
+    public DatasetName Dataset => dataset.Name;
+
+    /// <summary>What was done, where no further snapshot is needed for it; null where one is.</summary>
+    public BackupResult? Result { get; private set; }
+
+    /// <summary>Names that a new snapshot must not have.</summary>
+    public IReadOnlyList<SnapshotName> TakenNames { get; private set; } = [];
+
+    /// <summary>Sees to it that nobody else backs the dataset up.</summary>
+    public void Lock() => _lock = DatasetLock.Take(dataset.Name);
+
+    /// <summary>Settles what earlier runs left, and plans.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        using var _ = DatasetLock.Take(settings.Dataset);
-        var uploads = await server.GetUploadsAsync(cancellationToken).ConfigureAwait(false); // first: what is committed meanwhile is then a backup
-        var (local, remote) = await ListAsync(cancellationToken).ConfigureAwait(false);
-        ResumedBackup? resumed = null;
+        var uploads = await lists.GetUploadsAsync(cancellationToken).ConfigureAwait(false); // first: what is committed meanwhile is then a backup
+        var remote = await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false);
+        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
         if (!options.DryRun)
         {
-            var leftovers = LeftoverPlan.Make(settings.Dataset, local, remote, uploads, options.MayResume);
+            var leftovers = LeftoverPlan.Make(dataset.Name, local, remote, uploads, options.MayResume);
             await SettleAsync(leftovers, cancellationToken).ConfigureAwait(false);
             if (leftovers.Resume is { } interrupted)
             {
-                resumed = await ResumeAsync(interrupted, cancellationToken).ConfigureAwait(false);
-                if (resumed is not null && options.Mode == BackupMode.Full && interrupted.Base is null) return BackupResult.OnlyResumed(resumed);
+                _resumed = await ResumeAsync(interrupted, cancellationToken).ConfigureAwait(false);
+                lists.Forget();
+                if (_resumed is not null && options.Mode == BackupMode.Full && interrupted.Base is null)
+                {
+                    Result = BackupResult.OnlyResumed(_resumed);
+                    return;
+                }
             }
-
-            (local, remote) = await ListAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        var plan = BackupPlan.Make(options.Mode, settings.Dataset, local, remote, settings.MaxChain);
-        output.Note($"{settings.Dataset}: {(plan.IsIncremental ? "incremental" : "full")} backup: {plan.Reason}");
-        var name = SnapshotNaming.Choose(settings.Dataset, settings.SnapshotPrefix, options.Type, time.GetUtcNow(), local.Select(s => s.Name));
-        if (options.DryRun) return BackupResult.Planned(name, plan);
-
-        var snapshot = await _care.CreateAsync(name, options.Type, cancellationToken).ConfigureAwait(false);
-        var job = new UploadJob(snapshot, Describe(snapshot, plan), settings.Compression, new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags));
-        var (backup, _) = await SendOrRemoveAsync(job, cancellationToken).ConfigureAwait(false);
-        return BackupResult.Done(backup, plan, resumed);
+        await PlanAsync(cancellationToken).ConfigureAwait(false);
+        output.Note($"{dataset.Name}: {(_plan!.IsIncremental ? "incremental" : "full")} backup: {_plan.Reason}");
     }
 
-    private async Task<(IReadOnlyList<LocalSnapshot> Local, IReadOnlyList<SnapshotInfo> Remote)> ListAsync(CancellationToken cancellationToken)
+    /// <summary>What a dry run says.</summary>
+    public BackupResult Describe(SnapshotName snapshot) => BackupResult.Planned(snapshot, _plan!);
+
+    /// <summary>Sends the new snapshot, which is marked as pending.</summary>
+    public async Task<BackupResult> SendAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        var remote = await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
-        return (await ZfsDataset.ListSnapshotsAsync(settings.Dataset, cancellationToken).ConfigureAwait(false), remote);
+        if (lists.AreOld) await PlanAsync(cancellationToken).ConfigureAwait(false); // it may have waited for hours while others were sent
+        var plan = _plan!;
+        var properties = await ZfsDataset.GetOwnPropertiesAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
+        var job = new UploadJob(snapshot, Describe(snapshot, plan, properties), settings.Compression, new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags));
+        var (backup, _) = await SendOrRemoveAsync(job, cancellationToken).ConfigureAwait(false);
+        return BackupResult.Done(backup, plan, _resumed);
+    }
+
+    public void Dispose() => _lock?.Dispose();
+
+    private async Task PlanAsync(CancellationToken cancellationToken)
+    {
+        var remote = await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false);
+        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
+        TakenNames = [.. local.Select(snapshot => snapshot.Name)];
+        var flags = SendFlags.ForFull(dataset, settings);
+        _plan = BackupPlan.Make(options.Mode, dataset.Name, flags, local, remote, settings.MaxChain);
     }
 
     private async Task SettleAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
@@ -64,7 +94,8 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         }
 
         if (leftovers.Remove.Count == 0) return;
-        var committed = (await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)).Select(backup => backup.SnapshotGuid).ToHashSet();
+        lists.Forget();
+        var committed = (await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false)).Select(backup => backup.SnapshotGuid).ToHashSet();
         foreach (var snapshot in leftovers.Remove)
         {
             if (committed.Contains(snapshot.Guid))
@@ -131,20 +162,21 @@ internal sealed class BackupRun(ClientSettings settings, ApiClient server, Outpu
         return sent;
     }
 
-    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan) => new()
+    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan, IReadOnlyDictionary<string, string> properties) => new()
     {
         ClientId = settings.Server.ClientId,
-        DatasetName = settings.Dataset.Value,
+        DatasetName = dataset.Name.Value,
         SnapshotName = snapshot.Name.Leaf,
         SnapshotGuid = snapshot.Guid,
         FromGuid = plan.Base?.Guid,
         Incremental = plan.IsIncremental,
         Timestamp = snapshot.Creation,
         Compression = settings.Compression.ApiName(),
-        Raw = false,
+        Raw = plan.IsRaw,
         SendFlags = plan.SendFlags,
         StorageType = settings.StorageType,
         SnapshotType = snapshot.Type,
+        Properties = DatasetProperties.ToSend(properties),
     };
 
     /// <summary>What was said at first, so that the server gives the upload that is under way.</summary>

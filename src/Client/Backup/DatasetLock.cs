@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
@@ -10,7 +11,7 @@ internal static class DatasetLock
 {
     public static FileStream Take(DatasetName dataset)
     {
-        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(dataset.Value)))[..16];
+        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ZfsProcess.RemoteHost?.Destination}{dataset}")))[..16];
         var path = Path.Combine(Folder(), $"zfs-client-{digest}.lock");
         try
         {

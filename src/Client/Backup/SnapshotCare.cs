@@ -9,12 +9,17 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// <summary>What is done to the snapshots that this tool makes: held while they are sent, acknowledged when the server has them, removed when it never will.</summary>
 internal sealed class SnapshotCare(Output output)
 {
-    /// <summary>Makes a snapshot, marked as pending and held.</summary>
-    public async Task<LocalSnapshot> CreateAsync(SnapshotName name, SnapshotType type, CancellationToken cancellationToken)
+    /// <summary>Makes snapshots of one moment, as far as they are in one pool, each marked as pending and held.</summary>
+    public async Task<IReadOnlyList<LocalSnapshot>> CreateAsync(IEnumerable<SnapshotName> names, SnapshotType type, CancellationToken cancellationToken)
     {
-        var snapshot = await ZfsDataset.CreateSnapshotAsync(name, type, UploadMark.Pending, cancellationToken).ConfigureAwait(false);
-        await HoldAsync(snapshot).ConfigureAwait(false);
-        return snapshot;
+        List<LocalSnapshot> made = [];
+        foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
+        {
+            made.AddRange(await ZfsDataset.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken).ConfigureAwait(false));
+        }
+
+        foreach (var snapshot in made) await HoldAsync(snapshot).ConfigureAwait(false);
+        return made;
     }
 
     /// <summary>Sees to it that nobody destroys the snapshot while its upload is open.</summary>

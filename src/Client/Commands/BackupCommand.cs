@@ -14,19 +14,29 @@ internal static class BackupCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Show what would be sent, and why; change nothing." };
         var noResume = new Option<bool>("--no-resume") { Description = "Drop an upload that was interrupted, and start over." };
         var verbose = new Option<bool>("--verbose") { Description = "Tell how the stream is compressed and sent." };
-        var verb = new Verb(name, description, $"zfs-client {name}", $"zfs-client {name} --dataset tank/home", $"zfs-client {name} --dry-run --json") { DatasetOption.Instance, dryRun, noResume, verbose };
+        var verb = new Verb(name, description, $"zfs-client {name}", $"zfs-client {name} --dataset tank/home", $"zfs-client {name} --recursive --exclude tank/scratch", $"zfs-client {name} --dry-run --json") { dryRun, noResume, verbose };
+        SelectionOptions.AddTo(verb);
         verb.SetAction((parsed, cancellationToken) =>
             RunAsync(parsed, new BackupOptions(mode, parsed.GetValue(dryRun), !parsed.GetValue(noResume), parsed.GetValue(verbose)), cancellationToken));
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, BackupOptions options, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, BackupOptions options, CancellationToken cancellationToken)
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        var settings = ClientSettings.Read(parsed.GetValue(DatasetOption.Instance));
+        var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
-        var result = await new BackupRun(settings, server, output, options, TimeProvider.System).RunAsync(cancellationToken).ConfigureAwait(false);
-        output.Result(result, ClientJson.Default.BackupResult, text => Write(text, result));
+        var set = await new BackupSet(settings, server, output, options, TimeProvider.System).RunAsync(cancellationToken).ConfigureAwait(false);
+        if (settings.Selection.IsSingle) output.Result(set.Results.Single(), ClientJson.Default.BackupResult, text => Write(text, set.Results.Single()));
+        else output.Result(set, ClientJson.Default.BackupSetResult, text => Write(text, set));
+        return (int)set.ExitCode;
+    }
+
+    public static void Write(TextWriter text, BackupSetResult set)
+    {
+        foreach (var result in set.Results) Write(text, result);
+        DatasetFailures.Write(set.Failures);
+        text.WriteLine($"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of {set.Results.Count + set.Failures.Count} datasets.");
     }
 
     public static void Write(TextWriter text, BackupResult result)

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Client.Rotation;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
@@ -18,18 +19,29 @@ internal static class RotateCommand
             "Destroy the snapshots on this machine that the rotation policy does not keep. Only snapshots that 'zfs-client snapshot' made are touched.",
             "zfs-client rotate --dry-run",
             "zfs-client rotate",
-            "zfs-client rotate --dataset tank/home --json")
-        { DatasetOption.Instance, dryRun };
+            "zfs-client rotate --dataset tank/home --json",
+            "zfs-client rotate --recursive")
+        { dryRun };
+        SelectionOptions.AddTo(verb);
         verb.SetAction(async (parsed, cancellationToken) =>
         {
             var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-            var settings = ClientSettings.Read(parsed.GetValue(DatasetOption.Instance));
+            var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
             using var server = new ApiClient(settings.Server);
-            var result = await new LocalRotationRun(settings, server, output).RunAsync(parsed.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
-            output.Result(result, ClientJson.Default.LocalRotationResult, text => Write(text, result));
-            return ExitCodeOf(result);
+            var results = await RunAsync(settings, server, output, await settings.Selection.ListAsync(cancellationToken).ConfigureAwait(false), parsed.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
+            if (settings.Selection.IsSingle) output.Result(results.Single(), ClientJson.Default.LocalRotationResult, text => Write(text, results.Single()));
+            else output.Result(results, ClientJson.Default.ListLocalRotationResult, text => results.ForEach(result => Write(text, result)));
+            return ExitCodeOf(results);
         });
         return verb;
+    }
+
+    public static async Task<List<LocalRotationResult>> RunAsync(ClientSettings settings, ApiClient server, Output output, IEnumerable<DatasetFacts> datasets, bool dryRun, CancellationToken cancellationToken)
+    {
+        var rotation = new LocalRotationRun(settings, server, output);
+        List<LocalRotationResult> results = [];
+        foreach (var dataset in datasets) results.Add(await rotation.RunAsync(dataset.Name, dryRun, cancellationToken).ConfigureAwait(false));
+        return results;
     }
 
     public static void Write(TextWriter text, LocalRotationResult result)
@@ -40,5 +52,5 @@ internal static class RotateCommand
         text.WriteLine($"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of {result.Decisions.Count} snapshots and bookmarks, by {whose} ({result.RotationPolicy}).");
     }
 
-    public static int ExitCodeOf(LocalRotationResult result) => (int)(result.Success ? ExitCode.Success : ExitCode.Zfs);
+    public static int ExitCodeOf(IEnumerable<LocalRotationResult> results) => (int)(results.All(result => result.Success) ? ExitCode.Success : ExitCode.Zfs);
 }

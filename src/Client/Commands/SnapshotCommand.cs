@@ -25,8 +25,10 @@ internal static class SnapshotCommand
             "Take an hourly, daily, weekly or monthly snapshot, and destroy the older ones of its kind that the rotation policy no longer keeps.",
             "zfs-client snapshot hourly",
             "zfs-client snapshot daily --send",
-            "zfs-client snapshot weekly --dry-run --json")
-        { type, DatasetOption.Instance, send, dryRun };
+            "zfs-client snapshot weekly --dry-run --json",
+            "zfs-client snapshot daily --recursive --send")
+        { type, send, dryRun };
+        SelectionOptions.AddTo(verb);
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, SnapshotTypes.TryParse(parsed.GetRequiredValue(type))!.Value, parsed.GetValue(send), parsed.GetValue(dryRun), cancellationToken));
         return verb;
     }
@@ -34,40 +36,55 @@ internal static class SnapshotCommand
     private static async Task<int> RunAsync(ParseResult parsed, SnapshotType type, bool send, bool dryRun, CancellationToken cancellationToken)
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        var settings = ClientSettings.Read(parsed.GetValue(DatasetOption.Instance));
+        var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
-        var backup = send ? await new BackupRun(settings, server, output, new BackupOptions(BackupMode.Automatic, dryRun, MayResume: true, Verbose: false, type), TimeProvider.System).RunAsync(cancellationToken).ConfigureAwait(false) : null;
-        var snapshot = backup?.Snapshot ?? (await MakeAsync(settings, type, dryRun, cancellationToken).ConfigureAwait(false)).ToString();
-        var result = new SnapshotResult { DryRun = dryRun, Snapshot = snapshot, Backup = backup, Rotation = await RotateAsync(settings, server, output, snapshot, dryRun, cancellationToken).ConfigureAwait(false) };
-        output.Result(result, ClientJson.Default.SnapshotResult, text => Write(text, result));
-        return RotateCommand.ExitCodeOf(result.Rotation);
+        var datasets = await settings.Selection.ListAsync(cancellationToken).ConfigureAwait(false);
+        var backups = send ? await new BackupSet(settings, server, output, new BackupOptions(BackupMode.Automatic, dryRun, MayResume: true, Verbose: false, type), TimeProvider.System).RunAsync(cancellationToken).ConfigureAwait(false) : null;
+        var snapshots = backups?.Results.Select(backup => backup.Snapshot).ToList() ?? await MakeAsync(settings, datasets, type, dryRun, cancellationToken).ConfigureAwait(false);
+        var rotations = await RotateAsync(settings, server, output, datasets, snapshots, dryRun, cancellationToken).ConfigureAwait(false);
+        if (settings.Selection.IsSingle)
+        {
+            var result = new SnapshotResult { DryRun = dryRun, Snapshot = snapshots.Single(), Backup = backups?.Results.Single(), Rotation = rotations.Single() };
+            output.Result(result, ClientJson.Default.SnapshotResult, text => Write(text, dryRun, snapshots, backups, rotations));
+        }
+        else
+        {
+            var result = new SnapshotSetResult { DryRun = dryRun, Snapshots = snapshots, Backups = backups, Rotations = rotations };
+            output.Result(result, ClientJson.Default.SnapshotSetResult, text => Write(text, dryRun, snapshots, backups, rotations));
+        }
+
+        return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);
     }
 
     /// <summary>Needs no server: a machine that is cut off takes its snapshots all the same.</summary>
-    private static async Task<SnapshotName> MakeAsync(ClientSettings settings, SnapshotType type, bool dryRun, CancellationToken cancellationToken)
+    private static async Task<List<string>> MakeAsync(ClientSettings settings, IReadOnlyList<DatasetFacts> datasets, SnapshotType type, bool dryRun, CancellationToken cancellationToken)
     {
-        var local = await ZfsDataset.ListSnapshotsAsync(settings.Dataset, cancellationToken).ConfigureAwait(false);
-        var name = SnapshotNaming.Choose(settings.Dataset, settings.SnapshotPrefix, type, TimeProvider.System.GetUtcNow(), local.Select(snapshot => snapshot.Name));
-        if (!dryRun) await ZfsDataset.CreateSnapshotAsync(name, type, upload: null, cancellationToken).ConfigureAwait(false);
-        return name;
+        List<SnapshotName> taken = [];
+        foreach (var dataset in datasets) taken.AddRange((await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false)).Select(snapshot => snapshot.Name));
+        var names = SnapshotNaming.Choose(datasets.Select(dataset => dataset.Name), settings.SnapshotPrefix, type, TimeProvider.System.GetUtcNow(), taken);
+        foreach (var pool in names.Where(_ => !dryRun).GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal)) await ZfsDataset.CreateSnapshotsAsync([.. pool], type, upload: null, cancellationToken).ConfigureAwait(false);
+        return [.. names.Select(name => name.ToString())];
     }
 
-    private static async Task<LocalRotationResult> RotateAsync(ClientSettings settings, ApiClient server, Output output, string snapshot, bool dryRun, CancellationToken cancellationToken)
+    private static async Task<List<LocalRotationResult>> RotateAsync(
+        ClientSettings settings, ApiClient server, Output output, IReadOnlyList<DatasetFacts> datasets, List<string> snapshots, bool dryRun, CancellationToken cancellationToken)
     {
         try
         {
-            return await new LocalRotationRun(settings, server, output).RunAsync(dryRun, cancellationToken).ConfigureAwait(false);
+            return await RotateCommand.RunAsync(settings, server, output, datasets, dryRun, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationException e) when (!dryRun && e.ExitCode is ExitCode.Unreachable or ExitCode.ServerFailed)
         {
-            throw new OperationException(e.ExitCode, $"{snapshot} was made, but nothing was rotated: {e.Message}", "What to keep, and what the next incremental backup starts from, only the server can say. Run 'zfs-client rotate' when it answers again.", e);
+            var made = snapshots is [var one] ? $"{one} was made" : $"{snapshots.Count} snapshots were made";
+            throw new OperationException(e.ExitCode, $"{made}, but nothing was rotated: {e.Message}", "What to keep, and what the next incremental backup starts from, only the server can say. Run 'zfs-client rotate' when it answers again.", e);
         }
     }
 
-    private static void Write(TextWriter text, SnapshotResult result)
+    private static void Write(TextWriter text, bool dryRun, List<string> snapshots, BackupSetResult? backups, List<LocalRotationResult> rotations)
     {
-        text.WriteLine($"{(result.DryRun ? "Would make" : "Made")} {result.Snapshot}.");
-        if (result.Backup is { } backup) BackupCommand.Write(text, backup);
-        RotateCommand.Write(text, result.Rotation);
+        foreach (var snapshot in snapshots) text.WriteLine($"{(dryRun ? "Would make" : "Made")} {snapshot}.");
+        foreach (var backup in backups?.Results ?? []) BackupCommand.Write(text, backup);
+        DatasetFailures.Write(backups?.Failures ?? []);
+        foreach (var rotation in rotations) RotateCommand.Write(text, rotation);
     }
 }

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Configuration;
 
@@ -14,9 +15,14 @@ internal sealed record ClientSettings
     /// <summary>Bytes per second; who asks for less means another unit.</summary>
     private const long LeastBandwidth = 10_000;
 
+    private static readonly Dictionary<string, string?> NoCommandLine = new(StringComparer.Ordinal);
+
     public required ServerConnection Server { get; init; }
 
-    public required DatasetName Dataset { get; init; }
+    public required DatasetSelection Selection { get; init; }
+
+    /// <summary>Whether encrypted datasets are sent as they are on disk, so that nobody on the way, and no server, sees what is in them.</summary>
+    public required bool RawSend { get; init; }
 
     public required CompressionFormat Compression { get; init; }
 
@@ -47,11 +53,12 @@ internal sealed record ClientSettings
     /// <summary>Incrementals upon a full backup before the next full one is made; 0: any number.</summary>
     public required int MaxChain { get; init; }
 
-    /// <param name="dataset">The one named on the command line; wins over LOCAL_DATASET.</param>
-    public static ClientSettings Read(string? dataset)
+    /// <param name="commandLine">What is named there wins over the files.</param>
+    public static ClientSettings Read(IReadOnlyDictionary<string, string?> commandLine)
     {
-        var settings = ReadFiles(dataset);
-        var local = settings.Required("LOCAL_DATASET", DatasetName.Parse);
+        var settings = ReadFiles(commandLine);
+        var selection = ReadSelection(settings);
+        var raw = settings.Text("RAW_SEND")?.ToLowerInvariant() == "auto" || settings.Flag("RAW_SEND", fallback: true);
         var compression = settings.Text("COMPRESSION") is null
             ? settings.Flag("COMPRESS", fallback: true) ? CompressionFormat.Gzip : CompressionFormat.None
             : settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
@@ -68,7 +75,8 @@ internal sealed record ClientSettings
         return new ClientSettings
         {
             Server = server,
-            Dataset = local!,
+            Selection = selection,
+            RawSend = raw,
             Compression = compression,
             CompressionLevel = level,
             UploadParallel = parallel,
@@ -85,18 +93,33 @@ internal sealed record ClientSettings
     /// <summary>For what needs no dataset.</summary>
     public static (ServerConnection Server, RotationPolicy Rotation, bool RotationIsSet) ReadForServer()
     {
-        var settings = ReadFiles(dataset: null);
+        var settings = ReadFiles(NoCommandLine);
         var (rotation, isSet) = ReadRotation(settings);
         return (ServerConnection.Read(settings), rotation, isSet);
     }
 
     /// <summary>For what needs no server.</summary>
-    public static DatasetName ReadDataset(string? dataset)
+    public static DatasetSelection ReadSelection(IReadOnlyDictionary<string, string?> commandLine)
     {
-        var settings = ReadFiles(dataset);
-        var local = settings.Required("LOCAL_DATASET", DatasetName.Parse);
+        var settings = ReadFiles(commandLine);
+        var selection = ReadSelection(settings);
         settings.ThrowIfFaulty();
-        return local!;
+        return selection;
+    }
+
+    /// <summary>Where <c>zfs</c> runs is settled by the way: all commands of the program go there.</summary>
+    private static DatasetSelection ReadSelection(SettingsReader settings)
+    {
+        ZfsProcess.RemoteHost = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
+        var roots = settings.Required("LOCAL_DATASET", text => ParseList(text, DatasetName.Parse));
+        var excludes = settings.Optional("EXCLUDE", text => ParseList(text, DatasetPattern.Parse));
+        return new DatasetSelection(roots ?? [], settings.Flag("RECURSIVE", fallback: false), excludes ?? []);
+    }
+
+    private static T[] ParseList<T>(string text, Func<string, T> parse)
+    {
+        T[] list = [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(parse)];
+        return list.Length > 0 ? list : throw new FormatException("it names nothing");
     }
 
     private static (RotationPolicy Policy, bool IsSet) ReadRotation(SettingsReader settings)
@@ -109,8 +132,7 @@ internal sealed record ClientSettings
         return (policy, ((string[])["KEEP_HOURLY", "KEEP_DAILY", "KEEP_WEEKLY", "KEEP_MONTHLY"]).Any(key => settings.Text(key) is not null));
     }
 
-    private static SettingsReader ReadFiles(string? dataset) =>
-        SettingsFiles.Read(SystemFile, new Dictionary<string, string?>(StringComparer.Ordinal) { ["LOCAL_DATASET"] = dataset });
+    private static SettingsReader ReadFiles(IReadOnlyDictionary<string, string?> commandLine) => SettingsFiles.Read(SystemFile, commandLine);
 
     private static CompressionFormat ParseCompression(string text) =>
         CompressionFormats.TryParse(text.ToLowerInvariant(), out var format) ? format : throw new FormatException("it may be gzip, zstd or none");

@@ -56,3 +56,19 @@ internal sealed record SnapshotResult
 
     public required LocalRotationResult Rotation { get; init; }
 }
+
+/// <summary>The same of several datasets.</summary>
+internal sealed record SnapshotSetResult
+{
+    [JsonPropertyOrder(-1)]
+    public bool Success => Backups?.Success != false && Rotations.All(rotation => rotation.Success);
+
+    public required bool DryRun { get; init; }
+
+    public required IReadOnlyList<string> Snapshots { get; init; }
+
+    /// <summary>Left out where they are not sent.</summary>
+    public Backup.BackupSetResult? Backups { get; init; }
+
+    public required IReadOnlyList<LocalRotationResult> Rotations { get; init; }
+}

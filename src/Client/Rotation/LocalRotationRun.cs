@@ -9,19 +9,23 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 
-/// <summary>Rotates the snapshots and bookmarks of one dataset on this machine.</summary>
+/// <summary>Rotates the snapshots and bookmarks of datasets on this machine. What the server says is asked once for all of them.</summary>
 internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server, Output output)
 {
+    private RotationPolicyAnswer? _policy;
+    private IReadOnlyList<SnapshotInfo>? _remote;
+
+    /// <param name="dataset">The dataset.</param>
     /// <param name="dryRun">Nothing is changed.</param>
-    public async Task<LocalRotationResult> RunAsync(bool dryRun, CancellationToken cancellationToken)
+    public async Task<LocalRotationResult> RunAsync(DatasetName dataset, bool dryRun, CancellationToken cancellationToken)
     {
-        var policy = await PolicyInForce.GetAsync(settings, server, cancellationToken).ConfigureAwait(false);
-        var remote = await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
-        var local = await ZfsDataset.ListSnapshotsAsync(settings.Dataset, cancellationToken).ConfigureAwait(false);
+        var policy = _policy ??= await PolicyInForce.GetAsync(settings, server, cancellationToken).ConfigureAwait(false);
+        var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
+        var local = await ZfsDataset.ListSnapshotsAsync(dataset, cancellationToken).ConfigureAwait(false);
         var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name => SnapshotNaming.IsOwn(name, settings.SnapshotPrefix));
         List<LocalRotationItem> items = [];
         foreach (var decision in plan) items.Add(await CarryOutAsync(decision, dryRun, cancellationToken).ConfigureAwait(false));
-        return new LocalRotationResult { Dataset = settings.Dataset.Value, DryRun = dryRun, RotationPolicy = policy.RotationPolicy, ServerManaged = policy.ServerManaged, Decisions = items };
+        return new LocalRotationResult { Dataset = dataset.Value, DryRun = dryRun, RotationPolicy = policy.RotationPolicy, ServerManaged = policy.ServerManaged, Decisions = items };
     }
 
     /// <summary>Only what can be restored can be a base.</summary>

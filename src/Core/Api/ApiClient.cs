@@ -44,6 +44,14 @@ public sealed class ApiClient : IDisposable
     public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
         (await GetAsync("snapshots", ApiJson.Default.SnapshotsAnswer, cancellationToken).ConfigureAwait(false)).Snapshots;
 
+    /// <summary>The server's clock, to the second; null where it, or a proxy before it, does not say.</summary>
+    public async Task<DateTimeOffset?> GetTimeAsync(CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "health");
+        using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken).ConfigureAwait(false);
+        return response.Headers.Date;
+    }
+
     public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) => GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
 
     public Task<RotationPolicyAnswer> GetRotationPolicyAsync(CancellationToken cancellationToken) => GetAsync("rotation-policy", ApiJson.Default.RotationPolicyAnswer, cancellationToken);

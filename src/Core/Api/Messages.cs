@@ -59,6 +59,9 @@ public sealed record UploadRequest
 
     /// <summary>What the snapshot was made for; left out: by hand.</summary>
     public SnapshotType? SnapshotType { get; init; }
+
+    /// <summary>Properties that were set on the dataset, by name; they are stored in the manifest, for a restore that wants them back.</summary>
+    public IReadOnlyDictionary<string, string>? Properties { get; init; }
 }
 
 public sealed record UploadAnswer : ApiAnswer
@@ -392,4 +395,5 @@ public sealed record ReadyResult
 [JsonSerializable(typeof(RotationPolicyAnswer))]
 [JsonSerializable(typeof(HealthAnswer))]
 [JsonSerializable(typeof(ReadyAnswer))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
 public sealed partial class ApiJson : JsonSerializerContext;

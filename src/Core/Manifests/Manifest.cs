@@ -63,6 +63,10 @@ public sealed record Manifest
     /// <summary>What the snapshot was made for; manual where the manifest does not say.</summary>
     public SnapshotType SnapshotType { get; init; }
 
+    /// <summary>What was set on the dataset itself when it was backed up, by the property's name; left out where its client did not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Properties { get; init; }
+
     /// <summary>In the order of the stream.</summary>
     public required IReadOnlyList<StoredObject> Objects { get; init; }
 

@@ -17,6 +17,9 @@ public sealed record DatasetName
 
     public string Value { get; }
 
+    /// <summary>Name of the pool that it is in.</summary>
+    public string Pool => Value.Split('/')[0];
+
     public bool IsPool => !Value.Contains('/', StringComparison.Ordinal);
 
     public static DatasetName Parse(string value) =>

@@ -22,6 +22,7 @@ internal static class MountCommand
     private static async Task RunAsync(ParseResult parsed, string datasetText, string mountpoint, bool writable, CancellationToken cancellationToken)
     {
         if (!DatasetName.TryParse(datasetText, out var dataset, out var fault)) throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
+        if (RestoreSettings.ReadRemoteHost() is { } host) throw new OperationException(ExitCode.Conflict, $"The dataset is on {host.Destination} (ZFS_SSH_HOST), and cannot be mounted from here.", $"Mount it there: zfs set mountpoint={mountpoint} {dataset} && zfs mount {dataset}");
         var path = Path.GetFullPath(mountpoint);
         await CheckAsync(dataset, path, cancellationToken).ConfigureAwait(false);
         var made = !Directory.Exists(path);

@@ -30,6 +30,9 @@ internal sealed class StoredBackup
     /// <summary>What an interrupted receive still needs; null where all is read.</summary>
     public BackupRest? Rest { get; private init; }
 
+    /// <summary>What was set on the dataset when it was backed up; null where nobody knows.</summary>
+    public IReadOnlyDictionary<string, string>? Properties { get; private init; }
+
     /// <summary>Null where the manifest is not to be had.</summary>
     private IReadOnlyList<BackupPart>? Parts { get; init; }
 
@@ -42,7 +45,7 @@ internal sealed class StoredBackup
     {
         var manifest = await FetchManifestAsync(session, backup, cancellationToken).ConfigureAwait(false);
         var parts = manifest is null ? null : BackupPart.ListOf(manifest);
-        return new StoredBackup(session, backup) { Parts = parts, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
+        return new StoredBackup(session, backup) { Parts = parts, Properties = manifest?.Properties, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
     }
 
     /// <summary>Reads all of it.</summary>

@@ -13,8 +13,12 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <param name="restart">Whether what an earlier run received is dropped.</param>
 internal sealed class ChainRestore(RestoreSession session, bool restart)
 {
+    /// <param name="chain">The full backup first.</param>
+    /// <param name="dataset">What is made.</param>
+    /// <param name="force">Whether it may replace one that is there.</param>
+    /// <param name="complete">Does what else belongs to it, before it takes its name; is told what it is called until then.</param>
     /// <returns>Where an earlier run was continued; null where none was.</returns>
-    public async Task<ResumedRestore?> RestoreAsync(IReadOnlyList<SnapshotInfo> chain, DatasetName dataset, bool force, CancellationToken cancellationToken)
+    public async Task<ResumedRestore?> RestoreAsync(IReadOnlyList<SnapshotInfo> chain, DatasetName dataset, bool force, Func<DatasetName, Task> complete, CancellationToken cancellationToken)
     {
         var target = await RestoreTarget.PrepareAsync(dataset, force, cancellationToken).ConfigureAwait(false);
         var plan = await PlanAsync(target, chain, cancellationToken).ConfigureAwait(false);
@@ -25,6 +29,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         {
             isThere &= await ReceiveAllAsync(target, chain, plan, cancellationToken).ConfigureAwait(false);
             await CheckGuidAsync(chain[^1], target.Partial, cancellationToken).ConfigureAwait(false);
+            await complete(target.Partial).ConfigureAwait(false);
             await target.FinishAsync(cancellationToken).ConfigureAwait(false);
             return isThere ? ResumedRestore.Of(plan, chain) : null;
         }

@@ -1,6 +1,7 @@
 using System.Text;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
@@ -16,6 +17,7 @@ internal static class ReceivingProcess
     /// <exception cref="OperationException">It does not end: another restore is at work.</exception>
     public static async Task WaitForEndAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
+        if (ZfsProcess.RemoteHost is not null) return; // its processes are not seen from here; ZFS says 'is busy'
         var start = TimeProvider.System.GetTimestamp();
         while (IsThere(dataset))
         {

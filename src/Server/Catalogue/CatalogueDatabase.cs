@@ -92,6 +92,9 @@ internal sealed class CatalogueDatabase
             size_bytes     BIGINT NOT NULL
         );
         """,
+        """
+        ALTER TABLE uploads ADD COLUMN properties TEXT; -- JSON: the dataset's own properties; NULL where the client did not say
+        """,
     ];
 
     private readonly string _connectionString;

@@ -13,7 +13,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid";
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties";
 
     /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -110,13 +110,14 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     {
         using var command = connection.Query(
             """
-            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type)
-            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type)
+            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type, properties)
+            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type, @properties)
             """,
             ("@upload", upload.UploadId), ("@client", upload.ClientId), ("@id", upload.SnapshotId), ("@key", upload.StorageKey), ("@dataset", upload.DatasetName.Value),
             ("@name", upload.SnapshotName ?? ""), ("@guid", upload.SnapshotGuid?.ToString() ?? ""), ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
             ("@compression", upload.Compression.ApiName()), ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null), ("@flags", string.Join(' ', upload.SendFlags)),
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@type", upload.SnapshotType.ToText()));
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@type", upload.SnapshotType.ToText()),
+            ("@properties", upload.Properties is { } properties ? JsonSerializer.Serialize(properties, ApiJson.Default.IReadOnlyDictionaryStringString) : null));
         command.ExecuteNonQuery();
     }
 
@@ -138,6 +139,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
         SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
         BaseGuid = row.IsDBNull(14) ? null : ReadGuid(row.GetString(14)),
+        Properties = row.IsDBNull(15) ? null : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

@@ -40,6 +40,9 @@ internal sealed record UploadRecord
     /// <summary>What the snapshot was made for, as its client says.</summary>
     public required SnapshotType SnapshotType { get; init; }
 
+    /// <summary>The dataset's own properties, for the manifest; null where the client did not say.</summary>
+    public IReadOnlyDictionary<string, string>? Properties { get; init; }
+
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }
 

@@ -63,6 +63,7 @@ internal sealed partial class BackupCommit(BackupStore store, BackupCatalogue ca
         PartsSha256 = StoredPart.DigestOf(objects.SelectMany(stored => stored.Parts)),
         LockedUntil = store.Objects.LockedUntil,
         SnapshotType = upload.SnapshotType,
+        Properties = upload.Properties,
         Objects = objects,
     };
 

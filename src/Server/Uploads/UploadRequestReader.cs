@@ -1,3 +1,4 @@
+using System.Text;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
@@ -11,6 +12,11 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// <summary>Checks what POST /upload says and makes an upload of it. No I/O.</summary>
 internal static class UploadRequestReader
 {
+    /// <summary>A dataset has some dozens.</summary>
+    private const int MaxProperties = 200;
+
+    private const int MaxPropertyBytes = 16 * 1024;
+
     /// <exception cref="RequestException">A field is wrong; the message names it.</exception>
     public static UploadRecord Read(UploadRequest request, ClientEntry client, string uploadId)
     {
@@ -35,6 +41,7 @@ internal static class UploadRequestReader
             Raw = request.Raw,
             SendFlags = [.. request.SendFlags?.Distinct(StringComparer.Ordinal) ?? []],
             SnapshotType = request.SnapshotType ?? Core.Rotation.SnapshotType.Manual,
+            Properties = ReadProperties(request.Properties),
         };
     }
 
@@ -46,6 +53,17 @@ internal static class UploadRequestReader
         if (!SnapshotName.TryParse(whole, out var name, out var fault) || name.IsBookmark) throw RequestException.BadRequest($"snapshot_name: {fault ?? "it names a bookmark"}.");
         return name.Dataset == dataset ? name.Leaf : throw RequestException.BadRequest($"snapshot_name: {text} is not a snapshot of {dataset}.");
     }
+
+    private static IReadOnlyDictionary<string, string>? ReadProperties(IReadOnlyDictionary<string, string>? properties)
+    {
+        if (properties is null or { Count: 0 }) return null;
+        if (properties.Count > MaxProperties || properties.Sum(property => Encoding.UTF8.GetByteCount(property.Key) + Encoding.UTF8.GetByteCount(property.Value ?? "")) > MaxPropertyBytes) throw RequestException.BadRequest($"properties: at most {MaxProperties}, and {MaxPropertyBytes} bytes, may be there.");
+        if (properties.FirstOrDefault(property => property.Value is null || !IsPropertyName(property.Key)) is { Key: { } wrong }) throw RequestException.BadRequest($"properties: '{wrong}' is not a property with a value.");
+        return properties;
+    }
+
+    /// <summary>Those of ZFS itself, and of users, which hold a colon (zfsprops(7)).</summary>
+    private static bool IsPropertyName(string name) => name.Length is > 0 and <= 255 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
 
     private static CompressionFormat ReadCompression(string? text)
     {

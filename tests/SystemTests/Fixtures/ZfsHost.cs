@@ -27,6 +27,12 @@ public sealed class ZfsHost : IAsyncLifetime
 
     internal bool IsVirtualMachine => _poolFile is null;
 
+    /// <summary>Its name for ssh.</summary>
+    internal string SshHost { get; private set; } = "localhost";
+
+    /// <summary>A program called ssh that knows how to reach it: ssh itself with its configuration; for this machine, the shell that sshd would start.</summary>
+    internal string SshScript { get; private set; } = "#!/bin/bash\nexec /bin/sh -c \"${@: -1}\"\n";
+
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
@@ -92,6 +98,8 @@ public sealed class ZfsHost : IAsyncLifetime
         var facts = (await Command.RunAsync(script, ["env", "--name", VirtualMachine])).MustSucceed().Output.Split('\n')
             .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
         _shell = ["ssh", "-F", facts["ZFS_VM_SSH_CONFIG"], facts["ZFS_VM_SSH_HOST"]];
+        SshHost = facts["ZFS_VM_SSH_HOST"];
+        SshScript = $"#!/bin/sh\nexec /usr/bin/ssh -F '{facts["ZFS_VM_SSH_CONFIG"]}' \"$@\"\n";
         ServerAddress = facts["ZFS_VM_HOST_ADDRESS"];
         ProgramFolder = "/usr/local/bin";
         Pool = "tank";

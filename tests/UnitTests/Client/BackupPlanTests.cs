@@ -15,7 +15,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void Without_anything_shared_it_is_full()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Snapshot(1)], [], 60);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Snapshot(1)], [], 60);
 
         Assert.False(plan.IsIncremental);
         Assert.Equal(["-L"], plan.SendFlags);
@@ -30,7 +30,7 @@ public sealed class BackupPlanTests
             Bookmark(2) with { Creation = DateTimeOffset.UnixEpoch },
         ];
 
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, local, [Backups.Full(1), Backups.Incremental(2, 1)], 60);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, local, [Backups.Full(1), Backups.Incremental(2, 1)], 60);
 
         Assert.Equal(2UL, plan.Base?.Guid.Value);
     }
@@ -38,7 +38,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_bookmark_is_preferred_to_the_snapshot_it_was_made_of()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Snapshot(1), Bookmark(1)], [Backups.Full(1)], 60);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Snapshot(1), Bookmark(1)], [Backups.Full(1)], 60);
 
         Assert.True(plan.Base?.Name.IsBookmark);
     }
@@ -46,7 +46,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_snapshot_without_a_bookmark_serves_as_well()
     {
-        var plan = BackupPlan.Make(BackupMode.Incremental, Dataset, [Snapshot(1)], [Backups.Full(1)], 60);
+        var plan = BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Snapshot(1)], [Backups.Full(1)], 60);
 
         Assert.Equal("tank/data@s1", plan.Base?.Name.ToString());
     }
@@ -54,7 +54,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_backup_whose_chain_is_broken_is_no_base()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(1), Bookmark(3)], [Backups.Full(1), Backups.Incremental(3, 2)], 60);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1), Bookmark(3)], [Backups.Full(1), Backups.Incremental(3, 2)], 60);
 
         Assert.Equal(1UL, plan.Base?.Guid.Value);
     }
@@ -62,7 +62,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_chain_keeps_the_flags_it_began_with()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(1)], [Backups.Make(1, null, "tank/data", raw: false, "-e")], 60);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1)], [Backups.Make(1, null, "tank/data", raw: false, "-e")], 60);
 
         Assert.Equal(["-e"], plan.SendFlags);
     }
@@ -70,13 +70,13 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_full_one_that_is_asked_for_is_full()
     {
-        Assert.False(BackupPlan.Make(BackupMode.Full, Dataset, [Bookmark(1)], [Backups.Full(1)], 60).IsIncremental);
+        Assert.False(BackupPlan.Make(BackupMode.Full, Dataset, ZfsSend.DefaultFlags, [Bookmark(1)], [Backups.Full(1)], 60).IsIncremental);
     }
 
     [Fact]
     public void An_incremental_without_a_base_is_refused_with_the_remedy()
     {
-        var refused = Assert.Throws<OperationException>(() => BackupPlan.Make(BackupMode.Incremental, Dataset, [Bookmark(5)], [Backups.Full(1)], 60));
+        var refused = Assert.Throws<OperationException>(() => BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Bookmark(5)], [Backups.Full(1)], 60));
 
         Assert.Equal(ExitCode.Conflict, refused.ExitCode);
         Assert.Contains("backup-full", refused.Remedy, StringComparison.Ordinal);
@@ -90,11 +90,11 @@ public sealed class BackupPlanTests
     {
         SnapshotInfo[] remote = [Backups.Full(1), Backups.Incremental(2, 1), Backups.Incremental(3, 2)];
 
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, [Bookmark(3)], remote, maxChain);
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(3)], remote, maxChain);
 
         Assert.Equal(full, !plan.IsIncremental);
         if (full) Assert.Contains("MAX_CHAIN is 2", plan.Reason, StringComparison.Ordinal);
-        Assert.True(BackupPlan.Make(BackupMode.Incremental, Dataset, [Bookmark(3)], remote, maxChain).IsIncremental);
+        Assert.True(BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Bookmark(3)], remote, maxChain).IsIncremental);
     }
 
     [Theory]
@@ -110,13 +110,40 @@ public sealed class BackupPlanTests
     {
         var now = new DateTimeOffset(2026, 10, 25, 2, 30, 0, TimeSpan.FromHours(2)); // the hour that comes twice in central Europe
 
-        var first = SnapshotNaming.Choose(Dataset, "zsm", SnapshotType.Manual, now, []);
-        var second = SnapshotNaming.Choose(Dataset, "zsm", SnapshotType.Manual, now, [first.AsBookmark()]);
-        var third = SnapshotNaming.Choose(Dataset, "zsm", SnapshotType.Manual, now, [first, second]);
+        var first = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, []).Single();
+        var second = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, [first.AsBookmark()]).Single();
+        var third = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, [first, second]).Single();
 
         Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z", first.ToString());
         Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z-2", second.ToString());
         Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z-3", third.ToString());
+    }
+
+    [Fact]
+    public void Snapshots_of_one_moment_have_one_name_that_is_free_in_all_datasets()
+    {
+        DatasetName[] datasets = [Dataset, DatasetName.Parse("tank/data/mail")];
+        var taken = SnapshotNaming.Choose(datasets[1..], "zsm", SnapshotType.Daily, DateTimeOffset.UnixEpoch, []);
+
+        var names = SnapshotNaming.Choose(datasets, "zsm", SnapshotType.Daily, DateTimeOffset.UnixEpoch, taken);
+
+        Assert.Equal(["tank/data@zsm-daily-1970-01-01_00:00:00Z-2", "tank/data/mail@zsm-daily-1970-01-01_00:00:00Z-2"], names.Select(name => name.ToString()));
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Raw_and_not_raw_never_mix_in_a_chain(bool chainIsRaw, bool raw)
+    {
+        SnapshotInfo[] remote = [Backups.Make(1, null, "tank/data", chainIsRaw, chainIsRaw ? "-w" : "-L")];
+
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, raw ? ["-w"] : ["-L"], [Bookmark(1)], remote, 60);
+
+        Assert.Equal(chainIsRaw == raw, plan.IsIncremental);
+        Assert.Equal(raw, plan.IsRaw);
+        if (chainIsRaw != raw) Assert.Contains("never mix", plan.Reason, StringComparison.Ordinal);
     }
 
     private static LocalSnapshot Snapshot(ulong guid) =>

@@ -1,0 +1,80 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Restore.Download;
+
+namespace ZfsSnapshotManager.Restore.RestoreChain;
+
+/// <summary>
+/// Restores a backup and, on wish, those of the datasets below its own and their properties. All of it grows under the name that a restore works
+/// under, and takes its own name at once; interrupted, it goes on with the dataset at which it was.
+/// </summary>
+internal sealed class TreeRestore(RestoreSession session, BackupList list, bool restart, bool recursive, bool withProperties)
+{
+    private readonly List<RestoredProperties> _properties = [];
+    private readonly List<string> _children = [];
+
+    public async Task<RestoreResult> RunAsync(SnapshotInfo backup, DatasetName dataset, bool force, CancellationToken cancellationToken)
+    {
+        var chain = list.ChainOf(backup);
+        var tree = recursive ? TreePlan.Make(backup, list.Backups) : new TreePlan([], []);
+        foreach (var missing in tree.Missing) Output.Warn($"{missing} is left out: it has no backup of {backup.SnapshotName}. 'zfs-restore list' shows what there is of it.");
+        var resumed = await new ChainRestore(session, restart).RestoreAsync(chain, dataset, force, CompleteAsync, cancellationToken).ConfigureAwait(false);
+        return new RestoreResult
+        {
+            Dataset = dataset.Value,
+            Backup = backup,
+            Received = [.. chain.Select(received => received.SnapshotId)],
+            Resumed = resumed,
+            Children = recursive ? _children : null,
+            Missing = recursive ? tree.Missing : null,
+            Properties = withProperties ? _properties : null,
+        };
+
+        async Task CompleteAsync(DatasetName partial)
+        {
+            foreach (var child in tree.Children)
+            {
+                var below = child.DatasetName[backup.DatasetName.Length..];
+                await RestoreChildAsync(child, DatasetName.Parse(partial.Value + below), dataset.Value + below, cancellationToken).ConfigureAwait(false);
+            }
+
+            await RestorePropertiesAsync(backup, partial, dataset.Value, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <param name="child">Its backup.</param>
+    /// <param name="name">What it is called now.</param>
+    /// <param name="final">And when all is there.</param>
+    private async Task RestoreChildAsync(SnapshotInfo child, DatasetName name, string final, CancellationToken cancellationToken)
+    {
+        _children.Add(child.SnapshotId);
+        if (await IsWholeAsync(name, child, cancellationToken).ConfigureAwait(false)) return;
+        session.Output.Note($"{child.DatasetName}:");
+        await CreateParentAsync(name, cancellationToken).ConfigureAwait(false);
+        await new ChainRestore(session, restart).RestoreAsync(list.ChainOf(child), name, force: false, partial => RestorePropertiesAsync(child, partial, final, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether an earlier run, which was interrupted later, has restored it.</summary>
+    private static async Task<bool> IsWholeAsync(DatasetName name, SnapshotInfo backup, CancellationToken cancellationToken) =>
+        await ZfsDataset.ExistsAsync(name, cancellationToken).ConfigureAwait(false)
+        && (await ZfsDataset.ListSnapshotsAsync(name, cancellationToken).ConfigureAwait(false)) is [.., var newest] && newest.Guid == backup.SnapshotGuid;
+
+    /// <summary>One that was left out of the backups holds the others all the same.</summary>
+    private static async Task CreateParentAsync(DatasetName name, CancellationToken cancellationToken)
+    {
+        var parent = DatasetName.Parse(name.Value[..name.Value.LastIndexOf('/')]);
+        if (await ZfsDataset.ExistsAsync(parent, cancellationToken).ConfigureAwait(false)) return;
+        await ZfsCommand.RunAsync(["create", "-p", "-u", "-o", "canmount=off", parent.Value], cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task RestorePropertiesAsync(SnapshotInfo backup, DatasetName dataset, string final, CancellationToken cancellationToken)
+    {
+        if (!withProperties) return;
+        var stored = await StoredBackup.OpenAsync(session, backup, token: null, cancellationToken).ConfigureAwait(false);
+        if (stored.Properties is null) session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
+        else _properties.Add(await PropertyRestore.RunAsync(dataset, stored.Properties, cancellationToken).ConfigureAwait(false) with { Dataset = final });
+    }
+}

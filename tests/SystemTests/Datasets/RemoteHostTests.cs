@@ -1,0 +1,60 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Datasets;
+
+/// <summary>The programs on this machine, <c>zfs</c> on another (ZFS_SSH_HOST).</summary>
+[Collection("zfs")]
+public sealed class RemoteHostTests(ZfsHost host)
+{
+    [Fact]
+    public async Task A_machine_that_cannot_run_the_client_is_backed_up_and_restored_over_ssh()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "my data");
+        await client.ShellAsync($"cd '/{client.Area}/my data' && dd if=/dev/urandom of=random bs=1M count=3 2>/dev/null && zfs set org.example:note='$(touch /tmp/pwned); `touch /tmp/pwned` '\\''; touch /tmp/pwned' '{client.Area}/my data'");
+        await using var here = await RemoteClient.CreateAsync(client);
+
+        (await here.RunAsync("zfs-client", "doctor")).MustSucceed();
+        (await here.RunAsync("zfs-client", "backup")).MustSucceed();
+        await client.ShellAsync($"echo more > '/{client.Area}/my data/file'");
+        (await here.RunAsync("zfs-client", "backup")).MustSucceed();
+        (await here.RunAsync("zfs-restore", "latest", $"{client.Area}/re stored", "--properties")).MustSucceed();
+
+        Assert.Equal(["incremental", "full"], (await client.ListBackupsAsync()).Select(backup => backup.TryGetProperty("from_guid", out _) ? "incremental" : "full"));
+        var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/my data")).Last(name => name.Contains('@', StringComparison.Ordinal));
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/re stored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(await NoteOfAsync("my data"), await NoteOfAsync("re stored"));
+        Assert.NotEqual(0, (await host.RunAsync("test -e /tmp/pwned")).ExitCode);
+
+        Task<string> NoteOfAsync(string dataset) => client.ShellAsync($"zfs get -H -o value org.example:note '{client.Area}/{dataset}'");
+    }
+
+    [Theory]
+    [InlineData("tank/x; touch /tmp/pwned")]
+    [InlineData("tank/$(touch /tmp/pwned)")]
+    [InlineData("tank/x' 'y")]
+    [InlineData("-r")]
+    public async Task Hostile_names_are_refused_before_anything_runs(string dataset)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var here = await RemoteClient.CreateAsync(client);
+
+        Assert.Equal(3, (await here.RunAsync("zfs-client", "backup", $"--dataset={dataset}")).ExitCode);
+        Assert.Equal(2, (await here.RunAsync("zfs-restore", "latest", "--", dataset)).ExitCode);
+        Assert.NotEqual(0, (await host.RunAsync("test -e /tmp/pwned")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_host_that_is_not_there_is_named_with_what_to_try()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var here = await RemoteClient.CreateAsync(client, "localhost.invalid");
+
+        var result = await here.RunAsync("zfs-client", "backup");
+
+        Assert.Equal(6, result.ExitCode);
+        Assert.Contains("ssh -o BatchMode=yes localhost.invalid", result.Error, StringComparison.Ordinal);
+    }
+}
