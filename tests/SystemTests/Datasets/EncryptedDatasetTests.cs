@@ -29,7 +29,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
         var second = await client.JsonAsync($"zfs-client backup --dataset {dataset}");
 
         Assert.Equal("incremental", second.GetProperty("kind").GetString());
-        foreach (var file in Directory.GetFiles(server.DataFolder, "*", SearchOption.AllDirectories)) Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(file, System.Text.Encoding.Latin1, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        foreach (var file in Directory.GetFiles(Path.Combine(server.DataFolder, "objects"), "*", SearchOption.AllDirectories)) Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(file, System.Text.Encoding.Latin1, TestContext.Current.CancellationToken), StringComparison.Ordinal);
         var restored = await client.RunAsync($"zfs-restore latest {client.Area}/restored --source {dataset}");
         Assert.Contains($"zfs load-key {client.Area}/restored", restored.MustSucceed().Output, StringComparison.Ordinal);
         await UnlockAsync(client, dataset);
