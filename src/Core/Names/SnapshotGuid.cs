@@ -32,6 +32,11 @@ public readonly record struct SnapshotGuid(ulong Value)
             throw new JsonException("a snapshot GUID is a decimal string of 64 bits, not 0");
         }
 
-        public override void Write(Utf8JsonWriter writer, SnapshotGuid value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+        public override void Write(Utf8JsonWriter writer, SnapshotGuid value, JsonSerializerOptions options)
+        {
+            Span<byte> digits = stackalloc byte[20]; // of 2^64 - 1
+            value.Value.TryFormat(digits, out var length, default, CultureInfo.InvariantCulture);
+            writer.WriteStringValue(digits[..length]);
+        }
     }
 }

@@ -10,8 +10,7 @@ namespace ZfsSnapshotManager.Core.Rotation;
 /// </summary>
 public sealed class BackupBases
 {
-    private readonly Dictionary<string, SnapshotInfo> _bases = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _lengths = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (SnapshotInfo? Base, int Length)> _links = new(StringComparer.Ordinal);
 
     /// <param name="backups">All of one client's.</param>
     public BackupBases(IEnumerable<SnapshotInfo> backups)
@@ -19,21 +18,20 @@ public sealed class BackupBases
         var all = backups.OrderBy(backup => backup.ReceivedAt).ThenBy(backup => backup.SnapshotId, StringComparer.Ordinal).ToList();
         var dependents = all.Where(backup => backup.IsIncremental).ToLookup(backup => backup.FromGuid!.Value);
         var next = new Queue<SnapshotInfo>(all.Where(backup => !backup.IsIncremental));
-        foreach (var full in next) _lengths[full.SnapshotId] = 1;
+        foreach (var full in next) _links[full.SnapshotId] = (null, 1);
         while (next.TryDequeue(out var backup)) // chain by chain length: the first base that reaches a backup is its nearest
         {
-            foreach (var dependent in dependents[backup.SnapshotGuid].Where(dependent => !_lengths.ContainsKey(dependent.SnapshotId) && ChainLink.Fits(backup, dependent.Features)))
+            var length = Length(backup) + 1;
+            foreach (var dependent in dependents[backup.SnapshotGuid])
             {
-                _bases[dependent.SnapshotId] = backup;
-                _lengths[dependent.SnapshotId] = Length(backup) + 1;
-                next.Enqueue(dependent);
+                if (ChainLink.Fits(backup, dependent.Features) && _links.TryAdd(dependent.SnapshotId, (backup, length))) next.Enqueue(dependent);
             }
         }
     }
 
     /// <returns>Null for a full backup, and where the base is missing.</returns>
-    public SnapshotInfo? BaseOf(SnapshotInfo backup) => _bases.GetValueOrDefault(backup.SnapshotId);
+    public SnapshotInfo? BaseOf(SnapshotInfo backup) => _links.GetValueOrDefault(backup.SnapshotId).Base;
 
     /// <summary>Backups from the full one to this one; 0 where the chain is broken.</summary>
-    public int Length(SnapshotInfo backup) => _lengths.GetValueOrDefault(backup.SnapshotId);
+    public int Length(SnapshotInfo backup) => _links.GetValueOrDefault(backup.SnapshotId).Length;
 }

@@ -9,18 +9,24 @@ public sealed class BackupRotation
     private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal); // reasons by id
     private readonly IReadOnlyCollection<SnapshotInfo> _backups;
     private readonly BackupBases _bases;
+    private readonly List<List<SnapshotInfo>> _datasets; // each the newest first
 
-    private BackupRotation(IReadOnlyCollection<SnapshotInfo> backups, BackupBases bases) => (_backups, _bases) = (backups, bases);
+    private BackupRotation(IReadOnlyCollection<SnapshotInfo> backups, BackupBases bases)
+    {
+        (_backups, _bases) = (backups, bases);
+        _datasets = [.. backups.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal).OrderBy(dataset => dataset.Key, StringComparer.Ordinal).Select(dataset => BackupTimes.NewestFirst(dataset).ToList())];
+    }
 
     /// <param name="backups">All of one client's.</param>
     /// <param name="policy">How many of each class stay, of each dataset.</param>
     /// <param name="openBases">Snapshots that open uploads start from.</param>
     /// <param name="now">The server's time: until when the store lets nobody delete is compared with it.</param>
+    /// <param name="bases">Of all of these backups, where the caller has them already.</param>
     /// <returns>One decision for each, the newest of each dataset first.</returns>
-    public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(IReadOnlyCollection<SnapshotInfo> backups, RotationPolicy policy, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now)
+    public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(IReadOnlyCollection<SnapshotInfo> backups, RotationPolicy policy, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, BackupBases? bases = null)
     {
-        var rotation = new BackupRotation(backups, new BackupBases(backups));
-        foreach (var dataset in backups.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal)) rotation.KeepPlaces(policy, dataset);
+        var rotation = new BackupRotation(backups, bases ?? new BackupBases(backups));
+        foreach (var dataset in rotation._datasets) rotation.KeepPlaces(policy, dataset);
         rotation.KeepProtected(openBases, now);
         rotation.KeepBases();
         return rotation.Decide("no place of the policy keeps it");
@@ -28,18 +34,17 @@ public sealed class BackupRotation
 
     /// <summary>What may go for space where no policy of the server says what must stay: all but the newest chain of each dataset.</summary>
     /// <inheritdoc cref="Plan"/>
-    public static IReadOnlyList<RotationDecision<SnapshotInfo>> PlanForSpace(IReadOnlyCollection<SnapshotInfo> backups, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now)
+    public static IReadOnlyList<RotationDecision<SnapshotInfo>> PlanForSpace(IReadOnlyCollection<SnapshotInfo> backups, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, BackupBases? bases = null)
     {
-        var rotation = new BackupRotation(backups, new BackupBases(backups));
-        foreach (var dataset in backups.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal)) rotation.KeepNewest(dataset);
+        var rotation = new BackupRotation(backups, bases ?? new BackupBases(backups));
+        foreach (var dataset in rotation._datasets) rotation.KeepNewest(dataset);
         rotation.KeepProtected(openBases, now);
         rotation.KeepBases();
         return rotation.Decide("it may go where space is needed");
     }
 
-    private void KeepPlaces(RotationPolicy policy, IEnumerable<SnapshotInfo> dataset)
+    private void KeepPlaces(RotationPolicy policy, List<SnapshotInfo> newestFirst)
     {
-        var newestFirst = BackupTimes.NewestFirst(dataset).ToList();
         foreach (var stratum in newestFirst.GroupBy(BackupTimes.IsLate).Select(stratum => stratum.ToList()))
         {
             foreach (var type in SnapshotTypes.Classes) KeepClass(type, policy.Keep(type), stratum);
@@ -66,12 +71,14 @@ public sealed class BackupRotation
     }
 
     /// <summary>By its own time, and by when it came: the one is the newest state, the other what the next incremental starts from if a clock was wrong.</summary>
-    private void KeepNewest(IEnumerable<SnapshotInfo> dataset)
+    private void KeepNewest(List<SnapshotInfo> newestFirst)
     {
-        var newestFirst = BackupTimes.NewestFirst(dataset).ToList();
         Keep(newestFirst[0], "the newest of its dataset");
         Keep(newestFirst.OrderByDescending(backup => backup.ReceivedAt).First(), "the last of its dataset that came");
-        foreach (var type in newestFirst.GroupBy(backup => backup.SnapshotType).Where(type => type.Key != SnapshotType.Manual)) Keep(type.First(), $"the newest {type.Key.ToText()} one of its dataset");
+        foreach (var type in SnapshotTypes.Classes)
+        {
+            if (newestFirst.Find(backup => backup.SnapshotType == type) is { } newest) Keep(newest, $"the newest {type.ToText()} one of its dataset");
+        }
     }
 
     private void KeepProtected(IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now)
@@ -100,7 +107,6 @@ public sealed class BackupRotation
 
     private List<RotationDecision<SnapshotInfo>> Decide(string whyNot) =>
     [
-        .. _backups.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal).OrderBy(dataset => dataset.Key, StringComparer.Ordinal).SelectMany(BackupTimes.NewestFirst)
-            .Select(backup => _kept.TryGetValue(backup.SnapshotId, out var reason) ? new RotationDecision<SnapshotInfo>(backup, true, reason) : new RotationDecision<SnapshotInfo>(backup, false, whyNot)),
+        .. _datasets.SelectMany(newestFirst => newestFirst).Select(backup => _kept.TryGetValue(backup.SnapshotId, out var reason) ? new RotationDecision<SnapshotInfo>(backup, true, reason) : new RotationDecision<SnapshotInfo>(backup, false, whyNot)),
     ];
 }

@@ -15,6 +15,7 @@ public static class DeletionOrder
         List<SnapshotInfo> order = new(oldestFirst.Count);
         foreach (var oldest in oldestFirst)
         {
+            if (done.Contains(oldest.SnapshotId)) continue; // and all upon it
             List<SnapshotInfo> tree = [oldest]; // whatever is built upon it, each behind its base
             for (var index = 0; index < tree.Count; index++) tree.AddRange(dependents[tree[index].SnapshotId]);
             tree.Reverse();

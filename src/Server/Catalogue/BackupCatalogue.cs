@@ -1,5 +1,3 @@
-using System.Data.Common;
-using System.Globalization;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
@@ -11,18 +9,15 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// <summary>The committed backups: what is listed can be restored, and nothing else is listed.</summary>
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
-    private const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256, snapshot_type, pinned, expires_at";
+    private const string Columns = BackupRows.Columns;
 
     /// <summary>A client's backups, newest first.</summary>
     public IReadOnlyList<SnapshotInfo> List(string clientId)
     {
         using var connection = database.Open();
-        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client ORDER BY timestamp DESC, received_at DESC", ("@client", clientId));
-        using var rows = command.ExecuteReader();
-        List<SnapshotInfo> list = [];
-        while (rows.Read()) list.Add(ReadRow(rows));
-        return list;
+        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client", ("@client", clientId));
+        // Sorted here: SQLite would put whole rows into a temporary file.
+        return [.. ReadAll(command).OrderByDescending(backup => backup.Timestamp).ThenByDescending(backup => backup.ReceivedAt)];
     }
 
     /// <summary>All clients' backups, or one's; all of one moment.</summary>
@@ -31,8 +26,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var connection = database.Open();
         using var command = connection.Query($"SELECT {Columns}, client_id FROM backups WHERE client_id = @client OR @client IS NULL ORDER BY storage_key", ("@client", clientId));
         using var rows = command.ExecuteReader();
+        var backups = new BackupRows();
         List<ListedBackup> list = [];
-        while (rows.Read()) list.Add(new ListedBackup(rows.GetString(rows.FieldCount - 1), ReadRow(rows)));
+        while (rows.Read()) list.Add(new ListedBackup(rows.GetString(rows.FieldCount - 1), backups.Read(rows)));
         return list;
     }
 
@@ -55,8 +51,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var connection = database.Open();
         using var command = connection.Query(
             $"SELECT {Columns} FROM backups WHERE client_id = @client AND (snapshot_id = @id OR storage_key = @id)", ("@client", clientId), ("@id", snapshotId));
-        using var rows = command.ExecuteReader();
-        return rows.Read() ? ReadRow(rows) : null;
+        return ReadAll(command).FirstOrDefault();
     }
 
     /// <summary>The backup of one snapshot of a dataset, made from one base (null: the full one).</summary>
@@ -66,8 +61,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"SELECT {Columns} FROM backups WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid = @guid AND from_guid = @from",
             ("@client", clientId), ("@dataset", dataset.Value), ("@guid", snapshot.ToString()), ("@from", from?.ToString() ?? ""));
-        using var rows = command.ExecuteReader();
-        return rows.Read() ? ReadRow(rows) : null;
+        return ReadAll(command).FirstOrDefault();
     }
 
     /// <summary>The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone.</summary>
@@ -185,23 +179,14 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var uploads = connection.Query("SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) LIMIT 1", ("@client", clientId), ("@guid", backup.SnapshotGuid.ToString()));
         if (others.Count == 0 && uploads.ExecuteScalar() is not null) return true;
         using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client AND from_guid = @guid", ("@client", clientId), ("@guid", backup.SnapshotGuid.ToString()));
-        using var rows = command.ExecuteReader();
-        while (rows.Read())
-        {
-            var dependent = ReadRow(rows);
-            if (dependent.SnapshotId != backup.SnapshotId && ChainLink.Fits(backup, dependent.Features) && !others.Exists(other => ChainLink.Fits(other, dependent.Features))) return true;
-        }
-
-        return false;
+        return ReadAll(command).Exists(dependent =>
+            dependent.SnapshotId != backup.SnapshotId && ChainLink.Fits(backup, dependent.Features) && !others.Exists(other => ChainLink.Fits(other, dependent.Features)));
     }
 
     private static List<SnapshotInfo> FindBases(SqliteConnection connection, string clientId, SnapshotGuid snapshot)
     {
         using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client AND snapshot_guid = @guid", ("@client", clientId), ("@guid", snapshot.ToString()));
-        using var rows = command.ExecuteReader();
-        List<SnapshotInfo> bases = [];
-        while (rows.Read()) bases.Add(ReadRow(rows));
-        return bases;
+        return ReadAll(command);
     }
 
     private static int Insert(SqliteConnection connection, string clientId, SnapshotInfo backup)
@@ -220,30 +205,12 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return command.ExecuteNonQuery();
     }
 
-    private static SnapshotInfo ReadRow(DbDataReader row) => new()
+    private static List<SnapshotInfo> ReadAll(SqliteCommand command)
     {
-        SnapshotId = row.GetString(0),
-        StorageKey = row.GetString(1),
-        DatasetName = row.GetString(2),
-        SnapshotName = row.GetString(3),
-        SnapshotGuid = ReadGuid(row.GetString(4))!.Value,
-        FromGuid = ReadGuid(row.GetString(5)),
-        DatasetType = row.GetString(6),
-        Timestamp = DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(7)),
-        ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(8)),
-        SizeBytes = row.GetInt64(9),
-        StreamBytes = row.GetInt64(10),
-        Compression = row.GetString(11),
-        Raw = row.GetInt64(12) != 0,
-        Features = row.GetString(13).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        SendFlags = row.GetString(14).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        Sha256 = row.GetString(15) is { Length: > 0 } sha256 ? sha256 : null,
-        LockedUntil = row.IsDBNull(16) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(16)),
-        PartsSha256 = row.GetString(17),
-        SnapshotType = SnapshotTypes.TryParse(row.GetString(18)) ?? SnapshotType.Manual,
-        Pinned = row.GetInt64(19) != 0,
-        ExpiresAt = row.IsDBNull(20) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(20)),
-    };
-
-    private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
+        using var rows = command.ExecuteReader();
+        var backups = new BackupRows();
+        List<SnapshotInfo> list = [];
+        while (rows.Read()) list.Add(backups.Read(rows));
+        return list;
+    }
 }

@@ -93,7 +93,7 @@ internal static class CatalogueCommands
     private static void Write(TextWriter text, RebuildReport report)
     {
         WriteFindings(text, report.Findings, report.Notes);
-        if (report.PreviousFault is not null) text.WriteLine($"The old catalogue cannot be read: {report.PreviousFault}");
+        if (report.PreviousFault is not null) text.WriteLine($"The old catalogue cannot be read, so that no backup is pinned or expiring any more; pin again what must stay (zfs-server backup pin). {report.PreviousFault}");
         if (report.NoLongerListed.Count > 0)
         {
             text.WriteLine($"Of the {report.PreviousListed} backups that the old catalogue listed, {report.NoLongerListed.Count} {(report.DryRun ? "would be listed no longer" : "are no longer listed")}:");

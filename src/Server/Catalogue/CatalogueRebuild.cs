@@ -73,7 +73,7 @@ internal sealed class CatalogueRebuild(ServerSettings settings, BackupStore stor
         rebuilt.Prepare();
         var id = owner ?? previous.Id ?? Guid.NewGuid().ToString("N");
         rebuilt.SetId(id);
-        new BackupCatalogue(rebuilt).AddAll(selected);
+        new BackupCatalogue(rebuilt).AddAll(selected.Select(previous.CarryOver));
 
         // Before the exchange: a store that names the id of a catalogue that never came into force is taken over by the next rebuild.
         if (owner is null && settings.S3 is not null) await ownership.WriteAsync(id, cancellationToken).ConfigureAwait(false);

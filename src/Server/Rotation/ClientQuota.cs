@@ -19,7 +19,7 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     public (long Used, long Reserved) GetUsage(string clientId)
     {
         var (used, parts) = catalogue.GetStoredBytes(clientId);
-        return (used, parts + (_accounts.TryGetValue(clientId, out var account) ? account.Reserved : 0));
+        return (used, parts + (_accounts.TryGetValue(clientId, out var account) ? account.CountUsed() : 0));
     }
 
     /// <summary>Begins a reservation of nothing.</summary>
@@ -33,35 +33,51 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
         await reservation.GrowAsync(1).ConfigureAwait(false);
     }
 
-    private bool TryReserve(ClientEntry client, Account account, long bytes)
+    /// <summary>Where there is no room, what uploads took ahead and have not used is taken back first: whatever fits is taken.</summary>
+    /// <param name="total">Bytes that the reservation must have.</param>
+    /// <param name="ahead">Bytes that it takes besides, as many of them as are free.</param>
+    private bool TryReserve(Reservation reservation, long total, long ahead)
     {
-        lock (account)
+        var (client, account) = (reservation.Client, reservation.Account);
+        lock (account.Lock)
         {
-            if (client.MaxSizeBytes > 0)
+            if (total > reservation.Bytes)
             {
-                var (backups, parts) = catalogue.GetStoredBytes(client.ClientId);
-                if (backups + parts + account.Reserved + bytes > client.MaxSizeBytes) return false;
+                var stored = client.MaxSizeBytes > 0 ? CountStored(client) : 0;
+                if (total - reservation.Bytes > Free()) account.TakeBackAhead();
+                if (total - reservation.Bytes > Free()) return false;
+                reservation.Bytes += Math.Min(total - reservation.Bytes + ahead, Free());
+
+                long Free() => client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
             }
 
-            account.Reserved += bytes;
+            reservation.Used = total;
             return true;
         }
     }
 
-    /// <summary>One rotation at a time: while one makes room the next one waits, and then needs less.</summary>
-    private async Task FreeAndReserveAsync(ClientEntry client, Account account, long bytes)
+    private long CountStored(ClientEntry client)
     {
-        await account.Rotating.WaitAsync().ConfigureAwait(false);
+        var (backups, parts) = catalogue.GetStoredBytes(client.ClientId);
+        return backups + parts;
+    }
+
+    /// <summary>One rotation at a time: while one makes room the next one waits, and then needs less.</summary>
+    private async Task FreeAndReserveAsync(Reservation reservation, long total)
+    {
+        var client = reservation.Client;
+        await reservation.Account.Rotating.WaitAsync().ConfigureAwait(false);
         try
         {
-            if (TryReserve(client, account, bytes)) return;
+            if (TryReserve(reservation, total, ahead: 0)) return;
             var (used, reserved) = GetUsage(client.ClientId);
-            await rotation.FreeAsync(client, used + reserved + bytes - client.MaxSizeBytes).ConfigureAwait(false);
-            if (!TryReserve(client, account, bytes)) throw Exceeded(client, bytes);
+            var wanted = total - reservation.Used;
+            await rotation.FreeAsync(client, used + reserved + wanted - client.MaxSizeBytes).ConfigureAwait(false);
+            if (!TryReserve(reservation, total, ahead: 0)) throw Exceeded(client, wanted);
         }
         finally
         {
-            account.Rotating.Release();
+            reservation.Account.Rotating.Release();
         }
     }
 
@@ -74,51 +90,79 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
             StatusCodes.Status507InsufficientStorage,
             "quota_exceeded",
             $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} bytes): {used} bytes are used, {reserved} reserved by uploads, and {bytes} more are wanted; {floor}.",
-            $"Nothing of this backup was kept; all others are as they were.{expiring} Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, or pin fewer.");
+            $"Nothing of this backup was kept; of the others only such were deleted as might go for space.{expiring} Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, or pin fewer.");
     }
 
+    /// <summary>The open reservations of one client.</summary>
     internal sealed class Account
     {
-        private long _reserved;
+        private readonly List<Reservation> _open = [];
+
+        /// <summary>Guards the numbers of all of them.</summary>
+        public Lock Lock { get; } = new();
 
         public SemaphoreSlim Rotating { get; } = new(1);
 
-        public long Reserved
+        public long Bytes => _open.Sum(reservation => reservation.Bytes);
+
+        public long CountUsed()
         {
-            get => Interlocked.Read(ref _reserved);
-            set => Interlocked.Exchange(ref _reserved, value);
+            lock (Lock) return _open.Sum(reservation => reservation.Used);
+        }
+
+        public void TakeBackAhead()
+        {
+            foreach (var reservation in _open) reservation.Bytes = reservation.Used;
+        }
+
+        public void Add(Reservation reservation)
+        {
+            lock (Lock) _open.Add(reservation);
+        }
+
+        public void Remove(Reservation reservation)
+        {
+            lock (Lock) _open.Remove(reservation);
         }
     }
 
     /// <summary>Bytes that are on their way in; given back when it is disposed, by when the catalogue counts what was stored.</summary>
-    internal sealed class Reservation(ClientQuota quota, ClientEntry client, Account account) : IDisposable
+    internal sealed class Reservation : IDisposable
     {
-        private const long Step = 8 * 1024 * 1024;
+        /// <summary>What an upload takes ahead, so that the catalogue is not asked for each of its blocks.</summary>
+        private const long Ahead = 8 * 1024 * 1024;
 
-        private long _bytes;
+        private readonly ClientQuota _quota;
+
+        public Reservation(ClientQuota quota, ClientEntry client, Account account)
+        {
+            (_quota, Client, Account) = (quota, client, account);
+            account.Add(this);
+        }
+
+        public ClientEntry Client { get; }
+
+        public Account Account { get; }
+
+        /// <summary>All that it has; what is more than <see cref="Used"/> was taken ahead. Guarded by the account's lock.</summary>
+        public long Bytes { get; set; }
+
+        /// <summary>What was asked for. Guarded by the account's lock.</summary>
+        public long Used { get; set; }
 
         /// <summary>Takes more; where there is no room, rotation makes some.</summary>
         /// <exception cref="RequestException">507: there is none.</exception>
-        public async ValueTask GrowAsync(long bytes)
-        {
-            if (!quota.TryReserve(client, account, bytes)) await quota.FreeAndReserveAsync(client, account, bytes).ConfigureAwait(false);
-            _bytes += bytes;
-        }
+        public ValueTask GrowAsync(long bytes) => EnsureAsync(Used + bytes, ahead: 0);
 
-        /// <summary>Sees to it that so many bytes are reserved in all. More than that is taken where it is free: to ask for each block would cost.</summary>
+        /// <summary>Sees to it that so many bytes are reserved in all.</summary>
         /// <exception cref="RequestException">507: there is no room.</exception>
-        public async ValueTask EnsureAsync(long total)
-        {
-            if (total <= _bytes) return;
-            var (needed, ahead) = (total - _bytes, total - _bytes + Step);
-            if (quota.TryReserve(client, account, ahead)) _bytes += ahead;
-            else await GrowAsync(needed).ConfigureAwait(false);
-        }
+        public ValueTask EnsureAsync(long total) => EnsureAsync(total, Ahead);
 
-        public void Dispose()
+        public void Dispose() => Account.Remove(this);
+
+        private async ValueTask EnsureAsync(long total, long ahead)
         {
-            lock (account) account.Reserved -= _bytes;
-            _bytes = 0;
+            if (!_quota.TryReserve(this, total, ahead)) await _quota.FreeAndReserveAsync(this, total).ConfigureAwait(false);
         }
     }
 }

@@ -26,20 +26,19 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
         var policy = client.RotationPolicy ?? request.RotationPolicy;
         var result = policy is null ? await RotateByQuotaAsync(client, request.DryRun).ConfigureAwait(false) : await rotation.ApplyAsync(client, policy, request.DryRun).ConfigureAwait(false);
         if (!request.DryRun) audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with { Details = Count(result) });
-        var items = Describe(result, request.DryRun);
         var answer = new RotateAnswer
         {
             Success = true,
-            Message = Summarize(result, items, request.DryRun),
+            Message = Summarize(result, request.DryRun),
             DryRun = request.DryRun,
             DeletedCount = request.DryRun ? 0 : result.Deleted.Count,
             ReclaimedBytes = request.DryRun ? 0 : result.Deleted.Sum(backup => backup.SizeBytes),
             ExpiringCount = request.DryRun ? 0 : result.Expiring.Count,
             RotationPolicy = policy,
             ServerManaged = client.RotationPolicy is not null,
-            Decisions = items,
+            Decisions = [],
         };
-        await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.RotateAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+        await LongAnswer.WriteAsync(context, answer, ApiJson.Default.RotateAnswer, Describe(result, request.DryRun), ApiJson.Default.RotationItem).ConfigureAwait(false);
     }
 
     private static Dictionary<string, string> Count(RotationResult result) =>
@@ -74,36 +73,34 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
         return await rotation.FreeAsync(client, Math.Max(0, excess), dryRun).ConfigureAwait(false);
     }
 
-    private static string Summarize(RotationResult result, List<RotationItem> items, bool dryRun)
+    private static string Summarize(RotationResult result, bool dryRun)
     {
-        if (dryRun) return $"Would go: {items.Count(item => item.Action != RotationAction.Keep)} of {items.Count} backups. Nothing was changed.";
+        if (dryRun) return $"Would go: {result.Deleted.Count + result.Expiring.Count} of {result.Plan.Count} backups. Nothing was changed.";
         var deleted = $"Deleted: {result.Deleted.Count} of {result.Plan.Count} backups, {ByteSize.Format(result.Deleted.Sum(backup => backup.SizeBytes))}";
         return result.Expiring.Count == 0 ? deleted + "." : $"{deleted}; to be deleted later: {result.Expiring.Count}.";
     }
 
-    private static List<RotationItem> Describe(RotationResult result, bool dryRun)
+    private static IEnumerable<RotationItem> Describe(RotationResult result, bool dryRun)
     {
         var actions = result.Expiring.ToDictionary(backup => backup.SnapshotId, backup => (Action: RotationAction.Expire, backup.ExpiresAt), StringComparer.Ordinal);
         foreach (var backup in result.Deleted) actions[backup.SnapshotId] = (RotationAction.Delete, null);
-        return
-        [
-            .. result.Plan.Where(decision => dryRun || actions.ContainsKey(decision.Item.SnapshotId)).Select(decision =>
+        foreach (var (backup, _, reason) in result.Plan)
+        {
+            var (action, expiresAt) = actions.GetValueOrDefault(backup.SnapshotId, (RotationAction.Keep, null));
+            if (action == RotationAction.Keep && !dryRun) continue;
+            yield return new RotationItem
             {
-                var (action, expiresAt) = actions.GetValueOrDefault(decision.Item.SnapshotId, (RotationAction.Keep, null));
-                return new RotationItem
-                {
-                    SnapshotId = decision.Item.SnapshotId,
-                    DatasetName = decision.Item.DatasetName,
-                    SnapshotName = decision.Item.SnapshotName,
-                    SnapshotType = decision.Item.SnapshotType,
-                    Timestamp = decision.Item.Timestamp,
-                    SizeBytes = decision.Item.SizeBytes,
-                    Action = action,
-                    Reason = decision.Reason,
-                    ExpiresAt = expiresAt,
-                };
-            }),
-        ];
+                SnapshotId = backup.SnapshotId,
+                DatasetName = backup.DatasetName,
+                SnapshotName = backup.SnapshotName,
+                SnapshotType = backup.SnapshotType,
+                Timestamp = backup.Timestamp,
+                SizeBytes = backup.SizeBytes,
+                Action = action,
+                Reason = reason,
+                ExpiresAt = expiresAt,
+            };
+        }
     }
 }
 

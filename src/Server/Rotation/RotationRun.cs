@@ -16,9 +16,10 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
     public async Task<RotationResult> ApplyAsync(ClientEntry client, RotationPolicy policy, bool dryRun)
     {
         var all = backups.List(client.ClientId);
-        var plan = BackupRotation.Plan(all, policy, OpenBases(client), time.GetUtcNow());
+        var bases = new BackupBases(all);
+        var plan = BackupRotation.Plan(all, policy, OpenBases(client), time.GetUtcNow(), bases);
         foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null)) backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
-        return await RemoveAsync(client, all, plan, long.MaxValue, dryRun).ConfigureAwait(false);
+        return await RemoveAsync(client, plan, bases, long.MaxValue, dryRun).ConfigureAwait(false);
     }
 
     /// <summary>Makes room. A policy of the server says what must stay; without one all but the newest chain of each dataset may go, the oldest first.</summary>
@@ -28,7 +29,8 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
     {
         if (client.RotationPolicy is { } policy) return await ApplyAsync(client, policy, dryRun).ConfigureAwait(false);
         var all = backups.List(client.ClientId);
-        return await RemoveAsync(client, all, BackupRotation.PlanForSpace(all, OpenBases(client), time.GetUtcNow()), bytes, dryRun).ConfigureAwait(false);
+        var bases = new BackupBases(all);
+        return await RemoveAsync(client, BackupRotation.PlanForSpace(all, OpenBases(client), time.GetUtcNow(), bases), bases, bytes, dryRun).ConfigureAwait(false);
     }
 
     /// <summary>Deletes what was marked and whose time has come.</summary>
@@ -46,12 +48,12 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
         }
     }
 
-    private async Task<RotationResult> RemoveAsync(ClientEntry client, IReadOnlyList<SnapshotInfo> all, IReadOnlyList<RotationDecision<SnapshotInfo>> plan, long wanted, bool dryRun)
+    private async Task<RotationResult> RemoveAsync(ClientEntry client, IReadOnlyList<RotationDecision<SnapshotInfo>> plan, BackupBases bases, long wanted, bool dryRun)
     {
         List<SnapshotInfo> deleted = [];
         List<SnapshotInfo> expiring = [];
         var freed = 0L;
-        foreach (var backup in DeletionOrder.Of(plan.Where(decision => !decision.Keep).Select(decision => decision.Item), new BackupBases(all)))
+        foreach (var backup in DeletionOrder.Of(plan.Where(decision => !decision.Keep).Select(decision => decision.Item), bases))
         {
             if (freed >= wanted) break;
             if (settings.DeleteDelay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))

@@ -2,6 +2,7 @@ using System.Reflection;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Rotation;
 
 namespace ZfsSnapshotManager.Server.Status;
@@ -46,7 +47,7 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
     {
         var client = authentication.Authenticate(context.Request);
         var list = backups.List(client.ClientId);
-        var answer = new SnapshotsAnswer { Success = true, Message = $"Backups: {list.Count}", Snapshots = list };
-        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.SnapshotsAnswer, cancellationToken: context.RequestAborted);
+        var answer = new SnapshotsAnswer { Success = true, Message = $"Backups: {list.Count}", Snapshots = [] };
+        return LongAnswer.WriteAsync(context, answer, ApiJson.Default.SnapshotsAnswer, list, ApiJson.Default.SnapshotInfo);
     }
 }

@@ -58,16 +58,6 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Fact]
-    public async Task The_first_program_s_requests_work()
-    {
-        using var client = await server.NewClientAsync();
-
-        Assert.Equal("ok", (await Curl.RunAsync(server.Process, client, "curl $URL/health")).MustSucceed().Json.GetProperty("status").GetString());
-        var status = (await Curl.RunAsync(server.Process, client, "curl \"$URL/status?client_id=$ID&api_key=$KEY\"")).MustSucceed().Json;
-        Assert.Equal((client.Id, "s3", 0), (status.GetProperty("client_id").GetString(), status.GetProperty("storage_type").GetString(), status.GetProperty("snapshot_count").GetInt32()));
-    }
-
     /// <summary>Neither a length nor anything else is known of a stream that comes from a pipe.</summary>
     [Theory]
     [InlineData("--data-binary @-")]

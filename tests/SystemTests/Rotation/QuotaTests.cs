@@ -80,6 +80,29 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         }
     }
 
+    /// <summary>The server reserves ahead of what has come, so as not to count for each block; that must take nobody's place.</summary>
+    [Fact]
+    public async Task Two_uploads_at_once_that_together_just_fit_are_both_taken_and_nothing_goes_for_them()
+    {
+        byte[] small = StreamChain.Stream(3, 0, Now, blocks: 10), large = StreamChain.Stream(4, 0, Now, blocks: 72); // 9 MiB
+        var stored = StreamChain.Stream(1, 0, Now, blocks: 3).Length;
+        using var client = await LimitedAsync((2 * stored) + small.Length + large.Length);
+        await StoreAsync(client, 1, 0, blocks: 3, hours: -9); // it would go if there were too little room
+        await StoreAsync(client, 2, 0, blocks: 3, hours: -8);
+        using var gate = new SemaphoreSlim(0);
+        var waiting = client.SendAsync(await client.AnnounceAsync(Fields()), new HaltingContent(small, small.Length / 2, gate));
+        await Patience.UntilAsync("its first half is there", async () => (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64() > 0);
+
+        (await client.SendAsync(await client.AnnounceAsync(Fields()), large)).MustSucceed();
+        gate.Release();
+        (await waiting).MustSucceed();
+
+        Assert.Equal(["1", "2", "3", "4"], await ListAsync(client));
+        var full = await client.AskAsync(Fields()); // to the byte: now the oldest chain makes room
+        Assert.Equal(HttpStatusCode.OK, full.Status);
+        Assert.Equal(["2", "3", "4"], await ListAsync(client));
+    }
+
     [Fact]
     public async Task Without_a_policy_the_oldest_chain_makes_room_and_the_newest_never()
     {

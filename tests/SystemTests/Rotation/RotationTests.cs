@@ -123,18 +123,6 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         Assert.InRange(expiring.GetProperty("expires_at").GetDateTimeOffset(), Now.AddHours(47), TimeProvider.System.GetUtcNow().AddHours(49));
     }
 
-    [Fact]
-    public async Task The_policy_is_told_as_the_first_program_told_it()
-    {
-        using var managed = await ManagedAsync(hourly: 24, daily: 7);
-        using var autonomous = await server.NewClientAsync();
-
-        Assert.Equal(
-            """{"success":true,"message":"Server-managed rotation policy","rotation_policy":{"keep_hourly":24,"keep_daily":7,"keep_weekly":4,"keep_monthly":12},"server_managed":true}""",
-            await server.Process.Http.GetStringAsync($"rotation-policy?client_id={managed.Id}&api_key={managed.Key}", Token));
-        Assert.False((await autonomous.GetAsync("rotation-policy")).MustSucceed().Json.GetProperty("server_managed").GetBoolean());
-    }
-
     private Task<Uploader> ManagedAsync(int hourly, int daily) => ManagedAsync(server.Process, hourly, daily);
 
     private static async Task<Uploader> ManagedAsync(ServerProcess server, int hourly, int daily)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsSnapshotManager.SystemTests.Rotation;
 
 namespace ZfsSnapshotManager.SystemTests.Servers;
 
@@ -48,6 +49,43 @@ public sealed class CatalogueCommandTests
         File.Copy(kept, lab.Catalogue, overwrite: true);
         await lab.Server.StartAgainAsync();
         Assert.Equal(4, (await lab.Client.GetAsync("snapshots")).Json.GetProperty("snapshots").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_is_pinned_or_expiring_stays_so_where_the_old_catalogue_can_be_read(bool readable)
+    {
+        await using var lab = await Lab.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" });
+        var now = TimeProvider.System.GetUtcNow();
+        await lab.Client.StoreAsync(StreamChain.Stream(1, 0, now.AddHours(-2)), "tank/rotated");
+        await lab.Client.StoreAsync(StreamChain.Stream(2, 0, now), "tank/rotated");
+        (await lab.Server.RunAsync("backup", "pin", lab.IdOf(First))).MustSucceed();
+        using (var nothing = new StringContent("""{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}"""))
+        {
+            Assert.Equal(1, (await Answer.ReadAsync(await lab.Client.Http.PostAsync("rotate", nothing, Token))).MustSucceed().Json.GetProperty("expiring_count").GetInt32());
+        }
+
+        var before = await MarksAsync();
+        Assert.Collection(before, mark => Assert.StartsWith("expiring 1 ", mark, StringComparison.Ordinal), mark => Assert.Equal($"pinned {lab.IdOf(First)}", mark));
+        await lab.Server.StopAsync();
+        if (!readable) await File.WriteAllTextAsync(lab.Catalogue, string.Concat(Enumerable.Repeat("this is no database; ", 500)), Token);
+
+        var rebuilt = (await lab.Server.RunAsync("catalogue", "rebuild")).MustSucceed();
+
+        await lab.Server.StartAgainAsync();
+        Assert.Equal(readable ? before : [], await MarksAsync());
+        Assert.Equal(readable, !rebuilt.Output.Contains("pin again what must stay", StringComparison.Ordinal));
+
+        async Task<IReadOnlyList<string>> MarksAsync()
+        {
+            var backups = (await lab.Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().ToList();
+            return
+            [
+                .. backups.Where(backup => backup.TryGetProperty("expires_at", out _)).Select(backup => $"expiring {backup.GetProperty("snapshot_guid")} {backup.GetProperty("expires_at")}"),
+                .. backups.Where(backup => backup.TryGetProperty("pinned", out _)).Select(backup => $"pinned {backup.GetProperty("snapshot_id")}"),
+            ];
+        }
     }
 
     [Fact]
@@ -233,14 +271,16 @@ public sealed class CatalogueCommandTests
 
         public string Objects => Path.Combine(Server.DataFolder, "objects");
 
-        public static async Task<Lab> StartAsync()
+        public static async Task<Lab> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
         {
-            var server = await ServerProcess.StartAsync();
+            var server = await ServerProcess.StartAsync(settings);
             var lab = new Lab(server, await Uploader.CreateAsync(server));
             foreach (var name in (string[])[Full, First, Second]) lab._paths[name] = lab.Client.ObjectOf(await lab.Client.StoreAsync(Recorded.Plain(name)));
             lab._paths[Other] = lab.Client.ObjectOf(await lab.Client.StoreAsync(Recorded.Gzip(Other), "tank/other", "gzip"));
             return lab;
         }
+
+        public string IdOf(string name) => Path.ChangeExtension(Path.GetRelativePath(Objects, _paths[name]), null);
 
         public string ManifestOf(string name) => _paths[name] + ".manifest.json";
 

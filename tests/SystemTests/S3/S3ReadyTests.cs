@@ -1,0 +1,45 @@
+using System.Net;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.S3;
+
+/// <summary>GET /ready says in bounded time that S3 is away, and when it is back.</summary>
+[Collection("s3")]
+public sealed class S3ReadyTests(Radosgw s3)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("killed")]
+    [InlineData("frozen")]
+    [InlineData("emptied")]
+    public async Task An_S3_that_does_not_work_is_named_until_it_does(string how)
+    {
+        await using var gateway = await Gateway.StartAsync(s3);
+        await using var lab = await S3Lab.StartAsync(s3, endpoint: gateway.Endpoint);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(lab)).Status);
+
+        if (how == "killed") await gateway.KillAsync();
+        else if (how == "frozen") await gateway.SignalAsync("STOP");
+        else await s3.Client.CopyObjectAsync(lab.Bucket, "zfs-server.json", lab.Bucket, "aside", Token);
+        if (how == "emptied") await s3.Client.DeleteObjectAsync(lab.Bucket, "zfs-server.json", Token);
+        await Patience.UntilAsync("it is noticed", async () => (await AskAsync(lab)).Status == HttpStatusCode.ServiceUnavailable);
+
+        var start = TimeProvider.System.GetTimestamp();
+        var answer = await AskAsync(lab);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(10)); // S3_RETRY_TIME is a minute
+        var fault = Assert.Single(answer.Json.GetProperty("checks").EnumerateArray(), check => !check.GetProperty("ok").GetBoolean());
+        Assert.Equal(("not_ready", "store"), (answer.Json.GetProperty("status").GetString(), fault.GetProperty("name").GetString()));
+        Assert.Contains(how == "emptied" ? "does not hold what it should" : "does not answer", fault.GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.DoesNotContain((string[])[lab.Bucket, lab.Proxy.Endpoint], secret => answer.Text.Contains(secret, StringComparison.Ordinal));
+        await lab.Server.MustLogAsync("Not ready: store");
+
+        if (how == "killed") await gateway.StartAgainAsync();
+        else if (how == "frozen") await gateway.SignalAsync("CONT");
+        else await s3.Client.CopyObjectAsync(lab.Bucket, "aside", lab.Bucket, "zfs-server.json", Token);
+        await Patience.UntilAsync("it is ready again", async () => (await AskAsync(lab)).Status == HttpStatusCode.OK);
+        await lab.Server.MustLogAsync("Ready again: store");
+    }
+
+    private static async Task<Answer> AskAsync(S3Lab lab) => await Answer.ReadAsync(await lab.Server.Http.GetAsync("ready", Token));
+}

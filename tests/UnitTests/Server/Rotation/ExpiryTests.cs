@@ -1,0 +1,147 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Rotation;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.UnitTests.Rotation;
+
+namespace ZfsSnapshotManager.UnitTests.Server.Rotation;
+
+/// <summary>What becomes of rotated backups in the hours of DELETE_DELAY_HOURS, with a real catalogue and a real store; only the clock is set.</summary>
+public sealed class ExpiryTests : IDisposable
+{
+    private const string Client = "web1";
+
+    private static readonly RotationPolicy OneHourly = new() { KeepHourly = 1, KeepDaily = 0, KeepWeekly = 0, KeepMonthly = 0 };
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly SetTime _time = new(History.Now);
+    private readonly BackupCatalogue _catalogue;
+    private readonly BackupStore _store;
+    private readonly RotationRun _rotation;
+
+    public ExpiryTests()
+    {
+        var settings = TestSettings.In(_folder, ("DELETE_DELAY_HOURS", "48"));
+        var database = new CatalogueDatabase(settings);
+        database.Prepare();
+        _catalogue = new BackupCatalogue(database);
+        _store = new BackupStore(new DirectoryStore(settings), new PartBuffers(settings.PartSize, limit: 1));
+        var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
+        _rotation = new RotationRun(_catalogue, new UploadCatalogue(database, _time), new BackupRemoval(_store, _catalogue, audit, new KeptLog<BackupRemoval>()), audit, settings, _time);
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Before_its_time_nothing_is_deleted_and_after_it_object_manifest_and_row_are_gone()
+    {
+        var (old, newest) = await RotateAsync();
+
+        await PassAsync(TimeSpan.FromHours(48) - TimeSpan.FromSeconds(1));
+        Assert.Equal(3, _catalogue.List(Client).Count);
+        foreach (var backup in (SnapshotInfo[])[.. old, newest]) await AssertStoredAsync(backup, stored: true);
+
+        await PassAsync(TimeSpan.FromSeconds(1));
+        Assert.Equal(newest.SnapshotId, Assert.Single(_catalogue.List(Client)).SnapshotId);
+        foreach (var backup in old) await AssertStoredAsync(backup, stored: false);
+        await AssertStoredAsync(newest, stored: true);
+        Assert.Empty(_catalogue.ListDeletions());
+    }
+
+    [Fact]
+    public async Task One_that_was_pinned_meanwhile_stays_and_does_not_expire()
+    {
+        var (old, _) = await RotateAsync();
+        Assert.True(_catalogue.Pin(Client, old[0].SnapshotId, pinned: true));
+
+        await PassAsync(TimeSpan.FromHours(1000));
+
+        await AssertStayedAsync(old[0]);
+        await AssertStoredAsync(old[1], stored: false);
+    }
+
+    [Fact]
+    public async Task One_that_a_later_rotation_keeps_stays_and_does_not_expire()
+    {
+        var (old, _) = await RotateAsync();
+        await _rotation.ApplyAsync(Entry(), OneHourly with { KeepHourly = 2 }, dryRun: false);
+
+        await PassAsync(TimeSpan.FromHours(1000));
+
+        await AssertStayedAsync(old[1]);
+        await AssertStoredAsync(old[0], stored: false);
+    }
+
+    [Fact]
+    public async Task One_that_an_incremental_needs_by_then_stays_and_is_no_longer_expiring()
+    {
+        var (old, _) = await RotateAsync();
+        var incremental = await StoreAsync(History.Backup(4, old[0].SnapshotGuid.Value, _time.GetUtcNow(), SnapshotType.Hourly));
+
+        await PassAsync(TimeSpan.FromHours(1000));
+
+        await AssertStayedAsync(old[0]);
+        await AssertStayedAsync(incremental);
+        await AssertStoredAsync(old[1], stored: false);
+    }
+
+    [Fact]
+    public async Task A_chain_that_expires_goes_whole()
+    {
+        var full = await StoreAsync(History.Backup(1, null, History.Now.AddHours(-5)));
+        var incremental = await StoreAsync(History.Backup(2, 1, History.Now.AddHours(-4)));
+        await StoreAsync(History.Backup(3, null, History.Now));
+        Assert.Equal(2, (await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false)).Expiring.Count);
+
+        await PassAsync(TimeSpan.FromHours(48));
+
+        await AssertStoredAsync(full, stored: false);
+        await AssertStoredAsync(incremental, stored: false);
+        Assert.Equal("3", Assert.Single(_catalogue.List(Client)).SnapshotGuid.ToString());
+    }
+
+    /// <summary>Three full backups, of which the policy keeps the newest.</summary>
+    private async Task<(IReadOnlyList<SnapshotInfo> Old, SnapshotInfo Newest)> RotateAsync()
+    {
+        List<SnapshotInfo> backups = [];
+        for (var guid = 1UL; guid <= 3; guid++) backups.Add(await StoreAsync(History.Backup(guid, null, History.Now.AddHours(-10 + (int)guid), SnapshotType.Hourly)));
+        var rotated = await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false);
+        Assert.Equal(["1", "2"], rotated.Expiring.Select(backup => backup.SnapshotGuid.ToString()));
+        Assert.Empty(rotated.Deleted);
+        return (backups[..2], backups[2]);
+    }
+
+    private async Task<SnapshotInfo> StoreAsync(SnapshotInfo described)
+    {
+        var backup = described with { StorageKey = $"{described.SnapshotId}.zfs" };
+        await _store.Objects.PutNewAsync(backup.StorageKey, new byte[1], $"upload{backup.SnapshotGuid}", ObjectKind.Stream, Token);
+        await _store.Objects.PutNewAsync(BackupStore.ManifestKeyOf(backup.StorageKey), new byte[2], $"upload{backup.SnapshotGuid}", ObjectKind.Manifest, Token);
+        _catalogue.AddAll([new ListedBackup(Client, backup)]);
+        return backup;
+    }
+
+    /// <summary>Time goes on, and the hourly clean-up comes.</summary>
+    private Task PassAsync(TimeSpan time)
+    {
+        _time.Advance(time);
+        return _rotation.DeleteExpiredAsync();
+    }
+
+    private async Task AssertStayedAsync(SnapshotInfo backup)
+    {
+        Assert.Null(Assert.Single(_catalogue.List(Client), listed => listed.SnapshotId == backup.SnapshotId).ExpiresAt);
+        await AssertStoredAsync(backup, stored: true);
+    }
+
+    private async Task AssertStoredAsync(SnapshotInfo backup, bool stored)
+    {
+        foreach (var key in (string[])[backup.StorageKey, BackupStore.ManifestKeyOf(backup.StorageKey)]) Assert.Equal(stored, await _store.Objects.FindAsync(key, Token) is not null);
+    }
+
+    private static ClientEntry Entry() => new() { ClientId = Client, ApiKey = "" };
+}
