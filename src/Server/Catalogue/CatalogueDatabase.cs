@@ -84,7 +84,7 @@ internal sealed class CatalogueDatabase
         ALTER TABLE backups ADD COLUMN expires_at BIGINT; -- Unix seconds; NULL: not rotated
         ALTER TABLE uploads ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
         ALTER TABLE uploads ADD COLUMN base_guid TEXT; -- what the stream itself starts from, once its BEGIN came
-        CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes); -- by time, about as the rows lie in the file
+        CREATE INDEX backups_by_client ON backups (client_id, size_bytes, timestamp);
         CREATE TABLE deletions ( -- backups that are no longer listed and whose objects are to be deleted
             storage_key    TEXT PRIMARY KEY,
             snapshot_id    TEXT NOT NULL,
@@ -94,6 +94,8 @@ internal sealed class CatalogueDatabase
         """,
         """
         ALTER TABLE uploads ADD COLUMN properties TEXT; -- JSON: the dataset's own properties; NULL where the client did not say
+        DROP INDEX backups_by_client;
+        CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes); -- by time, about as the rows lie in the file
         """,
     ];
 
