@@ -48,9 +48,9 @@ transfer_discard_start() {
   done
 }
 
-# A real zfs-server over a folder, with parts as large as in S3; sets store, store_url and store_key.
+# A real zfs-server over a folder; sets store, store_url and store_key. usage: transfer_store_start [SETTING…]
 transfer_store_start() {
-  local -a settings=(BIND_ADDRESS=127.0.0.1 PORT=0 PART_SIZE_MIB=16 "DATA_DIR=$scratch/store")
+  local -a settings=(BIND_ADDRESS=127.0.0.1 PORT=0 "DATA_DIR=$scratch/store" "$@")
   store_key=$(env "${settings[@]}" artifacts/bin/zfs-server client add bench --json | sed -n 's/.*"api_key": *"\([^"]*\)".*/\1/p')
   env "${settings[@]}" artifacts/bin/zfs-server >"$scratch/store.log" 2>&1 &
   store=$!
@@ -135,6 +135,10 @@ transfer_memory() {
   local gib client server restore rows=''
   printf '%-12s %12s %12s %12s\n' 'RSS MiB' client server restore
   for gib in $transfer_sizes; do
+    # A server of its own, with the parts that it has by default; its log tells the next one's address.
+    kill "$store" && wait "$store" 2>/dev/null || true
+    rm -rf "$scratch/store"
+    transfer_store_start
     local make="$transfer_streams make $((gib * 1024))" guid
     guid=$($make | head -c 48 | od -An -j 40 -N 8 -t u8 | tr -d ' ') || true
     client=$(benchmarks/measure "$(transfer_backup "$store_url" "$store_key" "tank/size$gib" COMPRESSION=gzip "'BENCH_MAKE=$make'" "'BENCH_RENAME=$transfer_streams rename'" "BENCH_GUID=$guid" BENCH_BYTES=$((gib << 30)))" | cut -d' ' -f3)
@@ -142,7 +146,6 @@ transfer_memory() {
     restore=$(benchmarks/measure "env CLIENT_ID=bench API_KEY=$store_key SERVER_URL=$store_url artifacts/bin/zfs-restore verify $(transfer_number_of "tank/size$gib") --json" | cut -d' ' -f3)
     printf '%-12s %12s %12s %12s\n' "$gib GiB" "$client" "$server" "$restore"
     rows+="${rows:+,}{\"gibibytes\":$gib,\"client_mib\":$client,\"server_mib\":$server,\"restore_mib\":$restore}"
-    find "$scratch/store/objects" -name "*size${gib}_*" -size +1M -delete
   done
   printf '[%s]' "$rows" >"$scratch/memory.json"
 }
@@ -155,7 +158,7 @@ bench_transfer() {
   transfer_streams=$PWD/artifacts/publish/StreamBenchmark/ZfsSnapshotManager.StreamBenchmark
   dotnet publish benchmarks/StreamBenchmark --configuration Release --use-current-runtime --output artifacts/publish/StreamBenchmark --verbosity quiet >&2
   transfer_discard_start
-  transfer_store_start
+  transfer_store_start PART_SIZE_MIB=16 # as in S3
   for ((round = 0; round <= transfer_rounds; round++)); do
     echo "bench: sending, round $round of $transfer_rounds" >&2
     transfer_send_round "$file"

@@ -4,13 +4,20 @@ namespace ZfsSnapshotManager.Server.Storage;
 /// The memory for parts on their way in and out, shared by all uploads and downloads. Each of them always gets a first buffer, so that none
 /// waits for ever for the others; further ones only as far as the limit leaves room for those that have none yet.
 /// </summary>
-/// <param name="partSize">Bytes of a buffer.</param>
+/// <param name="partSize">Bytes that a part has at least; a buffer has room for what clients put on top.</param>
 /// <param name="limit">How many there are before somebody has to wait.</param>
 internal sealed class PartBuffers(int partSize, int limit)
 {
     /// <summary>How long a newcomer, once, waits for the further buffers of others. Those of uploads come back soon; those of a restore that pauses may not.</summary>
     private static readonly TimeSpan NewcomersPatience = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A client's part ends with the block that fills it, and a block with the record that fills it: 1 MiB and, of all but datasets with very large
+    /// records, 1 MiB more. A buffer that is not of the common size is not used again. What is not written to takes no memory.
+    /// </summary>
+    private const int Room = 2 * 1024 * 1024;
+
+    private readonly int _bufferSize = partSize + Room;
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _free = new();
     private TaskCompletionSource _returned = NewSignal();
@@ -18,8 +25,6 @@ internal sealed class PartBuffers(int partSize, int limit)
     private int _empty; // shares without a buffer
     private int _newcomers; // those of them that never had one
     private int _further; // buffers that are not their share's only one
-
-    public int PartSize { get; } = partSize;
 
     public int Limit { get; } = limit;
 
@@ -72,7 +77,7 @@ internal sealed class PartBuffers(int partSize, int limit)
                 if (--_held == 0) owner._empty++;
                 else owner._further--;
                 owner._used--;
-                if (buffer.Length == owner.PartSize && owner._free.Count < owner.Limit) owner._free.Push(buffer);
+                if (buffer.Length == owner._bufferSize && owner._free.Count < owner.Limit) owner._free.Push(buffer);
                 (signal, owner._returned) = (owner._returned, NewSignal());
             }
 
@@ -107,7 +112,7 @@ internal sealed class PartBuffers(int partSize, int limit)
             _isNewcomer = false;
             owner._used++;
             // Pinned, for the collector never to move it; not cleared, for memory to be used only as far as it is filled.
-            return size <= owner.PartSize && owner._free.TryPop(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(Math.Max(size, owner.PartSize), pinned: true);
+            return size <= owner._bufferSize && owner._free.TryPop(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(Math.Max(size, owner._bufferSize), pinned: true);
         }
     }
 }

@@ -45,7 +45,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         using var backup = client.Start("exec zfs-client backup");
         await WaitForBodyAsync(client, backup);
 
-        await client.ShellAsync($"pkill -{signal} -x zfs-client");
+        await client.KillAsync("zfs-client", signal);
 
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(130, backup.ExitCode);
@@ -63,7 +63,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         using var backup = client.Start("exec zfs-client backup");
         await WaitForBodyAsync(client, backup);
 
-        await client.ShellAsync("pkill -9 -x zfs-client");
+        await client.KillAsync("zfs-client");
 
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         var leftover = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"));

@@ -184,7 +184,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
             var text = backup.StandardOutput.ReadToEndAsync(Token);
             // Any moment of the run, and every other time one at which it is likely to send.
             await Task.Delay(kill % 2 == 0 ? random.NextDouble() * (unchanged + sending) : unchanged / 2 + random.NextDouble() * sending, Token);
-            await client.RunAsync("pkill -9 -x zfs-client");
+            await client.KillAsync("zfs-client");
             await backup.WaitForExitAsync(Token);
             if ((await text).Contains("which was interrupted", StringComparison.Ordinal)) resumed++;
             if (kill % KillsInARow == KillsInARow - 1 && (await client.JsonAsync("zfs-client backup")).TryGetProperty("resumed", out _)) resumed++;
@@ -228,7 +228,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
     {
         using var backup = client.Start("sh -c 'zfs-client backup; exit $?'");
         await WaitForPartsAsync(client, backup);
-        await client.ShellAsync($"pkill -{signal} -x zfs-client");
+        await client.KillAsync("zfs-client", signal);
         var error = await backup.StandardError.ReadToEndAsync(Token);
         await backup.WaitForExitAsync(Token);
         Assert.True(backup.ExitCode == exitCode, $"exit code {backup.ExitCode}: {error}");

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>What ZFS encrypts leaves the machine as it is on disk.</summary>
-[Collection("zfs")]
-public sealed class EncryptedDatasetTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class EncryptedDatasetTests(SecondZfsHost host)
 {
     private const string Secret = "a sentence that nobody else may read, many times over";
 
@@ -74,7 +74,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
     {
         using var backup = client.Start($"BANDWIDTH_LIMIT=4M exec {command}");
         await Patience.UntilAsync("some parts are stored", async () => (await client.JsonAsync("zfs-client status")).GetProperty("reserved_bytes").GetInt64() > 4_000_000);
-        await host.RunAsync("pkill -9 -x zfs-client");
+        await client.KillAsync("zfs-client");
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 }

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>Several datasets in one run: one moment for all, a chain for each.</summary>
-[Collection("zfs")]
-public sealed class ManyDatasetsTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class ManyDatasetsTests(SecondZfsHost host)
 {
     [Fact]
     public async Task A_tree_is_backed_up_in_one_moment_and_comes_back_with_its_properties()
@@ -73,7 +73,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         {
             // The first two are whole, and the third has begun.
             await Patience.UntilAsync("the third dataset is being received", async () => (await host.RunAsync($"zfs list -H -o name {client.Area}/restored.restoring/b.restoring")).ExitCode == 0);
-            await host.RunAsync("pkill -9 -x zfs-restore");
+            await client.KillAsync("zfs-restore");
             await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
 

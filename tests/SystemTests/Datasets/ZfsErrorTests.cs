@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>What ZFS says when something is wrong is provoked on real ZFS, and must be known: its words are all that the programs have.</summary>
-[Collection("zfs")]
-public sealed class ZfsErrorTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class ZfsErrorTests(SecondZfsHost host)
 {
     /// <summary>What makes it ($A: a dataset of the test's own), and what the remedy must speak of.</summary>
     public static TheoryData<string, string> Faults { get; } = new()

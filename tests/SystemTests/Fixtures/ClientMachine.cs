@@ -53,6 +53,9 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     public System.Diagnostics.Process Start(string line) => Host.Start($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
 
+    /// <summary>Sends a signal to this client's processes of a name; those of others that run beside it are left alone.</summary>
+    public Task<string> KillAsync(string program, string signal = "KILL") => ShellAsync($"for p in $(pgrep -x {program}); do [ \"$(readlink /proc/$p/cwd)\" = {Folder} ] && kill -{signal} $p; done; true");
+
     /// <summary>Runs a command with <c>--json</c>; it must succeed.</summary>
     public async Task<JsonElement> JsonAsync(string line) => JsonDocument.Parse((await RunAsync($"{line} --json")).MustSucceed().Output).RootElement;
 

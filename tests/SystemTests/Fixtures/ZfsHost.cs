@@ -8,13 +8,20 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// The machine with real ZFS that clients run on: this one, if it has ZFS and the tests run as root, with a pool on a file; else a virtual
 /// machine. Started by the first test that asks for it.
 /// </summary>
-public sealed class ZfsHost : IAsyncLifetime
+public class ZfsHost : IAsyncLifetime
 {
-    private const string VirtualMachine = "test";
-
+    private readonly string _machine;
     private readonly SemaphoreSlim _starting = new(1);
     private string[]? _shell;
     private string? _poolFile;
+
+    public ZfsHost()
+        : this("test")
+    {
+    }
+
+    /// <param name="machine">The virtual machine's name.</param>
+    protected ZfsHost(string machine) => _machine = machine;
 
     /// <summary>A pool that may be used freely.</summary>
     internal string Pool { get; private set; } = "";
@@ -37,10 +44,11 @@ public sealed class ZfsHost : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         if (_shell is null) return;
         if (_poolFile is null)
         {
-            (await Command.RunAsync(Path.Combine(Repository.Root, "zfs-vm"), ["stop", "--name", VirtualMachine])).MustSucceed();
+            (await Command.RunAsync(Path.Combine(Repository.Root, "zfs-vm"), ["stop", "--name", _machine])).MustSucceed();
         }
         else
         {
@@ -94,8 +102,8 @@ public sealed class ZfsHost : IAsyncLifetime
     private async Task StartVirtualMachineAsync()
     {
         var script = Path.Combine(Repository.Root, "zfs-vm");
-        (await Command.RunAsync(script, ["start", "--name", VirtualMachine])).MustSucceed();
-        var facts = (await Command.RunAsync(script, ["env", "--name", VirtualMachine])).MustSucceed().Output.Split('\n')
+        (await Command.RunAsync(script, ["start", "--name", _machine])).MustSucceed();
+        var facts = (await Command.RunAsync(script, ["env", "--name", _machine])).MustSucceed().Output.Split('\n')
             .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
         _shell = ["ssh", "-F", facts["ZFS_VM_SSH_CONFIG"], facts["ZFS_VM_SSH_HOST"]];
         SshHost = facts["ZFS_VM_SSH_HOST"];
@@ -103,7 +111,7 @@ public sealed class ZfsHost : IAsyncLifetime
         ServerAddress = facts["ZFS_VM_HOST_ADDRESS"];
         ProgramFolder = "/usr/local/bin";
         Pool = "tank";
-        (await Command.RunAsync(script, ["reset", "--name", VirtualMachine])).MustSucceed();
+        (await Command.RunAsync(script, ["reset", "--name", _machine])).MustSucceed();
         foreach (var program in (string[])["zfs-client", "zfs-restore"])
         {
             var path = $"{ProgramFolder}/{program}";

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
 /// <summary>A restore that was interrupted: what stays, what goes on, what starts over, and what is fetched again.</summary>
-[Collection("zfs")]
-public sealed class InterruptedRestoreTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class InterruptedRestoreTests(SecondZfsHost host)
 {
     private const int Mebibyte = 1024 * 1024;
 
@@ -166,7 +166,7 @@ public sealed class InterruptedRestoreTests(ZfsHost host)
         await lab.SetAsync($"SERVER_URL=http://{lab.Client.Host.ServerAddress}:{proxy.Port}");
         var restore = lab.StartRestore(options);
         await Patience.UntilAsync("half of it came", () => proxy.ToClient > 12 * Mebibyte);
-        await lab.Client.ShellAsync($"pkill {signal} -x zfs-restore");
+        await lab.Client.KillAsync("zfs-restore", signal[1..]);
         await restore.WaitForExitAsync(Token);
         await lab.SetAsync();
         await lab.WaitForTokenAsync();

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
 /// <summary>Either side is killed at random moments of a restore; each time the next run goes on, and at the end all is there.</summary>
-[Collection("zfs")]
-public sealed class KilledRestoreTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class KilledRestoreTests(SecondZfsHost host)
 {
     private const int Kills = 50;
 

@@ -55,8 +55,8 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     public Task<string> UndoAsync() => Client.ShellAsync($"zfs destroy -r {Target}");
 
-    /// <summary>SIGKILL for every zfs-restore of the machine.</summary>
-    public Task KillRestoreAsync() => Client.Host.RunAsync("pkill -9 -x zfs-restore");
+    /// <summary>SIGKILL for the restore that runs.</summary>
+    public Task KillRestoreAsync() => Client.KillAsync("zfs-restore");
 
     /// <summary>Waits until there is something to go on with.</summary>
     public Task WaitForTokenAsync() => Patience.UntilAsync("something was received", async () =>

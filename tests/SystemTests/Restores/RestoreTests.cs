@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
 /// <summary>A restore makes exactly what was asked for, harms nothing that is there, and a failed one leaves no trace.</summary>
-[Collection("zfs")]
-public sealed class RestoreTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class RestoreTests(SecondZfsHost host)
 {
     [Fact]
     public async Task A_restored_dataset_is_neither_mounted_now_nor_at_the_next_boot()
@@ -126,7 +126,7 @@ public sealed class RestoreTests(ZfsHost host)
         using var restore = client.Start($"exec zfs-restore latest {client.Area}/restored");
         await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync("pgrep -f 'zfs receive'")).ExitCode == 0);
 
-        await client.ShellAsync("pkill -9 -x zfs-restore");
+        await client.KillAsync("zfs-restore");
         await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
 
         Assert.NotEqual(0, (await host.RunAsync($"zfs list {client.Area}/restored")).ExitCode);

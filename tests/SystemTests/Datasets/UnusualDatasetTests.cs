@@ -1,0 +1,45 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Datasets;
+
+/// <summary>Datasets that not everybody has.</summary>
+[Collection("zfs-2")]
+public sealed class UnusualDatasetTests(SecondZfsHost host)
+{
+    [Fact]
+    public async Task A_clone_is_backed_up_by_itself_with_large_dnodes_and_a_long_name()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        var clone = $"{client.Area}/{new string('c', 100)}";
+        await client.ShellAsync($"cd /{client.Area}/data && zfs set dnodesize=auto xattr=sa {client.Area}/data && for i in $(seq 50); do echo $i > file$i && setfattr -n user.note -v \"$(head -c 700 /dev/zero | tr '\\0' x)$i\" file$i; done && zfs snapshot {client.Area}/data@origin && zfs clone -o dnodesize=auto -o xattr=sa {client.Area}/data@origin {clone} && echo changed > /{clone}/file1");
+
+        var full = await client.JsonAsync($"zfs-client backup --dataset {clone}");
+        await client.ShellAsync($"rm /{clone}/file2 && setfattr -n user.note -v other /{clone}/file3");
+        var incremental = await client.JsonAsync($"zfs-client backup --dataset {clone}");
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+
+        Assert.Equal(("full", "incremental"), (full.GetProperty("kind").GetString(), incremental.GetProperty("kind").GetString()));
+        var snapshot = incremental.GetProperty("snapshot").GetString()!;
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+    }
+
+    [Fact]
+    public async Task A_redacted_dataset_comes_back_as_it_was_and_no_more()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        var (data, redacted) = ($"{client.Area}/data", $"{client.Area}/redacted");
+        await client.ShellAsync($"echo secret > /{data}/secret && yes public | head -c 500000 > /{data}/public && zfs snapshot {data}@a && zfs clone {data}@a {client.Area}/clone && rm /{client.Area}/clone/secret && zfs snapshot {client.Area}/clone@r && zfs redact {data}@a book {client.Area}/clone@r && zfs send --redact book {data}@a | zfs receive -u {redacted}");
+
+        var backup = await client.JsonAsync($"zfs-client backup --dataset {redacted}");
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+
+        var snapshot = backup.GetProperty("snapshot").GetString()!;
+        Assert.Contains("Redacted", backup.GetProperty("backup").GetProperty("features").EnumerateArray().Select(feature => feature.GetString()));
+        Assert.Equal(await client.GuidOfAsync(snapshot), await client.GuidOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(await FactsOfAsync(redacted), await FactsOfAsync($"{client.Area}/restored"));
+
+        Task<string> FactsOfAsync(string dataset) => client.ShellAsync($"zfs get -H -p -o value redacted,redact_snaps,logicalreferenced {dataset}");
+    }
+}
