@@ -6,17 +6,18 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// Reads blocks one after another, has several decompressed at once, and gives them out in their order. Who asks for a block reads on, as
 /// far as there are free buffers; only decompressing happens elsewhere. The first error in the order of the blocks is the one that is told.
 /// </summary>
-internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat format) : IDisposable
+/// <param name="stored">Where they are read.</param>
+/// <param name="format">How they are compressed.</param>
+/// <param name="workers">Blocks that are decompressed at once, at most.</param>
+internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat format, int workers) : IDisposable
 {
     /// <summary>Reading and digesting what is stored keeps up with the decompressing of some three processors; more of them would only take memory.</summary>
-    private const int MostWorkers = 4;
-
-    /// <summary>One block is read and one given out while the others are decompressed.</summary>
-    private static readonly int Places = Math.Min(Environment.ProcessorCount, MostWorkers) + 2;
+    public static readonly int MostWorkers = Math.Min(Environment.ProcessorCount, 4);
 
     private readonly CancellationTokenSource _disposing = new();
-    private readonly Queue<PipelineBlock> _underWay = new(Places);
-    private readonly Stack<PipelineBlock> _free = new(Places);
+    private readonly Queue<PipelineBlock> _underWay = new();
+    private readonly Stack<PipelineBlock> _free = new();
+    private readonly int _ahead = workers > 1 ? workers + 1 : 1; // one is read while the others are decompressed, and one is given out
     private PipelineBlock? _next;
     private PipelineBlock? _lent;
     private Task? _failed;
@@ -68,7 +69,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
 
     private async Task FillAsync(CancellationToken cancellationToken)
     {
-        while (!_ended && _underWay.Count < Places - 1)
+        while (!_ended && _underWay.Count < _ahead)
         {
             if (_next is null && !await ReadHeaderAsync(cancellationToken).ConfigureAwait(false)) return;
 

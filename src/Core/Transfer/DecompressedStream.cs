@@ -9,12 +9,13 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// </summary>
 /// <param name="stored">The stored bytes; they are read on the way, and some blocks ahead. Not disposed of.</param>
 /// <param name="format">How they are compressed.</param>
-public sealed class DecompressedStream(StoredBytesReader stored, CompressionFormat format) : OneWayStream
+/// <param name="alone">False where several such streams are read at once, which keep the processors busy by themselves: then this one takes memory for two blocks only.</param>
+public sealed class DecompressedStream(StoredBytesReader stored, CompressionFormat format, bool alone = true) : OneWayStream
 {
     /// <summary>The most that is given out at once: it is still in the processor's cache when the next one looks at it.</summary>
     private const int SliceSize = 256 * 1024;
 
-    private readonly BlockPipeline? _blocks = format == CompressionFormat.None ? null : new BlockPipeline(stored, format);
+    private readonly BlockPipeline? _blocks = format == CompressionFormat.None ? null : new BlockPipeline(stored, format, alone ? BlockPipeline.MostWorkers : 1);
     private ContinuousDecoder? _decoder;
     private byte[]? _room;
     private ReadOnlyMemory<byte> _slice;

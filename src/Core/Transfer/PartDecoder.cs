@@ -21,7 +21,7 @@ public static class PartDecoder
     {
         var parser = SendStreamParser.Resume(start);
         Fletcher4? endChecksum = null;
-        using var stream = new DecompressedStream(stored, format);
+        using var stream = new DecompressedStream(stored, format, alone: false);
         ReadOnlyMemory<byte> slice;
         while (!(slice = await stream.TakeAsync(SliceSize, cancellationToken).ConfigureAwait(false)).IsEmpty)
         {
