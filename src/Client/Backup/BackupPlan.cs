@@ -55,7 +55,7 @@ internal sealed record BackupPlan(LocalSnapshot? Base, SnapshotInfo? BaseBackup,
         var backups = remote.ToLookup(b => b.SnapshotGuid);
         foreach (var candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark))
         {
-            var backup = backups[candidate.Guid].FirstOrDefault(b => !b.Raw && BackupChain.Resolve(b, remote) is not null);
+            var backup = backups[candidate.Guid].FirstOrDefault(b => !b.Raw && b.CanBeBase != false && BackupChain.Resolve(b, remote) is not null);
             if (backup is not null) return (candidate, backup);
         }
 

@@ -92,6 +92,12 @@ internal sealed class CatalogueDatabase
             size_bytes     BIGINT NOT NULL
         );
         """,
+        """
+        ALTER TABLE backups ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3'; -- or 'local': storage_key is a snapshot's name
+        ALTER TABLE uploads ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3';
+        ALTER TABLE uploads ADD COLUMN note TEXT; -- JSON; what a local one becomes, once its stream is there but for its END
+        ALTER TABLE deletions ADD COLUMN local_guid TEXT; -- of a snapshot; NULL for objects
+        """,
     ];
 
     private readonly string _connectionString;

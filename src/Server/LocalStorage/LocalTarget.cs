@@ -1,0 +1,12 @@
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Server.Catalogue;
+
+namespace ZfsSnapshotManager.Server.LocalStorage;
+
+/// <summary>The snapshot that an upload becomes.</summary>
+internal static class LocalTarget
+{
+    /// <returns>Null where its stream did not begin yet, or goes to the object store.</returns>
+    public static SnapshotName? Of(UploadRecord upload) =>
+        upload.IsLocal && SnapshotName.TryParse(upload.StorageKey, out var name, out _) ? name : null;
+}
