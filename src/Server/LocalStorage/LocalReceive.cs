@@ -7,10 +7,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// One <c>zfs receive -s</c> that lives as long as its upload. It gets what was checked, but for the last 312 bytes: the END record is never in
 /// ZFS's hands before all of the stream was found right, since with it ZFS makes the snapshot.
 /// </summary>
-/// <param name="target">What it makes.</param>
-/// <param name="alreadyBytes">Bytes of the stream that an earlier receive had taken, as ZFS counts them.</param>
-/// <param name="options">Properties of a dataset that is made by it.</param>
-internal sealed class LocalReceive(SnapshotName target, long alreadyBytes, IReadOnlyList<string> options) : IAsyncDisposable
+internal sealed class LocalReceive : IAsyncDisposable
 {
     /// <summary>An END record: a header without payload, and nothing follows it.</summary>
     private const int EndSize = 312;
@@ -18,21 +15,29 @@ internal sealed class LocalReceive(SnapshotName target, long alreadyBytes, IRead
     /// <summary>How long ZFS may take to write down what it has received.</summary>
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
 
-    private readonly ZfsProcess _zfs = ReceivingDataset.Start(target, options);
+    private readonly ZfsProcess _zfs;
+    private readonly TailHolder _stream;
     private readonly SemaphoreSlim _writing = new(1);
-    private readonly byte[] _tail = new byte[EndSize];
-    private int _held;
     private bool _ended;
 
-    public SnapshotName Target => target;
+    private LocalReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) => (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new TailHolder(zfs.Input, EndSize));
 
-    public long AlreadyBytes => alreadyBytes;
+    /// <summary>What it makes.</summary>
+    public SnapshotName Target { get; }
+
+    /// <summary>Bytes of the stream that an earlier receive had taken, as ZFS counts them.</summary>
+    public long AlreadyBytes { get; }
 
     /// <summary>Bytes that were handed on, or are held back.</summary>
     public long Written { get; private set; }
 
     /// <summary>When something came last.</summary>
     public long LastWrite { get; private set; } = TimeProvider.System.GetTimestamp();
+
+    /// <param name="target">What it makes.</param>
+    /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had taken.</param>
+    /// <param name="options">Properties of a dataset that is made by it.</param>
+    public static LocalReceive Start(SnapshotName target, long alreadyBytes, IReadOnlyList<string> options) => new(target, alreadyBytes, ReceivingDataset.Start(target, options));
 
     /// <summary>Hands on what was checked. It may wait for ZFS, but not for ever: <see cref="SuspendAsync"/> ends that.</summary>
     /// <exception cref="Http.RequestException">ZFS refused the stream, or the receive has ended.</exception>
@@ -43,7 +48,7 @@ internal sealed class LocalReceive(SnapshotName target, long alreadyBytes, IRead
         {
             if (_ended) throw LocalFaults.Interrupted();
             (Written, LastWrite) = (Written + slice.Length, TimeProvider.System.GetTimestamp());
-            await HandOnAsync(slice).ConfigureAwait(false);
+            await _stream.WriteAsync(slice, CancellationToken.None).ConfigureAwait(false); // half a slice would be of no use
         }
         catch (IOException)
         {
@@ -65,7 +70,7 @@ internal sealed class LocalReceive(SnapshotName target, long alreadyBytes, IRead
         {
             if (_ended) throw LocalFaults.Interrupted();
             _ended = true;
-            await _zfs.Input.WriteAsync(_tail.AsMemory(0, _held), CancellationToken.None).ConfigureAwait(false);
+            await _stream.ReleaseAsync(CancellationToken.None).ConfigureAwait(false);
             _zfs.Input.Close();
         }
         catch (IOException)
@@ -117,25 +122,6 @@ internal sealed class LocalReceive(SnapshotName target, long alreadyBytes, IRead
         await SuspendAsync().ConfigureAwait(false);
         await _zfs.DisposeAsync().ConfigureAwait(false);
         _writing.Dispose();
-    }
-
-    /// <summary>The last bytes stay here, and go before the next ones.</summary>
-    private async ValueTask HandOnAsync(ReadOnlyMemory<byte> slice)
-    {
-        if (slice.Length >= EndSize)
-        {
-            await _zfs.Input.WriteAsync(_tail.AsMemory(0, _held), CancellationToken.None).ConfigureAwait(false);
-            await _zfs.Input.WriteAsync(slice[..^EndSize], CancellationToken.None).ConfigureAwait(false);
-            slice[^EndSize..].CopyTo(_tail);
-            _held = EndSize;
-            return;
-        }
-
-        var surplus = Math.Max(0, _held + slice.Length - EndSize);
-        await _zfs.Input.WriteAsync(_tail.AsMemory(0, surplus), CancellationToken.None).ConfigureAwait(false);
-        _tail.AsSpan(surplus, _held - surplus).CopyTo(_tail);
-        slice.CopyTo(_tail.AsMemory(_held - surplus));
-        _held += slice.Length - surplus;
     }
 
     private async Task<Http.RequestException> FindCauseAsync()

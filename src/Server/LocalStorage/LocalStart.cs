@@ -51,7 +51,7 @@ internal sealed class LocalStart(LocalParents parents, LocalReceives receives, U
         if (LocalTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset)) throw LocalFaults.Interrupted();
         var text = await ReceivingDataset.FindTokenAsync(target.Dataset, cancellationToken).ConfigureAwait(false);
         if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin)) throw LocalFaults.Interrupted();
-        return new LocalReceive(target, (long)token.Bytes, []);
+        return LocalReceive.Start(target, (long)token.Bytes, []);
     }
 
     private async Task<LocalReceive> BeginAsync(UploadRecord upload, DatasetName parent, BeginFacts begin, CancellationToken cancellationToken)
@@ -64,7 +64,7 @@ internal sealed class LocalStart(LocalParents parents, LocalReceives receives, U
         if (receives.IsReceiving(dataset)) throw LocalFaults.Busy(dataset.Value);
         if (!target.IsNew) await ReceivingDataset.AbortAsync(dataset, cancellationToken).ConfigureAwait(false); // of an upload that nobody went on with
         uploads.SetTarget(upload.UploadId, target.Snapshot.ToString());
-        return new LocalReceive(target.Snapshot, 0, target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : []);
+        return LocalReceive.Start(target.Snapshot, 0, target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : []);
     }
 
     /// <summary>What is there, what other uploads will make, and what is being deleted, which must never be something else by then.</summary>
