@@ -19,7 +19,7 @@ internal sealed class LocalSurvey(LocalParents parents)
     {
         var local = listed.Where(backup => backup.Info.IsLocal).ToList();
         var places = clients.Where(parents.IsOffered).Select(client => (Parent: parents.Of(client), client.ClientId))
-            .Concat(local.Select(backup => (Parent: ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId))).Distinct();
+            .Concat(local.Select(backup => (Parent: LocalTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId))).Distinct();
         var needed = clients.Where(client => client.StorageType == StorageTypes.Local).Select(client => client.ClientId).Concat(local.Select(backup => backup.ClientId)).ToHashSet(StringComparer.Ordinal);
         Dictionary<string, SurveyedBackup> found = new(StringComparer.Ordinal);
         foreach (var (parent, clientId) in places)
@@ -58,8 +58,6 @@ internal sealed class LocalSurvey(LocalParents parents)
             return []; // every client has a dataset in clients.json, also on servers without ZFS
         }
     }
-
-    private static DatasetName ParentOf(DatasetName dataset) => DatasetName.Parse(dataset.Value[..dataset.Value.LastIndexOf('/')]);
 
     private static SurveyedBackup Broken(ReceivedSnapshot snapshot, string fault) => new()
     {

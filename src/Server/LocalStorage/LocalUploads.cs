@@ -157,7 +157,9 @@ internal sealed class LocalUploads(LocalStart start, LocalReceives receives, Loc
         var upload = uploads.Find(stale.ClientId, stale.UploadId) ?? stale; // with the target that was chosen meanwhile
         var begin = FindBegin(upload);
         parts.Clear(upload.UploadId);
-        if (LocalTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset)) return;
+        if (LocalTarget.Of(upload) is not { } target) return;
+        uploads.SetTarget(upload.UploadId, LocalTarget.ParentOf(target.Dataset).Value); // its name is free again
+        if (receives.IsReceiving(target.Dataset)) return;
         var text = await ReceivingDataset.FindTokenAsync(target.Dataset, CancellationToken.None).ConfigureAwait(false);
         var guid = begin?.ToGuid ?? upload.SnapshotGuid?.Value;
         if (ResumeToken.TryParse(text, out var token) && token.ToGuid == guid) await ReceivingDataset.AbortAsync(target.Dataset, CancellationToken.None).ConfigureAwait(false);

@@ -39,7 +39,7 @@ public sealed class LocalUploadTests(ZfsHost host)
         await lab.StartServerAsync();
 
         await AssertEndedAsync(backup);
-        Assert.Contains("was interrupted", await backup.StandardError.ReadToEndAsync(Token), StringComparison.Ordinal);
+        Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
         await AssertRestoresAsync(lab);
     }
 

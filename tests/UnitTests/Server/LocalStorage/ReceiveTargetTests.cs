@@ -73,7 +73,7 @@ public sealed class ReceiveTargetTests
     public void The_longest_names_fit_and_stay_apart()
     {
         var parent = DatasetName.Parse("backup/" + new string('p', 100));
-        var names = new[] { "1", "2" }.Select(end => ReceiveTarget.Choose(parent, DatasetName.Parse("tank/" + new string('a', 249) + end), Begin(1, name: new string('s', 240)), [], Taken(), out _)!.Snapshot.ToString()).ToList();
+        var names = Enumerable.Range(1, 2).Select(end => ReceiveTarget.Choose(parent, DatasetName.Parse("tank/" + new string('a', 249) + end), Begin(1, name: new string('s', 240)), [], Taken(), out _)!.Snapshot.ToString()).ToList();
 
         Assert.All(names, name => Assert.InRange(name.Length, 1, DatasetName.MaxLength));
         Assert.NotEqual(names[0], names[1]);
