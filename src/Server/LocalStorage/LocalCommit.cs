@@ -2,8 +2,10 @@ using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Uploads;
@@ -21,6 +23,7 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
     {
         var written = await FindAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None).ConfigureAwait(false)
             ?? throw new OperationException(ExitCode.ServerFailed, $"ZFS has received {snapshot}, and it is not the snapshot with GUID {note.Manifest.SnapshotGuid} that was sent.", "Please report this: it should not be possible.");
+        await CheckProtectedAsync(snapshot, note.Manifest).ConfigureAwait(false);
         var whole = note with { Manifest = note.Manifest with { StoredBytes = written } };
         await WriteNoteAsync(snapshot, whole, CancellationToken.None).ConfigureAwait(false);
         var backup = whole.ToSnapshotInfo(snapshot.ToString());
@@ -50,6 +53,29 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
         {
             return RecoveredUpload.Open; // another upload of the same snapshot was faster
         }
+    }
+
+    /// <summary>
+    /// A <c>zfs receive</c> that may not set a property only says so, and succeeds (tried on OpenZFS 2.3.2): what is not protected as it should be
+    /// does not stay. Of a dataset that was there before an administrator may have changed what he likes.
+    /// </summary>
+    /// <exception cref="RequestException">It was not; the snapshot is removed again.</exception>
+    private static async Task CheckProtectedAsync(SnapshotName snapshot, Manifest manifest)
+    {
+        var snapshots = await ZfsDataset.ListSnapshotsAsync(snapshot.Dataset, CancellationToken.None).ConfigureAwait(false);
+        if (snapshots.Count(there => !there.Name.IsBookmark) > 1) return;
+        var type = manifest.DatasetType == "volume" ? StreamType.Volume : StreamType.Filesystem;
+        var wanted = ReceiveOptions.Of(type, manifest.ClientId, DatasetName.Parse(manifest.DatasetName)).ToHashSet(StringComparer.Ordinal);
+        var names = string.Join(',', wanted.Select(option => option.Split('=', 2)[0]));
+        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "property,value", names, snapshot.Dataset.Value], CancellationToken.None).ConfigureAwait(false);
+        wanted.ExceptWith(rows.Select(row => $"{row[0]}={row[1]}"));
+        if (wanted.Count == 0) return;
+        await LocalRemoval.DestroyAsync(snapshot, manifest.SnapshotGuid, CancellationToken.None).ConfigureAwait(false);
+        throw new RequestException(
+            StatusCodes.Status500InternalServerError,
+            "receive_failed",
+            $"The server's ZFS did not set {string.Join(", ", wanted.Order(StringComparer.Ordinal))} on what it received, so that it was dropped.",
+            $"On the server, as root: zfs allow -u {Environment.UserName} {LocalParents.Permissions} {LocalTarget.ParentOf(snapshot.Dataset)}");
     }
 
     /// <returns>The bytes that were written for a snapshot; null where there is none of that name and GUID.</returns>

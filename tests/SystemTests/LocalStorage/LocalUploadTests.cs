@@ -28,6 +28,18 @@ public sealed class LocalUploadTests(ZfsHost host)
     }
 
     [Fact]
+    public async Task What_ZFS_may_not_protect_does_not_stay()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@one");
+        await host.OutputAsync($"zfs unallow -u backup exec {lab.Base}");
+
+        (await lab.SendAsync($"zfs send -L {lab.Source}@one")).AssertRefused(500, "receive_failed", "exec=off");
+
+        Assert.Empty(await lab.ReceivedNamesAsync());
+    }
+
+    [Fact]
     public async Task A_backup_goes_on_after_the_server_was_killed_and_started_again()
     {
         await using var lab = await LocalLab.CreateAsync(host);
