@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server;
@@ -13,6 +14,6 @@ internal static class CommandServices
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)) // standard output is for the result
         .AddSingleton(settings).AddSingleton(TimeProvider.System).AddSingleton<AuditLog>()
         .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
-        .AddStore(settings)
+        .AddStore(settings).AddSingleton<LocalParents>().AddSingleton<LocalSurvey>()
         .BuildServiceProvider();
 }

@@ -9,6 +9,7 @@ using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Downloads;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Status;
 using ZfsSnapshotManager.Server.Storage;
@@ -37,6 +38,7 @@ internal static partial class ServerHost
 
         app.Services.GetRequiredService<CatalogueDatabase>().Prepare();
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
+        await app.Services.GetRequiredService<LocalParents>().CheckAsync(app.Services.GetRequiredService<ClientRegistry>().Current(), cancellationToken).ConfigureAwait(false);
         foreach (var finding in (await app.Services.ProbeStoreAsync(cancellationToken).ConfigureAwait(false)).Where(finding => !finding.Works)) LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
         await app.Services.ClaimStoreAsync(cancellationToken).ConfigureAwait(false);
         await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken).ConfigureAwait(false);
@@ -80,7 +82,7 @@ internal static partial class ServerHost
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>().AddSingleton<PartCatalogue>()
             .AddSingleton<ClientRegistry>().AddSingleton<AuthenticationLimit>().AddSingleton<AuditLog>().AddSingleton<ClientAuthentication>()
-            .AddStore(settings)
+            .AddStore(settings).AddLocalStorage()
             .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
             .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
             .AddSingleton<BackupRemoval>().AddSingleton<RotationRun>().AddSingleton<ClientQuota>().AddSingleton<RotationEndpoints>()

@@ -61,7 +61,7 @@ internal sealed record BackupPlan(LocalSnapshot? Base, SnapshotInfo? BaseBackup,
         var backups = remote.ToLookup(b => b.SnapshotGuid);
         foreach (var candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark))
         {
-            var backup = backups[candidate.Guid].FirstOrDefault(b => b.Raw == raw && BackupChain.Resolve(b, remote) is not null);
+            var backup = backups[candidate.Guid].FirstOrDefault(b => b.Raw == raw && b.CanBeBase != false && BackupChain.Resolve(b, remote) is not null);
             if (backup is not null) return (candidate, backup);
         }
 

@@ -10,12 +10,15 @@ internal sealed class AcknowledgedParts(int parts, long streamBytes)
     private int _parts = parts;
     private long _streamBytes = streamBytes;
 
+    /// <summary>Whether something is there that parts are not counted of: what ZFS on the server has received.</summary>
+    public bool IsResumed { get; init; }
+
     /// <summary>Whether anything is there.</summary>
     public bool Any
     {
         get
         {
-            lock (_lock) return _parts > 0;
+            lock (_lock) return _parts > 0 || IsResumed;
         }
     }
 

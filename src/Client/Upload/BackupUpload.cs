@@ -35,18 +35,62 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
             throw;
         }
 
+        var interruptions = new ReceiveInterruptions(settings.RetryTime, time);
+        for (var mayResume = job.Send is null; ; mayResume = true)
+        {
+            try
+            {
+                return await SendOnceAsync(job, upload, estimate, mayResume, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ApiException e) when (ReceiveInterruptions.IsOne(e))
+            {
+                // The server's zfs receive has ended, with the server or by itself: ZFS says where the stream goes on.
+                if (!interruptions.MayGoOn(upload.Resume)) throw new UploadInterruptedException(e, upload.Resume?.StreamBytes ?? 0);
+                output.Note($"{job.Snapshot.Name}: the server's zfs receive was interrupted; asking where it goes on");
+                var (again, committed) = await AskAgainAsync(job, estimate, asking, upload.Resume, cancellationToken).ConfigureAwait(false);
+                if (committed is not null) return (committed, committed.StreamBytes);
+                upload = again!;
+            }
+        }
+    }
+
+    private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> AskAgainAsync(UploadJob job, long? estimate, ServerPatience asking, UploadResume? last, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false), null);
+        }
+        catch (ApiException e) when (e.Code == "snapshot_exists")
+        {
+            if (job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed) return (null, committed);
+            throw;
+        }
+        catch (Exception e) when (e is OperationCanceledException || ServerPatience.IsPassing(e))
+        {
+            throw new UploadInterruptedException(e, last?.StreamBytes ?? 0);
+        }
+    }
+
+    /// <param name="mayResume">False: the stream is sent from its start, whatever the server has of it.</param>
+    private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOnceAsync(UploadJob job, UploadAnswer upload, long? estimate, bool mayResume, CancellationToken cancellationToken)
+    {
         AcknowledgedParts? acknowledged = null;
         try
         {
-            var resume = job.Send is null ? ResumeStart.Read(upload.Resume) : null;
+            var resume = mayResume && (job.Send is null || upload.Resume is not null) ? ResumeStart.Read(upload.Resume) : null;
             var from = resume?.From ?? TransferStart.Beginning;
-            acknowledged = new AcknowledgedParts(from.Number - 1, from.State.StreamOffset);
+            var already = resume?.StreamBytes ?? 0;
+            acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
             var expected = resume is null ? estimate : await EstimateAsync(resume, cancellationToken).ConfigureAwait(false);
             var memory = new TransferMemory(Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)), upload.PartSize, BlockWorkers.CountFor(job.Compression));
             DescribeTransfer(job, memory);
             var backup = await TransferProgress.RunAsync(
-                job.Snapshot.Name.ToString(), expected, output, progress => TransferAsync(job, upload, resume, memory, acknowledged, progress, cancellationToken), from.State.StreamOffset).ConfigureAwait(false);
-            return (backup, from.State.StreamOffset);
+                job.Snapshot.Name.ToString(), expected, output, progress => TransferAsync(job, upload, resume, memory, acknowledged, progress, cancellationToken), already).ConfigureAwait(false);
+            return (backup, already);
+        }
+        catch (ApiException e) when (ReceiveInterruptions.IsOne(e))
+        {
+            throw;
         }
         catch (Exception e) when (acknowledged is { Any: true } && (e is OperationCanceledException || ServerPatience.IsPassing(e)))
         {
@@ -87,17 +131,16 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
 
     private static async Task<TransferEnd> SendAsync(UploadJob job, ResumeStart? resume, StreamPipeline pipeline, CancellationToken cancellationToken)
     {
-        if (job.Send is { } send)
+        if (resume is null && job.Send is { } send)
         {
             await using var zfs = send.Start();
             return await pipeline.RunAsync(zfs, zfs.Output, cancellationToken).ConfigureAwait(false);
         }
 
-        var splice = resume!.Splice!;
         try
         {
-            await using var zfs = ZfsSend.StartRest(splice.Token.ToString());
-            return await pipeline.RunAsync(zfs, splice.OpenRest(zfs.Output), cancellationToken).ConfigureAwait(false);
+            await using var zfs = ZfsSend.StartRest(resume!.Token!);
+            return await pipeline.RunAsync(zfs, resume.Splice?.OpenRest(zfs.Output) ?? zfs.Output, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord } || (e is ZfsException && !pipeline.HasBegun))
         {
@@ -108,10 +151,10 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
     /// <summary>What ZFS expects the whole stream to have; a token it does not take is told of when it is used.</summary>
     private static async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)
     {
-        if (resume.Splice is not { } splice) return resume.From.State.StreamOffset;
+        if (resume.Token is not { } token) return resume.StreamBytes;
         try
         {
-            return resume.From.State.StreamOffset + await ZfsSend.EstimateRestAsync(splice.Token.ToString(), cancellationToken).ConfigureAwait(false);
+            return resume.StreamBytes + await ZfsSend.EstimateRestAsync(token, cancellationToken).ConfigureAwait(false);
         }
         catch (ZfsException)
         {

@@ -29,6 +29,7 @@ internal sealed class ServerPatience(TimeSpan patience, TimeProvider time, Rando
     {
         ApiException { Code: "part_damaged" } => true, // it was right when it left
         ApiException { Code: "too_many_uploads" } => false,
+        ApiException { Code: "receive_failed" } => false, // it would fail again
         ApiException answer => answer.Status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or HttpStatusCode.InternalServerError
             or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout,
         OperationException failure => failure.ExitCode == ExitCode.Unreachable,

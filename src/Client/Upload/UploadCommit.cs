@@ -15,7 +15,7 @@ internal sealed class UploadCommit(ApiClient server, UploadRequests requests, Lo
     public async Task<SnapshotInfo> SendWholeAsync(UploadPart whole, CancellationToken cancellationToken)
     {
         var backup = await CommitAsync(token => requests.SendWholeAsync(whole, token), cancellationToken).ConfigureAwait(false);
-        return backup?.Sha256 == Convert.ToHexStringLower(whole.Sha256) && IsRight(backup, whole.End.StreamOffset) ? backup : throw new StoredOtherwiseException();
+        return backup is not null && IsOf(backup, Convert.ToHexStringLower(whole.Sha256)) && IsRight(backup, whole.End.StreamOffset) ? backup : throw new StoredOtherwiseException();
     }
 
     /// <summary>Says that all parts are there.</summary>
@@ -50,5 +50,11 @@ internal sealed class UploadCommit(ApiClient server, UploadRequests requests, Lo
         }
     }
 
-    private bool IsRight(SnapshotInfo backup, long streamBytes) => backup.SnapshotGuid == snapshot.Guid && backup.StreamBytes == streamBytes;
+    /// <summary>What goes into ZFS is one part to the server, whose stored bytes it does not keep.</summary>
+    private static bool IsOf(SnapshotInfo backup, string sha256) =>
+        backup.IsLocal ? backup.PartsSha256 == StoredPart.DigestOf([new StoredPart { Size = 0, Sha256 = sha256 }]) : backup.Sha256 == sha256;
+
+    /// <summary>In ZFS the rest of a stream is counted together with what was there.</summary>
+    private bool IsRight(SnapshotInfo backup, long streamBytes) =>
+        backup.SnapshotGuid == snapshot.Guid && (backup.IsLocal ? backup.StreamBytes >= streamBytes : backup.StreamBytes == streamBytes);
 }

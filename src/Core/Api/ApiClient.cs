@@ -110,6 +110,17 @@ public sealed class ApiClient : IDisposable
         }
     }
 
+    /// <summary>Opens the stream of a backup in the server's ZFS, which is made while it is read.</summary>
+    /// <param name="token">Where it goes on, as ZFS says here; null: at its start.</param>
+    public async Task<HttpResponseMessage> DownloadLiveAsync(SnapshotInfo snapshot, string? token, CancellationToken cancellationToken)
+    {
+        var rest = token is null ? "" : $"&resume_token={Uri.EscapeDataString(token)}";
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}{rest}");
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
+        if (response.IsSuccessStatusCode) return response;
+        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Opens a backup's manifest for reading.</summary>
     public async Task<HttpResponseMessage> OpenManifestAsync(SnapshotInfo snapshot, CancellationToken cancellationToken)
     {

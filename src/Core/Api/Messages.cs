@@ -100,7 +100,7 @@ public sealed record UploadResume
     /// <summary>Bytes of the stream in them.</summary>
     public required long StreamBytes { get; init; }
 
-    /// <summary>Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN.</summary>
+    /// <summary>Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN; empty where there is a token.</summary>
     public required string State { get; init; }
 
     /// <summary>
@@ -108,6 +108,11 @@ public sealed record UploadResume
     /// who completes an upload may not be who began it.
     /// </summary>
     public string? PartDigests { get; init; }
+
+    /// <summary>
+    /// Of an upload into ZFS: where <c>zfs send -t</c> goes on. What it sends is a stream of its own, and its parts count from 1.
+    /// </summary>
+    public string? ReceiveResumeToken { get; init; }
 }
 
 /// <summary>PUT /upload-stream/{id}/parts/{n}: the part is checked and stored.</summary>
@@ -243,6 +248,16 @@ public sealed record SnapshotInfo
 
     /// <summary>When a rotated backup is deleted, unless an administrator keeps it; left out for all others.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>One of <see cref="StorageTypes"/>.</summary>
+    public string StorageType { get; init; } = StorageTypes.Objects;
+
+    /// <summary>False where the server takes no incremental on it; left out where nothing speaks against it.</summary>
+    public bool? CanBeBase { get; init; }
+
+    /// <summary>It is a snapshot in ZFS: each restores alone, and its stream is made when it is asked for.</summary>
+    [JsonIgnore]
+    public bool IsLocal => StorageType == StorageTypes.Local;
 
     [JsonIgnore]
     public bool IsIncremental => FromGuid is not null;

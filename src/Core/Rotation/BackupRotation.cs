@@ -22,23 +22,26 @@ public sealed class BackupRotation
     /// <param name="openBases">Snapshots that open uploads start from.</param>
     /// <param name="now">The server's time: until when the store lets nobody delete is compared with it.</param>
     /// <param name="bases">Of all of these backups, where the caller has them already.</param>
+    /// <param name="obstacles">By id, why the store would not delete a backup now; null: nothing of that kind.</param>
     /// <returns>One decision for each, the newest of each dataset first.</returns>
-    public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(IReadOnlyCollection<SnapshotInfo> backups, RotationPolicy policy, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, BackupBases? bases = null)
+    public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(
+        IReadOnlyCollection<SnapshotInfo> backups, RotationPolicy policy, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, BackupBases? bases = null, IReadOnlyDictionary<string, string>? obstacles = null)
     {
         var rotation = new BackupRotation(backups, bases ?? new BackupBases(backups));
         foreach (var dataset in rotation._datasets) rotation.KeepPlaces(policy, dataset);
-        rotation.KeepProtected(openBases, now);
+        rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
         return rotation.Decide("no place of the policy keeps it");
     }
 
     /// <summary>What may go for space where no policy of the server says what must stay: all but the newest chain of each dataset.</summary>
     /// <inheritdoc cref="Plan"/>
-    public static IReadOnlyList<RotationDecision<SnapshotInfo>> PlanForSpace(IReadOnlyCollection<SnapshotInfo> backups, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, BackupBases? bases = null)
+    public static IReadOnlyList<RotationDecision<SnapshotInfo>> PlanForSpace(
+        IReadOnlyCollection<SnapshotInfo> backups, IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, BackupBases? bases = null, IReadOnlyDictionary<string, string>? obstacles = null)
     {
         var rotation = new BackupRotation(backups, bases ?? new BackupBases(backups));
         foreach (var dataset in rotation._datasets) rotation.KeepNewest(dataset);
-        rotation.KeepProtected(openBases, now);
+        rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
         return rotation.Decide("it may go where space is needed");
     }
@@ -81,13 +84,14 @@ public sealed class BackupRotation
         }
     }
 
-    private void KeepProtected(IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now)
+    private void KeepProtected(IReadOnlySet<SnapshotGuid> openBases, DateTimeOffset now, IReadOnlyDictionary<string, string>? obstacles)
     {
         foreach (var backup in _backups)
         {
             if (backup.Pinned) Keep(backup, "it is pinned");
             else if (backup.LockedUntil > now) Keep(backup, $"the store lets nobody delete it until {backup.LockedUntil.Value.UtcDateTime:yyyy-MM-dd HH:mm}Z");
             else if (openBases.Contains(backup.SnapshotGuid)) Keep(backup, "an upload that is under way starts from it");
+            else if (obstacles?.GetValueOrDefault(backup.SnapshotId) is { } obstacle) Keep(backup, obstacle);
         }
     }
 

@@ -11,7 +11,8 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="open">Opens the bytes from an offset on.</param>
 /// <param name="patience">For a server that is away.</param>
 /// <param name="progress">Told of bytes as they come.</param>
-internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, Action<long> progress) : OneWayStream
+/// <param name="canGoOn">False where the bytes are made when they are asked for: once some came, only ZFS's own token goes on with them.</param>
+internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, Action<long> progress, bool canGoOn = true) : OneWayStream
 {
     private Stream? _body;
     private long _received;
@@ -33,7 +34,7 @@ internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, 
                 _received += count;
                 return count;
             }
-            catch (OperationException e) when (DownloadPatience.IsPassing(e))
+            catch (OperationException e) when (DownloadPatience.IsPassing(e) && (canGoOn || _received == 0))
             {
                 Disconnect();
                 await patience.WaitAsync(e, ++_failures, cancellationToken).ConfigureAwait(false);

@@ -43,6 +43,7 @@ internal sealed class StoredBackup
     /// <exception cref="OperationException">The server is away for too long, or refuses.</exception>
     public static async Task<StoredBackup> OpenAsync(RestoreSession session, SnapshotInfo backup, ResumeToken? token, CancellationToken cancellationToken)
     {
+        if (backup.IsLocal) return new StoredBackup(session, backup) { Rest = token is null ? null : new BackupRest(token, null, (long)token.Bytes) };
         var manifest = await FetchManifestAsync(session, backup, cancellationToken).ConfigureAwait(false);
         var parts = manifest is null ? null : BackupPart.ListOf(manifest);
         return new StoredBackup(session, backup) { Parts = parts, Properties = manifest?.Properties, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
@@ -71,6 +72,12 @@ internal sealed class StoredBackup
     {
         var rest = Rest!;
         var patience = Patience(progress);
+        if (_backup.IsLocal)
+        {
+            await CopyRestAsync(rest.Token, destination, patience, progress, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+
         var resume = new ReceiveResume(rest.Token);
         try
         {
@@ -135,7 +142,10 @@ internal sealed class StoredBackup
 
     private DownloadPatience Patience(TransferProgress progress) => new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
 
-    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) => new(_source.OpenAsync, patience, progress);
+    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) => _backup.IsLocal ? Live(null, patience, progress) : new(_source.OpenAsync, patience, progress);
+
+    private BackupDownload Live(ResumeToken? token, DownloadPatience patience, Action<long> progress) =>
+        new((_, _, cancellationToken) => _source.OpenLiveAsync(token?.ToString(), cancellationToken), patience, progress, canGoOn: false);
 
     private PartReader Read(IReadOnlyList<BackupPart> parts, DownloadPatience patience, Action<long> progress) =>
         new(new PartFetch(_source.OpenAsync, patience, progress), _session.Pages, _session.Settings.Lanes, parts);
@@ -163,6 +173,21 @@ internal sealed class StoredBackup
         CheckWhole(stored);
     }
 
+    /// <summary>The server's ZFS sends the rest as a stream of its own, which <c>zfs receive</c> takes as it is.</summary>
+    private async Task CopyRestAsync(ResumeToken token, Stream destination, DownloadPatience patience, TransferProgress progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var source = Live(token, patience, progress.Add);
+            await using var stored = new StoredBytesReader(source, digest: false);
+            await StoredStreamDecoder.DecodeAsync(stored, _compression, CheckBegin, (slice, of) => destination.WriteAsync(slice, of), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ApiException e) when (e.Code is "token_mismatch" or "bad_request")
+        {
+            throw new StreamEditException(e.Message);
+        }
+    }
+
     private async Task<T> ProvenAsync<T>(Func<Task<T>> work)
     {
         try
@@ -187,6 +212,7 @@ internal sealed class StoredBackup
 
     private void CheckWhole(StoredBytesReader stored)
     {
+        if (_backup.IsLocal) return; // made when it was asked for: its own checksums and GUID prove it
         if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256)) return;
         throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {_backup.SizeBytes}, or another SHA-256).", DamagedRemedy);
     }

@@ -13,6 +13,9 @@ internal sealed class WatchedBody(IDisposable response, Stream body, string what
     /// <summary>Of a server that is there: its parts lie ready when it begins to answer.</summary>
     public static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(60);
 
+    /// <summary>Of a <c>zfs send</c>, which says nothing while it looks for what to send.</summary>
+    public static readonly TimeSpan LiveIdle = TimeSpan.FromMinutes(15);
+
     private CancellationTokenSource? _watch;
     private CancellationToken _watched;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
@@ -64,11 +65,12 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return ReadAll(command).FirstOrDefault();
     }
 
-    /// <summary>The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone.</summary>
-    public IReadOnlyList<SnapshotInfo> FindBases(string clientId, SnapshotGuid snapshot)
+    /// <summary>The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone. An incremental lies where its base does.</summary>
+    /// <param name="storageType">One of <see cref="StorageTypes"/>.</param>
+    public IReadOnlyList<SnapshotInfo> FindBases(string clientId, SnapshotGuid snapshot, string storageType)
     {
         using var connection = database.Open();
-        return FindBases(connection, clientId, snapshot);
+        return [.. FindBases(connection, clientId, snapshot).Where(backup => backup.StorageType == storageType)];
     }
 
     /// <summary>Lists a backup and ends its upload, both or neither. An incremental is only listed while its base is.</summary>
@@ -77,7 +79,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        if (backup.FromGuid is { } from && !FindBases(connection, clientId, from).Any(known => ChainLink.Fits(known, backup.Features))) return false;
+        if (backup.FromGuid is { } from && !FindBases(connection, clientId, from).Any(known => !known.IsLocal && ChainLink.Fits(known, backup.Features))) return false;
         if (Insert(connection, clientId, backup) == 0) return false;
         using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         ended.ExecuteNonQuery();
@@ -99,8 +101,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var delete = connection.Query("DELETE FROM backups WHERE client_id = @client AND snapshot_id = @id AND pinned = 0", ("@client", clientId), ("@id", backup.SnapshotId));
         if (delete.ExecuteNonQuery() == 0) return false;
         using var note = connection.Query(
-            "INSERT INTO deletions (storage_key, snapshot_id, client_id, size_bytes) VALUES (@key, @id, @client, @size)",
-            ("@key", backup.StorageKey), ("@id", backup.SnapshotId), ("@client", clientId), ("@size", backup.SizeBytes));
+            "INSERT INTO deletions (storage_key, snapshot_id, client_id, size_bytes, local_guid) VALUES (@key, @id, @client, @size, @guid)",
+            ("@key", backup.StorageKey), ("@id", backup.SnapshotId), ("@client", clientId), ("@size", backup.SizeBytes), ("@guid", backup.IsLocal ? backup.SnapshotGuid.ToString() : null));
         note.ExecuteNonQuery();
         transaction.Commit();
         return true;
@@ -129,14 +131,14 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return command.ExecuteNonQuery() > 0;
     }
 
-    /// <summary>Bytes that a client's backups take, also those whose objects are still to be deleted, and those of its uploads' parts.</summary>
+    /// <summary>Bytes that a client's backups take in the object store, also those whose objects are still to be deleted, and those of its uploads' parts.</summary>
     public (long Backups, long Uploads) GetStoredBytes(string clientId)
     {
         using var connection = database.Open();
         using var command = connection.Query(
             """
-            SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client) + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions WHERE client_id = @client),
-                   (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE client_id = @client))
+            SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client AND storage_type = 's3') + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions WHERE client_id = @client AND local_guid IS NULL),
+                   (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE client_id = @client AND storage_type = 's3'))
             """,
             ("@client", clientId));
         using var rows = command.ExecuteReader();
@@ -144,15 +146,25 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return (rows.GetInt64(0), rows.GetInt64(1));
     }
 
-    /// <summary>Backups that are no longer listed and whose objects may still be there.</summary>
-    public IReadOnlyList<string> ListDeletions()
+    /// <summary>Backups that are no longer listed and whose objects or snapshots may still be there.</summary>
+    public IReadOnlyList<Deletion> ListDeletions()
     {
         using var connection = database.Open();
-        using var command = connection.Query("SELECT storage_key FROM deletions ORDER BY storage_key");
+        using var command = connection.Query("SELECT storage_key, local_guid FROM deletions ORDER BY storage_key");
         using var rows = command.ExecuteReader();
-        List<string> keys = [];
-        while (rows.Read()) keys.Add(rows.GetString(0));
-        return keys;
+        List<Deletion> deletions = [];
+        while (rows.Read()) deletions.Add(new Deletion(rows.GetString(0), rows.IsDBNull(1) ? null : ReadGuid(rows.GetString(1))));
+        return deletions;
+    }
+
+    /// <summary>Whether the client has anything in ZFS.</summary>
+    public bool HasLocal(string clientId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "SELECT 1 FROM backups WHERE client_id = @client AND storage_type = 'local' UNION ALL SELECT 1 FROM uploads WHERE client_id = @client AND storage_type = 'local' UNION ALL SELECT 1 FROM deletions WHERE client_id = @client AND local_guid IS NOT NULL LIMIT 1",
+            ("@client", clientId));
+        return command.ExecuteScalar() is not null;
     }
 
     /// <summary>Notes that the objects are gone.</summary>
@@ -194,14 +206,14 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"""
             INSERT INTO backups (client_id, {Columns})
-            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires)
+            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires, @storage)
             ON CONFLICT DO NOTHING
             """,
             ("@client", clientId), ("@id", backup.SnapshotId), ("@key", backup.StorageKey), ("@dataset", backup.DatasetName), ("@name", backup.SnapshotName),
             ("@guid", backup.SnapshotGuid.ToString()), ("@from", backup.FromGuid?.ToString() ?? ""), ("@type", backup.DatasetType),
             ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()), ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()), ("@size", backup.SizeBytes),
             ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256 ?? ""),
-            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()), ("@parts", backup.PartsSha256), ("@class", backup.SnapshotType.ToText()), ("@pinned", backup.Pinned ? 1L : 0L), ("@expires", backup.ExpiresAt?.ToUnixTimeSeconds()));
+            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()), ("@parts", backup.PartsSha256), ("@class", backup.SnapshotType.ToText()), ("@pinned", backup.Pinned ? 1L : 0L), ("@expires", backup.ExpiresAt?.ToUnixTimeSeconds()), ("@storage", backup.StorageType));
         return command.ExecuteNonQuery();
     }
 
@@ -213,4 +225,6 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         while (rows.Read()) list.Add(backups.Read(rows));
         return list;
     }
+
+    private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

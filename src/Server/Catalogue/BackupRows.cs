@@ -11,7 +11,7 @@ internal sealed class BackupRows
 {
     /// <summary>In the order in which <see cref="Read"/> takes them.</summary>
     public const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256, snapshot_type, pinned, expires_at";
+        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256, snapshot_type, pinned, expires_at, storage_type";
 
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string[]> _lists = new(StringComparer.Ordinal);
@@ -39,6 +39,7 @@ internal sealed class BackupRows
         SnapshotType = SnapshotTypes.TryParse(row.GetString(18)) ?? SnapshotType.Manual,
         Pinned = row.GetInt64(19) != 0,
         ExpiresAt = row.IsDBNull(20) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(20)),
+        StorageType = Share(row.GetString(21)),
     };
 
     private string Share(string text)

@@ -1,4 +1,6 @@
 using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
@@ -7,7 +9,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// Compares catalogue, manifests and objects. A server may be at work meanwhile, so that store and catalogue are seen at different moments:
 /// what seems wrong is looked at a second time, and only what is wrong both times is reported.
 /// </summary>
-internal sealed class CatalogueCheck(BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, TimeProvider time)
+internal sealed class CatalogueCheck(BackupStore store, LocalSurvey local, IReadOnlyCollection<ClientEntry> clients, BackupCatalogue catalogue, UploadCatalogue uploads, TimeProvider time)
 {
     /// <summary>Longer than a commit or a removal takes.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
@@ -27,14 +29,16 @@ internal sealed class CatalogueCheck(BackupStore store, BackupCatalogue catalogu
     {
         var surveyed = await new StoreSurvey(store).RunAsync(clientId is null ? "" : clientId + "/", only, cancellationToken).ConfigureAwait(false);
         var open = uploads.All().Select(upload => upload.StorageKey).ToHashSet(StringComparer.Ordinal);
-        var deleted = catalogue.ListDeletions().ToHashSet(StringComparer.Ordinal); // after what is open, as a commit comes before its removal
+        var deleted = catalogue.ListDeletions().Select(deletion => deletion.StorageKey).ToHashSet(StringComparer.Ordinal); // after what is open, as a commit comes before its removal
         var listed = catalogue.ListAll(clientId);
+        var all = new Dictionary<string, SurveyedBackup>(surveyed, StringComparer.Ordinal);
+        foreach (var (key, found) in await SurveyLocalAsync(clientId, listed, only, cancellationToken).ConfigureAwait(false)) all[key] = found;
         List<CatalogueFinding> findings = [], notes = [];
-        foreach (var backup in listed.Where(backup => only?.Contains(backup.Info.StorageKey) != false)) findings.AddRange(Compare(backup, surveyed.GetValueOrDefault(backup.Info.StorageKey)));
+        foreach (var backup in listed.Where(backup => only?.Contains(backup.Info.StorageKey) != false)) findings.AddRange(Compare(backup, all.GetValueOrDefault(backup.Info.StorageKey)));
         findings.AddRange(FindBroken(listed, only));
 
         var keys = listed.Select(backup => backup.Info.StorageKey).ToHashSet(StringComparer.Ordinal);
-        var others = surveyed.Where(found => !keys.Contains(found.Key)).ToDictionary(StringComparer.Ordinal);
+        var others = all.Where(found => !keys.Contains(found.Key)).ToDictionary(StringComparer.Ordinal);
         foreach (var key in others.Keys.Where(open.Contains).ToList())
         {
             if (others[key].HasManifest && others[key].Backup is null) continue;
@@ -53,11 +57,19 @@ internal sealed class CatalogueCheck(BackupStore store, BackupCatalogue catalogu
         return (findings, notes);
     }
 
+    private async Task<IEnumerable<KeyValuePair<string, SurveyedBackup>>> SurveyLocalAsync(string? clientId, IReadOnlyList<ListedBackup> listed, HashSet<string>? only, CancellationToken cancellationToken)
+    {
+        var found = await local.RunAsync([.. clients.Where(client => clientId is null || client.ClientId == clientId)], listed, cancellationToken).ConfigureAwait(false);
+        return found.Where(pair => only?.Contains(pair.Key) != false);
+    }
+
     /// <summary>Compares a row with what the store has of it.</summary>
     private static IEnumerable<CatalogueFinding> Compare(ListedBackup row, SurveyedBackup? found)
     {
         var key = row.Info.StorageKey;
+        if (found is null && row.Info.IsLocal) return [CatalogueFinding.Of(FindingKind.ObjectMissing, key, "It is listed, and the server's ZFS has no such snapshot. If it was renamed, name it as before; else send a full backup.")];
         if (found is null) return [CatalogueFinding.Of(FindingKind.ObjectMissing, key, "It is listed, and the store has neither its object nor its manifest. Put both back from a copy of the store, or send a full backup.")];
+        if (!found.HasManifest && row.Info.IsLocal) return [CatalogueFinding.Of(FindingKind.ManifestMissing, key, "It is listed, and the snapshot has not the property that says what it is. It can be restored all the same, and a rebuild would leave it out.")];
         if (!found.HasManifest) return [CatalogueFinding.Of(FindingKind.ManifestMissing, key, "It is listed, and its manifest is missing. Put the manifest back from a copy of the store. Until then the backup can be restored if its object is whole, and a rebuild would leave it out.")];
         if (found.Backup is null) return found.Findings;
         var differences = row.DifferencesFrom(found.Backup).ToList();

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
@@ -48,7 +49,7 @@ internal static class CatalogueCommands
         await using var services = CommandServices.Create(settings);
         var (store, catalogue, uploads) = (services.GetRequiredService<BackupStore>(), services.GetRequiredService<BackupCatalogue>(), services.GetRequiredService<UploadCatalogue>());
         services.GetRequiredService<CatalogueDatabase>().RequireCurrent();
-        var (found, notes) = await new CatalogueCheck(store, catalogue, uploads, services.GetRequiredService<TimeProvider>()).RunAsync(clientId, cancellationToken).ConfigureAwait(false);
+        var (found, notes) = await new CatalogueCheck(store, services.GetRequiredService<LocalSurvey>(), ClientsFile.Read(settings.ClientsFile), catalogue, uploads, services.GetRequiredService<TimeProvider>()).RunAsync(clientId, cancellationToken).ConfigureAwait(false);
         List<CatalogueFinding> findings = [.. found];
         var listed = catalogue.ListAll(clientId);
         var bytesRead = 0L;
@@ -71,7 +72,7 @@ internal static class CatalogueCommands
         await using var services = CommandServices.Create(settings);
         if (!dryRun) await services.ProbeStoreAsync(cancellationToken).ConfigureAwait(false); // it writes
         var rebuild = new CatalogueRebuild(
-            settings, services.GetRequiredService<BackupStore>(), services.GetRequiredService<StoreOwnership>(), services.GetRequiredService<CatalogueDatabase>(), services.GetRequiredService<TimeProvider>(), output);
+            settings, services.GetRequiredService<BackupStore>(), services.GetRequiredService<LocalSurvey>(), services.GetRequiredService<StoreOwnership>(), services.GetRequiredService<CatalogueDatabase>(), services.GetRequiredService<TimeProvider>(), output);
         var report = await rebuild.RunAsync(dryRun, cancellationToken).ConfigureAwait(false);
         output.Result(report, CatalogueJson.Default.RebuildReport, text => Write(text, report));
         return End(output, report.Findings.Count, $"{report.LeftOut} are left out, each for the reason above.", "What is mended is listed by the next 'zfs-server catalogue rebuild'.");

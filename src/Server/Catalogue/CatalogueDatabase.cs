@@ -96,6 +96,10 @@ internal sealed class CatalogueDatabase
         ALTER TABLE uploads ADD COLUMN properties TEXT; -- JSON: the dataset's own properties; NULL where the client did not say
         DROP INDEX backups_by_client;
         CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes); -- by time, about as the rows lie in the file
+        ALTER TABLE backups ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3'; -- or 'local': storage_key is a snapshot's name
+        ALTER TABLE uploads ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3';
+        ALTER TABLE uploads ADD COLUMN note TEXT; -- JSON; what a local one becomes, once its stream is there but for its END
+        ALTER TABLE deletions ADD COLUMN local_guid TEXT; -- of a snapshot; NULL for objects
         """,
     ];
 

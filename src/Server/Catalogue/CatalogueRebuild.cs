@@ -1,11 +1,13 @@
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
 /// <summary>Makes the whole catalogue again from the manifests in the store. Objects are listed by name and size, not read.</summary>
-internal sealed class CatalogueRebuild(ServerSettings settings, BackupStore store, StoreOwnership ownership, CatalogueDatabase current, TimeProvider time, Output output)
+internal sealed class CatalogueRebuild(ServerSettings settings, BackupStore store, LocalSurvey local, StoreOwnership ownership, CatalogueDatabase current, TimeProvider time, Output output)
 {
     /// <summary>Nobody else may use the catalogue meanwhile.</summary>
     public async Task<RebuildReport> RunAsync(bool dryRun, CancellationToken cancellationToken)
@@ -13,7 +15,8 @@ internal sealed class CatalogueRebuild(ServerSettings settings, BackupStore stor
         var previous = PreviousCatalogue.Read(current);
         var id = (await ownership.ReadAsync(cancellationToken).ConfigureAwait(false))?.CatalogueId;
         output.Note($"Reading the manifests in {store.Objects.Location}.");
-        var surveyed = await new StoreSurvey(store).RunAsync("", only: null, cancellationToken).ConfigureAwait(false);
+        var surveyed = new Dictionary<string, SurveyedBackup>(await new StoreSurvey(store).RunAsync("", only: null, cancellationToken).ConfigureAwait(false), StringComparer.Ordinal);
+        foreach (var (key, found) in await local.RunAsync(ClientsFile.Read(settings.ClientsFile), [], cancellationToken).ConfigureAwait(false)) surveyed[key] = found;
         var (selected, unfit) = ChainSelection.Run(surveyed.Values.Select(found => found.Backup).OfType<ListedBackup>(), []);
 
         var (findings, notes) = Sort(surveyed, previous);

@@ -38,6 +38,7 @@ internal sealed record ListedBackup(string ClientId, SnapshotInfo Info)
         ("sha256", Info.Sha256 ?? ""),
         ("parts_sha256", Info.PartsSha256),
         ("locked_until", $"{Info.LockedUntil?.ToUnixTimeSeconds()}"),
+        ("storage_type", Info.StorageType),
         ("snapshot_type", SnapshotTypes.ToText(Info.SnapshotType)),
     ];
 

@@ -13,7 +13,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties";
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, note";
 
     /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -69,6 +69,23 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         command.ExecuteNonQuery();
     }
 
+    /// <summary>Notes which snapshot a stream becomes in ZFS, once its BEGIN came.</summary>
+    public void SetTarget(string uploadId, string snapshot)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("UPDATE uploads SET storage_key = @key, note = NULL WHERE upload_id = @upload", ("@key", snapshot), ("@upload", uploadId));
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>Notes what the backup will be, before its stream's END is handed on.</summary>
+    /// <returns>False where the upload is gone.</returns>
+    public bool SetNote(string uploadId, string note)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query("UPDATE uploads SET note = @note WHERE upload_id = @upload", ("@note", note), ("@upload", uploadId));
+        return command.ExecuteNonQuery() > 0;
+    }
+
     public void Remove(string uploadId)
     {
         using var connection = database.Open();
@@ -94,8 +111,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     {
         if (wanted.SnapshotGuid is null || !wanted.KindIsGiven) return null;
         using var command = connection.Query(
-            $"SELECT {Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid = @guid AND from_guid = @from AND compression = @compression",
-            ("@client", wanted.ClientId), ("@dataset", wanted.DatasetName.Value), ("@guid", wanted.SnapshotGuid.ToString()), ("@from", wanted.FromGuid?.ToString() ?? ""), ("@compression", wanted.Compression.ApiName()));
+            $"SELECT {Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid = @guid AND from_guid = @from AND compression = @compression AND storage_type = @storage",
+            ("@client", wanted.ClientId), ("@dataset", wanted.DatasetName.Value), ("@guid", wanted.SnapshotGuid.ToString()), ("@from", wanted.FromGuid?.ToString() ?? ""), ("@compression", wanted.Compression.ApiName()), ("@storage", wanted.StorageType));
         using var rows = command.ExecuteReader();
         return rows.Read() ? ReadRow(rows) : null;
     }
@@ -110,13 +127,13 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     {
         using var command = connection.Query(
             """
-            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type, properties)
-            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type, @properties)
+            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type)
+            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type, @properties, @storage)
             """,
             ("@upload", upload.UploadId), ("@client", upload.ClientId), ("@id", upload.SnapshotId), ("@key", upload.StorageKey), ("@dataset", upload.DatasetName.Value),
             ("@name", upload.SnapshotName ?? ""), ("@guid", upload.SnapshotGuid?.ToString() ?? ""), ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
             ("@compression", upload.Compression.ApiName()), ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null), ("@flags", string.Join(' ', upload.SendFlags)),
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@type", upload.SnapshotType.ToText()),
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@type", upload.SnapshotType.ToText()), ("@storage", upload.StorageType),
             ("@properties", upload.Properties is { } properties ? JsonSerializer.Serialize(properties, ApiJson.Default.IReadOnlyDictionaryStringString) : null));
         command.ExecuteNonQuery();
     }
@@ -140,6 +157,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
         BaseGuid = row.IsDBNull(14) ? null : ReadGuid(row.GetString(14)),
         Properties = row.IsDBNull(15) ? null : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
+        StorageType = row.GetString(16),
+        Note = row.IsDBNull(17) ? null : row.GetString(17),
     };
 
     private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));

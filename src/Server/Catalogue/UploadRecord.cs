@@ -15,7 +15,16 @@ internal sealed record UploadRecord
     /// <summary>Reserved: no other upload or backup has it.</summary>
     public required string SnapshotId { get; init; }
 
+    /// <summary>Of the object; in ZFS the client's dataset, and once the stream began the name of the snapshot that it becomes.</summary>
     public required string StorageKey { get; init; }
+
+    /// <summary>One of <see cref="StorageTypes"/>.</summary>
+    public string StorageType { get; init; } = StorageTypes.Objects;
+
+    public bool IsLocal => StorageType == StorageTypes.Local;
+
+    /// <summary>What a backup in ZFS will be, noted before the stream's END is handed on: <see cref="LocalStorage.LocalNote"/> as JSON.</summary>
+    public string? Note { get; init; }
 
     public required DatasetName DatasetName { get; init; }
 

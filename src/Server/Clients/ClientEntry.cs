@@ -21,7 +21,7 @@ public sealed record ClientEntry
     /// <summary>Stored bytes that the client may have; 0: no bound.</summary>
     public long MaxSizeBytes { get; set; }
 
-    /// <summary>Where its backups go when its storage is local ZFS.</summary>
+    /// <summary>Where its backups go when its storage is local ZFS; null: below ZFS_BASE_DATASET.</summary>
     public string? Dataset { get; set; }
 
     public bool Enabled { get; set; } = true;

@@ -19,7 +19,11 @@ public sealed record ServerSettings
 
     public required int Port { get; init; }
 
+    /// <summary>Where clients without a dataset of their own are stored in ZFS.</summary>
     public required DatasetName BaseDataset { get; init; }
+
+    /// <summary>Whether it was set, and not just the default: then every client may ask for local storage.</summary>
+    public required bool HasBaseDataset { get; init; }
 
     /// <summary>An upload that brings no byte for so long is given up.</summary>
     public required TimeSpan UploadIdleTimeout { get; init; }
@@ -56,6 +60,7 @@ public sealed record ServerSettings
     public static ServerSettings Read(SettingsReader settings)
     {
         var data = Path.GetFullPath(settings.Text("DATA_DIR", "zfs-server-data"));
+        var baseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse);
         var read = new ServerSettings
         {
             DataDirectory = data,
@@ -63,7 +68,8 @@ public sealed record ServerSettings
             DatabaseFile = DatabaseFileFor(Path.GetFullPath(settings.Text("METADATA_FILE", Path.Combine(data, "metadata.db")))),
             BindAddress = settings.Address("BIND_ADDRESS", IPAddress.IPv6Any),
             Port = settings.Number("PORT", 8080, 0, 65535),
-            BaseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse) ?? DatasetName.Parse("backup"),
+            BaseDataset = baseDataset ?? DatasetName.Parse("backup"),
+            HasBaseDataset = baseDataset is not null,
             UploadIdleTimeout = TimeSpan.FromSeconds(settings.Number("UPLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),
             UploadExpiry = TimeSpan.FromDays(settings.Number("UPLOAD_EXPIRY_DAYS", 7, 1, 365)),
             MaxOpenUploads = settings.Number("MAX_OPEN_UPLOADS", 1000, 1, 1_000_000),

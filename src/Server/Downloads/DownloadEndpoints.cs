@@ -7,12 +7,13 @@ using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: the stored bytes as they are, whole or by range.</summary>
-internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, BackupLayouts layouts, AuditLog audit, ILogger<DownloadEndpoints> logger)
+internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, BackupLayouts layouts, LocalDownloads local, AuditLog audit, ILogger<DownloadEndpoints> logger)
 {
     /// <summary>Bytes that are handed to the connection at once: the processor's cache holds them, and few steps are needed.</summary>
     private const int SliceSize = 256 * 1024;
@@ -25,6 +26,11 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
         var id = context.Request.Query["snapshot_id"].ToString();
         if (id.Length == 0) throw RequestException.BadRequest("snapshot_id is missing.");
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
+        if (backup.IsLocal)
+        {
+            await local.SendAsync(context, client, backup).ConfigureAwait(false);
+            return;
+        }
 
         // A restore writes into zfs receive, which may pause for long; a slow reader is not an attacker here.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;

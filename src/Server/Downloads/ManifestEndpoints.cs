@@ -24,6 +24,7 @@ internal sealed class ManifestEndpoints(ClientAuthentication authentication, Bac
         // The server decodes a path but for its slashes, and an id has one.
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
+        if (backup.IsLocal) throw new RequestException(StatusCodes.Status404NotFound, "no_manifest", $"{backup.SnapshotId} is a snapshot in the server's ZFS: it has no parts.", "GET /download sends its stream.");
         var json = await ReadAsync(backup.StorageKey, context.RequestAborted).ConfigureAwait(false);
         Check(json, backup.SnapshotId, backup.PartsSha256);
         return Results.Bytes(json, "application/json", entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(json))}\""));

@@ -38,7 +38,7 @@ internal static class BackupCommands
             new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(found, BackupCommandsJson.Default.ListAdministeredBackup, text =>
             {
                 if (found.Count == 0) text.WriteLine("There are no such backups.");
-                else Table.Write(text, ["Snapshot ID", "Dataset", "Type", "Kind", "Timestamp", "Size", "State"], [.. found.Select(backup => Row(backup.Backup))]);
+                else Table.Write(text, ["Snapshot ID", "Dataset", "Type", "Kind", "Timestamp", "Size", "State", "Stored as"], [.. found.Select(backup => Row(backup.Backup))]);
             });
         });
         return list;
@@ -107,7 +107,11 @@ internal static class BackupCommands
         Time(backup.Timestamp),
         ByteSize.Format(backup.SizeBytes),
         State(backup),
+        Place(backup),
     ];
+
+    /// <summary>The object's key, or the snapshot's name.</summary>
+    private static string Place(SnapshotInfo backup) => backup.IsLocal ? $"zfs {backup.StorageKey}" : backup.StorageKey;
 
     private static string State(SnapshotInfo backup) => backup.Pinned ? "pinned" : backup.ExpiresAt is { } expires ? $"expiring {Time(expires)}" : "";
 
@@ -118,7 +122,7 @@ internal static class BackupCommands
         text.WriteLine($"Client:       {shown.ClientId}");
         text.WriteLine($"Snapshot:     {backup.DatasetName}@{backup.SnapshotName} (GUID {backup.SnapshotGuid}, {backup.SnapshotType.ToText()})");
         text.WriteLine($"Made:         {Time(backup.Timestamp)}, received {Time(backup.ReceivedAt)}");
-        text.WriteLine($"Stored:       {ByteSize.Format(backup.SizeBytes)} of {ByteSize.Format(backup.StreamBytes)}, {backup.Compression}, as {backup.StorageKey}");
+        text.WriteLine($"Stored:       {ByteSize.Format(backup.SizeBytes)} of {ByteSize.Format(backup.StreamBytes)}, {backup.Compression}, {(backup.IsLocal ? "in ZFS as" : "as")} {backup.StorageKey}");
         text.WriteLine($"Chain:        {shown.ChainLength} long{(shown.Base is null ? ", it is a full backup" : $", upon {shown.Base}")}");
         text.WriteLine($"Built on it:  {(shown.Dependents.Count == 0 ? "nothing" : string.Join(", ", shown.Dependents))}");
         text.WriteLine($"State:        {(State(backup) is { Length: > 0 } state ? state : "listed")}{(backup.LockedUntil is { } locked ? $", locked until {Time(locked)}" : "")}");

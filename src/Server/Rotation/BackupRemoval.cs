@@ -1,11 +1,14 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
-/// <summary>Deletes backups: off the list first, then manifest and objects. What a crash or a store that is away leaves is deleted later.</summary>
+/// <summary>Deletes backups: off the list first, then manifest and objects, or the snapshot. What a crash or a store that is away leaves is deleted later.</summary>
 internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue catalogue, AuditLog audit, ILogger<BackupRemoval> logger)
 {
     /// <returns>False where it must stay; then nothing was changed.</returns>
@@ -14,37 +17,38 @@ internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue c
         if (!catalogue.Remove(clientId, backup)) return false;
         LogRemoved(backup.SnapshotId, clientId, backup.SizeBytes);
         audit.Write(new AuditEvent { Event = AuditEvents.BackupDeleted, Actor = AuditActor.Server, ClientId = clientId, SnapshotId = backup.SnapshotId });
-        await TryDeleteAsync(backup.StorageKey).ConfigureAwait(false);
+        await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null)).ConfigureAwait(false);
         return true;
     }
 
     /// <summary>At the start and every hour.</summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
-        foreach (var key in catalogue.ListDeletions())
+        foreach (var deletion in catalogue.ListDeletions())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await TryDeleteAsync(key).ConfigureAwait(false);
+            await TryDeleteAsync(deletion).ConfigureAwait(false);
         }
     }
 
     /// <summary>Whoever asked for it may go: a deletion that was begun is not broken off.</summary>
-    private async Task TryDeleteAsync(string storageKey)
+    private async Task TryDeleteAsync(Deletion deletion)
     {
         try
         {
-            await store.DeleteAsync(storageKey, CancellationToken.None).ConfigureAwait(false);
-            catalogue.EndDeletion(storageKey);
+            if (deletion.LocalGuid is { } guid) await LocalRemoval.DestroyAsync(SnapshotName.Parse(deletion.StorageKey), guid, CancellationToken.None).ConfigureAwait(false);
+            else await store.DeleteAsync(deletion.StorageKey, CancellationToken.None).ConfigureAwait(false);
+            catalogue.EndDeletion(deletion.StorageKey);
         }
-        catch (StorageException e)
+        catch (OperationException e) // of the store, or of ZFS: a snapshot that is being sent stays until then
         {
-            LogLater(e, storageKey);
+            LogLater(e, deletion.StorageKey);
         }
     }
 
     [LoggerMessage(LogLevel.Information, "Deleted {SnapshotId} of {ClientId}: {StoredBytes} bytes")]
     private partial void LogRemoved(string snapshotId, string clientId, long storedBytes);
 
-    [LoggerMessage(LogLevel.Warning, "{StorageKey} is no longer listed, and its objects cannot be deleted now; this is tried again every hour")]
+    [LoggerMessage(LogLevel.Warning, "{StorageKey} is no longer listed, and what is stored of it cannot be deleted now; this is tried again every hour")]
     private partial void LogLater(Exception e, string storageKey);
 }

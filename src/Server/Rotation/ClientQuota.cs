@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
@@ -11,7 +12,7 @@ namespace ZfsSnapshotManager.Server.Rotation;
 /// Sees to it that a client stores no more than its quota. What the catalogue counts and what is on its way in are added under one lock, so
 /// that two uploads cannot both take the last place.
 /// </summary>
-internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotation, ServerSettings settings)
+internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotation, LocalParents parents, ServerSettings settings)
 {
     private readonly ConcurrentDictionary<string, Account> _accounts = new(StringComparer.Ordinal);
 
@@ -19,7 +20,7 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     public (long Used, long Reserved) GetUsage(string clientId)
     {
         var (used, parts) = catalogue.GetStoredBytes(clientId);
-        return (used, parts + (_accounts.TryGetValue(clientId, out var account) ? account.CountUsed() : 0));
+        return (used + parents.LastUsed(clientId), parts + (_accounts.TryGetValue(clientId, out var account) ? account.CountUsed() : 0));
     }
 
     /// <summary>Begins a reservation of nothing.</summary>
@@ -29,8 +30,47 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     /// <exception cref="RequestException">507.</exception>
     public async Task CheckAsync(ClientEntry client)
     {
+        if (client.MaxSizeBytes > 0 && catalogue.HasLocal(client.ClientId)) await parents.GetUsedAsync(client, CancellationToken.None).ConfigureAwait(false);
         using var reservation = Open(client);
         await reservation.GrowAsync(1).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Sees to it that a client may store so much more in ZFS, and lets ZFS itself refuse what passes the quota: it counts exactly, also what
+    /// several uploads write at once, but some seconds late.
+    /// </summary>
+    /// <exception cref="RequestException">507: there is no room, and rotation cannot make any.</exception>
+    public async Task EnsureLocalAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
+    {
+        if (client.MaxSizeBytes == 0)
+        {
+            await parents.TrySetQuotaAsync(client, 0, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        if (await HasLocalRoomAsync(client, bytes, cancellationToken).ConfigureAwait(false)) return;
+        var account = _accounts.GetOrAdd(client.ClientId, _ => new Account());
+        await account.Rotating.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (await HasLocalRoomAsync(client, bytes, cancellationToken).ConfigureAwait(false)) return;
+            var (used, reserved) = GetUsage(client.ClientId);
+            await rotation.FreeAsync(client, used + reserved + bytes - client.MaxSizeBytes).ConfigureAwait(false);
+            if (!await HasLocalRoomAsync(client, bytes, cancellationToken).ConfigureAwait(false)) throw Exceeded(client, bytes);
+        }
+        finally
+        {
+            account.Rotating.Release();
+        }
+    }
+
+    private async Task<bool> HasLocalRoomAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
+    {
+        var local = await parents.GetUsedAsync(client, cancellationToken).ConfigureAwait(false);
+        var (used, reserved) = GetUsage(client.ClientId);
+        var objects = used - local + reserved;
+        if (objects + local + bytes > client.MaxSizeBytes) return false;
+        return await parents.TrySetQuotaAsync(client, client.MaxSizeBytes - objects, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Where there is no room, what uploads took ahead and have not used is taken back first: whatever fits is taken.</summary>
@@ -59,7 +99,7 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     private long CountStored(ClientEntry client)
     {
         var (backups, parts) = catalogue.GetStoredBytes(client.ClientId);
-        return backups + parts;
+        return backups + parts + parents.LastUsed(client.ClientId);
     }
 
     /// <summary>One rotation at a time: while one makes room the next one waits, and then needs less.</summary>

@@ -5,11 +5,12 @@ using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.LocalStorage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>Rotates a client's backups: plans, and deletes what the plan does not keep, or marks it where deleting has a delay.</summary>
-internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploads, BackupRemoval removal, AuditLog audit, ServerSettings settings, TimeProvider time)
+internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploads, BackupRemoval removal, LocalObstacles obstacles, LocalParents parents, AuditLog audit, ServerSettings settings, TimeProvider time)
 {
     /// <summary>By a policy.</summary>
     /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
@@ -17,7 +18,7 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
     {
         var all = backups.List(client.ClientId);
         var bases = new BackupBases(all);
-        var plan = BackupRotation.Plan(all, policy, OpenBases(client), time.GetUtcNow(), bases);
+        var plan = BackupRotation.Plan(all, policy, OpenBases(client), time.GetUtcNow(), bases, await obstacles.FindAsync(client, all).ConfigureAwait(false));
         foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null)) backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
         return await RemoveAsync(client, plan, bases, long.MaxValue, dryRun).ConfigureAwait(false);
     }
@@ -30,7 +31,8 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
         if (client.RotationPolicy is { } policy) return await ApplyAsync(client, policy, dryRun).ConfigureAwait(false);
         var all = backups.List(client.ClientId);
         var bases = new BackupBases(all);
-        return await RemoveAsync(client, BackupRotation.PlanForSpace(all, OpenBases(client), time.GetUtcNow(), bases), bases, bytes, dryRun).ConfigureAwait(false);
+        var plan = BackupRotation.PlanForSpace(all, OpenBases(client), time.GetUtcNow(), bases, await obstacles.FindAsync(client, all).ConfigureAwait(false));
+        return await RemoveAsync(client, plan, bases, bytes, dryRun).ConfigureAwait(false);
     }
 
     /// <summary>Deletes what was marked and whose time has come.</summary>
@@ -64,8 +66,15 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
             }
             else
             {
+                var before = parents.LastUsed(client.ClientId);
                 if (!dryRun && !await removal.RunAsync(client.ClientId, backup).ConfigureAwait(false)) continue;
                 deleted.Add(backup);
+                if (backup.IsLocal && !dryRun)
+                {
+                    // What a snapshot shared with its neighbours stays, so that only ZFS can say what came free.
+                    freed += before - await parents.GetUsedAsync(client, CancellationToken.None).ConfigureAwait(false);
+                    continue;
+                }
             }
 
             freed += backup.SizeBytes;

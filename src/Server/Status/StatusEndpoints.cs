@@ -3,26 +3,28 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Rotation;
 
 namespace ZfsSnapshotManager.Server.Status;
 
 /// <summary>GET /status, /snapshots and /health.</summary>
-internal sealed class StatusEndpoints(ClientAuthentication authentication, BackupCatalogue backups, UploadCatalogue uploads, ClientQuota quota)
+internal sealed class StatusEndpoints(ClientAuthentication authentication, BackupCatalogue backups, UploadCatalogue uploads, ClientQuota quota, LocalParents parents, LocalBases bases)
 {
     private static readonly string Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "";
 
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<StatusEndpoints>();
-        app.MapGet("/status", endpoints.GetStatus);
-        app.MapGet("/snapshots", endpoints.GetSnapshots);
+        app.MapGet("/status", endpoints.GetStatusAsync);
+        app.MapGet("/snapshots", endpoints.GetSnapshotsAsync);
         app.MapGet("/health", context => context.Response.WriteAsJsonAsync(new HealthAnswer { Status = "ok", Version = Version }, ApiJson.Default.HealthAnswer));
     }
 
-    private Task GetStatus(HttpContext context)
+    private async Task GetStatusAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
+        if (backups.HasLocal(client.ClientId)) await parents.GetUsedAsync(client, context.RequestAborted).ConfigureAwait(false);
         var (count, newest, expiring) = backups.GetSummary(client.ClientId);
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var status = new StatusAnswer
@@ -40,14 +42,14 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
             ReservedBytes = reserved,
             ExpiringCount = expiring,
         };
-        return context.Response.WriteAsJsonAsync(status, ApiJson.Default.StatusAnswer, cancellationToken: context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(status, ApiJson.Default.StatusAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
 
-    private Task GetSnapshots(HttpContext context)
+    private async Task GetSnapshotsAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        var list = backups.List(client.ClientId);
+        var list = await bases.MarkAsync(client, backups.List(client.ClientId), context.RequestAborted).ConfigureAwait(false);
         var answer = new SnapshotsAnswer { Success = true, Message = $"Backups: {list.Count}", Snapshots = [] };
-        return LongAnswer.WriteAsync(context, answer, ApiJson.Default.SnapshotsAnswer, list, ApiJson.Default.SnapshotInfo);
+        await LongAnswer.WriteAsync(context, answer, ApiJson.Default.SnapshotsAnswer, list, ApiJson.Default.SnapshotInfo).ConfigureAwait(false);
     }
 }

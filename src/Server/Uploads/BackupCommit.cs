@@ -26,7 +26,7 @@ internal sealed partial class BackupCommit(BackupStore store, BackupCatalogue ca
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
         if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
         {
-            if (manifest.FromGuid is { } from) admission.CheckBase(upload.ClientId, from, manifest.Features);
+            if (manifest.FromGuid is { } from) admission.CheckBase(upload.ClientId, from, manifest.Features, upload.StorageType);
             throw StreamAdmission.Exists(upload.SnapshotId);
         }
 

@@ -15,7 +15,7 @@ internal static class StorageKey
     /// <summary>Ids and keys to choose from: the plain one, then <c>~2</c>, <c>~3</c> and so on for those whose names fall together.</summary>
     public static IEnumerable<(string SnapshotId, string StorageKey)> Candidates(string clientId, DatasetName dataset, DateTimeOffset time, CompressionFormat compression)
     {
-        var stem = string.Create(CultureInfo.InvariantCulture, $"{clientId}/{Flatten(dataset)}_{time.UtcDateTime:yyyy-MM-dd_HH:mm:ss}");
+        var stem = string.Create(CultureInfo.InvariantCulture, $"{clientId}/{Flatten(dataset, MaxDatasetLength)}_{time.UtcDateTime:yyyy-MM-dd_HH:mm:ss}");
         for (var number = 1; ; number++)
         {
             var id = number == 1 ? stem : $"{stem}~{number}";
@@ -23,11 +23,12 @@ internal static class StorageKey
         }
     }
 
-    private static string Flatten(DatasetName dataset)
+    /// <summary>A dataset's name as one component, shortened by a digest where it is too long.</summary>
+    public static string Flatten(DatasetName dataset, int maxLength)
     {
         var flat = dataset.Value.Replace('/', '_');
-        if (flat.Length <= MaxDatasetLength) return flat;
+        if (flat.Length <= maxLength) return flat;
         var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(dataset.Value)))[..12];
-        return $"{flat[..(MaxDatasetLength - 13)]}-{digest}";
+        return $"{flat[..(maxLength - 13)]}-{digest}";
     }
 }

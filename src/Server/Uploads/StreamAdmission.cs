@@ -20,16 +20,17 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
         if (from is { } known)
         {
             uploads.SetBase(upload.UploadId, known); // first: what is there when it is looked for then stays
-            CheckBase(upload.ClientId, known, begin.Features.Names());
+            CheckBase(upload.ClientId, known, begin.Features.Names(), upload.StorageType);
         }
 
-        if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), from) is { } same) throw Exists(same.SnapshotId);
+        if (catalogue.Find(upload.ClientId, upload.DatasetName, new SnapshotGuid(begin.ToGuid), upload.IsLocal ? null : from) is { } same) throw Exists(same.SnapshotId);
     }
 
+    /// <param name="storageType">Where the incremental goes: its base lies there, too.</param>
     /// <exception cref="RequestException">No backup here can be the base.</exception>
-    public void CheckBase(string clientId, SnapshotGuid from, IReadOnlyList<string> features)
+    public void CheckBase(string clientId, SnapshotGuid from, IReadOnlyList<string> features, string storageType)
     {
-        var obstacles = catalogue.FindBases(clientId, from).Select(known => ChainLink.FindObstacle(known, features)).ToList();
+        var obstacles = catalogue.FindBases(clientId, from, storageType).Select(known => ChainLink.FindObstacle(known, features)).ToList();
         if (obstacles.Contains(null)) return;
         var why = obstacles.Count == 0 ? "no backup here holds that one" : $"what is here of that one does not fit: {obstacles[0]}";
         throw RequestException.Conflict("base_missing", $"The stream is incremental from the snapshot with GUID {from}, and {why}.", "Nothing was stored. Send a full backup: zfs-client backup-full.");

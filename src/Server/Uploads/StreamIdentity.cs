@@ -11,7 +11,8 @@ internal static class StreamIdentity
     /// <exception cref="RequestException">The stream is another one than announced, or of a kind that cannot be kept.</exception>
     public static void Check(UploadRecord upload, BeginFacts begin)
     {
-        if (begin.IsResumed) throw Mismatch("the stream is the continuation of an interrupted send: alone it restores nothing");
+        // Into ZFS it goes where the first part of it is; there it is the rest of one receive.
+        if (begin.IsResumed && !upload.IsLocal) throw Mismatch("the stream is the continuation of an interrupted send: alone it restores nothing");
         if (begin.IsClone) throw Mismatch("the stream makes a clone of another dataset's snapshot: received on top of that dataset's chain it fails; send the clone's first snapshot in full");
         if (!SnapshotName.TryParse(begin.ToName, out _, out var fault)) throw Mismatch($"the stream's snapshot is called '{begin.ToName}': {fault}");
         if (upload.SnapshotGuid is { } guid && guid.Value != begin.ToGuid) throw Mismatch($"the stream holds the snapshot with GUID {begin.ToGuid}, but {guid} was announced");

@@ -6,6 +6,7 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads.Parts;
@@ -23,6 +24,8 @@ internal sealed partial class UploadEndpoints(
     UploadSessions sessions,
     UploadPlaces places,
     StreamReceiver receiver,
+    LocalUploads local,
+    LocalParents parents,
     ClientQuota quota,
     UploadRecovery recovery,
     AuditLog audit,
@@ -69,17 +72,17 @@ internal sealed partial class UploadEndpoints(
         var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ApiJson.Default.UploadRequest, context.RequestAborted).ConfigureAwait(false) ?? throw RequestException.BadRequest("The body is null.");
         var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
         var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
-        if (wanted is { KindIsGiven: true, SnapshotGuid: { } guid } && backups.Find(client.ClientId, wanted.DatasetName, guid, wanted.FromGuid) is { } same)
+        if (wanted is { KindIsGiven: true, SnapshotGuid: { } guid } && backups.Find(client.ClientId, wanted.DatasetName, guid, wanted.IsLocal ? null : wanted.FromGuid) is { } same)
         {
             throw RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {same.SnapshotId}.");
         }
 
-        if (wanted.FromGuid is { } from && backups.FindBases(client.ClientId, from).Count == 0)
+        if (wanted.FromGuid is { } from && backups.FindBases(client.ClientId, from, wanted.StorageType).Count == 0)
         {
             throw RequestException.Conflict("base_missing", $"No backup here holds the base, the snapshot with GUID {from}.", "Send a full backup: zfs-client backup-full.");
         }
 
-        var upload = uploads.FindSame(wanted) is { } open ? await GoOnAsync(client, open, context.RequestAborted).ConfigureAwait(false) : await OpenAsync(client, wanted, request.Timestamp, context.RequestAborted).ConfigureAwait(false);
+        var (upload, resume) = uploads.FindSame(wanted) is { } open ? await GoOnAsync(client, open, context.RequestAborted).ConfigureAwait(false) : (await OpenAsync(client, wanted, request.Timestamp, context.RequestAborted).ConfigureAwait(false), null);
         await context.Response.WriteAsJsonAsync(
             new UploadAnswer
             {
@@ -91,20 +94,22 @@ internal sealed partial class UploadEndpoints(
                 StorageKey = upload.StorageKey,
                 PartSize = store.Objects.PartSize,
                 MaxPartSize = store.Objects.PartSize + StoredPart.MaxBlockSize,
-                MaxParallelParts = buffers.Limit,
-                Resume = FindResume(upload.UploadId) is { } resume ? resume with { PartDigests = string.Concat(parts.List(upload.UploadId).Take(resume.NextPart - 1).Select(part => part.Sha256)) } : null,
+                MaxParallelParts = upload.IsLocal ? Math.Min(buffers.Limit, LocalUploads.ParallelParts) : buffers.Limit,
+                Resume = resume,
             },
             ApiJson.Default.UploadAnswer,
             cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
 
     /// <summary>Who asks goes on from the first gap: what lies behind it was sent by a run that is over, and so is all that is still on its way.</summary>
-    private async Task<UploadRecord> GoOnAsync(ClientEntry client, UploadRecord open, CancellationToken cancellationToken)
+    private async Task<(UploadRecord Upload, UploadResume? Resume)> GoOnAsync(ClientEntry client, UploadRecord open, CancellationToken cancellationToken)
     {
         using var session = await sessions.TakeOverAsync(open.UploadId, cancellationToken).ConfigureAwait(false);
         var upload = await FindSettledAsync(client, open.UploadId, cancellationToken).ConfigureAwait(false);
+        if (upload.IsLocal) return (upload, await local.PrepareAsync(upload, cancellationToken).ConfigureAwait(false));
         parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
-        return upload;
+        var resume = FindResume(upload.UploadId);
+        return (upload, resume is null ? null : resume with { PartDigests = string.Concat(parts.List(upload.UploadId).Take(resume.NextPart - 1).Select(part => part.Sha256)) });
     }
 
     /// <summary>Reserves the first key that is free in the catalogue and in the store: a catalogue that was rebuilt may not know of all that is there.</summary>
@@ -115,6 +120,7 @@ internal sealed partial class UploadEndpoints(
             throw new RequestException(StatusCodes.Status429TooManyRequests, "too_many_uploads", $"{client.ClientId} has {settings.MaxOpenUploads} uploads open.", "GET /uploads lists them; go on with them or drop them.");
         }
 
+        if (wanted.IsLocal) return await OpenLocalAsync(client, wanted, timestamp, cancellationToken).ConfigureAwait(false);
         await quota.CheckAsync(client).ConfigureAwait(false);
         foreach (var (id, key) in StorageKey.Candidates(client.ClientId, wanted.DatasetName, timestamp ?? time.GetUtcNow(), wanted.Compression))
         {
@@ -124,27 +130,44 @@ internal sealed partial class UploadEndpoints(
         throw new InvalidOperationException("The names have no end.");
     }
 
+    /// <summary>Where in ZFS it goes is decided when its stream begins.</summary>
+    private async Task<UploadRecord> OpenLocalAsync(ClientEntry client, UploadRecord wanted, DateTimeOffset? timestamp, CancellationToken cancellationToken)
+    {
+        if (!parents.IsOffered(client)) throw new RequestException(StatusCodes.Status501NotImplemented, "storage_type_unavailable", "This server has no local ZFS storage for this client.", "Use STORAGE_TYPE=s3: the server's object store.");
+        var parent = await parents.EnsureAsync(client, cancellationToken).ConfigureAwait(false);
+        await quota.EnsureLocalAsync(client, 1, cancellationToken).ConfigureAwait(false);
+        foreach (var (id, _) in StorageKey.Candidates(client.ClientId, wanted.DatasetName, timestamp ?? time.GetUtcNow(), wanted.Compression))
+        {
+            if (uploads.IsFree(id) && uploads.Open(wanted with { SnapshotId = id, StorageKey = parent.Value }) is { } opened) return opened;
+        }
+
+        throw new InvalidOperationException("The names have no end.");
+    }
+
     private UploadResume? FindResume(string uploadId) => parts.FindEndOfRun(uploadId) is { } last && Core.Transfer.StreamState.TryRead(last.EndState, out var end)
         ? new UploadResume { NextPart = last.Number + 1, StoredBytes = last.StoredEnd, StreamBytes = end.StreamOffset, State = $"{last.EndState};{parts.FindBegin(uploadId)}" }
         : null;
 
-    private Task ListAsync(HttpContext context)
+    private async Task ListAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        var open = uploads.List(client.ClientId).Select(upload => new UploadInfo
-        {
-            UploadId = upload.UploadId,
-            DatasetName = upload.DatasetName.Value,
-            SnapshotName = upload.SnapshotName,
-            SnapshotGuid = upload.SnapshotGuid,
-            FromGuid = upload.FromGuid,
-            Compression = Core.Compression.CompressionFormats.ApiName(upload.Compression),
-            SendFlags = upload.SendFlags,
-            TouchedAt = upload.TouchedAt,
-            Resume = FindResume(upload.UploadId),
-        }).ToList();
-        return context.Response.WriteAsJsonAsync(new UploadsAnswer { Success = true, Message = $"Open uploads: {open.Count}", Uploads = open }, ApiJson.Default.UploadsAnswer, cancellationToken: context.RequestAborted);
+        List<UploadInfo> open = [];
+        foreach (var upload in uploads.List(client.ClientId)) open.Add(Describe(upload, upload.IsLocal ? await local.FindResumeAsync(upload, context.RequestAborted).ConfigureAwait(false) : FindResume(upload.UploadId)));
+        await context.Response.WriteAsJsonAsync(new UploadsAnswer { Success = true, Message = $"Open uploads: {open.Count}", Uploads = open }, ApiJson.Default.UploadsAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
+
+    private static UploadInfo Describe(UploadRecord upload, UploadResume? resume) => new()
+    {
+        UploadId = upload.UploadId,
+        DatasetName = upload.DatasetName.Value,
+        SnapshotName = upload.SnapshotName,
+        SnapshotGuid = upload.SnapshotGuid,
+        FromGuid = upload.FromGuid,
+        Compression = Core.Compression.CompressionFormats.ApiName(upload.Compression),
+        SendFlags = upload.SendFlags,
+        TouchedAt = upload.TouchedAt,
+        Resume = resume,
+    };
 
     private async Task ReceiveAsync(HttpContext context, string id)
     {
@@ -158,11 +181,10 @@ internal sealed partial class UploadEndpoints(
         try
         {
             uploads.Touch(id, error: null);
-            await recovery.RemovePartsAsync(upload, session.Token).ConfigureAwait(false);
+            if (!upload.IsLocal) await recovery.RemovePartsAsync(upload, session.Token).ConfigureAwait(false);
             using var place = await places.TakeAsync(session.Token).ConfigureAwait(false);
             using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
-            using var reservation = quota.Open(client);
-            backup = await receiver.ReceiveAsync(upload, body, reservation, session.Token).ConfigureAwait(false);
+            backup = upload.IsLocal ? await local.ReceiveAsync(upload, client, body, session.Token).ConfigureAwait(false) : await ReceiveObjectAsync(upload, client, body, session.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -171,6 +193,12 @@ internal sealed partial class UploadEndpoints(
 
         audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with { SnapshotId = backup.SnapshotId });
         await WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
+    }
+
+    private async Task<SnapshotInfo> ReceiveObjectAsync(UploadRecord upload, ClientEntry client, Stream body, CancellationToken cancellationToken)
+    {
+        using var reservation = quota.Open(client);
+        return await receiver.ReceiveAsync(upload, body, reservation, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Notes how a request with a body ended, for a client that can only see a broken connection.</summary>

@@ -1,7 +1,9 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
@@ -11,7 +13,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// parts stays as it is: its client goes on with it, or completes it again.
 /// </summary>
 internal sealed partial class UploadRecovery(
-    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts, UploadSessions sessions, ServerSettings settings, AuditLog audit, TimeProvider time, ILogger<UploadRecovery> logger)
+    BackupStore store, BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts, UploadSessions sessions, LocalUploads local, LocalCommit localCommit, ServerSettings settings, AuditLog audit, TimeProvider time, ILogger<UploadRecovery> logger)
 {
     /// <summary>An upload without parts that nobody touched for so long is forgotten: nothing is lost by it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromHours(24);
@@ -33,7 +35,7 @@ internal sealed partial class UploadRecovery(
         {
             if (parts.FindBegin(upload.UploadId) is not null && upload.TouchedAt > now - settings.UploadExpiry) continue;
             if (await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false) != RecoveredUpload.Open) continue;
-            await DropAsync(upload, cancellationToken).ConfigureAwait(false);
+            if (!await TryDropAsync(upload, cancellationToken).ConfigureAwait(false)) continue;
             LogForgotten(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
         }
 
@@ -45,6 +47,7 @@ internal sealed partial class UploadRecovery(
     /// <exception cref="StorageException">What is there cannot be read or removed.</exception>
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
+        if (upload.IsLocal) return await RecoverLocalAsync(upload, cancellationToken).ConfigureAwait(false);
         var manifest = await store.ReadManifestAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
         var first = await store.Objects.FindAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
         if ((manifest is not null && manifest.UploadId != upload.UploadId) || (first?.UploadId is { } writer && writer != upload.UploadId))
@@ -56,8 +59,7 @@ internal sealed partial class UploadRecovery(
         if (manifest is null && (first is null || parts.FindBegin(upload.UploadId) is not null)) return RecoveredUpload.Open;
         if (manifest is not null && first is not null && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId)))
         {
-            LogFinished(upload.SnapshotId);
-            audit.Write(new AuditEvent { Event = AuditEvents.BackupCommitted, Actor = AuditActor.Server, ClientId = upload.ClientId, SnapshotId = upload.SnapshotId });
+            NoteFinished(upload);
             return RecoveredUpload.Committed;
         }
 
@@ -67,11 +69,25 @@ internal sealed partial class UploadRecovery(
         return RecoveredUpload.Open;
     }
 
+    private async Task<RecoveredUpload> RecoverLocalAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        var recovered = await localCommit.RecoverAsync(upload, cancellationToken).ConfigureAwait(false);
+        if (recovered == RecoveredUpload.Committed) NoteFinished(upload);
+        return recovered;
+    }
+
+    private void NoteFinished(UploadRecord upload)
+    {
+        LogFinished(upload.SnapshotId);
+        audit.Write(new AuditEvent { Event = AuditEvents.BackupCommitted, Actor = AuditActor.Server, ClientId = upload.ClientId, SnapshotId = upload.SnapshotId });
+    }
+
     /// <summary>Ends an upload that was settled and is not committed, with all that is stored of it.</summary>
     /// <exception cref="StorageException">It cannot be removed now; the upload stays.</exception>
     public async Task DropAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        await RemovePartsAsync(upload, cancellationToken).ConfigureAwait(false);
+        if (upload.IsLocal) await local.DiscardAsync(upload).ConfigureAwait(false);
+        else await RemovePartsAsync(upload, cancellationToken).ConfigureAwait(false);
         uploads.Remove(upload.UploadId);
     }
 
@@ -92,10 +108,24 @@ internal sealed partial class UploadRecovery(
         {
             return await RecoverAsync(upload, cancellationToken).ConfigureAwait(false);
         }
-        catch (StorageException e)
+        catch (OperationException e) // of the store, or of ZFS
         {
             LogUnclear(e, upload.StorageKey);
             return RecoveredUpload.Unclear;
+        }
+    }
+
+    private async Task<bool> TryDropAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await DropAsync(upload, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationException e)
+        {
+            LogUnclear(e, upload.StorageKey);
+            return false;
         }
     }
 

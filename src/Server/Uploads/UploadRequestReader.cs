@@ -20,8 +20,9 @@ internal static class UploadRequestReader
     /// <exception cref="RequestException">A field is wrong; the message names it.</exception>
     public static UploadRecord Read(UploadRequest request, ClientEntry client, string uploadId)
     {
+        var storage = request.StorageType ?? client.StorageType;
         if (!DatasetName.TryParse(request.DatasetName, out var dataset, out var fault)) throw RequestException.BadRequest($"dataset_name: {fault}.");
-        CheckStorage(request.StorageType ?? client.StorageType);
+        if (storage is not (StorageTypes.Objects or StorageTypes.Local)) throw RequestException.BadRequest($"storage_type: '{storage}' is not known; it may be s3 or local.");
         if (request.SendFlags?.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) == true) throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} may be there.");
         if (request.EstimatedSize < 0) throw RequestException.BadRequest("estimated_size: it is negative.");
         if (request is { Incremental: true, FromGuid: null }) throw RequestException.BadRequest("incremental is true, but from_guid is missing.", "Give the GUID of the base, or leave both out: they are read from the stream.");
@@ -32,6 +33,7 @@ internal static class UploadRequestReader
             ClientId = client.ClientId,
             SnapshotId = "",
             StorageKey = "",
+            StorageType = storage,
             DatasetName = dataset,
             SnapshotName = ReadSnapshotName(request.SnapshotName, dataset),
             SnapshotGuid = request.SnapshotGuid,
@@ -69,15 +71,5 @@ internal static class UploadRequestReader
     {
         if (string.IsNullOrEmpty(text)) return CompressionFormat.Gzip;
         return CompressionFormats.TryParse(text, out var format) ? format : throw RequestException.BadRequest($"compression: '{text}' is not known; it may be gzip, zstd or none.");
-    }
-
-    private static void CheckStorage(string storageType)
-    {
-        switch (storageType)
-        {
-            case "s3": return;
-            case "local": throw new RequestException(StatusCodes.Status501NotImplemented, "storage_type_unavailable", "This server has no local ZFS storage.", "Use STORAGE_TYPE=s3: the server's object store.");
-            default: throw RequestException.BadRequest($"storage_type: '{storageType}' is not known; it may be s3 or local.");
-        }
     }
 }

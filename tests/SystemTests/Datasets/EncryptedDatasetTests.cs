@@ -70,7 +70,7 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
     private static Task<string> UnlockAsync(ClientMachine client, string dataset) => client.ShellAsync($"echo 'a long passphrase' | zfs load-key {dataset} && zfs mount {dataset}");
 
     /// <summary>Kills a backup once some of it is stored.</summary>
-    private async Task InterruptAsync(ClientMachine client, string command)
+    private static async Task InterruptAsync(ClientMachine client, string command)
     {
         using var backup = client.Start($"BANDWIDTH_LIMIT=4M exec {command}");
         await Patience.UntilAsync("some parts are stored", async () => (await client.JsonAsync("zfs-client status")).GetProperty("reserved_bytes").GetInt64() > 4_000_000);

@@ -6,9 +6,12 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// <summary>A client: a working folder with its .env on the ZFS machine, and a part of the pool of its own.</summary>
 internal sealed class ClientMachine : IAsyncDisposable
 {
-    private ClientMachine(ZfsHost host, ServerProcess server, string id, string key)
+    private readonly ServerProcess? _server;
+    private readonly string _url;
+
+    private ClientMachine(ZfsHost host, ServerProcess? server, string url, string id, string key)
     {
-        (Host, Server, Id, Key) = (host, server, id, key);
+        (Host, _server, _url, Id, Key) = (host, server, url, id, key);
         var unique = Guid.NewGuid().ToString("N")[..8];
         Area = $"{host.Pool}/t{unique}";
         Folder = $"/tmp/client-{unique}";
@@ -16,7 +19,8 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     public ZfsHost Host { get; }
 
-    public ServerProcess Server { get; }
+    /// <summary>The server on this machine.</summary>
+    public ServerProcess Server => _server ?? throw new InvalidOperationException("The server runs on the ZFS machine.");
 
     public string Id { get; }
 
@@ -32,7 +36,14 @@ internal sealed class ClientMachine : IAsyncDisposable
     {
         await host.StartAsync();
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
-        var client = new ClientMachine(host, server, id, await server.AddClientAsync(id));
+        return await CreateAsync(new ClientMachine(host, server, $"http://{host.ServerAddress}:{server.Port}", id, await server.AddClientAsync(id)), datasets);
+    }
+
+    /// <summary>A client of a server that runs on the ZFS machine.</summary>
+    public static Task<ClientMachine> CreateAsync(ZfsHost host, string url, string id, string key, params string[] datasets) => CreateAsync(new ClientMachine(host, null, url, id, key), datasets);
+
+    private static async Task<ClientMachine> CreateAsync(ClientMachine client, string[] datasets)
+    {
         await client.ShellAsync($"mkdir -p {client.Folder} && zfs create {client.Area}");
         foreach (var dataset in datasets) await client.ShellAsync($"zfs create -p '{client.Area}/{dataset}'");
         await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/{datasets.FirstOrDefault() ?? "data"}");
@@ -41,7 +52,7 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     public async Task WriteSettingsAsync(params string[] settings)
     {
-        string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL=http://{Host.ServerAddress}:{Server.Port}", .. settings];
+        string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL={_url}", .. settings];
         (await Host.RunAsync($"cat > {Folder}/.env", Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n"))).MustSucceed();
     }
 

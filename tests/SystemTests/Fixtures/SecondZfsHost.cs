@@ -11,4 +11,4 @@ public sealed class SecondZfsHost : ZfsHost
 
 /// <summary>Tests on the second machine; they run beside those on the first.</summary>
 [CollectionDefinition("zfs-2")]
-public sealed class SecondZfsCollection : ICollectionFixture<SecondZfsHost>;
+public sealed class OnSecondZfsHost : ICollectionFixture<SecondZfsHost>;

@@ -112,7 +112,7 @@ public class ZfsHost : IAsyncLifetime
         ProgramFolder = "/usr/local/bin";
         Pool = "tank";
         (await Command.RunAsync(script, ["reset", "--name", _machine])).MustSucceed();
-        foreach (var program in (string[])["zfs-client", "zfs-restore"])
+        foreach (var program in (string[])["zfs-client", "zfs-restore", "zfs-server"])
         {
             var path = $"{ProgramFolder}/{program}";
             (await RunAsync($"cat > {path} && chmod 755 {path}", await File.ReadAllBytesAsync(Repository.Program(program)))).MustSucceed();

@@ -60,6 +60,15 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
+    public void What_the_server_takes_no_incremental_on_is_no_base()
+    {
+        var local = Backups.Full(2) with { StorageType = StorageTypes.Local, CanBeBase = false };
+
+        Assert.Equal(1UL, BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1), Bookmark(2)], [Backups.Full(1), local], 60).Base?.Guid.Value);
+        Assert.False(BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(2)], [local], 60).IsIncremental);
+    }
+
+    [Fact]
     public void A_chain_keeps_the_flags_it_began_with()
     {
         var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1)], [Backups.Make(1, null, "tank/data", raw: false, "-e")], 60);

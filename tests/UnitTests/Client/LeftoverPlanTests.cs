@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.UnitTests.Chains;
 using ZfsSnapshotManager.UnitTests.SendStream;
 
@@ -46,6 +47,24 @@ public sealed class LeftoverPlanTests
         var plan = Make([Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)], [Backups.Full(1)], [Upload(2, 1)]);
 
         Assert.Equal("tank/data#s1", plan.Resume?.Base?.Name.ToString());
+    }
+
+    [Fact]
+    public void An_upload_into_ZFS_goes_on_by_its_token()
+    {
+        var plan = Make([Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)], [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, 1) }]);
+
+        Assert.Equal(2UL, plan.Resume?.Snapshot.Guid.Value);
+    }
+
+    [Fact]
+    public void A_token_of_another_snapshot_or_base_does_not_go_on()
+    {
+        var local = new[] { Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending) };
+
+        Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(3, 1) }]).Resume);
+        Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, null) }]).Resume);
+        Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, 1) with { ReceiveResumeToken = "1-bad" } }]).Resume);
     }
 
     [Fact]
@@ -184,4 +203,13 @@ public sealed class LeftoverPlanTests
         new(SnapshotName.Parse($"tank/data@s{guid}"), new SnapshotGuid(guid), CreateTxg: guid * 10, DateTimeOffset.UnixEpoch, mark);
 
     private static LocalSnapshot Bookmark(ulong guid) => Snapshot(guid, mark: null) with { Name = SnapshotName.Parse($"tank/data#s{guid}") };
+
+    private static UploadResume Token(ulong guid, ulong? from) => new()
+    {
+        NextPart = 1,
+        StoredBytes = 0,
+        StreamBytes = 4096,
+        State = "",
+        ReceiveResumeToken = new ResumeToken { FromGuid = from, Object = 3, Offset = 0, Bytes = 4096, ToGuid = guid, ToName = "tank/data@s" }.ToString(),
+    };
 }

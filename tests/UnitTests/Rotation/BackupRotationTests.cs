@@ -152,6 +152,16 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
+    public void What_the_store_would_not_delete_stays_with_its_reason()
+    {
+        var (old, newest) = (History.Backup(1, null, History.Now.AddDays(-2)), History.Backup(2, null, History.Now));
+        var obstacles = new Dictionary<string, string>(StringComparer.Ordinal) { [old.SnapshotId] = "somebody holds it" };
+
+        Assert.Contains(BackupRotation.Plan([old, newest], Nothing, NoUploads, History.Now, obstacles: obstacles), decision => decision is { Keep: true, Reason: "somebody holds it" } && decision.Item == old);
+        Assert.Contains(BackupRotation.PlanForSpace([old, newest], NoUploads, History.Now, obstacles: obstacles), decision => decision.Keep && decision.Item == old);
+    }
+
+    [Fact]
     public void Whoever_claims_an_old_time_displaces_nothing()
     {
         var honest = Enumerable.Range(0, 30).Select(day => History.Backup((ulong)day + 1, null, History.Now.AddDays(-day))).ToList();

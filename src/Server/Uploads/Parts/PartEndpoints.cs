@@ -7,6 +7,7 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -20,6 +21,8 @@ internal sealed partial class PartEndpoints(
     BackupStore store,
     PartPlaces places,
     PartReceiver receiver,
+    LocalPartReceiver localReceiver,
+    LocalUploads local,
     PartCatalogue parts,
     ClientQuota quota,
     PartsCompletion completion,
@@ -46,11 +49,9 @@ internal sealed partial class PartEndpoints(
         PartRecord part;
         try
         {
-            using var place = await places.TakeAsync(client.ClientId, session.Token).ConfigureAwait(false);
-            using var reservation = quota.Open(client);
-            if (request.Size - (parts.Find(id, request.Number)?.Size ?? 0) is > 0 and var more) await reservation.GrowAsync(more).ConfigureAwait(false);
-            using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
-            part = await receiver.ReceiveAsync(upload, request, session, body).ConfigureAwait(false);
+            part = upload.IsLocal
+                ? await localReceiver.ReceiveAsync(upload, client, request, session, () => new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token)).ConfigureAwait(false)
+                : await ReceiveObjectAsync(context, upload, client, request, session).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -62,6 +63,15 @@ internal sealed partial class PartEndpoints(
         await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.PartAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
     }
 
+    private async Task<PartRecord> ReceiveObjectAsync(HttpContext context, UploadRecord upload, ClientEntry client, PartRequest request, UploadSessions.Session session)
+    {
+        using var place = await places.TakeAsync(client.ClientId, session.Token).ConfigureAwait(false);
+        using var reservation = quota.Open(client);
+        if (request.Size - (parts.Find(upload.UploadId, request.Number)?.Size ?? 0) is > 0 and var more) await reservation.GrowAsync(more).ConfigureAwait(false);
+        using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
+        return await receiver.ReceiveAsync(upload, request, session, body).ConfigureAwait(false);
+    }
+
     private async Task CompleteAsync(HttpContext context, string id)
     {
         var client = authentication.Authenticate(context.Request);
@@ -71,7 +81,7 @@ internal sealed partial class PartEndpoints(
         var upload = await uploads.FindSettledAsync(client, id, context.RequestAborted).ConfigureAwait(false);
         try
         {
-            var backup = await completion.CompleteAsync(upload, request).ConfigureAwait(false);
+            var backup = await (upload.IsLocal ? local.CompleteAsync(upload, request) : completion.CompleteAsync(upload, request)).ConfigureAwait(false);
             audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with { SnapshotId = backup.SnapshotId });
             await UploadEndpoints.WriteStateAsync(context, upload, "committed", "The backup is verified and stored.", backup).ConfigureAwait(false);
         }

@@ -26,10 +26,9 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
         try
         {
             var content = buffer.AsMemory(0, request.Size);
-            var (end, endChecksum) = await ReadAsync(upload, request, body, content, session.Token).ConfigureAwait(false);
-            if (request.Size < store.Objects.PartSize && end.Phase != StreamPhase.End) throw RequestException.BadRequest($"Part {request.Number} has {request.Size} bytes; all parts but the last must have {store.Objects.PartSize} at least.");
+            var (end, endChecksum) = await PartReading.RunAsync(upload.Compression, request, body, content, begin => CheckBegin(upload, begin), session.Token).ConfigureAwait(false);
+            PartReading.CheckEnd(request, end, store.Objects.PartSize);
             var endState = StreamState.WriteWithoutBegin(end);
-            if (request.End is { } announced && announced != endState) throw RequestException.Damaged("stream_mismatch", $"Part {request.Number} ends in the state {endState}; {announced} was announced.");
             var written = await StoreAsync(upload, request, session, content).ConfigureAwait(false);
             var part = new PartRecord
             {
@@ -60,43 +59,6 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
         {
             throw RequestException.Conflict("parts_incomplete", "The part is of another stream than the parts that came before.", "Drop the upload and send the snapshot again.");
         }
-    }
-
-    private async Task<(ParserState End, Fletcher4? EndChecksum)> ReadAsync(UploadRecord upload, PartRequest request, Stream body, Memory<byte> content, CancellationToken cancellationToken)
-    {
-        var filled = 0;
-        using var stored = new StoredBytesReader(body, (block, _) =>
-        {
-            block.CopyTo(content[filled..]); // no longer: the request's length bounds it
-            filled += block.Length;
-            return ValueTask.CompletedTask;
-        });
-        try
-        {
-            var decoded = await PartDecoder.DecodeAsync(stored, upload.Compression, request.Start, begin => CheckBegin(upload, begin), cancellationToken).ConfigureAwait(false);
-            CheckDigest(request, stored);
-            return decoded;
-        }
-        catch (Exception e) when (e is SendStreamException or OperationException { ExitCode: ExitCode.Damaged })
-        {
-            await DrainAsync(stored, cancellationToken).ConfigureAwait(false);
-            CheckDigest(request, stored); // what was damaged on its way says so: sending it again helps
-            throw RequestException.Damaged(e is SendStreamException ? "stream_damaged" : "compression_damaged", e.Message, e);
-        }
-    }
-
-    private static async Task DrainAsync(StoredBytesReader stored, CancellationToken cancellationToken)
-    {
-        while (!(await stored.TakeAsync(int.MaxValue, cancellationToken).ConfigureAwait(false)).IsEmpty)
-        {
-            // The reader digests what passes.
-        }
-    }
-
-    private static void CheckDigest(PartRequest request, StoredBytesReader stored)
-    {
-        if (CryptographicOperations.FixedTimeEquals(Convert.FromHexString(stored.GetSha256()), Convert.FromHexString(request.Sha256))) return;
-        throw new RequestException(StatusCodes.Status422UnprocessableEntity, "part_damaged", $"Part {request.Number} arrived with SHA-256 {stored.GetSha256()}; {request.Sha256} was announced.", "Nothing of it was stored. Send the part again.");
     }
 
     private async Task<WrittenPart> StoreAsync(UploadRecord upload, PartRequest request, UploadSessions.Session session, ReadOnlyMemory<byte> content)

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.UnitTests.Rotation;
@@ -30,7 +31,9 @@ public sealed class ExpiryTests : IDisposable
         _catalogue = new BackupCatalogue(database);
         _store = new BackupStore(new DirectoryStore(settings), new PartBuffers(settings.PartSize, limit: 1));
         var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
-        _rotation = new RotationRun(_catalogue, new UploadCatalogue(database, _time), new BackupRemoval(_store, _catalogue, audit, new KeptLog<BackupRemoval>()), audit, settings, _time);
+        var parents = new LocalParents(settings, new KeptLog<LocalParents>());
+        var removal = new BackupRemoval(_store, _catalogue, audit, new KeptLog<BackupRemoval>());
+        _rotation = new RotationRun(_catalogue, new UploadCatalogue(database, _time), removal, new LocalObstacles(parents, new KeptLog<LocalObstacles>()), parents, audit, settings, _time);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -1,0 +1,40 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Clients;
+
+namespace ZfsSnapshotManager.Server.LocalStorage;
+
+/// <summary>
+/// Says of a client's backups which of them no incremental can build upon. ZFS receives only upon the newest snapshot of a dataset; and an
+/// incremental lies where its base does, so that what is in the other storage than the client's is none either.
+/// </summary>
+internal sealed partial class LocalBases(LocalParents parents, ILogger<LocalBases> logger)
+{
+    public async Task<IReadOnlyList<SnapshotInfo>> MarkAsync(ClientEntry client, IReadOnlyList<SnapshotInfo> backups, CancellationToken cancellationToken)
+    {
+        var newest = backups.Any(backup => backup.IsLocal) ? await FindNewestAsync(client, cancellationToken).ConfigureAwait(false) : null;
+        return Mark(backups, client.StorageType, newest);
+    }
+
+    /// <param name="storageType">The client's.</param>
+    /// <param name="newest">Names of the snapshots that are the newest of their datasets; null where ZFS does not say.</param>
+    public static IReadOnlyList<SnapshotInfo> Mark(IReadOnlyList<SnapshotInfo> backups, string storageType, IReadOnlySet<string>? newest) =>
+        [.. backups.Select(backup => backup.StorageType != storageType || (backup.IsLocal && newest?.Contains(backup.StorageKey) == false) ? backup with { CanBeBase = false } : backup)];
+
+    private async Task<IReadOnlySet<string>?> FindNewestAsync(ClientEntry client, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var chains = await LocalDatasets.ListAsync(parents.Of(client), client.ClientId, cancellationToken).ConfigureAwait(false);
+            return chains.Select(chain => chain.Newest?.Name.ToString()).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        }
+        catch (OperationException e)
+        {
+            LogNoAnswer(e, client.ClientId); // what is in the object store can be listed all the same
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "ZFS does not say what {ClientId} has")]
+    private partial void LogNoAnswer(Exception e, string clientId);
+}

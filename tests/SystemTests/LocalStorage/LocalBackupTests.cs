@@ -1,0 +1,112 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.LocalStorage;
+
+/// <summary>Backups that the server keeps in ZFS, from the client to the restore.</summary>
+[Collection("zfs-2")]
+public sealed class LocalBackupTests(SecondZfsHost host)
+{
+    /// <summary>What nobody must be able to do to the server by what he sends.</summary>
+    private static readonly string[] Harmless = ["canmount=off", "mountpoint=none", "readonly=on", "setuid=off", "exec=off", "devices=off", "sharenfs=off", "sharesmb=off", "atime=off", "mounted=no"];
+
+    [Fact]
+    public async Task A_full_backup_and_an_incremental_are_snapshots_that_restore_alone()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.Client.ShellAsync($"zfs set sharenfs=on setuid=on exec=on quota=1G org.example:evil=yes {lab.Source}");
+        await lab.FillAsync("first", 5);
+        var full = (await lab.BackUpAsync()).GetProperty("backup");
+        await lab.FillAsync("second", 3);
+        await lab.Client.ShellAsync($"rm /{lab.Source}/first/f1");
+        var incremental = (await lab.BackUpAsync()).GetProperty("backup");
+
+        Assert.Equal("local", full.GetProperty("storage_type").GetString());
+        Assert.False(incremental.TryGetProperty("from_guid", out _));
+        Assert.Equal([lab.Received, full.GetProperty("storage_key").GetString()!, incremental.GetProperty("storage_key").GetString()!], await lab.ReceivedNamesAsync());
+        Assert.Equal(lab.Received, incremental.GetProperty("storage_key").GetString()!.Split('@')[0]);
+        await AssertHarmlessAsync(lab);
+
+        var sources = (await lab.Client.SnapshotsOfAsync(lab.Source)).Where(name => name.Contains('@', StringComparison.Ordinal)).ToArray();
+        await lab.AssertRestoresAsync(sources[1]);
+        await lab.Client.JsonAsync($"zfs-restore restore 2 {lab.Client.Area}/older");
+        Assert.Equal(await lab.Client.TreeOfAsync(sources[0]), await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{sources[0].Split('@')[1]}"));
+        (await lab.Client.RunAsync("zfs-restore verify all")).MustSucceed();
+        await lab.Client.JsonAsync("zfs-restore save 1 saved.zfs");
+        (await lab.Client.RunAsync("zfs-restore stream verify saved.zfs")).MustSucceed();
+        var status = await lab.Client.JsonAsync("zfs-client status");
+        Assert.InRange(status.GetProperty("used_bytes").GetInt64(), 8_000_000, 20_000_000);
+    }
+
+    [Fact]
+    public async Task An_incremental_is_taken_only_on_the_newest_snapshot_and_the_client_makes_a_full_backup_else()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.FillAsync("data", 2);
+        await lab.BackUpAsync();
+        var older = (await lab.Client.SnapshotsOfAsync(lab.Source))[0];
+        await lab.BackUpAsync();
+        await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@byhand");
+
+        (await lab.SendAsync($"zfs send -i {older} {lab.Source}@byhand")).AssertRefused(409, "base_missing", "not the newest");
+        await lab.Client.ShellAsync($"zfs list -H -o name -t snapshot,bookmark -d 1 {lab.Source} | tac | grep -v '{older}$' | grep -v '{older.Replace('@', '#')}$' | while read -r s; do zfs release zsm-upload $s 2>/dev/null; zfs destroy $s; done");
+        var next = await lab.BackUpAsync(); // what both have is the base of another one there
+
+        Assert.Equal("full", next.GetProperty("kind").GetString());
+        Assert.StartsWith($"{lab.Received}-2@", next.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
+        await lab.FillAsync("more", 1);
+        Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
+    }
+
+    [Fact]
+    public async Task A_volume_and_a_raw_encrypted_dataset_are_received_without_device_and_key_and_come_back()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        var (volume, secret) = ($"{lab.Client.Area}/vol", $"{lab.Client.Area}/secret");
+        await lab.Client.ShellAsync($"zfs create -V 8M {volume} && for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; head -c 2M /dev/urandom > /dev/zvol/{volume}; sync; zfs snapshot {volume}@v");
+        await lab.Client.ShellAsync($"echo correct-horse > /tmp/key && zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file:///tmp/key {secret} && head -c 1M /dev/urandom > /{secret}/f && sync && zfs snapshot {secret}@s");
+
+        (await lab.SendAsync($"zfs send -L {volume}@v", volume)).MustSucceed();
+        (await lab.SendAsync($"zfs send -L -w {secret}@s", secret)).MustSucceed();
+
+        Assert.Equal("none\non\noff", await host.OutputAsync($"zfs get -H -o value volmode,readonly {lab.Parent}/{volume.Replace('/', '_')}; zfs get -H -o value canmount {lab.Parent}/{secret.Replace('/', '_')}"));
+        Assert.Equal("unavailable", await host.OutputAsync($"zfs get -H -o value keystatus {lab.Parent}/{secret.Replace('/', '_')}"));
+        await lab.Client.JsonAsync($"zfs-restore latest {volume}2 --source {volume}");
+        Assert.Equal(await DigestAsync(volume), await DigestAsync($"{volume}2"));
+        await lab.Client.JsonAsync($"zfs-restore latest {secret}2 --source {secret}");
+        await lab.Client.ShellAsync($"zfs load-key -L file:///tmp/key {secret}2 && zfs mount -o ro {secret}2 2>/dev/null || zfs set canmount=on {secret}2 && zfs mount {secret}2; cmp /{secret}/f /{secret}2/f");
+    }
+
+    [Fact]
+    public async Task The_catalogue_is_made_again_from_what_ZFS_keeps_and_a_lost_snapshot_is_found()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.FillAsync("data", 1);
+        await lab.BackUpAsync();
+        await lab.BackUpAsync();
+        var before = (await lab.Client.RunAsync("zfs-restore list --json")).MustSucceed().Output;
+        (await lab.ServerAsync("catalogue check --deep")).MustSucceed();
+        Assert.Contains(lab.Received, (await lab.ServerAsync("backup list")).MustSucceed().Output, StringComparison.Ordinal);
+
+        await lab.StopServerAsync();
+        (await lab.ServerAsync("catalogue rebuild")).MustSucceed();
+        await lab.StartServerAsync();
+
+        Assert.Equal(before, (await lab.Client.RunAsync("zfs-restore list --json")).MustSucceed().Output);
+        var oldest = (await lab.ReceivedNamesAsync())[1];
+        await host.OutputAsync($"zfs destroy {oldest}");
+        var check = await lab.ServerAsync("catalogue check --json");
+        Assert.Equal(7, check.ExitCode);
+        Assert.Contains("object_missing", check.Output, StringComparison.Ordinal);
+        var lost = (await lab.Client.ListBackupsAsync())[1].GetProperty("snapshot_id").GetString();
+        (await lab.CurlAsync($"'URL/download?snapshot_id={Uri.EscapeDataString(lost!)}'")).AssertRefused(500, "object_missing");
+    }
+
+    private Task<string> DigestAsync(string volume) => host.OutputAsync($"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < /dev/zvol/{volume}");
+
+    private async Task AssertHarmlessAsync(LocalLab lab)
+    {
+        var properties = Harmless.Select(property => property.Split('=')[0]);
+        Assert.Equal(Harmless.Select(property => property.Split('=')[1]), (await host.OutputAsync($"zfs get -H -o value {string.Join(',', properties)} {lab.Received}")).Split('\n'));
+        Assert.Equal("-\nnone", await host.OutputAsync($"zfs get -H -o value org.example:evil,quota {lab.Received}"));
+    }
+}

@@ -1,0 +1,158 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.LocalStorage;
+
+/// <summary>Streams into the server's ZFS that are damaged, too large, or cut off on either side.</summary>
+[Collection("zfs-2")]
+public sealed class LocalUploadTests(SecondZfsHost host)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_is_damaged_or_cut_short_or_a_package_leaves_nothing()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.FillAsync("data", 3);
+        await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@one");
+        var send = $"zfs send -L {lab.Source}@one";
+
+        (await lab.SendAsync($"{send} | head -c -312")).AssertRefused(422, "stream_damaged");
+        (await lab.SendAsync($"{send} | head -c 2000000")).AssertRefused(422, "stream_damaged");
+        (await lab.SendAsync($"{{ {send} | head -c 2000000; printf x; {send} | tail -c +2000002; }}")).AssertRefused(422, "stream_damaged");
+        (await lab.SendAsync($"{{ {send}; printf x; }}")).AssertRefused(422, "stream_damaged");
+        (await lab.SendAsync($"zfs send -p {lab.Source}@one")).AssertRefused(422, "stream_is_package");
+
+        Assert.Empty(await lab.ReceivedNamesAsync());
+        (await lab.SendAsync(send)).MustSucceed();
+        Assert.Equal([$"{lab.Parent}/tank_sent", $"{lab.Parent}/tank_sent@one"], await lab.ReceivedNamesAsync());
+    }
+
+    [Fact]
+    public async Task What_ZFS_may_not_protect_does_not_stay()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@one");
+        await host.OutputAsync($"zfs unallow -u backup exec {lab.Base}");
+
+        (await lab.SendAsync($"zfs send -L {lab.Source}@one")).AssertRefused(500, "receive_failed", "exec=off");
+
+        Assert.Empty(await lab.ReceivedNamesAsync());
+    }
+
+    [Fact]
+    public async Task A_backup_goes_on_after_the_server_was_killed_and_started_again()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await SlowlyAsync(lab);
+        using var backup = lab.Client.Start("exec zfs-client backup --json");
+        await WaitForHalfAsync(lab);
+
+        await lab.KillServerAsync();
+        await lab.StartServerAsync();
+
+        await AssertEndedAsync(backup);
+        Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
+        await AssertRestoresAsync(lab);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_told_to_stop_keeps_what_it_has_and_the_same_backup_goes_on()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await SlowlyAsync(lab);
+        using var backup = lab.Client.Start("exec zfs-client backup --json");
+        await WaitForHalfAsync(lab);
+
+        await lab.StopServerAsync();
+        Assert.NotEqual("-", await TokenAsync(lab));
+        await lab.StartServerAsync();
+
+        await AssertEndedAsync(backup);
+        await AssertRestoresAsync(lab);
+    }
+
+    [Fact]
+    public async Task The_next_backup_goes_on_where_a_killed_client_left_off()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await SlowlyAsync(lab);
+        using (var backup = lab.Client.Start("exec zfs-client backup --json"))
+        {
+            await WaitForHalfAsync(lab);
+            await lab.Client.ShellAsync("pkill -9 -x zfs-client");
+            await backup.WaitForExitAsync(Token);
+        }
+
+        await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}");
+        var next = await lab.BackUpAsync();
+
+        Assert.True(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64() > 1_000_000);
+        Assert.Equal("incremental", next.GetProperty("kind").GetString());
+        await AssertRestoresAsync(lab);
+    }
+
+    [Fact]
+    public async Task A_restore_goes_on_where_it_was_cut_off()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.FillAsync("data", 40);
+        await lab.BackUpAsync();
+        var partial = $"{lab.Client.Area}/restored.restoring";
+        using (var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored"))
+        {
+            await Patience.UntilAsync("something was received", async () => await lab.Client.ShellAsync($"zfs get -H -o value receive_resume_token {partial} 2>/dev/null || true") is not ("" or "-"));
+            await lab.Client.ShellAsync("pkill -9 -x zfs-restore");
+            await restore.WaitForExitAsync(Token);
+            Assert.NotEqual(0, restore.ExitCode);
+        }
+
+        var result = await lab.Client.JsonAsync($"zfs-restore latest {lab.Client.Area}/restored");
+        Assert.True(result.GetProperty("resumed").GetProperty("stream_bytes").GetInt64() > 0);
+        var source = (await lab.Client.SnapshotsOfAsync(lab.Source))[0];
+        Assert.Equal(await lab.Client.TreeOfAsync(source), await lab.Client.TreeOfAsync($"{lab.Client.Area}/restored@{source.Split('@')[1]}"));
+    }
+
+    [Fact]
+    public async Task A_quota_holds_to_the_byte_and_what_passes_it_leaves_nothing()
+    {
+        await using var lab = await LocalLab.CreateAsync(host, "--max-size 6MiB");
+        await lab.FillAsync("data", 3);
+        await lab.BackUpAsync();
+        await lab.FillAsync("more", 8);
+
+        var refused = await lab.Client.RunAsync("zfs-client backup --json");
+
+        Assert.Equal(10, refused.ExitCode);
+        Assert.Contains("quota_exceeded", refused.Output, StringComparison.Ordinal);
+        Assert.Equal(2, (await lab.ReceivedNamesAsync()).Length);
+        Assert.Equal("6291456", await host.OutputAsync($"zfs get -H -p -o value quota {lab.Parent}"));
+        (await lab.ServerAsync($"client set {lab.Client.Id} --max-size 0")).MustSucceed();
+        Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
+    }
+
+    /// <summary>Some MiB, sent so slowly that there is time to kill somebody.</summary>
+    private static async Task SlowlyAsync(LocalLab lab)
+    {
+        await lab.FillAsync("data", 24);
+        await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}", "BANDWIDTH_LIMIT=4M", "COMPRESSION=none");
+    }
+
+    /// <summary>ZFS notes how far it came with each transaction group, every five seconds.</summary>
+    private static async Task WaitForHalfAsync(LocalLab lab)
+    {
+        await Patience.UntilAsync("ZFS has noted how far it came", async () => await TokenAsync(lab) is not ("" or "-"));
+        await Task.Delay(500, Token);
+    }
+
+    private static Task<string> TokenAsync(LocalLab lab) => lab.Host.OutputAsync($"zfs get -H -o value receive_resume_token {lab.Received} 2>/dev/null || true");
+
+    private static async Task AssertEndedAsync(System.Diagnostics.Process backup)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        await backup.WaitForExitAsync(patience.Token);
+        Assert.True(backup.ExitCode == 0, $"{backup.ExitCode}: {await backup.StandardOutput.ReadToEndAsync(Token)}");
+    }
+
+    private static async Task AssertRestoresAsync(LocalLab lab) =>
+        await lab.AssertRestoresAsync((await lab.Client.SnapshotsOfAsync(lab.Source)).Last(name => name.Contains('@', StringComparison.Ordinal)));
+}

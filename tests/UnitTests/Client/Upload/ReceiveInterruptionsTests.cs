@@ -1,0 +1,39 @@
+using ZfsSnapshotManager.Client.Upload;
+using ZfsSnapshotManager.Core.Api;
+
+namespace ZfsSnapshotManager.UnitTests.Client.Upload;
+
+public sealed class ReceiveInterruptionsTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
+    [Fact]
+    public void An_upload_goes_on_as_long_as_it_gets_further()
+    {
+        var time = new ManualTime();
+        var interruptions = new ReceiveInterruptions(Patience, time);
+        for (var bytes = 0L; bytes < 5; bytes++)
+        {
+            Assert.True(interruptions.MayGoOn(At(bytes)));
+            time.Advance(TimeSpan.FromMinutes(9));
+        }
+    }
+
+    [Fact]
+    public void One_that_gets_no_further_ends_when_patience_does()
+    {
+        var time = new ManualTime();
+        var interruptions = new ReceiveInterruptions(Patience, time);
+
+        Assert.True(interruptions.MayGoOn(At(7)));
+        time.Advance(TimeSpan.FromMinutes(9));
+        Assert.True(interruptions.MayGoOn(At(7)));
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.False(interruptions.MayGoOn(At(5)));
+    }
+
+    [Fact]
+    public void Without_patience_it_does_not_go_on() => Assert.False(new ReceiveInterruptions(TimeSpan.Zero, new ManualTime()).MayGoOn(null));
+
+    private static UploadResume At(long bytes) => new() { NextPart = 1, StoredBytes = 0, StreamBytes = bytes, State = "" };
+}
