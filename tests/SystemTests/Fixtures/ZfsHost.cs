@@ -115,7 +115,7 @@ public class ZfsHost : IAsyncLifetime
         foreach (var program in (string[])["zfs-client", "zfs-restore", "zfs-server"])
         {
             var path = $"{ProgramFolder}/{program}";
-            (await RunAsync($"cat > {path} && chmod 755 {path}", await File.ReadAllBytesAsync(Repository.Program(program)))).MustSucceed();
+            (await RunAsync($"rm -f {path} && cat > {path} && chmod 755 {path}", await File.ReadAllBytesAsync(Repository.Program(program)))).MustSucceed();
         }
     }
 }
