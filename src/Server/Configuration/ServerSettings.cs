@@ -1,6 +1,7 @@
 using System.Net;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Server.Configuration;
 
@@ -60,6 +61,7 @@ public sealed record ServerSettings
     public static ServerSettings Read(SettingsReader settings)
     {
         var data = Path.GetFullPath(settings.Text("DATA_DIR", "zfs-server-data"));
+        ZfsProcess.RemoteHost = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
         var baseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse);
         var read = new ServerSettings
         {

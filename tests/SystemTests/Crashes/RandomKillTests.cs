@@ -29,7 +29,7 @@ public sealed class RandomKillTests
         foreach (var chain in chains) await chain.LookAsync("before the first kill");
         Assert.All(chains, chain => Assert.Equal(1, chain.Acknowledged));
 
-        var kills = CrashSweep.IsSoak ? 300 : 30;
+        var kills = CrashSweep.IsSoak ? 300 : 50;
         for (var round = 1; round <= kills; round++)
         {
             var moment = duration * random.NextDouble() * 1.2;

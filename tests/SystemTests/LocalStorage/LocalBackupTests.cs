@@ -30,6 +30,8 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         await lab.AssertRestoresAsync(sources[1]);
         await lab.Client.JsonAsync($"zfs-restore restore 2 {lab.Client.Area}/older");
         Assert.Equal(await lab.Client.TreeOfAsync(sources[0]), await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{sources[0].Split('@')[1]}"));
+        await lab.Host.OutputAsync($"set -o pipefail; curl -sf -H 'X-API-Key: {lab.Client.Key}' '{lab.Url}/download?snapshot_id={incremental.GetProperty("snapshot_id").GetString()}&from_guid={full.GetProperty("snapshot_guid").GetString()}' | zfs receive -u {lab.Client.Area}/older");
+        Assert.Equal(await lab.Client.TreeOfAsync(sources[1]), await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{incremental.GetProperty("storage_key").GetString()!.Split('@')[1]}"));
         (await lab.Client.RunAsync("zfs-restore verify all")).MustSucceed();
         await lab.Client.JsonAsync("zfs-restore save 1 saved.zfs");
         (await lab.Client.RunAsync("zfs-restore stream verify saved.zfs")).MustSucceed();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsSnapshotManager.SystemTests.Streams;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
@@ -7,7 +8,8 @@ namespace ZfsSnapshotManager.SystemTests.Restores;
 [Collection("zfs-2")]
 public sealed class KilledRestoreTests(SecondZfsHost host)
 {
-    private const int Kills = 50;
+    /// <summary>An emulated machine takes some ten seconds for each.</summary>
+    private static int Kills { get; } = GuestScripts.IsSoak ? 50 : 15;
 
     private static int Seed { get; } = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : 11;
 
