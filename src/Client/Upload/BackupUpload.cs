@@ -21,7 +21,7 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
     /// <exception cref="OperationException">It failed for good; it is dropped.</exception>
     public async Task<(SnapshotInfo Backup, long ResumedFrom)> SendAsync(UploadJob job, CancellationToken cancellationToken)
     {
-        var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why => output.Note(why ?? "the server is there again"));
+        var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why => Output.Warn(why ?? "the server is there again"));
         var estimate = job.Send is { } send ? await send.EstimateAsync(cancellationToken).ConfigureAwait(false) : null;
         UploadAnswer upload;
         try
