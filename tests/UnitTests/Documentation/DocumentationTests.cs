@@ -168,7 +168,7 @@ public sealed partial class DocumentationTests
     [GeneratedRegex("""(StatusCodes\.\w+,\s*|\b(Conflict|Damaged)\(\s*|\bCode = )"(?<name>[a-z_]+)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex ErrorCodePattern();
 
-    [GeneratedRegex(@"^    public (required )?[\w<>?]+ (?<name>\w+) \{ get; (init|set); \}", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    [GeneratedRegex(@"^    public (required )?[\w<>?]+(, [\w<>?]+)* (?<name>\w+) \{ get; (init|set); \}", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
     private static partial Regex PropertyPattern();
 
     [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, Patience)]
