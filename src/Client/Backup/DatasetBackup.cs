@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Upload;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
@@ -35,6 +36,12 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
     /// <summary>Settles what earlier runs left, and plans.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
+        if (await ZfsDataset.IsRedactedAsync(dataset.Name, cancellationToken).ConfigureAwait(false))
+        {
+            // Tried on OpenZFS 2.3.2: what is received of such a dataset's send has zeros for what was left out, and nothing says so any more.
+            throw new OperationException(ExitCode.Conflict, $"{dataset.Name} is redacted: a copy of it would have zeros where it has nothing, without a sign.", "Back up the dataset that it was made of, and leave this one out (EXCLUDE).");
+        }
+
         var uploads = await lists.GetUploadsAsync(cancellationToken).ConfigureAwait(false); // first: what is committed meanwhile is then a backup
         var remote = await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false);
         var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);

@@ -44,6 +44,19 @@ public static class ZfsDataset
         return [.. rows.Select(row => new DatasetFacts(DatasetName.Parse(row[0]), row[1] == "volume", row[2] is not ("off" or "-"))).DistinctBy(facts => facts.Name).OrderBy(facts => facts.Name.Value, StringComparer.Ordinal)];
     }
 
+    /// <summary>Whether blocks were left out of a dataset when it was received (<c>zfs send --redact</c>).</summary>
+    public static async Task<bool> IsRedactedAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await ZfsCommand.RunAsync(["get", "-H", "-o", "value", "redact_snaps", dataset.Value], cancellationToken).ConfigureAwait(false)).Trim() is not ("-" or "");
+        }
+        catch (ZfsException e) when (e.StandardError.Contains("invalid property", StringComparison.Ordinal))
+        {
+            return false; // a ZFS before 2.0
+        }
+    }
+
     /// <summary>What was set on a dataset itself, or came with a stream, and is not inherited: name and value.</summary>
     public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(DatasetName dataset, CancellationToken cancellationToken)
     {

@@ -24,22 +24,22 @@ public sealed class UnusualDatasetTests(SecondZfsHost host)
         Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
     }
 
+    /// <summary>ZFS itself would not mark the copy: if that changes, such datasets can be backed up.</summary>
     [Fact]
-    public async Task A_redacted_dataset_comes_back_as_it_was_and_no_more()
+    public async Task A_redacted_dataset_is_refused_before_anything_is_sent()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var (data, redacted) = ($"{client.Area}/data", $"{client.Area}/redacted");
         await client.ShellAsync($"echo secret > /{data}/secret && yes public | head -c 500000 > /{data}/public && zfs snapshot {data}@a && zfs clone {data}@a {client.Area}/clone && rm /{client.Area}/clone/secret && zfs snapshot {client.Area}/clone@r && zfs redact {data}@a book {client.Area}/clone@r && zfs send --redact book {data}@a | zfs receive -u {redacted}");
 
-        var backup = await client.JsonAsync($"zfs-client backup --dataset {redacted}");
-        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        var refused = await client.RunAsync($"zfs-client backup --dataset {redacted}");
+        await client.ShellAsync($"zfs snapshot {redacted}@b && zfs send {redacted}@b | zfs receive -u {client.Area}/copy");
 
-        var snapshot = backup.GetProperty("snapshot").GetString()!;
-        Assert.Contains("Redacted", backup.GetProperty("backup").GetProperty("features").EnumerateArray().Select(feature => feature.GetString()));
-        Assert.Equal(await client.GuidOfAsync(snapshot), await client.GuidOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
-        Assert.Equal(await FactsOfAsync(redacted), await FactsOfAsync($"{client.Area}/restored"));
-
-        Task<string> FactsOfAsync(string dataset) => client.ShellAsync($"zfs get -H -p -o value redacted,redact_snaps,logicalreferenced {dataset}");
+        Assert.Equal(9, refused.ExitCode);
+        Assert.Contains("is redacted", refused.Error, StringComparison.Ordinal);
+        Assert.Equal([$"{redacted}@a", $"{redacted}@b"], await client.SnapshotsOfAsync(redacted));
+        Assert.Empty(await client.ListBackupsAsync());
+        Assert.Equal("1\n0", await client.ShellAsync($"zfs get -H -p -o value redacted {redacted} {client.Area}/copy"));
     }
 }
