@@ -40,6 +40,6 @@ public sealed class UnusualDatasetTests(SecondZfsHost host)
         Assert.Contains("is redacted", refused.Error, StringComparison.Ordinal);
         Assert.Equal([$"{redacted}@a", $"{redacted}@b"], await client.SnapshotsOfAsync(redacted));
         Assert.Empty(await client.ListBackupsAsync());
-        Assert.Equal("1\n0", await client.ShellAsync($"zfs get -H -p -o value redacted {redacted} {client.Area}/copy"));
+        Assert.Equal("0\n1", await client.ShellAsync($"zfs get -H -p -o value redacted {client.Area}/copy {redacted}"));
     }
 }
