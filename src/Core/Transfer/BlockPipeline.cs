@@ -90,7 +90,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     /// <summary>False at the end of the blocks.</summary>
     private async Task<bool> ReadHeaderAsync(CancellationToken cancellationToken)
     {
-        _next = _free.TryPop(out var free) ? free : new PipelineBlock(format);
+        _next = _free.TryPop(out var free) ? free : PipelineBlock.Take(format);
         if (await _next.ReadHeaderAsync(stored, cancellationToken).ConfigureAwait(false)) return true;
         EndWith(_next, isCut: false);
         return false;

@@ -1,20 +1,31 @@
-using System.Buffers;
+using System.Collections.Concurrent;
 using ZfsSnapshotManager.Core.Compression;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
-/// <summary>A place for one block at a time: its stored bytes, its own bytes, and the work that makes the one into the other.</summary>
-internal sealed class PipelineBlock(CompressionFormat format) : IDisposable
+/// <summary>A place for one block at a time: its stored bytes, its own bytes, and the work that makes the one into the other. It is used again when it is disposed of.</summary>
+internal sealed class PipelineBlock : IDisposable
 {
+    /// <summary>How many of a format are kept; each has some 2 or 3 MiB.</summary>
+    private const int MostFree = 16;
+
+    /// <summary>Buffers grow by steps of this many bytes, so that few blocks need a larger one than those before.</summary>
+    private const int Step = 256 * 1024;
+
     /// <summary>Blocks have about 1 MiB. What is larger gets memory that is not kept.</summary>
     private const int LargeSize = 4 * 1024 * 1024;
 
-    private readonly BlockDecompressor _decompressor = BlockCompression.CreateDecompressor(format);
+    private static readonly ConcurrentDictionary<CompressionFormat, FreeList<PipelineBlock>> Free = new();
+
+    private readonly CompressionFormat _format;
+    private readonly BlockDecompressor _decompressor;
     private byte[] _stored = [];
     private byte[] _unpacked = [];
     private BlockHeader _header;
     private int _read;
     private Task? _work;
+
+    private PipelineBlock(CompressionFormat format) => (_format, _decompressor) = (format, BlockCompression.CreateDecompressor(format));
 
     public bool IsLarge => _header.StoredSize > LargeSize || _header.UnpackedSize > LargeSize;
 
@@ -23,16 +34,19 @@ internal sealed class PipelineBlock(CompressionFormat format) : IDisposable
     /// <summary>The stored bytes that were read so far.</summary>
     public ReadOnlyMemory<byte> Read => _stored.AsMemory(0, _read);
 
+    /// <summary>A free one; dispose of it once and no more.</summary>
+    public static PipelineBlock Take(CompressionFormat format) => FreeOf(format).Take() ?? new PipelineBlock(format);
+
     /// <summary>Whether it is the header of a block that comes next.</summary>
     public async Task<bool> ReadHeaderAsync(StoredBytesReader source, CancellationToken cancellationToken)
     {
-        var size = BlockDecompressor.HeaderSize(format);
+        var size = BlockDecompressor.HeaderSize(_format);
         (_header, _read, _work) = (default, 0, null);
         Grow(ref _stored, size, keep: 0);
         _read = await source.ReadAtLeastAsync(_stored.AsMemory(0, size), size, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
         try
         {
-            return _read == size && BlockDecompressor.TryReadHeader(format, _stored.AsSpan(0, size), out _header);
+            return _read == size && BlockDecompressor.TryReadHeader(_format, _stored.AsSpan(0, size), out _header);
         }
         catch (OperationException e)
         {
@@ -96,18 +110,16 @@ internal sealed class PipelineBlock(CompressionFormat format) : IDisposable
     private void Release()
     {
         Shrink();
-        _decompressor.Dispose();
-        if (_stored.Length > 0) ArrayPool<byte>.Shared.Return(_stored);
-        if (_unpacked.Length > 0) ArrayPool<byte>.Shared.Return(_unpacked);
-        (_stored, _unpacked) = ([], []);
+        if (_work is { IsCompletedSuccessfully: false } || !FreeOf(_format).Give(this)) _decompressor.Dispose();
     }
+
+    private static FreeList<PipelineBlock> FreeOf(CompressionFormat format) => Free.GetOrAdd(format, _ => new FreeList<PipelineBlock>(MostFree));
 
     private static void Grow(ref byte[] buffer, int size, int keep)
     {
         if (buffer.Length >= size) return;
-        var larger = size > LargeSize ? GC.AllocateUninitializedArray<byte>(size) : ArrayPool<byte>.Shared.Rent(size);
+        var larger = GC.AllocateUninitializedArray<byte>(size > LargeSize ? size : (size + Step - 1) / Step * Step);
         buffer.AsSpan(0, keep).CopyTo(larger);
-        if (buffer.Length is > 0 and <= LargeSize) ArrayPool<byte>.Shared.Return(buffer);
         buffer = larger;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Security.Cryptography;
 
 namespace ZfsSnapshotManager.Core.Transfer;
@@ -13,8 +12,10 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     /// <summary>Bytes of a block: few calls, and what was just read is still in the processor's cache when it is looked at.</summary>
     private const int BlockSize = 256 * 1024;
 
+    private static readonly FreeList<byte[]> FreeBlocks = new(16);
+
     private readonly IncrementalHash? _sha256 = digest ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
-    private byte[]? _block = ArrayPool<byte>.Shared.Rent(BlockSize);
+    private byte[]? _block = FreeBlocks.Take() ?? GC.AllocateUninitializedArray<byte>(BlockSize);
     private int _start;
     private int _end;
 
@@ -61,7 +62,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     {
         if (disposing && _block is not null)
         {
-            ArrayPool<byte>.Shared.Return(_block);
+            FreeBlocks.Give(_block);
             _block = null;
             _sha256?.Dispose();
         }

@@ -8,7 +8,7 @@ internal static partial class DurableFile
 {
     private const int AppendToFile = 0x2 | 0x40 | 0x400 | 0x80000; // O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC on Linux
     private const uint OwnerOnly = 0b110_000_000;
-    private const int ReadOnlyDirectory = 0x10000; // O_RDONLY | O_DIRECTORY on Linux
+    private const int ReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC on Linux
 
     /// <summary>Puts <paramref name="content"/> in the place of whatever is at <paramref name="path"/>.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
@@ -74,7 +74,7 @@ internal static partial class DurableFile
 
     public static void SyncDirectory(string path)
     {
-        using var handle = Open(path, ReadOnlyDirectory);
+        using var handle = Open(path, ReadOnly);
         if (handle.IsInvalid || Sync(handle) != 0)
         {
             throw new IOException($"The folder {path} cannot be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}");
