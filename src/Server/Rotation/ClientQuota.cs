@@ -19,8 +19,12 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     /// <returns>Bytes of the client's backups, and bytes of what is on its way in.</returns>
     public (long Used, long Reserved) GetUsage(string clientId)
     {
-        var (used, parts) = catalogue.GetStoredBytes(clientId);
-        return (used + parents.LastUsed(clientId), parts + (_accounts.TryGetValue(clientId, out var account) ? account.CountUsed() : 0));
+        var account = _accounts.GetOrAdd(clientId, _ => new Account());
+        lock (account.Lock)
+        {
+            var (used, parts) = catalogue.GetStoredBytes(clientId);
+            return (used + parents.LastUsed(clientId), parts + account.Used);
+        }
     }
 
     /// <summary>Begins a reservation of nothing.</summary>
@@ -145,10 +149,7 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
 
         public long Bytes => _open.Sum(reservation => reservation.Bytes);
 
-        public long CountUsed()
-        {
-            lock (Lock) return _open.Sum(reservation => reservation.Used);
-        }
+        public long Used => _open.Sum(reservation => reservation.Used);
 
         public void TakeBackAhead()
         {
@@ -166,7 +167,7 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
         }
     }
 
-    /// <summary>Bytes that are on their way in; given back when it is disposed, by when the catalogue counts what was stored.</summary>
+    /// <summary>Bytes that are on their way in; given back when it is disposed.</summary>
     internal sealed class Reservation : IDisposable
     {
         /// <summary>What an upload takes ahead, so that the catalogue is not asked for each of its blocks.</summary>
@@ -197,6 +198,18 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
         /// <summary>Sees to it that so many bytes are reserved in all.</summary>
         /// <exception cref="RequestException">507: there is no room.</exception>
         public ValueTask EnsureAsync(long total) => EnsureAsync(total, Ahead);
+
+        /// <summary>Has the catalogue count what was stored, and ends the reservation in the same moment: for others never both count, nor none.</summary>
+        /// <param name="write">Writes it into the catalogue.</param>
+        public T Settle<T>(Func<T> write)
+        {
+            lock (Account.Lock)
+            {
+                var result = write();
+                (Bytes, Used) = (0, 0);
+                return result;
+            }
+        }
 
         public void Dispose() => Account.Remove(this);
 

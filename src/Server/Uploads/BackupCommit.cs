@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
@@ -19,12 +20,13 @@ internal sealed partial class BackupCommit(BackupStore store, BackupCatalogue ca
     /// <param name="upload">The upload.</param>
     /// <param name="complete">Gives the objects their keys.</param>
     /// <param name="manifest">What the backup is.</param>
-    public async Task<SnapshotInfo> RunAsync(UploadRecord upload, Func<Task> complete, Manifest manifest)
+    /// <param name="reservation">What was reserved for it; null where the catalogue counts its parts already.</param>
+    public async Task<SnapshotInfo> RunAsync(UploadRecord upload, Func<Task> complete, Manifest manifest, ClientQuota.Reservation? reservation = null)
     {
         await complete().ConfigureAwait(false);
         await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None).ConfigureAwait(false);
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
-        if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
+        if (!(reservation?.Settle(Commit) ?? Commit()))
         {
             if (manifest.FromGuid is { } from) admission.CheckBase(upload.ClientId, from, manifest.Features, upload.StorageType);
             throw StreamAdmission.Exists(upload.SnapshotId);
@@ -32,6 +34,8 @@ internal sealed partial class BackupCommit(BackupStore store, BackupCatalogue ca
 
         LogCommitted(upload.SnapshotId, upload.ClientId, manifest.StoredBytes, manifest.StreamBytes);
         return backup;
+
+        bool Commit() => catalogue.Commit(upload.ClientId, upload.UploadId, backup);
     }
 
     /// <param name="upload">The upload.</param>

@@ -29,7 +29,7 @@ internal sealed partial class StreamReceiver(BackupStore store, BackupCommit com
         var manifest = commit.Describe(upload, facts.Begin, (facts.Length, facts.RecordCount, facts.EndChecksum.ToString()), writer.Objects, stored.GetSha256());
         try
         {
-            return await commit.RunAsync(upload, () => writer.CompleteAsync(CancellationToken.None), manifest).ConfigureAwait(false);
+            return await commit.RunAsync(upload, () => writer.CompleteAsync(CancellationToken.None), manifest, reservation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RequestException or StorageException)
         {

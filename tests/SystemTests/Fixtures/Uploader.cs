@@ -30,7 +30,8 @@ internal sealed class Uploader : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static async Task<Uploader> CreateAsync(ServerProcess server, string id = "client1") => new(server, id, await server.AddClientAsync(id));
+    /// <param name="options">Of zfs-server client add.</param>
+    public static async Task<Uploader> CreateAsync(ServerProcess server, string id = "client1", params string[] options) => new(server, id, await server.AddClientAsync(id, options));
 
     public async Task<Answer> GetAsync(string path) => await Answer.ReadAsync(await Http.GetAsync(path, Token));
 

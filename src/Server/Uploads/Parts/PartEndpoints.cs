@@ -69,7 +69,7 @@ internal sealed partial class PartEndpoints(
         using var reservation = quota.Open(client);
         if (request.Size - (parts.Find(upload.UploadId, request.Number)?.Size ?? 0) is > 0 and var more) await reservation.GrowAsync(more).ConfigureAwait(false);
         using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
-        return await receiver.ReceiveAsync(upload, request, session, body).ConfigureAwait(false);
+        return await receiver.ReceiveAsync(upload, request, session, body, reservation).ConfigureAwait(false);
     }
 
     private async Task CompleteAsync(HttpContext context, string id)

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
@@ -17,8 +18,9 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
 {
     private readonly SemaphoreSlim _beginning = new(1);
 
+    /// <param name="reservation">What it may take of its client's quota.</param>
     /// <exception cref="RequestException">The part is refused; nothing of it was kept.</exception>
-    public async Task<PartRecord> ReceiveAsync(UploadRecord upload, PartRequest request, UploadSessions.Session session, Stream body)
+    public async Task<PartRecord> ReceiveAsync(UploadRecord upload, PartRequest request, UploadSessions.Session session, Stream body, ClientQuota.Reservation reservation)
     {
         if (request.Start.Snapshot is { } begin) CheckBegin(upload, begin);
         using var share = buffers.Open();
@@ -41,7 +43,7 @@ internal sealed class PartReceiver(BackupStore store, PartBuffers buffers, PartC
                 EndState = endState,
                 EndChecksum = endChecksum?.ToString(),
             };
-            return parts.Put(upload.UploadId, part) ? part : throw RequestException.NotFound("The upload was dropped meanwhile.");
+            return reservation.Settle(() => parts.Put(upload.UploadId, part)) ? part : throw RequestException.NotFound("The upload was dropped meanwhile.");
         }
         finally
         {
