@@ -10,7 +10,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     public async Task A_restore_goes_on_in_the_same_run_when_zfs_send_fails_or_is_killed_and_when_the_server_is_killed()
     {
         await host.StartAsync();
-        var folder = await MakeSendThatFailsAtFirstAsync();
+        var folder = await MakeFailingSendAsync();
         await using var lab = await LocalLab.CreateAsync(host, "", $"PATH={folder}:$PATH");
         await lab.FillAsync("data", 24);
         await lab.BackUpAsync();
@@ -31,19 +31,22 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         Assert.True(restore.ExitCode == 0, $"{restore.ExitCode}: {said}");
         Assert.Matches("its stream broke [0-9]+ times", said);
         await lab.AssertSameAsync((await lab.Client.SnapshotsOfAsync(lab.Source))[0], "restored");
-        Assert.Equal(["-L", "-L", "-t", "-t"], (await host.OutputAsync($"cut -d' ' -f2 {folder}/sends")).Split('\n'));
+        Assert.Equal(["-L", "-L", "-t", "-t", "-t"], (await host.OutputAsync($"cut -d' ' -f2 {folder}/sends")).Split('\n'));
         Assert.Equal("", await host.OutputAsync($"rm -r {folder}; zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {lab.Client.Area}/restored"));
     }
 
-    /// <summary>A folder with a <c>zfs</c> that is the real one, but that notes each send, and ends the first one after so few bytes that the receiver keeps nothing.</summary>
-    private async Task<string> MakeSendThatFailsAtFirstAsync()
+    /// <summary>A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes that the receiver keeps nothing; the fourth sends all, and fails.</summary>
+    private async Task<string> MakeFailingSendAsync()
     {
         var folder = $"/tmp/zfs-{Guid.NewGuid().ToString("N")[..8]}";
         var script = $"""
             #!/bin/sh
             if [ "$1" = send ]; then
               echo "$@" >> {folder}/sends
-              if [ $(wc -l < {folder}/sends) = 1 ]; then ZFS "$@" | head -c 700; exit 1; fi
+              case $(wc -l < {folder}/sends) in
+                1) ZFS "$@" | head -c 700; exit 1 ;;
+                4) ZFS "$@"; sleep 1; exit 1 ;;
+              esac
             fi
             exec ZFS "$@"
             """.Replace("ZFS", await host.OutputAsync("command -v zfs"), StringComparison.Ordinal);
