@@ -97,6 +97,16 @@ public sealed class LocalNoteTests
     }
 
     [Fact]
+    public void The_manifest_of_a_note_is_read_as_one_of_a_backup_in_ZFS_and_not_as_one_of_objects()
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(Note.Manifest, ManifestJson.Default.Manifest);
+
+        Assert.Equal(Note.Manifest.PartsSha256, Manifest.ParseLocal(json).PartsSha256);
+        Assert.Equal("objects is empty", Assert.Throws<JsonException>(() => Manifest.Parse(json)).Message);
+        Assert.Contains("format_version", Assert.Throws<JsonException>(() => Manifest.ParseLocal(JsonSerializer.SerializeToUtf8Bytes(Note.Manifest with { FormatVersion = 2 }, ManifestJson.Default.Manifest))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_backup_in_ZFS_restores_alone()
     {
         var backup = (Note with { Manifest = Note.Manifest with { FromGuid = new SnapshotGuid(5) } }).ToSnapshotInfo("backup/web1/tank_data@monday");
