@@ -67,14 +67,25 @@ public sealed record Manifest
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
-    /// <summary>In the order of the stream.</summary>
+    /// <summary>Names of properties that were announced, and are too long for what ZFS keeps beside a snapshot; left out where there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? PropertiesLeftOut { get; init; }
+
+    /// <summary>In the order of the stream; empty of a backup in ZFS.</summary>
     public required IReadOnlyList<StoredObject> Objects { get; init; }
 
     /// <exception cref="JsonException">It is not a manifest, or says what cannot be.</exception>
     public static Manifest Parse(ReadOnlySpan<byte> json)
     {
-        RefuseNulls(json);
-        var manifest = JsonSerializer.Deserialize(json, ManifestJson.Default.Manifest) ?? throw new JsonException("it is null");
+        var manifest = Read(json);
+        return (manifest.FindFault() ?? manifest.FindFaultOfObjects()) is { } fault ? throw new JsonException(fault) : manifest;
+    }
+
+    /// <summary>The same of a backup in the server's ZFS, which has no objects.</summary>
+    /// <exception cref="JsonException">It is not a manifest, or says what cannot be.</exception>
+    public static Manifest ParseLocal(ReadOnlySpan<byte> json)
+    {
+        var manifest = Read(json);
         return manifest.FindFault() is { } fault ? throw new JsonException(fault) : manifest;
     }
 
@@ -102,6 +113,12 @@ public sealed record Manifest
         SnapshotType = SnapshotType,
     };
 
+    private static Manifest Read(ReadOnlySpan<byte> json)
+    {
+        RefuseNulls(json);
+        return JsonSerializer.Deserialize(json, ManifestJson.Default.Manifest) ?? throw new JsonException("it is null");
+    }
+
     /// <summary>The deserializer takes null for every list and text, also within lists; a manifest has it for the base, the lock, the digest of the whole and a part's state only.</summary>
     private static void RefuseNulls(ReadOnlySpan<byte> json)
     {
@@ -115,9 +132,10 @@ public sealed record Manifest
         }
     }
 
-    private string? FindFault()
+    private string? FindFault() => FormatVersion == CurrentFormatVersion ? null : $"format_version is {FormatVersion}; this version reads {CurrentFormatVersion}";
+
+    private string? FindFaultOfObjects()
     {
-        if (FormatVersion != CurrentFormatVersion) return $"format_version is {FormatVersion}; this version reads {CurrentFormatVersion}";
         if (Objects.Count == 0) return "objects is empty";
         for (var index = 0; index < Objects.Count; index++)
         {

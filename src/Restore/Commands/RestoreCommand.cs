@@ -71,6 +71,7 @@ internal static class RestoreCommand
         foreach (var properties in result.Properties ?? [])
         {
             if (properties.Set.Count > 0) text.WriteLine($"{properties.Dataset}: set {string.Join(", ", properties.Set)}.");
+            if (properties.Fault is { } fault) text.WriteLine($"{properties.Dataset}: its properties are not known, and none is set: {fault}");
             foreach (var (name, reason) in properties.Skipped) text.WriteLine($"{properties.Dataset}: {name} is not set: {reason}.");
         }
 

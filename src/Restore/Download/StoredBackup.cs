@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -19,19 +18,17 @@ internal sealed class StoredBackup
     private readonly RestoreSession _session;
     private readonly SnapshotInfo _backup;
     private readonly BackupSource _source;
+    private readonly BackupProof _proof;
     private readonly CompressionFormat _compression;
 
     private StoredBackup(RestoreSession session, SnapshotInfo backup)
     {
-        (_session, _backup, _source) = (session, backup, new BackupSource(session.Server, backup));
+        (_session, _backup, _source, _proof) = (session, backup, new BackupSource(session.Server, backup), new BackupProof(backup));
         if (!CompressionFormats.TryParse(backup.Compression, out _compression)) throw new OperationException(ExitCode.Failure, $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not know.", "Use a newer zfs-restore.");
     }
 
     /// <summary>What an interrupted receive still needs; null where all is read.</summary>
     public BackupRest? Rest { get; private init; }
-
-    /// <summary>What was set on the dataset when it was backed up; null where nobody knows.</summary>
-    public IReadOnlyDictionary<string, string>? Properties { get; private init; }
 
     /// <summary>Null where the manifest is not to be had.</summary>
     private IReadOnlyList<BackupPart>? Parts { get; init; }
@@ -43,10 +40,9 @@ internal sealed class StoredBackup
     /// <exception cref="OperationException">The server is away for too long, or refuses.</exception>
     public static async Task<StoredBackup> OpenAsync(RestoreSession session, SnapshotInfo backup, ResumeToken? token, CancellationToken cancellationToken)
     {
-        if (backup.IsLocal) return new StoredBackup(session, backup) { Rest = token is null ? null : new BackupRest(token, null, (long)token.Bytes) };
-        var manifest = await FetchManifestAsync(session, backup, cancellationToken).ConfigureAwait(false);
+        var manifest = backup.IsLocal ? null : await FindManifestAsync(session, backup, cancellationToken).ConfigureAwait(false);
         var parts = manifest is null ? null : BackupPart.ListOf(manifest);
-        return new StoredBackup(session, backup) { Parts = parts, Properties = manifest?.Properties, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
+        return new StoredBackup(session, backup) { Parts = parts, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
     }
 
     /// <summary>Reads all of it.</summary>
@@ -54,12 +50,12 @@ internal sealed class StoredBackup
     /// <param name="onStream">Gets the stream's bytes, each verified before, or null.</param>
     /// <param name="progress">Told of stored bytes as they come.</param>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
-    public Task<StreamFacts> ReadAsync(StoredBytesReader.Sink? onStored, StoredStreamDecoder.SliceHandler? onStream, TransferProgress progress, CancellationToken cancellationToken) => ProvenAsync(async () =>
+    public Task<StreamFacts> ReadAsync(StoredBytesReader.Sink? onStored, StoredStreamDecoder.SliceHandler? onStream, TransferProgress progress, CancellationToken cancellationToken) => _proof.RunAsync(async () =>
     {
         var patience = Patience(progress);
         await using var source = Parts is null ? Whole(patience, progress.Add) : (Stream)Read(Parts, patience, progress.Add);
         await using var stored = new StoredBytesReader(source, onStored, digest: _backup.Sha256 is not null);
-        var facts = await StoredStreamDecoder.DecodeAsync(stored, _compression, CheckBegin, onStream, cancellationToken).ConfigureAwait(false);
+        var facts = await StoredStreamDecoder.DecodeAsync(stored, _compression, _proof.CheckBegin, onStream, cancellationToken).ConfigureAwait(false);
         CheckWhole(stored);
         TellRetries(patience);
         return facts;
@@ -68,16 +64,10 @@ internal sealed class StoredBackup
     /// <summary>Writes what an interrupted <c>zfs receive -s</c> still needs.</summary>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
     /// <exception cref="StreamEditException">The token does not fit the stream, or its records are in an order that cannot be continued.</exception>
-    public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) => ProvenAsync(async () =>
+    public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) => _proof.RunAsync(async () =>
     {
         var rest = Rest!;
         var patience = Patience(progress);
-        if (_backup.IsLocal)
-        {
-            await CopyRestAsync(rest.Token, destination, patience, progress, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-
         var resume = new ReceiveResume(rest.Token);
         try
         {
@@ -94,58 +84,26 @@ internal sealed class StoredBackup
         return true;
     });
 
-    private const string DamagedRemedy = "'zfs-restore verify all' shows which backups are whole; send a new full backup soon.";
-
-    private static async Task<Manifest?> FetchManifestAsync(RestoreSession session, SnapshotInfo backup, CancellationToken cancellationToken)
-    {
-        var source = new BackupSource(session.Server, backup);
-        var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, why =>
-        {
-            if (why is not null) session.Output.Note(why);
-        });
-        for (var failures = 1; ; failures++)
-        {
-            try
-            {
-                await using var body = await source.OpenManifestAsync(cancellationToken).ConfigureAwait(false);
-                using var json = new MemoryStream();
-                await body.CopyToAsync(json, cancellationToken).ConfigureAwait(false);
-                return Parse(backup, json.GetBuffer().AsSpan(0, (int)json.Length));
-            }
-            catch (OperationException e) when (DownloadPatience.IsPassing(e))
-            {
-                await patience.WaitAsync(e, failures, cancellationToken).ConfigureAwait(false);
-            }
-            catch (OperationException e) when (e.ExitCode is ExitCode.NotFound or ExitCode.Damaged)
-            {
-                // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its own words.
-                session.Detail($"{backup.SnapshotId} is read in one go: {e.Message}");
-                return null;
-            }
-        }
-    }
-
-    private static Manifest? Parse(SnapshotInfo backup, ReadOnlySpan<byte> json)
+    /// <returns>Null where it is not to be had.</returns>
+    private static async Task<Manifest?> FindManifestAsync(RestoreSession session, SnapshotInfo backup, CancellationToken cancellationToken)
     {
         try
         {
-            var manifest = Manifest.Parse(json);
-            return manifest.PartsSha256 == backup.PartsSha256 && manifest.StoredBytes == backup.SizeBytes
-                ? manifest
-                : throw new OperationException(ExitCode.Damaged, $"the manifest of {backup.SnapshotId} is not that of the listed backup");
+            return await BackupManifest.FetchAsync(session, backup, cancellationToken).ConfigureAwait(false);
         }
-        catch (JsonException e)
+        catch (OperationException e) when (BackupManifest.IsLacking(e))
         {
-            throw new OperationException(ExitCode.Damaged, $"the manifest of {backup.SnapshotId} is not one: {e.Message}", innerException: e);
+            // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its own words.
+            session.Detail($"{backup.SnapshotId} is read in one go: {e.Message}");
+            return null;
         }
     }
 
     private DownloadPatience Patience(TransferProgress progress) => new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
 
-    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) => _backup.IsLocal ? Live(null, patience, progress) : new(_source.OpenAsync, patience, progress);
-
-    private BackupDownload Live(ResumeToken? token, DownloadPatience patience, Action<long> progress) =>
-        new((_, _, cancellationToken) => _source.OpenLiveAsync(token?.ToString(), cancellationToken), patience, progress, canGoOn: false);
+    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) => _backup.IsLocal
+        ? new((_, _, cancellationToken) => _source.OpenLiveAsync(null, cancellationToken), patience, progress, canGoOn: false)
+        : new(_source.OpenAsync, patience, progress);
 
     private PartReader Read(IReadOnlyList<BackupPart> parts, DownloadPatience patience, Action<long> progress) =>
         new(new PartFetch(_source.OpenAsync, patience, progress), _session.Pages, _session.Settings.Lanes, parts);
@@ -173,48 +131,11 @@ internal sealed class StoredBackup
         CheckWhole(stored);
     }
 
-    /// <summary>The server's ZFS sends the rest as a stream of its own, which <c>zfs receive</c> takes as it is.</summary>
-    private async Task CopyRestAsync(ResumeToken token, Stream destination, DownloadPatience patience, TransferProgress progress, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var source = Live(token, patience, progress.Add);
-            await using var stored = new StoredBytesReader(source, digest: false);
-            await StoredStreamDecoder.DecodeAsync(stored, _compression, CheckBegin, (slice, of) => destination.WriteAsync(slice, of), cancellationToken).ConfigureAwait(false);
-        }
-        catch (ApiException e) when (e.Code is "token_mismatch" or "bad_request")
-        {
-            throw new StreamEditException(e.Message);
-        }
-    }
-
-    private async Task<T> ProvenAsync<T>(Func<Task<T>> work)
-    {
-        try
-        {
-            return await work().ConfigureAwait(false);
-        }
-        catch (SendStreamException e)
-        {
-            throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
-        }
-        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged && (e.Remedy is null || e is ApiException))
-        {
-            throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} is damaged. {e.Message}", DamagedRemedy, e);
-        }
-    }
-
-    private void CheckBegin(BeginFacts begin)
-    {
-        if (begin.ToGuid == _backup.SnapshotGuid.Value && begin.FromGuid == (_backup.FromGuid?.Value ?? 0)) return;
-        throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} is not what the catalogue says: its stream holds the snapshot with GUID {begin.ToGuid} from {begin.FromGuid}, not {_backup.SnapshotGuid} from {_backup.FromGuid?.Value ?? 0}.", DamagedRemedy);
-    }
-
     private void CheckWhole(StoredBytesReader stored)
     {
         if (_backup.IsLocal) return; // made when it was asked for: its own checksums and GUID prove it
         if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256)) return;
-        throw new OperationException(ExitCode.Damaged, $"{_backup.SnapshotId} holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {_backup.SizeBytes}, or another SHA-256).", DamagedRemedy);
+        throw _proof.Damaged($"holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {_backup.SizeBytes}, or another SHA-256).");
     }
 
     private void TellRetries(DownloadPatience patience)

@@ -1,79 +1,28 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
-/// <summary>Receives one backup of a chain, so that it can go on if it is interrupted.</summary>
+/// <summary>Receives one backup of a chain from the object store.</summary>
 /// <param name="session">The server.</param>
 /// <param name="backup">What is received.</param>
-/// <param name="snapshot">Its name here.</param>
-/// <param name="received">What is noted of a dataset that is made by it.</param>
-internal sealed class BackupReceive(RestoreSession session, SnapshotInfo backup, SnapshotName snapshot, string received)
+/// <param name="zfs">Takes it.</param>
+internal sealed class BackupReceive(RestoreSession session, SnapshotInfo backup, SnapshotReceive zfs)
 {
-    /// <summary>How long ZFS may take to write down what it has received.</summary>
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
-
-    private static readonly string[] CanMountOptions = ["-o", "canmount=noauto"];
-
     /// <param name="token">Where an interrupted receive goes on; null: it begins.</param>
     public async Task RunAsync(ResumeToken? token, CancellationToken cancellationToken)
     {
         var stored = await StoredBackup.OpenAsync(session, backup, token, cancellationToken).ConfigureAwait(false);
         var rest = stored.Rest;
         if (rest is not null) session.Detail(rest.Runs is null ? "All of it has to be read, since it is not stored in parts of whole records" : $"{ByteSize.Format(rest.AlreadyBytes)} of {ByteSize.Format(backup.SizeBytes)} need not be fetched again");
-        await using var zfs = ZfsProcess.Start(Arguments(isFirst: token is null));
-        try
+        await TransferProgress.RunAsync(backup.SnapshotName, backup.SizeBytes, session.Output, async progress =>
         {
-            await TransferProgress.RunAsync(backup.SnapshotName, backup.SizeBytes, session.Output, async progress =>
-            {
-                if (rest is not null) await stored.WriteRestAsync(zfs.Input, progress, cancellationToken).ConfigureAwait(false);
-                else await stored.ReadAsync(null, (slice, of) => zfs.Input.WriteAsync(slice, of), progress, cancellationToken).ConfigureAwait(false);
-                return true;
-            }, rest?.AlreadyBytes ?? 0).ConfigureAwait(false);
-            zfs.Input.Close();
-        }
-        catch (IOException)
-        {
-            // zfs receive closed its end: what it says is the cause, and is thrown below.
-        }
-        catch
-        {
-            await EndAsync(zfs).ConfigureAwait(false);
-            throw;
-        }
-
-        await zfs.WaitForSuccessAsync(cancellationToken).ConfigureAwait(false);
+            await zfs.RunAsync(isFirst: token is null, input => rest is not null
+                ? stored.WriteRestAsync(input, progress, cancellationToken)
+                : stored.ReadAsync(null, (slice, of) => input.WriteAsync(slice, of), progress, cancellationToken), cancellationToken).ConfigureAwait(false);
+            return true;
+        }, rest?.AlreadyBytes ?? 0).ConfigureAwait(false);
     }
-
-    /// <summary>A stream that ends before its END: ZFS writes down what it has, so that it can go on there. Killed, it would lose the last seconds.</summary>
-    private static async Task EndAsync(ZfsProcess zfs)
-    {
-        using var patience = new CancellationTokenSource(EndPatience);
-        try
-        {
-            zfs.Input.Close();
-            await zfs.WaitForSuccessAsync(patience.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or ZfsException or OperationCanceledException)
-        {
-            // It complains that the stream ended early, of course. What made it end is the cause, and is thrown on.
-        }
-    }
-
-    /// <summary>
-    /// Nothing is mounted (-u), neither now nor at the next boot (canmount=noauto): a restored dataset inherits a mountpoint from where it is
-    /// put, and mounted there it could hide what is in use. Volumes have no canmount; children of a chain, and what is continued, keep what the
-    /// full one was given.
-    /// </summary>
-    private string[] Arguments(bool isFirst) =>
-    [
-        "receive", "-s", "-u",
-        .. isFirst && !backup.IsIncremental ? RestoreTarget.MarkOptions(received) : [],
-        .. isFirst && backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
-        snapshot.ToString(),
-    ];
 }

@@ -21,7 +21,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
     public async Task<ResumedRestore?> RestoreAsync(IReadOnlyList<SnapshotInfo> chain, DatasetName dataset, bool force, Func<DatasetName, Task> complete, CancellationToken cancellationToken)
     {
         var target = await RestoreTarget.PrepareAsync(dataset, force, cancellationToken).ConfigureAwait(false);
-        var plan = await PlanAsync(target, chain, cancellationToken).ConfigureAwait(false);
+        var plan = await PlanAsync(target, chain, restart, cancellationToken).ConfigureAwait(false);
         var isThere = plan.First > 0 || plan.Token is not null;
         if (isThere) session.Output.Note($"Going on with the restore that was interrupted: {Describe(plan, chain)}");
         TellMeans(chain);
@@ -45,12 +45,12 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         }
     }
 
-    private async Task<RestorePlan> PlanAsync(RestoreTarget target, IReadOnlyList<SnapshotInfo> chain, CancellationToken cancellationToken)
+    private async Task<RestorePlan> PlanAsync(RestoreTarget target, IReadOnlyList<SnapshotInfo> chain, bool startOver, CancellationToken cancellationToken)
     {
         var there = await target.FindPartialAsync(cancellationToken).ConfigureAwait(false);
         var plan = RestorePlan.Make(there, chain);
-        if (there is null || (plan.Unfit is null && !restart)) return plan;
-        session.Output.Note($"{target.Partial}, which an interrupted restore left, is removed: {(restart ? "by --restart" : plan.Unfit)}.");
+        if (there is null || (plan.Unfit is null && !startOver)) return plan;
+        session.Output.Note($"{target.Partial}, which an interrupted restore left, is removed: {(startOver ? "by --restart" : plan.Unfit)}.");
         await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false);
         return RestorePlan.Make(null, chain);
     }
@@ -63,7 +63,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
             await ReceiveRestAsync(target, chain, plan, cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (StreamEditException e) when (plan.Token is not null)
+        catch (StreamEditException e)
         {
             session.Output.Note($"The interrupted restore cannot be continued, and starts over. {e.Message}");
             await target.RemovePartialAsync(cancellationToken).ConfigureAwait(false);
@@ -82,8 +82,17 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
             session.Output.Note($"Restoring {index + 1} of {chain.Count}: {backup.SnapshotId}");
             var token = index == plan.First ? plan.Token : null;
             if (index > 0 && token is null) await target.NoteAsync(ChainDigest.Of(chain, index + 1), cancellationToken).ConfigureAwait(false);
-            await new BackupReceive(session, backup, SnapshotName.Snapshot(target.Partial, name), ChainDigest.Of(chain, index + 1)).RunAsync(token, cancellationToken).ConfigureAwait(false);
+            var zfs = new SnapshotReceive(backup, SnapshotName.Snapshot(target.Partial, name), ChainDigest.Of(chain, index + 1));
+            if (backup.IsLocal) await new LiveReceive(session, backup, zfs, () => PlanAgainAsync(target, chain, cancellationToken)).RunAsync(token, cancellationToken).ConfigureAwait(false);
+            else await new BackupReceive(session, backup, zfs).RunAsync(token, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Where a receive that broke in this run goes on.</summary>
+    private async Task<RestorePlan> PlanAgainAsync(RestoreTarget target, IReadOnlyList<SnapshotInfo> chain, CancellationToken cancellationToken)
+    {
+        await ReceivingProcess.WaitForEndAsync(target.Partial, cancellationToken).ConfigureAwait(false);
+        return await PlanAsync(target, chain, startOver: false, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Snapshots of a chain may have had the same name, one after another; in one dataset the later one needs another.</summary>

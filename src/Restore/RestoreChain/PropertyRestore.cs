@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -17,11 +18,11 @@ internal static class PropertyRestore
     };
 
     /// <returns>What was set, and what could not be.</returns>
-    public static async Task<RestoredProperties> RunAsync(DatasetName dataset, IReadOnlyDictionary<string, string> properties, CancellationToken cancellationToken)
+    public static async Task<RestoredProperties> RunAsync(DatasetName dataset, Manifest manifest, CancellationToken cancellationToken)
     {
         List<string> set = [];
-        Dictionary<string, string> skipped = new(StringComparer.Ordinal);
-        foreach (var (name, value) in properties.OrderBy(property => property.Key, StringComparer.Ordinal))
+        var skipped = (manifest.PropertiesLeftOut ?? []).ToDictionary(name => name, _ => "it is too long for what the server's ZFS keeps of a backup", StringComparer.Ordinal);
+        foreach (var (name, value) in (manifest.Properties ?? new Dictionary<string, string>()).OrderBy(property => property.Key, StringComparer.Ordinal))
         {
             if (Left.Contains(name)) skipped[name] = "a restore leaves it as it is";
             else if (!IsName(name)) skipped[name] = "no property is called so";
@@ -58,4 +59,7 @@ internal sealed record RestoredProperties
 
     /// <summary>Reasons by name.</summary>
     public required IReadOnlyDictionary<string, string> Skipped { get; init; }
+
+    /// <summary>Why nobody knows which it had; left out where that is known.</summary>
+    public string? Fault { get; init; }
 }

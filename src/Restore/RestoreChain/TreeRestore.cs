@@ -73,8 +73,16 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, bool 
     private async Task RestorePropertiesAsync(SnapshotInfo backup, DatasetName dataset, string final, CancellationToken cancellationToken)
     {
         if (!withProperties) return;
-        var stored = await StoredBackup.OpenAsync(session, backup, token: null, cancellationToken).ConfigureAwait(false);
-        if (stored.Properties is null) session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
-        else _properties.Add(await PropertyRestore.RunAsync(dataset, stored.Properties, cancellationToken).ConfigureAwait(false) with { Dataset = final });
+        try
+        {
+            var manifest = await BackupManifest.FetchAsync(session, backup, cancellationToken).ConfigureAwait(false);
+            if (manifest is { Properties: null, PropertiesLeftOut: null }) session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
+            else _properties.Add(await PropertyRestore.RunAsync(dataset, manifest, cancellationToken).ConfigureAwait(false) with { Dataset = final });
+        }
+        catch (OperationException e) when (BackupManifest.IsLacking(e))
+        {
+            // The data are whole: nobody would want to lose them for that.
+            _properties.Add(new RestoredProperties { Dataset = final, Set = [], Skipped = new Dictionary<string, string>(), Fault = e.Message });
+        }
     }
 }

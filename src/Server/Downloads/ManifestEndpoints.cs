@@ -1,15 +1,17 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 
-/// <summary>GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part.</summary>
+/// <summary>GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part, and which properties its dataset had.</summary>
 internal sealed class ManifestEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store)
 {
     /// <summary>That of 5 TiB in parts of 16 MiB; a client of a larger backup reads it in one go.</summary>
@@ -24,9 +26,10 @@ internal sealed class ManifestEndpoints(ClientAuthentication authentication, Bac
         // The server decodes a path but for its slashes, and an id has one.
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
-        if (backup.IsLocal) throw new RequestException(StatusCodes.Status404NotFound, "no_manifest", $"{backup.SnapshotId} is a snapshot in the server's ZFS: it has no parts.", "GET /download sends its stream.");
-        var json = await ReadAsync(backup.StorageKey, context.RequestAborted).ConfigureAwait(false);
-        Check(json, backup.SnapshotId, backup.PartsSha256);
+        var json = backup.IsLocal
+            ? await LocalManifests.ReadAsync(backup, context.RequestAborted).ConfigureAwait(false)
+            : await ReadAsync(backup.StorageKey, context.RequestAborted).ConfigureAwait(false);
+        Check(json, backup);
         return Results.Bytes(json, "application/json", entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(json))}\""));
     }
 
@@ -39,17 +42,18 @@ internal sealed class ManifestEndpoints(ClientAuthentication authentication, Bac
         return json;
     }
 
-    private static void Check(byte[] json, string snapshotId, string partsSha256)
+    private static void Check(byte[] json, SnapshotInfo backup)
     {
         try
         {
-            if (Manifest.Parse(json).PartsSha256 == partsSha256) return;
+            var manifest = backup.IsLocal ? Manifest.ParseLocal(json) : Manifest.Parse(json);
+            if (manifest.PartsSha256 == backup.PartsSha256 && manifest.SnapshotGuid == backup.SnapshotGuid) return;
         }
         catch (JsonException e)
         {
-            throw new StorageException(StorageFault.Damaged, $"The manifest of {snapshotId} is not one: {JsonFault.Describe(e)}.", e);
+            throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not one: {JsonFault.Describe(e)}.", e);
         }
 
-        throw new StorageException(StorageFault.Damaged, $"The manifest of {snapshotId} is not the one that was stored.");
+        throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
@@ -95,16 +94,18 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
     /// <summary>What would be too long for ZFS is not noted: the backup is as good, but a rebuilt catalogue does not know it.</summary>
     private async Task WriteNoteAsync(SnapshotName snapshot, LocalNote note, CancellationToken cancellationToken)
     {
-        var json = note.ToJson();
-        if (IsTooLong(json)) json = (note with { Manifest = note.Manifest with { Properties = null } }).ToJson();
-        if (IsTooLong(json)) LogNoNote(snapshot.ToString(), json.Length);
+        var fitting = note.Fit();
+        var json = fitting.ToJson();
+        if (fitting.Manifest.PropertiesLeftOut is { } names) LogPropertiesLeftOut(snapshot.ToString(), string.Join(", ", names));
+        if (fitting.IsTooLong) LogNoNote(snapshot.ToString(), json.Length);
         else await ZfsCommand.RunAsync(["set", $"{LocalProperties.Note}={json}", snapshot.ToString()], cancellationToken).ConfigureAwait(false);
     }
 
-    private static bool IsTooLong(string json) => Encoding.UTF8.GetByteCount(json) > LocalProperties.LongestValue;
-
     [LoggerMessage(LogLevel.Information, "Committed {SnapshotId} of {ClientId} as {Snapshot}: {StoredBytes} bytes written, {StreamBytes} bytes of stream")]
     private partial void LogCommitted(string snapshotId, string clientId, string snapshot, long storedBytes, long streamBytes);
+
+    [LoggerMessage(LogLevel.Warning, "{Snapshot} was sent with properties that are too long to be kept in ZFS: {Names}")]
+    private partial void LogPropertiesLeftOut(string snapshot, string names);
 
     [LoggerMessage(LogLevel.Warning, "{Snapshot} has a manifest of {Length} bytes, more than ZFS takes as a property: a rebuilt catalogue will not list it")]
     private partial void LogNoNote(string snapshot, int length);

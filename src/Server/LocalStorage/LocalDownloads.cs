@@ -80,8 +80,7 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
         catch (ZfsException e)
         {
             LogFailed(e, backup.StorageKey);
-            if (e.StandardError.Contains("does not exist", StringComparison.Ordinal)) throw new RequestException(StatusCodes.Status500InternalServerError, "object_missing", $"The snapshot of {backup.SnapshotId} is not in the server's ZFS.", "Other backups are not affected.", e);
-            throw LocalFaults.Unavailable(e);
+            throw LocalFaults.OfReading(e, backup);
         }
     }
 

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Http;
 
@@ -30,6 +31,11 @@ internal static class LocalFaults
 
     public static RequestException Busy(string dataset, Exception? e = null) =>
         new(StatusCodes.Status503ServiceUnavailable, "server_busy", $"Another upload is being received into {dataset}.", "Send it again when that one has ended.", e);
+
+    /// <summary>A command that reads a backup's snapshot.</summary>
+    public static RequestException OfReading(OperationException e, SnapshotInfo backup) => e is ZfsException zfs && Says(zfs.StandardError, "does not exist")
+        ? new RequestException(StatusCodes.Status500InternalServerError, "object_missing", $"The snapshot of {backup.SnapshotId} is not in the server's ZFS.", "Other backups are not affected.", e)
+        : Unavailable(e);
 
     /// <summary>Any other command that failed: ZFS is not there, its pool is not imported, or the server may not use it.</summary>
     public static RequestException Unavailable(OperationException e) =>

@@ -9,6 +9,9 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <summary>What lies beside a backup in ZFS, as a user property of its snapshot: its manifest, without objects, and its id.</summary>
 internal sealed record LocalNote
 {
+    /// <summary>Among the names of properties that were left out: all of them.</summary>
+    private const string AllProperties = "*";
+
     public required string SnapshotId { get; init; }
 
     public required Manifest Manifest { get; init; }
@@ -23,6 +26,26 @@ internal sealed record LocalNote
 
     /// <summary>One line of ASCII, as a property's value must be.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, LocalNoteJson.Default.LocalNote);
+
+    /// <summary>
+    /// The note with as many of the dataset's properties as ZFS can keep, and the names of the others: the longest go first, so that few do. Where even the
+    /// names are too long, they are left out, too.
+    /// </summary>
+    public LocalNote Fit()
+    {
+        var note = this;
+        foreach (var (name, _) in (Manifest.Properties ?? new Dictionary<string, string>()).OrderByDescending(property => JsonEncodedText.Encode(property.Value).EncodedUtf8Bytes.Length))
+        {
+            if (!note.IsTooLong) return note;
+            note = note.Without(name);
+        }
+
+        return note.IsTooLong && note.Manifest.PropertiesLeftOut is not null ? note with { Manifest = note.Manifest with { PropertiesLeftOut = [AllProperties] } } : note;
+    }
+
+    /// <summary>More than ZFS takes as a property.</summary>
+    [JsonIgnore]
+    public bool IsTooLong => ToJson().Length > LocalProperties.LongestValue;
 
     /// <summary>What the catalogue lists. Whatever it was sent from, it restores alone, and its stream comes plain.</summary>
     /// <param name="snapshot">Its full name on this server.</param>
@@ -46,6 +69,12 @@ internal sealed record LocalNote
         SnapshotType = Manifest.SnapshotType,
         StorageType = StorageTypes.Local,
     };
+
+    private LocalNote Without(string property)
+    {
+        var kept = Manifest.Properties!.Where(other => other.Key != property).ToDictionary(StringComparer.Ordinal);
+        return this with { Manifest = Manifest with { Properties = kept.Count > 0 ? kept : null, PropertiesLeftOut = [.. Manifest.PropertiesLeftOut ?? [], property] } };
+    }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

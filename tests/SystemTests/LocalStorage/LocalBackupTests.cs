@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
@@ -102,6 +103,49 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         var lost = (await lab.Client.ListBackupsAsync())[1].GetProperty("snapshot_id").GetString();
         (await lab.CurlAsync($"'URL/download?snapshot_id={Uri.EscapeDataString(lost!)}'")).AssertRefused(500, "object_missing");
     }
+
+    [Fact]
+    public async Task A_tree_comes_back_with_the_properties_that_its_snapshots_note_and_without_where_they_do_not()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        await lab.Client.ShellAsync($"zfs create {lab.Source}/a && echo x > /{lab.Source}/file && echo a > /{lab.Source}/a/file && zfs set compression=lz4 mountpoint=/tmp/elsewhere {lab.Source}");
+        await lab.Client.ShellAsync($"zfs set recordsize=64K quota=1G org.example:note='$(touch /tmp/no); \"ü\"' org.example:long=$(head -c 8000 /dev/zero | tr '\\0' x) {lab.Source}/a");
+        var backups = (await lab.Client.JsonAsync("zfs-client backup --recursive")).GetProperty("results").EnumerateArray().Select(result => result.GetProperty("backup")).ToArray();
+
+        var properties = await RestorePropertiesAsync(lab, "restored");
+        Assert.Equal(["compression"], NamesOf(properties[1].GetProperty("set")));
+        Assert.Equal(["mountpoint"], properties[1].GetProperty("skipped").EnumerateObject().Select(skipped => skipped.Name));
+        Assert.Equal(["org.example:note", "quota", "recordsize"], NamesOf(properties[0].GetProperty("set")));
+        Assert.Contains("too long", properties[0].GetProperty("skipped").GetProperty("org.example:long").GetString(), StringComparison.Ordinal);
+        Assert.Equal("lz4 65536 1073741824 $(touch /tmp/no); \"ü\" -", await lab.Client.ShellAsync($"echo $(zfs get -Hpo value compression {lab.Client.Area}/restored) $(zfs get -Hpo value recordsize,quota,org.example:note,org.example:long {lab.Client.Area}/restored/a)"));
+
+        var (lost, wrong) = (backups[0], backups[1]);
+        var manifest = (await ManifestAsync(lab, lost)).MustSucceed().Json;
+        Assert.Equal("lz4", manifest.GetProperty("properties").GetProperty("compression").GetString());
+        Assert.Equal(0, manifest.GetProperty("objects").GetArrayLength());
+        await host.OutputAsync($"note=$(zfs get -H -o value zfs-snapshot-manager:manifest {KeyOf(lost)}) && zfs inherit zfs-snapshot-manager:manifest {KeyOf(lost)} && zfs set \"zfs-snapshot-manager:manifest=$note\" {KeyOf(wrong)}");
+        (await ManifestAsync(lab, lost)).AssertRefused(404, "not_found", "no manifest noted");
+        (await ManifestAsync(lab, wrong)).AssertRefused(500, "object_damaged", "not the one that was stored");
+        await host.OutputAsync($"zfs set zfs-snapshot-manager:manifest='{{}}' {KeyOf(wrong)}");
+        (await ManifestAsync(lab, wrong)).AssertRefused(500, "object_damaged", "is not its manifest", "snapshot_id");
+
+        var unknown = await RestorePropertiesAsync(lab, "plain");
+        Assert.Contains("no manifest noted", unknown[1].GetProperty("fault").GetString(), StringComparison.Ordinal);
+        Assert.Contains("is not its manifest", unknown[0].GetProperty("fault").GetString(), StringComparison.Ordinal);
+        var sent = (await lab.Client.SnapshotsOfAsync($"{lab.Source}/a"))[0];
+        await lab.AssertSameAsync(sent, "plain/a");
+        await lab.AssertRestoresAsync(sent, "alone", $"--source {lab.Source}/a");
+    }
+
+    /// <summary>Restores all of the source, and tells what became of the properties: of what is below it first.</summary>
+    private static async Task<JsonElement[]> RestorePropertiesAsync(LocalLab lab, string target) =>
+        [.. (await lab.Client.JsonAsync($"zfs-restore latest {lab.Client.Area}/{target} --source {lab.Source} --recursive --properties")).GetProperty("properties").EnumerateArray()];
+
+    private static Task<CurlAnswer> ManifestAsync(LocalLab lab, JsonElement backup) => lab.CurlAsync($"'URL/snapshots/{Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}/manifest'");
+
+    private static string KeyOf(JsonElement backup) => $"'{backup.GetProperty("storage_key").GetString()}'";
+
+    private static IEnumerable<string?> NamesOf(JsonElement list) => list.EnumerateArray().Select(name => name.GetString());
 
     private Task<string> DigestAsync(string volume) => host.OutputAsync($"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < /dev/zvol/{volume}");
 

@@ -94,9 +94,15 @@ internal sealed class LocalLab : IAsyncDisposable
     public async Task<string[]> ReceivedNamesAsync() =>
         [.. (await Host.OutputAsync($"zfs list -H -r -t filesystem,volume,snapshot -o name {Parent}")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)];
 
-    public async Task AssertRestoresAsync(string snapshot, string target = "restored")
+    public async Task AssertRestoresAsync(string snapshot, string target = "restored", string options = "")
     {
-        await Client.JsonAsync($"zfs-restore latest {Client.Area}/{target}");
+        await Client.JsonAsync($"zfs-restore latest {Client.Area}/{target} {options}");
+        await AssertSameAsync(snapshot, target);
+    }
+
+    /// <summary>That a restored dataset has a snapshot, by its GUID and all its files.</summary>
+    public async Task AssertSameAsync(string snapshot, string target)
+    {
         var restored = $"{Client.Area}/{target}@{snapshot.Split('@')[1]}";
         Assert.Equal(await Client.GuidOfAsync(snapshot), await Client.GuidOfAsync(restored));
         Assert.Equal(await Client.TreeOfAsync(snapshot), await Client.TreeOfAsync(restored));

@@ -37,11 +37,35 @@ public sealed class LocalOverSshTests(SecondZfsHost host)
             Assert.StartsWith($"{dataset}/web1/", backup.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
             var snapshot = backup.GetProperty("snapshot").GetString()!;
             Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+            await RestoreThroughCutConnectionsAsync(client, server);
+            Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/again@{snapshot.Split('@')[1]}"));
         }
         finally
         {
             await host.RunAsync($"zfs destroy -R {dataset}");
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>In one run, which goes on each time.</summary>
+    private static async Task RestoreThroughCutConnectionsAsync(ClientMachine client, ServerProcess server)
+    {
+        await using var proxy = new TcpProxy(server.Port) { Fault = NetworkFault.Delay };
+        await client.WriteSettingsAsync($"SERVER_URL=http://{client.Host.ServerAddress}:{proxy.Port}");
+        using var restore = client.Start($"exec zfs-restore latest {client.Area}/again --verbose");
+        for (var round = 1; round <= 2; round++)
+        {
+            var before = proxy.ToClient;
+            await Patience.UntilAsync("bytes come", () => restore.HasExited || proxy.ToClient > before + 1_500_000);
+            proxy.Fault = NetworkFault.Reset;
+            await Task.Delay(500, TestContext.Current.CancellationToken);
+            proxy.Fault = NetworkFault.Delay;
+        }
+
+        var said = await restore.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(restore.ExitCode == 0, $"exit code {restore.ExitCode}: {said}");
+        Assert.Matches("its stream broke [2-9] times", said);
+        Assert.True(proxy.ToClient < 6_500_000, $"{proxy.ToClient} bytes came: it began again");
     }
 }

@@ -67,20 +67,4 @@ public sealed class DownloadPatienceTests
         Assert.Equal(20, told.Count(text => text is null));
         Assert.Equal(20, patience.Retries);
     }
-
-    /// <summary>A clock on which all waiting is over at once.</summary>
-    private sealed class SkippingTime : TimeProvider
-    {
-        public TimeSpan Passed { get; private set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Passed.Ticks;
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            if (dueTime > TimeSpan.Zero) Passed += dueTime;
-            return base.CreateTimer(callback, state, dueTime == Timeout.InfiniteTimeSpan ? dueTime : TimeSpan.Zero, period);
-        }
-    }
 }

@@ -64,6 +64,49 @@ public sealed class LocalNoteTests
     }
 
     [Fact]
+    public void Properties_go_with_the_note_as_long_as_there_is_room_and_the_longest_that_do_not_are_named()
+    {
+        var properties = new Dictionary<string, string>(StringComparer.Ordinal) { ["a:long"] = new string('x', 8000), ["b:umlauts"] = new string('ü', 1300), ["compression"] = "zstd", ["z:note"] = new string('y', 700) };
+
+        var note = With(properties).Fit();
+
+        Assert.False(note.IsTooLong);
+        Assert.InRange(note.ToJson().Length, 1, LocalProperties.LongestValue);
+        Assert.Equal(["a:long", "b:umlauts"], note.Manifest.PropertiesLeftOut);
+        Assert.Equal(["compression", "z:note"], note.Manifest.Properties!.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(note.ToJson(), LocalNote.Parse(note.ToJson()).ToJson());
+    }
+
+    [Fact]
+    public void Properties_for_which_there_is_room_are_all_there()
+    {
+        var note = With(new Dictionary<string, string>(StringComparer.Ordinal) { ["a:long"] = new string('x', 7000), ["compression"] = "zstd" });
+
+        Assert.Equal(note.ToJson(), note.Fit().ToJson());
+        Assert.DoesNotContain("left_out", note.ToJson(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_that_are_too_long_for_a_note_do_not_keep_it_from_being_written()
+    {
+        var note = With(Enumerable.Range(0, 200).ToDictionary(number => $"org.example:{number}{new string('n', 60)}", _ => "v", StringComparer.Ordinal)).Fit();
+
+        Assert.False(note.IsTooLong);
+        Assert.Null(note.Manifest.Properties);
+        Assert.Equal(["*"], note.Manifest.PropertiesLeftOut);
+    }
+
+    [Fact]
+    public void The_manifest_of_a_note_is_read_as_one_of_a_backup_in_ZFS_and_not_as_one_of_objects()
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(Note.Manifest, ManifestJson.Default.Manifest);
+
+        Assert.Equal(Note.Manifest.PartsSha256, Manifest.ParseLocal(json).PartsSha256);
+        Assert.Equal("objects is empty", Assert.Throws<JsonException>(() => Manifest.Parse(json)).Message);
+        Assert.Contains("format_version", Assert.Throws<JsonException>(() => Manifest.ParseLocal(JsonSerializer.SerializeToUtf8Bytes(Note.Manifest with { FormatVersion = 2 }, ManifestJson.Default.Manifest))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_backup_in_ZFS_restores_alone()
     {
         var backup = (Note with { Manifest = Note.Manifest with { FromGuid = new SnapshotGuid(5) } }).ToSnapshotInfo("backup/web1/tank_data@monday");
@@ -91,4 +134,6 @@ public sealed class LocalNoteTests
         Assert.Null(LocalSurvey.Judge("web1", snapshot with { Guid = new SnapshotGuid(8) }).Backup);
         Assert.False(LocalSurvey.Judge("web1", snapshot with { Note = null }).HasManifest);
     }
+
+    private static LocalNote With(IReadOnlyDictionary<string, string> properties) => Note with { Manifest = Note.Manifest with { Properties = properties } };
 }
