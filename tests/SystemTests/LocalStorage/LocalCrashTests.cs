@@ -23,7 +23,7 @@ public sealed class LocalCrashTests(SecondZfsHost host)
         await lab.FillAsync("data", megabytes);
         await lab.KillServerAtAsync(moment);
         using var backup = lab.Client.Start("exec zfs-client backup --json");
-        await Patience.UntilAsync("the server is killed", async () => !await lab.ServerRunsAsync());
+        await lab.WaitForServerEndAsync();
         Assert.Equal(2, (await lab.ReceivedNamesAsync()).Length);
         Assert.Empty(JsonDocument.Parse((await lab.ServerAsync("backup list --json")).MustSucceed().Output).RootElement.EnumerateArray());
 

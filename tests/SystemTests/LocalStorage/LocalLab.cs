@@ -62,7 +62,14 @@ internal sealed class LocalLab : IAsyncDisposable
 
     public Task KillServerAsync() => Host.OutputAsync($"kill -9 $(cat {Folder}/pid)");
 
-    public Task StopServerAsync() => Host.OutputAsync($"pid=$(cat {Folder}/pid); kill -TERM $pid; for i in $(seq 300); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; exit 1");
+    public async Task StopServerAsync()
+    {
+        await Host.OutputAsync($"kill -TERM $(cat {Folder}/pid)");
+        await WaitForServerEndAsync();
+    }
+
+    /// <summary>Waits until the server has ended, however it does.</summary>
+    public Task WaitForServerEndAsync() => Host.OutputAsync($"pid=$(cat {Folder}/pid); for i in $(seq 1200); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; echo it runs on; exit 1");
 
     /// <summary>
     /// Lets the server be killed by the <c>zfs</c> that it runs: the real one, but for that. So the kill comes at one certain moment of a commit.
@@ -81,8 +88,6 @@ internal sealed class LocalLab : IAsyncDisposable
             """;
         (await Host.RunAsync($"mkdir -p {Folder}/bin && cat > {Folder}/bin/zfs && chmod 755 {Folder}/bin/zfs && echo '{moment}' > {Folder}/moment", Encoding.UTF8.GetBytes(script + "\n"))).MustSucceed();
     }
-
-    public async Task<bool> ServerRunsAsync() => (await Host.RunAsync($"kill -0 $(cat {Folder}/pid)")).ExitCode == 0;
 
     public Task<string> LogAsync() => Host.OutputAsync($"cat {Folder}/log");
 

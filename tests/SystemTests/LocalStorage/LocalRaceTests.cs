@@ -47,7 +47,7 @@ public sealed class LocalRaceTests(SecondZfsHost host)
         {
             await WaitForReceiveAsync(lab, "one");
             (await second.SendAsync()).AssertRefused(503, "server_busy");
-            await host.OutputAsync("pkill -9 -x curl");
+            await host.OutputAsync($"pkill -9 -x curl; touch {lab.Folder}/go");
             await body.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
 
