@@ -6,6 +6,8 @@ namespace ZfsSnapshotManager.Server;
 /// <summary><c>DATA_DIR</c>: who works on it alone.</summary>
 internal static class DataDirectory
 {
+    private const string LockName = "lock";
+
     /// <summary>Takes the folder for this process, and makes it where there is none. Two servers on one folder would remove each other's uploads.</summary>
     /// <returns>Holds the folder until it is disposed.</returns>
     /// <exception cref="OperationException">Another process has it, or it cannot be made.</exception>
@@ -14,11 +16,29 @@ internal static class DataDirectory
         Create(path);
         try
         {
-            return new FileStream(Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e)
         {
             throw new OperationException(ExitCode.Conflict, $"Another zfs-server runs on {path}.", "Stop it, or give this one another DATA_DIR.", e);
+        }
+    }
+
+    /// <summary>Whether a server, or a command that needs the folder alone, has it now. Nothing is made.</summary>
+    public static bool IsLocked(string path)
+    {
+        try
+        {
+            using var tried = new FileStream(Path.Combine(path, LockName), FileMode.Open, FileAccess.Read, FileShare.Read);
+            return false;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
         }
     }
 

@@ -110,9 +110,12 @@ internal static partial class ServerHost
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            throw new OperationException(ExitCode.Configuration, $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}", "Choose another PORT or BIND_ADDRESS, or stop what uses it.", e);
+            throw CannotListen(settings, e);
         }
     }
+
+    public static OperationException CannotListen(ServerSettings settings, Exception e) =>
+        new(ExitCode.Configuration, $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}", "Choose another PORT or BIND_ADDRESS, or stop what uses it.", e);
 
     [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {Location}; clients: {Clients}")]
     private static partial void LogServing(ILogger logger, string addresses, string location, int clients);

@@ -21,7 +21,7 @@ internal sealed class BackupSet(ClientSettings settings, ApiClient server, Outpu
     public async Task<BackupSetResult> RunAsync(CancellationToken cancellationToken)
     {
         var datasets = await settings.Selection.ListAsync(cancellationToken).ConfigureAwait(false);
-        var lists = new ServerLists(server, time);
+        var lists = new ServerLists(server, settings.StorageType, time);
         List<DatasetBackup> backups = [.. datasets.Select(dataset => new DatasetBackup(dataset, settings, server, lists, output, options, time))];
         try
         {

@@ -3,7 +3,8 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>What the server has of this client, asked once for all datasets of a run: a client may have tens of thousands of backups.</summary>
-internal sealed class ServerLists(ApiClient server, TimeProvider time)
+/// <param name="storageType">Where backups are to go; null: where the server has the client's.</param>
+internal sealed class ServerLists(ApiClient server, string? storageType, TimeProvider time)
 {
     /// <summary>After that much may have been rotated.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
@@ -21,7 +22,7 @@ internal sealed class ServerLists(ApiClient server, TimeProvider time)
     {
         if (!AreOld) return _backups!;
         _asked = time.GetTimestamp();
-        return _backups = await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
+        return _backups = await server.GetSnapshotsAsync(storageType, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The backups have changed.</summary>

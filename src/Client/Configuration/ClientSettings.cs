@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Configuration;
@@ -140,7 +141,7 @@ internal sealed record ClientSettings
     private static long ParseBandwidth(string text) =>
         ByteSize.Parse(text) is >= LeastBandwidth and var rate ? rate : throw new FormatException($"it may be {LeastBandwidth} bytes per second or more; leave it out for no limit");
 
-    private static string ParseStorageType(string text) => text is "s3" or "local" ? text : throw new FormatException("it may be s3 or local");
+    private static string ParseStorageType(string text) => StorageTypes.IsKnown(text) ? text : throw new FormatException("it may be s3 or local");
 
     private static string ParsePrefix(string text) =>
         text.Length <= 40 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')

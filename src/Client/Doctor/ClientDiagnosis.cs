@@ -27,8 +27,8 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task<IReadOnlyList<DatasetFacts>?> LookAtZfsAsync(CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("zfs", () => ZfsCommand.RunAsync(["version"], cancellationToken)).ConfigureAwait(false) is not { } version) return null;
-        _result.Good("zfs", string.Join(", ", version.Split('\n', StringSplitOptions.RemoveEmptyEntries)) + (ZfsProcess.RemoteHost is { } host ? $", on {host.Destination}" : ""));
+        if (await _result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return null;
+        _result.Good("zfs", version);
         if (await _result.LookAsync("dataset", () => settings.Selection.ListAsync(cancellationToken)).ConfigureAwait(false) is not { } datasets) return null;
         foreach (var dataset in datasets) _result.Good("dataset", $"{dataset.Name}, {(dataset.IsVolume ? "a volume" : "a file system")}{(!dataset.IsEncrypted ? "" : settings.RawSend ? ", encrypted, sent raw" : ", encrypted, sent decrypted (RAW_SEND=false)")}");
         await LookAtPermissionsAsync(datasets, cancellationToken).ConfigureAwait(false);
@@ -70,7 +70,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task LookAtChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
-        var remote = await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
+        var remote = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken).ConfigureAwait(false);
         foreach (var dataset in datasets)
         {
             var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);

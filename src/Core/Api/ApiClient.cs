@@ -41,8 +41,11 @@ public sealed class ApiClient : IDisposable
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("zfs-snapshot-manager", Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)));
     }
 
-    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
-        (await GetAsync("snapshots", ApiJson.Default.SnapshotsAnswer, cancellationToken).ConfigureAwait(false)).Snapshots;
+    public Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) => GetSnapshotsAsync(storageType: null, cancellationToken);
+
+    /// <param name="storageType">Where the next backup is to go, which decides what can be its base; null: where the server has the client's.</param>
+    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(string? storageType, CancellationToken cancellationToken) =>
+        (await GetAsync(storageType is null ? "snapshots" : $"snapshots?storage_type={storageType}", ApiJson.Default.SnapshotsAnswer, cancellationToken).ConfigureAwait(false)).Snapshots;
 
     /// <summary>The server's clock, to the second; null where it, or a proxy before it, does not say.</summary>
     public async Task<DateTimeOffset?> GetTimeAsync(CancellationToken cancellationToken)

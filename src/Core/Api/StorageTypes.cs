@@ -8,4 +8,6 @@ public static class StorageTypes
 
     /// <summary>As a snapshot of a ZFS dataset.</summary>
     public const string Local = "local";
+
+    public static bool IsKnown(string text) => text is Objects or Local;
 }

@@ -11,7 +11,7 @@ public sealed class Diagnosis
     public void Good(string name, string message) => _lines.Add(new DiagnosisLine { Name = name, Status = "ok", Message = message });
 
     /// <summary>Works, and yet somebody should look at it.</summary>
-    public void Doubtful(string name, string message, string remedy) => _lines.Add(new DiagnosisLine { Name = name, Status = "warning", Message = message, Remedy = remedy });
+    public void Doubtful(string name, string message, string? remedy) => _lines.Add(new DiagnosisLine { Name = name, Status = "warning", Message = message, Remedy = remedy });
 
     /// <summary>The first failure gives the exit code.</summary>
     public void Bad(string name, string message, string? remedy, ExitCode exitCode)

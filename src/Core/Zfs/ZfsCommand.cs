@@ -7,7 +7,14 @@ public static class ZfsCommand
     /// <exception cref="ZfsException">The command failed.</exception>
     public static Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) => RunAsync(ZfsProcess.Start(arguments), cancellationToken);
 
-    /// <summary>The same of another program on the machine where <c>zfs</c> runs.</summary>
+    /// <summary>The versions of the command and of the kernel's module, and where they run if that is another machine; for people.</summary>
+    public static async Task<string> GetVersionAsync(CancellationToken cancellationToken)
+    {
+        var lines = (await RunAsync(["version"], cancellationToken).ConfigureAwait(false)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return string.Join(", ", lines) + (ZfsProcess.RemoteHost is { } host ? $", on {host.Destination}" : "");
+    }
+
+    /// <summary>Runs another program on the machine where <c>zfs</c> runs.</summary>
     internal static Task<string> RunOtherAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken) => RunAsync(ZfsProcess.StartOther(program, arguments), cancellationToken);
 
     /// <returns>Rows and columns of a command that was given <c>-H</c>.</returns>

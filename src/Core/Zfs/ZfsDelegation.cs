@@ -13,6 +13,10 @@ public static class ZfsDelegation
     /// <summary>What a restore needs on the dataset in which it makes others.</summary>
     public static IReadOnlyList<string> ForRestore { get; } = ["canmount", "create", "destroy", "mount", "receive", "rename", "userprop"];
 
+    /// <summary>What a server needs on the dataset in which it stores backups, found by leaving out each on OpenZFS 2.3.2; docs/operations.md says what they are for.</summary>
+    public static IReadOnlyList<string> ForStorage { get; } =
+        ["create", "mount", "receive", "destroy", "send", "userprop", "quota", "canmount", "mountpoint", "readonly", "setuid", "exec", "devices", "sharenfs", "sharesmb", "atime", "volmode"];
+
     /// <summary>The line that root has to run.</summary>
     public static string AllowLine(string user, IEnumerable<string> permissions, DatasetName dataset) => $"zfs allow -u {user} {string.Join(',', permissions)} {(dataset.Value.Contains(' ', StringComparison.Ordinal) ? $"'{dataset}'" : dataset)}";
 

@@ -16,7 +16,7 @@ public static class ZfsRemedies
         ("key must be loaded", "The dataset's encryption key is not loaded: 'zfs load-key'. Raw backups (RAW_SEND=auto) need no key."),
         ("key not loaded", "The dataset's encryption key is not loaded: 'zfs load-key'. Raw backups (RAW_SEND=auto) need no key."),
         ("overwrite an unencrypted one with an encrypted one", "An encrypted stream cannot replace a dataset in place: restore into a dataset that does not exist yet."),
-        ("permission denied", "Run as root, or let root delegate what is missing: 'zfs-client doctor' prints the exact 'zfs allow' line."),
+        ("permission denied", "Run as root, or let root delegate what is missing: the command 'doctor' prints the exact 'zfs allow' line."),
         ("partially-complete state", "An interrupted receive left its state there: go on with it, or drop it with 'zfs receive -A'."),
         ("must specify -F", "Choose a dataset that does not exist yet, or use --force."),
         ("destination has snapshots", "Choose a dataset that does not exist yet, or use --force."),

@@ -28,8 +28,8 @@ internal static class DoctorCommand
 
     private static async Task LookAtZfsAsync(Diagnosis result, DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (await result.LookAsync("zfs", () => ZfsCommand.RunAsync(["version"], cancellationToken)).ConfigureAwait(false) is not { } version) return;
-        result.Good("zfs", string.Join(", ", version.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+        if (await result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return;
+        result.Good("zfs", version);
         if (await result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)).ConfigureAwait(false) is not { } user) return;
         var missing = await result.LookAsync("permissions", () => ZfsDelegation.FindMissingAsync(dataset, user, ZfsDelegation.ForRestore, cancellationToken)).ConfigureAwait(false);
         if (missing is { Count: 0 }) result.Good("permissions", user.IsRoot ? "runs as root" : $"{user.Name} has all that it needs on {dataset}");

@@ -103,6 +103,8 @@ internal sealed class CatalogueDatabase
         """,
     ];
 
+    private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";
+
     private readonly string _connectionString;
 
     public CatalogueDatabase(ServerSettings settings)
@@ -207,7 +209,18 @@ internal sealed class CatalogueDatabase
         using var connection = Open();
         using var insert = connection.Query("INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT DO NOTHING", ("@id", Guid.NewGuid().ToString("N")));
         insert.ExecuteNonQuery();
-        return (string)Scalar(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'")!;
+        return (string)Scalar(connection, SelectId)!;
+    }
+
+    /// <summary>The same without making one.</summary>
+    /// <returns>Null where there is no catalogue yet, or it has none.</returns>
+    /// <exception cref="OperationException">It cannot be read.</exception>
+    public string? FindId()
+    {
+        if (!File.Exists(Path)) return null;
+        Inspect();
+        using var connection = Open();
+        return (string?)Scalar(connection, SelectId);
     }
 
     private void Upgrade(SqliteConnection connection)

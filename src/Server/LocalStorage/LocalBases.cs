@@ -6,17 +6,18 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 
 /// <summary>
 /// Says of a client's backups which of them no incremental can build upon. ZFS receives only upon the newest snapshot of a dataset; and an
-/// incremental lies where its base does, so that what is in the other storage than the client's is none either.
+/// incremental lies where its base does, so that what is in the other storage than the one that it goes to is none either.
 /// </summary>
 internal sealed partial class LocalBases(LocalParents parents, ILogger<LocalBases> logger)
 {
-    public async Task<IReadOnlyList<SnapshotInfo>> MarkAsync(ClientEntry client, IReadOnlyList<SnapshotInfo> backups, CancellationToken cancellationToken)
+    /// <param name="storageType">Where the incremental is to go.</param>
+    public async Task<IReadOnlyList<SnapshotInfo>> MarkAsync(ClientEntry client, IReadOnlyList<SnapshotInfo> backups, string storageType, CancellationToken cancellationToken)
     {
         var newest = backups.Any(backup => backup.IsLocal) ? await FindNewestAsync(client, cancellationToken).ConfigureAwait(false) : null;
-        return Mark(backups, client.StorageType, newest);
+        return Mark(backups, storageType, newest);
     }
 
-    /// <param name="storageType">The client's.</param>
+    /// <param name="storageType">Where the incremental is to go.</param>
     /// <param name="newest">Names of the snapshots that are the newest of their datasets; null where ZFS does not say.</param>
     public static IReadOnlyList<SnapshotInfo> Mark(IReadOnlyList<SnapshotInfo> backups, string storageType, IReadOnlySet<string>? newest) =>
         [.. backups.Select(backup => backup.StorageType != storageType || (backup.IsLocal && newest?.Contains(backup.StorageKey) == false) ? backup with { CanBeBase = false } : backup)];

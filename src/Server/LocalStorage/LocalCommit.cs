@@ -70,11 +70,13 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
         wanted.ExceptWith(rows.Select(row => $"{row[0]}={row[1]}"));
         if (wanted.Count == 0) return;
         await LocalRemoval.DestroyAsync(snapshot, manifest.SnapshotGuid, CancellationToken.None).ConfigureAwait(false);
+        var lack = await LocalParents.FindLackAsync(LocalTarget.ParentOf(snapshot.Dataset), CancellationToken.None).ConfigureAwait(false);
         throw new RequestException(
             StatusCodes.Status500InternalServerError,
             "receive_failed",
             $"The server's ZFS did not set {string.Join(", ", wanted.Order(StringComparer.Ordinal))} on what it received, so that it was dropped.",
-            $"On the server, as root: zfs allow -u {Environment.UserName} {LocalParents.Permissions} {LocalTarget.ParentOf(snapshot.Dataset)}");
+            $"On the server: {lack?.Remedy ?? "'zfs-server doctor' may say why."}",
+            lack);
     }
 
     /// <returns>The bytes that were written for a snapshot; null where there is none of that name and GUID.</returns>

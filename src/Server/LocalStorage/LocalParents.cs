@@ -12,10 +12,6 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <summary>The datasets below which clients are stored: made on first use, and bounded by the client's quota.</summary>
 internal sealed partial class LocalParents(ServerSettings settings, ILogger<LocalParents> logger)
 {
-    /// <summary>What an unprivileged server must be allowed, found by leaving out each on OpenZFS 2.3.2; docs/operations.md says what each is for.</summary>
-    public const string Permissions =
-        "create,mount,receive,destroy,send,userprop,quota,canmount,mountpoint,readonly,setuid,exec,devices,sharenfs,sharesmb,atime,volmode";
-
     /// <summary>The last that was seen of each client's space: requests for the object store must count it, too.</summary>
     private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
 
@@ -36,7 +32,7 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
 
         if (!settings.HasBaseDataset) return;
         // The first program's example sets ZFS_BASE_DATASET beside S3: where no client is stored there, nothing depends on it.
-        if (await FindBaseFaultAsync(settings.BaseDataset, cancellationToken).ConfigureAwait(false) is { } missing) LogNoBase(settings.BaseDataset.Value, missing.Message, missing.Remedy);
+        if (await FindAbsenceAsync(settings.BaseDataset, cancellationToken).ConfigureAwait(false) is { } missing) LogNoBase(settings.BaseDataset.Value, missing.Message, missing.Remedy);
     }
 
     /// <summary>Sees to it that the client's dataset is there.</summary>
@@ -91,8 +87,7 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
         try
         {
             if (await ZfsDataset.ExistsAsync(parent, cancellationToken).ConfigureAwait(false)) return null;
-            if (parent.IsPool) return NotThere(parent);
-            if (await FindBaseFaultAsync(DatasetName.Parse(parent.Value[..parent.Value.LastIndexOf('/')]), cancellationToken).ConfigureAwait(false) is { } fault) return fault;
+            if (await FindAbsenceAsync(Above(parent), cancellationToken).ConfigureAwait(false) is { } fault) return fault;
             await ZfsCommand.RunAsync(["create", "-o", "mountpoint=none", "-o", "canmount=off", parent.Value], cancellationToken).ConfigureAwait(false);
             return null;
         }
@@ -100,19 +95,9 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
         {
             return null; // another request was faster
         }
-        catch (OperationException e)
+        catch (ZfsException e) when (e.StandardError.Contains("permission denied", StringComparison.Ordinal))
         {
-            return e is ZfsException zfs && zfs.StandardError.Contains("permission denied", StringComparison.Ordinal)
-                ? new OperationException(ExitCode.Zfs, e.Message, $"As root: zfs allow -u {Environment.UserName} {Permissions} {Above(parent)}", e)
-                : e;
-        }
-    }
-
-    private static async Task<OperationException?> FindBaseFaultAsync(DatasetName dataset, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await ZfsDataset.ExistsAsync(dataset, cancellationToken).ConfigureAwait(false) ? null : NotThere(dataset);
+            return await FindLackAsync(Above(parent), cancellationToken).ConfigureAwait(false) ?? e;
         }
         catch (OperationException e)
         {
@@ -120,12 +105,44 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
         }
     }
 
-    private static OperationException NotThere(DatasetName dataset) => new(
-        ExitCode.NotFound,
-        $"there is no dataset {dataset}.",
-        $"As root: zfs create -p -o mountpoint=none -o canmount=off {dataset}; and where the server does not run as root: zfs allow -u {Environment.UserName} {Permissions} {dataset}");
+    /// <summary>Sees whether a dataset that an administrator must make is there.</summary>
+    /// <returns>Null where it is.</returns>
+    public static async Task<OperationException?> FindAbsenceAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await ZfsDataset.ExistsAsync(dataset, cancellationToken).ConfigureAwait(false)) return null;
+            var user = await ZfsUser.GetAsync(cancellationToken).ConfigureAwait(false);
+            var allow = user.IsRoot ? "" : $" && {ZfsDelegation.AllowLine(user.Name, ZfsDelegation.ForStorage, dataset)}";
+            return new OperationException(ExitCode.NotFound, $"there is no dataset {dataset}.", $"Let root run: zfs create -p -o mountpoint=none -o canmount=off {dataset}{allow}");
+        }
+        catch (OperationException e)
+        {
+            return e;
+        }
+    }
 
-    private static string Above(DatasetName dataset) => dataset.IsPool ? dataset.Value : dataset.Value[..dataset.Value.LastIndexOf('/')];
+    /// <summary>Sees what the server's user may not do with a dataset and has to.</summary>
+    /// <returns>Null where nothing is known to lack.</returns>
+    public static async Task<OperationException?> FindLackAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var user = await ZfsUser.GetAsync(cancellationToken).ConfigureAwait(false);
+            var lacking = await ZfsDelegation.FindMissingAsync(dataset, user, ZfsDelegation.ForStorage, cancellationToken).ConfigureAwait(false);
+            return lacking.Count == 0 ? null : Lacks(user, lacking, dataset);
+        }
+        catch (OperationException e)
+        {
+            return e;
+        }
+    }
+
+    public static OperationException Lacks(ZfsUser user, IReadOnlyList<string> permissions, DatasetName dataset) =>
+        new(ExitCode.Zfs, $"{user.Name} lacks {string.Join(", ", permissions)} on {dataset}.", $"Let root run: {ZfsDelegation.AllowLine(user.Name, permissions, dataset)}");
+
+    /// <summary>The dataset that holds it; a pool's is itself.</summary>
+    public static DatasetName Above(DatasetName dataset) => dataset.IsPool ? dataset : DatasetName.Parse(dataset.Value[..dataset.Value.LastIndexOf('/')]);
 
     [LoggerMessage(LogLevel.Warning, "ZFS_BASE_DATASET={Dataset} cannot be used for local storage: {Fault} {Remedy}")]
     private partial void LogNoBase(string dataset, string fault, string? remedy);

@@ -7,16 +7,17 @@ internal sealed class LocalReceives : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LocalReceive> _byUpload = new(StringComparer.Ordinal);
+    private readonly List<Ending> _ending = [];
 
     public LocalReceive? Find(string uploadId)
     {
         lock (_lock) return _byUpload.GetValueOrDefault(uploadId);
     }
 
-    /// <summary>Whether an upload is receiving into the dataset.</summary>
+    /// <summary>Whether an upload is receiving into the dataset, or has ended and ZFS still writes down what came of it.</summary>
     public bool IsReceiving(DatasetName dataset)
     {
-        lock (_lock) return _byUpload.Values.Any(receive => receive.Target.Dataset == dataset);
+        lock (_lock) return _byUpload.Values.Concat(_ending.Select(ending => ending.Receive)).Any(receive => receive.Target.Dataset == dataset);
     }
 
     /// <summary>The uploads to whose receives nothing came for so long.</summary>
@@ -30,12 +31,24 @@ internal sealed class LocalReceives : IAsyncDisposable
         lock (_lock) _byUpload.Add(uploadId, receive);
     }
 
-    /// <summary>Ends an upload's receive, if there is one; what ZFS has of it stays.</summary>
+    /// <summary>Ends an upload's receive, if there is one, and waits until it has ended, whoever ended it; what ZFS has of it stays.</summary>
     public async Task EndAsync(string uploadId)
     {
-        LocalReceive? receive;
-        lock (_lock) _byUpload.Remove(uploadId, out receive);
-        if (receive is not null) await receive.DisposeAsync().ConfigureAwait(false);
+        List<Ending> ending;
+        lock (_lock)
+        {
+            if (_byUpload.Remove(uploadId, out var receive)) _ending.Add(new Ending(uploadId, receive, new Lazy<Task>(() => receive.DisposeAsync().AsTask())));
+            ending = _ending.FindAll(other => other.UploadId == uploadId);
+        }
+
+        try
+        {
+            foreach (var one in ending) await one.Ended.Value.ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (_lock) _ending.RemoveAll(ending.Contains);
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -44,4 +57,6 @@ internal sealed class LocalReceives : IAsyncDisposable
         lock (_lock) uploads = [.. _byUpload.Keys];
         await Task.WhenAll(uploads.Select(EndAsync)).ConfigureAwait(false);
     }
+
+    private sealed record Ending(string UploadId, LocalReceive Receive, Lazy<Task> Ended);
 }

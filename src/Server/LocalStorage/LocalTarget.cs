@@ -11,5 +11,5 @@ internal static class LocalTarget
         upload.IsLocal && SnapshotName.TryParse(upload.StorageKey, out var name, out _) ? name : null;
 
     /// <summary>The client's dataset, in which a received one lies.</summary>
-    public static DatasetName ParentOf(DatasetName received) => DatasetName.Parse(received.Value[..received.Value.LastIndexOf('/')]);
+    public static DatasetName ParentOf(DatasetName received) => LocalParents.Above(received);
 }

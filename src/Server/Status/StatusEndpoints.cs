@@ -48,7 +48,9 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
     private async Task GetSnapshotsAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        var list = await bases.MarkAsync(client, backups.List(client.ClientId), context.RequestAborted).ConfigureAwait(false);
+        var storageType = context.Request.Query["storage_type"].ToString() is { Length: > 0 } asked ? asked : client.StorageType;
+        if (!StorageTypes.IsKnown(storageType)) throw RequestException.BadRequest($"storage_type: '{storageType}' is not known; it may be s3 or local.");
+        var list = await bases.MarkAsync(client, backups.List(client.ClientId), storageType, context.RequestAborted).ConfigureAwait(false);
         var answer = new SnapshotsAnswer { Success = true, Message = $"Backups: {list.Count}", Snapshots = [] };
         await LongAnswer.WriteAsync(context, answer, ApiJson.Default.SnapshotsAnswer, list, ApiJson.Default.SnapshotInfo).ConfigureAwait(false);
     }

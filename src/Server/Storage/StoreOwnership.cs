@@ -19,11 +19,15 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
     {
         var own = database.GetId();
         var owner = await ReadAsync(cancellationToken).ConfigureAwait(false) ?? await TakeAsync(own, cancellationToken).ConfigureAwait(false);
-        if (owner.CatalogueId == own) return;
-        throw new OperationException(
-            ExitCode.Conflict,
-            $"{store.Location} belongs to another catalogue ({owner.CatalogueId}, since {owner.CreatedAt:yyyy-MM-dd}), not to {database.Path}.",
-            "If another server uses it, give this one an S3_PREFIX of its own. If this catalogue is new because the old one is lost, run 'zfs-server catalogue rebuild'.");
+        if (owner.CatalogueId != own) throw IsAnothers(owner);
+    }
+
+    /// <summary>Sees whether <see cref="ClaimAsync"/> would succeed; changes nothing.</summary>
+    /// <inheritdoc cref="ClaimAsync"/>
+    public async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        if (await ReadAsync(cancellationToken).ConfigureAwait(false) is not { } owner) await CheckEmptyAsync(cancellationToken).ConfigureAwait(false);
+        else if (owner.CatalogueId != database.FindId()) throw IsAnothers(owner);
     }
 
     /// <returns>The catalogue that has the place; null where none has.</returns>
@@ -45,14 +49,23 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
     /// <summary>Only a place without backups is taken: those that are there would be listed by nobody.</summary>
     private async Task<StoreOwner> TakeAsync(string own, CancellationToken cancellationToken)
     {
+        await CheckEmptyAsync(cancellationToken).ConfigureAwait(false);
+        return await WriteAsync(own, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task CheckEmptyAsync(CancellationToken cancellationToken)
+    {
         await foreach (var found in store.ListAsync("", cancellationToken).ConfigureAwait(false))
         {
             if (!found.Key.EndsWith(".manifest.json", StringComparison.Ordinal)) continue;
             throw new OperationException(ExitCode.Conflict, $"{store.Location} holds backups ({found.Key}) and names no catalogue.", "Run 'zfs-server catalogue rebuild' to list them.");
         }
-
-        return await WriteAsync(own, cancellationToken).ConfigureAwait(false);
     }
+
+    private OperationException IsAnothers(StoreOwner owner) => new(
+        ExitCode.Conflict,
+        $"{store.Location} belongs to another catalogue ({owner.CatalogueId}, since {owner.CreatedAt:yyyy-MM-dd}), not to {database.Path}.",
+        "If another server uses it, give this one an S3_PREFIX of its own. If this catalogue is new because the old one is lost, run 'zfs-server catalogue rebuild'.");
 
     /// <summary>Names the catalogue in the place, which must not name one.</summary>
     public async Task<StoreOwner> WriteAsync(string catalogueId, CancellationToken cancellationToken)

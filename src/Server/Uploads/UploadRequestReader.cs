@@ -22,7 +22,7 @@ internal static class UploadRequestReader
     {
         var storage = request.StorageType ?? client.StorageType;
         if (!DatasetName.TryParse(request.DatasetName, out var dataset, out var fault)) throw RequestException.BadRequest($"dataset_name: {fault}.");
-        if (storage is not (StorageTypes.Objects or StorageTypes.Local)) throw RequestException.BadRequest($"storage_type: '{storage}' is not known; it may be s3 or local.");
+        if (!StorageTypes.IsKnown(storage)) throw RequestException.BadRequest($"storage_type: '{storage}' is not known; it may be s3 or local.");
         if (request.SendFlags?.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) == true) throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} may be there.");
         if (request.EstimatedSize < 0) throw RequestException.BadRequest("estimated_size: it is negative.");
         if (request is { Incremental: true, FromGuid: null }) throw RequestException.BadRequest("incremental is true, but from_guid is missing.", "Give the GUID of the base, or leave both out: they are read from the stream.");

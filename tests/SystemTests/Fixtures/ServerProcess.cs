@@ -88,7 +88,15 @@ internal sealed class ServerProcess : IAsyncDisposable
     public Task WaitForExitAsync() => _process!.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
 
     /// <summary>Runs <c>zfs-server …</c> as an administrator does, beside the running one.</summary>
-    public Task<CommandResult> RunAsync(params string[] arguments) => Command.RunAsync(Repository.Program("zfs-server"), arguments, Folder, _environment);
+    public Task<CommandResult> RunAsync(params string[] arguments) => RunWithAsync([], arguments);
+
+    /// <summary>The same with settings that differ from the server's.</summary>
+    public Task<CommandResult> RunWithAsync((string Key, string Value)[] settings, params string[] arguments)
+    {
+        var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
+        foreach (var (key, value) in settings) environment[key] = value;
+        return Command.RunAsync(Repository.Program("zfs-server"), arguments, Folder, environment);
+    }
 
     /// <returns>The new client's key.</returns>
     public async Task<string> AddClientAsync(string id, params string[] options)

@@ -61,6 +61,27 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     }
 
     [Fact]
+    public async Task A_client_that_stores_elsewhere_than_the_server_has_for_it_sends_incrementals_there()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        Assert.Equal(["s3 full", "s3 incremental"], [await BackUpAsync("s3"), await BackUpAsync("s3")]);
+        (await lab.ServerAsync($"client set {lab.Client.Id} --storage-type s3")).MustSucceed();
+        Assert.Equal(["local full", "local incremental"], [await BackUpAsync("local"), await BackUpAsync("local")]);
+        var doctor = (await lab.Client.RunAsync("zfs-client doctor")).MustSucceed().Output;
+        Assert.Contains("the next backup is incremental", doctor, StringComparison.Ordinal);
+        Assert.Equal("s3 incremental", await BackUpAsync(storageType: null));
+        (await lab.Client.RunAsync("zfs-restore verify all")).MustSucceed();
+        (await lab.CurlAsync("'URL/snapshots?storage_type=tape'")).AssertRefused(400, "bad_request", "storage_type");
+
+        async Task<string> BackUpAsync(string? storageType)
+        {
+            await lab.Client.WriteSettingsAsync([$"LOCAL_DATASET={lab.Source}", .. storageType is null ? (string[])[] : [$"STORAGE_TYPE={storageType}"]]);
+            var made = await lab.BackUpAsync();
+            return $"{made.GetProperty("backup").GetProperty("storage_type").GetString()} {made.GetProperty("kind").GetString()}";
+        }
+    }
+
+    [Fact]
     public async Task A_volume_and_a_raw_encrypted_dataset_are_received_without_device_and_key_and_come_back()
     {
         await using var lab = await LocalLab.CreateAsync(host);

@@ -1,4 +1,7 @@
+using System.Text;
 using System.Text.Json;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
@@ -9,18 +12,20 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 /// </summary>
 internal sealed class LocalLab : IAsyncDisposable
 {
-    private readonly string _folder;
     private readonly string _environment;
     private readonly int _port = Random.Shared.Next(10_000, 20_000);
 
     private LocalLab(ZfsHost host, IEnumerable<string> settings)
     {
         var unique = Guid.NewGuid().ToString("N")[..8];
-        (Host, Base, _folder) = (host, $"{host.Pool}/srv{unique}", $"/tmp/server-{unique}");
-        _environment = string.Join(' ', (string[])[$"DATA_DIR={_folder}/data", $"PORT={_port}", "BIND_ADDRESS=127.0.0.1", "PART_SIZE_MIB=1", $"ZFS_BASE_DATASET={Base}", .. settings]);
+        (Host, Base, Folder) = (host, $"{host.Pool}/srv{unique}", $"/tmp/server-{unique}");
+        _environment = string.Join(' ', (string[])[$"PATH={Folder}/bin:$PATH", $"DATA_DIR={Folder}/data", $"PORT={_port}", "BIND_ADDRESS=127.0.0.1", "PART_SIZE_MIB=1", $"ZFS_BASE_DATASET={Base}", .. settings]);
     }
 
     public ZfsHost Host { get; }
+
+    /// <summary>Where the server runs, on the ZFS machine.</summary>
+    public string Folder { get; }
 
     /// <summary>ZFS_BASE_DATASET.</summary>
     public string Base { get; }
@@ -42,7 +47,7 @@ internal sealed class LocalLab : IAsyncDisposable
     {
         await host.StartAsync();
         var lab = new LocalLab(host, settings);
-        await host.OutputAsync($"zfs create -o mountpoint=none -o canmount=off {lab.Base} && zfs allow -u backup {Permissions} {lab.Base} && install -d -o backup {lab._folder}");
+        await host.OutputAsync($"zfs create -o mountpoint=none -o canmount=off {lab.Base} && {ZfsDelegation.AllowLine("backup", ZfsDelegation.ForStorage, DatasetName.Parse(lab.Base))} && install -d -o backup {lab.Folder}");
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
         var added = JsonDocument.Parse((await lab.ServerAsync($"client add {id} --storage-type local {options} --json")).MustSucceed().Output).RootElement;
         await lab.StartServerAsync();
@@ -50,22 +55,46 @@ internal sealed class LocalLab : IAsyncDisposable
         return lab;
     }
 
-    /// <summary>As docs/operations.md has them; a test compares.</summary>
-    public const string Permissions = "create,mount,receive,destroy,send,userprop,quota,canmount,mountpoint,readonly,setuid,exec,devices,sharenfs,sharesmb,atime,volmode";
-
     public async Task StartServerAsync()
     {
-        await Host.OutputAsync($"cd {_folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c 'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in $(seq 200); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {_folder}/log; exit 1");
+        await Host.OutputAsync($"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c 'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in $(seq 200); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {Folder}/log; exit 1");
     }
 
-    public Task KillServerAsync() => Host.OutputAsync($"kill -9 $(cat {_folder}/pid)");
+    public Task KillServerAsync() => Host.OutputAsync($"kill -9 $(cat {Folder}/pid)");
 
-    public Task StopServerAsync() => Host.OutputAsync($"pid=$(cat {_folder}/pid); kill -TERM $pid; for i in $(seq 300); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; exit 1");
+    public async Task StopServerAsync()
+    {
+        await Host.OutputAsync($"kill -TERM $(cat {Folder}/pid)");
+        await WaitForServerEndAsync();
+    }
 
-    public Task<string> LogAsync() => Host.OutputAsync($"cat {_folder}/log");
+    /// <summary>Waits until the server has ended, however it does.</summary>
+    public Task WaitForServerEndAsync() => Host.OutputAsync($"pid=$(cat {Folder}/pid); for i in $(seq 1200); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; echo it runs on; exit 1");
+
+    /// <summary>
+    /// Lets the server be killed by the <c>zfs</c> that it runs: the real one, but for that. So the kill comes at one certain moment of a commit.
+    /// </summary>
+    /// <param name="moment"><c>before</c> or <c>after</c>, and how the command begins: <c>after receive</c>.</param>
+    public async Task KillServerAtAsync(string moment)
+    {
+        var script = $$"""
+            #!/bin/sh
+            PATH=${PATH#*:}:/usr/sbin:/sbin
+            moment=$(cat {{Folder}}/moment 2>/dev/null || echo never)
+            strike() { rm {{Folder}}/moment; kill -9 "$(cat {{Folder}}/pid)"; exit 1; }
+            case "before $*" in "$moment"*) strike ;; esac
+            zfs "$@" || exit
+            case "after $*" in "$moment"*) strike ;; esac
+            """;
+        (await Host.RunAsync($"mkdir -p {Folder}/bin && cat > {Folder}/bin/zfs && chmod 755 {Folder}/bin/zfs && echo '{moment}' > {Folder}/moment", Encoding.UTF8.GetBytes(script + "\n"))).MustSucceed();
+    }
+
+    public Task<string> LogAsync() => Host.OutputAsync($"cat {Folder}/log");
 
     /// <summary>Runs <c>zfs-server …</c> as its administrator does.</summary>
-    public Task<CommandResult> ServerAsync(string arguments) => Host.RunAsync($"cd {_folder} && setpriv --reuid backup --regid backup --clear-groups env {_environment} {Host.ProgramFolder}/zfs-server {arguments}");
+    /// <param name="settings">In the environment, besides the server's.</param>
+    public Task<CommandResult> ServerAsync(string arguments, string settings = "") =>
+        Host.RunAsync($"cd {Folder} && setpriv --reuid backup --regid backup --clear-groups env {_environment} {settings} {Host.ProgramFolder}/zfs-server {arguments}");
 
     /// <summary>Runs curl with the client's key.</summary>
     /// <param name="arguments">Where <c>URL</c> stands for the server's.</param>
@@ -80,8 +109,8 @@ internal sealed class LocalLab : IAsyncDisposable
     public async Task<CurlAnswer> SendAsync(string line, string dataset = "tank/sent")
     {
         var upload = (await CurlAsync($"-d '{{\"dataset_name\":\"{dataset}\",\"compression\":\"none\"}}' URL/upload")).MustSucceed().Json.GetProperty("upload_id").GetString();
-        await Host.RunAsync($"{line} > {_folder}/stream");
-        return await CurlAsync($"-X POST -T {_folder}/stream URL/upload-stream/{upload}");
+        await Host.RunAsync($"{line} > {Folder}/stream");
+        return await CurlAsync($"-X POST -T {Folder}/stream URL/upload-stream/{upload}");
     }
 
     /// <summary>Makes files of which a tree can be compared, and some MiB that take many parts.</summary>
@@ -111,7 +140,7 @@ internal sealed class LocalLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (TestContext.Current.TestState?.Result == TestResult.Failed) TestContext.Current.TestOutputHelper?.WriteLine(await LogAsync());
-        await Host.RunAsync($"kill -9 $(cat {_folder}/pid); sleep 1; zfs list -H -r -t snapshot -o name {Base} | while read -r s; do zfs holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; zfs destroy -R {Base}; rm -rf {_folder}");
+        await Host.RunAsync($"kill -9 $(cat {Folder}/pid); sleep 1; zfs list -H -r -t snapshot -o name {Base} | while read -r s; do zfs holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; zfs destroy -R {Base}; rm -rf {Folder}");
         if (Client is not null) await Client.DisposeAsync();
     }
 }

@@ -34,8 +34,10 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@one");
         await host.OutputAsync($"zfs unallow -u backup exec {lab.Base}");
 
-        (await lab.SendAsync($"zfs send -L {lab.Source}@one")).AssertRefused(500, "receive_failed", "exec=off");
+        var refused = await lab.SendAsync($"zfs send -L {lab.Source}@one");
 
+        refused.AssertRefused(500, "receive_failed", "exec=off");
+        Assert.EndsWith($": zfs allow -u backup exec {lab.Parent}", refused.Json.GetProperty("remedy").GetString(), StringComparison.Ordinal);
         Assert.Empty(await lab.ReceivedNamesAsync());
     }
 

@@ -26,6 +26,8 @@ public sealed class S3ClockTests(Radosgw s3)
         var check = await lab.Server.RunAsync("catalogue", "check", "--deep");
         Assert.True(check.ExitCode == 0, check.Text);
         Assert.Contains(says, check.Error, StringComparison.Ordinal);
+        var doctor = await DoctorReport.RunAsync(lab.Server);
+        Assert.Equal((0, $"{says} S3's"), (doctor.ExitCode, doctor.Find("clock").Message));
     }
 
     [Fact]

@@ -56,6 +56,28 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
+    public async Task Doctor_tries_the_bucket_and_tells_a_wrong_key_a_store_that_is_away_and_another_s_place()
+    {
+        await using var lab = await S3Lab.StartAsync(s3);
+        var good = await DoctorReport.RunAsync(lab.Server);
+        Assert.True(good.ExitCode == 0, good.Text);
+        foreach (var name in (string[])["settings", "data", "catalogue", "server", "store", "clock"]) Assert.Contains("ok", good.StatusesOf(name));
+        await lab.AssertHoldsWhatIsListedAsync(0);
+
+        var wrong = await DoctorReport.RunAsync(lab.Server, ("S3_SECRET_KEY", "wrong-secret-0123456789"));
+        var away = await DoctorReport.RunAsync(lab.Server, ("S3_ENDPOINT", "127.0.0.1:1"));
+        var anothers = await DoctorReport.RunAsync(lab.Server, ("DATA_DIR", Path.Combine(lab.Server.Folder, "new")));
+
+        Assert.Equal((3, 4, 9), (wrong.ExitCode, away.ExitCode, anothers.ExitCode));
+        Assert.Equal(["store"], wrong.Failed);
+        Assert.Contains("S3_SECRET_KEY", wrong.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("wrong-secret", wrong.Text, StringComparison.Ordinal);
+        Assert.Contains("127.0.0.1:1", away.Text, StringComparison.Ordinal);
+        Assert.Contains("belongs to another catalogue", anothers.Text, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(lab.Server.Folder, "new")));
+    }
+
+    [Fact]
     public async Task Over_TLS_with_an_authority_of_one_s_own_it_stores_and_gives_back()
     {
         var settings = s3.Settings(await s3.NewBucketAsync(), s3["S3_TLS_ENDPOINT"]);

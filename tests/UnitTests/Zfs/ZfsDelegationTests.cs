@@ -29,6 +29,14 @@ public sealed class ZfsDelegationTests
         Assert.Equal(["clone", "diff"], ZfsDelegation.Parse(Output, DatasetName.Parse("tank/data"), new ZfsUser(1001, "ben", ["ben"])).Order(StringComparer.Ordinal));
 
     [Fact]
+    public void The_server_s_permissions_are_those_of_the_document()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx"))) folder = Path.GetDirectoryName(folder)!;
+        Assert.Contains(ZfsDelegation.AllowLine("zfs-server", ZfsDelegation.ForStorage, DatasetName.Parse("tank/backup")) + "\n", File.ReadAllText(Path.Combine(folder, "docs/operations.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_line_for_root_can_be_pasted() =>
         Assert.Equal("zfs allow -u ann hold,release 'tank/my data'", ZfsDelegation.AllowLine("ann", ["hold", "release"], DatasetName.Parse("tank/my data")));
 }

@@ -48,6 +48,7 @@ internal sealed partial class S3Connection : IDisposable
                 DisableClockSkewCorrection = false,
             });
         _client.BeforeRequestEvent += SignByKnownDigest;
+        _client.AfterResponseEvent += NoteClock;
         _retries = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
         {
             MaxRetryAttempts = int.MaxValue,
@@ -65,6 +66,9 @@ internal sealed partial class S3Connection : IDisposable
     }
 
     public S3Settings Settings { get; }
+
+    /// <summary>How far this machine's clock is ahead of S3's, by the last answer that told, to the second; null where none did.</summary>
+    public TimeSpan? ClockDifference { get; private set; }
 
     /// <summary>Sends a request, again if need be.</summary>
     /// <param name="what">What it does, for messages: <c>store web1/a.zfs</c>.</param>
@@ -111,6 +115,11 @@ internal sealed partial class S3Connection : IDisposable
     private static void SignByKnownDigest(object sender, RequestEventArgs e)
     {
         if (e is WebServiceRequestEventArgs { Request: UploadPartRequest part } request && S3Attempt.DigestOf(part.InputStream) is { } sha256) request.Headers[HeaderKeys.XAmzContentSha256Header] = sha256;
+    }
+
+    private void NoteClock(object sender, ResponseEventArgs e)
+    {
+        if (e is WebServiceResponseEventArgs answer && answer.ResponseHeaders.TryGetValue(HeaderKeys.DateHeader, out var date) && S3Errors.TryReadDate(date, out var theirs)) ClockDifference = TimeProvider.System.GetUtcNow() - theirs;
     }
 
     private static TimeSpan Elapsed(ResilienceContext context) => TimeProvider.System.GetElapsedTime(context.Properties.GetValue(Started, 0));

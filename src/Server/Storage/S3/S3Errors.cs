@@ -82,10 +82,12 @@ internal static class S3Errors
         return new StorageException(fault, $"{message}. It did not {what}: {Describe(e)}.", e);
     }
 
+    public static bool TryReadDate(string? header, out DateTimeOffset date) => DateTimeOffset.TryParse(header, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out date);
+
     /// <summary>By the time that every HTTP answer has.</summary>
     private static string DescribeClock(AmazonS3Exception e)
     {
-        if (!DateTimeOffset.TryParse((e.InnerException as HttpErrorResponseException)?.Response?.GetHeaderValue("Date"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var theirs)) return "this server's clock and S3's differ";
+        if (!TryReadDate((e.InnerException as HttpErrorResponseException)?.Response?.GetHeaderValue("Date"), out var theirs)) return "this server's clock and S3's differ";
         var difference = TimeProvider.System.GetUtcNow() - theirs;
         return string.Create(CultureInfo.InvariantCulture, $"this server's clock is {difference.Duration().TotalMinutes:0} minutes {(difference > TimeSpan.Zero ? "ahead of" : "behind")} S3's, which says {theirs:u}");
     }

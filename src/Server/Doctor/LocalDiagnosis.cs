@@ -1,0 +1,80 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.LocalStorage;
+
+namespace ZfsSnapshotManager.Server.Doctor;
+
+/// <summary>Looks at ZFS where clients are, or may be, stored in it. Where none is, what does not work is no failure: the start does not mind it either.</summary>
+internal sealed class LocalDiagnosis(Diagnosis result, ServerSettings settings, LocalParents parents, IEnumerable<ClientEntry> clients)
+{
+    private readonly List<ClientEntry> _clients = [.. clients.Where(client => client.StorageType == StorageTypes.Local)];
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        if (_clients.Count == 0 && !settings.HasBaseDataset) return;
+        if (await LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return;
+        result.Good("zfs", version);
+        if (await LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)).ConfigureAwait(false) is not { } user) return;
+        if (user.IsRoot) result.Doubtful("permissions", "runs as root", $"A user of its own needs no more than: {ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, settings.BaseDataset)}");
+        IReadOnlyList<string>? lacking = [];
+        if (settings.HasBaseDataset)
+        {
+            lacking = await LookAtDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken).ConfigureAwait(false);
+            if (lacking is { Count: 0 }) result.Good("dataset", $"{settings.BaseDataset} is there{(user.IsRoot ? "" : $", and {user.Name} has all that it needs on it")}");
+        }
+
+        foreach (var client in _clients)
+        {
+            var isBelow = settings.HasBaseDataset && parents.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
+            if (isBelow && lacking is null) continue; // what they all lack was said
+            await LookAtClientAsync(client, user, isBelow ? [.. ZfsDelegation.ForStorage.Except(lacking!, StringComparer.Ordinal)] : ZfsDelegation.ForStorage, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task LookAtClientAsync(ClientEntry client, ZfsUser user, IReadOnlyList<string> needed, CancellationToken cancellationToken)
+    {
+        var dataset = parents.Of(client);
+        var isThere = await LocalParents.FindAbsenceAsync(dataset, cancellationToken).ConfigureAwait(false) is null;
+        var lacking = await LookAtDatasetAsync(isThere ? dataset : LocalParents.Above(dataset), user, needed, cancellationToken).ConfigureAwait(false);
+        if (lacking is { Count: 0 }) result.Good("client", $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made with its first backup")}");
+    }
+
+    /// <returns>Those of the permissions that lack; null where that is not known.</returns>
+    private async Task<IReadOnlyList<string>?> LookAtDatasetAsync(DatasetName dataset, ZfsUser user, IReadOnlyList<string> needed, CancellationToken cancellationToken)
+    {
+        if (await LocalParents.FindAbsenceAsync(dataset, cancellationToken).ConfigureAwait(false) is { } absence)
+        {
+            Fail("dataset", absence);
+            return null;
+        }
+
+        var lacking = await LookAsync("permissions", () => ZfsDelegation.FindMissingAsync(dataset, user, needed, cancellationToken)).ConfigureAwait(false);
+        if (lacking is { Count: > 0 }) Fail("permissions", LocalParents.Lacks(user, lacking, dataset));
+        return lacking;
+    }
+
+    private async Task<T?> LookAsync<T>(string name, Func<Task<T>> look)
+        where T : class
+    {
+        try
+        {
+            return await look().ConfigureAwait(false);
+        }
+        catch (OperationException e)
+        {
+            Fail(name, e);
+            return null;
+        }
+    }
+
+    private void Fail(string name, OperationException e)
+    {
+        if (_clients.Count > 0) result.Bad(name, e.Message, e.Remedy, e.ExitCode);
+        else result.Doubtful(name, e.Message, e.Remedy);
+    }
+}

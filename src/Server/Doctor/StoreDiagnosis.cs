@@ -1,0 +1,60 @@
+using System.Globalization;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Storage.S3;
+
+namespace ZfsSnapshotManager.Server.Doctor;
+
+/// <summary>Looks at the object store: tries in S3 what the start tries there, and whose the place is.</summary>
+internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, IServiceProvider services)
+{
+    /// <summary>Who waits for a diagnosis does not wait as long as a backup may.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>As for clients: more than clocks that somebody looks after are apart.</summary>
+    private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(2);
+
+    /// <summary>The settings with which S3 is tried.</summary>
+    public static ServerSettings InShort(ServerSettings settings)
+    {
+        return settings.S3 is { } s3 ? settings with { S3 = s3 with { RetryTime = Least(s3.RetryTime), IdleTimeout = Least(s3.IdleTimeout) } } : settings;
+
+        static TimeSpan Least(TimeSpan set) => set < Patience ? set : Patience;
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        if (settings.S3 is null)
+        {
+            foreach (var folder in (string[])["objects", "incoming"]) FolderDiagnosis.LookAtFolder(result, "store", Path.Combine(settings.DataDirectory, folder));
+            return;
+        }
+
+        var findings = await result.LookAsync("store", () => services.ProbeStoreAsync(cancellationToken)).ConfigureAwait(false);
+        LookAtClock(services.GetRequiredService<S3Connection>().ClockDifference);
+        if (findings is null) return;
+        result.Good("store", $"{services.GetRequiredService<IObjectStore>().Location} does all that it must");
+        foreach (var finding in findings.Where(finding => !finding.Works)) result.Doubtful("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
+        await LookAtOwnerAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <param name="apart">Null where S3 did not answer.</param>
+    private void LookAtClock(TimeSpan? apart)
+    {
+        if (apart is not { } difference) return;
+        if (difference.Duration() <= Tolerance) result.Good("clock", $"within {Math.Max(1, Math.Ceiling(difference.Duration().TotalSeconds)):0} s of S3's");
+        else result.Doubtful("clock", string.Create(CultureInfo.InvariantCulture, $"{difference.Duration().TotalMinutes:0} minutes {(difference > TimeSpan.Zero ? "ahead of" : "behind")} S3's"), "Let NTP set this machine's clock: backups are rotated, and retentions end, by it.");
+    }
+
+    private async Task LookAtOwnerAsync(CancellationToken cancellationToken)
+    {
+        var ownership = services.GetRequiredService<StoreOwnership>();
+        await result.LookAsync("store", async () =>
+        {
+            await ownership.CheckAsync(cancellationToken).ConfigureAwait(false);
+            return ownership;
+        }).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,56 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.LocalStorage;
+
+/// <summary><c>zfs-server doctor</c> of a server that stores in ZFS as an ordinary user.</summary>
+[Collection("zfs-2")]
+public sealed class LocalDoctorTests(SecondZfsHost host)
+{
+    [Fact]
+    public async Task The_lines_that_it_prints_mend_what_is_missing()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        var good = await RunAsync(lab);
+        Assert.True(good.ExitCode == 0, good.Text);
+        Assert.Equal($"{lab.Base} is there, and backup has all that it needs on it", good.Find("dataset").Message);
+        Assert.Equal($"{lab.Client.Id}: {lab.Parent} is made with its first backup", good.Find("client").Message);
+
+        await host.OutputAsync($"zfs unallow -u backup exec {lab.Base}");
+        Assert.Equal($"zfs allow -u backup exec {lab.Base}", await MendAsync(lab, exitCode: 6));
+        await lab.FillAsync("data", 1);
+        await lab.BackUpAsync();
+        Assert.Equal($"{lab.Client.Id}: {lab.Parent} is there", (await RunAsync(lab)).Find("client").Message);
+        await host.OutputAsync($"zfs unallow -u backup create,quota {lab.Base} && zfs allow -u backup create,quota {lab.Parent}");
+        Assert.Equal($"zfs allow -u backup create,quota {lab.Base}", await MendAsync(lab, exitCode: 6));
+        Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
+    }
+
+    [Fact]
+    public async Task A_dataset_and_a_folder_that_are_not_there_are_made_by_the_lines_too()
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        var missing = $"{lab.Base}/deep/er";
+        Assert.StartsWith($"zfs create -p -o mountpoint=none -o canmount=off {missing} && zfs allow -u backup create,", await MendAsync(lab, exitCode: 8, $"ZFS_BASE_DATASET={missing}"), StringComparison.Ordinal);
+        Assert.Equal($"install -d -m 700 -o backup {lab.Folder}/roots/data", await MendAsync(lab, exitCode: 3, $"DATA_DIR={lab.Folder}/roots/data CONFIG_FILE={lab.Folder}/data/clients.json PORT=0", $"install -d -m 755 {lab.Folder}/roots"));
+
+        (await lab.ServerAsync($"client set {lab.Client.Id} --storage-type s3")).MustSucceed();
+        var unused = await RunAsync(lab, $"ZFS_BASE_DATASET={lab.Base}/nowhere");
+        Assert.Equal((0, "warning"), (unused.ExitCode, unused.Find("dataset").Status));
+    }
+
+    /// <summary>Something is missing; after root has run the printed line nothing is.</summary>
+    /// <returns>The line.</returns>
+    private static async Task<string> MendAsync(LocalLab lab, int exitCode, string settings = "", string prepare = "true")
+    {
+        await lab.Host.OutputAsync(prepare);
+        var sick = await RunAsync(lab, settings);
+        Assert.True(sick.ExitCode == exitCode, sick.Text);
+        var line = sick.Line();
+        await lab.Host.OutputAsync(line);
+        var well = await RunAsync(lab, settings);
+        Assert.True(well.ExitCode == 0, well.Text);
+        return line;
+    }
+
+    private static async Task<DoctorReport> RunAsync(LocalLab lab, string settings = "") => DoctorReport.Of(await lab.ServerAsync("doctor --json", settings));
+}
