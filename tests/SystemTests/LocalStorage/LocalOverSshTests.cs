@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsSnapshotManager.SystemTests.Storage;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
@@ -9,42 +10,20 @@ public sealed class LocalOverSshTests(SecondZfsHost host)
     [Fact]
     public async Task A_storage_box_that_cannot_run_the_server_stores_for_it()
     {
-        await host.StartAsync();
-        var folder = Repository.NewFolder("ssh");
-        var ssh = Path.Combine(folder, "ssh");
-        await File.WriteAllTextAsync(ssh, host.SshScript, TestContext.Current.CancellationToken);
-        File.SetUnixFileMode(ssh, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var dataset = $"{host.Pool}/box{Guid.NewGuid().ToString("N")[..8]}";
-        await host.OutputAsync($"zfs create -o mountpoint=none -o canmount=off {dataset}");
-        try
-        {
-            await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["ZFS_BASE_DATASET"] = dataset,
-                ["ZFS_SSH_HOST"] = host.SshHost,
-                ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}",
-                ["PART_SIZE_MIB"] = "1",
-            });
-            var key = await server.AddClientAsync("web1", "--storage-type", "local");
-            await using var client = await ClientMachine.CreateAsync(host, $"http://{host.ServerAddress}:{server.Port}", "web1", key, "data");
-            await client.ShellAsync($"cd /{client.Area}/data && dd if=/dev/urandom of=random bs=1M count=4 2>/dev/null");
-            await client.JsonAsync("zfs-client backup");
-            await client.ShellAsync($"echo more > /{client.Area}/data/file");
-            var backup = await client.JsonAsync("zfs-client backup");
-            await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        await using var lab = await StorageLab.InZfsAsync(host);
+        await using var client = await ClientMachine.CreateAsync(host, $"http://{host.ServerAddress}:{lab.Server.Port}", lab.Client.Id, lab.Client.Key, "data");
+        await client.ShellAsync($"cd /{client.Area}/data && dd if=/dev/urandom of=random bs=1M count=4 2>/dev/null");
+        await client.JsonAsync("zfs-client backup");
+        await client.ShellAsync($"echo more > /{client.Area}/data/file");
+        var backup = await client.JsonAsync("zfs-client backup");
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
 
-            Assert.Equal("incremental", backup.GetProperty("kind").GetString());
-            Assert.StartsWith($"{dataset}/web1/", backup.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
-            var snapshot = backup.GetProperty("snapshot").GetString()!;
-            Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
-            await RestoreThroughCutConnectionsAsync(client, server);
-            Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/again@{snapshot.Split('@')[1]}"));
-        }
-        finally
-        {
-            await host.RunAsync($"zfs destroy -R {dataset}");
-            Directory.Delete(folder, recursive: true);
-        }
+        Assert.Equal("incremental", backup.GetProperty("kind").GetString());
+        Assert.StartsWith($"{lab.Place}/{lab.Client.Id}/", backup.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
+        var snapshot = backup.GetProperty("snapshot").GetString()!;
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        await RestoreThroughCutConnectionsAsync(client, lab.Server);
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/again@{snapshot.Split('@')[1]}"));
     }
 
     /// <summary>In one run, which goes on each time.</summary>

@@ -8,23 +8,26 @@ internal sealed class StorageLab : IAsyncDisposable
     private readonly Func<Task<string>> _look;
     private readonly Func<Task> _clear;
 
-    private StorageLab(ServerProcess server, Uploader client, Func<Task<string>> look, Func<Task> clear) => (Server, Client, _look, _clear) = (server, client, look, clear);
+    private StorageLab(ServerProcess server, Uploader client, string place, Func<Task<string>> look, Func<Task> clear) => (Server, Client, Place, _look, _clear) = (server, client, place, look, clear);
 
     public ServerProcess Server { get; }
 
     public Uploader Client { get; }
 
+    /// <summary>The folder, the bucket or the dataset.</summary>
+    public string Place { get; }
+
     public static async Task<StorageLab> InFolderAsync()
     {
         var server = await ServerProcess.StartAsync();
-        return new StorageLab(server, await Uploader.CreateAsync(server), () => Task.FromResult(string.Join('\n', server.StoredFiles())), () => Task.CompletedTask);
+        return new StorageLab(server, await Uploader.CreateAsync(server), server.DataFolder, () => Task.FromResult(string.Join('\n', server.StoredFiles())), () => Task.CompletedTask);
     }
 
     public static async Task<StorageLab> InBucketAsync(S3Server s3)
     {
         var bucket = await s3.NewBucketAsync();
         var server = await ServerProcess.StartAsync(s3.Settings(bucket));
-        return new StorageLab(server, await Uploader.CreateAsync(server), async () => string.Join('\n', [.. await s3.ListAsync(bucket), await s3.CountUnfinishedAsync(bucket)]), () => Task.CompletedTask);
+        return new StorageLab(server, await Uploader.CreateAsync(server), bucket, async () => string.Join('\n', [.. await s3.ListAsync(bucket), await s3.CountUnfinishedAsync(bucket)]), () => Task.CompletedTask);
     }
 
     /// <summary>In the ZFS of another machine, which the server reaches by ssh.</summary>
@@ -47,6 +50,7 @@ internal sealed class StorageLab : IAsyncDisposable
         return new StorageLab(
             server,
             await Uploader.CreateAsync(server, "client1", "--storage-type", "local"),
+            dataset,
             () => host.OutputAsync($"zfs list -H -r -t all -o name,receive_resume_token {dataset}"),
             async () =>
             {
