@@ -61,7 +61,7 @@ internal sealed class ServerDiagnosis
             if (answer.Checks.All(check => check.Ok)) _result.Good("server", "runs, and is ready");
             foreach (var check in answer.Checks.Where(check => !check.Ok)) _result.Bad("server", $"runs, and is not ready: {check.Name}: {check.Message}", "The server's log says more.", ExitCode.ServerFailed);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             _result.Bad("server", $"runs on this DATA_DIR, and {ReadyAddress()} does not answer as it should: {e.Message}", "See its log, and that it was started with the same BIND_ADDRESS and PORT.", ExitCode.Unreachable);
         }

@@ -66,7 +66,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
 
         var wrong = await DoctorReport.RunAsync(lab.Server, ("S3_SECRET_KEY", "wrong-secret-0123456789"));
         var away = await DoctorReport.RunAsync(lab.Server, ("S3_ENDPOINT", "127.0.0.1:1"));
-        var anothers = await DoctorReport.RunAsync(lab.Server, ("DATA_DIR", Path.Combine(lab.Server.Folder, "new")));
+        var anothers = await DoctorReport.RunAsync(lab.Server, ("DATA_DIR", Path.Combine(lab.Server.Folder, "new")), ("PORT", "0"));
 
         Assert.Equal((3, 4, 9), (wrong.ExitCode, away.ExitCode, anothers.ExitCode));
         Assert.Equal(["store"], wrong.Failed);
