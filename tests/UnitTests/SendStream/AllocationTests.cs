@@ -7,9 +7,12 @@ public sealed class AllocationTests
     [Fact]
     public void Verifying_allocates_nothing_for_a_record()
     {
-        var (few, many) = (Stream(records: 10), Stream(records: 10_000));
-        Allocated(few); // what is made once, at the first use
-        Assert.Equal(Allocated(few), Allocated(many));
+        const int Many = 10_000;
+        var (few, many) = (Stream(records: 10), Stream(Many));
+        Allocated(many); // what is made once, at the first use
+
+        // What the runtime makes when it compiles a method anew, at a time of its choice, counts here, too; an object for each record would be 24 bytes for each.
+        Assert.InRange(Allocated(many) - Allocated(few), -Many, Many);
     }
 
     /// <summary>Records of every type that a plain stream may have many of.</summary>
