@@ -41,7 +41,7 @@ internal sealed class LocalDiagnosis(Diagnosis result, ServerSettings settings, 
         var dataset = parents.Of(client);
         var isThere = await LocalParents.FindAbsenceAsync(dataset, cancellationToken).ConfigureAwait(false) is null;
         var lacking = await LookAtDatasetAsync(isThere ? dataset : LocalParents.Above(dataset), user, needed, cancellationToken).ConfigureAwait(false);
-        if (lacking is { Count: 0 }) result.Good("client", $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made with its first backup")}");
+        if (lacking is { Count: 0 }) result.Good("client", $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made when it is needed")}");
     }
 
     /// <returns>Those of the permissions that lack; null where that is not known.</returns>
