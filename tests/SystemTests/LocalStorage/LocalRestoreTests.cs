@@ -14,20 +14,19 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await using var lab = await LocalLab.CreateAsync(host, "", $"PATH={folder}:$PATH");
         await lab.FillAsync("data", 24);
         await lab.BackUpAsync();
-        using var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored --verbose");
+        using var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored --verbose 2> restore.log");
 
-        var (process, token) = await StopSendAsync(lab, after: "");
+        var (send, token) = await FindSendAsync(lab, after: "");
+        await host.OutputAsync($"kill -9 {send}");
         await AssertNotThereAsync(lab);
-        await host.OutputAsync($"kill -9 {process}");
-        (process, _) = await StopSendAsync(lab, after: token);
+        await FindSendAsync(lab, after: token);
         await lab.KillServerAsync();
-        await host.OutputAsync($"kill -9 {process}");
         await AssertNotThereAsync(lab);
         await lab.StartServerAsync();
 
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(90));
-        var said = await restore.StandardError.ReadToEndAsync(patience.Token);
         await restore.WaitForExitAsync(patience.Token);
+        var said = await SaidAsync(lab);
         Assert.True(restore.ExitCode == 0, $"{restore.ExitCode}: {said}");
         Assert.Matches("its stream broke [0-9]+ times", said);
         await lab.AssertSameAsync((await lab.Client.SnapshotsOfAsync(lab.Source))[0], "restored");
@@ -35,51 +34,53 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         Assert.Equal("", await host.OutputAsync($"rm -r {folder}; zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {lab.Client.Area}/restored"));
     }
 
-    /// <summary>A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes that the receiver keeps nothing; the fourth sends all, and fails.</summary>
+    /// <summary>
+    /// A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes that the receiver keeps nothing; the next
+    /// two are slow, since all would else be in the buffers on the way at once; the fourth sends all, and fails.
+    /// </summary>
     private async Task<string> MakeFailingSendAsync()
     {
         var folder = $"/tmp/zfs-{Guid.NewGuid().ToString("N")[..8]}";
-        var script = $"""
-            #!/bin/sh
-            if [ "$1" = send ]; then
-              echo "$@" >> {folder}/sends
-              case $(wc -l < {folder}/sends) in
-                1) ZFS "$@" | head -c 700; exit 1 ;;
-                4) ZFS "$@"; sleep 1; exit 1 ;;
-              esac
-            fi
-            exec ZFS "$@"
+        var script = $$"""
+            #!/bin/bash
+            [ "$1" = send ] || exec ZFS "$@"
+            set -o pipefail
+            echo "$@" >> {{folder}}/sends
+            slowly() { until [ $(dd bs=64k count=8 iflag=fullblock 2>/dev/null | tee /dev/fd/3 | wc -c) = 0 ]; do sleep 0.3; done; }
+            case $(wc -l < {{folder}}/sends) in
+              1) ZFS "$@" | head -c 700; exit 1 ;;
+              2 | 3) ZFS "$@" | slowly 3>&1 ;;
+              4) ZFS "$@"; sleep 1; exit 1 ;;
+              *) exec ZFS "$@" ;;
+            esac
             """.Replace("ZFS", await host.OutputAsync("command -v zfs"), StringComparison.Ordinal);
         await host.OutputAsync($"install -d -o backup {folder}");
         (await host.RunAsync($"cat > {folder}/zfs && chmod 755 {folder}/zfs", System.Text.Encoding.UTF8.GetBytes(script + "\n"))).MustSucceed();
         return folder;
     }
 
-    /// <summary>
-    /// Stops the server's <c>zfs send</c> (SIGSTOP) in the middle: what it sent until then was received, and ZFS has noted so. Until something was noted, it runs
-    /// on for short moments, so that it cannot be over before.
-    /// </summary>
+    /// <summary>Waits until the receiving ZFS has noted how far it came, and finds the server's <c>zfs send</c>, which is in the middle then.</summary>
     /// <param name="after">What was noted before.</param>
     /// <returns>Its process, and what ZFS noted.</returns>
-    private async Task<(string Process, string Token)> StopSendAsync(LocalLab lab, string after)
+    private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string after)
     {
-        string[] found = [];
-        await Patience.UntilAsync("the restore is in the middle", async () =>
-        {
-            found = (await host.OutputAsync($"""
-                for p in $(pgrep -x zfs); do
-                  tr '\0' ' ' < /proc/$p/cmdline | grep -q '^[^ ]*zfs send ' || continue
-                  kill -STOP $p
-                  sleep 0.3
-                  zpool sync {host.Pool}
-                  token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
-                  case $token in '' | - | '{after}') kill -CONT $p ;; *) echo $p $token ;; esac
-                done
-                """)).Split(' ');
-            return found.Length == 2;
-        });
-        return (found[0], found[1]);
+        var found = await host.RunAsync($"""
+            for i in $(seq 200); do
+              zpool sync {host.Pool}
+              token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
+              case $token in '' | - | '{after}') sleep 0.2; continue ;; esac
+              for p in $(pgrep -x zfs); do
+                tr '\0' ' ' < /proc/$p/cmdline | grep -q '^[^ ]*zfs send ' && echo $p $token && exit 0
+              done
+            done
+            exit 1
+            """);
+        Assert.True(found.ExitCode == 0, $"The restore did not come to its middle. {await SaidAsync(lab)}\n{found.Text}\n{await lab.LogAsync()}");
+        var words = found.Output.Split();
+        return (words[0], words[1]);
     }
+
+    private static Task<string> SaidAsync(LocalLab lab) => lab.Client.ShellAsync($"cat {lab.Client.Folder}/restore.log");
 
     private static async Task AssertNotThereAsync(LocalLab lab) =>
         Assert.Equal("", await lab.Client.ShellAsync($"zfs list -H -o name -t snapshot -r {lab.Client.Area} | grep restor || true; zfs list -H -o name {lab.Client.Area}/restored 2>/dev/null || true"));
