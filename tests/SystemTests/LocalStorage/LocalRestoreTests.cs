@@ -24,7 +24,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await AssertNotThereAsync(lab);
         await lab.StartServerAsync();
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
         await restore.WaitForExitAsync(patience.Token);
         var said = await SaidAsync(lab);
         Assert.True(restore.ExitCode == 0, $"{restore.ExitCode}: {said}");
