@@ -151,8 +151,8 @@ public sealed class InterruptedBackupTests(ZfsHost host)
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server, params string[] settings)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", "BANDWIDTH_LIMIT=2M", .. settings]);
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
+        await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", "BANDWIDTH_LIMIT=800K", .. settings]);
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 8M /dev/urandom > large && echo small > small && sync");
         return client;
     }
 

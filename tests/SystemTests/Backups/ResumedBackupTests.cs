@@ -169,7 +169,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         output.WriteLine($"ZSM_SEED={seed}");
         var random = new Random(seed);
         await using var server = await StartServerAsync();
-        await using var client = await CreateClientAsync(server, "BANDWIDTH_LIMIT=3M");
+        await using var client = await CreateClientAsync(server, "BANDWIDTH_LIMIT=2M");
         await client.JsonAsync("zfs-client backup");
         var start = TimeProvider.System.GetTimestamp();
         await client.JsonAsync("zfs-client backup");
@@ -177,9 +177,9 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         var resumed = 0;
         for (var kill = 0; kill < Kills; kill++)
         {
-            var megabytes = random.Next(3, 11);
+            var megabytes = random.Next(2, 7);
             await client.ShellAsync($"cd /{client.Area}/data && head -c {megabytes}M /dev/urandom > file{random.Next(5)} && rm -f small{random.Next(5)} && echo {kill} > small{random.Next(5)} && sync");
-            var sending = TimeSpan.FromSeconds(megabytes / 3.0);
+            var sending = TimeSpan.FromSeconds(megabytes / 2.0);
             using var backup = client.Start("exec zfs-client backup");
             var text = backup.StandardOutput.ReadToEndAsync(Token);
             // Any moment of the run, and every other time one at which it is likely to send.

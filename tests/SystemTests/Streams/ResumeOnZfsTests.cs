@@ -10,6 +10,9 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
 {
     private const string Folder = "/tmp/zsm-resume";
 
+    /// <summary>Cuts at boundaries of each kind.</summary>
+    private static int CutsPerKind => GuestScripts.IsSoak ? 2 : 1;
+
     /// <summary>
     /// A full stream, an incremental and one from a bookmark are cut at boundaries of all kinds. The token is made from what is left, ZFS
     /// goes on from it, and both parts are joined; where ZFS sends the same again, that is the stream as it was, byte for byte.
@@ -27,7 +30,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
         foreach (var name in (string[])["s1.zfs", "s2.zfs", "bookmark.zfs"])
         {
             var stream = streams[name];
-            var cuts = Cuts(stream, perKind: 2);
+            var cuts = Cuts(stream, CutsPerKind);
             List<StreamSplice> splices = [];
             foreach (var cut in cuts)
                 splices.Add(new StreamSplice((await StreamCut.FindAsync(new MemoryStream(stream[..cut]), TestContext.Current.CancellationToken)).State));
@@ -51,7 +54,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
         var streams = await guest.ReadAsync(Folder);
         foreach (var (stream, baseStream) in ((string, string)[])[("s1.zfs", "-"), ("s2.zfs", $"{Folder}/s1.zfs")])
         {
-            var all = Cuts(streams[stream], perKind: 2);
+            var all = Cuts(streams[stream], CutsPerKind);
             var cuts = GuestScripts.IsSoak ? all : [.. all.Where((_, i) => i % Math.Max(all.Count / 3, 1) == 1)];
             var said = await guest.RunAsync("receive.sh", [$"{Folder}/{stream}", baseStream, .. cuts.Select(cut => (object)cut)]);
             Assert.Equal(cuts.Count, said.Length);
