@@ -65,7 +65,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string after)
     {
         var found = await host.RunAsync($"""
-            for i in $(seq 200); do
+            for i in $(seq 100); do
               zpool sync {host.Pool}
               token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
               case $token in '' | - | '{after}') sleep 0.2; continue ;; esac
