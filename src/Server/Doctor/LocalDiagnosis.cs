@@ -20,7 +20,7 @@ internal sealed class LocalDiagnosis(Diagnosis result, ServerSettings settings, 
         if (await LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return;
         result.Good("zfs", version);
         if (await LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)).ConfigureAwait(false) is not { } user) return;
-        if (user.IsRoot) result.Doubtful("permissions", "runs as root", $"A user of its own needs no more than: {ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, settings.BaseDataset)}");
+        if (user.IsRoot) result.Doubtful("permissions", "runs as root", $"A user of its own needs no more than: {ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]))}");
         IReadOnlyList<string>? lacking = [];
         if (settings.HasBaseDataset)
         {
