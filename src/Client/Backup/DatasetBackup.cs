@@ -73,7 +73,8 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
     {
         if (lists.AreOld) await PlanAsync(cancellationToken).ConfigureAwait(false); // it may have waited for hours while others were sent
         var plan = _plan!;
-        var properties = await ZfsDataset.GetOwnPropertiesAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
+        var (properties, leftOut) = DatasetProperties.ToSend(await ZfsDataset.GetOwnPropertiesAsync(dataset.Name, cancellationToken).ConfigureAwait(false));
+        if (leftOut.Count > 0) Output.Warn($"{dataset.Name} has more properties than a backup takes along; a restore will not know {leftOut[0]}{(leftOut.Count > 1 ? $" and {leftOut.Count - 1} more" : "")}");
         var job = new UploadJob(snapshot, Describe(snapshot, plan, properties), settings.Compression, new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags));
         var (backup, _) = await SendOrRemoveAsync(job, cancellationToken).ConfigureAwait(false);
         return BackupResult.Done(backup, plan, _resumed);
@@ -169,7 +170,7 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
         return sent;
     }
 
-    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan, IReadOnlyDictionary<string, string> properties) => new()
+    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan, IReadOnlyDictionary<string, string>? properties) => new()
     {
         ClientId = settings.Server.ClientId,
         DatasetName = dataset.Name.Value,
@@ -183,7 +184,7 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
         SendFlags = plan.SendFlags,
         StorageType = settings.StorageType,
         SnapshotType = snapshot.Type,
-        Properties = DatasetProperties.ToSend(properties),
+        Properties = properties,
     };
 
     /// <summary>What was said at first, so that the server gives the upload that is under way.</summary>

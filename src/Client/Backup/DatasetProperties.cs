@@ -11,17 +11,25 @@ internal static class DatasetProperties
     private const int MaxBytes = 16 * 1024;
 
     /// <summary>As many as the server takes, in the order of their names; those of this program say nothing about the data.</summary>
-    public static IReadOnlyDictionary<string, string>? ToSend(IReadOnlyDictionary<string, string> own)
+    /// <returns>What is sent, null if nothing is; and the names of those that find no room.</returns>
+    public static (IReadOnlyDictionary<string, string>? Sent, IReadOnlyList<string> LeftOut) ToSend(IReadOnlyDictionary<string, string> own)
     {
         var sent = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        var bytes = 0;
+        var leftOut = new List<string>();
+        var room = MaxBytes;
         foreach (var (name, value) in own.Where(property => !property.Key.StartsWith("zfs-snapshot-manager:", StringComparison.Ordinal)).OrderBy(property => property.Key, StringComparer.Ordinal))
         {
-            bytes += Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
-            if (bytes > MaxBytes || sent.Count == MaxCount) break;
+            var bytes = Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
+            if (bytes > room || sent.Count == MaxCount)
+            {
+                leftOut.Add(name);
+                continue;
+            }
+
             sent[name] = value;
+            room -= bytes;
         }
 
-        return sent.Count > 0 ? sent : null;
+        return (sent.Count > 0 ? sent : null, leftOut);
     }
 }

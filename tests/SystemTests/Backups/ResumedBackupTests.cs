@@ -169,7 +169,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         output.WriteLine($"ZSM_SEED={seed}");
         var random = new Random(seed);
         await using var server = await StartServerAsync();
-        await using var client = await CreateClientAsync(server, "BANDWIDTH_LIMIT=2M");
+        await using var client = await CreateClientAsync(server, "BANDWIDTH_LIMIT=4M");
         await client.JsonAsync("zfs-client backup");
         var start = TimeProvider.System.GetTimestamp();
         await client.JsonAsync("zfs-client backup");
@@ -179,7 +179,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         {
             var megabytes = random.Next(2, 7);
             await client.ShellAsync($"cd /{client.Area}/data && head -c {megabytes}M /dev/urandom > file{random.Next(5)} && rm -f small{random.Next(5)} && echo {kill} > small{random.Next(5)} && sync");
-            var sending = TimeSpan.FromSeconds(megabytes / 2.0);
+            var sending = TimeSpan.FromSeconds(megabytes / 4.0);
             using var backup = client.Start("exec zfs-client backup");
             var text = backup.StandardOutput.ReadToEndAsync(Token);
             // Any moment of the run, and every other time one at which it is likely to send.

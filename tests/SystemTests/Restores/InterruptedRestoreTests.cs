@@ -14,7 +14,7 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
     [Fact]
     public async Task What_was_received_is_not_fetched_again()
     {
-        await using var lab = await RestoreLab.CreateAsync(host);
+        await using var lab = await RestoreLab.CreateAsync(host, "zfs create AREA/data && head -c 24M /dev/urandom > /AREA/data/large && sync");
         await using var proxy = new TcpProxy(lab.Server.Port);
         await lab.SetAsync($"SERVER_URL=http://{host.ServerAddress}:{proxy.Port}", "RETRY_TIME=0");
         var (parts, hasStates) = await lab.DescribeStoredAsync();
@@ -165,7 +165,7 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
         await using var proxy = new TcpProxy(lab.Server.Port) { Fault = NetworkFault.Delay };
         await lab.SetAsync($"SERVER_URL=http://{lab.Client.Host.ServerAddress}:{proxy.Port}");
         var restore = lab.StartRestore(options);
-        await Patience.UntilAsync("half of it came", () => proxy.ToClient > 12 * Mebibyte);
+        await Patience.UntilAsync("half of it came", () => proxy.ToClient > 8 * Mebibyte);
         await lab.Client.KillAsync("zfs-restore", signal[1..]);
         await restore.WaitForExitAsync(Token);
         await lab.SetAsync();

@@ -105,7 +105,7 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
     /// <summary>So that interruptions also fall between two backups, and into the second.</summary>
     private static async Task AddIncrementalAsync(RestoreLab lab)
     {
-        await lab.Client.ShellAsync($"cd /{lab.Source} && head -c 12M /dev/urandom > more && rm file1* && sync");
+        await lab.Client.ShellAsync($"cd /{lab.Source} && head -c 8M /dev/urandom > more && rm file1* && sync");
         await lab.BackUpAsync();
     }
 

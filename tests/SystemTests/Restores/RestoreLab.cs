@@ -30,7 +30,7 @@ internal sealed class RestoreLab : IAsyncDisposable
         var client = await ClientMachine.CreateAsync(host, server);
         var lab = new RestoreLab(server, client, $"{client.Area}/data");
         await client.ShellAsync(make?.Replace("AREA", client.Area, StringComparison.Ordinal)
-            ?? $"zfs create {lab.Source} && cd /{lab.Source} && head -c 20M /dev/urandom > large && for i in $(seq 300); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large folder/link && sync");
+            ?? $"zfs create {lab.Source} && cd /{lab.Source} && head -c 12M /dev/urandom > large && for i in $(seq 100); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large folder/link && sync");
         if (inParts) await lab.BackUpAsync();
         else await lab.BackUpAsWholeAsync();
         return lab;
