@@ -165,7 +165,7 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
     private void DescribeTransfer(UploadJob job, TransferMemory memory)
     {
         if (!verbose) return;
-        output.Note($"{CompressionEngine.Describe(job.Compression)}, {memory.Workers} threads");
+        output.Note($"{CompressionEngine.Describe(job.Compression)}, {memory.Workers} thread{(memory.Workers == 1 ? "" : "s")}");
         output.Note($"parts of {ByteSize.Format(memory.PartSize)}, {memory.Lanes} at once{(settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "")}; buffers of {ByteSize.Format(memory.Bytes)} at most");
         output.Note(settings.RetryTime > TimeSpan.Zero ? $"what fails for a while is tried again for {settings.RetryTime.TotalSeconds} s" : "nothing is tried again");
     }
