@@ -25,17 +25,20 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         var isThere = plan.First > 0 || plan.Token is not null;
         if (isThere) session.Output.Note($"Going on with the restore that was interrupted: {Describe(plan, chain)}");
         TellMeans(chain);
+        var isWhole = false;
         try
         {
             isThere &= await ReceiveAllAsync(target, chain, plan, cancellationToken).ConfigureAwait(false);
             await CheckGuidAsync(chain[^1], target.Partial, cancellationToken).ConfigureAwait(false);
             await complete(target.Partial).ConfigureAwait(false);
+            isWhole = true;
             await target.FinishAsync(cancellationToken).ConfigureAwait(false);
             return isThere ? ResumedRestore.Of(plan, chain) : null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            if (!Interruption.IsOne(e) || await Interruption.DescribeKeptAsync(target).ConfigureAwait(false) is not { } kept)
+            // What is whole and only cannot take its name, as that is in use, is not received again.
+            if ((!isWhole && !Interruption.IsOne(e)) || await Interruption.DescribeKeptAsync(target).ConfigureAwait(false) is not { } kept)
             {
                 await CleanUpAsync(target).ConfigureAwait(false);
                 throw;

@@ -33,6 +33,6 @@ internal static class Interruption
 
     /// <summary>The failure, with the way on.</summary>
     public static OperationException Explain(Exception e, string kept) => e is OperationException failure
-        ? new OperationException(failure.ExitCode, failure.Message, kept, failure)
+        ? new OperationException(failure.ExitCode, failure.Message, IsOne(e) ? kept : $"{failure.Remedy} {kept}".TrimStart(), failure)
         : new OperationException(ExitCode.Interrupted, "Interrupted.", kept, e);
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Configuration;
@@ -24,7 +25,9 @@ internal static class ClientAddCommand
         if (!ClientsFile.IsClientId(id)) throw new OperationException(ExitCode.Usage, $"'{id}' is not a client's name: {ClientsFile.ClientIdRule}.");
         var settings = ServerSettings.Read();
         var key = ApiKey.Generate();
-        var client = values.Apply(new ClientEntry { ClientId = id, ApiKey = ApiKey.Hash(key), Dataset = $"{settings.BaseDataset}/{id}" });
+        var client = values.Apply(new ClientEntry { ClientId = id, ApiKey = ApiKey.Hash(key) });
+        // A client with a dataset may ask for local storage: only where there is meant to be any.
+        if (client.Dataset is null && (settings.HasBaseDataset || client.StorageType == StorageTypes.Local)) client = client with { Dataset = $"{settings.BaseDataset}/{id}" };
         ClientsFile.Change(settings.ClientsFile, clients => clients.Any(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase))
             ? throw new OperationException(ExitCode.Conflict, $"There is a client '{id}' already in {settings.ClientsFile}.", "Choose another name.")
             : [.. clients, client]);

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Server.Clients;
 internal sealed class ClientOptions
 {
     private readonly Option<string> _maxSize = new("--max-size") { Description = "Quota in stored bytes, such as 100G or 2TiB, or 'none'.", HelpName = "size" };
-    private readonly Option<string> _dataset = new("--dataset") { Description = "Dataset for local ZFS storage (default: ZFS_BASE_DATASET/client-id).", HelpName = "dataset" };
+    private readonly Option<string> _dataset = new("--dataset") { Description = "Dataset for local ZFS storage (a new client's default: ZFS_BASE_DATASET/client-id).", HelpName = "dataset" };
     private readonly Option<string> _storageType = new("--storage-type") { Description = "Where backups are stored: 's3' means the server's object store, 'local' ZFS on the server.", HelpName = "s3|local" };
     private readonly Option<int?> _hourly = Keep("hourly", 24);
     private readonly Option<int?> _daily = Keep("daily", 7);

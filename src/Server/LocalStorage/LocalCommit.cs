@@ -28,6 +28,7 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
         var backup = whole.ToSnapshotInfo(snapshot.ToString());
         if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
         {
+            if (catalogue.Find(upload.ClientId, upload.SnapshotId) is { } committed && committed.StorageKey == backup.StorageKey) return committed;
             await LocalRemoval.DestroyAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None).ConfigureAwait(false);
             throw StreamAdmission.Exists(upload.SnapshotId);
         }

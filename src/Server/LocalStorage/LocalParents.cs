@@ -16,7 +16,7 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
     private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
 
     /// <summary>Whether a client may ask for local storage at all.</summary>
-    public bool IsOffered(ClientEntry client) => client.Dataset is not null || settings.HasBaseDataset;
+    public bool IsOffered(ClientEntry client) => client.Dataset is not null || client.StorageType == Core.Api.StorageTypes.Local || settings.HasBaseDataset;
 
     public DatasetName Of(ClientEntry client) => client.Dataset is { } own ? DatasetName.Parse(own) : DatasetName.Parse($"{settings.BaseDataset}/{client.ClientId}");
 

@@ -31,6 +31,7 @@ internal sealed class LocalTurns
     public Task EnterAsync(string uploadId, int part, CancellationToken cancellationToken) => WaitAsync(
         uploadId,
         part,
+        mayBeFirst: true,
         progress =>
         {
             if (progress.Entered < part - 1) return false;
@@ -40,8 +41,8 @@ internal sealed class LocalTurns
         cancellationToken);
 
     /// <summary>Waits until the part before this one was handed on.</summary>
-    /// <exception cref="RequestException">It did not come for too long.</exception>
-    public Task AwaitTurnAsync(string uploadId, int part, CancellationToken cancellationToken) => WaitAsync(uploadId, part, progress => progress.Written >= part - 1, cancellationToken);
+    /// <exception cref="RequestException">It did not come for too long, or the receive has ended.</exception>
+    public Task AwaitTurnAsync(string uploadId, int part, CancellationToken cancellationToken) => WaitAsync(uploadId, part, mayBeFirst: false, progress => progress.Written >= part - 1, cancellationToken);
 
     public void Wrote(string uploadId, int part) => Change(uploadId, progress => progress.Written = part);
 
@@ -54,8 +55,9 @@ internal sealed class LocalTurns
         }
     }
 
-    private async Task WaitAsync(string uploadId, int part, Func<Progress, bool> isReached, CancellationToken cancellationToken)
+    private async Task WaitAsync(string uploadId, int part, bool mayBeFirst, Func<Progress, bool> isReached, CancellationToken cancellationToken)
     {
+        Progress? waitsFor = null;
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(Patience);
         while (true)
@@ -63,7 +65,9 @@ internal sealed class LocalTurns
             Task changed;
             lock (_lock)
             {
-                if (!_uploads.TryGetValue(uploadId, out var progress)) _uploads[uploadId] = progress = new Progress();
+                if (!_uploads.TryGetValue(uploadId, out var progress) && mayBeFirst && waitsFor is null) _uploads[uploadId] = progress = new Progress();
+                if (progress is null || (waitsFor is not null && progress != waitsFor)) throw LocalFaults.Interrupted(); // what it waits for has ended
+                waitsFor = progress;
                 if (isReached(progress))
                 {
                     progress.Signal();

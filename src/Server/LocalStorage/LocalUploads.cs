@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
@@ -48,7 +49,7 @@ internal sealed class LocalUploads(LocalStart start, LocalReceives receives, Loc
             await DiscardAsync(upload).ConfigureAwait(false);
             throw RequestException.Damaged(e is SendStreamException ? "stream_damaged" : "compression_damaged", e.Message, e);
         }
-        catch (RequestException e) when (e.Error.Code != "receive_interrupted")
+        catch (RequestException e) when (IsOfTheStream(e))
         {
             await DiscardAsync(upload).ConfigureAwait(false);
             throw;
@@ -91,8 +92,8 @@ internal sealed class LocalUploads(LocalStart start, LocalReceives receives, Loc
         }
         catch (RequestException e)
         {
-            if (e.Error.Code is "receive_interrupted" or "server_busy") await EndAsync(upload.UploadId).ConfigureAwait(false);
-            else await DiscardAsync(upload).ConfigureAwait(false);
+            if (IsOfTheStream(e)) await DiscardAsync(upload).ConfigureAwait(false);
+            else await EndAsync(upload.UploadId).ConfigureAwait(false);
             throw;
         }
 
@@ -113,7 +114,7 @@ internal sealed class LocalUploads(LocalStart start, LocalReceives receives, Loc
             admission.Check(upload, begin);
             return await FinishAsync(upload, receive, begin, (end.StreamOffset, end.RecordCount, list[^1].EndChecksum!), request.PartsSha256).ConfigureAwait(false);
         }
-        catch (RequestException e) when (e.Error.Code != "receive_interrupted")
+        catch (RequestException e) when (IsOfTheStream(e))
         {
             await DiscardAsync(upload).ConfigureAwait(false);
             throw;
@@ -137,10 +138,11 @@ internal sealed class LocalUploads(LocalStart start, LocalReceives receives, Loc
     /// <summary>How far an upload came; of one that is under way, what it was given.</summary>
     public async Task<UploadResume?> FindResumeAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (LocalTarget.Of(upload) is not { } target || FindBegin(upload) is not { } begin) return null;
-        if (receives.Find(upload.UploadId) is { } receive) return Describe(Mint(begin, receive));
+        if (LocalTarget.Of(upload) is not { } target) return null;
+        var begin = FindBegin(upload);
+        if (begin is not null && receives.Find(upload.UploadId) is { } receive) return Describe(Mint(begin, receive));
         var text = await ReceivingDataset.FindTokenAsync(target.Dataset, cancellationToken).ConfigureAwait(false);
-        return ResumeToken.TryParse(text, out var token) && token.ToGuid == begin.ToGuid ? Describe(token) : null;
+        return ResumeToken.TryParse(text, out var token) && token.ToGuid == GuidOf(upload, begin) ? Describe(token) : null;
     }
 
     /// <summary>Ends an upload's receive; what ZFS has of it stays.</summary>
@@ -155,15 +157,27 @@ internal sealed class LocalUploads(LocalStart start, LocalReceives receives, Loc
     {
         await EndAsync(stale.UploadId).ConfigureAwait(false);
         var upload = uploads.Find(stale.ClientId, stale.UploadId) ?? stale; // with the target that was chosen meanwhile
-        var begin = FindBegin(upload);
+        if (LocalTarget.Of(upload) is { } target)
+        {
+            // First: where ZFS does not answer, it stays known what there is.
+            if (!receives.IsReceiving(target.Dataset)) await AbortAsync(upload, target.Dataset).ConfigureAwait(false);
+            uploads.SetTarget(upload.UploadId, LocalTarget.ParentOf(target.Dataset).Value); // its name is free again
+        }
+
         parts.Clear(upload.UploadId);
-        if (LocalTarget.Of(upload) is not { } target) return;
-        uploads.SetTarget(upload.UploadId, LocalTarget.ParentOf(target.Dataset).Value); // its name is free again
-        if (receives.IsReceiving(target.Dataset)) return;
-        var text = await ReceivingDataset.FindTokenAsync(target.Dataset, CancellationToken.None).ConfigureAwait(false);
-        var guid = begin?.ToGuid ?? upload.SnapshotGuid?.Value;
-        if (ResumeToken.TryParse(text, out var token) && token.ToGuid == guid) await ReceivingDataset.AbortAsync(target.Dataset, CancellationToken.None).ConfigureAwait(false);
     }
+
+    private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
+    {
+        var text = await ReceivingDataset.FindTokenAsync(dataset, CancellationToken.None).ConfigureAwait(false);
+        if (ResumeToken.TryParse(text, out var token) && token.ToGuid == GuidOf(upload, FindBegin(upload))) await ReceivingDataset.AbortAsync(dataset, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether the stream itself was refused, so that it would be again; else ZFS keeps what it has of it.</summary>
+    private static bool IsOfTheStream(RequestException e) => e.Error.Code is not ("receive_interrupted" or "server_busy" or "storage_unavailable" or "storage_type_unavailable");
+
+    /// <summary>The snapshot that is received: once its client has asked where it goes on, only that has told.</summary>
+    private static ulong? GuidOf(UploadRecord upload, BeginFacts? begin) => begin?.ToGuid ?? upload.SnapshotGuid?.Value;
 
     private async Task<SnapshotInfo> FinishAsync(UploadRecord upload, LocalReceive receive, BeginFacts begin, (long Length, long RecordCount, string EndChecksum) whole, string digest)
     {

@@ -21,6 +21,7 @@ internal sealed class PartBuffers(int partSize, int limit)
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _free = new();
     private TaskCompletionSource _returned = NewSignal();
+    private int _shares;
     private int _used;
     private int _empty; // shares without a buffer
     private int _newcomers; // those of them that never had one
@@ -28,10 +29,13 @@ internal sealed class PartBuffers(int partSize, int limit)
 
     public int Limit { get; } = limit;
 
+    /// <summary>How many can be in use at once, since each share gets a first one; as many are kept, for what is not kept is garbage that stays in memory for long.</summary>
+    private int Most => Limit + Math.Max(_shares - 1, 0);
+
     /// <summary>A share of the buffers, for one upload or download; all of its buffers must be back when it is disposed.</summary>
     public Share Open()
     {
-        lock (_lock) (_empty, _newcomers) = (_empty + 1, _newcomers + 1);
+        lock (_lock) (_shares, _empty, _newcomers) = (_shares + 1, _empty + 1, _newcomers + 1);
         return new Share(this);
     }
 
@@ -77,7 +81,7 @@ internal sealed class PartBuffers(int partSize, int limit)
                 if (--_held == 0) owner._empty++;
                 else owner._further--;
                 owner._used--;
-                if (buffer.Length == owner._bufferSize && owner._free.Count < owner.Limit) owner._free.Push(buffer);
+                if (buffer.Length == owner._bufferSize && owner._used + owner._free.Count < owner.Most) owner._free.Push(buffer);
                 (signal, owner._returned) = (owner._returned, NewSignal());
             }
 
@@ -88,9 +92,15 @@ internal sealed class PartBuffers(int partSize, int limit)
         {
             lock (owner._lock)
             {
-                if (!_disposed && _held == 0) owner._empty--;
-                if (!_disposed && _isNewcomer) owner._newcomers--;
+                if (_disposed) return;
                 _disposed = true;
+                owner._shares--;
+                if (_held == 0) owner._empty--;
+                if (_isNewcomer) owner._newcomers--;
+                while (owner._used + owner._free.Count > owner.Most && owner._free.TryPop(out _))
+                {
+                    // More than those that are left can use.
+                }
             }
         }
 

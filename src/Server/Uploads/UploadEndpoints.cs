@@ -106,6 +106,7 @@ internal sealed partial class UploadEndpoints(
     {
         using var session = await sessions.TakeOverAsync(open.UploadId, cancellationToken).ConfigureAwait(false);
         var upload = await FindSettledAsync(client, open.UploadId, cancellationToken).ConfigureAwait(false);
+        uploads.Touch(upload.UploadId, upload.LastError); // it is not stale any more
         if (upload.IsLocal) return (upload, await local.PrepareAsync(upload, cancellationToken).ConfigureAwait(false));
         parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
         var resume = FindResume(upload.UploadId);

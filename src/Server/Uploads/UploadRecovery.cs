@@ -31,9 +31,12 @@ internal sealed partial class UploadRecovery(
     public async Task ForgetStaleAsync(CancellationToken cancellationToken)
     {
         var (now, longAgo) = (time.GetUtcNow(), time.GetUtcNow() - Patience);
-        foreach (var upload in uploads.UntouchedSince(longAgo).Where(u => !sessions.IsActive(u.UploadId)))
+        foreach (var stale in uploads.UntouchedSince(longAgo))
         {
-            if (parts.FindBegin(upload.UploadId) is not null && upload.TouchedAt > now - settings.UploadExpiry) continue;
+            // Those before it may have taken long: its client may be back, or have ended it.
+            using var session = sessions.TryTake(stale.UploadId);
+            if (session is null || uploads.Find(stale.ClientId, stale.UploadId) is not { } upload || upload.TouchedAt >= longAgo) continue;
+            if (HasParts(upload) && upload.TouchedAt > now - settings.UploadExpiry) continue;
             if (await TryRecoverAsync(upload, cancellationToken).ConfigureAwait(false) != RecoveredUpload.Open) continue;
             if (!await TryDropAsync(upload, cancellationToken).ConfigureAwait(false)) continue;
             LogForgotten(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
@@ -63,11 +66,14 @@ internal sealed partial class UploadRecovery(
             return RecoveredUpload.Committed;
         }
 
+        if (catalogue.Find(upload.ClientId, upload.SnapshotId)?.StorageKey == upload.StorageKey) return RecoveredUpload.Committed;
         await store.DeleteAsync(upload.StorageKey, cancellationToken).ConfigureAwait(false);
         parts.Clear(upload.UploadId); // their objects are gone
         LogRolledBack(upload.SnapshotId);
         return RecoveredUpload.Open;
     }
+
+    private bool HasParts(UploadRecord upload) => parts.FindBegin(upload.UploadId) is not null || (upload.IsLocal && LocalTarget.Of(upload) is not null);
 
     private async Task<RecoveredUpload> RecoverLocalAsync(UploadRecord upload, CancellationToken cancellationToken)
     {

@@ -17,6 +17,24 @@ internal sealed class UploadSessions
     /// <summary>Ends all requests of the upload, and waits until they have cleaned up.</summary>
     public Task<Session> TakeOverAsync(string uploadId, CancellationToken cancellationToken) => TakeAsync(new Session(this, uploadId, part: null, cancellationToken), cancellationToken);
 
+    /// <summary>Works on the upload as a whole where nobody else does.</summary>
+    /// <returns>Null where somebody does.</returns>
+    public Session? TryTake(string uploadId)
+    {
+        var session = new Session(this, uploadId, part: null, CancellationToken.None);
+        lock (_lock)
+        {
+            if (!_sessions.Exists(session.Excludes))
+            {
+                _sessions.Add(session);
+                return session;
+            }
+        }
+
+        session.DisposeUnused();
+        return null;
+    }
+
     /// <summary>Ends a request with the same part; waits while one works on the upload as a whole.</summary>
     public Task<Session> TakeOverPartAsync(string uploadId, int part, CancellationToken cancellationToken) => TakeAsync(new Session(this, uploadId, part, cancellationToken), cancellationToken);
 

@@ -16,7 +16,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
     private static readonly Dictionary<string, string> LargeParts = new(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "64" };
 
     [Fact]
-    public async Task A_killed_zfs_send_fails_the_backup_and_leaves_nothing()
+    public async Task A_killed_zfs_send_ends_the_backup_and_the_next_run_goes_on()
     {
         await using var server = await ServerProcess.StartAsync(SmallParts);
         await using var client = await CreateClientAsync(server);
@@ -30,9 +30,11 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(6, backup.ExitCode);
         Assert.Contains("zfs send", error, StringComparison.Ordinal);
-        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
-        await AssertNothingStoredAsync(server, client);
-        await AssertNextBackupRestoresAsync(client);
+        Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data");
+        var next = await client.JsonAsync("zfs-client backup-full");
+        Assert.InRange(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64(), 1 << 20, 38 << 20);
+        await AssertLatestRestoresAsync(client, next.GetProperty("snapshot").GetString()!);
     }
 
     [Theory]

@@ -9,6 +9,8 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// <summary>A real zfs-server on this machine's loopback, with a folder of its own.</summary>
 internal sealed class ServerProcess : IAsyncDisposable
 {
+    private static int _lastPort = Random.Shared.Next(10000);
+
     private readonly Dictionary<string, string> _environment;
     private Process? _process;
     private StreamWriter? _log;
@@ -134,7 +136,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         _process?.Dispose();
         if (_log is not null) await _log.DisposeAsync();
         Http.Dispose();
-        if (TestContext.Current.TestState?.Result != TestResult.Failed) Directory.Delete(Folder, recursive: true);
+        // The log stays: whether the test has failed is not known yet.
+        foreach (var folder in Directory.GetDirectories(Folder)) Directory.Delete(folder, recursive: true);
     }
 
     private void WriteLog(object sender, DataReceivedEventArgs line)
@@ -159,10 +162,25 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// One for each server, also while it does not run: one that another server takes meanwhile would answer for it. Below the range that
+    /// the kernel gives to connections.
+    /// </summary>
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = 10000 + (int)((uint)Interlocked.Increment(ref _lastPort) % 10000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's: the next one.
+            }
+        }
     }
 }

@@ -69,7 +69,7 @@ public sealed class RestoreTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_dataset_in_use_is_not_replaced_and_nothing_is_left_behind()
+    public async Task A_dataset_in_use_is_not_replaced_and_what_was_received_waits_for_it()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateBackedUpClientAsync(server);
@@ -83,7 +83,11 @@ public sealed class RestoreTests(SecondZfsHost host)
 
         Assert.Equal(6, result.ExitCode);
         Assert.Contains("busy", result.Error, StringComparison.Ordinal);
+        Assert.Contains($"What was received stays in {client.Area}/target.restoring", result.Error, StringComparison.Ordinal);
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
+        var again = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
+        Assert.Contains("all is there", again.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.NotEqual(0, (await client.RunAsync($"grep -q precious /{client.Area}/target/file")).ExitCode);
         await AssertNoTracesAsync(client);
     }
 

@@ -33,6 +33,27 @@ public sealed class PartBuffersTests
         last.Return(lasts);
     }
 
+    /// <summary>What is thrown away stays in memory until the collector comes, and is large.</summary>
+    [Fact]
+    public async Task As_many_buffers_are_kept_as_uploads_that_are_there_can_use()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 1);
+        using var first = buffers.Open();
+        using var second = buffers.Open();
+        using var third = buffers.Open();
+        PartBuffers.Share[] shares = [first, second, third];
+        HashSet<byte[]> seen = [];
+        for (var round = 0; round < 3; round++)
+        {
+            var taken = new List<byte[]>();
+            foreach (var share in shares) taken.Add(await share.TakeAsync(1, Token));
+            seen.UnionWith(taken);
+            foreach (var (share, buffer) in shares.Zip(taken)) share.Return(buffer);
+        }
+
+        Assert.Equal(3, seen.Count);
+    }
+
     [Fact]
     public async Task A_newcomer_waits_for_the_further_buffers_of_others_and_for_nobody_s_only_one()
     {

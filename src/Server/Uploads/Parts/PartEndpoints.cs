@@ -42,10 +42,11 @@ internal sealed partial class PartEndpoints(
     {
         UploadFailures.AllowLongBody(context);
         var client = authentication.Authenticate(context.Request);
-        var upload = uploads.Find(client, id);
+        uploads.Find(client, id);
         var request = PartRequest.Read(context.Request, number, store.Objects.PartSize + StoredPart.MaxBlockSize);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         using var session = await sessions.TakeOverPartAsync(id, request.Number, stop.Token).ConfigureAwait(false);
+        var upload = uploads.Find(client, id); // what it waited for may have dropped it
         PartRecord part;
         try
         {
