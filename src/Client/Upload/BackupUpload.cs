@@ -13,9 +13,6 @@ namespace ZfsSnapshotManager.Client.Upload;
 /// <summary>Sends one stream, from its start or from where an interrupted upload ended, until the server has committed it.</summary>
 internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Output output, bool verbose, TimeProvider time)
 {
-    /// <summary>Exit codes above it: killed by a signal; or of ssh, which did not get through.</summary>
-    private const int KilledBySignal = 128;
-
     private readonly BandwidthLimit? _limit = settings.BandwidthLimit is { } rate ? new BandwidthLimit(rate, time) : null;
 
     /// <returns>The backup, and how many bytes of its stream an earlier run had sent.</returns>
@@ -95,7 +92,7 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
         {
             throw;
         }
-        catch (Exception e) when (acknowledged is { Any: true } && (e is OperationCanceledException || ServerPatience.IsPassing(e) || WasCutOff(e)))
+        catch (Exception e) when (acknowledged is { Any: true } && (e is OperationCanceledException || ServerPatience.IsPassing(e) || e is ZfsException { WasCutOff: true }))
         {
             throw new UploadInterruptedException(e, acknowledged.StreamBytes);
         }
@@ -145,14 +142,11 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
             await using var zfs = ZfsSend.StartRest(resume!.Token!);
             return await pipeline.RunAsync(zfs, resume.Splice?.OpenRest(zfs.Output) ?? zfs.Output, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord } || (e is ZfsException && !pipeline.HasBegun && !WasCutOff(e)))
+        catch (Exception e) when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord } || (e is ZfsException { WasCutOff: false } && !pipeline.HasBegun))
         {
             throw new NotResumableException(e.Message, e);
         }
     }
-
-    /// <summary>A <c>zfs send</c> that was killed, or whose ssh connection broke or did not come about, says nothing about the snapshot.</summary>
-    private static bool WasCutOff(Exception e) => e is ZfsException { CommandExitCode: > KilledBySignal };
 
     /// <summary>What ZFS expects the whole stream to have; a token it does not take is told of when it is used.</summary>
     private static async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)

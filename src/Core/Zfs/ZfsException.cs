@@ -7,12 +7,18 @@ public sealed class ZfsException(IReadOnlyList<string> arguments, int exitCode, 
     /// <summary>What ssh itself ends with where it does not get through; <c>zfs</c> has no such code.</summary>
     private const int SshFailed = 255;
 
+    /// <summary>What a shell, and .NET, adds to the signal's number; <c>zfs</c> itself ends with 1 or 2.</summary>
+    private const int KilledBySignal = 128;
+
     public IReadOnlyList<string> Arguments { get; } = arguments;
 
     /// <summary>Exit code of the command; 128 + signal where it was killed.</summary>
     public int CommandExitCode { get; } = exitCode;
 
     public string StandardError { get; } = standardError;
+
+    /// <summary>It was killed, or its ssh connection broke or did not come about: that says nothing about the dataset, and the same may succeed later.</summary>
+    public bool WasCutOff => CommandExitCode > KilledBySignal;
 
     private static string Describe(IReadOnlyList<string> arguments, int exitCode, string standardError, ZfsRemoteHost? remote)
     {

@@ -12,6 +12,12 @@ public sealed class ZfsProcess : IAsyncDisposable
     private const int MaxErrorLength = 16 * 1024;
 
     /// <summary>
+    /// How long what an ended command said may still be on its way. Its pipe need not end with it: where ssh shares a connection (ControlMaster), the
+    /// process that holds that has the pipe as well, and keeps it when ssh is killed.
+    /// </summary>
+    private static readonly TimeSpan LastWordsPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// Waits for a line, and then becomes the command: same process, same exit code. What a terminal or systemd sends to all processes at
     /// once is for this program alone, which ends the command then; else that would look as if it had failed.
     /// </summary>
@@ -19,13 +25,14 @@ public sealed class ZfsProcess : IAsyncDisposable
 
     private readonly IReadOnlyList<string> _arguments;
     private readonly Process _process;
-    private readonly Task<string> _standardError;
+    private readonly StringBuilder _standardError = new();
+    private readonly Task _readingError;
 
     private ZfsProcess(IReadOnlyList<string> arguments, Process process)
     {
         _arguments = arguments;
         _process = process;
-        _standardError = ReadBoundedAsync(process.StandardError);
+        _readingError = ReadErrorAsync();
     }
 
     /// <summary>The command's standard output, as bytes.</summary>
@@ -79,7 +86,7 @@ public sealed class ZfsProcess : IAsyncDisposable
     public async Task WaitForSuccessAsync(CancellationToken cancellationToken)
     {
         await _process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
-        if (_process.ExitCode != 0) throw new ZfsException(_arguments, _process.ExitCode, await _standardError.ConfigureAwait(false), RemoteHost);
+        if (_process.ExitCode != 0) throw new ZfsException(_arguments, _process.ExitCode, await GetLastWordsAsync().ConfigureAwait(false), RemoteHost);
     }
 
     public async ValueTask DisposeAsync()
@@ -127,16 +134,19 @@ public sealed class ZfsProcess : IAsyncDisposable
         return folders.Concat(["/usr/sbin", "/sbin", "/usr/local/sbin"]).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists) ?? name;
     }
 
-    private static async Task<string> ReadBoundedAsync(StreamReader reader)
+    private async Task ReadErrorAsync()
     {
-        var text = new StringBuilder();
         var buffer = new char[1024];
         int count;
-        while ((count = await reader.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+        while ((count = await _process.StandardError.ReadAsync(buffer).ConfigureAwait(false)) > 0)
         {
-            text.Append(buffer, 0, Math.Min(count, MaxErrorLength - text.Length));
+            lock (_standardError) _standardError.Append(buffer, 0, Math.Min(count, MaxErrorLength - _standardError.Length));
         }
+    }
 
-        return text.ToString();
+    private async Task<string> GetLastWordsAsync()
+    {
+        await Task.WhenAny(_readingError, Task.Delay(LastWordsPatience)).ConfigureAwait(false);
+        lock (_standardError) return _standardError.ToString();
     }
 }

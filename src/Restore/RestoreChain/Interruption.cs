@@ -6,12 +6,10 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <summary>What ends a restore and is no fault of the backup or the dataset: the next run goes on, so what was received stays.</summary>
 internal static class Interruption
 {
-    private const int KilledBySignal = 128;
-
     public static bool IsOne(Exception e) => e switch
     {
         OperationCanceledException => true,
-        ZfsException zfs => zfs.CommandExitCode > KilledBySignal,
+        ZfsException zfs => zfs.WasCutOff,
         OperationException failure => failure.ExitCode is ExitCode.Unreachable or ExitCode.ServerFailed or ExitCode.AccessDenied,
         _ => false,
     };

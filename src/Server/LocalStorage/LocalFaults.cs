@@ -8,16 +8,11 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <summary>What a failure of the server's ZFS means for the one who waits for an answer.</summary>
 internal static class LocalFaults
 {
-    private const int KilledBySignal = 128;
-
-    /// <summary>A <c>zfs receive</c> that was ended from outside keeps what it has; any other failure may be the stream's, which would fail again.</summary>
-    public static bool IsInterruption(ZfsException e) => e.CommandExitCode > KilledBySignal;
-
     /// <summary>A failed <c>zfs receive</c>, in the words of OpenZFS's lib/libzfs/libzfs_sendrecv.c.</summary>
     public static RequestException OfReceive(ZfsException e)
     {
         var words = e.StandardError.Trim();
-        if (IsInterruption(e)) return Interrupted(e);
+        if (e.WasCutOff) return Interrupted(e); // it keeps what it has; any other failure may be the stream's, which would fail again
         if (Says(words, "quota exceeded")) return new RequestException(StatusCodes.Status507InsufficientStorage, "quota_exceeded", $"The client's quota is used up in the server's ZFS: {words}", "Nothing of this backup was kept. Raise the quota, or keep fewer backups.", e);
         if (Says(words, "out of space")) return new RequestException(StatusCodes.Status507InsufficientStorage, "storage_full", $"The server's pool is full: {words}", "Nothing of this backup was kept. Free space in the server's pool.", e);
         if (Says(words, "has been modified") || Says(words, "does not match incremental source")) return RequestException.Conflict("base_missing", $"The server's ZFS does not take the stream on what it has: {words}", "Send a full backup: zfs-client backup-full.");

@@ -41,7 +41,7 @@ internal sealed class LocalTurns
         cancellationToken);
 
     /// <summary>Waits until the part before this one was handed on.</summary>
-    /// <exception cref="RequestException">It did not come for too long, or the receive has ended.</exception>
+    /// <exception cref="RequestException">It did not come for too long.</exception>
     public Task AwaitTurnAsync(string uploadId, int part, CancellationToken cancellationToken) => WaitAsync(uploadId, part, mayBeFirst: false, progress => progress.Written >= part - 1, cancellationToken);
 
     public void Wrote(string uploadId, int part) => Change(uploadId, progress => progress.Written = part);
@@ -66,15 +66,16 @@ internal sealed class LocalTurns
             lock (_lock)
             {
                 if (!_uploads.TryGetValue(uploadId, out var progress) && mayBeFirst && waitsFor is null) _uploads[uploadId] = progress = new Progress();
-                if (progress is null || (waitsFor is not null && progress != waitsFor)) throw LocalFaults.Interrupted(); // what it waits for has ended
-                waitsFor = progress;
-                if (isReached(progress))
+                waitsFor ??= progress;
+                var hasEnded = progress is null || progress != waitsFor;
+                if (!hasEnded && isReached(progress!))
                 {
-                    progress.Signal();
+                    progress!.Signal();
                     return;
                 }
 
-                changed = progress.Changed;
+                // Why it has ended, the part that ended it is told; this one must not say less before that, nor begin anything anew.
+                changed = hasEnded ? Task.Delay(Timeout.Infinite, patience.Token) : progress!.Changed;
             }
 
             try

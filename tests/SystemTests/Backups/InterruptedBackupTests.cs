@@ -37,6 +37,25 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await AssertLatestRestoresAsync(client, next.GetProperty("snapshot").GetString()!);
     }
 
+    [Fact]
+    public async Task A_zfs_send_that_is_killed_before_anything_is_stored_fails_the_backup_and_leaves_nothing()
+    {
+        await using var server = await ServerProcess.StartAsync(SmallParts);
+        await using var client = await CreateClientAsync(server);
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > more && sync");
+        using var backup = client.Start("zfs-client backup");
+
+        await client.ShellAsync($"for i in $(seq 600); do pkill -9 -f 'zfs [s]end -L.*{client.Area}/data@' && exit 0; sleep 0.1; done; exit 1");
+
+        var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(6, backup.ExitCode);
+        Assert.Contains("zfs send", error, StringComparison.Ordinal);
+        Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data"));
+        await AssertNothingStoredAsync(server, client);
+        await AssertNextBackupRestoresAsync(client);
+    }
+
     [Theory]
     [InlineData("INT")]
     [InlineData("TERM")]

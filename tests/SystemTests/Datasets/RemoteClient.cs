@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Datasets;
@@ -30,6 +31,15 @@ internal sealed class RemoteClient : IAsyncDisposable
     }
 
     public Task<CommandResult> RunAsync(string program, params string[] arguments) => Command.RunAsync(Repository.Program(program), arguments, _folder, _environment);
+
+    /// <summary>Starts a program and leaves it running.</summary>
+    /// <param name="settings">Besides the others.</param>
+    public Process Start(string program, string argument, params (string Name, string Value)[] settings)
+    {
+        var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
+        foreach (var (name, value) in settings) environment[name] = value;
+        return Command.Start(Repository.Program(program), [argument], _folder, environment);
+    }
 
     public ValueTask DisposeAsync()
     {

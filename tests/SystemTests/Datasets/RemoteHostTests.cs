@@ -29,6 +29,34 @@ public sealed class RemoteHostTests(SecondZfsHost host)
         Task<string> NoteOfAsync(string dataset) => client.ShellAsync($"zfs get -H -o value org.example:note '{client.Area}/{dataset}'");
     }
 
+    [Fact]
+    public async Task A_backup_whose_ssh_connection_breaks_goes_on_with_the_next_run()
+    {
+        await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+        await using var client = await ClientMachine.CreateAsync(host, server, "my data");
+        await client.ShellAsync($"head -c 16M /dev/urandom > '/{client.Area}/my data/random' && sync");
+        await using var here = await RemoteClient.CreateAsync(client);
+        using var backup = here.Start("zfs-client", "backup", ("BANDWIDTH_LIMIT", "2M"));
+        using var http = server.As(client.Id, client.Key);
+        await Patience.UntilAsync("parts are stored", async () =>
+        {
+            Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+            return (await Answer.ReadAsync(await http.GetAsync("uploads", TestContext.Current.CancellationToken))).Text.Contains("\"next_part\"", StringComparison.Ordinal);
+        });
+
+        await Command.RunAsync("pkill", ["-TERM", "-f", $"send.*{client.Area}.*@"]);
+
+        var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.True(backup.ExitCode == 6, $"exit code {backup.ExitCode}: {error}");
+        Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+        var next = (await here.RunAsync("zfs-client", "backup-full", "--json")).MustSucceed();
+        Assert.Contains("\"resumed\"", next.Output, StringComparison.Ordinal);
+        (await here.RunAsync("zfs-restore", "latest", $"{client.Area}/restored")).MustSucceed();
+        var snapshot = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/my data"), name => name.Contains('@', StringComparison.Ordinal));
+        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+    }
+
     [Theory]
     [InlineData("tank/x; touch /tmp/pwned")]
     [InlineData("tank/$(touch /tmp/pwned)")]

@@ -14,7 +14,7 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
     [Fact]
     public async Task What_was_received_is_not_fetched_again()
     {
-        await using var lab = await RestoreLab.CreateAsync(host, "zfs create AREA/data && head -c 24M /dev/urandom > /AREA/data/large && sync");
+        await using var lab = await RestoreLab.CreateAsync(host, "zfs create AREA/data && cd /AREA/data && head -c 20M /dev/urandom > large && for i in $(seq 300); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large folder/link && sync");
         await using var proxy = new TcpProxy(lab.Server.Port);
         await lab.SetAsync($"SERVER_URL=http://{host.ServerAddress}:{proxy.Port}", "RETRY_TIME=0");
         var (parts, hasStates) = await lab.DescribeStoredAsync();
