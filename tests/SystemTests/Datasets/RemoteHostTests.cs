@@ -34,9 +34,10 @@ public sealed class RemoteHostTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
         await using var client = await ClientMachine.CreateAsync(host, server, "my data");
-        await client.ShellAsync($"head -c 16M /dev/urandom > '/{client.Area}/my data/random' && sync");
+        // Far more than what is on its way at once: buffers of the client and of ssh.
+        await client.ShellAsync($"head -c 64M /dev/urandom > '/{client.Area}/my data/random' && sync");
         await using var here = await RemoteClient.CreateAsync(client);
-        using var backup = here.Start("zfs-client", "backup", ("BANDWIDTH_LIMIT", "2M"));
+        using var backup = here.Start("zfs-client", "backup", ("BANDWIDTH_LIMIT", "4M"));
         using var http = server.As(client.Id, client.Key);
         await Patience.UntilAsync("parts are stored", async () =>
         {
@@ -44,7 +45,7 @@ public sealed class RemoteHostTests(SecondZfsHost host)
             return (await Answer.ReadAsync(await http.GetAsync("uploads", TestContext.Current.CancellationToken))).Text.Contains("\"next_part\"", StringComparison.Ordinal);
         });
 
-        await Command.RunAsync("pkill", ["-TERM", "-f", $"send.*{client.Area}.*@"]);
+        (await Command.RunAsync("pkill", ["-TERM", "-f", $"send.*{client.Area}.*@"])).MustSucceed();
 
         var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
