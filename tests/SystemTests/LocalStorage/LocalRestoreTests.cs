@@ -36,7 +36,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
 
     /// <summary>
     /// A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes that the receiver keeps nothing; the next
-    /// two are slow, since all would else be in the buffers on the way at once; the fourth sends all, and fails.
+    /// two bring 6 MiB and then so little that they stay in the middle until they are ended, however slow the machine is; the fourth sends all, and fails.
     /// </summary>
     private async Task<string> MakeFailingSendAsync()
     {
@@ -46,7 +46,8 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
             [ "$1" = send ] || exec ZFS "$@"
             set -o pipefail
             echo "$@" >> {{folder}}/sends
-            slowly() { until [ $(dd bs=64k count=8 iflag=fullblock 2>/dev/null | tee /dev/fd/3 | wc -c) = 0 ]; do sleep 0.3; done; }
+            take() { dd bs=64k count=$1 iflag=fullblock 2>/dev/null; }
+            slowly() { take 96; while count=$(take 1 | tee /dev/fd/3 | wc -c) && [ $count != 0 ]; do sleep 1; done; }
             case $(wc -l < {{folder}}/sends) in
               1) ZFS "$@" | head -c 700; exit 1 ;;
               2 | 3) ZFS "$@" | slowly 3>&1 ;;

@@ -189,6 +189,20 @@ public sealed class DecompressedStreamTests
         await AssertDamagedAsync(stored, CompressionFormat.Zstd, []);
     }
 
+    /// <summary>Extra fields that seem to reach to the next block's data would make a block vanish; gzip itself sees nothing wrong.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // behind what is no block, nothing is looked for block by block
+    public async Task A_wrong_length_of_extra_fields_does_not_make_blocks_vanish(bool behindAnother)
+    {
+        var (one, all) = (Blocks.Compress("gzip", new byte[1000], 1000), Blocks.Compress("gzip", new byte[5000], 1000));
+        Assert.Equal(5 * one.Length, all.Length);
+        all[one.Length + 10] = (byte)(one.Length + 12);
+        Assert.Equal(4000, new GZipStream(new MemoryStream(all), CompressionMode.Decompress).ReadAtLeast(new byte[5000], 5000, throwOnEndOfStream: false));
+        byte[] stored = behindAnother ? [.. Gzip(new byte[10], CompressionLevel.Optimal), .. all] : all;
+        await AssertDamagedAsync(stored, CompressionFormat.Gzip, new byte[behindAnother ? 5010 : 5000]);
+    }
+
     [Theory]
     [InlineData("gzip", true)]
     [InlineData("gzip", false)]

@@ -9,6 +9,7 @@ namespace ZfsSnapshotManager.Core.Compression.Gzip;
 internal struct GzipHeaderReader
 {
     private const int FixedSize = 10;
+    private const int FieldHeaderSize = sizeof(uint);
     private const int FlagsOffset = 3;
     private const byte HasChecksum = 0x02, HasExtra = 0x04, HasName = 0x08, HasComment = 0x10, ReservedFlags = 0xe0;
 
@@ -18,6 +19,8 @@ internal struct GzipHeaderReader
     private byte _flags;
     private ushort _value; // of the two bytes that are read last
     private ushort _expected;
+    private uint _field; // the first bytes of the extra fields
+    private int _fieldBytes;
 
     public GzipHeaderReader() => (_sum, _left) = (new Crc32(), FixedSize);
 
@@ -50,7 +53,8 @@ internal struct GzipHeaderReader
         if (_step is Step.Name or Step.Comment) return ReadText(input);
         if (_step == Step.Checksum && _left == sizeof(ushort)) _expected = (ushort)_sum.GetCurrentHashAsUInt32();
         var taken = input[..Math.Min(_left, input.Length)];
-        if (_step != Step.Extra) Look(taken);
+        if (_step == Step.Extra) LookAtExtra(taken);
+        else Look(taken);
         _sum.Append(taken);
         _left -= taken.Length;
         if (_left == 0) Next();
@@ -84,6 +88,13 @@ internal struct GzipHeaderReader
         if (offset != FlagsOffset) return;
         if ((value & ReservedFlags) != 0) throw new InvalidDataException("its header has a reserved flag");
         _flags = value;
+    }
+
+    private void LookAtExtra(ReadOnlySpan<byte> bytes)
+    {
+        if (_fieldBytes == FieldHeaderSize) return;
+        foreach (var value in bytes[..Math.Min(bytes.Length, FieldHeaderSize - _fieldBytes)]) _field |= (uint)value << 8 * _fieldBytes++;
+        if (_fieldBytes == FieldHeaderSize && GzipMember.IsWrongExtra(_field, _value)) throw new InvalidDataException("the length of a block's extra field is wrong");
     }
 
     /// <summary>What comes next; what the flags do not announce is not there.</summary>

@@ -21,8 +21,15 @@ internal static class GzipMember
     private const int StoredBlockSize = 65535;
     private const int StoredBlockHeader = 5;
 
+    /// <summary>Where the extra field begins.</summary>
+    private const int FieldOffset = 12;
+
+    private const int ExtraSize = HeaderSize - FieldOffset;
+    private const int FlagsOffset = 3;
+    private const byte HasExtra = 4;
+
     /// <summary>Magic, deflate, FEXTRA, no time, no flags, unknown system; 12 bytes of extra fields; 'Z', 'S', 8 bytes.</summary>
-    private static ReadOnlySpan<byte> Start => [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, 12, 0, (byte)'Z', (byte)'S', 8, 0];
+    private static ReadOnlySpan<byte> Start => [0x1f, 0x8b, 8, HasExtra, 0, 0, 0, 0, 0, 255, ExtraSize, 0, (byte)'Z', (byte)'S', 8, 0];
 
     /// <summary>The size of a block that is stored and not compressed: no block takes more.</summary>
     public static int MaxSize(int length) => HeaderSize + length + (length + StoredBlockSize - 1) / StoredBlockSize * StoredBlockHeader + TrailerSize;
@@ -38,8 +45,9 @@ internal static class GzipMember
     public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
-        if (start.Length < HeaderSize || !start[..4].SequenceEqual(Start[..4]) || !start[10..16].SequenceEqual(Start[10..])) return false;
-        if (!start[..16].SequenceEqual(Start)) throw BlockDecompressor.Damaged("its header has a time, flags or a system");
+        if (start.Length < HeaderSize || !start[..FlagsOffset].SequenceEqual(Start[..FlagsOffset]) || (start[FlagsOffset] & HasExtra) == 0) return false;
+        if (!start[FieldOffset..Start.Length].SequenceEqual(Start[FieldOffset..])) return false;
+        if (!start.StartsWith(Start)) throw BlockDecompressor.Damaged("its header has a time, flags, a system or further extra fields");
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[16..]);
         var length = BinaryPrimitives.ReadUInt32LittleEndian(start[20..]);
         if (length is 0 or > BlockCompression.MaxBlockSize || size > MaxSize((int)length) || size <= HeaderSize + TrailerSize || (size - HeaderSize - TrailerSize) * MaxExpansion < (long)length)
@@ -47,6 +55,14 @@ internal static class GzipMember
         header = new BlockHeader((int)size, (int)length);
         return true;
     }
+
+    /// <summary>
+    /// Whether extra fields begin like those of a block and are longer or shorter: then their length is damaged. A reader that believed it would skip what is
+    /// before the place where they seem to end, which may be the data of a later block.
+    /// </summary>
+    /// <param name="start">Their first 4 bytes, little-endian.</param>
+    /// <param name="size">Bytes of all extra fields, as the header says.</param>
+    public static bool IsWrongExtra(uint start, int size) => size != ExtraSize && start == BinaryPrimitives.ReadUInt32LittleEndian(Start[FieldOffset..]);
 
     /// <summary>Writes the block as it is, in deflate's stored blocks. Returns the size of the member.</summary>
     public static int Store(ReadOnlySpan<byte> block, Span<byte> member)
