@@ -15,7 +15,7 @@ public sealed class ClientMemoryTests(ZfsHost host)
         // Small parts: with large ones, how many are full of what the client compressed would be what is measured.
         await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
         await using var client = await ClientMachine.CreateAsync(host, server, "small", "large");
-        // Compressed on disk and by the client, so that a gigabyte of stream fits into the pool and into the time.
+        // Compressed on disk and by the client, so that a gigabyte of stream fits into the pool and into the time; of both there are more parts than are fetched at once.
         await FillAsync(client, "small", 50);
         await FillAsync(client, "large", 1000);
 
@@ -37,7 +37,7 @@ public sealed class ClientMemoryTests(ZfsHost host)
     }
 
     private static Task<string> FillAsync(ClientMachine client, string dataset, int megabytes) =>
-        client.ShellAsync($"zfs set compression=lz4 {client.Area}/{dataset} && yes 0123456789abcdef | head -c {megabytes}M > /{client.Area}/{dataset}/file && sync");
+        client.ShellAsync($"zfs set compression=lz4 {client.Area}/{dataset} && for i in $(seq {megabytes / 10}); do yes 0123456789abcdef | head -c 9M; head -c 1M /dev/urandom; done > /{client.Area}/{dataset}/file && sync");
 
     /// <summary>Runs a program and watches the kernel's own count of its peak (VmHWM) until it ends.</summary>
     private static async Task<long> PeakOfAsync(ClientMachine client, string program, string arguments)

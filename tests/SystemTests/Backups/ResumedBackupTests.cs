@@ -226,7 +226,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
     /// <returns>What the client said.</returns>
     private static async Task<string> InterruptAsync(ClientMachine client, string signal, int exitCode)
     {
-        using var backup = client.Start("sh -c 'zfs-client backup; exit $?'");
+        using var backup = client.Start("BANDWIDTH_LIMIT=2M sh -c 'zfs-client backup; exit $?'");
         await WaitForPartsAsync(client, backup);
         await client.KillAsync("zfs-client", signal);
         var error = await backup.StandardError.ReadToEndAsync(Token);

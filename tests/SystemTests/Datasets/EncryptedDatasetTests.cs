@@ -72,7 +72,7 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
     /// <summary>Kills a backup once some of it is stored.</summary>
     private static async Task InterruptAsync(ClientMachine client, string command)
     {
-        using var backup = client.Start($"BANDWIDTH_LIMIT=4M exec {command}");
+        using var backup = client.Start($"BANDWIDTH_LIMIT=2M exec {command}");
         await Patience.UntilAsync("some parts are stored", async () => (await client.JsonAsync("zfs-client status")).GetProperty("reserved_bytes").GetInt64() > 4_000_000);
         await client.KillAsync("zfs-client");
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -46,6 +46,7 @@ public sealed class RemoteHostTests(SecondZfsHost host)
         });
 
         (await Command.RunAsync("pkill", ["-TERM", "-f", $"send.*{client.Area}.*@"])).MustSucceed();
+        await host.RunAsync($"pkill -f 'zfs [s]end.*{client.Area}/'"); // the shared connection stays, and would keep it
 
         var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);

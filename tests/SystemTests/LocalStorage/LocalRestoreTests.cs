@@ -16,10 +16,10 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await lab.BackUpAsync();
         using var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored --verbose 2> restore.log");
 
-        var (send, token) = await FindSendAsync(lab, after: "");
+        var (send, token) = await FindSendAsync(lab, folder, after: "");
         await host.OutputAsync($"kill -9 {send}");
         await AssertNotThereAsync(lab);
-        await FindSendAsync(lab, after: token);
+        await FindSendAsync(lab, folder, after: token);
         await lab.KillServerAsync();
         await AssertNotThereAsync(lab);
         await lab.StartServerAsync();
@@ -61,9 +61,11 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     }
 
     /// <summary>Waits until the receiving ZFS has noted how far it came, and finds the server's <c>zfs send</c>, which is in the middle then.</summary>
+    /// <param name="lab">The lab.</param>
+    /// <param name="folder">What is in the server's PATH, and in that of what it starts: not every <c>zfs send</c> of the machine is its own.</param>
     /// <param name="after">What was noted before.</param>
     /// <returns>Its process, and what ZFS noted.</returns>
-    private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string after)
+    private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string folder, string after)
     {
         var found = await host.RunAsync($"""
             for i in $(seq 100); do
@@ -71,7 +73,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
               token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
               case $token in '' | - | '{after}') sleep 0.2; continue ;; esac
               for p in $(pgrep -x zfs); do
-                tr '\0' ' ' < /proc/$p/cmdline | grep -q '^[^ ]*zfs send ' && echo $p $token && exit 0
+                tr '\0' ' ' < /proc/$p/cmdline | grep -q '^[^ ]*zfs send ' && grep -qz '^PATH={folder}:' /proc/$p/environ && echo $p $token && exit 0
               done
             done
             exit 1

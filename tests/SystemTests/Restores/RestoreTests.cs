@@ -127,11 +127,15 @@ public sealed class RestoreTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateBackedUpClientAsync(server);
-        using var restore = client.Start($"exec zfs-restore latest {client.Area}/restored");
-        await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync("pgrep -f 'zfs receive'")).ExitCode == 0);
+        await using (var proxy = new TcpProxy(server.Port) { Fault = NetworkFault.Delay })
+        {
+            using var restore = client.Start($"SERVER_URL=http://{host.ServerAddress}:{proxy.Port} exec zfs-restore latest {client.Area}/restored");
+            await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync($"pgrep -f '[z]fs receive.*{client.Area}/restored'")).ExitCode == 0);
+            proxy.Fault = NetworkFault.Silence; // however long the kill takes, it does not end before
 
-        await client.KillAsync("zfs-restore");
-        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await client.KillAsync("zfs-restore");
+            await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
 
         Assert.NotEqual(0, (await host.RunAsync($"zfs list {client.Area}/restored")).ExitCode);
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
