@@ -70,8 +70,16 @@ public sealed class ZfsProcess : IAsyncDisposable
         if (!File.Exists(program)) throw NotFound("it is not there");
         var process = Start(arguments, "/bin/sh", ["-c", Gate, program, .. all]);
         if (process.Output is PipeStream pipe) PipeSize.Raise(pipe.SafePipeHandle);
-        process.Input.WriteByte((byte)'\n');
-        process.Input.Close();
+        try
+        {
+            process.Input.WriteByte((byte)'\n');
+            process.Input.Close();
+        }
+        catch (IOException)
+        {
+            // It was killed while it waited: its exit code tells, like that of a command that is killed later.
+        }
+
         return process;
     }
 

@@ -166,6 +166,7 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
         await lab.SetAsync($"SERVER_URL=http://{lab.Client.Host.ServerAddress}:{proxy.Port}");
         var restore = lab.StartRestore(options);
         await Patience.UntilAsync("half of it came", () => proxy.ToClient > 8 * Mebibyte);
+        proxy.Fault = NetworkFault.Silence; // however long the kill takes, nothing more comes
         await lab.Client.KillAsync("zfs-restore", signal[1..]);
         await restore.WaitForExitAsync(Token);
         await lab.SetAsync();
