@@ -25,8 +25,24 @@ builder.WebHost.ConfigureKestrel(kestrel =>
     kestrel.ListenLocalhost(int.Parse(port, System.Globalization.CultureInfo.InvariantCulture));
 });
 var app = builder.Build();
-app.MapGet("/snapshots", context => context.Response.WriteAsJsonAsync(new SnapshotsAnswer { Success = true, Message = "", Snapshots = [] }, ApiJson.Default.SnapshotsAnswer));
-app.MapGet("/uploads", context => context.Response.WriteAsJsonAsync(new UploadsAnswer { Success = true, Message = "", Uploads = [] }, ApiJson.Default.UploadsAnswer));
+app.MapGet("/snapshots", context => context.Response.WriteAsJsonAsync(
+        new SnapshotsAnswer
+        {
+            Success = true,
+            Message = "",
+            Snapshots = [],
+        },
+        ApiJson.Default.SnapshotsAnswer
+    ));
+app.MapGet("/uploads", context => context.Response.WriteAsJsonAsync(
+        new UploadsAnswer
+        {
+            Success = true,
+            Message = "",
+            Uploads = [],
+        },
+        ApiJson.Default.UploadsAnswer
+    ));
 app.MapPut("/discard", async context => await DiscardAsync(context.Request.BodyReader));
 app.MapPost("/upload", AnnounceAsync);
 app.MapPut("/upload-stream/{id}/parts/{number}", TakePartAsync);
@@ -58,8 +74,19 @@ async Task TakePartAsync(HttpContext context, string id, string number)
 {
     var size = await DiscardAsync(context.Request.BodyReader);
     stored.AddOrUpdate(id, size, (_, sum) => sum + size);
-    var (start, end) = (context.Request.Headers["X-Part-Start"].ToString(), context.Request.Headers["X-Part-End"].ToString());
-    var answer = new PartAnswer { Success = true, Message = "", Part = int.Parse(number, System.Globalization.CultureInfo.InvariantCulture), SizeBytes = (int)size, StreamBytes = OffsetOf(end) - OffsetOf(start), State = end };
+    var (start, end) = (
+        context.Request.Headers["X-Part-Start"].ToString(),
+        context.Request.Headers["X-Part-End"].ToString()
+    );
+    var answer = new PartAnswer
+    {
+        Success = true,
+        Message = "",
+        Part = int.Parse(number, System.Globalization.CultureInfo.InvariantCulture),
+        SizeBytes = (int)size,
+        StreamBytes = OffsetOf(end) - OffsetOf(start),
+        State = end,
+    };
     await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.PartAnswer);
 }
 
@@ -86,10 +113,22 @@ async Task CompleteAsync(HttpContext context, string id)
         SendFlags = [],
         PartsSha256 = request.PartsSha256,
     };
-    await context.Response.WriteAsJsonAsync(new UploadStateAnswer { Success = true, Message = "", UploadId = id, State = "committed", StorageKey = id, Snapshot = snapshot }, ApiJson.Default.UploadStateAnswer);
+    await context.Response.WriteAsJsonAsync(
+        new UploadStateAnswer
+        {
+            Success = true,
+            Message = "",
+            UploadId = id,
+            State = "committed",
+            StorageKey = id,
+            Snapshot = snapshot,
+        },
+        ApiJson.Default.UploadStateAnswer
+    );
 }
 
-static long OffsetOf(string state) => state.Split(',') is [_, var offset, ..] ? long.Parse(offset, System.Globalization.CultureInfo.InvariantCulture) : 0;
+static long OffsetOf(string state) =>
+    state.Split(',') is [_, var offset, ..] ? long.Parse(offset, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
 static async Task<long> DiscardAsync(PipeReader body)
 {
@@ -99,6 +138,7 @@ static async Task<long> DiscardAsync(PipeReader body)
         var read = await body.ReadAsync();
         size += read.Buffer.Length;
         body.AdvanceTo(read.Buffer.End);
-        if (read.IsCompleted) return size;
+        if (read.IsCompleted)
+            return size;
     }
 }

@@ -12,8 +12,8 @@ namespace ZfsSnapshotManager.StreamBenchmark;
 internal sealed record Case(string Name, long Bytes, Func<ulong> Run);
 
 /// <summary>
-/// Cases that were measured in turns, so that a slow moment of the machine meets all of them; every ratio is against the first case of the
-/// same turn, and the medians count.
+/// Cases that were measured in turns, so that a slow moment of the machine meets all of them; every ratio is against
+/// the first case of the same turn, and the medians count.
 /// </summary>
 internal sealed class Comparison
 {
@@ -38,9 +38,14 @@ internal sealed class Comparison
 
     public void Print(TextWriter output)
     {
-        output.WriteLine($"{_name,-50} {"GB/s",9} {"ratio",9}");
+        output.WriteLine($"{_name, -50} {"GB/s", 9} {"ratio", 9}");
         for (var i = 0; i < _cases.Count; i++)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {_cases[i].Name,-48} {Median(_rates[i]),9:0.00} {Ratio(i),9:0.00}"));
+            output.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {_cases[i].Name, -48} {Median(_rates[i]), 9:0.00} {Ratio(i), 9:0.00}"
+                )
+            );
         output.WriteLine();
     }
 

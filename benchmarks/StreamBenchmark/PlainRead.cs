@@ -3,12 +3,17 @@ using System.Runtime.InteropServices;
 
 namespace ZfsSnapshotManager.StreamBenchmark;
 
-/// <summary>The yardstick: reads all of a memory with the widest vectors there are, and does next to nothing with it.</summary>
+/// <summary>
+/// The yardstick: reads all of a memory with the widest vectors there are, and does next to nothing with it.
+/// </summary>
 internal static class PlainRead
 {
     public static ulong Sum(ReadOnlySpan<uint> words)
     {
-        Vector<ulong> a = default, b = default, c = default, d = default;
+        Vector<ulong> a = default,
+            b = default,
+            c = default,
+            d = default;
         var vectors = MemoryMarshal.Cast<uint, Vector<ulong>>(words);
         for (; vectors.Length >= 4; vectors = vectors[4..])
         {

@@ -4,9 +4,10 @@ using System.Runtime.Intrinsics;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.StreamBenchmark;
 
-// Prints what the checksum and the verifier do in memory beside a loop that only reads the memory; with a path, also writes it as JSON.
-// With "make", writes a right stream of random data to standard output, for other benchmarks; with "rename", copies a stream under another name.
-// usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES | StreamBenchmark rename NAME
+// Prints what the checksum and the verifier do in memory beside a loop that only reads the memory; with a path, also
+// writes it as JSON. With "make", writes a right stream of random data to standard output, for other benchmarks; with
+// "rename", copies a stream under another name. usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make
+// MEBIBYTES | StreamBenchmark rename NAME
 if (args is ["make", var mebibytes])
 {
     using var output = Console.OpenStandardOutput();
@@ -20,23 +21,37 @@ if (args is ["rename", var name])
     return 0;
 }
 
-if (args is not [var first, ..] || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) || rounds < 1)
+if (
+    args is not [var first, ..]
+    || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var rounds)
+    || rounds < 1
+)
 {
-    Console.Error.WriteLine("usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES | StreamBenchmark rename NAME");
+    Console.Error.WriteLine(
+        "usage: StreamBenchmark ROUNDS [FILE.json] | StreamBenchmark make MEBIBYTES | StreamBenchmark rename NAME"
+    );
     return 2;
 }
 
-var vectorBits = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128;
+var vectorBits =
+    Vector512.IsHardwareAccelerated ? 512
+    : Vector256.IsHardwareAccelerated ? 256
+    : 128;
 const int Large = 256 << 20; // more than any cache holds
 var large = Noise(Large);
 List<Comparison> tables =
 [
     new Comparison($"checksum of {Large >> 20} MiB (vectors of {vectorBits} bits)", rounds, [.. ChecksumCases(large)]),
-    .. new[] { 280, 4 << 10, 128 << 10 }.Select(size => new Comparison($"checksum of {size} bytes in cache", rounds, [.. ChecksumCases(Noise(size))])),
-    new Comparison("verifier, from memory", rounds, [
-        Reading(large),
-        .. new[] { 128 << 10, 4 << 10, 512, 0 }.Select(VerifierCase),
-    ]),
+    .. new[] { 280, 4 << 10, 128 << 10 }.Select(size => new Comparison(
+        $"checksum of {size} bytes in cache",
+        rounds,
+        [.. ChecksumCases(Noise(size))]
+    )),
+    new Comparison(
+        "verifier, from memory",
+        rounds,
+        [Reading(large), .. new[] { 128 << 10, 4 << 10, 512, 0 }.Select(VerifierCase)]
+    ),
 ];
 tables.ForEach(table => table.Print(Console.Out));
 if (args is [_, var path])

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.StreamBenchmark;
 
-/// <summary>Makes a right full stream of records of one size; the layouts are those of OpenZFS include/sys/zfs_ioctl.h.</summary>
+/// <summary>
+/// Makes a right full stream of records of one size; the layouts are those of OpenZFS include/sys/zfs_ioctl.h.
+/// </summary>
 internal static class SyntheticStream
 {
     private const ulong Guid = 0x1122334455667788;
@@ -98,7 +100,8 @@ internal static class SyntheticStream
         return record[FieldsOffset..];
     }
 
-    private static void Put(Span<byte> fields, int offset, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(fields[offset..], value);
+    private static void Put(Span<byte> fields, int offset, ulong value) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(fields[offset..], value);
 
     /// <summary>Adds the checksum of all before it.</summary>
     private static Fletcher4 Seal(Span<byte> record, Fletcher4 sum)

@@ -14,7 +14,10 @@ internal sealed record BookmarkRow
     public required DateTimeOffset CreatedAt { get; init; }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(BackupResult))]
 [JsonSerializable(typeof(BackupSetResult))]
 [JsonSerializable(typeof(SnapshotResult))]

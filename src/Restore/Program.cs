@@ -2,7 +2,10 @@ using System.CommandLine;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Restore.Commands;
 
-var root = new RootCommand("Lists, restores and verifies the backups on a zfs-server. Settings come from .env, /etc/zfs-client.env and the environment; later ones win.")
+var root = new RootCommand(
+    "Lists, restores and verifies the backups on a zfs-server. Settings come from .env, /etc/zfs-client.env and the "
+        + "environment; later ones win."
+)
 {
     ListCommand.Create(),
     RestoreCommand.CreateRestore(),
@@ -14,4 +17,4 @@ var root = new RootCommand("Lists, restores and verifies the backups on a zfs-se
     StreamCommand.Create(),
 };
 root.Add(Verb.Help(root));
-return await ProgramRunner.RunAsync(root, args).ConfigureAwait(false);
+return await ProgramRunner.RunAsync(root, args);

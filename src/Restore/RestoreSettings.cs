@@ -13,7 +13,9 @@ internal sealed record RestoreSettings(ServerConnection Server, int Lanes, TimeS
 
     private const int DefaultLanes = 4;
 
-    /// <summary>Of parts of 16 MiB, two are on their way while one is read; the whole program stays below 96 MiB.</summary>
+    /// <summary>
+    /// Of parts of 16 MiB, two are on their way while one is read; the whole program stays below 96 MiB.
+    /// </summary>
     private const int DefaultPartMemory = 48 * 1024 * 1024;
 
     /// <summary>The most that parts on their way take, unless one alone is larger.</summary>

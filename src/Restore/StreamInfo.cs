@@ -25,16 +25,17 @@ internal sealed record StreamInfo
 
     public required IReadOnlyList<StreamSnapshot> Snapshots { get; init; }
 
-    public static StreamInfo From(StreamFacts facts, CompressionFormat compression, long storedBytes) => new()
-    {
-        Kind = facts.Kind.ToString().ToLowerInvariant(),
-        Compression = compression.ApiName(),
-        StreamBytes = facts.Length,
-        StoredBytes = storedBytes,
-        Records = facts.Records.Where(r => r.Value > 0).ToDictionary(r => r.Key.ToString(), r => r.Value),
-        EndChecksum = facts.EndChecksum.ToString(),
-        Snapshots = [.. facts.Snapshots.Select(StreamSnapshot.From)],
-    };
+    public static StreamInfo From(StreamFacts facts, CompressionFormat compression, long storedBytes) =>
+        new()
+        {
+            Kind = facts.Kind.ToString().ToLowerInvariant(),
+            Compression = compression.ApiName(),
+            StreamBytes = facts.Length,
+            StoredBytes = storedBytes,
+            Records = facts.Records.Where(r => r.Value > 0).ToDictionary(r => r.Key.ToString(), r => r.Value),
+            EndChecksum = facts.EndChecksum.ToString(),
+            Snapshots = [.. facts.Snapshots.Select(StreamSnapshot.From)],
+        };
 }
 
 internal sealed record StreamSnapshot
@@ -56,15 +57,16 @@ internal sealed record StreamSnapshot
 
     public required IReadOnlyList<string> Features { get; init; }
 
-    public static StreamSnapshot From(BeginFacts begin) => new()
-    {
-        Name = begin.ToName,
-        Guid = new SnapshotGuid(begin.ToGuid),
-        FromGuid = begin.FromGuid == 0 ? null : new SnapshotGuid(begin.FromGuid),
-        Type = begin.Type == StreamType.Volume ? "volume" : "filesystem",
-        Raw = begin.IsRaw,
-        Resumed = begin.IsResumed,
-        CreatedAt = begin.CreationTime,
-        Features = begin.Features.Names(),
-    };
+    public static StreamSnapshot From(BeginFacts begin) =>
+        new()
+        {
+            Name = begin.ToName,
+            Guid = new SnapshotGuid(begin.ToGuid),
+            FromGuid = begin.FromGuid == 0 ? null : new SnapshotGuid(begin.FromGuid),
+            Type = begin.Type == StreamType.Volume ? "volume" : "filesystem",
+            Raw = begin.IsRaw,
+            Resumed = begin.IsResumed,
+            CreatedAt = begin.CreationTime,
+            Features = begin.Features.Names(),
+        };
 }

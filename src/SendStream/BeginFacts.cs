@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// What one BEGIN record says: about one snapshot's stream, or about a package.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_begin; module/zfs/dmu_send.c, create_begin_record.
+/// What one BEGIN record says: about one snapshot's stream, or about a package. Source: OpenZFS
+/// include/sys/zfs_ioctl.h, struct drr_begin; module/zfs/dmu_send.c, create_begin_record.
 /// </summary>
 public sealed record BeginFacts
 {
@@ -18,8 +18,8 @@ public sealed record BeginFacts
     public required ulong FromGuid { get; init; }
 
     /// <summary>
-    /// The name as the sender knew it: dataset@snapshot, up to 255 bytes of UTF-8. ZFS sends "@--head--" for a dataset that is
-    /// no snapshot; a name without "@" is taken as it is.
+    /// The name as the sender knew it: dataset@snapshot, up to 255 bytes of UTF-8. ZFS sends "@--head--" for a dataset
+    /// that is no snapshot; a name without "@" is taken as it is.
     /// </summary>
     public required string ToName { get; init; }
 
@@ -47,7 +47,10 @@ public sealed record BeginFacts
     /// <summary>The name after the first "@"; empty if there is none.</summary>
     public string SnapshotName => ToName.Split('@', 2) is [_, var snapshot] ? snapshot : "";
 
-    /// <summary>Whether it opens a package of several streams (<c>zfs send -R</c>, <c>-I</c>, <c>-p</c>) instead of one snapshot's.</summary>
+    /// <summary>
+    /// Whether it opens a package of several streams (<c>zfs send -R</c>, <c>-I</c>, <c>-p</c>) instead of one
+    /// snapshot's.
+    /// </summary>
     public bool IsPackage => Type == StreamType.None;
 
     /// <summary>Whether the stream holds changes since <see cref="FromGuid"/>.</summary>
@@ -61,6 +64,8 @@ public sealed record BeginFacts
     /// <summary>Whether it is the first snapshot of a clone, incremental to the clone's origin.</summary>
     public bool IsClone => (Flags & CloneFlag) != 0;
 
-    /// <summary>Whether the stream continues an interrupted one; by itself it does not hold the whole snapshot.</summary>
+    /// <summary>
+    /// Whether the stream continues an interrupted one; by itself it does not hold the whole snapshot.
+    /// </summary>
     public bool IsResumed => (Features & StreamFeatures.Resuming) != StreamFeatures.None;
 }

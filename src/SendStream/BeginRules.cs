@@ -6,9 +6,9 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Judges a BEGIN record and reads its facts.
-/// Sources: OpenZFS module/zfs/dmu_recv.c (dmu_recv_begin, dmu_recv_begin_check, resume_check, dmu_recv_stream),
-/// lib/libzfs/libzfs_sendrecv.c (zfs_receive_impl, zfs_receive_package, send_prelim_records).
+/// Judges a BEGIN record and reads its facts. Sources: OpenZFS module/zfs/dmu_recv.c (dmu_recv_begin,
+/// dmu_recv_begin_check, resume_check, dmu_recv_stream), lib/libzfs/libzfs_sendrecv.c (zfs_receive_impl,
+/// zfs_receive_package, send_prelim_records).
 /// </summary>
 internal static class BeginRules
 {
@@ -16,12 +16,27 @@ internal static class BeginRules
     private const int PackageHeader = 2;
 
     private const StreamFeatures KnownFeatures =
-        StreamFeatures.Dedup | StreamFeatures.DedupProps | StreamFeatures.SaSpill | StreamFeatures.EmbedData | StreamFeatures.Lz4
-        | StreamFeatures.LargeBlocks | StreamFeatures.Resuming | StreamFeatures.Redacted | StreamFeatures.Compressed
-        | StreamFeatures.LargeDnode | StreamFeatures.Raw | StreamFeatures.Zstd | StreamFeatures.Holds
-        | StreamFeatures.SwitchToLargeBlocks | StreamFeatures.LongName | StreamFeatures.LargeMicroZap;
+        StreamFeatures.Dedup
+        | StreamFeatures.DedupProps
+        | StreamFeatures.SaSpill
+        | StreamFeatures.EmbedData
+        | StreamFeatures.Lz4
+        | StreamFeatures.LargeBlocks
+        | StreamFeatures.Resuming
+        | StreamFeatures.Redacted
+        | StreamFeatures.Compressed
+        | StreamFeatures.LargeDnode
+        | StreamFeatures.Raw
+        | StreamFeatures.Zstd
+        | StreamFeatures.Holds
+        | StreamFeatures.SwitchToLargeBlocks
+        | StreamFeatures.LongName
+        | StreamFeatures.LargeMicroZap;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 = new(
+        encoderShouldEmitUTF8Identifier: false,
+        throwOnInvalidBytes: true
+    );
 
     private static readonly long LastUnixSecond = DateTimeOffset.MaxValue.ToUnixTimeSeconds();
 
@@ -34,9 +49,14 @@ internal static class BeginRules
         if (record.HeaderType is not (SnapshotHeader or PackageHeader))
             return Bad($"BEGIN has header type {record.HeaderType}; expected 1 (a snapshot's stream) or 2 (a package)");
         if ((record.Features & ~KnownFeatures) is not StreamFeatures.None and var unknown)
-            return Unsupported($"BEGIN announces unknown features (mask {(ulong)unknown:x}): the stream may come from a newer ZFS");
+            return Unsupported(
+                $"BEGIN announces unknown features (mask {(ulong)unknown:x}): the stream may come from a newer ZFS"
+            );
         if (payloadLength > StreamLimits.BeginPayload || payloadLength % sizeof(uint) != 0)
-            return Bad($"BEGIN has a payload of {payloadLength} bytes; expected up to {StreamLimits.BeginPayload}, in words of 4");
+            return Bad(
+                $"BEGIN has a payload of {payloadLength} bytes; expected up to {StreamLimits.BeginPayload}, in words "
+                    + "of 4"
+            );
         if (record.CreationTime > (ulong)LastUnixSecond)
             return Bad($"BEGIN has creation time {record.CreationTime} (seconds since 1970), beyond the year 9999");
         if (ReadName(record.NameField) is null)
@@ -44,10 +64,15 @@ internal static class BeginRules
         return IsPackage(record) ? JudgePackage(record) : JudgeSnapshot(record);
     }
 
-    /// <summary>A package's BEGIN is made by libzfs, which leaves type and GUIDs at zero (send_prelim_records).</summary>
+    /// <summary>
+    /// A package's BEGIN is made by libzfs, which leaves type and GUIDs at zero (send_prelim_records).
+    /// </summary>
     private static Complaint? JudgePackage(BeginRecord record) =>
         record.DatasetType != 0 || record.ToGuid != 0 || record.FromGuid != 0
-            ? Bad($"BEGIN of a package has type {record.DatasetType} and GUIDs {record.ToGuid} and {record.FromGuid}; expected zeros")
+            ? Bad(
+                $"BEGIN of a package has type {record.DatasetType} and GUIDs {record.ToGuid} and {record.FromGuid}; "
+                    + "expected zeros"
+            )
             : null;
 
     private static Complaint? JudgeSnapshot(BeginRecord record)
@@ -59,7 +84,9 @@ internal static class BeginRules
         if (record.Features.HasFlag(StreamFeatures.EmbedData))
             return Bad("BEGIN announces embedded data in a raw stream");
         return (record.Flags & RecordRules.SpillBlockFlag) == 0
-            ? Unsupported("BEGIN of a raw stream lacks the spill block flag: no ZFS but the oldest with encryption receives it")
+            ? Unsupported(
+                "BEGIN of a raw stream lacks the spill block flag: no ZFS but the oldest with encryption receives it"
+            )
             : null;
     }
 
@@ -74,20 +101,22 @@ internal static class BeginRules
     }
 
     /// <summary>Reads a BEGIN that was found good.</summary>
-    public static BeginFacts Read(BeginRecord record, NvList? payload) => new()
-    {
-        ToGuid = record.ToGuid,
-        FromGuid = record.FromGuid,
-        ToName = ReadName(record.NameField)!,
-        Type = (StreamType)record.DatasetType,
-        Features = record.Features,
-        Flags = record.Flags,
-        CreationTime = DateTimeOffset.FromUnixTimeSeconds((long)record.CreationTime),
-        ResumePoint = record.Features.HasFlag(StreamFeatures.Resuming) ? ResumePointOf(payload) : null,
-    };
+    public static BeginFacts Read(BeginRecord record, NvList? payload) =>
+        new()
+        {
+            ToGuid = record.ToGuid,
+            FromGuid = record.FromGuid,
+            ToName = ReadName(record.NameField)!,
+            Type = (StreamType)record.DatasetType,
+            Features = record.Features,
+            Flags = record.Flags,
+            CreationTime = DateTimeOffset.FromUnixTimeSeconds((long)record.CreationTime),
+            ResumePoint = record.Features.HasFlag(StreamFeatures.Resuming) ? ResumePointOf(payload) : null,
+        };
 
     private static ResumePoint? ResumePointOf(NvList? payload) =>
-        payload?.GetUInt64(ResumePoint.ObjectPair) is { } number && payload.GetUInt64(ResumePoint.OffsetPair) is { } offset
+        payload?.GetUInt64(ResumePoint.ObjectPair) is { } number
+        && payload.GetUInt64(ResumePoint.OffsetPair) is { } offset
             ? new ResumePoint(number, offset)
             : null;
 

@@ -8,7 +8,9 @@ internal static class Excerpt
     /// <summary>The start of the text, with U+FFFD for control characters.</summary>
     public static string Of(string text)
     {
-        var start = string.Concat(text.Take(Longest).Select(character => char.IsControl(character) ? '\ufffd' : character));
+        var start = string.Concat(
+            text.Take(Longest).Select(character => char.IsControl(character) ? '\ufffd' : character)
+        );
         return text.Length > Longest ? $"{start}… ({text.Length} characters)" : start;
     }
 }

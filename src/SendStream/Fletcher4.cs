@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// The running checksum of a send stream: four 64-bit sums over little-endian 32-bit words, each sum over the one before it.
-/// An immutable value; the default is the state before the first byte.
-/// Source: OpenZFS module/zcommon/zfs_fletcher.c; stored as four 64-bit words (zio_cksum_t), 32 bytes.
+/// The running checksum of a send stream: four 64-bit sums over little-endian 32-bit words, each sum over the one
+/// before it. An immutable value; the default is the state before the first byte. Source: OpenZFS
+/// module/zcommon/zfs_fletcher.c; stored as four 64-bit words (zio_cksum_t), 32 bytes.
 /// </summary>
 /// <param name="A">Sum of the words.</param>
 /// <param name="B">Sum of the values of <paramref name="A"/> so far.</param>
@@ -26,8 +26,13 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
     public Fletcher4 Append(ReadOnlySpan<byte> data)
     {
         if (data.Length % sizeof(uint) != 0)
-            throw new ArgumentException($"Fletcher-4 sums whole 32-bit words; {data.Length} bytes are no multiple of 4.", nameof(data));
-        return BitConverter.IsLittleEndian ? Fletcher4Kernels.Append(this, MemoryMarshal.Cast<byte, uint>(data)) : AppendBytes(data);
+            throw new ArgumentException(
+                $"Fletcher-4 sums whole 32-bit words; {data.Length} bytes are no multiple of 4.",
+                nameof(data)
+            );
+        return BitConverter.IsLittleEndian
+            ? Fletcher4Kernels.Append(this, MemoryMarshal.Cast<byte, uint>(data))
+            : AppendBytes(data);
     }
 
     /// <summary>The state after one more 32-bit word.</summary>
@@ -58,7 +63,8 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
             BinaryPrimitives.ReadUInt64LittleEndian(source),
             BinaryPrimitives.ReadUInt64LittleEndian(source[8..]),
             BinaryPrimitives.ReadUInt64LittleEndian(source[16..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(source[24..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(source[24..])
+        );
     }
 
     /// <summary>Stores the checksum as a record holds it.</summary>
@@ -67,13 +73,18 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
     public void WriteTo(Span<byte> destination)
     {
         if (destination.Length < Size)
-            throw new ArgumentException($"A checksum takes {Size} bytes; {destination.Length} were given.", nameof(destination));
+            throw new ArgumentException(
+                $"A checksum takes {Size} bytes; {destination.Length} were given.",
+                nameof(destination)
+            );
         BinaryPrimitives.WriteUInt64LittleEndian(destination, A);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[8..], B);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[16..], C);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[24..], D);
     }
 
-    /// <summary>The four sums in hexadecimal without leading zeros, the numbers <c>zstream dump</c> prints, joined by colons.</summary>
+    /// <summary>
+    /// The four sums in hexadecimal without leading zeros, the numbers <c>zstream dump</c> prints, joined by colons.
+    /// </summary>
     public override string ToString() => $"{A:x}:{B:x}:{C:x}:{D:x}";
 }

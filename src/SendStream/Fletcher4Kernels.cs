@@ -8,12 +8,14 @@ namespace ZfsSnapshotManager.SendStream;
 /// <summary>
 /// The loops of <see cref="Fletcher4"/>: one word at a time, and vectors of three widths. All give the same sums.
 /// <para>
-/// A vector loop deals the words out among its 64-bit lanes, two to each, sums every lane by itself, and puts the lanes together at
-/// the end (the idea is that of OpenZFS module/zcommon/zfs_fletcher_superscalar.c). The two words of a lane need not be unpacked:
-/// the sums are linear, so those of the low words are those of the whole lanes less 2^32 times those of the high words.
+/// A vector loop deals the words out among its 64-bit lanes, two to each, sums every lane by itself, and puts the lanes
+/// together at the end (the idea is that of OpenZFS module/zcommon/zfs_fletcher_superscalar.c). The two words of a lane
+/// need not be unpacked: the sums are linear, so those of the low words are those of the whole lanes less 2^32 times
+/// those of the high words.
 /// </para>
 /// <para>Words are read as this machine reads them: right on little-endian ones only.</para>
-/// <para>What puts lanes together is inlined: as arguments, vectors would pass through memory, in pieces of 16 bytes.</para>
+/// <para>What puts lanes together is inlined: as arguments, vectors would pass through memory, in pieces of 16
+/// bytes.</para>
 /// </summary>
 internal static class Fletcher4Kernels
 {
@@ -21,8 +23,9 @@ internal static class Fletcher4Kernels
     private const int ManyVectors = 16;
 
     /// <summary>
-    /// The fastest way for so many words on this machine. What is compiled ahead of time knows at most 128 bits, unless it is
-    /// compiled for newer processors only (docs/decisions/0010-vectors-without-avx.md); the other ways are then left out.
+    /// The fastest way for so many words on this machine. What is compiled ahead of time knows at most 128 bits, unless
+    /// it is compiled for newer processors only (docs/decisions/0010-vectors-without-avx.md); the other ways are then
+    /// left out.
     /// </summary>
     public static Fletcher4 Append(in Fletcher4 state, ReadOnlySpan<uint> words)
     {
@@ -63,8 +66,14 @@ internal static class Fletcher4Kernels
         where T : unmanaged, ILanes<T>
     {
         var vectors = MemoryMarshal.Cast<uint, T>(words);
-        T a = default, b = default, c = default, d = default; // of whole lanes
-        T e = default, f = default, g = default, h = default; // of their high words
+        T a = default,
+            b = default,
+            c = default,
+            d = default; // of whole lanes
+        T e = default,
+            f = default,
+            g = default,
+            h = default; // of their high words
         foreach (var vector in vectors)
         {
             a += vector;
@@ -84,40 +93,52 @@ internal static class Fletcher4Kernels
     }
 
     /// <summary>
-    /// The sums over x1 y1 x2 y2 …, from those over the x and those over the y. A word that is the k-th from the end counts k times
-    /// in B, k(k+1)/2 times in C, k(k+1)(k+2)/6 times in D. If it is the j-th from the end of its own kind, k is 2j - 1 for a y and 2j
-    /// for an x; put into these three terms, and written as multiples of the same terms of j, that gives
-    /// x: 2B, 4C - B, 8D - 4C; y: 2B - A, 4C - 3B, 8D - 8C + B.
+    /// The sums over x1 y1 x2 y2 …, from those over the x and those over the y. A word that is the k-th from the end
+    /// counts k times in B, k(k+1)/2 times in C, k(k+1)(k+2)/6 times in D. If it is the j-th from the end of its own
+    /// kind, k is 2j - 1 for a y and 2j for an x; put into these three terms, and written as multiples of the same
+    /// terms of j, that gives x: 2B, 4C - B, 8D - 4C; y: 2B - A, 4C - 3B, 8D - 8C + B.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Sums<T> Alternate<T>(Sums<T> x, Sums<T> y)
-        where T : IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IShiftOperators<T, int, T> => new(
+        where T : IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IShiftOperators<T, int, T> =>
+        new(
             x.A + y.A,
             ((x.B + y.B) << 1) - y.A,
             ((x.C + y.C) << 2) - x.B - y.B - (y.B << 1),
-            ((x.D + y.D) << 3) - (x.C << 2) - (y.C << 3) + y.B);
+            ((x.D + y.D) << 3) - (x.C << 2) - (y.C << 3) + y.B
+        );
 
-    /// <summary>The sums over what came before and, after it, <paramref name="count"/> words whose own sums are given.</summary>
+    /// <summary>
+    /// The sums over what came before and, after it, <paramref name="count"/> words whose own sums are given.
+    /// </summary>
     private static Fletcher4 Concatenate(in Fletcher4 before, Sums<ulong> words, ulong count)
     {
-        // The terms of above for k = count. A span has less than 2^29 words, so the second fits into 64 bits; the third is needed
-        // modulo 2^64 only, and is right if the factor that 3 divides is divided first.
+        // The terms of above for k = count. A span has less than 2^29 words, so the second fits into 64 bits; the third
+        // is needed modulo 2^64 only, and is right if the factor that 3 divides is divided first.
         var second = count * (count + 1) / 2;
         var third = second % 3 == 0 ? second / 3 * (count + 2) : second * ((count + 2) / 3);
         return new Fletcher4(
             before.A + words.A,
             before.B + count * before.A + words.B,
             before.C + count * before.B + second * before.A + words.C,
-            before.D + count * before.C + second * before.B + third * before.A + words.D);
+            before.D + count * before.C + second * before.B + third * before.A + words.D
+        );
     }
 
     private readonly record struct Sums<T>(T A, T B, T C, T D);
 
-    /// <summary>A vector of 64-bit lanes. The runtime's own types have these operators, but no interface that says so.</summary>
-    private interface ILanes<T> : IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IShiftOperators<T, int, T>
+    /// <summary>
+    /// A vector of 64-bit lanes. The runtime's own types have these operators, but no interface that says so.
+    /// </summary>
+    private interface ILanes<T>
+        : IAdditionOperators<T, T, T>,
+            ISubtractionOperators<T, T, T>,
+            IShiftOperators<T, int, T>
         where T : ILanes<T>
     {
-        /// <summary>Puts the lanes together: the words of the lower half and those of the upper half alternate.</summary>
+        /// <summary>
+        /// Puts the lanes together: the words of the lower half and those of the upper half alternate.
+        /// </summary>
         static abstract Sums<ulong> Gather(Sums<T> sums);
     }
 
@@ -136,9 +157,11 @@ internal static class Fletcher4Kernels
         public static Lanes128 operator >>>(Lanes128 value, int shiftAmount) => new(value._lanes >>> shiftAmount);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Sums<ulong> Gather(Sums<Lanes128> sums) => Alternate(
-            new Sums<ulong>(sums.A._lanes[0], sums.B._lanes[0], sums.C._lanes[0], sums.D._lanes[0]),
-            new Sums<ulong>(sums.A._lanes[1], sums.B._lanes[1], sums.C._lanes[1], sums.D._lanes[1]));
+        public static Sums<ulong> Gather(Sums<Lanes128> sums) =>
+            Alternate(
+                new Sums<ulong>(sums.A._lanes[0], sums.B._lanes[0], sums.C._lanes[0], sums.D._lanes[0]),
+                new Sums<ulong>(sums.A._lanes[1], sums.B._lanes[1], sums.C._lanes[1], sums.D._lanes[1])
+            );
     }
 
     private readonly struct Lanes256(Vector256<ulong> lanes) : ILanes<Lanes256>
@@ -160,9 +183,13 @@ internal static class Fletcher4Kernels
         public static Lanes256 operator >>>(Lanes256 value, int shiftAmount) => new(value._lanes >>> shiftAmount);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Sums<ulong> Gather(Sums<Lanes256> sums) => Lanes128.Gather(Alternate(
-            new Sums<Lanes128>(sums.A.Lower, sums.B.Lower, sums.C.Lower, sums.D.Lower),
-            new Sums<Lanes128>(sums.A.Upper, sums.B.Upper, sums.C.Upper, sums.D.Upper)));
+        public static Sums<ulong> Gather(Sums<Lanes256> sums) =>
+            Lanes128.Gather(
+                Alternate(
+                    new Sums<Lanes128>(sums.A.Lower, sums.B.Lower, sums.C.Lower, sums.D.Lower),
+                    new Sums<Lanes128>(sums.A.Upper, sums.B.Upper, sums.C.Upper, sums.D.Upper)
+                )
+            );
     }
 
     private readonly struct Lanes512(Vector512<ulong> lanes) : ILanes<Lanes512>
@@ -184,8 +211,12 @@ internal static class Fletcher4Kernels
         public static Lanes512 operator >>>(Lanes512 value, int shiftAmount) => new(value._lanes >>> shiftAmount);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Sums<ulong> Gather(Sums<Lanes512> sums) => Lanes256.Gather(Alternate(
-            new Sums<Lanes256>(sums.A.Lower, sums.B.Lower, sums.C.Lower, sums.D.Lower),
-            new Sums<Lanes256>(sums.A.Upper, sums.B.Upper, sums.C.Upper, sums.D.Upper)));
+        public static Sums<ulong> Gather(Sums<Lanes512> sums) =>
+            Lanes256.Gather(
+                Alternate(
+                    new Sums<Lanes256>(sums.A.Lower, sums.B.Lower, sums.C.Lower, sums.D.Lower),
+                    new Sums<Lanes256>(sums.A.Upper, sums.B.Upper, sums.C.Upper, sums.D.Upper)
+                )
+            );
     }
 }

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>A running checksum over slices of any length: up to three bytes of a word wait for the rest of it.</summary>
+/// <summary>
+/// A running checksum over slices of any length: up to three bytes of a word wait for the rest of it.
+/// </summary>
 internal struct Fletcher4Stream(Fletcher4 state)
 {
     private uint _word;

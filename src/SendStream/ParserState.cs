@@ -9,13 +9,14 @@ namespace ZfsSnapshotManager.SendStream;
 public sealed record ParserState
 {
     /// <summary>The state before the first record.</summary>
-    public static ParserState Start { get; } = new()
-    {
-        Phase = StreamPhase.Start,
-        StreamOffset = 0,
-        RecordCount = 0,
-        Checksum = default,
-    };
+    public static ParserState Start { get; } =
+        new()
+        {
+            Phase = StreamPhase.Start,
+            StreamOffset = 0,
+            RecordCount = 0,
+            Checksum = default,
+        };
 
     /// <summary>Where the boundary lies in the stream's structure.</summary>
     public required StreamPhase Phase { get; init; }
@@ -32,7 +33,9 @@ public sealed record ParserState
     /// <summary>The first BEGIN of the stream, if it was read.</summary>
     public BeginFacts? Begin { get; init; }
 
-    /// <summary>The BEGIN of the snapshot's stream in which the boundary lies; needed in the phases that lie in one.</summary>
+    /// <summary>
+    /// The BEGIN of the snapshot's stream in which the boundary lies; needed in the phases that lie in one.
+    /// </summary>
     public BeginFacts? Snapshot { get; init; }
 
     /// <summary>Object of the last WRITE record of that snapshot's stream; 0 before the first.</summary>
@@ -41,10 +44,14 @@ public sealed record ParserState
     /// <summary>Offset of that WRITE in its object, in bytes.</summary>
     public ulong LastWriteOffset { get; init; }
 
-    /// <summary>First object of the last OBJECT_RANGE record of that snapshot's stream; null before the first.</summary>
+    /// <summary>
+    /// First object of the last OBJECT_RANGE record of that snapshot's stream; null before the first.
+    /// </summary>
     public ulong? ObjectRange { get; init; }
 
-    /// <summary>Where the last record of that snapshot's stream stands in the order of sending; null before the first.</summary>
+    /// <summary>
+    /// Where the last record of that snapshot's stream stands in the order of sending; null before the first.
+    /// </summary>
     public RecordPosition? Position { get; init; }
 
     /// <summary>
@@ -54,7 +61,8 @@ public sealed record ParserState
     public ResumePoint ResumePoint { get; init; }
 
     /// <summary>
-    /// Bytes that <c>zfs receive -s</c> would have noted down with <see cref="ResumePoint"/>; it does not count BEGIN's header.
+    /// Bytes that <c>zfs receive -s</c> would have noted down with <see cref="ResumePoint"/>; it does not count BEGIN's
+    /// header.
     /// </summary>
     public long ResumeBytes { get; init; }
 
@@ -62,8 +70,8 @@ public sealed record ParserState
     public bool IsBehindWrite { get; init; }
 
     /// <summary>
-    /// Whether a record of that snapshot's stream stands behind one that ZFS sends later, or has the same <see cref="Position"/>:
-    /// such a stream may be received, but not be continued.
+    /// Whether a record of that snapshot's stream stands behind one that ZFS sends later, or has the same
+    /// <see cref="Position"/>: such a stream may be received, but not be continued.
     /// </summary>
     public bool IsDisordered { get; init; }
 }

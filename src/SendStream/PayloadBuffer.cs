@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Gathers a payload whose announced length may be a lie: it grows with what arrives, to at most twice that, and never beyond
-/// what was announced.
+/// Gathers a payload whose announced length may be a lie: it grows with what arrives, to at most twice that, and never
+/// beyond what was announced.
 /// </summary>
 internal sealed class PayloadBuffer
 {

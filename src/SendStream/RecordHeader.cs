@@ -4,9 +4,9 @@ using ZfsSnapshotManager.SendStream.Records;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// A view of a record's 312-byte header: <c>u32 drr_type</c>, <c>u32 drr_payloadlen</c>, and 304 bytes that the type lays out.
-/// The values are those that stand there; <see cref="SendStreamParser"/> hands out only headers that it verified.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct dmu_replay_record.
+/// A view of a record's 312-byte header: <c>u32 drr_type</c>, <c>u32 drr_payloadlen</c>, and 304 bytes that the type
+/// lays out. The values are those that stand there; <see cref="SendStreamParser"/> hands out only headers that it
+/// verified. Source: OpenZFS include/sys/zfs_ioctl.h, struct dmu_replay_record.
 /// </summary>
 public readonly ref struct RecordHeader
 {
@@ -32,29 +32,37 @@ public readonly ref struct RecordHeader
     /// <summary>The record's type.</summary>
     public RecordType Type => (RecordType)BinaryPrimitives.ReadUInt32LittleEndian(Raw);
 
-    /// <summary>The field <c>drr_payloadlen</c>, in bytes; only BEGIN uses it: see <see cref="PayloadLength"/>.</summary>
+    /// <summary>
+    /// The field <c>drr_payloadlen</c>, in bytes; only BEGIN uses it: see <see cref="PayloadLength"/>.
+    /// </summary>
     public uint DeclaredPayloadLength => BinaryPrimitives.ReadUInt32LittleEndian(Raw[4..]);
 
-    /// <summary>The field <c>drr_checksum</c>: the running checksum before these last 32 bytes. BEGIN has none.</summary>
+    /// <summary>
+    /// The field <c>drr_checksum</c>: the running checksum before these last 32 bytes. BEGIN has none.
+    /// </summary>
     public Fletcher4 StoredChecksum => Fletcher4.ReadFrom(Raw[StreamLimits.ChecksumOffset..]);
 
     /// <summary>
-    /// Bytes that follow the header in the stream, computed as the record's type asks
-    /// (macros DRR_OBJECT_PAYLOAD_SIZE, DRR_WRITE_PAYLOAD_SIZE, DRR_SPILL_PAYLOAD_SIZE); a hostile value above
-    /// <see cref="long.MaxValue"/> is given as that.
+    /// Bytes that follow the header in the stream, computed as the record's type asks (macros DRR_OBJECT_PAYLOAD_SIZE,
+    /// DRR_WRITE_PAYLOAD_SIZE, DRR_SPILL_PAYLOAD_SIZE); a hostile value above <see cref="long.MaxValue"/> is given as
+    /// that.
     /// </summary>
-    public long PayloadLength => Type switch
-    {
-        RecordType.Begin => DeclaredPayloadLength,
-        RecordType.Object => AsObject().PayloadLength,
-        RecordType.Write => Clamp(AsWrite().StoredSize),
-        RecordType.Spill => Clamp(AsSpill().StoredSize),
-        RecordType.WriteEmbedded => AsWriteEmbedded().PayloadLength,
-        _ => 0,
-    };
+    public long PayloadLength =>
+        Type switch
+        {
+            RecordType.Begin => DeclaredPayloadLength,
+            RecordType.Object => AsObject().PayloadLength,
+            RecordType.Write => Clamp(AsWrite().StoredSize),
+            RecordType.Spill => Clamp(AsSpill().StoredSize),
+            RecordType.WriteEmbedded => AsWriteEmbedded().PayloadLength,
+            _ => 0,
+        };
 
-    /// <summary>The field <c>drr_toguid</c>: GUID of the snapshot the record belongs to; 0 for a type that is not known.</summary>
-    public ulong ToGuid => ToGuidOffset(Type) is { } offset ? BinaryPrimitives.ReadUInt64LittleEndian(Raw[(FieldsOffset + offset)..]) : 0;
+    /// <summary>
+    /// The field <c>drr_toguid</c>: GUID of the snapshot the record belongs to; 0 for a type that is not known.
+    /// </summary>
+    public ulong ToGuid =>
+        ToGuidOffset(Type) is { } offset ? BinaryPrimitives.ReadUInt64LittleEndian(Raw[(FieldsOffset + offset)..]) : 0;
 
     /// <summary>The fields of a BEGIN record.</summary>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
@@ -101,34 +109,37 @@ public readonly ref struct RecordHeader
     public RedactRecord AsRedact() => new(FieldsOf(RecordType.Redact));
 
     /// <summary>Where <c>drr_toguid</c> stands in the fields of a type; null if the type is not known.</summary>
-    internal static int? ToGuidOffset(RecordType type) => type switch
-    {
-        RecordType.FreeObjects or RecordType.Spill or RecordType.ObjectRange => 16,
-        RecordType.Free or RecordType.WriteEmbedded or RecordType.WriteByRef or RecordType.Redact => 24,
-        RecordType.Begin or RecordType.Object or RecordType.Write or RecordType.End => 32,
-        _ => null,
-    };
+    internal static int? ToGuidOffset(RecordType type) =>
+        type switch
+        {
+            RecordType.FreeObjects or RecordType.Spill or RecordType.ObjectRange => 16,
+            RecordType.Free or RecordType.WriteEmbedded or RecordType.WriteByRef or RecordType.Redact => 24,
+            RecordType.Begin or RecordType.Object or RecordType.Write or RecordType.End => 32,
+            _ => null,
+        };
 
     /// <summary>Name of a record type as ZFS prints it.</summary>
-    internal static string NameOf(RecordType type) => type switch
-    {
-        RecordType.Begin => "BEGIN",
-        RecordType.Object => "OBJECT",
-        RecordType.FreeObjects => "FREEOBJECTS",
-        RecordType.Write => "WRITE",
-        RecordType.Free => "FREE",
-        RecordType.End => "END",
-        RecordType.WriteByRef => "WRITE_BYREF",
-        RecordType.Spill => "SPILL",
-        RecordType.WriteEmbedded => "WRITE_EMBEDDED",
-        RecordType.ObjectRange => "OBJECT_RANGE",
-        RecordType.Redact => "REDACT",
-        _ => $"type {(uint)type}",
-    };
+    internal static string NameOf(RecordType type) =>
+        type switch
+        {
+            RecordType.Begin => "BEGIN",
+            RecordType.Object => "OBJECT",
+            RecordType.FreeObjects => "FREEOBJECTS",
+            RecordType.Write => "WRITE",
+            RecordType.Free => "FREE",
+            RecordType.End => "END",
+            RecordType.WriteByRef => "WRITE_BYREF",
+            RecordType.Spill => "SPILL",
+            RecordType.WriteEmbedded => "WRITE_EMBEDDED",
+            RecordType.ObjectRange => "OBJECT_RANGE",
+            RecordType.Redact => "REDACT",
+            _ => $"type {(uint)type}",
+        };
 
     private static long Clamp(ulong length) => (long)Math.Min(length, long.MaxValue);
 
-    private ReadOnlySpan<byte> FieldsOf(RecordType type) => Type == type
-        ? Raw[FieldsOffset..]
-        : throw new InvalidOperationException($"The record is {NameOf(Type)}, not {NameOf(type)}.");
+    private ReadOnlySpan<byte> FieldsOf(RecordType type) =>
+        Type == type
+            ? Raw[FieldsOffset..]
+            : throw new InvalidOperationException($"The record is {NameOf(Type)}, not {NameOf(type)}.");
 }

@@ -3,9 +3,9 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// The order of records inside one snapshot's stream, as <c>zfs receive</c> asks for it: WRITE records ascend by object and offset
-/// (module/zfs/dmu_recv.c, receive_process_write_record), and every OBJECT of a raw stream lies in the OBJECT_RANGE before it
-/// (receive_object).
+/// The order of records inside one snapshot's stream, as <c>zfs receive</c> asks for it: WRITE records ascend by object
+/// and offset (module/zfs/dmu_recv.c, receive_process_write_record), and every OBJECT of a raw stream lies in the
+/// OBJECT_RANGE before it (receive_object).
 /// </summary>
 internal struct RecordOrder
 {
@@ -52,7 +52,10 @@ internal struct RecordOrder
                 var number = header.AsObject().Object;
                 return ObjectRange is { } first && number >= first && number - first < StreamLimits.DnodeSlots
                     ? null
-                    : new Complaint(StreamFault.UnexpectedRecord, $"OBJECT {number} of a raw stream stands outside the last OBJECT_RANGE");
+                    : new Complaint(
+                        StreamFault.UnexpectedRecord,
+                        $"OBJECT {number} of a raw stream stands outside the last OBJECT_RANGE"
+                    );
             default:
                 return null;
         }
@@ -65,8 +68,8 @@ internal struct RecordOrder
     }
 
     /// <summary>
-    /// What a receiver notes down, and when: WRITEs wait to be written together, and are noted with the record that ends their wait
-    /// (module/zfs/dmu_recv.c, receive_process_record, flush_write_batch, save_resume_state).
+    /// What a receiver notes down, and when: WRITEs wait to be written together, and are noted with the record that
+    /// ends their wait (module/zfs/dmu_recv.c, receive_process_record, flush_write_batch, save_resume_state).
     /// </summary>
     private void NoteResume(RecordHeader header, long end)
     {
@@ -83,7 +86,9 @@ internal struct RecordOrder
         {
             return new Complaint(
                 StreamFault.UnexpectedRecord,
-                $"WRITE of object {number} at {offset} follows {LastWriteObject} at {LastWriteOffset}; expected ascending order");
+                $"WRITE of object {number} at {offset} follows {LastWriteObject} at {LastWriteOffset}; expected "
+                    + "ascending order"
+            );
         }
 
         LastWriteObject = number;

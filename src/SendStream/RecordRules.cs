@@ -4,7 +4,8 @@ namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// The ranges of a record's fields: those the format sets, and those outside which <c>zfs receive</c> refuses a stream
-/// (OpenZFS module/zfs/dmu_recv.c; the function is named at each rule). Properties of the receiving pool are not judged.
+/// (OpenZFS module/zfs/dmu_recv.c; the function is named at each rule). Properties of the receiving pool are not
+/// judged.
 /// </summary>
 internal static class RecordRules
 {
@@ -14,20 +15,23 @@ internal static class RecordRules
     /// <summary>DRR_OBJECT_SPILL of OBJECT.</summary>
     private const byte ObjectSpillFlag = 1 << 2;
 
-    /// <summary>Judges one record of a snapshot's stream by the BEGIN it belongs to; null if nothing is wrong.</summary>
-    public static Complaint? Judge(RecordHeader header, BeginFacts begin) => header.Type switch
-    {
-        RecordType.Object => Judge(header.AsObject(), begin),
-        RecordType.FreeObjects => Judge(header.AsFreeObjects()),
-        RecordType.Write => Judge(header.AsWrite(), begin.IsRaw),
-        RecordType.Free => JudgeRange("FREE", header.AsFree().Offset, header.AsFree().Length),
-        RecordType.WriteByRef => Judge(header.AsWriteByRef(), begin.Features),
-        RecordType.Spill => Judge(header.AsSpill(), begin.IsRaw),
-        RecordType.WriteEmbedded => Judge(header.AsWriteEmbedded(), begin.IsRaw),
-        RecordType.ObjectRange => Judge(header.AsObjectRange(), begin.IsRaw),
-        RecordType.Redact => JudgeRange("REDACT", header.AsRedact().Offset, header.AsRedact().Length),
-        _ => null,
-    };
+    /// <summary>
+    /// Judges one record of a snapshot's stream by the BEGIN it belongs to; null if nothing is wrong.
+    /// </summary>
+    public static Complaint? Judge(RecordHeader header, BeginFacts begin) =>
+        header.Type switch
+        {
+            RecordType.Object => Judge(header.AsObject(), begin),
+            RecordType.FreeObjects => Judge(header.AsFreeObjects()),
+            RecordType.Write => Judge(header.AsWrite(), begin.IsRaw),
+            RecordType.Free => JudgeRange("FREE", header.AsFree().Offset, header.AsFree().Length),
+            RecordType.WriteByRef => Judge(header.AsWriteByRef(), begin.Features),
+            RecordType.Spill => Judge(header.AsSpill(), begin.IsRaw),
+            RecordType.WriteEmbedded => Judge(header.AsWriteEmbedded(), begin.IsRaw),
+            RecordType.ObjectRange => Judge(header.AsObjectRange(), begin.IsRaw),
+            RecordType.Redact => JudgeRange("REDACT", header.AsRedact().Offset, header.AsRedact().Length),
+            _ => null,
+        };
 
     /// <summary>Source: receive_object.</summary>
     private static Complaint? Judge(ObjectRecord record, BeginFacts begin)
@@ -37,37 +41,64 @@ internal static class RecordRules
         if (!IsObjectType(record.BonusType))
             return Bad($"OBJECT has bonus type {record.BonusType}, which does not exist");
         if (record.CompressionType >= StreamLimits.CompressionTypes)
-            return Bad($"OBJECT has compression type {record.CompressionType}; expected less than {StreamLimits.CompressionTypes}");
+            return Bad(
+                $"OBJECT has compression type {record.CompressionType}; expected less than "
+                    + $"{StreamLimits.CompressionTypes}"
+            );
         if (!IsBlockSize(record.BlockSize))
             return Bad($"OBJECT has a block size of {record.BlockSize} bytes; expected a multiple of 512 up to 16 MiB");
         if (record.BonusLength > StreamLimits.MaxBonus)
-            return Bad($"OBJECT has a bonus buffer of {record.BonusLength} bytes; the largest possible is {StreamLimits.MaxBonus}");
+            return Bad(
+                $"OBJECT has a bonus buffer of {record.BonusLength} bytes; the largest possible is "
+                    + $"{StreamLimits.MaxBonus}"
+            );
         if (record.DnodeSlots > StreamLimits.DnodeSlots)
-            return Bad($"OBJECT takes {record.DnodeSlots} dnode slots; the most possible are {StreamLimits.DnodeSlots}");
+            return Bad(
+                $"OBJECT takes {record.DnodeSlots} dnode slots; the most possible are {StreamLimits.DnodeSlots}"
+            );
         return begin.IsRaw ? JudgeRaw(record) : JudgePlain(record, (begin.Flags & SpillBlockFlag) != 0);
     }
 
     private static Complaint? JudgeRaw(ObjectRecord record)
     {
         var room = Math.Max(record.DnodeSlots, (byte)1) * StreamLimits.DnodeSlot - StreamLimits.DnodeOverhead;
-        if (record.RawBonusLength < record.BonusLength || record.RawBonusLength > room || record.RawBonusLength % sizeof(uint) != 0)
-            return Bad($"OBJECT has a raw bonus of {record.RawBonusLength} bytes; expected {record.BonusLength} to {room}, in words of 4");
+        if (
+            record.RawBonusLength < record.BonusLength
+            || record.RawBonusLength > room
+            || record.RawBonusLength % sizeof(uint) != 0
+        )
+            return Bad(
+                $"OBJECT has a raw bonus of {record.RawBonusLength} bytes; expected {record.BonusLength} to {room}, "
+                    + "in words of 4"
+            );
         if (record.IndirectBlockShift > StreamLimits.MaxBlockShift)
-            return Bad($"OBJECT has indirect blocks of 2^{record.IndirectBlockShift} bytes; expected up to 2^{StreamLimits.MaxBlockShift}");
+            return Bad(
+                $"OBJECT has indirect blocks of 2^{record.IndirectBlockShift} bytes; expected up to "
+                    + $"2^{StreamLimits.MaxBlockShift}"
+            );
         if (record.Levels > StreamLimits.IndirectLevels)
             return Bad($"OBJECT has {record.Levels} levels; the most possible are {StreamLimits.IndirectLevels}");
         if (record.BlockPointers > StreamLimits.BlockPointers)
-            return Bad($"OBJECT has {record.BlockPointers} block pointers; the most possible are {StreamLimits.BlockPointers}");
+            return Bad(
+                $"OBJECT has {record.BlockPointers} block pointers; the most possible are {StreamLimits.BlockPointers}"
+            );
         return null;
     }
 
     private static Complaint? JudgePlain(ObjectRecord record, bool spillFlagsAreMeant)
     {
         if ((record.Flags & ~ObjectSpillFlag) != 0)
-            return Bad($"OBJECT has flags {record.Flags:x}, of which a stream that is not raw knows only {ObjectSpillFlag}");
+            return Bad(
+                $"OBJECT has flags {record.Flags:x}, of which a stream that is not raw knows only {ObjectSpillFlag}"
+            );
         if (record.HasSpill && !spillFlagsAreMeant)
             return Bad("OBJECT has a spill block, but BEGIN does not announce such flags");
-        if (record.RawBonusLength != 0 || record.BlockPointers != 0 || record.IndirectBlockShift != 0 || record.Levels != 0)
+        if (
+            record.RawBonusLength != 0
+            || record.BlockPointers != 0
+            || record.IndirectBlockShift != 0
+            || record.Levels != 0
+        )
             return Bad("OBJECT has fields of a raw stream, but BEGIN does not announce one");
         return null;
     }
@@ -78,16 +109,22 @@ internal static class RecordRules
             ? Bad($"FREEOBJECTS frees {record.ObjectCount} objects from {record.FirstObject} on, beyond 64 bits")
             : null;
 
-    /// <summary>Source: receive_process_write_record; for the sizes (in units of 512 bytes) dmu_send.c, dmu_dump_write.</summary>
+    /// <summary>
+    /// Source: receive_process_write_record; for the sizes (in units of 512 bytes) dmu_send.c, dmu_dump_write.
+    /// </summary>
     private static Complaint? Judge(WriteRecord record, bool raw)
     {
         if (!IsObjectType(record.ObjectType))
             return Bad($"WRITE has object type {record.ObjectType}, which does not exist");
         if (!IsBlockSize(record.LogicalSize))
-            return Bad($"WRITE has a logical size of {record.LogicalSize} bytes; expected a multiple of 512 up to 16 MiB");
+            return Bad(
+                $"WRITE has a logical size of {record.LogicalSize} bytes; expected a multiple of 512 up to 16 MiB"
+            );
         var most = raw ? StreamLimits.MaxBlock : record.LogicalSize;
         if (record.StoredSize == 0 || record.StoredSize > most || record.StoredSize % sizeof(uint) != 0)
-            return Bad($"WRITE has a compressed size of {record.CompressedSize} bytes; expected up to {most}, in words of 4");
+            return Bad(
+                $"WRITE has a compressed size of {record.CompressedSize} bytes; expected up to {most}, in words of 4"
+            );
         return Overflows(record.Offset, record.LogicalSize)
             ? Bad($"WRITE puts {record.LogicalSize} bytes at offset {record.Offset}, beyond 64 bits")
             : null;
@@ -117,7 +154,10 @@ internal static class RecordRules
         if (raw && !IsObjectType(record.ObjectType))
             return Bad($"SPILL has object type {record.ObjectType}, which does not exist");
         if (raw && (record.CompressionType >= StreamLimits.CompressionTypes || record.CompressedSize == 0))
-            return Bad($"SPILL of a raw stream has compression type {record.CompressionType} and compressed size {record.CompressedSize}");
+            return Bad(
+                $"SPILL of a raw stream has compression type {record.CompressionType} and compressed size "
+                    + $"{record.CompressedSize}"
+            );
         var most = raw ? StreamLimits.MaxBlock : record.Length;
         return record.StoredSize > most || record.StoredSize % sizeof(uint) != 0
             ? Bad($"SPILL has a payload of {record.StoredSize} bytes; expected up to {most}, in words of 4")
@@ -130,19 +170,30 @@ internal static class RecordRules
         if (raw)
             return Bad("WRITE_EMBEDDED occurs in a raw stream");
         if (record.PhysicalSize > StreamLimits.EmbeddedPayload)
-            return Bad($"WRITE_EMBEDDED has a payload of {record.PhysicalSize} bytes; expected up to {StreamLimits.EmbeddedPayload}");
+            return Bad(
+                $"WRITE_EMBEDDED has a payload of {record.PhysicalSize} bytes; expected up to "
+                    + $"{StreamLimits.EmbeddedPayload}"
+            );
         if (record.EmbeddedType >= StreamLimits.EmbeddedTypes)
             return Bad($"WRITE_EMBEDDED embeds type {record.EmbeddedType}, which does not exist");
         if (record.CompressionType >= StreamLimits.CompressionTypes)
-            return Bad($"WRITE_EMBEDDED has compression type {record.CompressionType}; expected less than {StreamLimits.CompressionTypes}");
+            return Bad(
+                $"WRITE_EMBEDDED has compression type {record.CompressionType}; expected less than "
+                    + $"{StreamLimits.CompressionTypes}"
+            );
         if (record.Length > StreamLimits.MaxBlock || record.LogicalSize > StreamLimits.MaxBlock)
-            return Bad($"WRITE_EMBEDDED covers {record.Length} bytes and unpacks to {record.LogicalSize}; the largest possible are 16 MiB");
+            return Bad(
+                $"WRITE_EMBEDDED covers {record.Length} bytes and unpacks to {record.LogicalSize}; the largest "
+                    + "possible are 16 MiB"
+            );
         if (IsSpillBlock(record))
         {
             return new(
                 StreamFault.LostOnReceive,
-                $"WRITE_EMBEDDED of object {record.Object} is a spill block sent as data, which zfs receive loses, and with it extended"
-                + " attributes or the target of a symbolic link: a fault of zfs send -e, so send without -e");
+                $"WRITE_EMBEDDED of object {record.Object} is a spill block sent as data, which zfs receive loses, "
+                    + "and with it extended"
+                    + " attributes or the target of a symbolic link: a fault of zfs send -e, so send without -e"
+            );
         }
 
         return Overflows(record.Offset, record.Length)
@@ -151,11 +202,12 @@ internal static class RecordRules
     }
 
     /// <summary>
-    /// Where a spill block is small enough to be embedded in its block pointer, <c>zfs send -e</c> takes it for data at the place that
-    /// its number (DMU_SPILL_BLKID, -2) would have, before it asks whether it is one (module/zfs/dmu_send.c, do_dump); the receiver
-    /// writes data there and has no spill block. Seen on OpenZFS 2.3.2.
+    /// Where a spill block is small enough to be embedded in its block pointer, <c>zfs send -e</c> takes it for data at
+    /// the place that its number (DMU_SPILL_BLKID, -2) would have, before it asks whether it is one
+    /// (module/zfs/dmu_send.c, do_dump); the receiver writes data there and has no spill block. Seen on OpenZFS 2.3.2.
     /// </summary>
-    private static bool IsSpillBlock(WriteEmbeddedRecord record) => record.Length != 0 && record.Offset == unchecked(0 - 2 * record.Length);
+    private static bool IsSpillBlock(WriteEmbeddedRecord record) =>
+        record.Length != 0 && record.Offset == unchecked(0 - 2 * record.Length);
 
     /// <summary>Source: receive_object_range.</summary>
     private static Complaint? Judge(ObjectRangeRecord record, bool raw)
@@ -163,17 +215,21 @@ internal static class RecordRules
         if (!raw)
             return Bad("OBJECT_RANGE occurs in a stream that is not raw");
         return record.SlotCount != StreamLimits.DnodeSlots || record.FirstObject % StreamLimits.DnodeSlots != 0
-            ? Bad($"OBJECT_RANGE is {record.SlotCount} objects from {record.FirstObject} on; expected {StreamLimits.DnodeSlots}, aligned")
+            ? Bad(
+                $"OBJECT_RANGE is {record.SlotCount} objects from {record.FirstObject} on; expected "
+                    + $"{StreamLimits.DnodeSlots}, aligned"
+            )
             : null;
     }
 
     /// <summary>Source: include/sys/dmu.h, DMU_OT_IS_VALID.</summary>
-    private static bool IsObjectType(uint type) => type switch
-    {
-        < StreamLimits.NumberedObjectTypes => true,
-        >= 0x80 and <= 0xff => (type & 0x1f) < StreamLimits.ByteSwaps,
-        _ => false,
-    };
+    private static bool IsObjectType(uint type) =>
+        type switch
+        {
+            < StreamLimits.NumberedObjectTypes => true,
+            >= 0x80 and <= 0xff => (type & 0x1f) < StreamLimits.ByteSwaps,
+            _ => false,
+        };
 
     private static bool IsBlockSize(ulong size) =>
         size is >= StreamLimits.MinBlock and <= StreamLimits.MaxBlock && size % StreamLimits.MinBlock == 0;

@@ -1,7 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// What a record is (<c>drr_type</c>, a 32-bit number). Source: OpenZFS include/sys/zfs_ioctl.h, struct dmu_replay_record.
+/// What a record is (<c>drr_type</c>, a 32-bit number). Source: OpenZFS include/sys/zfs_ioctl.h, struct
+/// dmu_replay_record.
 /// </summary>
 public enum RecordType : uint
 {
@@ -23,10 +24,14 @@ public enum RecordType : uint
     /// <summary>Closes one snapshot's stream, a package's header, or a package. No payload.</summary>
     End,
 
-    /// <summary>One block that equals an earlier one (streams of <c>zfs send -D</c>, written until OpenZFS 0.8). No payload.</summary>
+    /// <summary>
+    /// One block that equals an earlier one (streams of <c>zfs send -D</c>, written until OpenZFS 0.8). No payload.
+    /// </summary>
     WriteByRef,
 
-    /// <summary>The spill block of an object: attributes that found no room in the bonus buffer. Payload: the block.</summary>
+    /// <summary>
+    /// The spill block of an object: attributes that found no room in the bonus buffer. Payload: the block.
+    /// </summary>
     Spill,
 
     /// <summary>One block small enough to live in its block pointer. Payload: up to 112 bytes.</summary>

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>A stream is not a whole and valid ZFS send stream. The message says what was expected, what was found, and where.</summary>
+/// <summary>
+/// A stream is not a whole and valid ZFS send stream. The message says what was expected, what was found, and where.
+/// </summary>
 public sealed class SendStreamException : Exception
 {
     /// <summary>Creates the exception; the place is added to the message.</summary>
@@ -9,7 +11,13 @@ public sealed class SendStreamException : Exception
     /// <param name="streamOffset">Bytes from the start of the stream.</param>
     /// <param name="reason">What was expected and what was found, as a clause without a full stop.</param>
     /// <param name="innerException">What led to it, if anything.</param>
-    public SendStreamException(StreamFault fault, long recordIndex, long streamOffset, string reason, Exception? innerException = null)
+    public SendStreamException(
+        StreamFault fault,
+        long recordIndex,
+        long streamOffset,
+        string reason,
+        Exception? innerException = null
+    )
         : base($"{reason} (record {recordIndex}, counted from 0, at stream byte {streamOffset}).", innerException)
     {
         Fault = fault;
@@ -20,7 +28,10 @@ public sealed class SendStreamException : Exception
     /// <summary>What is wrong.</summary>
     public StreamFault Fault { get; }
 
-    /// <summary>The record that is at fault, counted from 0; for a stream that ends early, the one that is missing or incomplete.</summary>
+    /// <summary>
+    /// The record that is at fault, counted from 0; for a stream that ends early, the one that is missing or
+    /// incomplete.
+    /// </summary>
     public long RecordIndex { get; }
 
     /// <summary>

@@ -4,10 +4,10 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Reads a ZFS send stream record by record and verifies all of it: structure, every checksum, every GUID, the ranges of all
-/// fields. It does no I/O: bytes go in by <see cref="Read"/>, in slices of any size; events come out. It holds one header and,
-/// while it arrives, the payload of a BEGIN (up to 64 MiB, and never more than did arrive); other payloads pass through uncopied.
-/// Not thread-safe. After a fault every further call throws the same exception.
+/// Reads a ZFS send stream record by record and verifies all of it: structure, every checksum, every GUID, the ranges
+/// of all fields. It does no I/O: bytes go in by <see cref="Read"/>, in slices of any size; events come out. It holds
+/// one header and, while it arrives, the payload of a BEGIN (up to 64 MiB, and never more than did arrive); other
+/// payloads pass through uncopied. Not thread-safe. After a fault every further call throws the same exception.
 /// </summary>
 public sealed class SendStreamParser
 {
@@ -22,9 +22,7 @@ public sealed class SendStreamParser
 
     /// <summary>Starts before the first byte of a stream.</summary>
     public SendStreamParser()
-        : this(ParserState.Start)
-    {
-    }
+        : this(ParserState.Start) { }
 
     private SendStreamParser(ParserState state)
     {
@@ -51,8 +49,8 @@ public sealed class SendStreamParser
     }
 
     /// <summary>
-    /// The header of the current record: from <see cref="ParserEvent.Record"/> until the call of <see cref="Read"/> that follows
-    /// its <see cref="ParserEvent.EndOfRecord"/>. The view shares the parser's buffer; do not keep it.
+    /// The header of the current record: from <see cref="ParserEvent.Record"/> until the call of <see cref="Read"/>
+    /// that follows its <see cref="ParserEvent.EndOfRecord"/>. The view shares the parser's buffer; do not keep it.
     /// </summary>
     public RecordHeader Current => new(_header);
 
@@ -69,8 +67,8 @@ public sealed class SendStreamParser
     public long StreamOffset { get; private set; }
 
     /// <summary>
-    /// The running checksum after what was consumed; inside a payload, after its last whole word of 4 bytes. At a boundary inside a
-    /// package but between snapshots it is 0.
+    /// The running checksum after what was consumed; inside a payload, after its last whole word of 4 bytes. At a
+    /// boundary inside a package but between snapshots it is 0.
     /// </summary>
     public Fletcher4 Checksum => _sum.State;
 
@@ -87,7 +85,8 @@ public sealed class SendStreamParser
     public bool IsAtBoundary => _headerFilled == 0 && !_inRecord;
 
     /// <summary>
-    /// Bytes up to the end of the current record, as far as it is known: while its header arrives, those of the header. 0 at a boundary.
+    /// Bytes up to the end of the current record, as far as it is known: while its header arrives, those of the header.
+    /// 0 at a boundary.
     /// </summary>
     public long RecordLeft
     {
@@ -99,17 +98,22 @@ public sealed class SendStreamParser
         }
     }
 
-    /// <summary>The first BEGIN of the stream, once it was read with its payload; for a package, the package's.</summary>
+    /// <summary>
+    /// The first BEGIN of the stream, once it was read with its payload; for a package, the package's.
+    /// </summary>
     public BeginFacts? Begin { get; private set; }
 
-    /// <summary>The last snapshot's BEGIN that was read with its payload; for a plain stream the same as <see cref="Begin"/>.</summary>
+    /// <summary>
+    /// The last snapshot's BEGIN that was read with its payload; for a plain stream the same as <see cref="Begin"/>.
+    /// </summary>
     public BeginFacts? Snapshot { get; private set; }
 
     /// <summary>The payload of the last BEGIN that was read; null if it had none.</summary>
     public NvList? BeginPayload { get; private set; }
 
     /// <summary>
-    /// Where the current record of a snapshot's stream stands in the order of sending; null before the first and at a BEGIN.
+    /// Where the current record of a snapshot's stream stands in the order of sending; null before the first and at a
+    /// BEGIN.
     /// </summary>
     public RecordPosition? Position => _order.Position;
 
@@ -117,30 +121,35 @@ public sealed class SendStreamParser
     public bool IsDisordered => _order.IsDisordered;
 
     /// <summary>What is needed to go on from here by <see cref="Resume"/>.</summary>
-    /// <exception cref="InvalidOperationException">The parser does not stand at a record boundary, or found a fault.</exception>
-    public ParserState State => IsAtBoundary && _fault is null
-        ? new ParserState
-        {
-            Phase = Phase,
-            StreamOffset = StreamOffset,
-            RecordCount = RecordCount,
-            Checksum = Checksum,
-            Begin = Begin,
-            Snapshot = Snapshot,
-            LastWriteObject = _order.LastWriteObject,
-            LastWriteOffset = _order.LastWriteOffset,
-            ObjectRange = _order.ObjectRange,
-            Position = _order.Position,
-            ResumePoint = _order.ResumePoint,
-            ResumeBytes = _order.ResumeBytes,
-            IsBehindWrite = _order.IsBehindWrite,
-            IsDisordered = _order.IsDisordered,
-        }
-        : throw new InvalidOperationException("A parser can be left only at a record boundary, and only without a fault.");
+    /// <exception cref="InvalidOperationException">The parser does not stand at a record boundary, or found a
+    /// fault.</exception>
+    public ParserState State =>
+        IsAtBoundary && _fault is null
+            ? new ParserState
+            {
+                Phase = Phase,
+                StreamOffset = StreamOffset,
+                RecordCount = RecordCount,
+                Checksum = Checksum,
+                Begin = Begin,
+                Snapshot = Snapshot,
+                LastWriteObject = _order.LastWriteObject,
+                LastWriteOffset = _order.LastWriteOffset,
+                ObjectRange = _order.ObjectRange,
+                Position = _order.Position,
+                ResumePoint = _order.ResumePoint,
+                ResumeBytes = _order.ResumeBytes,
+                IsBehindWrite = _order.IsBehindWrite,
+                IsDisordered = _order.IsDisordered,
+            }
+            : throw new InvalidOperationException(
+                "A parser can be left only at a record boundary, and only without a fault."
+            );
 
     /// <summary>A parser that goes on at the record boundary where another one was left.</summary>
     /// <param name="state">That parser's <see cref="State"/>.</param>
-    /// <exception cref="ArgumentException">The state lies in a snapshot's stream but does not name the snapshot.</exception>
+    /// <exception cref="ArgumentException">The state lies in a snapshot's stream but does not name the
+    /// snapshot.</exception>
     public static SendStreamParser Resume(ParserState state)
     {
         ArgumentNullException.ThrowIfNull(state);
@@ -151,9 +160,11 @@ public sealed class SendStreamParser
 
     /// <summary>Reads up to the next event.</summary>
     /// <param name="input">What is to be read; the part that was consumed is cut off.</param>
-    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of the input that is payload; else empty.</param>
+    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of the input that is payload; else
+    /// empty.</param>
     /// <returns>
-    /// The event. With <see cref="ParserEvent.NeedMoreInput"/> and <see cref="ParserEvent.EndOfStream"/> the input is used up.
+    /// The event. With <see cref="ParserEvent.NeedMoreInput"/> and <see cref="ParserEvent.EndOfStream"/> the input is
+    /// used up.
     /// </returns>
     /// <exception cref="SendStreamException">The stream is faulty.</exception>
     public ParserEvent Read(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> payload)
@@ -167,11 +178,17 @@ public sealed class SendStreamParser
             return ReadHeader(ref input);
         return input.IsEmpty
             ? ParserEvent.EndOfStream
-            : throw Fault(StreamFault.DataAfterEnd, "the stream has ended, but more bytes follow", RecordCount, StreamOffset);
+            : throw Fault(
+                StreamFault.DataAfterEnd,
+                "the stream has ended, but more bytes follow",
+                RecordCount,
+                StreamOffset
+            );
     }
 
     /// <summary>Says that the input has ended.</summary>
-    /// <exception cref="SendStreamException">The stream is faulty, or it has not ended (<see cref="StreamFault.EndsEarly"/>).</exception>
+    /// <exception cref="SendStreamException">The stream is faulty, or it has not ended
+    /// (<see cref="StreamFault.EndsEarly"/>).</exception>
     public void EnsureComplete()
     {
         if (_fault is not null)
@@ -229,25 +246,47 @@ public sealed class SendStreamParser
         _beginPayload.Start(header.DeclaredPayloadLength);
     }
 
-    /// <summary>The checksum goes first: only of a header whose bytes were sent like that is it worth asking what it says.</summary>
+    /// <summary>
+    /// The checksum goes first: only of a header whose bytes were sent like that is it worth asking what it says.
+    /// </summary>
     private void AcceptInSnapshot(RecordHeader header, BeginFacts begin)
     {
         ChecksumBefore = Checksum;
-        if (Phase == StreamPhase.PackageSnapshot && header.Type == RecordType.End && header.StoredChecksum.IsZero && header.ToGuid == 0)
-            throw Fault(StreamFault.EndsEarly, $"the stream of {begin.ToName} has no END before the one that closes the package");
+        if (
+            Phase == StreamPhase.PackageSnapshot
+            && header.Type == RecordType.End
+            && header.StoredChecksum.IsZero
+            && header.ToGuid == 0
+        )
+            throw Fault(
+                StreamFault.EndsEarly,
+                $"the stream of {begin.ToName} has no END before the one that closes the package"
+            );
 
         _sum.Append(header.Raw[..StreamLimits.ChecksumOffset]);
         if (header.StoredChecksum != Checksum)
-            throw Fault(StreamFault.ChecksumMismatch, $"the record's checksum is {header.StoredChecksum}; expected {Checksum}");
+            throw Fault(
+                StreamFault.ChecksumMismatch,
+                $"the record's checksum is {header.StoredChecksum}; expected {Checksum}"
+            );
         _sum.Append(header.Raw[StreamLimits.ChecksumOffset..]);
 
         var (type, guid) = (header.Type, header.ToGuid);
         if ((uint)type >= StreamLimits.RecordTypes)
-            throw Fault(StreamFault.UnknownRecordType, $"the record has type {(uint)type}; expected less than {StreamLimits.RecordTypes}");
+            throw Fault(
+                StreamFault.UnknownRecordType,
+                $"the record has type {(uint)type}; expected less than {StreamLimits.RecordTypes}"
+            );
         if (guid != begin.ToGuid)
-            throw Fault(StreamFault.GuidMismatch, $"{RecordHeader.NameOf(type)} belongs to GUID {guid}; expected {begin.ToGuid}");
+            throw Fault(
+                StreamFault.GuidMismatch,
+                $"{RecordHeader.NameOf(type)} belongs to GUID {guid}; expected {begin.ToGuid}"
+            );
         if (type == RecordType.End && header.AsEnd().Checksum != ChecksumBefore)
-            throw Fault(StreamFault.ChecksumMismatch, $"END gives checksum {header.AsEnd().Checksum}; expected {ChecksumBefore}");
+            throw Fault(
+                StreamFault.ChecksumMismatch,
+                $"END gives checksum {header.AsEnd().Checksum}; expected {ChecksumBefore}"
+            );
         Refuse(RecordRules.Judge(header, begin));
         Refuse(_order.Take(header, StreamOffset + header.PayloadLength, begin.IsRaw));
     }
@@ -325,7 +364,9 @@ public sealed class SendStreamParser
 
         if (_headerFilled > 0)
             return $"a record's header has {RecordHeader.Size} bytes, of which {_headerFilled} arrived";
-        return RecordCount == 0 ? "the input is empty; expected a BEGIN record" : "the next record is missing; expected END at the latest";
+        return RecordCount == 0
+            ? "the input is empty; expected a BEGIN record"
+            : "the next record is missing; expected END at the latest";
     }
 
     private void Refuse(Complaint? complaint)
@@ -337,6 +378,11 @@ public sealed class SendStreamParser
     private SendStreamException Fault(StreamFault fault, string reason, Exception? cause = null) =>
         Fault(fault, reason, RecordIndex, RecordOffset, cause);
 
-    private SendStreamException Fault(StreamFault fault, string reason, long index, long offset, Exception? cause = null) =>
-        _fault = new SendStreamException(fault, index, offset, reason, cause);
+    private SendStreamException Fault(
+        StreamFault fault,
+        string reason,
+        long index,
+        long offset,
+        Exception? cause = null
+    ) => _fault = new SendStreamException(fault, index, offset, reason, cause);
 }

@@ -3,7 +3,8 @@ using System.Buffers;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Pulls records out of a <see cref="Stream"/>, verifying them as <see cref="SendStreamParser"/> does, with one pooled buffer:
+/// Pulls records out of a <see cref="Stream"/>, verifying them as <see cref="SendStreamParser"/> does, with one pooled
+/// buffer:
 /// <code>
 /// while (await reader.ReadRecordAsync(token))
 /// {
@@ -12,8 +13,8 @@ namespace ZfsSnapshotManager.SendStream;
 ///         // a slice of the payload, good until the next call
 /// }
 /// </code>
-/// Payloads that are not asked for are verified all the same. When <see cref="ReadRecord"/> returns false, the stream was whole and
-/// nothing follows it. Not thread-safe.
+/// Payloads that are not asked for are verified all the same. When <see cref="ReadRecord"/> returns false, the stream
+/// was whole and nothing follows it. Not thread-safe.
 /// </summary>
 public sealed class SendStreamReader : IDisposable
 {
@@ -31,9 +32,7 @@ public sealed class SendStreamReader : IDisposable
     /// <param name="source">Where the bytes come from.</param>
     /// <param name="leaveOpen">Whether <paramref name="source"/> stays open when the reader is disposed.</param>
     public SendStreamReader(Stream source, bool leaveOpen = false)
-        : this(source, new SendStreamParser(), leaveOpen)
-    {
-    }
+        : this(source, new SendStreamParser(), leaveOpen) { }
 
     /// <summary>Reads a stream on from where a parser stands.</summary>
     /// <param name="source">Where the bytes come from that follow that place.</param>
@@ -55,9 +54,12 @@ public sealed class SendStreamReader : IDisposable
     /// <summary>The header of the current record, good until the next call of <see cref="ReadRecord"/>.</summary>
     public RecordHeader Current => _parser.Current;
 
-    /// <summary>Goes to the next record; what was not read of the current one's payload is skipped, but verified.</summary>
+    /// <summary>
+    /// Goes to the next record; what was not read of the current one's payload is skipped, but verified.
+    /// </summary>
     /// <returns>Whether there is one; if not, the stream is whole and the source has ended.</returns>
-    /// <exception cref="SendStreamException">The stream is faulty, ends early, or is followed by other data.</exception>
+    /// <exception cref="SendStreamException">The stream is faulty, ends early, or is followed by other
+    /// data.</exception>
     public bool ReadRecord()
     {
         while (true)
@@ -76,11 +78,14 @@ public sealed class SendStreamReader : IDisposable
 
     /// <summary>The asynchronous <see cref="ReadRecord"/>.</summary>
     /// <param name="cancellationToken">Gives up waiting for the source.</param>
-    /// <exception cref="SendStreamException">The stream is faulty, ends early, or is followed by other data.</exception>
-    public ValueTask<bool> ReadRecordAsync(CancellationToken cancellationToken) => ReadRecordAsync(mayEndBetween: false, cancellationToken);
+    /// <exception cref="SendStreamException">The stream is faulty, ends early, or is followed by other
+    /// data.</exception>
+    public ValueTask<bool> ReadRecordAsync(CancellationToken cancellationToken) =>
+        ReadRecordAsync(mayEndBetween: false, cancellationToken);
 
     /// <summary>The same for records out of a stream.</summary>
-    /// <param name="mayEndBetween">Whether the source may end between two records, and not only with the stream.</param>
+    /// <param name="mayEndBetween">Whether the source may end between two records, and not only with the
+    /// stream.</param>
     /// <param name="cancellationToken">Gives up waiting for the source.</param>
     internal async ValueTask<bool> ReadRecordAsync(bool mayEndBetween, CancellationToken cancellationToken)
     {
@@ -90,8 +95,12 @@ public sealed class SendStreamReader : IDisposable
             {
                 case ParserEvent.Record:
                     return _inPayload = true;
-                case ParserEvent.NeedMoreInput or ParserEvent.EndOfStream
-                    when !Filled(await _source.ReadAsync(_buffer, cancellationToken).ConfigureAwait(false), mayEndBetween):
+                case ParserEvent.NeedMoreInput
+                or ParserEvent.EndOfStream
+                    when !Filled(
+                        await _source.ReadAsync(_buffer, cancellationToken).ConfigureAwait(false),
+                        mayEndBetween
+                    ):
                     return false;
                 default:
                     break;
@@ -143,7 +152,8 @@ public sealed class SendStreamReader : IDisposable
     }
 
     /// <summary>
-    /// Reads the current record to its end; of a BEGIN, what it says is known only then (<see cref="SendStreamParser.Begin"/>).
+    /// Reads the current record to its end; of a BEGIN, what it says is known only then
+    /// (<see cref="SendStreamParser.Begin"/>).
     /// </summary>
     /// <param name="cancellationToken">Gives up waiting for the source.</param>
     /// <exception cref="SendStreamException">The stream is faulty or ends early.</exception>

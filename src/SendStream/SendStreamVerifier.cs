@@ -1,8 +1,9 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Verifies a whole stream that is pushed into it in slices of any size, and gathers its facts. Memory stays bounded, but for the
-/// list of a package's snapshots. Not thread-safe. After a fault every further call throws the same exception.
+/// Verifies a whole stream that is pushed into it in slices of any size, and gathers its facts. Memory stays bounded,
+/// but for the list of a package's snapshots. Not thread-safe. After a fault every further call throws the same
+/// exception.
 /// </summary>
 public sealed class SendStreamVerifier
 {
@@ -40,12 +41,15 @@ public sealed class SendStreamVerifier
                 case ParserEvent.Payload:
                     _payloadBytes += payload.Length;
                     break;
-                case ParserEvent.EndOfRecord when _parser.Current.Type == RecordType.Begin && _parser.Phase != StreamPhase.PackageHeader:
+                case ParserEvent.EndOfRecord
+                    when _parser.Current.Type == RecordType.Begin && _parser.Phase != StreamPhase.PackageHeader:
                     _snapshots.Add(_parser.Snapshot!);
                     break;
                 case ParserEvent.EndOfRecord:
                     break;
-                default: // no input is left, or the stream is complete: what may still be left of the input is a fault of the next round
+                // No input is left, or the stream is complete: what may still be left of the input is a fault of the
+                // next round.
+                default:
                     if (data.IsEmpty)
                         return;
                     break;
@@ -54,7 +58,8 @@ public sealed class SendStreamVerifier
     }
 
     /// <summary>Says that the stream has ended, and gives its facts.</summary>
-    /// <exception cref="SendStreamException">There is a fault, or no last END (<see cref="StreamFault.EndsEarly"/>).</exception>
+    /// <exception cref="SendStreamException">There is a fault, or no last END
+    /// (<see cref="StreamFault.EndsEarly"/>).</exception>
     public StreamFacts Complete()
     {
         _parser.EnsureComplete();

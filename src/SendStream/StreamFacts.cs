@@ -10,9 +10,9 @@ public sealed record StreamFacts
     public required BeginFacts Begin { get; init; }
 
     /// <summary>
-    /// The snapshots, in the order of the stream: one for a plain stream, any number for a package. That a package is whole does
-    /// not prove that every snapshot is in it that was asked for: <c>zfs send</c> closes a package properly even if it had to
-    /// leave some out, and tells so by its exit code only (libzfs_sendrecv.c, zfs_send).
+    /// The snapshots, in the order of the stream: one for a plain stream, any number for a package. That a package is
+    /// whole does not prove that every snapshot is in it that was asked for: <c>zfs send</c> closes a package properly
+    /// even if it had to leave some out, and tells so by its exit code only (libzfs_sendrecv.c, zfs_send).
     /// </summary>
     public required IReadOnlyList<BeginFacts> Snapshots { get; init; }
 
@@ -25,10 +25,14 @@ public sealed record StreamFacts
     /// <summary>Number of records by type; types that do not occur are left out.</summary>
     public required IReadOnlyDictionary<RecordType, long> Records { get; init; }
 
-    /// <summary>Bytes of all payloads as they are in the stream (what <c>zstream dump</c> calls the total payload size).</summary>
+    /// <summary>
+    /// Bytes of all payloads as they are in the stream (what <c>zstream dump</c> calls the total payload size).
+    /// </summary>
     public required long PayloadBytes { get; init; }
 
-    /// <summary>Bytes of all data blocks when unpacked: the logical sizes of WRITE, WRITE_EMBEDDED and WRITE_BYREF records.</summary>
+    /// <summary>
+    /// Bytes of all data blocks when unpacked: the logical sizes of WRITE, WRITE_EMBEDDED and WRITE_BYREF records.
+    /// </summary>
     public required long LogicalBytes { get; init; }
 
     /// <summary>

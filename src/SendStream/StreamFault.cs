@@ -6,7 +6,9 @@ public enum StreamFault
     /// <summary>The input does not begin with a BEGIN record.</summary>
     NotASendStream,
 
-    /// <summary>A stream written on a big-endian machine. ZFS receives those; this library does not read them.</summary>
+    /// <summary>
+    /// A stream written on a big-endian machine. ZFS receives those; this library does not read them.
+    /// </summary>
     BigEndian,
 
     /// <summary>A record, its checksum intact, of a type that is not known.</summary>
@@ -19,8 +21,9 @@ public enum StreamFault
     ChecksumMismatch,
 
     /// <summary>
-    /// A record that belongs to another snapshot than its BEGIN. So it is with what <c>zfs send --saved</c> sends of an interrupted
-    /// receive, whose records carry the GUID of the receiving dataset (module/zfs/dmu_send.c, dsc_toguid); it has no END either.
+    /// A record that belongs to another snapshot than its BEGIN. So it is with what <c>zfs send --saved</c> sends of an
+    /// interrupted receive, whose records carry the GUID of the receiving dataset (module/zfs/dmu_send.c, dsc_toguid);
+    /// it has no END either.
     /// </summary>
     GuidMismatch,
 
@@ -34,7 +37,8 @@ public enum StreamFault
     DataAfterEnd,
 
     /// <summary>
-    /// As it was sent, but in a way in which <c>zfs receive</c> loses a part of the snapshot without saying so: no backup.
+    /// As it was sent, but in a way in which <c>zfs receive</c> loses a part of the snapshot without saying so: no
+    /// backup.
     /// </summary>
     LostOnReceive,
 

@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Features a stream uses: <c>drr_versioninfo &gt;&gt; 2</c>, 56 bits.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, DMU_BACKUP_FEATURE_*. Bits 3 to 15 and 18 are reserved for other ZFS versions.
+/// Features a stream uses: <c>drr_versioninfo &gt;&gt; 2</c>, 56 bits. Source: OpenZFS include/sys/zfs_ioctl.h,
+/// DMU_BACKUP_FEATURE_*. Bits 3 to 15 and 18 are reserved for other ZFS versions.
 /// </summary>
 [Flags]
 public enum StreamFeatures : ulong
@@ -10,7 +10,9 @@ public enum StreamFeatures : ulong
     /// <summary>No feature.</summary>
     None = 0,
 
-    /// <summary>Holds WRITE_BYREF records (<c>zfs send -D</c>); OpenZFS 2 receives it only rewritten by <c>zstream redup</c>.</summary>
+    /// <summary>
+    /// Holds WRITE_BYREF records (<c>zfs send -D</c>); OpenZFS 2 receives it only rewritten by <c>zstream redup</c>.
+    /// </summary>
     Dedup = 1UL << 0,
 
     /// <summary>Blocks carry deduplication properties; set together with <see cref="Dedup"/>.</summary>

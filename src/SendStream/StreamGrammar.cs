@@ -1,39 +1,48 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Which record may follow which. A plain stream: BEGIN, records, END. A package: BEGIN, END, any number of plain streams, END.
-/// The two ENDs of a package are written by libzfs, without GUID and <c>drr_checksum</c>: the first carries the checksum of what
-/// is before it, the last nothing at all (lib/libzfs/libzfs_sendrecv.c, send_conclusion_record). All other records are
-/// written by the kernel, which always fills in <c>drr_checksum</c> (module/zfs/dmu_send.c, dump_record). That zfs receive takes zeros
-/// there as "not checked" is for the sake of versions from before records had checksums of their own; here they are refused.
+/// Which record may follow which. A plain stream: BEGIN, records, END. A package: BEGIN, END, any number of plain
+/// streams, END. The two ENDs of a package are written by libzfs, without GUID and <c>drr_checksum</c>: the first
+/// carries the checksum of what is before it, the last nothing at all (lib/libzfs/libzfs_sendrecv.c,
+/// send_conclusion_record). All other records are written by the kernel, which always fills in <c>drr_checksum</c>
+/// (module/zfs/dmu_send.c, dump_record). That zfs receive takes zeros there as "not checked" is for the sake of
+/// versions from before records had checksums of their own; here they are refused.
 /// </summary>
 internal static class StreamGrammar
 {
     /// <summary>Whether the phase lies between a snapshot's BEGIN and END.</summary>
     public static bool IsInSnapshot(StreamPhase phase) => phase is StreamPhase.Snapshot or StreamPhase.PackageSnapshot;
 
-    /// <summary>Whether a record of this type may stand here, as far as its header's structure says; null if so.</summary>
-    public static Complaint? Judge(StreamPhase phase, RecordHeader header) => phase switch
-    {
-        StreamPhase.Start => StreamSignature.Judge(header.Raw),
-        StreamPhase.PackageHeader => header.Type == RecordType.End
-            ? null
-            : Unexpected($"{Name(header)} stands where the END of the package's header is expected"),
-        StreamPhase.Package => JudgeInPackage(header),
-        _ => header.Type == RecordType.Begin ? Unexpected("BEGIN stands inside a snapshot's stream, which has no END yet") : null,
-    };
+    /// <summary>
+    /// Whether a record of this type may stand here, as far as its header's structure says; null if so.
+    /// </summary>
+    public static Complaint? Judge(StreamPhase phase, RecordHeader header) =>
+        phase switch
+        {
+            StreamPhase.Start => StreamSignature.Judge(header.Raw),
+            StreamPhase.PackageHeader => header.Type == RecordType.End
+                ? null
+                : Unexpected($"{Name(header)} stands where the END of the package's header is expected"),
+            StreamPhase.Package => JudgeInPackage(header),
+            _ => header.Type == RecordType.Begin
+                ? Unexpected("BEGIN stands inside a snapshot's stream, which has no END yet")
+                : null,
+        };
 
     /// <summary>The phase after a record that was found good.</summary>
-    public static StreamPhase Next(StreamPhase phase, RecordHeader header) => (phase, header.Type) switch
-    {
-        (StreamPhase.Start, _) => BeginRules.IsPackage(header.AsBegin()) ? StreamPhase.PackageHeader : StreamPhase.Snapshot,
-        (StreamPhase.PackageHeader, _) => StreamPhase.Package,
-        (StreamPhase.Package, RecordType.Begin) => StreamPhase.PackageSnapshot,
-        (StreamPhase.Package, _) => StreamPhase.End,
-        (StreamPhase.Snapshot, RecordType.End) => StreamPhase.End,
-        (StreamPhase.PackageSnapshot, RecordType.End) => StreamPhase.Package,
-        _ => phase,
-    };
+    public static StreamPhase Next(StreamPhase phase, RecordHeader header) =>
+        (phase, header.Type) switch
+        {
+            (StreamPhase.Start, _) => BeginRules.IsPackage(header.AsBegin())
+                ? StreamPhase.PackageHeader
+                : StreamPhase.Snapshot,
+            (StreamPhase.PackageHeader, _) => StreamPhase.Package,
+            (StreamPhase.Package, RecordType.Begin) => StreamPhase.PackageSnapshot,
+            (StreamPhase.Package, _) => StreamPhase.End,
+            (StreamPhase.Snapshot, RecordType.End) => StreamPhase.End,
+            (StreamPhase.PackageSnapshot, RecordType.End) => StreamPhase.Package,
+            _ => phase,
+        };
 
     /// <summary>Judges one of the two ENDs of a package.</summary>
     /// <param name="header">The END record.</param>
@@ -43,7 +52,9 @@ internal static class StreamGrammar
         var found = header.AsEnd().Checksum;
         if (found != expected)
             return new(StreamFault.ChecksumMismatch, $"END of a package has checksum {found}; expected {expected}");
-        return header.DeclaredPayloadLength != 0 || header.Raw[(RecordHeader.FieldsOffset + Fletcher4.Size)..].ContainsAnyExcept((byte)0)
+        return
+            header.DeclaredPayloadLength != 0
+            || header.Raw[(RecordHeader.FieldsOffset + Fletcher4.Size)..].ContainsAnyExcept((byte)0)
             ? Complaint.BadRecord("END of a package has more fields than its checksum")
             : null;
     }
@@ -55,7 +66,10 @@ internal static class StreamGrammar
         if (header.Type != RecordType.Begin)
             return Unexpected($"{Name(header)} stands in a package outside a snapshot's stream");
         if (StreamSignature.Judge(header.Raw) is { } complaint)
-            return complaint with { Fault = complaint.Fault == StreamFault.BigEndian ? StreamFault.BigEndian : StreamFault.BadRecord };
+            return complaint with
+            {
+                Fault = complaint.Fault == StreamFault.BigEndian ? StreamFault.BigEndian : StreamFault.BadRecord,
+            };
         return BeginRules.IsPackage(header.AsBegin()) ? Unexpected("BEGIN opens a package inside a package") : null;
     }
 

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>Sizes and bounds of the format, in bytes unless said otherwise, each with its source in OpenZFS 2.3.2.</summary>
+/// <summary>
+/// Sizes and bounds of the format, in bytes unless said otherwise, each with its source in OpenZFS 2.3.2.
+/// </summary>
 internal static class StreamLimits
 {
     /// <summary>First eight bytes of BEGIN's fields: DMU_BACKUP_MAGIC, include/sys/zfs_ioctl.h.</summary>
@@ -9,12 +11,15 @@ internal static class StreamLimits
     /// <summary>Number of record types that are known: DRR_NUMTYPES, include/sys/zfs_ioctl.h.</summary>
     public const int RecordTypes = 11;
 
-    /// <summary>Where <c>drr_checksum</c> stands in every header but BEGIN's: struct drr_checksum, include/sys/zfs_ioctl.h.</summary>
+    /// <summary>
+    /// Where <c>drr_checksum</c> stands in every header but BEGIN's: struct drr_checksum, include/sys/zfs_ioctl.h.
+    /// </summary>
     public const int ChecksumOffset = RecordHeader.Size - Fletcher4.Size;
 
     /// <summary>
-    /// Largest nvlist that a BEGIN may carry. libzfs makes and takes 4 * SPA_MAXBLOCKSIZE (libzfs_util.c, libzfs_max_nvlist,
-    /// changeable by ZFS_SENDRECV_MAX_NVLIST); the kernel's own hard limit is 256 MiB (dmu_recv.c, dmu_recv_begin).
+    /// Largest nvlist that a BEGIN may carry. libzfs makes and takes 4 * SPA_MAXBLOCKSIZE (libzfs_util.c,
+    /// libzfs_max_nvlist, changeable by ZFS_SENDRECV_MAX_NVLIST); the kernel's own hard limit is 256 MiB (dmu_recv.c,
+    /// dmu_recv_begin).
     /// </summary>
     public const int BeginPayload = 64 << 20;
 
@@ -39,7 +44,9 @@ internal static class StreamLimits
     /// <summary>Slots of a dnode block, and most slots of one dnode: DNODES_PER_BLOCK, include/sys/dnode.h.</summary>
     public const int DnodeSlots = 32;
 
-    /// <summary>What a dnode takes besides its bonus buffer: DNODE_CORE_SIZE and one block pointer, include/sys/dnode.h.</summary>
+    /// <summary>
+    /// What a dnode takes besides its bonus buffer: DNODE_CORE_SIZE and one block pointer, include/sys/dnode.h.
+    /// </summary>
     public const int DnodeOverhead = 64 + 128;
 
     /// <summary>DN_BONUS_SIZE(DNODE_MAX_SIZE), include/sys/dnode.h: 16,192.</summary>
@@ -52,14 +59,16 @@ internal static class StreamLimits
     public const int BlockPointers = 3;
 
     /// <summary>
-    /// A block pointer has 7 bits for its compression (include/sys/spa.h, BP_GET_COMPRESS). zfs receive refuses what its own
-    /// version does not know; a backup must not, so only the width of the field bounds it here.
+    /// A block pointer has 7 bits for its compression (include/sys/spa.h, BP_GET_COMPRESS). zfs receive refuses what
+    /// its own version does not know; a backup must not, so only the width of the field bounds it here.
     /// </summary>
     public const int CompressionTypes = 128;
 
     /// <summary>DMU_OT_NUMTYPES, include/sys/dmu.h: the numbered object types, a closed list.</summary>
     public const int NumberedObjectTypes = 54;
 
-    /// <summary>DMU_BSWAP_NUMFUNCS, include/sys/dmu.h: ways to swap bytes, low five bits of the newer object types.</summary>
+    /// <summary>
+    /// DMU_BSWAP_NUMFUNCS, include/sys/dmu.h: ways to swap bytes, low five bits of the newer object types.
+    /// </summary>
     public const int ByteSwaps = 10;
 }

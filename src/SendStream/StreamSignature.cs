@@ -3,20 +3,24 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Tells a send stream by its first 16 bytes: type 0 (BEGIN) in either byte order, a payload length, and the magic number
-/// 0x2F5bacbac, whose byte order is the sender's. Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_begin, DMU_BACKUP_MAGIC.
+/// Tells a send stream by its first 16 bytes: type 0 (BEGIN) in either byte order, a payload length, and the magic
+/// number 0x2F5bacbac, whose byte order is the sender's. Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_begin,
+/// DMU_BACKUP_MAGIC.
 /// </summary>
 internal static class StreamSignature
 {
     private const int TypeLength = 4;
 
-    /// <summary>Judges what has arrived of the first header; null as long as it may still be a stream of this byte order.</summary>
+    /// <summary>
+    /// Judges what has arrived of the first header; null as long as it may still be a stream of this byte order.
+    /// </summary>
     public static Complaint? Judge(ReadOnlySpan<byte> start)
     {
         Span<byte> magic = stackalloc byte[sizeof(ulong)];
-        var arrived = start.Length > RecordHeader.FieldsOffset
-            ? start[RecordHeader.FieldsOffset..Math.Min(start.Length, RecordHeader.FieldsOffset + magic.Length)]
-            : [];
+        var arrived =
+            start.Length > RecordHeader.FieldsOffset
+                ? start[RecordHeader.FieldsOffset..Math.Min(start.Length, RecordHeader.FieldsOffset + magic.Length)]
+                : [];
         var begins = !start[..Math.Min(start.Length, TypeLength)].ContainsAnyExcept((byte)0);
 
         BinaryPrimitives.WriteUInt64LittleEndian(magic, StreamLimits.Magic);

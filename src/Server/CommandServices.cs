@@ -9,11 +9,23 @@ namespace ZfsSnapshotManager.Server;
 /// <summary>The parts of the server that a command needs which does not serve.</summary>
 internal static class CommandServices
 {
-    public static ServiceProvider Create(ServerSettings settings) => new ServiceCollection()
-        .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddSimpleConsole(console => console.SingleLine = true)
-            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)) // standard output is for the result
-        .AddSingleton(settings).AddSingleton(TimeProvider.System).AddSingleton<AuditLog>()
-        .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>()
-        .AddStore(settings).AddSingleton<LocalParents>().AddSingleton<LocalSurvey>()
-        .BuildServiceProvider();
+    public static ServiceProvider Create(ServerSettings settings) =>
+        new ServiceCollection()
+            .AddLogging(logging =>
+                logging
+                    .SetMinimumLevel(LogLevel.Warning)
+                    .AddSimpleConsole(console => console.SingleLine = true)
+                    // Standard output is for the result.
+                    .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
+            )
+            .AddSingleton(settings)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<AuditLog>()
+            .AddSingleton<CatalogueDatabase>()
+            .AddSingleton<BackupCatalogue>()
+            .AddSingleton<UploadCatalogue>()
+            .AddStore(settings)
+            .AddSingleton<LocalParents>()
+            .AddSingleton<LocalSurvey>()
+            .BuildServiceProvider();
 }

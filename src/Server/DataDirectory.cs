@@ -8,7 +8,10 @@ internal static class DataDirectory
 {
     private const string LockName = "lock";
 
-    /// <summary>Takes the folder for this process, and makes it where there is none. Two servers on one folder would remove each other's uploads.</summary>
+    /// <summary>
+    /// Takes the folder for this process, and makes it where there is none. Two servers on one folder would remove each
+    /// other's uploads.
+    /// </summary>
     /// <returns>Holds the folder until it is disposed.</returns>
     /// <exception cref="OperationException">Another process has it, or it cannot be made.</exception>
     public static FileStream Lock(string path)
@@ -16,11 +19,21 @@ internal static class DataDirectory
         Create(path);
         try
         {
-            return new FileStream(Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(
+                Path.Combine(path, LockName),
+                FileMode.OpenOrCreate,
+                FileAccess.ReadWrite,
+                FileShare.None
+            );
         }
         catch (IOException e)
         {
-            throw new OperationException(ExitCode.Conflict, $"Another zfs-server runs on {path}.", "Stop it, or give this one another DATA_DIR.", e);
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"Another zfs-server runs on {path}.",
+                "Stop it, or give this one another DATA_DIR.",
+                e
+            );
         }
     }
 
@@ -29,10 +42,16 @@ internal static class DataDirectory
     {
         try
         {
-            using var tried = new FileStream(Path.Combine(path, LockName), FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var tried = new FileStream(
+                Path.Combine(path, LockName),
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.Read
+            );
             return false;
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
         {
             return false;
         }
@@ -50,7 +69,12 @@ internal static class DataDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperationException(ExitCode.Configuration, $"DATA_DIR={path} cannot be made: {e.Message}", "Name a folder that this user may write to.", e);
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"DATA_DIR={path} cannot be made: {e.Message}",
+                "Name a folder that this user may write to.",
+                e
+            );
         }
     }
 }

@@ -9,7 +9,15 @@ using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 
 PrivateFiles.Enforce();
-var root = new RootCommand("Receives, verifies and stores ZFS snapshots of many machines. Without a command it serves.") { ClientCommands.Create(), BackupCommands.Create(), StorageCommands.Create(), CatalogueCommands.Create(), AuditCommand.Create(), DoctorCommand.Create() };
+var root = new RootCommand("Receives, verifies and stores ZFS snapshots of many machines. Without a command it serves.")
+{
+    ClientCommands.Create(),
+    BackupCommands.Create(),
+    StorageCommands.Create(),
+    CatalogueCommands.Create(),
+    AuditCommand.Create(),
+    DoctorCommand.Create(),
+};
 root.Add(Verb.Help(root));
 root.SetAction((_, cancellationToken) => ServerHost.RunAsync(cancellationToken));
-return await ProgramRunner.RunAsync(root, args).ConfigureAwait(false);
+return await ProgramRunner.RunAsync(root, args);

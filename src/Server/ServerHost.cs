@@ -24,7 +24,9 @@ internal static partial class ServerHost
     /// <summary>Requests but streams are small.</summary>
     private const int MaxRequestBodySize = 64 * 1024;
 
-    /// <summary>Of each connection, twice. A part waits in its own buffer, not here; Kestrel's MiB would be idle memory.</summary>
+    /// <summary>
+    /// Of each connection, twice. A part waits in its own buffer, not here; Kestrel's MiB would be idle memory.
+    /// </summary>
     private const int ReadBufferSize = 128 * 1024;
 
     /// <summary>Of each connection: one slice of a download is sent while the next one is put here.</summary>
@@ -38,31 +40,55 @@ internal static partial class ServerHost
 
         app.Services.GetRequiredService<CatalogueDatabase>().Prepare();
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
-        await app.Services.GetRequiredService<LocalParents>().CheckAsync(app.Services.GetRequiredService<ClientRegistry>().Current(), cancellationToken).ConfigureAwait(false);
-        foreach (var finding in (await app.Services.ProbeStoreAsync(cancellationToken).ConfigureAwait(false)).Where(finding => !finding.Works)) LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
-        await app.Services.ClaimStoreAsync(cancellationToken).ConfigureAwait(false);
-        await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken).ConfigureAwait(false);
-        await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken).ConfigureAwait(false);
+        await app
+            .Services.GetRequiredService<LocalParents>()
+            .CheckAsync(app.Services.GetRequiredService<ClientRegistry>().Current(), cancellationToken);
+        foreach (
+            var finding in (await app.Services.ProbeStoreAsync(cancellationToken)).Where(finding => !finding.Works)
+        )
+            LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
+        await app.Services.ClaimStoreAsync(cancellationToken);
+        await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken);
+        await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
-        await StartAsync(app, settings, cancellationToken).ConfigureAwait(false);
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // what starting needed is given back: a third of the memory
-        LogEngines(app.Logger, CompressionEngine.Describe(CompressionFormat.Gzip), CompressionEngine.Describe(CompressionFormat.Zstd));
-        LogServing(app.Logger, string.Join(", ", app.Urls), app.Services.GetRequiredService<IObjectStore>().Location, clients);
-        if (clients == 0) LogNoClients(app.Logger, settings.ClientsFile);
-        await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        await StartAsync(app, settings, cancellationToken);
+        // What starting needed is given back: a third of the memory.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        LogEngines(
+            app.Logger,
+            CompressionEngine.Describe(CompressionFormat.Gzip),
+            CompressionEngine.Describe(CompressionFormat.Zstd)
+        );
+        LogServing(
+            app.Logger,
+            string.Join(", ", app.Urls),
+            app.Services.GetRequiredService<IObjectStore>().Location,
+            clients
+        );
+        if (clients == 0)
+            LogNoClients(app.Logger, settings.ClientsFile);
+        await app.WaitForShutdownAsync(cancellationToken);
     }
 
     private static WebApplication Build(ServerSettings settings)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
-        {
-            ContentRootPath = settings.DataDirectory,
-            Args = ["--hostBuilder:reloadConfigOnChange=false"], // no watches on the data folder: there is nothing to reload
-        });
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions
+            {
+                ContentRootPath = settings.DataDirectory,
+                // No watches on the data folder: there is nothing to reload.
+                Args = ["--hostBuilder:reloadConfigOnChange=false"],
+            }
+        );
         builder.Configuration.Sources.Clear(); // this program's settings are its own: docs/configuration.md
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Microsoft.Hosting", LogLevel.Warning)
+        builder
+            .Logging.SetMinimumLevel(LogLevel.Information)
+            .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
+            .AddFilter("Microsoft.Hosting", LogLevel.Warning)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // a failed start is told once, by the exit
-            .AddFilter((category, level) => !(level == LogLevel.Critical && category == "Microsoft.AspNetCore.Server.Kestrel"));
+            .AddFilter(
+                (category, level) => !(level == LogLevel.Critical && category == "Microsoft.AspNetCore.Server.Kestrel")
+            );
         builder.Logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
@@ -76,18 +102,44 @@ internal static partial class ServerHost
             kestrel.Limits.MaxRequestBufferSize = ReadBufferSize;
             kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
         });
-        builder.Services.Configure<SocketTransportOptions>(sockets => (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (ReadBufferSize, WriteBufferSize));
+        builder.Services.Configure<SocketTransportOptions>(sockets =>
+            (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (ReadBufferSize, WriteBufferSize)
+        );
         // Uploads end by themselves when the server stops; only the last words to their clients take a moment.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>().AddSingleton(settings).AddSingleton(TimeProvider.System)
-            .AddSingleton<CatalogueDatabase>().AddSingleton<BackupCatalogue>().AddSingleton<UploadCatalogue>().AddSingleton<PartCatalogue>()
-            .AddSingleton<ClientRegistry>().AddSingleton<AuthenticationLimit>().AddSingleton<AuditLog>().AddSingleton<ClientAuthentication>()
-            .AddStore(settings).AddLocalStorage()
-            .AddSingleton<UploadSessions>().AddSingleton<UploadPlaces>().AddSingleton<StreamAdmission>().AddSingleton<BackupCommit>().AddSingleton<StreamReceiver>()
-            .AddSingleton<PartPlaces>().AddSingleton<PartReceiver>().AddSingleton<PartsCompletion>().AddSingleton<UploadRecovery>()
-            .AddSingleton<BackupRemoval>().AddSingleton<RotationRun>().AddSingleton<ClientQuota>().AddSingleton<RotationEndpoints>()
-            .AddSingleton<UploadEndpoints>().AddSingleton<PartEndpoints>()
-            .AddSingleton<DownloadEndpoints>().AddSingleton<ManifestEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<ReadyEndpoint>()
+        builder
+            .Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>()
+            .AddSingleton(settings)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<CatalogueDatabase>()
+            .AddSingleton<BackupCatalogue>()
+            .AddSingleton<UploadCatalogue>()
+            .AddSingleton<PartCatalogue>()
+            .AddSingleton<ClientRegistry>()
+            .AddSingleton<AuthenticationLimit>()
+            .AddSingleton<AuditLog>()
+            .AddSingleton<ClientAuthentication>()
+            .AddStore(settings)
+            .AddLocalStorage()
+            .AddSingleton<UploadSessions>()
+            .AddSingleton<UploadPlaces>()
+            .AddSingleton<StreamAdmission>()
+            .AddSingleton<BackupCommit>()
+            .AddSingleton<StreamReceiver>()
+            .AddSingleton<PartPlaces>()
+            .AddSingleton<PartReceiver>()
+            .AddSingleton<PartsCompletion>()
+            .AddSingleton<UploadRecovery>()
+            .AddSingleton<BackupRemoval>()
+            .AddSingleton<RotationRun>()
+            .AddSingleton<ClientQuota>()
+            .AddSingleton<RotationEndpoints>()
+            .AddSingleton<UploadEndpoints>()
+            .AddSingleton<PartEndpoints>()
+            .AddSingleton<DownloadEndpoints>()
+            .AddSingleton<ManifestEndpoints>()
+            .AddSingleton<StatusEndpoints>()
+            .AddSingleton<ReadyEndpoint>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
@@ -102,11 +154,15 @@ internal static partial class ServerHost
         return app;
     }
 
-    private static async Task StartAsync(WebApplication app, ServerSettings settings, CancellationToken cancellationToken)
+    private static async Task StartAsync(
+        WebApplication app,
+        ServerSettings settings,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+            await app.StartAsync(cancellationToken);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
@@ -115,7 +171,12 @@ internal static partial class ServerHost
     }
 
     public static OperationException CannotListen(ServerSettings settings, Exception e) =>
-        new(ExitCode.Configuration, $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}", "Choose another PORT or BIND_ADDRESS, or stop what uses it.", e);
+        new(
+            ExitCode.Configuration,
+            $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}",
+            "Choose another PORT or BIND_ADDRESS, or stop what uses it.",
+            e
+        );
 
     [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {Location}; clients: {Clients}")]
     private static partial void LogServing(ILogger logger, string addresses, string location, int clients);
@@ -126,6 +187,9 @@ internal static partial class ServerHost
     [LoggerMessage(LogLevel.Information, "The store does not have: {Ability}; {Consequence}")]
     private static partial void LogMissingAbility(ILogger logger, string ability, string consequence);
 
-    [LoggerMessage(LogLevel.Warning, "There are no clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "There are no clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME"
+    )]
     private static partial void LogNoClients(ILogger logger, string clientsFile);
 }

@@ -4,20 +4,25 @@ using SharpFuzz;
 namespace ZfsSnapshotManager.Fuzzing;
 
 /// <summary>
-/// What <c>tests/Fuzzing/fuzz</c> calls: <c>list</c>; <c>run TARGET PATH...</c>, one or more files or folders of inputs;
-/// <c>show TARGET FILE</c>, what the input stands for; <c>seeds STREAMS CORPUS</c>; <c>afl TARGET</c>, under afl-fuzz.
+/// What <c>tests/Fuzzing/fuzz</c> calls: <c>list</c>; <c>run TARGET PATH...</c>, one or more files or folders of
+/// inputs; <c>show TARGET FILE</c>, what the input stands for; <c>seeds STREAMS CORPUS</c>; <c>afl TARGET</c>, under
+/// afl-fuzz.
 /// </summary>
 internal static class Program
 {
-    private static int Main(string[] arguments) => arguments switch
-    {
-        ["list"] => List(),
-        ["run", var target, .. var paths] when FuzzTargets.All.ContainsKey(target) => Replay(FuzzTargets.All[target], paths),
-        ["show", var target, var path] => Show.Print(target, File.ReadAllBytes(path)),
-        ["seeds", var streams, var corpus] => Seeds.Write(streams, corpus),
-        ["afl", var target] when FuzzTargets.All.ContainsKey(target) => UnderAfl(FuzzTargets.All[target]),
-        _ => Usage(),
-    };
+    private static int Main(string[] arguments) =>
+        arguments switch
+        {
+            ["list"] => List(),
+            ["run", var target, .. var paths] when FuzzTargets.All.ContainsKey(target) => Replay(
+                FuzzTargets.All[target],
+                paths
+            ),
+            ["show", var target, var path] => Show.Print(target, File.ReadAllBytes(path)),
+            ["seeds", var streams, var corpus] => Seeds.Write(streams, corpus),
+            ["afl", var target] when FuzzTargets.All.ContainsKey(target) => UnderAfl(FuzzTargets.All[target]),
+            _ => Usage(),
+        };
 
     private static int List()
     {
@@ -52,7 +57,9 @@ internal static class Program
         return broken == 0 ? 0 : 1;
     }
 
-    /// <summary>In a process of its own, so that a stack overflow or a hang is a finding, too, and does not end the run.</summary>
+    /// <summary>
+    /// In a process of its own, so that a stack overflow or a hang is a finding, too, and does not end the run.
+    /// </summary>
     private static int UnderAfl(FuzzTarget target)
     {
         Fuzzer.OutOfProcess.Run(stream =>
@@ -66,7 +73,10 @@ internal static class Program
 
     private static int Usage()
     {
-        Console.Error.WriteLine($"usage: list | run TARGET PATH... | show TARGET FILE | seeds STREAMS CORPUS | afl TARGET; targets: {string.Join(' ', FuzzTargets.All.Keys)}");
+        Console.Error.WriteLine(
+            "usage: list | run TARGET PATH... | show TARGET FILE | seeds STREAMS CORPUS | afl TARGET; targets: "
+                + $"{string.Join(' ', FuzzTargets.All.Keys)}"
+        );
         return 2;
     }
 }

@@ -14,12 +14,30 @@ internal static class Seeds
     private const int LongestList = 4096;
 
     private static readonly string[] Single =
-        ["full", "incremental-1", "embedded", "large-dnode", "raw", "redacted", "spill", "spill-incremental", "volume", "resumed", "clone"];
+    [
+        "full",
+        "incremental-1",
+        "embedded",
+        "large-dnode",
+        "raw",
+        "redacted",
+        "spill",
+        "spill-incremental",
+        "volume",
+        "resumed",
+        "clone",
+    ];
 
     private static readonly string[] Chains =
     [
-        "full", "full incremental-1", "full incremental-1 incremental-2", "incremental-1 incremental-2", "raw raw-incremental",
-        "spill spill-incremental", "large-dnode large-dnode-incremental", "volume volume-incremental",
+        "full",
+        "full incremental-1",
+        "full incremental-1 incremental-2",
+        "incremental-1 incremental-2",
+        "raw raw-incremental",
+        "spill spill-incremental",
+        "large-dnode large-dnode-incremental",
+        "volume volume-incremental",
     ];
 
     /// <summary>Writes the seeds.</summary>
@@ -38,7 +56,9 @@ internal static class Seeds
             Seed("records", name, Program(name));
         foreach (var name in (string[])["incremental-1", "raw", "spill", "package"])
             Seed("stream", name, StreamProgram.Build(ProgramWriter.Of(Load(streams, name), 4)));
-        foreach (var name in (string[])["package", "package-incremental", "properties", "raw", "resumed", "resumed-raw"])
+        foreach (
+            var name in (string[])["package", "package-incremental", "properties", "raw", "resumed", "resumed-raw"]
+        )
         {
             foreach (var (list, i) in Lists(Load(streams, name)).Take(2).Select((list, i) => (list, i)))
                 Seed("nvlist", $"{name}-{i}", list);
@@ -48,8 +68,15 @@ internal static class Seeds
             Seed("resume", name, [.. Frames.Of(Program(name)), 0, 4, 0, 5, 5]);
         foreach (var name in Single)
             Seed("splice", name, [.. Frames.Of([.. Program(name), StreamProgram.Cut, 1]), .. Frames.Of(Program(name))]);
-        foreach (var (first, second) in ((string, string)[])[("full", "resumed"), ("raw", "resumed-raw"), ("incremental-1", "resumed-incremental")])
-            Seed("splice", second, [.. Frames.Of([.. Program(first), StreamProgram.Cut, 1]), .. Frames.Of(Program(second))]);
+        foreach (
+            var (first, second) in ((string, string)[])
+                [("full", "resumed"), ("raw", "resumed-raw"), ("incremental-1", "resumed-incremental")]
+        )
+            Seed(
+                "splice",
+                second,
+                [.. Frames.Of([.. Program(first), StreamProgram.Cut, 1]), .. Frames.Of(Program(second))]
+            );
         foreach (var chain in Chains)
             Seed("merge", chain, [.. chain.Split(' ').SelectMany(name => Frames.Of(Program(name)))]);
         SeedTokens(streams, Seed);
@@ -75,7 +102,11 @@ internal static class Seeds
             Bytes = 1000,
             ToGuid = 7,
             ToName = "p/d@s",
-            OtherPairs = [NvPair.Of("redact_snaps", [1, 2]), NvPair.Of("inner", new NvList([NvPair.Of("name", "text")]))],
+            OtherPairs =
+            [
+                NvPair.Of("redact_snaps", [1, 2]),
+                NvPair.Of("inner", new NvList([NvPair.Of("name", "text")])),
+            ],
         };
         seed("token", "other-pairs", [.. other.ToString().Select(character => (byte)character)]);
         seed("token-list", "other-pairs", ListIn(other.ToString()));
@@ -84,7 +115,10 @@ internal static class Seeds
     private static byte[] ListIn(string token)
     {
         using var list = new MemoryStream();
-        using var source = new ZLibStream(new MemoryStream(Convert.FromHexString(token.Split('-')[3])), CompressionMode.Decompress);
+        using var source = new ZLibStream(
+            new MemoryStream(Convert.FromHexString(token.Split('-')[3])),
+            CompressionMode.Decompress
+        );
         source.CopyTo(list);
         return list.ToArray();
     }
@@ -106,7 +140,10 @@ internal static class Seeds
 
     private static byte[] Load(string streams, string name)
     {
-        using var source = new GZipStream(File.OpenRead(Path.Combine(streams, name + ".zfs.gz")), CompressionMode.Decompress);
+        using var source = new GZipStream(
+            File.OpenRead(Path.Combine(streams, name + ".zfs.gz")),
+            CompressionMode.Decompress
+        );
         using var bytes = new MemoryStream();
         source.CopyTo(bytes);
         return bytes.ToArray();

@@ -14,14 +14,18 @@ internal static class Show
         return 0;
     }
 
-    private static string Describe(string target, byte[] input) => target switch
-    {
-        "stream" => Stream(input),
-        "records" => Stream(StreamProgram.Build(input)),
-        "splice" or "resume" or "merge" => string.Join("\n", Streams(input).Select((stream, i) => $"stream {i + 1}, {Stream(stream)}")),
-        "nvlist" or "token-list" => Convert.ToHexStringLower(input),
-        _ => Encoding.Latin1.GetString(input),
-    };
+    private static string Describe(string target, byte[] input) =>
+        target switch
+        {
+            "stream" => Stream(input),
+            "records" => Stream(StreamProgram.Build(input)),
+            "splice" or "resume" or "merge" => string.Join(
+                "\n",
+                Streams(input).Select((stream, i) => $"stream {i + 1}, {Stream(stream)}")
+            ),
+            "nvlist" or "token-list" => Convert.ToHexStringLower(input),
+            _ => Encoding.Latin1.GetString(input),
+        };
 
     private static List<byte[]> Streams(byte[] input)
     {

@@ -8,4 +8,10 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// <param name="MayResume">Whether an interrupted upload goes on first.</param>
 /// <param name="Verbose">Whether it tells how it works.</param>
 /// <param name="Type">What the snapshot is made for.</param>
-internal sealed record BackupOptions(BackupMode Mode, bool DryRun, bool MayResume, bool Verbose, SnapshotType Type = SnapshotType.Manual);
+internal sealed record BackupOptions(
+    BackupMode Mode,
+    bool DryRun,
+    bool MayResume,
+    bool Verbose,
+    SnapshotType Type = SnapshotType.Manual
+);

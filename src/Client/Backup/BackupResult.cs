@@ -28,29 +28,35 @@ internal sealed record BackupResult
 
     public static BackupResult Planned(SnapshotName snapshot, BackupPlan plan) => Make(snapshot.ToString(), plan, null);
 
-    public static BackupResult Done(SnapshotInfo backup, BackupPlan plan, ResumedBackup? resumed) => Make($"{backup.DatasetName}@{backup.SnapshotName}", plan, backup) with { Resumed = resumed };
+    public static BackupResult Done(SnapshotInfo backup, BackupPlan plan, ResumedBackup? resumed) =>
+        Make($"{backup.DatasetName}@{backup.SnapshotName}", plan, backup) with
+        {
+            Resumed = resumed,
+        };
 
     /// <summary>What was interrupted is what was asked for.</summary>
-    public static BackupResult OnlyResumed(ResumedBackup resumed) => new()
-    {
-        DryRun = false,
-        Snapshot = resumed.Snapshot,
-        Kind = resumed.Base is null ? "full" : "incremental",
-        Reason = "a backup that was interrupted is finished",
-        Base = resumed.Base,
-        Backup = resumed.Backup,
-        Resumed = resumed,
-    };
+    public static BackupResult OnlyResumed(ResumedBackup resumed) =>
+        new()
+        {
+            DryRun = false,
+            Snapshot = resumed.Snapshot,
+            Kind = resumed.Base is null ? "full" : "incremental",
+            Reason = "a backup that was interrupted is finished",
+            Base = resumed.Base,
+            Backup = resumed.Backup,
+            Resumed = resumed,
+        };
 
-    private static BackupResult Make(string snapshot, BackupPlan plan, SnapshotInfo? backup) => new()
-    {
-        DryRun = backup is null,
-        Snapshot = snapshot,
-        Kind = plan.IsIncremental ? "incremental" : "full",
-        Reason = plan.Reason,
-        Base = plan.Base?.Name.ToString(),
-        Backup = backup,
-    };
+    private static BackupResult Make(string snapshot, BackupPlan plan, SnapshotInfo? backup) =>
+        new()
+        {
+            DryRun = backup is null,
+            Snapshot = snapshot,
+            Kind = plan.IsIncremental ? "incremental" : "full",
+            Reason = plan.Reason,
+            Base = plan.Base?.Name.ToString(),
+            Backup = backup,
+        };
 }
 
 /// <summary>A backup that an earlier run began and this one finished.</summary>

@@ -34,11 +34,12 @@ internal sealed record DatasetFailure
     [JsonIgnore]
     public ExitCode ExitCode { get; init; }
 
-    public static DatasetFailure Of(DatasetName dataset, Exception e) => new()
-    {
-        Dataset = dataset.Value,
-        Message = e.Message,
-        Remedy = (e as OperationException)?.Remedy,
-        ExitCode = e is OperationException failure ? failure.ExitCode : ExitCode.Damaged,
-    };
+    public static DatasetFailure Of(DatasetName dataset, Exception e) =>
+        new()
+        {
+            Dataset = dataset.Value,
+            Message = e.Message,
+            Remedy = (e as OperationException)?.Remedy,
+            ExitCode = e is OperationException failure ? failure.ExitCode : ExitCode.Damaged,
+        };
 }

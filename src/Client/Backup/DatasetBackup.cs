@@ -10,11 +10,20 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// The backup of one dataset, in two steps, since the snapshots of several are made together. First what an earlier run left is settled, or goes on,
-/// and it is decided what will be sent; then, once there is a snapshot, it is sent, and bookmarked when the server has committed. If that fails for
-/// good, the snapshot goes again; if it is interrupted or killed, the next run finds the snapshot by its mark.
+/// The backup of one dataset, in two steps, since the snapshots of several are made together. First what an earlier run
+/// left is settled, or goes on, and it is decided what will be sent; then, once there is a snapshot, it is sent, and
+/// bookmarked when the server has committed. If that fails for good, the snapshot goes again; if it is interrupted or
+/// killed, the next run finds the snapshot by its mark.
 /// </summary>
-internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings settings, ApiClient server, ServerLists lists, Output output, BackupOptions options, TimeProvider time) : IDisposable
+internal sealed class DatasetBackup(
+    DatasetFacts dataset,
+    ClientSettings settings,
+    ApiClient server,
+    ServerLists lists,
+    Output output,
+    BackupOptions options,
+    TimeProvider time
+) : IDisposable
 {
     private readonly SnapshotCare _care = new(output);
     private readonly BackupUpload _upload = new(settings, server, output, options.Verbose, time);
@@ -36,22 +45,28 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
     /// <summary>Settles what earlier runs left, and plans.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        if (await ZfsDataset.IsRedactedAsync(dataset.Name, cancellationToken).ConfigureAwait(false))
+        if (await ZfsDataset.IsRedactedAsync(dataset.Name, cancellationToken))
         {
-            // Tried on OpenZFS 2.3.2: what is received of such a dataset's send has zeros for what was left out, and nothing says so any more.
-            throw new OperationException(ExitCode.Conflict, $"{dataset.Name} is redacted: a copy of it would have zeros where it has nothing, without a sign.", "Back up the dataset that it was made of, and leave this one out (EXCLUDE).");
+            // Tried on OpenZFS 2.3.2: what is received of such a dataset's send has zeros for what was left out, and
+            // nothing says so any more.
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{dataset.Name} is redacted: a copy of it would have zeros where it has nothing, without a sign.",
+                "Back up the dataset that it was made of, and leave this one out (EXCLUDE)."
+            );
         }
 
-        var uploads = await lists.GetUploadsAsync(cancellationToken).ConfigureAwait(false); // first: what is committed meanwhile is then a backup
-        var remote = await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false);
-        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
+        // First: what is committed meanwhile is then a backup.
+        var uploads = await lists.GetUploadsAsync(cancellationToken);
+        var remote = await lists.GetBackupsAsync(cancellationToken);
+        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
         if (!options.DryRun)
         {
             var leftovers = LeftoverPlan.Make(dataset.Name, local, remote, uploads, options.MayResume);
-            await SettleAsync(leftovers, cancellationToken).ConfigureAwait(false);
+            await SettleAsync(leftovers, cancellationToken);
             if (leftovers.Resume is { } interrupted)
             {
-                _resumed = await ResumeAsync(interrupted, cancellationToken).ConfigureAwait(false);
+                _resumed = await ResumeAsync(interrupted, cancellationToken);
                 lists.Forget();
                 if (_resumed is not null && options.Mode == BackupMode.Full && interrupted.Base is null)
                 {
@@ -61,7 +76,7 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
             }
         }
 
-        await PlanAsync(cancellationToken).ConfigureAwait(false);
+        await PlanAsync(cancellationToken);
         output.Note($"{dataset.Name}: {(_plan!.IsIncremental ? "incremental" : "full")} backup: {_plan.Reason}");
     }
 
@@ -71,12 +86,24 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
     /// <summary>Sends the new snapshot, which is marked as pending.</summary>
     public async Task<BackupResult> SendAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (lists.AreOld) await PlanAsync(cancellationToken).ConfigureAwait(false); // it may have waited for hours while others were sent
+        if (lists.AreOld)
+            await PlanAsync(cancellationToken); // it may have waited for hours while others were sent
         var plan = _plan!;
-        var (properties, leftOut) = DatasetProperties.ToSend(await ZfsDataset.GetOwnPropertiesAsync(dataset.Name, cancellationToken).ConfigureAwait(false));
-        if (leftOut.Count > 0) Output.Warn($"{dataset.Name} has more properties than a backup takes along; a restore will not know {leftOut[0]}{(leftOut.Count > 1 ? $" and {leftOut.Count - 1} more" : "")}");
-        var job = new UploadJob(snapshot, Describe(snapshot, plan, properties), settings.Compression, new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags));
-        var (backup, _) = await SendOrRemoveAsync(job, cancellationToken).ConfigureAwait(false);
+        var (properties, leftOut) = DatasetProperties.ToSend(
+            await ZfsDataset.GetOwnPropertiesAsync(dataset.Name, cancellationToken)
+        );
+        if (leftOut.Count > 0)
+            Output.Warn(
+                $"{dataset.Name} has more properties than a backup takes along; a restore will not know "
+                    + $"{leftOut[0]}{(leftOut.Count > 1 ? $" and {leftOut.Count - 1} more" : "")}"
+            );
+        var job = new UploadJob(
+            snapshot,
+            Describe(snapshot, plan, properties),
+            settings.Compression,
+            new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags)
+        );
+        var (backup, _) = await SendOrRemoveAsync(job, cancellationToken);
         return BackupResult.Done(backup, plan, _resumed);
     }
 
@@ -84,8 +111,8 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
 
     private async Task PlanAsync(CancellationToken cancellationToken)
     {
-        var remote = await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false);
-        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
+        var remote = await lists.GetBackupsAsync(cancellationToken);
+        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
         TakenNames = [.. local.Select(snapshot => snapshot.Name)];
         var flags = SendFlags.ForFull(dataset, settings);
         _plan = BackupPlan.Make(options.Mode, dataset.Name, flags, local, remote, settings.MaxChain);
@@ -93,27 +120,33 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
 
     private async Task SettleAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
     {
-        foreach (var snapshot in leftovers.Acknowledge) await AcknowledgeAsync(snapshot, cancellationToken).ConfigureAwait(false);
-        foreach (var snapshot in leftovers.Release) await SnapshotCare.ReleaseAsync(snapshot).ConfigureAwait(false);
+        foreach (var snapshot in leftovers.Acknowledge)
+            await AcknowledgeAsync(snapshot, cancellationToken);
+        foreach (var snapshot in leftovers.Release)
+            await SnapshotCare.ReleaseAsync(snapshot);
         foreach (var (upload, reason) in leftovers.Drop)
         {
             output.Note($"The interrupted upload of {upload.DatasetName}@{upload.SnapshotName} is dropped: {reason}");
-            await UploadAbort.RunAsync(server, upload.UploadId, time).ConfigureAwait(false);
+            await UploadAbort.RunAsync(server, upload.UploadId, time);
         }
 
-        if (leftovers.Remove.Count == 0) return;
+        if (leftovers.Remove.Count == 0)
+            return;
         lists.Forget();
-        var committed = (await lists.GetBackupsAsync(cancellationToken).ConfigureAwait(false)).Select(backup => backup.SnapshotGuid).ToHashSet();
+        var committed = (await lists.GetBackupsAsync(cancellationToken))
+            .Select(backup => backup.SnapshotGuid)
+            .ToHashSet();
         foreach (var snapshot in leftovers.Remove)
         {
             if (committed.Contains(snapshot.Guid))
             {
-                await AcknowledgeAsync(snapshot, cancellationToken).ConfigureAwait(false); // its commit was under way when its upload was dropped
+                // Its commit was under way when its upload was dropped.
+                await AcknowledgeAsync(snapshot, cancellationToken);
                 continue;
             }
 
             output.Note($"{snapshot.Name} of an interrupted run is not on the server: removing it");
-            await SnapshotCare.RemoveAsync(snapshot).ConfigureAwait(false);
+            await SnapshotCare.RemoveAsync(snapshot);
         }
     }
 
@@ -127,12 +160,24 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
     private async Task<ResumedBackup?> ResumeAsync(InterruptedUpload interrupted, CancellationToken cancellationToken)
     {
         var snapshot = interrupted.Snapshot;
-        output.Note($"{snapshot.Name}: the interrupted upload goes on after {ByteSize.Format(interrupted.Upload.Resume!.StreamBytes)} of its stream");
-        await _care.HoldAsync(snapshot).ConfigureAwait(false);
+        output.Note(
+            $"{snapshot.Name}: the interrupted upload goes on after "
+                + $"{ByteSize.Format(interrupted.Upload.Resume!.StreamBytes)} of its stream"
+        );
+        await _care.HoldAsync(snapshot);
         try
         {
-            var (backup, from) = await SendOrRemoveAsync(new UploadJob(snapshot, Describe(interrupted), interrupted.Compression, Send: null), cancellationToken).ConfigureAwait(false);
-            return new ResumedBackup { Snapshot = snapshot.Name.ToString(), Base = interrupted.Base?.Name.ToString(), FromBytes = from, Backup = backup };
+            var (backup, from) = await SendOrRemoveAsync(
+                new UploadJob(snapshot, Describe(interrupted), interrupted.Compression, Send: null),
+                cancellationToken
+            );
+            return new ResumedBackup
+            {
+                Snapshot = snapshot.Name.ToString(),
+                Base = interrupted.Base?.Name.ToString(),
+                FromBytes = from,
+                Backup = backup,
+            };
         }
         catch (NotResumableException e)
         {
@@ -141,12 +186,15 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
         }
     }
 
-    private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOrRemoveAsync(UploadJob job, CancellationToken cancellationToken)
+    private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOrRemoveAsync(
+        UploadJob job,
+        CancellationToken cancellationToken
+    )
     {
         (SnapshotInfo, long) sent;
         try
         {
-            sent = await _upload.SendAsync(job, cancellationToken).ConfigureAwait(false);
+            sent = await _upload.SendAsync(job, cancellationToken);
         }
         catch (UploadInterruptedException)
         {
@@ -154,52 +202,61 @@ internal sealed class DatasetBackup(DatasetFacts dataset, ClientSettings setting
         }
         catch (Exception e) when (e is StoredOtherwiseException or NotResumableException)
         {
-            await SnapshotCare.RemoveAsync(job.Snapshot).ConfigureAwait(false); // never to be a base
+            await SnapshotCare.RemoveAsync(job.Snapshot); // never to be a base
             throw;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var (known, committed) = await CommittedBackup.FindAsync(server, job.Snapshot.Guid, time).ConfigureAwait(false);
-            if (!known) output.Note($"{job.Snapshot.Name} stays until the next run, which asks the server whether it has it.");
-            else if (committed is null) await SnapshotCare.RemoveAsync(job.Snapshot).ConfigureAwait(false);
-            else await SnapshotCare.AcknowledgeAsync(job.Snapshot, CancellationToken.None).ConfigureAwait(false);
+            var (known, committed) = await CommittedBackup.FindAsync(server, job.Snapshot.Guid, time);
+            if (!known)
+                output.Note($"{job.Snapshot.Name} stays until the next run, which asks the server whether it has it.");
+            else if (committed is null)
+                await SnapshotCare.RemoveAsync(job.Snapshot);
+            else
+                await SnapshotCare.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
             throw;
         }
 
-        await SnapshotCare.AcknowledgeAsync(job.Snapshot, CancellationToken.None).ConfigureAwait(false);
+        await SnapshotCare.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
         return sent;
     }
 
-    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan, IReadOnlyDictionary<string, string>? properties) => new()
-    {
-        ClientId = settings.Server.ClientId,
-        DatasetName = dataset.Name.Value,
-        SnapshotName = snapshot.Name.Leaf,
-        SnapshotGuid = snapshot.Guid,
-        FromGuid = plan.Base?.Guid,
-        Incremental = plan.IsIncremental,
-        Timestamp = snapshot.Creation,
-        Compression = settings.Compression.ApiName(),
-        Raw = plan.IsRaw,
-        SendFlags = plan.SendFlags,
-        StorageType = settings.StorageType,
-        SnapshotType = snapshot.Type,
-        Properties = properties,
-    };
+    private UploadRequest Describe(
+        LocalSnapshot snapshot,
+        BackupPlan plan,
+        IReadOnlyDictionary<string, string>? properties
+    ) =>
+        new()
+        {
+            ClientId = settings.Server.ClientId,
+            DatasetName = dataset.Name.Value,
+            SnapshotName = snapshot.Name.Leaf,
+            SnapshotGuid = snapshot.Guid,
+            FromGuid = plan.Base?.Guid,
+            Incremental = plan.IsIncremental,
+            Timestamp = snapshot.Creation,
+            Compression = settings.Compression.ApiName(),
+            Raw = plan.IsRaw,
+            SendFlags = plan.SendFlags,
+            StorageType = settings.StorageType,
+            SnapshotType = snapshot.Type,
+            Properties = properties,
+        };
 
     /// <summary>What was said at first, so that the server gives the upload that is under way.</summary>
-    private UploadRequest Describe(InterruptedUpload interrupted) => new()
-    {
-        ClientId = settings.Server.ClientId,
-        DatasetName = interrupted.Upload.DatasetName,
-        SnapshotName = interrupted.Upload.SnapshotName ?? interrupted.Snapshot.Name.Leaf,
-        SnapshotGuid = interrupted.Snapshot.Guid,
-        FromGuid = interrupted.Upload.FromGuid,
-        Incremental = interrupted.Upload.FromGuid is not null,
-        Timestamp = interrupted.Snapshot.Creation,
-        Compression = interrupted.Upload.Compression,
-        SendFlags = interrupted.Upload.SendFlags,
-        StorageType = settings.StorageType,
-        SnapshotType = interrupted.Snapshot.Type,
-    };
+    private UploadRequest Describe(InterruptedUpload interrupted) =>
+        new()
+        {
+            ClientId = settings.Server.ClientId,
+            DatasetName = interrupted.Upload.DatasetName,
+            SnapshotName = interrupted.Upload.SnapshotName ?? interrupted.Snapshot.Name.Leaf,
+            SnapshotGuid = interrupted.Snapshot.Guid,
+            FromGuid = interrupted.Upload.FromGuid,
+            Incremental = interrupted.Upload.FromGuid is not null,
+            Timestamp = interrupted.Snapshot.Creation,
+            Compression = interrupted.Upload.Compression,
+            SendFlags = interrupted.Upload.SendFlags,
+            StorageType = settings.StorageType,
+            SnapshotType = interrupted.Snapshot.Type,
+        };
 }

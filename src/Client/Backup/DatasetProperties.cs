@@ -10,14 +10,23 @@ internal static class DatasetProperties
 
     private const int MaxBytes = 16 * 1024;
 
-    /// <summary>As many as the server takes, in the order of their names; those of this program say nothing about the data.</summary>
+    /// <summary>
+    /// As many as the server takes, in the order of their names; those of this program say nothing about the data.
+    /// </summary>
     /// <returns>What is sent, null if nothing is; and the names of those that find no room.</returns>
-    public static (IReadOnlyDictionary<string, string>? Sent, IReadOnlyList<string> LeftOut) ToSend(IReadOnlyDictionary<string, string> own)
+    public static (IReadOnlyDictionary<string, string>? Sent, IReadOnlyList<string> LeftOut) ToSend(
+        IReadOnlyDictionary<string, string> own
+    )
     {
         var sent = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var leftOut = new List<string>();
         var room = MaxBytes;
-        foreach (var (name, value) in own.Where(property => !property.Key.StartsWith("zfs-snapshot-manager:", StringComparison.Ordinal)).OrderBy(property => property.Key, StringComparer.Ordinal))
+        foreach (
+            var (name, value) in own.Where(property =>
+                    !property.Key.StartsWith("zfs-snapshot-manager:", StringComparison.Ordinal)
+                )
+                .OrderBy(property => property.Key, StringComparer.Ordinal)
+        )
         {
             var bytes = Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
             if (bytes > room || sent.Count == MaxCount)

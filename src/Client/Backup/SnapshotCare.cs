@@ -6,19 +6,31 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
-/// <summary>What is done to the snapshots that this tool makes: held while they are sent, acknowledged when the server has them, removed when it never will.</summary>
+/// <summary>
+/// What is done to the snapshots that this tool makes: held while they are sent, acknowledged when the server has them,
+/// removed when it never will.
+/// </summary>
 internal sealed class SnapshotCare(Output output)
 {
-    /// <summary>Makes snapshots of one moment, as far as they are in one pool, each marked as pending and held.</summary>
-    public async Task<IReadOnlyList<LocalSnapshot>> CreateAsync(IEnumerable<SnapshotName> names, SnapshotType type, CancellationToken cancellationToken)
+    /// <summary>
+    /// Makes snapshots of one moment, as far as they are in one pool, each marked as pending and held.
+    /// </summary>
+    public async Task<IReadOnlyList<LocalSnapshot>> CreateAsync(
+        IEnumerable<SnapshotName> names,
+        SnapshotType type,
+        CancellationToken cancellationToken
+    )
     {
         List<LocalSnapshot> made = [];
         foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
         {
-            made.AddRange(await ZfsDataset.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken).ConfigureAwait(false));
+            made.AddRange(
+                await ZfsDataset.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken)
+            );
         }
 
-        foreach (var snapshot in made) await HoldAsync(snapshot).ConfigureAwait(false);
+        foreach (var snapshot in made)
+            await HoldAsync(snapshot);
         return made;
     }
 
@@ -27,28 +39,32 @@ internal sealed class SnapshotCare(Output output)
     {
         try
         {
-            await ZfsDataset.HoldAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+            await ZfsDataset.HoldAsync(snapshot.Name, CancellationToken.None);
         }
         catch (ZfsException e)
         {
-            output.Note($"{snapshot.Name} is not held while it is sent: {e.StandardError.Trim()}. The permissions for that are hold and release.");
+            output.Note(
+                $"{snapshot.Name} is not held while it is sent: {e.StandardError.Trim()}. The permissions for that "
+                    + "are hold and release."
+            );
         }
     }
 
     /// <summary>Notes that the server has it: a bookmark, from which the next backup can start, and the mark.</summary>
     public static async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        var existing = await ZfsDataset.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken).ConfigureAwait(false);
-        if (!existing.Any(s => s.Name.IsBookmark && s.Guid == snapshot.Guid)) await ZfsDataset.CreateBookmarkAsync(snapshot.Name, cancellationToken).ConfigureAwait(false);
-        await ReleaseAsync(snapshot).ConfigureAwait(false); // before the mark, so that a run that is killed here is known by it
-        await ZfsDataset.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken).ConfigureAwait(false);
+        var existing = await ZfsDataset.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken);
+        if (!existing.Any(s => s.Name.IsBookmark && s.Guid == snapshot.Guid))
+            await ZfsDataset.CreateBookmarkAsync(snapshot.Name, cancellationToken);
+        await ReleaseAsync(snapshot); // before the mark, so that a run that is killed here is known by it
+        await ZfsDataset.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken);
     }
 
     public static async Task ReleaseAsync(LocalSnapshot snapshot)
     {
         try
         {
-            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
+            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -60,9 +76,12 @@ internal sealed class SnapshotCare(Output output)
     {
         try
         {
-            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
-            if (snapshot.Type is null or SnapshotType.Manual) await ZfsDataset.DestroySnapshotAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false);
-            else await ZfsDataset.UnmarkAsync(snapshot.Name, CancellationToken.None).ConfigureAwait(false); // it is of use here without a backup
+            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None);
+            if (snapshot.Type is null or SnapshotType.Manual)
+                await ZfsDataset.DestroySnapshotAsync(snapshot.Name, CancellationToken.None);
+            // It is of use here without a backup.
+            else
+                await ZfsDataset.UnmarkAsync(snapshot.Name, CancellationToken.None);
         }
         catch (OperationException e)
         {

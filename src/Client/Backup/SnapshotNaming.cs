@@ -4,20 +4,35 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
-/// <summary>Names for new snapshots: <c>PREFIX-hourly-2026-03-29_02:30:00Z</c>. UTC, so that no hour comes twice a year; a number is added where the name is taken all the same.</summary>
+/// <summary>
+/// Names for new snapshots: <c>PREFIX-hourly-2026-03-29_02:30:00Z</c>. UTC, so that no hour comes twice a year; a
+/// number is added where the name is taken all the same.
+/// </summary>
 internal static class SnapshotNaming
 {
     /// <returns>One name for each dataset, the same behind the '@'.</returns>
-    public static IReadOnlyList<SnapshotName> Choose(IEnumerable<DatasetName> datasets, string prefix, SnapshotType type, DateTimeOffset now, IEnumerable<SnapshotName> taken)
+    public static IReadOnlyList<SnapshotName> Choose(
+        IEnumerable<DatasetName> datasets,
+        string prefix,
+        SnapshotType type,
+        DateTimeOffset now,
+        IEnumerable<SnapshotName> taken
+    )
     {
         var leaves = taken.Select(name => name.Leaf).ToHashSet(StringComparer.Ordinal);
-        var stem = string.Create(CultureInfo.InvariantCulture, $"{prefix}-{type.ToText()}-{now.UtcDateTime:yyyy-MM-dd_HH:mm:ss}Z");
+        var stem = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{prefix}-{type.ToText()}-{now.UtcDateTime:yyyy-MM-dd_HH:mm:ss}Z"
+        );
         var leaf = stem;
-        for (var number = 2; leaves.Contains(leaf); number++) leaf = $"{stem}-{number}";
+        for (var number = 2; leaves.Contains(leaf); number++)
+            leaf = $"{stem}-{number}";
         return [.. datasets.Select(dataset => SnapshotName.Snapshot(dataset, leaf))];
     }
 
     /// <summary>Whether a name is one that this class chooses: all that a bookmark has to tell by.</summary>
     public static bool IsOwn(SnapshotName name, string prefix) =>
-        name.Leaf.StartsWith(prefix + "-", StringComparison.Ordinal) && name.Leaf[(prefix.Length + 1)..].Split('-', 2) is [var type, { Length: > 0 }] && SnapshotTypes.TryParse(type) is not null;
+        name.Leaf.StartsWith(prefix + "-", StringComparison.Ordinal)
+        && name.Leaf[(prefix.Length + 1)..].Split('-', 2) is [var type, { Length: > 0 }]
+        && SnapshotTypes.TryParse(type) is not null;
 }

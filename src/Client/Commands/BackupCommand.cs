@@ -6,37 +6,82 @@ using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary><c>backup</c>, <c>backup-full</c> and <c>backup-incremental</c>: one command, three ways to choose the base.</summary>
+/// <summary>
+/// <c>backup</c>, <c>backup-full</c> and <c>backup-incremental</c>: one command, three ways to choose the base.
+/// </summary>
 internal static class BackupCommand
 {
     public static Verb Create(string name, BackupMode mode, string description)
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Show what would be sent, and why; change nothing." };
-        var noResume = new Option<bool>("--no-resume") { Description = "Drop an upload that was interrupted, and start over." };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "Show what would be sent, and why; change nothing.",
+        };
+        var noResume = new Option<bool>("--no-resume")
+        {
+            Description = "Drop an upload that was interrupted, and start over.",
+        };
         var verbose = new Option<bool>("--verbose") { Description = "Tell how the stream is compressed and sent." };
-        var verb = new Verb(name, description, $"zfs-client {name}", $"zfs-client {name} --dataset tank/home", $"zfs-client {name} --recursive --exclude tank/scratch", $"zfs-client {name} --dry-run --json") { dryRun, noResume, verbose };
+        var verb = new Verb(
+            name,
+            description,
+            $"zfs-client {name}",
+            $"zfs-client {name} --dataset tank/home",
+            $"zfs-client {name} --recursive --exclude tank/scratch",
+            $"zfs-client {name} --dry-run --json"
+        )
+        {
+            dryRun,
+            noResume,
+            verbose,
+        };
         SelectionOptions.AddTo(verb);
-        verb.SetAction((parsed, cancellationToken) =>
-            RunAsync(parsed, new BackupOptions(mode, parsed.GetValue(dryRun), !parsed.GetValue(noResume), parsed.GetValue(verbose)), cancellationToken));
+        verb.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(
+                    parsed,
+                    new BackupOptions(
+                        mode,
+                        parsed.GetValue(dryRun),
+                        !parsed.GetValue(noResume),
+                        parsed.GetValue(verbose)
+                    ),
+                    cancellationToken
+                )
+        );
         return verb;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, BackupOptions options, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(
+        ParseResult parsed,
+        BackupOptions options,
+        CancellationToken cancellationToken
+    )
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
-        var set = await new BackupSet(settings, server, output, options, TimeProvider.System).RunAsync(cancellationToken).ConfigureAwait(false);
-        if (settings.Selection.IsSingle) output.Result(set.Results.Single(), ClientJson.Default.BackupResult, text => Write(text, set.Results.Single()));
-        else output.Result(set, ClientJson.Default.BackupSetResult, text => Write(text, set));
+        var set = await new BackupSet(settings, server, output, options, TimeProvider.System).RunAsync(
+            cancellationToken
+        );
+        if (settings.Selection.IsSingle)
+            output.Result(set.Results.Single(), ClientJson.Default.BackupResult, text =>
+                Write(text, set.Results.Single())
+            );
+        else
+            output.Result(set, ClientJson.Default.BackupSetResult, text => Write(text, set));
         return (int)set.ExitCode;
     }
 
     public static void Write(TextWriter text, BackupSetResult set)
     {
-        foreach (var result in set.Results) Write(text, result);
+        foreach (var result in set.Results)
+            Write(text, result);
         DatasetFailures.Write(set.Failures);
-        text.WriteLine($"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of {set.Results.Count + set.Failures.Count} datasets.");
+        text.WriteLine(
+            $"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of "
+                + $"{set.Results.Count + set.Failures.Count} datasets."
+        );
     }
 
     public static void Write(TextWriter text, BackupResult result)
@@ -48,8 +93,15 @@ internal static class BackupCommand
             return;
         }
 
-        if (result.Resumed is { } resumed) text.WriteLine($"Finished {resumed.Snapshot}, which was interrupted after {ByteSize.Format(resumed.FromBytes)} of its stream: stored as {resumed.Backup.SnapshotId}.");
-        text.WriteLine($"Backed up {result.Snapshot}: {result.Kind}{from}, {ByteSize.Format(backup.StreamBytes)}, stored as {ByteSize.Format(backup.SizeBytes)}.");
+        if (result.Resumed is { } resumed)
+            text.WriteLine(
+                $"Finished {resumed.Snapshot}, which was interrupted after {ByteSize.Format(resumed.FromBytes)} of "
+                    + $"its stream: stored as {resumed.Backup.SnapshotId}."
+            );
+        text.WriteLine(
+            $"Backed up {result.Snapshot}: {result.Kind}{from}, {ByteSize.Format(backup.StreamBytes)}, stored as "
+                + $"{ByteSize.Format(backup.SizeBytes)}."
+        );
         text.WriteLine($"Verified and stored as {backup.SnapshotId}.");
     }
 }

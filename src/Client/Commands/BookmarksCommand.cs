@@ -11,7 +11,12 @@ internal static class BookmarksCommand
 {
     public static Verb Create()
     {
-        var verb = new Verb("bookmarks", "List the dataset's bookmarks, the places that incremental backups can start from.", "zfs-client bookmarks", "zfs-client bookmarks --dataset tank/home --json");
+        var verb = new Verb(
+            "bookmarks",
+            "List the dataset's bookmarks, the places that incremental backups can start from.",
+            "zfs-client bookmarks",
+            "zfs-client bookmarks --dataset tank/home --json"
+        );
         SelectionOptions.AddTo(verb);
         verb.SetAction(RunAsync);
         return verb;
@@ -21,16 +26,46 @@ internal static class BookmarksCommand
     {
         var selection = ClientSettings.ReadSelection(SelectionOptions.Read(parsed));
         List<BookmarkRow> bookmarks = [];
-        foreach (var dataset in await selection.ListAsync(cancellationToken).ConfigureAwait(false))
+        foreach (var dataset in await selection.ListAsync(cancellationToken))
         {
-            var all = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
-            bookmarks.AddRange(all.Where(s => s.Name.IsBookmark).Select(s => new BookmarkRow { Bookmark = s.Name.ToString(), Guid = s.Guid, CreatedAt = s.Creation }));
+            var all = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
+            bookmarks.AddRange(
+                all.Where(s => s.Name.IsBookmark)
+                    .Select(s => new BookmarkRow
+                    {
+                        Bookmark = s.Name.ToString(),
+                        Guid = s.Guid,
+                        CreatedAt = s.Creation,
+                    })
+            );
         }
 
-        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(bookmarks, ClientJson.Default.ListBookmarkRow, text =>
-        {
-            if (bookmarks.Count == 0) text.WriteLine($"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup makes one.");
-            else Table.Write(text, ["Bookmark", "Created", "GUID"], [.. bookmarks.Select(b => new[] { b.Bookmark, b.CreatedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture), b.Guid.ToString() })]);
-        });
+        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(
+            bookmarks,
+            ClientJson.Default.ListBookmarkRow,
+            text =>
+            {
+                if (bookmarks.Count == 0)
+                    text.WriteLine($"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup makes one.");
+                else
+                    Table.Write(
+                        text,
+                        ["Bookmark", "Created", "GUID"],
+                        [
+                            .. bookmarks.Select(b =>
+                                new[]
+                                {
+                                    b.Bookmark,
+                                    b.CreatedAt.UtcDateTime.ToString(
+                                        "yyyy-MM-dd HH:mm:ss'Z'",
+                                        CultureInfo.InvariantCulture
+                                    ),
+                                    b.Guid.ToString(),
+                                }
+                            ),
+                        ]
+                    );
+            }
+        );
     }
 }

@@ -8,6 +8,7 @@ internal static class DatasetFailures
 {
     public static void Write(IEnumerable<DatasetFailure> failures)
     {
-        foreach (var failure in failures) Output.Warn($"{failure.Dataset} is not backed up: {failure.Message} {failure.Remedy}");
+        foreach (var failure in failures)
+            Output.Warn($"{failure.Dataset} is not backed up: {failure.Message} {failure.Remedy}");
     }
 }

@@ -13,44 +13,84 @@ internal static class RotateCommand
 {
     public static Verb Create()
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Show for every snapshot why it stays or goes; change nothing." };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "Show for every snapshot why it stays or goes; change nothing.",
+        };
         var verb = new Verb(
             "rotate",
-            "Destroy the snapshots on this machine that the rotation policy does not keep. Only snapshots that 'zfs-client snapshot' made are touched.",
+            "Destroy the snapshots on this machine that the rotation policy does not keep. Only snapshots that "
+                + "'zfs-client snapshot' made are touched.",
             "zfs-client rotate --dry-run",
             "zfs-client rotate",
             "zfs-client rotate --dataset tank/home --json",
-            "zfs-client rotate --recursive")
-        { dryRun };
-        SelectionOptions.AddTo(verb);
-        verb.SetAction(async (parsed, cancellationToken) =>
+            "zfs-client rotate --recursive"
+        )
         {
-            var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-            var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
-            using var server = new ApiClient(settings.Server);
-            var results = await RunAsync(settings, server, output, await settings.Selection.ListAsync(cancellationToken).ConfigureAwait(false), parsed.GetValue(dryRun), cancellationToken).ConfigureAwait(false);
-            if (settings.Selection.IsSingle) output.Result(results.Single(), ClientJson.Default.LocalRotationResult, text => Write(text, results.Single()));
-            else output.Result(results, ClientJson.Default.ListLocalRotationResult, text => results.ForEach(result => Write(text, result)));
-            return ExitCodeOf(results);
-        });
+            dryRun,
+        };
+        SelectionOptions.AddTo(verb);
+        verb.SetAction(
+            async (parsed, cancellationToken) =>
+            {
+                var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+                var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
+                using var server = new ApiClient(settings.Server);
+                var results = await RunAsync(
+                    settings,
+                    server,
+                    output,
+                    await settings.Selection.ListAsync(cancellationToken),
+                    parsed.GetValue(dryRun),
+                    cancellationToken
+                );
+                if (settings.Selection.IsSingle)
+                    output.Result(results.Single(), ClientJson.Default.LocalRotationResult, text =>
+                        Write(text, results.Single())
+                    );
+                else
+                    output.Result(results, ClientJson.Default.ListLocalRotationResult, text =>
+                        results.ForEach(result => Write(text, result))
+                    );
+                return ExitCodeOf(results);
+            }
+        );
         return verb;
     }
 
-    public static async Task<List<LocalRotationResult>> RunAsync(ClientSettings settings, ApiClient server, Output output, IEnumerable<DatasetFacts> datasets, bool dryRun, CancellationToken cancellationToken)
+    public static async Task<List<LocalRotationResult>> RunAsync(
+        ClientSettings settings,
+        ApiClient server,
+        Output output,
+        IEnumerable<DatasetFacts> datasets,
+        bool dryRun,
+        CancellationToken cancellationToken
+    )
     {
         var rotation = new LocalRotationRun(settings, server, output);
         List<LocalRotationResult> results = [];
-        foreach (var dataset in datasets) results.Add(await rotation.RunAsync(dataset.Name, dryRun, cancellationToken).ConfigureAwait(false));
+        foreach (var dataset in datasets)
+            results.Add(await rotation.RunAsync(dataset.Name, dryRun, cancellationToken));
         return results;
     }
 
     public static void Write(TextWriter text, LocalRotationResult result)
     {
-        if (result.DryRun) Table.Write(text, ["Snapshot", "Action", "Reason"], [.. result.Decisions.Select(item => new[] { item.Name, item.Action, item.Reason })]);
-        foreach (var failed in result.Decisions.Where(item => item.Action == "failed")) Output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
+        if (result.DryRun)
+            Table.Write(
+                text,
+                ["Snapshot", "Action", "Reason"],
+                [.. result.Decisions.Select(item => new[] { item.Name, item.Action, item.Reason })]
+            );
+        foreach (var failed in result.Decisions.Where(item => item.Action == "failed"))
+            Output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
         var whose = result.ServerManaged ? "the server's policy" : "this client's policy";
-        text.WriteLine($"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of {result.Decisions.Count} snapshots and bookmarks, by {whose} ({result.RotationPolicy}).");
+        text.WriteLine(
+            $"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of "
+                + $"{result.Decisions.Count} snapshots and bookmarks, by {whose} ({result.RotationPolicy})."
+        );
     }
 
-    public static int ExitCodeOf(IEnumerable<LocalRotationResult> results) => (int)(results.All(result => result.Success) ? ExitCode.Success : ExitCode.Zfs);
+    public static int ExitCodeOf(IEnumerable<LocalRotationResult> results) =>
+        (int)(results.All(result => result.Success) ? ExitCode.Success : ExitCode.Zfs);
 }

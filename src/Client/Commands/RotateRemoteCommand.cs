@@ -11,13 +11,20 @@ internal static class RotateRemoteCommand
 {
     public static Verb Create()
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Show for every backup why it stays or goes; change nothing." };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "Show for every backup why it stays or goes; change nothing.",
+        };
         var verb = new Verb(
             "rotate-remote",
-            "Ask the server to delete the backups that the rotation policy does not keep: the server's policy where it has one for this client, else this client's own. No backup goes that a kept one needs.",
+            "Ask the server to delete the backups that the rotation policy does not keep: the server's policy where "
+                + "it has one for this client, else this client's own. No backup goes that a kept one needs.",
             "zfs-client rotate-remote --dry-run",
-            "zfs-client rotate-remote")
-        { dryRun };
+            "zfs-client rotate-remote"
+        )
+        {
+            dryRun,
+        };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(dryRun), cancellationToken));
         return verb;
     }
@@ -26,23 +33,33 @@ internal static class RotateRemoteCommand
     {
         var settings = ClientSettings.ReadForServer();
         using var server = new ApiClient(settings.Server);
-        var answer = await server.RotateAsync(new RotateRequest { DryRun = dryRun, RotationPolicy = settings.Rotation }, cancellationToken).ConfigureAwait(false);
-        if (answer is { ServerManaged: true, RotationPolicy: { } policy }) PolicyInForce.WarnIfIgnored(settings.Rotation, settings.RotationIsSet, policy);
-        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(answer, ApiJson.Default.RotateAnswer, text => Write(text, answer));
+        var answer = await server.RotateAsync(
+            new RotateRequest { DryRun = dryRun, RotationPolicy = settings.Rotation },
+            cancellationToken
+        );
+        if (answer is { ServerManaged: true, RotationPolicy: { } policy })
+            PolicyInForce.WarnIfIgnored(settings.Rotation, settings.RotationIsSet, policy);
+        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(answer, ApiJson.Default.RotateAnswer, text =>
+            Write(text, answer)
+        );
     }
 
     private static void Write(TextWriter text, RotateAnswer answer)
     {
-        if (answer.Decisions.Count > 0) Table.Write(text, ["Snapshot ID", "Type", "Size", "Action", "Reason"], [.. answer.Decisions.Select(Row)]);
-        text.WriteLine($"{answer.Message} By {(answer.ServerManaged ? "the server's" : "this client's")} policy: {answer.RotationPolicy}.");
+        if (answer.Decisions.Count > 0)
+            Table.Write(text, ["Snapshot ID", "Type", "Size", "Action", "Reason"], [.. answer.Decisions.Select(Row)]);
+        text.WriteLine(
+            $"{answer.Message} By {(answer.ServerManaged ? "the server's" : "this client's")} policy: "
+                + $"{answer.RotationPolicy}."
+        );
     }
 
     private static string[] Row(RotationItem item) =>
-    [
-        item.SnapshotId,
-        Core.Rotation.SnapshotTypes.ToText(item.SnapshotType),
-        ByteSize.Format(item.SizeBytes),
-        item.ExpiresAt is { } expires ? $"{item.Action} {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z" : item.Action,
-        item.Reason,
-    ];
+        [
+            item.SnapshotId,
+            Core.Rotation.SnapshotTypes.ToText(item.SnapshotType),
+            ByteSize.Format(item.SizeBytes),
+            item.ExpiresAt is { } expires ? $"{item.Action} {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z" : item.Action,
+            item.Reason,
+        ];
 }

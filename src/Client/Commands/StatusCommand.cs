@@ -13,8 +13,20 @@ internal static class StatusCommand
 {
     public static Verb Create()
     {
-        var tree = new Option<bool>("--tree") { Description = "Show the chains as well: each full backup with the incrementals upon it." };
-        var verb = new Verb("status", "Show what the server stores for this client: used space, quota, number of backups.", "zfs-client status", "zfs-client status --tree", "zfs-client status --json") { tree };
+        var tree = new Option<bool>("--tree")
+        {
+            Description = "Show the chains as well: each full backup with the incrementals upon it.",
+        };
+        var verb = new Verb(
+            "status",
+            "Show what the server stores for this client: used space, quota, number of backups.",
+            "zfs-client status",
+            "zfs-client status --tree",
+            "zfs-client status --json"
+        )
+        {
+            tree,
+        };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(tree), cancellationToken));
         return verb;
     }
@@ -23,9 +35,9 @@ internal static class StatusCommand
     {
         var connection = ServerConnection.Read(SettingsFiles.Read(ClientSettings.SystemFile));
         using var server = new ApiClient(connection);
-        var status = await server.GetStatusAsync(cancellationToken).ConfigureAwait(false);
+        var status = await server.GetStatusAsync(cancellationToken);
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        var backups = tree && !output.Json ? await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false) : [];
+        var backups = tree && !output.Json ? await server.GetSnapshotsAsync(cancellationToken) : [];
         output.Result(status, ApiJson.Default.StatusAnswer, text =>
         {
             Write(text, connection, status);
@@ -35,15 +47,31 @@ internal static class StatusCommand
 
     private static void Write(TextWriter text, ServerConnection connection, StatusAnswer status)
     {
-        var quota = status.MaxSizeBytes == 0 ? "no quota" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * status.UsedBytes / status.MaxSizeBytes:0.0}% of {ByteSize.Format(status.MaxSizeBytes)}");
+        var quota =
+            status.MaxSizeBytes == 0
+                ? "no quota"
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{100.0 * status.UsedBytes / status.MaxSizeBytes:0.0}% of {ByteSize.Format(status.MaxSizeBytes)}"
+                );
         text.WriteLine($"Server:        {connection.ServerUrl}");
         text.WriteLine($"Client:        {status.ClientId}");
         text.WriteLine($"Storage:       {status.StorageType}");
         text.WriteLine($"Used:          {ByteSize.Format(status.UsedBytes)} ({quota})");
         text.WriteLine($"Backups:       {status.SnapshotCount}");
-        text.WriteLine($"Newest:        {status.NewestSnapshot?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "none"}");
-        if (status.NextDue is { } due) text.WriteLine($"Next due:      {due.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}");
-        if (status.ExpiringCount > 0) text.WriteLine($"Expiring:      {status.ExpiringCount}");
-        text.WriteLine($"Open uploads:  {status.OpenUploads}{(status.ReservedBytes > 0 ? $", {ByteSize.Format(status.ReservedBytes)} reserved" : "")}");
+        text.WriteLine(
+            "Newest:        "
+                + $"{status.NewestSnapshot?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "none"}"
+        );
+        if (status.NextDue is { } due)
+            text.WriteLine(
+                $"Next due:      {due.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}"
+            );
+        if (status.ExpiringCount > 0)
+            text.WriteLine($"Expiring:      {status.ExpiringCount}");
+        text.WriteLine(
+            "Open uploads:  "
+                + $"{status.OpenUploads}{(status.ReservedBytes > 0 ? $", {ByteSize.Format(status.ReservedBytes)} reserved" : "")}"
+        );
     }
 }

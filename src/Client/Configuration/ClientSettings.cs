@@ -22,7 +22,10 @@ internal sealed record ClientSettings
 
     public required DatasetSelection Selection { get; init; }
 
-    /// <summary>Whether encrypted datasets are sent as they are on disk, so that nobody on the way, and no server, sees what is in them.</summary>
+    /// <summary>
+    /// Whether encrypted datasets are sent as they are on disk, so that nobody on the way, and no server, sees what is
+    /// in them.
+    /// </summary>
     public required bool RawSend { get; init; }
 
     public required CompressionFormat Compression { get; init; }
@@ -61,10 +64,15 @@ internal sealed record ClientSettings
         var selection = ReadSelection(settings);
         var raw = settings.Text("RAW_SEND")?.ToLowerInvariant() == "auto" || settings.Flag("RAW_SEND", fallback: true);
         var compression = settings.Text("COMPRESSION") is null
-            ? settings.Flag("COMPRESS", fallback: true) ? CompressionFormat.Gzip : CompressionFormat.None
+            ? settings.Flag("COMPRESS", fallback: true)
+                ? CompressionFormat.Gzip
+                : CompressionFormat.None
             : settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
         var levels = CompressionLevels.Of(compression);
-        var level = settings.Text("COMPRESSION_LEVEL") is null || compression == CompressionFormat.None ? (int?)null : settings.Number("COMPRESSION_LEVEL", levels.Default, levels.Minimum, levels.Maximum);
+        var level =
+            settings.Text("COMPRESSION_LEVEL") is null || compression == CompressionFormat.None
+                ? (int?)null
+                : settings.Number("COMPRESSION_LEVEL", levels.Default, levels.Minimum, levels.Maximum);
         var parallel = settings.Number("UPLOAD_PARALLEL", fallback: 4, least: 1, most: 16);
         var bandwidth = settings.OptionalValue("BANDWIDTH_LIMIT", ParseBandwidth);
         var retry = settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400);
@@ -119,7 +127,10 @@ internal sealed record ClientSettings
 
     private static T[] ParseList<T>(string text, Func<string, T> parse)
     {
-        T[] list = [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(parse)];
+        T[] list =
+        [
+            .. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(parse),
+        ];
         return list.Length > 0 ? list : throw new FormatException("it names nothing");
     }
 
@@ -130,18 +141,31 @@ internal sealed record ClientSettings
         policy.KeepDaily = settings.Number("KEEP_DAILY", policy.KeepDaily, 0, 1_000_000);
         policy.KeepWeekly = settings.Number("KEEP_WEEKLY", policy.KeepWeekly, 0, 1_000_000);
         policy.KeepMonthly = settings.Number("KEEP_MONTHLY", policy.KeepMonthly, 0, 1_000_000);
-        return (policy, ((string[])["KEEP_HOURLY", "KEEP_DAILY", "KEEP_WEEKLY", "KEEP_MONTHLY"]).Any(key => settings.Text(key) is not null));
+        return (
+            policy,
+            ((string[])["KEEP_HOURLY", "KEEP_DAILY", "KEEP_WEEKLY", "KEEP_MONTHLY"]).Any(key =>
+                settings.Text(key) is not null
+            )
+        );
     }
 
-    private static SettingsReader ReadFiles(IReadOnlyDictionary<string, string?> commandLine) => SettingsFiles.Read(SystemFile, commandLine);
+    private static SettingsReader ReadFiles(IReadOnlyDictionary<string, string?> commandLine) =>
+        SettingsFiles.Read(SystemFile, commandLine);
 
     private static CompressionFormat ParseCompression(string text) =>
-        CompressionFormats.TryParse(text.ToLowerInvariant(), out var format) ? format : throw new FormatException("it may be gzip, zstd or none");
+        CompressionFormats.TryParse(text.ToLowerInvariant(), out var format)
+            ? format
+            : throw new FormatException("it may be gzip, zstd or none");
 
     private static long ParseBandwidth(string text) =>
-        ByteSize.Parse(text) is >= LeastBandwidth and var rate ? rate : throw new FormatException($"it may be {LeastBandwidth} bytes per second or more; leave it out for no limit");
+        ByteSize.Parse(text) is >= LeastBandwidth and var rate
+            ? rate
+            : throw new FormatException(
+                $"it may be {LeastBandwidth} bytes per second or more; leave it out for no limit"
+            );
 
-    private static string ParseStorageType(string text) => StorageTypes.IsKnown(text) ? text : throw new FormatException("it may be s3 or local");
+    private static string ParseStorageType(string text) =>
+        StorageTypes.IsKnown(text) ? text : throw new FormatException("it may be s3 or local");
 
     private static string ParsePrefix(string text) =>
         text.Length <= 40 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')

@@ -18,65 +18,127 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     public async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
     {
-        var datasets = await LookAtZfsAsync(cancellationToken).ConfigureAwait(false);
-        var answers = await LookAtServerAsync(cancellationToken).ConfigureAwait(false);
-        if (datasets is not null && answers) await LookAtChainsAsync(datasets, cancellationToken).ConfigureAwait(false);
-        _result.Good("compression", settings.Compression == CompressionFormat.None ? "none" : CompressionEngine.Describe(settings.Compression));
+        var datasets = await LookAtZfsAsync(cancellationToken);
+        var answers = await LookAtServerAsync(cancellationToken);
+        if (datasets is not null && answers)
+            await LookAtChainsAsync(datasets, cancellationToken);
+        _result.Good(
+            "compression",
+            settings.Compression == CompressionFormat.None ? "none" : CompressionEngine.Describe(settings.Compression)
+        );
         return _result;
     }
 
     private async Task<IReadOnlyList<DatasetFacts>?> LookAtZfsAsync(CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return null;
+        if (await _result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)) is not { } version)
+            return null;
         _result.Good("zfs", version);
-        if (await _result.LookAsync("dataset", () => settings.Selection.ListAsync(cancellationToken)).ConfigureAwait(false) is not { } datasets) return null;
-        foreach (var dataset in datasets) _result.Good("dataset", $"{dataset.Name}, {(dataset.IsVolume ? "a volume" : "a file system")}{(!dataset.IsEncrypted ? "" : settings.RawSend ? ", encrypted, sent raw" : ", encrypted, sent decrypted (RAW_SEND=false)")}");
-        await LookAtPermissionsAsync(datasets, cancellationToken).ConfigureAwait(false);
+        if (
+            await _result.LookAsync("dataset", () => settings.Selection.ListAsync(cancellationToken))
+            is not { } datasets
+        )
+            return null;
+        foreach (var dataset in datasets)
+            _result.Good(
+                "dataset",
+                $"{dataset.Name}, "
+                    + $"{(dataset.IsVolume ? "a volume" : "a file system")}{(!dataset.IsEncrypted ? "" : settings.RawSend ? ", encrypted, sent raw" : ", encrypted, sent decrypted (RAW_SEND=false)")}"
+            );
+        await LookAtPermissionsAsync(datasets, cancellationToken);
         return datasets;
     }
 
     private async Task LookAtPermissionsAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)).ConfigureAwait(false) is not { } user) return;
+        if (await _result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)) is not { } user)
+            return;
         if (user.IsRoot)
         {
-            _result.Doubtful("permissions", "runs as root", $"A user of its own needs no more than: {ZfsDelegation.AllowLine("USER", ZfsDelegation.ForBackup, settings.Selection.Roots[0])}");
+            _result.Doubtful(
+                "permissions",
+                "runs as root",
+                "A user of its own needs no more than: "
+                    + $"{ZfsDelegation.AllowLine("USER", ZfsDelegation.ForBackup, settings.Selection.Roots[0])}"
+            );
             return;
         }
 
         foreach (var dataset in datasets)
         {
-            var missing = await _result.LookAsync("permissions", () => ZfsDelegation.FindMissingAsync(dataset.Name, user, ZfsDelegation.ForBackup, cancellationToken)).ConfigureAwait(false);
-            if (missing is { Count: 0 }) _result.Good("permissions", $"{user.Name} has all that it needs on {dataset.Name}");
-            else if (missing is not null) _result.Bad("permissions", $"{user.Name} lacks {string.Join(", ", missing)} on {dataset.Name}", $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset.Name)}", ExitCode.Zfs);
+            var missing = await _result.LookAsync("permissions", () =>
+                ZfsDelegation.FindMissingAsync(dataset.Name, user, ZfsDelegation.ForBackup, cancellationToken)
+            );
+            if (missing is { Count: 0 })
+                _result.Good("permissions", $"{user.Name} has all that it needs on {dataset.Name}");
+            else if (missing is not null)
+                _result.Bad(
+                    "permissions",
+                    $"{user.Name} lacks {string.Join(", ", missing)} on {dataset.Name}",
+                    $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset.Name)}",
+                    ExitCode.Zfs
+                );
         }
     }
 
     /// <returns>Whether it can be worked with.</returns>
     private async Task<bool> LookAtServerAsync(CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("server", () => server.GetStatusAsync(cancellationToken)).ConfigureAwait(false) is not { } status) return false;
-        _result.Good("server", $"{settings.Server.ServerUrl} answers {status.ClientId}: {status.SnapshotCount} backups, {ByteSize.Format(status.UsedBytes)} used{(status.MaxSizeBytes > 0 ? $" of {ByteSize.Format(status.MaxSizeBytes)}" : "")}");
-        if (settings.Server.ServerUrl is { Scheme: "http", IsLoopback: false }) _result.Doubtful("server", "the connection is not encrypted: the key and the data can be read on the way", "Put a TLS proxy before the server and use https://.");
-        if (await server.GetTimeAsync(cancellationToken).ConfigureAwait(false) is { } there) LookAtClock((time.GetUtcNow() - there).Duration());
+        if (await _result.LookAsync("server", () => server.GetStatusAsync(cancellationToken)) is not { } status)
+            return false;
+        _result.Good(
+            "server",
+            $"{settings.Server.ServerUrl} answers {status.ClientId}: {status.SnapshotCount} backups, "
+                + $"{ByteSize.Format(status.UsedBytes)} "
+                + $"used{(status.MaxSizeBytes > 0 ? $" of {ByteSize.Format(status.MaxSizeBytes)}" : "")}"
+        );
+        if (settings.Server.ServerUrl is { Scheme: "http", IsLoopback: false })
+            _result.Doubtful(
+                "server",
+                "the connection is not encrypted: the key and the data can be read on the way",
+                "Put a TLS proxy before the server and use https://."
+            );
+        if (await server.GetTimeAsync(cancellationToken) is { } there)
+            LookAtClock((time.GetUtcNow() - there).Duration());
         return true;
     }
 
     private void LookAtClock(TimeSpan apart)
     {
-        if (apart <= Tolerance) _result.Good("clock", $"within {Math.Max(1, Math.Ceiling(apart.TotalSeconds)):0} s of the server's");
-        else _result.Doubtful("clock", $"{apart.TotalMinutes:0} minutes apart from the server's", "Let NTP set both clocks: rotation counts backups by their times.");
+        if (apart <= Tolerance)
+            _result.Good("clock", $"within {Math.Max(1, Math.Ceiling(apart.TotalSeconds)):0} s of the server's");
+        else
+            _result.Doubtful(
+                "clock",
+                $"{apart.TotalMinutes:0} minutes apart from the server's",
+                "Let NTP set both clocks: rotation counts backups by their times."
+            );
     }
 
     private async Task LookAtChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
-        var remote = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken).ConfigureAwait(false);
+        var remote = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
         foreach (var dataset in datasets)
         {
-            var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken).ConfigureAwait(false);
-            var plan = BackupPlan.Make(BackupMode.Automatic, dataset.Name, SendFlags.ForFull(dataset, settings), local, remote, settings.MaxChain);
-            _result.Good("chain", $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}");
-            if (local.Count(snapshot => snapshot.Upload == UploadMark.Pending) is > 0 and var pending) _result.Doubtful("chain", $"{dataset.Name}: {pending} snapshots wait for their upload", "The next 'zfs-client backup' goes on with them.");
+            var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
+            var plan = BackupPlan.Make(
+                BackupMode.Automatic,
+                dataset.Name,
+                SendFlags.ForFull(dataset, settings),
+                local,
+                remote,
+                settings.MaxChain
+            );
+            _result.Good(
+                "chain",
+                $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}"
+            );
+            if (local.Count(snapshot => snapshot.Upload == UploadMark.Pending) is > 0 and var pending)
+                _result.Doubtful(
+                    "chain",
+                    $"{dataset.Name}: {pending} snapshots wait for their upload",
+                    "The next 'zfs-client backup' goes on with them."
+                );
         }
     }
 }

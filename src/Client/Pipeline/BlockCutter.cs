@@ -5,16 +5,25 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// Reads a send stream, verifies every record where it was read to, and cuts it into blocks of whole records: at the first boundary behind
-/// 1 MiB, or before that where the next record does not fit into the buffer. A read never goes past the end of the record that completes a
-/// block, so that hardly a byte is copied. For a thread of its own: reading blocks it.
+/// Reads a send stream, verifies every record where it was read to, and cuts it into blocks of whole records: at the
+/// first boundary behind 1 MiB, or before that where the next record does not fit into the buffer. A read never goes
+/// past the end of the record that completes a block, so that hardly a byte is copied. For a thread of its own: reading
+/// blocks it.
 /// </summary>
-internal sealed class BlockCutter(Stream source, ParserState start, BlockBuffers buffers, Action<CutBlock> emit, Action<int> progress)
+internal sealed class BlockCutter(
+    Stream source,
+    ParserState start,
+    BlockBuffers buffers,
+    Action<CutBlock> emit,
+    Action<int> progress
+)
 {
     /// <summary>Bytes from which on a block ends with its record.</summary>
     public const int Target = 1024 * 1024;
 
-    /// <summary>Bytes of a usual buffer: with records of up to 256 KiB, the one that completes a block always fits.</summary>
+    /// <summary>
+    /// Bytes of a usual buffer: with records of up to 256 KiB, the one that completes a block always fits.
+    /// </summary>
     public const int BufferSize = Target + 256 * 1024 + RecordHeader.Size;
 
     /// <summary>Few calls, and what was read is still in the processor's cache when it is verified.</summary>
@@ -46,7 +55,8 @@ internal sealed class BlockCutter(Stream source, ParserState start, BlockBuffers
 
             Feed(_filled - _verified);
             _parser.EnsureComplete();
-            if (_filled > 0) Emit(_filled);
+            if (_filled > 0)
+                Emit(_filled);
             return _parser.State;
         }
         finally
@@ -68,16 +78,21 @@ internal sealed class BlockCutter(Stream source, ParserState start, BlockBuffers
         {
             if (_parser.IsAtBoundary && !_parser.IsComplete)
             {
-                if (_verified >= Target) Cut(BufferSize, cancellationToken);
-                if (_filled - _verified < RecordHeader.Size) return; // a header is looked at as a whole
+                if (_verified >= Target)
+                    Cut(BufferSize, cancellationToken);
+                if (_filled - _verified < RecordHeader.Size)
+                    return; // a header is looked at as a whole
                 MakeRoom(cancellationToken);
                 Feed(RecordHeader.Size);
             }
 
-            Feed((int)Math.Clamp(_parser.RecordLeft, _parser.IsComplete ? _filled - _verified : 0, _filled - _verified));
+            Feed(
+                (int)Math.Clamp(_parser.RecordLeft, _parser.IsComplete ? _filled - _verified : 0, _filled - _verified)
+            );
         }
 
-        if (_parser.IsAtBoundary && _verified >= Target) Cut(BufferSize, cancellationToken);
+        if (_parser.IsAtBoundary && _verified >= Target)
+            Cut(BufferSize, cancellationToken);
     }
 
     /// <summary>Sees to it that the record whose header stands at the boundary fits.</summary>
@@ -85,25 +100,34 @@ internal sealed class BlockCutter(Stream source, ParserState start, BlockBuffers
     {
         var header = new RecordHeader(_buffer!.Array.AsSpan(_verified, RecordHeader.Size));
         var size = RecordHeader.Size + header.PayloadLength;
-        if (_verified + size <= _buffer.Array.Length) return;
+        if (_verified + size <= _buffer.Array.Length)
+            return;
         if (size > StoredPart.MaxBlockSize - Target)
         {
             var index = _parser.RecordCount;
             Feed(RecordHeader.Size); // a header that is damaged is refused here
-            throw new OperationException(ExitCode.Damaged, $"Record {index} of the stream has {size} bytes; ZFS sends none of more than 16 MiB.");
+            throw new OperationException(
+                ExitCode.Damaged,
+                $"Record {index} of the stream has {size} bytes; ZFS sends none of more than 16 MiB."
+            );
         }
 
         Cut(Math.Max(BufferSize, (int)size), cancellationToken);
     }
 
-    /// <summary>Ends the block at the boundary, and goes on in another buffer, whose room is got first: what is handed on is no longer ours.</summary>
+    /// <summary>
+    /// Ends the block at the boundary, and goes on in another buffer, whose room is got first: what is handed on is no
+    /// longer ours.
+    /// </summary>
     private void Cut(int size, CancellationToken cancellationToken)
     {
         var next = buffers.Rent(size, cancellationToken);
         var rest = _buffer!.Array.AsSpan(_verified, _filled - _verified);
         rest.CopyTo(next.Array);
-        if (_verified > 0) Emit(_verified);
-        else _buffer.Dispose();
+        if (_verified > 0)
+            Emit(_verified);
+        else
+            _buffer.Dispose();
         _buffer = next;
         (_filled, _verified) = (rest.Length, 0);
     }
@@ -123,8 +147,7 @@ internal sealed class BlockCutter(Stream source, ParserState start, BlockBuffers
         do
         {
             found = _parser.Read(ref input, out _);
-        }
-        while (found is not (ParserEvent.NeedMoreInput or ParserEvent.EndOfStream) || !input.IsEmpty);
+        } while (found is not (ParserEvent.NeedMoreInput or ParserEvent.EndOfStream) || !input.IsEmpty);
     }
 }
 

@@ -3,7 +3,9 @@ using ZfsSnapshotManager.Core.Compression;
 
 namespace ZfsSnapshotManager.Client.Pipeline;
 
-/// <summary>Threads that compress blocks. They are no tasks of the pool: there they would stand in the way of the network's.</summary>
+/// <summary>
+/// Threads that compress blocks. They are no tasks of the pool: there they would stand in the way of the network's.
+/// </summary>
 internal sealed class BlockWorkers : IDisposable
 {
     /// <summary>More are of no use: eight compress faster than any <c>zfs send</c> sends.</summary>
@@ -26,7 +28,8 @@ internal sealed class BlockWorkers : IDisposable
     }
 
     /// <summary>How many threads a stream of this format is worth.</summary>
-    public static int CountFor(CompressionFormat format) => format == CompressionFormat.None ? 0 : Math.Min(Environment.ProcessorCount, Most);
+    public static int CountFor(CompressionFormat format) =>
+        format == CompressionFormat.None ? 0 : Math.Min(Environment.ProcessorCount, Most);
 
     /// <summary>The most bytes that a block can take when it is stored.</summary>
     public int MaxSize(int length) => _compressors[0].MaxSize(length);
@@ -37,13 +40,16 @@ internal sealed class BlockWorkers : IDisposable
     public void Dispose()
     {
         _queue.CompleteAdding();
-        foreach (var thread in _threads) thread.Join();
-        foreach (var compressor in _compressors) compressor.Dispose();
+        foreach (var thread in _threads)
+            thread.Join();
+        foreach (var compressor in _compressors)
+            compressor.Dispose();
         _queue.Dispose();
     }
 
     private void Work(BlockCompressor compressor)
     {
-        foreach (var block in _queue.GetConsumingEnumerable()) block.Compress(compressor);
+        foreach (var block in _queue.GetConsumingEnumerable())
+            block.Compress(compressor);
     }
 }

@@ -6,10 +6,12 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// Gathers stored blocks, in order, into parts, each with its digest. A part ends with the block that brings it to the size that the server
-/// asks for; so a part is a little larger, but for the last one.
+/// Gathers stored blocks, in order, into parts, each with its digest. A part ends with the block that brings it to the
+/// size that the server asks for; so a part is a little larger, but for the last one.
 /// </summary>
-/// <remarks>The bytes are copied into chunks: the buffers of compressors have room for blocks that do not shrink, and most do.</remarks>
+/// <remarks>
+/// The bytes are copied into chunks: the buffers of compressors have room for blocks that do not shrink, and most do.
+/// </remarks>
 internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart from) : IDisposable
 {
     private readonly IncrementalHash _sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -26,14 +28,19 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
 
     /// <summary>Takes all blocks, and hands on the parts that are full.</summary>
     /// <returns>The last part, which is not full; null where there is none.</returns>
-    public async Task<UploadPart?> RunAsync(ChannelReader<StoredBlock> blocks, ChannelWriter<UploadPart> parts, CancellationToken cancellationToken)
+    public async Task<UploadPart?> RunAsync(
+        ChannelReader<StoredBlock> blocks,
+        ChannelWriter<UploadPart> parts,
+        CancellationToken cancellationToken
+    )
     {
-        await foreach (var block in blocks.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var block in blocks.ReadAllAsync(cancellationToken))
         {
-            await AppendAsync(await block.Stored.WaitAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            await AppendAsync(await block.Stored.WaitAsync(cancellationToken), cancellationToken);
             _end = block.End;
             block.Release();
-            if (_size >= partSize) await parts.WriteAsync(Finish(), cancellationToken).ConfigureAwait(false);
+            if (_size >= partSize)
+                await parts.WriteAsync(Finish(), cancellationToken);
         }
 
         return _size > 0 ? Finish() : null;
@@ -47,7 +54,8 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
         while (stored.Length > 0)
         {
             var inChunk = _size % PartChunks.ChunkSize;
-            if (inChunk == 0) _chunks.Add(await chunks.RentAsync(cancellationToken).ConfigureAwait(false));
+            if (inChunk == 0)
+                _chunks.Add(await chunks.RentAsync(cancellationToken));
             var count = Math.Min(stored.Length, PartChunks.ChunkSize - inChunk);
             stored[..count].CopyTo(_chunks[^1].AsMemory(inChunk));
             stored = stored[count..];

@@ -2,7 +2,10 @@ using System.Runtime.ExceptionServices;
 
 namespace ZfsSnapshotManager.Client.Pipeline;
 
-/// <summary>Tasks that work together: when one fails the others are stopped, and the failure that came first is the one that counts.</summary>
+/// <summary>
+/// Tasks that work together: when one fails the others are stopped, and the failure that came first is the one that
+/// counts.
+/// </summary>
 internal sealed class Stages(CancellationToken cancellationToken) : IDisposable
 {
     private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -15,12 +18,12 @@ internal sealed class Stages(CancellationToken cancellationToken) : IDisposable
     {
         try
         {
-            return await stage().ConfigureAwait(false);
+            return await stage();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             Interlocked.CompareExchange(ref _first, ExceptionDispatchInfo.Capture(e), null);
-            await _stop.CancelAsync().ConfigureAwait(false);
+            await _stop.CancelAsync();
             throw;
         }
     }
@@ -30,7 +33,7 @@ internal sealed class Stages(CancellationToken cancellationToken) : IDisposable
     {
         try
         {
-            await Task.WhenAll(stages).ConfigureAwait(false);
+            await Task.WhenAll(stages);
         }
         catch when (_first is not null)
         {

@@ -3,10 +3,15 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Client.Pipeline;
 
-/// <summary>A block on its way through a compressor. Its room for the stored bytes was got in the order of the stream: else a later block could hold what an earlier one waits for.</summary>
+/// <summary>
+/// A block on its way through a compressor. Its room for the stored bytes was got in the order of the stream: else a
+/// later block could hold what an earlier one waits for.
+/// </summary>
 internal sealed class StoredBlock(CutBlock block, BlockBuffer? room)
 {
-    private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _stored = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ReadOnlyMemory<byte>> _stored = new(
+        TaskCreationOptions.RunContinuationsAsynchronously
+    );
 
     /// <summary>Bytes of the stream.</summary>
     public int StreamBytes => block.Length;

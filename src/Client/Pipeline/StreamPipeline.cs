@@ -7,8 +7,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// <c>zfs send</c> on its way to the server: read and verified by one thread, compressed by several, gathered in parts in order, and sent by
-/// several lanes. Every stage waits for room in the next, and so does <c>zfs send</c> in the end.
+/// <c>zfs send</c> on its way to the server: read and verified by one thread, compressed by several, gathered in parts
+/// in order, and sent by several lanes. Every stage waits for room in the next, and so does <c>zfs send</c> in the end.
 /// </summary>
 /// <param name="memory">How many lanes and threads there are.</param>
 /// <param name="format">How the stream is stored.</param>
@@ -17,7 +17,13 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 /// <param name="send">Sends a part, as often as it takes; a stream that fits into one part is not sent here.</param>
 /// <param name="progress">Gets bytes of the stream.</param>
 internal sealed class StreamPipeline(
-    TransferMemory memory, CompressionFormat format, int? level, TransferStart from, Func<UploadPart, CancellationToken, Task> send, Action<int> progress)
+    TransferMemory memory,
+    CompressionFormat format,
+    int? level,
+    TransferStart from,
+    Func<UploadPart, CancellationToken, Task> send,
+    Action<int> progress
+)
 {
     private readonly Channel<StoredBlock> _blocks = Channel.CreateUnbounded<StoredBlock>();
     private readonly Channel<UploadPart> _parts = Channel.CreateUnbounded<UploadPart>();
@@ -33,15 +39,21 @@ internal sealed class StreamPipeline(
         using var buffers = new BlockBuffers(memory.Blocks, BlockCutter.BufferSize);
         using var chunks = new PartChunks(memory.Chunks);
         using var workers = new BlockWorkers(format, level, memory.Workers);
-        using var room = memory.Workers > 0 ? new BlockBuffers(memory.Blocks, workers.MaxSize(BlockCutter.BufferSize)) : null;
+        using var room =
+            memory.Workers > 0 ? new BlockBuffers(memory.Blocks, workers.MaxSize(BlockCutter.BufferSize)) : null;
         using var builder = new PartBuilder(chunks, memory.PartSize, from);
         using var stages = new Stages(cancellationToken);
-        await using var killer = stages.Stop.Register(zfs.Kill).ConfigureAwait(false); // a blocked read ends only with its pipe
-        var reading = stages.Run(() => ReadAsync(zfs, new BlockCutter(stream, from.State, buffers, Emit, Count), stages.Stop));
+        await using var killer = stages.Stop.Register(zfs.Kill); // a blocked read ends only with its pipe
+        var reading = stages.Run(() =>
+            ReadAsync(zfs, new BlockCutter(stream, from.State, buffers, Emit, Count), stages.Stop)
+        );
         var building = stages.Run(() => BuildAsync(builder, stages.Stop));
-        var lanes = Enumerable.Range(0, memory.Lanes).Select(_ => stages.Run(() => SendAsync(chunks, stages.Stop))).ToList();
-        await stages.EndAsync([reading, building, .. lanes]).ConfigureAwait(false);
-        return new TransferEnd(await reading.ConfigureAwait(false), builder.Finished, await building.ConfigureAwait(false));
+        var lanes = Enumerable
+            .Range(0, memory.Lanes)
+            .Select(_ => stages.Run(() => SendAsync(chunks, stages.Stop)))
+            .ToList();
+        await stages.EndAsync([reading, building, .. lanes]);
+        return new TransferEnd(await reading, builder.Finished, await building);
 
         void Count(int bytes)
         {
@@ -52,8 +64,10 @@ internal sealed class StreamPipeline(
         void Emit(CutBlock block)
         {
             var stored = new StoredBlock(block, room?.Rent(workers.MaxSize(block.Length), stages.Stop));
-            if (room is null) stored.StorePlain();
-            else workers.Add(stored);
+            if (room is null)
+                stored.StorePlain();
+            else
+                workers.Add(stored);
             _blocks.Writer.TryWrite(stored);
         }
     }
@@ -63,35 +77,42 @@ internal sealed class StreamPipeline(
         ParserState end;
         try
         {
-            end = await Task.Factory.StartNew(() => cutter.Run(cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+            end = await Task.Factory.StartNew(
+                () => cutter.Run(cancellationToken),
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default
+            );
         }
         catch (SendStreamException e) when (e.Fault == StreamFault.EndsEarly)
         {
-            await zfs.WaitForSuccessAsync(cancellationToken).ConfigureAwait(false); // its own words are the better ones
+            await zfs.WaitForSuccessAsync(cancellationToken); // its own words are the better ones
             throw;
         }
 
         // A killed zfs send ends its pipe like a finished one.
-        await zfs.WaitForSuccessAsync(cancellationToken).ConfigureAwait(false);
+        await zfs.WaitForSuccessAsync(cancellationToken);
         _blocks.Writer.Complete();
         return end;
     }
 
-    /// <returns>The whole stream, if it is no more than one part that is not full; that is left to the caller.</returns>
+    /// <returns>The whole stream, if it is no more than one part that is not full; that is left to the
+    /// caller.</returns>
     private async Task<UploadPart?> BuildAsync(PartBuilder builder, CancellationToken cancellationToken)
     {
-        var last = await builder.RunAsync(_blocks.Reader, _parts.Writer, cancellationToken).ConfigureAwait(false);
+        var last = await builder.RunAsync(_blocks.Reader, _parts.Writer, cancellationToken);
         var whole = last?.Number == 1 ? last : null;
-        if (last is not null && whole is null) await _parts.Writer.WriteAsync(last, cancellationToken).ConfigureAwait(false);
+        if (last is not null && whole is null)
+            await _parts.Writer.WriteAsync(last, cancellationToken);
         _parts.Writer.Complete();
         return whole;
     }
 
     private async Task<bool> SendAsync(PartChunks chunks, CancellationToken cancellationToken)
     {
-        await foreach (var part in _parts.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var part in _parts.Reader.ReadAllAsync(cancellationToken))
         {
-            await send(part, cancellationToken).ConfigureAwait(false);
+            await send(part, cancellationToken);
             chunks.Return(part.Chunks);
         }
 

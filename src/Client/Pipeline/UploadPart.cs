@@ -34,7 +34,7 @@ internal sealed record UploadPart
     /// <summary>The stored bytes in pieces of at most so many.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Slices(int most)
     {
-        for (var at = 0; at < Size;)
+        for (var at = 0; at < Size; )
         {
             var inChunk = at % PartChunks.ChunkSize;
             var count = Math.Min(Math.Min(most, Size - at), PartChunks.ChunkSize - inChunk);

@@ -9,7 +9,9 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 
-/// <summary>Rotates the snapshots and bookmarks of datasets on this machine. What the server says is asked once for all of them.</summary>
+/// <summary>
+/// Rotates the snapshots and bookmarks of datasets on this machine. What the server says is asked once for all of them.
+/// </summary>
 internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server, Output output)
 {
     private RotationPolicyAnswer? _policy;
@@ -17,25 +19,51 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
 
     /// <param name="dataset">The dataset.</param>
     /// <param name="dryRun">Nothing is changed.</param>
-    public async Task<LocalRotationResult> RunAsync(DatasetName dataset, bool dryRun, CancellationToken cancellationToken)
+    public async Task<LocalRotationResult> RunAsync(
+        DatasetName dataset,
+        bool dryRun,
+        CancellationToken cancellationToken
+    )
     {
-        var policy = _policy ??= await PolicyInForce.GetAsync(settings, server, cancellationToken).ConfigureAwait(false);
-        var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false);
-        var local = await ZfsDataset.ListSnapshotsAsync(dataset, cancellationToken).ConfigureAwait(false);
-        var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name => SnapshotNaming.IsOwn(name, settings.SnapshotPrefix));
+        var policy = _policy ??= await PolicyInForce.GetAsync(settings, server, cancellationToken);
+        var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken);
+        var local = await ZfsDataset.ListSnapshotsAsync(dataset, cancellationToken);
+        var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name =>
+            SnapshotNaming.IsOwn(name, settings.SnapshotPrefix)
+        );
         List<LocalRotationItem> items = [];
-        foreach (var decision in plan) items.Add(await CarryOutAsync(decision, dryRun, cancellationToken).ConfigureAwait(false));
-        return new LocalRotationResult { Dataset = dataset.Value, DryRun = dryRun, RotationPolicy = policy.RotationPolicy, ServerManaged = policy.ServerManaged, Decisions = items };
+        foreach (var decision in plan)
+            items.Add(await CarryOutAsync(decision, dryRun, cancellationToken));
+        return new LocalRotationResult
+        {
+            Dataset = dataset.Value,
+            DryRun = dryRun,
+            RotationPolicy = policy.RotationPolicy,
+            ServerManaged = policy.ServerManaged,
+            Decisions = items,
+        };
     }
 
     /// <summary>Only what can be restored can be a base.</summary>
-    private static HashSet<SnapshotGuid> Restorable(IReadOnlyList<LocalSnapshot> local, IReadOnlyList<SnapshotInfo> remote)
+    private static HashSet<SnapshotGuid> Restorable(
+        IReadOnlyList<LocalSnapshot> local,
+        IReadOnlyList<SnapshotInfo> remote
+    )
     {
         var bases = new BackupBases(remote);
-        return [.. local.Select(snapshot => snapshot.Guid).Intersect(remote.Where(backup => bases.Length(backup) > 0).Select(backup => backup.SnapshotGuid))];
+        return
+        [
+            .. local
+                .Select(snapshot => snapshot.Guid)
+                .Intersect(remote.Where(backup => bases.Length(backup) > 0).Select(backup => backup.SnapshotGuid)),
+        ];
     }
 
-    private async Task<LocalRotationItem> CarryOutAsync(RotationDecision<LocalSnapshot> decision, bool dryRun, CancellationToken cancellationToken)
+    private async Task<LocalRotationItem> CarryOutAsync(
+        RotationDecision<LocalSnapshot> decision,
+        bool dryRun,
+        CancellationToken cancellationToken
+    )
     {
         var (snapshot, keep, reason) = decision;
         var action = keep ? "keep" : "destroy";
@@ -43,7 +71,11 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         {
             try
             {
-                await (snapshot.Name.IsBookmark ? ZfsDataset.DestroyBookmarkAsync(snapshot.Name, cancellationToken) : ZfsDataset.DestroySnapshotAsync(snapshot.Name, cancellationToken)).ConfigureAwait(false);
+                await (
+                    snapshot.Name.IsBookmark
+                        ? ZfsDataset.DestroyBookmarkAsync(snapshot.Name, cancellationToken)
+                        : ZfsDataset.DestroySnapshotAsync(snapshot.Name, cancellationToken)
+                );
                 output.Note($"Destroyed {snapshot.Name}: {reason}");
             }
             catch (ZfsException e)
@@ -52,6 +84,13 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
             }
         }
 
-        return new LocalRotationItem { Name = snapshot.Name.ToString(), SnapshotType = snapshot.Type, CreatedAt = snapshot.Creation, Action = action, Reason = reason };
+        return new LocalRotationItem
+        {
+            Name = snapshot.Name.ToString(),
+            SnapshotType = snapshot.Type,
+            CreatedAt = snapshot.Creation,
+            Action = action,
+            Reason = reason,
+        };
     }
 }

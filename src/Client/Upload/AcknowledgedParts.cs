@@ -10,7 +10,9 @@ internal sealed class AcknowledgedParts(int parts, long streamBytes)
     private int _parts = parts;
     private long _streamBytes = streamBytes;
 
-    /// <summary>Whether something is there that parts are not counted of: what ZFS on the server has received.</summary>
+    /// <summary>
+    /// Whether something is there that parts are not counted of: what ZFS on the server has received.
+    /// </summary>
     public bool IsResumed { get; init; }
 
     /// <summary>Whether anything is there.</summary>
@@ -18,7 +20,8 @@ internal sealed class AcknowledgedParts(int parts, long streamBytes)
     {
         get
         {
-            lock (_lock) return _parts > 0 || IsResumed;
+            lock (_lock)
+                return _parts > 0 || IsResumed;
         }
     }
 
@@ -27,7 +30,8 @@ internal sealed class AcknowledgedParts(int parts, long streamBytes)
     {
         get
         {
-            lock (_lock) return _streamBytes;
+            lock (_lock)
+                return _streamBytes;
         }
     }
 

@@ -10,28 +10,47 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>Sends one stream, from its start or from where an interrupted upload ended, until the server has committed it.</summary>
-internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Output output, bool verbose, TimeProvider time)
+/// <summary>
+/// Sends one stream, from its start or from where an interrupted upload ended, until the server has committed it.
+/// </summary>
+internal sealed class BackupUpload(
+    ClientSettings settings,
+    ApiClient server,
+    Output output,
+    bool verbose,
+    TimeProvider time
+)
 {
-    private readonly BandwidthLimit? _limit = settings.BandwidthLimit is { } rate ? new BandwidthLimit(rate, time) : null;
+    private readonly BandwidthLimit? _limit = settings.BandwidthLimit is { } rate
+        ? new BandwidthLimit(rate, time)
+        : null;
 
     /// <returns>The backup, and how many bytes of its stream an earlier run had sent.</returns>
     /// <exception cref="UploadInterruptedException">It stays open, and can go on.</exception>
     /// <exception cref="NotResumableException">It was to go on and cannot; it is dropped.</exception>
     /// <exception cref="OperationException">It failed for good; it is dropped.</exception>
-    public async Task<(SnapshotInfo Backup, long ResumedFrom)> SendAsync(UploadJob job, CancellationToken cancellationToken)
+    public async Task<(SnapshotInfo Backup, long ResumedFrom)> SendAsync(
+        UploadJob job,
+        CancellationToken cancellationToken
+    )
     {
-        var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why => Output.Warn(why ?? "the server is there again"));
-        var estimate = job.Send is { } send ? await send.EstimateAsync(cancellationToken).ConfigureAwait(false) : null;
+        var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why =>
+            Output.Warn(why ?? "the server is there again")
+        );
+        var estimate = job.Send is { } send ? await send.EstimateAsync(cancellationToken) : null;
         UploadAnswer upload;
         try
         {
-            upload = await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false);
+            upload = await asking.RunAsync(
+                token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token),
+                cancellationToken
+            );
         }
         catch (ApiException e) when (job.Send is null && e.Code == "snapshot_exists")
         {
             // The run before was killed while the server committed.
-            if (job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed) return (committed, committed.StreamBytes);
+            if (job.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
+                return (committed, committed.StreamBytes);
             throw;
         }
 
@@ -40,29 +59,44 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
         {
             try
             {
-                return await SendOnceAsync(job, upload, estimate, mayResume, cancellationToken).ConfigureAwait(false);
+                return await SendOnceAsync(job, upload, estimate, mayResume, cancellationToken);
             }
             catch (ApiException e) when (ReceiveInterruptions.IsOne(e))
             {
                 // The server's zfs receive has ended, with the server or by itself: ZFS says where the stream goes on.
-                if (!interruptions.MayGoOn(upload.Resume)) throw new UploadInterruptedException(e, upload.Resume?.StreamBytes ?? 0);
+                if (!interruptions.MayGoOn(upload.Resume))
+                    throw new UploadInterruptedException(e, upload.Resume?.StreamBytes ?? 0);
                 output.Note($"{job.Snapshot.Name}: the server's zfs receive was interrupted; asking where it goes on");
-                var (again, committed) = await AskAgainAsync(job, estimate, asking, upload.Resume, cancellationToken).ConfigureAwait(false);
-                if (committed is not null) return (committed, committed.StreamBytes);
+                var (again, committed) = await AskAgainAsync(job, estimate, asking, upload.Resume, cancellationToken);
+                if (committed is not null)
+                    return (committed, committed.StreamBytes);
                 upload = again!;
             }
         }
     }
 
-    private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> AskAgainAsync(UploadJob job, long? estimate, ServerPatience asking, UploadResume? last, CancellationToken cancellationToken)
+    private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> AskAgainAsync(
+        UploadJob job,
+        long? estimate,
+        ServerPatience asking,
+        UploadResume? last,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return (await asking.RunAsync(token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token), cancellationToken).ConfigureAwait(false), null);
+            return (
+                await asking.RunAsync(
+                    token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token),
+                    cancellationToken
+                ),
+                null
+            );
         }
         catch (ApiException e) when (e.Code == "snapshot_exists")
         {
-            if (job.Find(await server.GetSnapshotsAsync(cancellationToken).ConfigureAwait(false)) is { } committed) return (null, committed);
+            if (job.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
+                return (null, committed);
             throw;
         }
         catch (Exception e) when (e is OperationCanceledException || ServerPatience.IsPassing(e))
@@ -72,89 +106,141 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
     }
 
     /// <param name="mayResume">False: the stream is sent from its start, whatever the server has of it.</param>
-    private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOnceAsync(UploadJob job, UploadAnswer upload, long? estimate, bool mayResume, CancellationToken cancellationToken)
+    private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOnceAsync(
+        UploadJob job,
+        UploadAnswer upload,
+        long? estimate,
+        bool mayResume,
+        CancellationToken cancellationToken
+    )
     {
         AcknowledgedParts? acknowledged = null;
         try
         {
-            var resume = mayResume && (job.Send is null || upload.Resume is not null) ? ResumeStart.Read(upload.Resume) : null;
+            var resume =
+                mayResume && (job.Send is null || upload.Resume is not null) ? ResumeStart.Read(upload.Resume) : null;
             var from = resume?.From ?? TransferStart.Beginning;
             var already = resume?.StreamBytes ?? 0;
             acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
-            var expected = resume is null ? estimate : await EstimateAsync(resume, cancellationToken).ConfigureAwait(false);
-            var memory = new TransferMemory(Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)), upload.PartSize, BlockWorkers.CountFor(job.Compression));
+            var expected = resume is null ? estimate : await EstimateAsync(resume, cancellationToken);
+            var memory = new TransferMemory(
+                Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)),
+                upload.PartSize,
+                BlockWorkers.CountFor(job.Compression)
+            );
             DescribeTransfer(job, memory);
             var backup = await TransferProgress.RunAsync(
-                job.Snapshot.Name.ToString(), expected, output, progress => TransferAsync(job, upload, resume, memory, acknowledged, progress, cancellationToken), already).ConfigureAwait(false);
+                job.Snapshot.Name.ToString(),
+                expected,
+                output,
+                progress => TransferAsync(job, upload, resume, memory, acknowledged, progress, cancellationToken),
+                already
+            );
             return (backup, already);
         }
         catch (ApiException e) when (ReceiveInterruptions.IsOne(e))
         {
             throw;
         }
-        catch (Exception e) when (acknowledged is { Any: true } && (e is OperationCanceledException || ServerPatience.IsPassing(e) || e is ZfsException { WasCutOff: true }))
+        catch (Exception e)
+            when (acknowledged is { Any: true }
+                && (
+                    e is OperationCanceledException
+                    || ServerPatience.IsPassing(e)
+                    || e is ZfsException { WasCutOff: true }
+                )
+            )
         {
             throw new UploadInterruptedException(e, acknowledged.StreamBytes);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var reason = await UploadAbort.RunAsync(server, upload.UploadId, time).ConfigureAwait(false);
-            if (reason is not null && e is OperationException { ExitCode: ExitCode.Unreachable }) throw reason;
+            var reason = await UploadAbort.RunAsync(server, upload.UploadId, time);
+            if (reason is not null && e is OperationException { ExitCode: ExitCode.Unreachable })
+                throw reason;
             throw;
         }
     }
 
     private async Task<SnapshotInfo> TransferAsync(
-        UploadJob job, UploadAnswer upload, ResumeStart? resume, TransferMemory memory, AcknowledgedParts acknowledged, TransferProgress progress, CancellationToken cancellationToken)
+        UploadJob job,
+        UploadAnswer upload,
+        ResumeStart? resume,
+        TransferMemory memory,
+        AcknowledgedParts acknowledged,
+        TransferProgress progress,
+        CancellationToken cancellationToken
+    )
     {
         var patience = new ServerPatience(settings.RetryTime, time, Random.Shared, progress.Wait);
         var requests = new UploadRequests(server, upload.UploadId, patience, _limit, time);
         var commit = new UploadCommit(server, requests, job.Snapshot, patience, time);
         var from = resume?.From ?? TransferStart.Beginning;
-        if (from.State.Phase == StreamPhase.End) return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken).ConfigureAwait(false);
+        if (from.State.Phase == StreamPhase.End)
+            return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken);
 
         var level = job.Compression == settings.Compression ? settings.CompressionLevel : null;
-        var pipeline = new StreamPipeline(memory, job.Compression, level, from, SendPartAsync, count => progress.Add(count));
-        var end = await SendAsync(job, resume, pipeline, cancellationToken).ConfigureAwait(false);
+        var pipeline = new StreamPipeline(memory, job.Compression, level, from, SendPartAsync, count =>
+            progress.Add(count)
+        );
+        var end = await SendAsync(job, resume, pipeline, cancellationToken);
         var backup = end.Whole is { } whole
-            ? await commit.SendWholeAsync(whole, cancellationToken).ConfigureAwait(false)
-            : await commit.CompleteAsync([.. resume?.Parts ?? [], .. end.Parts], end.State.StreamOffset, cancellationToken).ConfigureAwait(false);
-        if (verbose) output.Note($"{job.Snapshot.Name}: {end.Parts.Count} parts sent, {patience.Retries} times one was tried again");
+            ? await commit.SendWholeAsync(whole, cancellationToken)
+            : await commit.CompleteAsync(
+                [.. resume?.Parts ?? [], .. end.Parts],
+                end.State.StreamOffset,
+                cancellationToken
+            );
+        if (verbose)
+            output.Note(
+                $"{job.Snapshot.Name}: {end.Parts.Count} parts sent, {patience.Retries} times one was tried again"
+            );
         return backup;
 
         async Task SendPartAsync(UploadPart part, CancellationToken token)
         {
-            await requests.SendPartAsync(part, token).ConfigureAwait(false);
+            await requests.SendPartAsync(part, token);
             acknowledged.Add(part);
         }
     }
 
-    private static async Task<TransferEnd> SendAsync(UploadJob job, ResumeStart? resume, StreamPipeline pipeline, CancellationToken cancellationToken)
+    private static async Task<TransferEnd> SendAsync(
+        UploadJob job,
+        ResumeStart? resume,
+        StreamPipeline pipeline,
+        CancellationToken cancellationToken
+    )
     {
         if (resume is null && job.Send is { } send)
         {
             await using var zfs = send.Start();
-            return await pipeline.RunAsync(zfs, zfs.Output, cancellationToken).ConfigureAwait(false);
+            return await pipeline.RunAsync(zfs, zfs.Output, cancellationToken);
         }
 
         try
         {
             await using var zfs = ZfsSend.StartRest(resume!.Token!);
-            return await pipeline.RunAsync(zfs, resume.Splice?.OpenRest(zfs.Output) ?? zfs.Output, cancellationToken).ConfigureAwait(false);
+            return await pipeline.RunAsync(zfs, resume.Splice?.OpenRest(zfs.Output) ?? zfs.Output, cancellationToken);
         }
-        catch (Exception e) when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord } || (e is ZfsException { WasCutOff: false } && !pipeline.HasBegun))
+        catch (Exception e)
+            when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord }
+                || (e is ZfsException { WasCutOff: false } && !pipeline.HasBegun)
+            )
         {
             throw new NotResumableException(e.Message, e);
         }
     }
 
-    /// <summary>What ZFS expects the whole stream to have; a token it does not take is told of when it is used.</summary>
+    /// <summary>
+    /// What ZFS expects the whole stream to have; a token it does not take is told of when it is used.
+    /// </summary>
     private static async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)
     {
-        if (resume.Token is not { } token) return resume.StreamBytes;
+        if (resume.Token is not { } token)
+            return resume.StreamBytes;
         try
         {
-            return resume.StreamBytes + await ZfsSend.EstimateRestAsync(token, cancellationToken).ConfigureAwait(false);
+            return resume.StreamBytes + await ZfsSend.EstimateRestAsync(token, cancellationToken);
         }
         catch (ZfsException)
         {
@@ -164,9 +250,20 @@ internal sealed class BackupUpload(ClientSettings settings, ApiClient server, Ou
 
     private void DescribeTransfer(UploadJob job, TransferMemory memory)
     {
-        if (!verbose) return;
-        output.Note($"{CompressionEngine.Describe(job.Compression)}, {memory.Workers} thread{(memory.Workers == 1 ? "" : "s")}");
-        output.Note($"parts of {ByteSize.Format(memory.PartSize)}, {memory.Lanes} at once{(settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "")}; buffers of {ByteSize.Format(memory.Bytes)} at most");
-        output.Note(settings.RetryTime > TimeSpan.Zero ? $"what fails for a while is tried again for {settings.RetryTime.TotalSeconds} s" : "nothing is tried again");
+        if (!verbose)
+            return;
+        output.Note(
+            $"{CompressionEngine.Describe(job.Compression)}, {memory.Workers} thread{(memory.Workers == 1 ? "" : "s")}"
+        );
+        output.Note(
+            $"parts of {ByteSize.Format(memory.PartSize)}, {memory.Lanes} at "
+                + $"once{(settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "")}; buffers of "
+                + $"{ByteSize.Format(memory.Bytes)} at most"
+        );
+        output.Note(
+            settings.RetryTime > TimeSpan.Zero
+                ? $"what fails for a while is tried again for {settings.RetryTime.TotalSeconds} s"
+                : "nothing is tried again"
+        );
     }
 }

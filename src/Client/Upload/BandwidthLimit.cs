@@ -17,7 +17,8 @@ internal sealed class BandwidthLimit(long bytesPerSecond, TimeProvider time)
     public async ValueTask WaitAsync(int bytes, CancellationToken cancellationToken)
     {
         var wait = Take(bytes);
-        if (wait > TimeSpan.Zero) await Task.Delay(wait, time, cancellationToken).ConfigureAwait(false);
+        if (wait > TimeSpan.Zero)
+            await Task.Delay(wait, time, cancellationToken);
     }
 
     private TimeSpan Take(int bytes)
@@ -25,7 +26,8 @@ internal sealed class BandwidthLimit(long bytesPerSecond, TimeProvider time)
         lock (_lock)
         {
             var now = time.GetElapsedTime(_start);
-            if (_free < now - Credit) _free = now - Credit;
+            if (_free < now - Credit)
+                _free = now - Credit;
             var wait = _free - now;
             _free += TimeSpan.FromSeconds((double)bytes / bytesPerSecond);
             return wait;

@@ -16,7 +16,7 @@ internal readonly record struct CommittedBackup(bool Known, SnapshotInfo? Backup
         using var patience = new CancellationTokenSource(Patience, time);
         try
         {
-            var backups = await server.GetSnapshotsAsync(patience.Token).ConfigureAwait(false);
+            var backups = await server.GetSnapshotsAsync(patience.Token);
             return new CommittedBackup(Known: true, backups.FirstOrDefault(b => b.SnapshotGuid == snapshot));
         }
         catch (Exception e) when (e is OperationException or OperationCanceledException)

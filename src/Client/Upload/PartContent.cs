@@ -7,20 +7,25 @@ namespace ZfsSnapshotManager.Client.Upload;
 /// <summary>A part as the body of a request, out of the memory in which it was made.</summary>
 internal sealed class PartContent(UploadPart part, BandwidthLimit? limit, TransferWatch watch) : HttpContent
 {
-    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    protected override async Task SerializeToStreamAsync(
+        Stream stream,
+        TransportContext? context,
+        CancellationToken cancellationToken
+    )
     {
         foreach (var slice in part.Slices(limit?.SliceSize ?? PartChunks.ChunkSize))
         {
             if (limit is not null)
             {
                 watch.Pause();
-                await limit.WaitAsync(slice.Length, cancellationToken).ConfigureAwait(false);
+                await limit.WaitAsync(slice.Length, cancellationToken);
             }
 
             watch.Moved();
-            await stream.WriteAsync(slice, cancellationToken).ConfigureAwait(false);
+            await stream.WriteAsync(slice, cancellationToken);
         }
 
         watch.AwaitAnswer();

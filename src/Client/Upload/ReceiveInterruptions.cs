@@ -2,7 +2,10 @@ using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>How often an upload into the server's ZFS goes on after its receive has ended there: as long as it gets further in between.</summary>
+/// <summary>
+/// How often an upload into the server's ZFS goes on after its receive has ended there: as long as it gets further in
+/// between.
+/// </summary>
 /// <param name="patience">How long it may get no further; zero: it does not go on.</param>
 internal sealed class ReceiveInterruptions(TimeSpan patience, TimeProvider time)
 {
@@ -15,7 +18,8 @@ internal sealed class ReceiveInterruptions(TimeSpan patience, TimeProvider time)
     public bool MayGoOn(UploadResume? resume)
     {
         var reached = resume?.StreamBytes ?? 0;
-        if (reached > _furthest) (_furthest, _since) = (reached, time.GetTimestamp());
+        if (reached > _furthest)
+            (_furthest, _since) = (reached, time.GetTimestamp());
         return time.GetElapsedTime(_since) < patience;
     }
 }

@@ -4,4 +4,8 @@ namespace ZfsSnapshotManager.Client.Upload;
 
 /// <summary>The server says "ok" to something else than was sent.</summary>
 internal sealed class StoredOtherwiseException()
-    : OperationException(ExitCode.ServerFailed, "The server says that it stored something else than was sent.", "Check the server's version and its log. The next backup does not build on this one.");
+    : OperationException(
+        ExitCode.ServerFailed,
+        "The server says that it stored something else than was sent.",
+        "Check the server's version and its log. The next backup does not build on this one."
+    );

@@ -9,8 +9,14 @@ namespace ZfsSnapshotManager.Client.Upload;
 /// <param name="Request">What the server is told of it; for one that goes on, the same as at first.</param>
 /// <param name="Compression">How it is stored.</param>
 /// <param name="Send">How ZFS sends it from its start; null for one that goes on where the server has it.</param>
-internal sealed record UploadJob(LocalSnapshot Snapshot, UploadRequest Request, CompressionFormat Compression, ZfsSend? Send)
+internal sealed record UploadJob(
+    LocalSnapshot Snapshot,
+    UploadRequest Request,
+    CompressionFormat Compression,
+    ZfsSend? Send
+)
 {
     /// <summary>Its backup among those of the server.</summary>
-    public SnapshotInfo? Find(IEnumerable<SnapshotInfo> backups) => backups.FirstOrDefault(backup => backup.SnapshotGuid == Snapshot.Guid);
+    public SnapshotInfo? Find(IEnumerable<SnapshotInfo> backups) =>
+        backups.FirstOrDefault(backup => backup.SnapshotGuid == Snapshot.Guid);
 }

@@ -7,29 +7,44 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Client.Upload;
 
 /// <summary>The requests of one upload, each repeated from memory as often as it takes.</summary>
-internal sealed class UploadRequests(ApiClient server, string uploadId, ServerPatience patience, BandwidthLimit? limit, TimeProvider time)
+internal sealed class UploadRequests(
+    ApiClient server,
+    string uploadId,
+    ServerPatience patience,
+    BandwidthLimit? limit,
+    TimeProvider time
+)
 {
-    /// <summary>Connections that break for one request before the server is asked whether it breaks them on purpose.</summary>
+    /// <summary>
+    /// Connections that break for one request before the server is asked whether it breaks them on purpose.
+    /// </summary>
     private const int BreaksUntilAsked = 2;
 
     /// <summary>Sends a part.</summary>
     /// <exception cref="OperationException">The server refuses it, or cannot be reached for too long.</exception>
     public async Task SendPartAsync(UploadPart part, CancellationToken cancellationToken)
     {
-        var answer = await RepeatAsync(token => SendPartOnceAsync(part, token), cancellationToken).ConfigureAwait(false);
-        if (answer.SizeBytes != part.Size || answer.StreamBytes != part.StreamBytes || answer.State != StreamState.WriteWithoutBegin(part.End)) throw new StoredOtherwiseException();
+        var answer = await RepeatAsync(token => SendPartOnceAsync(part, token), cancellationToken);
+        if (
+            answer.SizeBytes != part.Size
+            || answer.StreamBytes != part.StreamBytes
+            || answer.State != StreamState.WriteWithoutBegin(part.End)
+        )
+            throw new StoredOtherwiseException();
     }
 
     /// <summary>Sends a whole stored stream.</summary>
     /// <exception cref="OperationException">The server refuses it, or cannot be reached for too long.</exception>
-    public Task<UploadStateAnswer> SendWholeAsync(UploadPart whole, CancellationToken cancellationToken) => RepeatAsync(
-        async token =>
-        {
-            using var watch = new TransferWatch(time);
-            using var content = new PartContent(whole, limit, watch);
-            return await server.UploadStreamAsync(uploadId, content, watch, token).ConfigureAwait(false);
-        },
-        cancellationToken);
+    public Task<UploadStateAnswer> SendWholeAsync(UploadPart whole, CancellationToken cancellationToken) =>
+        RepeatAsync(
+            async token =>
+            {
+                using var watch = new TransferWatch(time);
+                using var content = new PartContent(whole, limit, watch);
+                return await server.UploadStreamAsync(uploadId, content, watch, token);
+            },
+            cancellationToken
+        );
 
     /// <summary>Says that all parts are there.</summary>
     /// <exception cref="OperationException">The server refuses, or cannot be reached for too long.</exception>
@@ -42,9 +57,10 @@ internal sealed class UploadRequests(ApiClient server, string uploadId, ServerPa
         using var content = new PartContent(part, limit, watch);
         content.Headers.TryAddWithoutValidation("Content-Digest", $"sha-256=:{Convert.ToBase64String(part.Sha256)}:");
         content.Headers.TryAddWithoutValidation("X-Part-Offset", part.Offset.ToString(CultureInfo.InvariantCulture));
-        if (part.Number > 1) content.Headers.TryAddWithoutValidation("X-Part-Start", StreamState.Write(part.Start));
+        if (part.Number > 1)
+            content.Headers.TryAddWithoutValidation("X-Part-Start", StreamState.Write(part.Start));
         content.Headers.TryAddWithoutValidation("X-Part-End", StreamState.WriteWithoutBegin(part.End));
-        return await server.UploadPartAsync(uploadId, part.Number, content, watch, cancellationToken).ConfigureAwait(false);
+        return await server.UploadPartAsync(uploadId, part.Number, content, watch, cancellationToken);
     }
 
     private Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken)
@@ -56,11 +72,12 @@ internal sealed class UploadRequests(ApiClient server, string uploadId, ServerPa
         {
             try
             {
-                return await request(token).ConfigureAwait(false);
+                return await request(token);
             }
             catch (OperationException e) when (e is not ApiException && ++breaks >= BreaksUntilAsked)
             {
-                if (await UploadRefusal.FindAsync(server, uploadId, token).ConfigureAwait(false) is { } refusal) throw refusal;
+                if (await UploadRefusal.FindAsync(server, uploadId, token) is { } refusal)
+                    throw refusal;
                 throw;
             }
         }

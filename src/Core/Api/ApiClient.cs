@@ -10,13 +10,18 @@ using ZfsSnapshotManager.Core.Configuration;
 
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>Speaks to zfs-server. Every failure is an <see cref="OperationException"/> that says whether the network, the server or the request is at fault.</summary>
+/// <summary>
+/// Speaks to zfs-server. Every failure is an <see cref="OperationException"/> that says whether the network, the server
+/// or the request is at fault.
+/// </summary>
 public sealed class ApiClient : IDisposable
 {
     /// <summary>For requests that move no stream; a transfer has no total timeout.</summary>
     private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
 
-    /// <summary>For answers before which the server works on its store: a commit, or the beginning of what it reads there.</summary>
+    /// <summary>
+    /// For answers before which the server works on its store: a commit, or the beginning of what it reads there.
+    /// </summary>
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
 
     private readonly HttpClient _http;
@@ -25,112 +30,218 @@ public sealed class ApiClient : IDisposable
     public ApiClient(ServerConnection server)
     {
         _server = server;
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false, // a redirect would carry the key to a place that nobody configured
-            ConnectTimeout = TimeSpan.FromSeconds(20),
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectCallback = WatchedConnection.ConnectAsync,
-        })
+        _http = new HttpClient(
+            new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false, // a redirect would carry the key to a place that nobody configured
+                ConnectTimeout = TimeSpan.FromSeconds(20),
+                AutomaticDecompression = DecompressionMethods.None,
+                ConnectCallback = WatchedConnection.ConnectAsync,
+            }
+        )
         {
             BaseAddress = server.ServerUrl,
             Timeout = Timeout.InfiniteTimeSpan,
         };
         _http.DefaultRequestHeaders.Add("X-Client-ID", server.ClientId);
         _http.DefaultRequestHeaders.Add("X-API-Key", server.ApiKey.Reveal());
-        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("zfs-snapshot-manager", Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)));
+        _http.DefaultRequestHeaders.UserAgent.Add(
+            new ProductInfoHeaderValue(
+                "zfs-snapshot-manager",
+                Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)
+            )
+        );
     }
 
-    public Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) => GetSnapshotsAsync(storageType: null, cancellationToken);
+    public Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
+        GetSnapshotsAsync(storageType: null, cancellationToken);
 
-    /// <param name="storageType">Where the next backup is to go, which decides what can be its base; null: where the server has the client's.</param>
-    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(string? storageType, CancellationToken cancellationToken) =>
-        (await GetAsync(storageType is null ? "snapshots" : $"snapshots?storage_type={storageType}", ApiJson.Default.SnapshotsAnswer, cancellationToken).ConfigureAwait(false)).Snapshots;
+    /// <param name="storageType">Where the next backup is to go, which decides what can be its base; null: where the
+    /// server has the client's.</param>
+    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(
+        string? storageType,
+        CancellationToken cancellationToken
+    ) =>
+        (
+            await GetAsync(
+                storageType is null ? "snapshots" : $"snapshots?storage_type={storageType}",
+                ApiJson.Default.SnapshotsAnswer,
+                cancellationToken
+            )
+        ).Snapshots;
 
     /// <summary>The server's clock, to the second; null where it, or a proxy before it, does not say.</summary>
     public async Task<DateTimeOffset?> GetTimeAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "health");
-        using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken).ConfigureAwait(false);
+        using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
         return response.Headers.Date;
     }
 
-    public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) => GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
+    public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) =>
+        GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
 
-    public Task<RotationPolicyAnswer> GetRotationPolicyAsync(CancellationToken cancellationToken) => GetAsync("rotation-policy", ApiJson.Default.RotationPolicyAnswer, cancellationToken);
+    public Task<RotationPolicyAnswer> GetRotationPolicyAsync(CancellationToken cancellationToken) =>
+        GetAsync("rotation-policy", ApiJson.Default.RotationPolicyAnswer, cancellationToken);
 
     /// <summary>Waits long for the answer: the server deletes in its store before.</summary>
     public Task<RotateAnswer> RotateAsync(RotateRequest request, CancellationToken cancellationToken) =>
-        SendTimedAsync(HttpMethod.Post, "rotate", JsonContent.Create(request, ApiJson.Default.RotateRequest), ApiJson.Default.RotateAnswer, AnswerTimeout, cancellationToken);
+        SendTimedAsync(
+            HttpMethod.Post,
+            "rotate",
+            JsonContent.Create(request, ApiJson.Default.RotateRequest),
+            ApiJson.Default.RotateAnswer,
+            AnswerTimeout,
+            cancellationToken
+        );
 
     public Task<UploadStateAnswer> GetUploadAsync(string uploadId, CancellationToken cancellationToken) =>
         GetAsync(UploadPath(uploadId), ApiJson.Default.UploadStateAnswer, cancellationToken);
 
     public Task<UploadAnswer> RequestUploadAsync(UploadRequest request, CancellationToken cancellationToken) =>
-        SendSmallAsync(HttpMethod.Post, "upload", JsonContent.Create(request, ApiJson.Default.UploadRequest), ApiJson.Default.UploadAnswer, cancellationToken);
+        SendSmallAsync(
+            HttpMethod.Post,
+            "upload",
+            JsonContent.Create(request, ApiJson.Default.UploadRequest),
+            ApiJson.Default.UploadAnswer,
+            cancellationToken
+        );
 
     public Task<ApiAnswer> AbortUploadAsync(string uploadId, CancellationToken cancellationToken) =>
         SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, ApiJson.Default.ApiAnswer, cancellationToken);
 
     /// <summary>The uploads of this client that are not committed.</summary>
     public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken) =>
-        (await GetAsync("uploads", ApiJson.Default.UploadsAnswer, cancellationToken).ConfigureAwait(false)).Uploads;
+        (await GetAsync("uploads", ApiJson.Default.UploadsAnswer, cancellationToken)).Uploads;
 
     /// <summary>Sends the whole stored stream in one body.</summary>
-    public Task<UploadStateAnswer> UploadStreamAsync(string uploadId, HttpContent stream, TransferWatch watch, CancellationToken cancellationToken) =>
-        SendWatchedAsync(HttpMethod.Post, UploadPath(uploadId), stream, ApiJson.Default.UploadStateAnswer, watch, cancellationToken);
+    public Task<UploadStateAnswer> UploadStreamAsync(
+        string uploadId,
+        HttpContent stream,
+        TransferWatch watch,
+        CancellationToken cancellationToken
+    ) =>
+        SendWatchedAsync(
+            HttpMethod.Post,
+            UploadPath(uploadId),
+            stream,
+            ApiJson.Default.UploadStateAnswer,
+            watch,
+            cancellationToken
+        );
 
     /// <summary>Sends one part of the stored stream.</summary>
     /// <param name="number">From 1.</param>
     /// <param name="part">With the headers that tell its digest and its place.</param>
-    public Task<PartAnswer> UploadPartAsync(string uploadId, int number, HttpContent part, TransferWatch watch, CancellationToken cancellationToken) =>
-        SendWatchedAsync(HttpMethod.Put, $"{UploadPath(uploadId)}/parts/{number}", part, ApiJson.Default.PartAnswer, watch, cancellationToken);
+    public Task<PartAnswer> UploadPartAsync(
+        string uploadId,
+        int number,
+        HttpContent part,
+        TransferWatch watch,
+        CancellationToken cancellationToken
+    ) =>
+        SendWatchedAsync(
+            HttpMethod.Put,
+            $"{UploadPath(uploadId)}/parts/{number}",
+            part,
+            ApiJson.Default.PartAnswer,
+            watch,
+            cancellationToken
+        );
 
     /// <summary>Says that all parts are there.</summary>
-    public Task<UploadStateAnswer> CompleteUploadAsync(string uploadId, CompleteRequest request, CancellationToken cancellationToken) =>
-        SendTimedAsync(HttpMethod.Post, $"{UploadPath(uploadId)}/complete", JsonContent.Create(request, ApiJson.Default.CompleteRequest), ApiJson.Default.UploadStateAnswer, AnswerTimeout, cancellationToken);
+    public Task<UploadStateAnswer> CompleteUploadAsync(
+        string uploadId,
+        CompleteRequest request,
+        CancellationToken cancellationToken
+    ) =>
+        SendTimedAsync(
+            HttpMethod.Post,
+            $"{UploadPath(uploadId)}/complete",
+            JsonContent.Create(request, ApiJson.Default.CompleteRequest),
+            ApiJson.Default.UploadStateAnswer,
+            AnswerTimeout,
+            cancellationToken
+        );
 
-    /// <summary>Opens a backup's stored bytes for reading. Waits long for the answer: the server reads a whole part from its store before.</summary>
+    /// <summary>
+    /// Opens a backup's stored bytes for reading. Waits long for the answer: the server reads a whole part from its
+    /// store before.
+    /// </summary>
     /// <param name="snapshot">The backup.</param>
     /// <param name="offset">Where to begin.</param>
     /// <param name="length">How many bytes; null for all from there on.</param>
-    public async Task<HttpResponseMessage> DownloadAsync(SnapshotInfo snapshot, long offset, long? length, CancellationToken cancellationToken)
+    public async Task<HttpResponseMessage> DownloadAsync(
+        SnapshotInfo snapshot,
+        long offset,
+        long? length,
+        CancellationToken cancellationToken
+    )
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}");
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}"
+        );
         var isPart = offset > 0 || length is not null;
         if (isPart)
         {
             request.Headers.Range = new RangeHeaderValue(offset, offset + length - 1);
-            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\"")); // bytes of another one would be of no use
+            // Bytes of another one would be of no use.
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\""));
         }
 
-        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
-        if (response.StatusCode == (isPart ? HttpStatusCode.PartialContent : HttpStatusCode.OK) && (length is null || response.Content.Headers.ContentLength == length)) return response;
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
+        if (
+            response.StatusCode == (isPart ? HttpStatusCode.PartialContent : HttpStatusCode.OK)
+            && (length is null || response.Content.Headers.ContentLength == length)
+        )
+            return response;
         using (response)
         {
-            if (response.IsSuccessStatusCode) throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} answered {(int)response.StatusCode} with {response.Content.Headers.ContentLength?.ToString(CultureInfo.InvariantCulture) ?? "some"} bytes to a request for a part of {snapshot.SnapshotId}.", "Check SERVER_URL and any proxy on the way.");
-            throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+                throw new OperationException(
+                    ExitCode.ServerFailed,
+                    $"{_server.ServerUrl} answered {(int)response.StatusCode} with "
+                        + $"{response.Content.Headers.ContentLength?.ToString(CultureInfo.InvariantCulture) ?? "some"} "
+                        + $"bytes to a request for a part of {snapshot.SnapshotId}.",
+                    "Check SERVER_URL and any proxy on the way."
+                );
+            throw await ReadErrorAsync(response, cancellationToken);
         }
     }
 
     /// <summary>Opens the stream of a backup in the server's ZFS, which is made while it is read.</summary>
     /// <param name="token">Where it goes on, as ZFS says here; null: at its start.</param>
-    public async Task<HttpResponseMessage> DownloadLiveAsync(SnapshotInfo snapshot, string? token, CancellationToken cancellationToken)
+    public async Task<HttpResponseMessage> DownloadLiveAsync(
+        SnapshotInfo snapshot,
+        string? token,
+        CancellationToken cancellationToken
+    )
     {
         var rest = token is null ? "" : $"&resume_token={Uri.EscapeDataString(token)}";
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}{rest}");
-        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
-        if (response.IsSuccessStatusCode) return response;
-        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}{rest}"
+        );
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await ReadErrorAsync(response, cancellationToken);
     }
 
     /// <summary>Opens a backup's manifest for reading.</summary>
     public async Task<HttpResponseMessage> OpenManifestAsync(SnapshotInfo snapshot, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"snapshots/{Uri.EscapeDataString(snapshot.SnapshotId)}/manifest");
-        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken).ConfigureAwait(false);
-        if (response.IsSuccessStatusCode) return response;
-        using (response) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"snapshots/{Uri.EscapeDataString(snapshot.SnapshotId)}/manifest"
+        );
+        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await ReadErrorAsync(response, cancellationToken);
     }
 
     public void Dispose() => _http.Dispose();
@@ -140,16 +251,28 @@ public sealed class ApiClient : IDisposable
 
     private static string UploadPath(string uploadId) => $"upload-stream/{Uri.EscapeDataString(uploadId)}";
 
-    private Task<T> SendSmallAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
-        SendTimedAsync(method, path, content, type, SmallRequestTimeout, cancellationToken);
+    private Task<T> SendSmallAsync<T>(
+        HttpMethod method,
+        string path,
+        HttpContent? content,
+        JsonTypeInfo<T> type,
+        CancellationToken cancellationToken
+    ) => SendTimedAsync(method, path, content, type, SmallRequestTimeout, cancellationToken);
 
-    private async Task<T> SendTimedAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<T> SendTimedAsync<T>(
+        HttpMethod method,
+        string path,
+        HttpContent? content,
+        JsonTypeInfo<T> type,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(patience);
         try
         {
-            return await SendAsync(method, path, content, type, timeout.Token).ConfigureAwait(false);
+            return await SendAsync(method, path, content, type, timeout.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -157,12 +280,19 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private async Task<T> SendWatchedAsync<T>(HttpMethod method, string path, HttpContent content, JsonTypeInfo<T> type, TransferWatch watch, CancellationToken cancellationToken)
+    private async Task<T> SendWatchedAsync<T>(
+        HttpMethod method,
+        string path,
+        HttpContent content,
+        JsonTypeInfo<T> type,
+        TransferWatch watch,
+        CancellationToken cancellationToken
+    )
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watch.Token);
         try
         {
-            return await SendAsync(method, path, content, type, either.Token).ConfigureAwait(false);
+            return await SendAsync(method, path, content, type, either.Token);
         }
         catch (Exception e) when (watch.Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -170,18 +300,31 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    private async Task<T> SendAsync<T>(
+        HttpMethod method,
+        string path,
+        HttpContent? content,
+        JsonTypeInfo<T> type,
+        CancellationToken cancellationToken
+    )
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
-        using var response = await SendForHeadersAsync(request, cancellationToken).ConfigureAwait(false);
-        if (!response.IsSuccessStatusCode) throw await ReadErrorAsync(response, cancellationToken).ConfigureAwait(false);
+        using var response = await SendForHeadersAsync(request, cancellationToken);
+        if (!response.IsSuccessStatusCode)
+            throw await ReadErrorAsync(response, cancellationToken);
         try
         {
-            return await response.Content.ReadFromJsonAsync(type, cancellationToken).ConfigureAwait(false) ?? throw new JsonException("the answer is empty");
+            return await response.Content.ReadFromJsonAsync(type, cancellationToken)
+                ?? throw new JsonException("the answer is empty");
         }
         catch (JsonException e)
         {
-            throw new OperationException(ExitCode.ServerFailed, $"{_server.ServerUrl} does not answer like a zfs-server: {e.Message}", "Check SERVER_URL.", e);
+            throw new OperationException(
+                ExitCode.ServerFailed,
+                $"{_server.ServerUrl} does not answer like a zfs-server: {e.Message}",
+                "Check SERVER_URL.",
+                e
+            );
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -189,13 +332,17 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> SendForHeadersAsync(HttpRequestMessage request, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendForHeadersAsync(
+        HttpRequestMessage request,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(patience);
         try
         {
-            return await SendForHeadersAsync(request, timeout.Token).ConfigureAwait(false);
+            return await SendForHeadersAsync(request, timeout.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -203,36 +350,55 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> SendForHeadersAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendForHeadersAsync(
+        HttpRequestMessage request,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         }
         catch (SocketException e)
         {
-            // .NET asks a new connection for its other end, and does not expect that it was reset by then (HttpConnectionPool.ConnectAsync).
+            // .NET asks a new connection for its other end, and does not expect that it was reset by then
+            // (HttpConnectionPool.ConnectAsync).
             throw Unreachable($"broke the connection: {e.Message}", e);
         }
         catch (HttpRequestException e)
         {
             // What the sender of a body threw itself is the cause; the broken request only follows from it.
-            if (e.InnerException is OperationException or SendStream.SendStreamException) throw e.InnerException;
-            throw Unreachable(e.HttpRequestError == HttpRequestError.ConnectionError ? $"cannot be reached: {e.Message}" : $"broke the connection: {Innermost(e).Message}", e);
+            if (e.InnerException is OperationException or SendStream.SendStreamException)
+                throw e.InnerException;
+            throw Unreachable(
+                e.HttpRequestError == HttpRequestError.ConnectionError
+                    ? $"cannot be reached: {e.Message}"
+                    : $"broke the connection: {Innermost(e).Message}",
+                e
+            );
         }
     }
 
     private OperationException Unreachable(string what, Exception e) =>
-        new(ExitCode.Unreachable, $"The server at {_server.ServerUrl} {what}", "Check SERVER_URL, that zfs-server runs there, and the network between; then run the command again.", e);
+        new(
+            ExitCode.Unreachable,
+            $"The server at {_server.ServerUrl} {what}",
+            "Check SERVER_URL, that zfs-server runs there, and the network between; then run the command again.",
+            e
+        );
 
-    private static async Task<OperationException> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<OperationException> ReadErrorAsync(
+        HttpResponseMessage response,
+        CancellationToken cancellationToken
+    )
     {
         ApiError? error = null;
         try
         {
-            error = await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, cancellationToken).ConfigureAwait(false);
+            error = await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, cancellationToken);
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e)
+            when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
         {
             // Not an answer of zfs-server (a proxy's page, say): the status is all there is.
         }
@@ -256,9 +422,17 @@ public sealed class ApiClient : IDisposable
             >= HttpStatusCode.InternalServerError => ExitCode.ServerFailed,
             _ => ExitCode.Failure,
         };
-        if (error?.Code is "too_many_failures") exitCode = ExitCode.AccessDenied;
-        if (error?.Code is "object_missing" or "object_damaged") exitCode = ExitCode.Damaged;
-        return new ApiException(exitCode, status, error?.Code, error is null ? $"The server answered {(int)status} {status}." : $"The server refused: {error.Message}", error?.Remedy);
+        if (error?.Code is "too_many_failures")
+            exitCode = ExitCode.AccessDenied;
+        if (error?.Code is "object_missing" or "object_damaged")
+            exitCode = ExitCode.Damaged;
+        return new ApiException(
+            exitCode,
+            status,
+            error?.Code,
+            error is null ? $"The server answered {(int)status} {status}." : $"The server refused: {error.Message}",
+            error?.Remedy
+        );
     }
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;

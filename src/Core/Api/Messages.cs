@@ -60,7 +60,10 @@ public sealed record UploadRequest
     /// <summary>What the snapshot was made for; left out: by hand.</summary>
     public SnapshotType? SnapshotType { get; init; }
 
-    /// <summary>Properties that were set on the dataset, by name; they are stored in the manifest, for a restore that wants them back.</summary>
+    /// <summary>
+    /// Properties that were set on the dataset, by name; they are stored in the manifest, for a restore that wants them
+    /// back.
+    /// </summary>
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 }
 
@@ -100,17 +103,21 @@ public sealed record UploadResume
     /// <summary>Bytes of the stream in them.</summary>
     public required long StreamBytes { get; init; }
 
-    /// <summary>Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN; empty where there is a token.</summary>
+    /// <summary>
+    /// Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN; empty where there is a
+    /// token.
+    /// </summary>
     public required string State { get; init; }
 
     /// <summary>
-    /// Their SHA-256 in order, one after another, each as 64 lower-case hex digits: <see cref="CompleteRequest.PartsSha256"/> needs them, and
-    /// who completes an upload may not be who began it.
+    /// Their SHA-256 in order, one after another, each as 64 lower-case hex digits:
+    /// <see cref="CompleteRequest.PartsSha256"/> needs them, and who completes an upload may not be who began it.
     /// </summary>
     public string? PartDigests { get; init; }
 
     /// <summary>
-    /// Of an upload into ZFS: where <c>zfs send -t</c> goes on. What it sends is a stream of its own, and its parts count from 1.
+    /// Of an upload into ZFS: where <c>zfs send -t</c> goes on. What it sends is a stream of its own, and its parts
+    /// count from 1.
     /// </summary>
     public string? ReceiveResumeToken { get; init; }
 }
@@ -284,12 +291,18 @@ public sealed record StatusAnswer : ApiAnswer
 
     public DateTimeOffset? NewestSnapshot { get; init; }
 
-    /// <summary>When the next backup is due by the finest class of the server's policy; left out where it has none for the client, or no backup.</summary>
+    /// <summary>
+    /// When the next backup is due by the finest class of the server's policy; left out where it has none for the
+    /// client, or no backup.
+    /// </summary>
     public DateTimeOffset? NextDue { get; init; }
 
     public required int OpenUploads { get; init; }
 
-    /// <summary>Stored bytes that open uploads take, or have reserved; they count towards the quota as <see cref="UsedBytes"/> do.</summary>
+    /// <summary>
+    /// Stored bytes that open uploads take, or have reserved; they count towards the quota as <see cref="UsedBytes"/>
+    /// do.
+    /// </summary>
     public required long ReservedBytes { get; init; }
 
     /// <summary>Backups that were rotated and are still to be deleted.</summary>
@@ -393,7 +406,8 @@ public sealed record ReadyResult
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip
+)]
 [JsonSerializable(typeof(ApiAnswer))]
 [JsonSerializable(typeof(ApiError))]
 [JsonSerializable(typeof(UploadRequest))]

@@ -17,9 +17,10 @@ public sealed class TransferWatch : IDisposable
     public CancellationToken Token => _source.Token;
 
     /// <summary>What the server did, or did not.</summary>
-    public string Complaint => _awaitsAnswer
-        ? $"did not answer within {AnswerPatience.TotalSeconds} s after all was sent"
-        : $"took no byte for {MovePatience.TotalSeconds} s";
+    public string Complaint =>
+        _awaitsAnswer
+            ? $"did not answer within {AnswerPatience.TotalSeconds} s after all was sent"
+            : $"took no byte for {MovePatience.TotalSeconds} s";
 
     /// <summary>Something moved.</summary>
     public void Moved() => _source.CancelAfter(MovePatience);

@@ -5,35 +5,62 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Chains;
 
-/// <summary>Shows backups as what they are built of: each full one with the incrementals upon it. A chain stays in one column; only where it forks it is indented.</summary>
+/// <summary>
+/// Shows backups as what they are built of: each full one with the incrementals upon it. A chain stays in one column;
+/// only where it forks it is indented.
+/// </summary>
 public static class ChainTree
 {
     public static void Write(TextWriter text, IReadOnlyCollection<SnapshotInfo> backups)
     {
         var bases = new BackupBases(backups);
-        var dependents = backups.Where(backup => bases.BaseOf(backup) is not null).OrderBy(backup => backup.ReceivedAt).ToLookup(backup => bases.BaseOf(backup)!.SnapshotId, StringComparer.Ordinal);
-        foreach (var dataset in backups.Where(backup => bases.BaseOf(backup) is null).GroupBy(backup => backup.DatasetName, StringComparer.Ordinal).OrderBy(dataset => dataset.Key, StringComparer.Ordinal))
+        var dependents = backups
+            .Where(backup => bases.BaseOf(backup) is not null)
+            .OrderBy(backup => backup.ReceivedAt)
+            .ToLookup(backup => bases.BaseOf(backup)!.SnapshotId, StringComparer.Ordinal);
+        foreach (
+            var dataset in backups
+                .Where(backup => bases.BaseOf(backup) is null)
+                .GroupBy(backup => backup.DatasetName, StringComparer.Ordinal)
+                .OrderBy(dataset => dataset.Key, StringComparer.Ordinal)
+        )
         {
             text.WriteLine(dataset.Key);
-            foreach (var root in dataset.OrderBy(backup => backup.ReceivedAt)) WriteChain(text, root, dependents);
+            foreach (var root in dataset.OrderBy(backup => backup.ReceivedAt))
+                WriteChain(text, root, dependents);
         }
     }
 
     private static void WriteChain(TextWriter text, SnapshotInfo root, ILookup<string, SnapshotInfo> dependents)
     {
         var members = Members(root, dependents);
-        text.WriteLine($"  chain of {members.Count}, {ByteSize.Format(members.Sum(member => member.Backup.SizeBytes))}{(root.IsIncremental ? ", broken: its base is missing" : "")}");
+        text.WriteLine(
+            $"  chain of {members.Count}, "
+                + $"{ByteSize.Format(members.Sum(member => member.Backup.SizeBytes))}{(root.IsIncremental ? ", broken: its base is missing" : "")}"
+        );
         foreach (var (backup, depth) in members)
         {
-            var state = backup.Pinned ? ", pinned" : backup.ExpiresAt is { } expires ? string.Create(CultureInfo.InvariantCulture, $", expires {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z") : "";
-            text.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"  {new string(' ', 2 * depth)}{(backup.IsIncremental ? "+" : "*")} {backup.Timestamp.UtcDateTime:yyyy-MM-dd HH:mm}  {backup.SnapshotId}  {backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{state}"));
+            var state =
+                backup.Pinned ? ", pinned"
+                : backup.ExpiresAt is { } expires
+                    ? string.Create(CultureInfo.InvariantCulture, $", expires {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z")
+                : "";
+            text.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {new string(' ', 2 * depth)}{(backup.IsIncremental ? "+" : "*")} "
+                        + $"{backup.Timestamp.UtcDateTime:yyyy-MM-dd HH:mm}  {backup.SnapshotId}  "
+                        + $"{backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{state}"
+                )
+            );
         }
     }
 
     /// <summary>A backup and all upon it, each behind its base; not recursive, as chains may be long.</summary>
-    private static List<(SnapshotInfo Backup, int Depth)> Members(SnapshotInfo root, ILookup<string, SnapshotInfo> dependents)
+    private static List<(SnapshotInfo Backup, int Depth)> Members(
+        SnapshotInfo root,
+        ILookup<string, SnapshotInfo> dependents
+    )
     {
         List<(SnapshotInfo, int)> members = [];
         var next = new Stack<(SnapshotInfo Backup, int Depth)>([(root, 1)]);
@@ -41,7 +68,8 @@ public static class ChainTree
         {
             members.Add(member);
             var upon = dependents[member.Backup.SnapshotId].ToList();
-            foreach (var dependent in Enumerable.Reverse(upon)) next.Push((dependent, member.Depth + (upon.Count > 1 ? 1 : 0)));
+            foreach (var dependent in Enumerable.Reverse(upon))
+                next.Push((dependent, member.Depth + (upon.Count > 1 ? 1 : 0)));
         }
 
         return members;

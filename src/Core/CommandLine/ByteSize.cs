@@ -24,14 +24,23 @@ public static class ByteSize
     public static long Parse(string text)
     {
         var digits = text.TakeWhile(c => char.IsAsciiDigit(c) || c == '.').Count();
-        if (!decimal.TryParse(text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)) throw Wrong(text);
+        if (
+            !decimal.TryParse(
+                text[..digits],
+                NumberStyles.AllowDecimalPoint,
+                CultureInfo.InvariantCulture,
+                out var number
+            )
+        )
+            throw Wrong(text);
         var size = number * Factor(text[digits..].Trim(), text);
         return size <= long.MaxValue ? (long)size : throw Wrong(text);
     }
 
     private static decimal Factor(string unit, string text)
     {
-        if (unit.Length == 0 || unit.Equals("B", StringComparison.OrdinalIgnoreCase)) return 1;
+        if (unit.Length == 0 || unit.Equals("B", StringComparison.OrdinalIgnoreCase))
+            return 1;
         var power = "KMGTPE".IndexOf(char.ToUpperInvariant(unit[0]), StringComparison.Ordinal) + 1;
         var step = unit[1..].ToUpperInvariant() switch
         {
@@ -39,9 +48,11 @@ public static class ByteSize
             "I" or "IB" => 1024m,
             _ => throw Wrong(text),
         };
-        if (power == 0) throw Wrong(text);
+        if (power == 0)
+            throw Wrong(text);
         return Enumerable.Repeat(step, power).Aggregate(1m, (product, factor) => product * factor);
     }
 
-    private static FormatException Wrong(string text) => new($"'{text}' is not a size; write 100G (decimal), 100GiB (binary) or a number of bytes");
+    private static FormatException Wrong(string text) =>
+        new($"'{text}' is not a size; write 100G (decimal), 100GiB (binary) or a number of bytes");
 }

@@ -8,16 +8,42 @@ public sealed class Diagnosis
     private readonly List<DiagnosisLine> _lines = [];
     private ExitCode _exitCode = ExitCode.Success;
 
-    public void Good(string name, string message) => _lines.Add(new DiagnosisLine { Name = name, Status = "ok", Message = message });
+    public void Good(string name, string message) =>
+        _lines.Add(
+            new DiagnosisLine
+            {
+                Name = name,
+                Status = "ok",
+                Message = message,
+            }
+        );
 
     /// <summary>Works, and yet somebody should look at it.</summary>
-    public void Doubtful(string name, string message, string? remedy) => _lines.Add(new DiagnosisLine { Name = name, Status = "warning", Message = message, Remedy = remedy });
+    public void Doubtful(string name, string message, string? remedy) =>
+        _lines.Add(
+            new DiagnosisLine
+            {
+                Name = name,
+                Status = "warning",
+                Message = message,
+                Remedy = remedy,
+            }
+        );
 
     /// <summary>The first failure gives the exit code.</summary>
     public void Bad(string name, string message, string? remedy, ExitCode exitCode)
     {
-        _lines.Add(new DiagnosisLine { Name = name, Status = "failed", Message = message, Remedy = remedy });
-        if (_exitCode == ExitCode.Success) _exitCode = exitCode;
+        _lines.Add(
+            new DiagnosisLine
+            {
+                Name = name,
+                Status = "failed",
+                Message = message,
+                Remedy = remedy,
+            }
+        );
+        if (_exitCode == ExitCode.Success)
+            _exitCode = exitCode;
     }
 
     /// <summary>Looks at one thing; that it fails is a result.</summary>
@@ -27,7 +53,7 @@ public sealed class Diagnosis
     {
         try
         {
-            return await look().ConfigureAwait(false);
+            return await look();
         }
         catch (OperationException e)
         {
@@ -44,8 +70,9 @@ public sealed class Diagnosis
         {
             foreach (var line in _lines)
             {
-                text.WriteLine($"{line.Status,-8} {line.Name}: {line.Message}");
-                if (line.Remedy is not null) text.WriteLine($"         {line.Remedy}");
+                text.WriteLine($"{line.Status, -8} {line.Name}: {line.Message}");
+                if (line.Remedy is not null)
+                    text.WriteLine($"         {line.Remedy}");
             }
         });
         return (int)_exitCode;
@@ -71,6 +98,9 @@ public sealed record DiagnosisReport
     public required IReadOnlyList<DiagnosisLine> Checks { get; init; }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(DiagnosisReport))]
 internal sealed partial class DiagnosisJson : JsonSerializerContext;

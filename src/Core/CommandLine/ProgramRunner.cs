@@ -5,13 +5,17 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>Runs a program's command line: parses, calls the command, and is the one place where a failure becomes words and an exit code.</summary>
+/// <summary>
+/// Runs a program's command line: parses, calls the command, and is the one place where a failure becomes words and an
+/// exit code.
+/// </summary>
 public static class ProgramRunner
 {
     /// <summary>How long a command may clean up after Ctrl-C or SIGTERM.</summary>
     private static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(30);
 
-    public static Option<bool> JsonOption { get; } = new("--json") { Description = "Print the result as JSON.", Recursive = true };
+    public static Option<bool> JsonOption { get; } =
+        new("--json") { Description = "Print the result as JSON.", Recursive = true };
 
     /// <param name="root">The program's commands; exceptions of their actions end here.</param>
     /// <param name="arguments">The command line.</param>
@@ -22,13 +26,23 @@ public static class ProgramRunner
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0 && parsed.Action?.ClearsParseErrors != true)
         {
-            var fault = new OperationException(ExitCode.Usage, string.Join(' ', parsed.Errors.Select(error => error.Message)), $"See '{root.Name} --help'.");
+            var fault = new OperationException(
+                ExitCode.Usage,
+                string.Join(' ', parsed.Errors.Select(error => error.Message)),
+                $"See '{root.Name} --help'."
+            );
             return Report(root.Name, fault, json: arguments.Contains("--json"));
         }
 
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = CleanUpTime }).ConfigureAwait(false);
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration
+                {
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = CleanUpTime,
+                }
+            );
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -44,17 +58,28 @@ public static class ProgramRunner
             SendStreamException damaged => (ExitCode.Damaged, damaged.Message, null),
             StreamEditException unfit => (ExitCode.Conflict, unfit.Message, null),
             OperationCanceledException => (ExitCode.Interrupted, "Interrupted.", null),
-            _ => (ExitCode.Failure, $"Unexpected failure: {e}", "This is a fault of the program: please report it with the text above."),
+            _ => (
+                ExitCode.Failure,
+                $"Unexpected failure: {e}",
+                "This is a fault of the program: please report it with the text above."
+            ),
         };
         if (json)
         {
-            var error = new ApiError { Success = false, Message = message, Code = (e as ApiException)?.Code ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(exitCode.ToString()), Remedy = remedy };
+            var error = new ApiError
+            {
+                Success = false,
+                Message = message,
+                Code = (e as ApiException)?.Code ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(exitCode.ToString()),
+                Remedy = remedy,
+            };
             Console.Out.WriteLine(JsonSerializer.Serialize(error, ApiJson.Default.ApiError));
         }
         else
         {
             Console.Error.WriteLine($"{program}: {message}");
-            if (remedy is not null) Console.Error.WriteLine(remedy);
+            if (remedy is not null)
+                Console.Error.WriteLine(remedy);
         }
 
         return (int)exitCode;

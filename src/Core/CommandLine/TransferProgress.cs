@@ -3,7 +3,10 @@ using Spectre.Console;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>Shows how far a transfer is, on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing for scripts that read JSON.</summary>
+/// <summary>
+/// Shows how far a transfer is, on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing for
+/// scripts that read JSON.
+/// </summary>
 public sealed class TransferProgress
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
@@ -19,9 +22,24 @@ public sealed class TransferProgress
     private long _lastLine;
     private long _bytes;
 
-    private TransferProgress(string what, long already, long? expected, ProgressTask? bar, bool lines, TimeProvider time)
+    private TransferProgress(
+        string what,
+        long already,
+        long? expected,
+        ProgressTask? bar,
+        bool lines,
+        TimeProvider time
+    )
     {
-        (_what, _already, _bytes, _expected, _bar, _lines, _time) = (what, already, already, expected, bar, lines, time);
+        (_what, _already, _bytes, _expected, _bar, _lines, _time) = (
+            what,
+            already,
+            already,
+            expected,
+            bar,
+            lines,
+            time
+        );
         _start = _lastLine = time.GetTimestamp();
     }
 
@@ -31,25 +49,43 @@ public sealed class TransferProgress
     /// <param name="output">Decides whether anything is shown.</param>
     /// <param name="transfer">The work; it may report from several threads.</param>
     /// <param name="already">Bytes that an earlier run transferred; they count as done, but not for the rate.</param>
-    public static async Task<T> RunAsync<T>(string what, long? expected, Output output, Func<TransferProgress, Task<T>> transfer, long already = 0)
+    public static async Task<T> RunAsync<T>(
+        string what,
+        long? expected,
+        Output output,
+        Func<TransferProgress, Task<T>> transfer,
+        long already = 0
+    )
     {
         if (output.Json || Console.IsErrorRedirected)
         {
-            return await transfer(new TransferProgress(what, already, expected, null, !output.Json, TimeProvider.System)).ConfigureAwait(false);
+            return await transfer(
+                new TransferProgress(what, already, expected, null, !output.Json, TimeProvider.System)
+            );
         }
 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return await console.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+        return await console
+            .Progress()
+            .Columns(
+                new TaskDescriptionColumn(),
+                new ProgressBarColumn(),
+                new PercentageColumn(),
+                new DownloadedColumn(),
+                new TransferSpeedColumn(),
+                new RemainingTimeColumn()
+            )
             .StartAsync(async context =>
             {
                 var bar = context.AddTask(Markup.Escape(what), maxValue: expected is > 0 ? expected.Value : 1);
                 bar.IsIndeterminate = expected is not > 0;
                 bar.Value = already;
-                var result = await transfer(new TransferProgress(what, already, expected, bar, lines: false, TimeProvider.System)).ConfigureAwait(false);
+                var result = await transfer(
+                    new TransferProgress(what, already, expected, bar, lines: false, TimeProvider.System)
+                );
                 bar.Value = bar.MaxValue;
                 return result;
-            }).ConfigureAwait(false);
+            });
     }
 
     public void Add(long bytes)
@@ -60,7 +96,8 @@ public sealed class TransferProgress
             if (_bar is not null)
             {
                 // Estimates are often too low: a bar that is full while bytes still come would lie, so it grows.
-                if (_bytes > _bar.MaxValue) _bar.MaxValue = _bytes;
+                if (_bytes > _bar.MaxValue)
+                    _bar.MaxValue = _bytes;
                 _bar.Value = _bytes;
             }
             else
@@ -76,14 +113,17 @@ public sealed class TransferProgress
     {
         lock (_lock)
         {
-            if (_bar is not null) _bar.Description = Markup.Escape(why is null ? _what : $"{_what}: {why}");
-            else if (why is not null) WriteLine(() => $"{_what}: {why}");
+            if (_bar is not null)
+                _bar.Description = Markup.Escape(why is null ? _what : $"{_what}: {why}");
+            else if (why is not null)
+                WriteLine(() => $"{_what}: {why}");
         }
     }
 
     private void WriteLine(Func<string> text)
     {
-        if (!_lines || _time.GetElapsedTime(_lastLine) < LineInterval) return;
+        if (!_lines || _time.GetElapsedTime(_lastLine) < LineInterval)
+            return;
         _lastLine = _time.GetTimestamp();
         Console.Error.WriteLine(text());
     }
@@ -92,8 +132,13 @@ public sealed class TransferProgress
     {
         var rate = (_bytes - _already) / elapsed.TotalSeconds;
         var text = $"{_what}: {ByteSize.Format(_bytes)}, {ByteSize.Format((long)rate)}/s";
-        if (_expected is not > 0 || _bytes >= _expected) return text;
+        if (_expected is not > 0 || _bytes >= _expected)
+            return text;
         var left = TimeSpan.FromSeconds((_expected.Value - _bytes) / rate);
-        return string.Create(CultureInfo.InvariantCulture, $"{text}, {100.0 * _bytes / _expected.Value:0}% of about {ByteSize.Format(_expected.Value)}, {left:hh\\:mm\\:ss} left");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{text}, {100.0 * _bytes / _expected.Value:0}% of about {ByteSize.Format(_expected.Value)}, "
+                + $"{left:hh\\:mm\\:ss} left"
+        );
     }
 }

@@ -30,10 +30,12 @@ public sealed class Verb(string name, string description, params string[] exampl
         public override int Invoke(ParseResult parseResult)
         {
             var result = help.Invoke(parseResult);
-            if (parseResult.CommandResult.Command is not Verb { Examples.Count: > 0 } verb) return result;
+            if (parseResult.CommandResult.Command is not Verb { Examples.Count: > 0 } verb)
+                return result;
             var output = parseResult.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
-            foreach (var example in verb.Examples) output.WriteLine($"  {example}");
+            foreach (var example in verb.Examples)
+                output.WriteLine($"  {example}");
             output.WriteLine();
             return result;
         }

@@ -16,17 +16,21 @@ public static class BlockCompression
     {
         var levels = CompressionLevels.Of(format);
         var chosen = level ?? levels.Default;
-        if (format == CompressionFormat.None) return new PlainBlockCompressor();
+        if (format == CompressionFormat.None)
+            return new PlainBlockCompressor();
         ArgumentOutOfRangeException.ThrowIfLessThan(chosen, levels.Minimum, nameof(level));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(chosen, levels.Maximum, nameof(level));
-        return format == CompressionFormat.Gzip ? new GzipBlockCompressor(Deflater.Create(chosen)) : new ZstdBlockCompressor(chosen);
+        return format == CompressionFormat.Gzip
+            ? new GzipBlockCompressor(Deflater.Create(chosen))
+            : new ZstdBlockCompressor(chosen);
     }
 
     /// <param name="format">gzip or zstd: a plain stream has no blocks.</param>
-    public static BlockDecompressor CreateDecompressor(CompressionFormat format) => format switch
-    {
-        CompressionFormat.Gzip => new GzipBlockDecompressor(Inflater.Create()),
-        CompressionFormat.Zstd => new ZstdBlockDecompressor(),
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "A plain stream has no blocks."),
-    };
+    public static BlockDecompressor CreateDecompressor(CompressionFormat format) =>
+        format switch
+        {
+            CompressionFormat.Gzip => new GzipBlockDecompressor(Inflater.Create()),
+            CompressionFormat.Zstd => new ZstdBlockDecompressor(),
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, "A plain stream has no blocks."),
+        };
 }

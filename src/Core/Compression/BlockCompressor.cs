@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
 /// <summary>
-/// Compresses blocks, each for itself: a run of whole records becomes a gzip member or a zstd frame that says how long it is. Blocks one
-/// after another are what the standard tools read. For one thread at a time.
+/// Compresses blocks, each for itself: a run of whole records becomes a gzip member or a zstd frame that says how long
+/// it is. Blocks one after another are what the standard tools read. For one thread at a time.
 /// </summary>
 public abstract class BlockCompressor : IDisposable
 {

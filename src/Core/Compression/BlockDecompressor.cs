@@ -3,22 +3,29 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>Decompresses blocks that <see cref="BlockCompressor"/> made, and proves all of each. For one thread at a time.</summary>
+/// <summary>
+/// Decompresses blocks that <see cref="BlockCompressor"/> made, and proves all of each. For one thread at a time.
+/// </summary>
 public abstract class BlockDecompressor : IDisposable
 {
     /// <summary>Bytes from which <see cref="TryReadHeader"/> can tell.</summary>
-    public static int HeaderSize(CompressionFormat format) => format switch
-    {
-        CompressionFormat.Gzip => GzipMember.HeaderSize,
-        CompressionFormat.Zstd => ZstdFrame.HeaderSize,
-        _ => 0,
-    };
+    public static int HeaderSize(CompressionFormat format) =>
+        format switch
+        {
+            CompressionFormat.Gzip => GzipMember.HeaderSize,
+            CompressionFormat.Zstd => ZstdFrame.HeaderSize,
+            _ => 0,
+        };
 
-    /// <summary>Whether a block of ours begins here, and how long it is. Nobody has proved that it tells the truth; it cannot be far from it.</summary>
+    /// <summary>
+    /// Whether a block of ours begins here, and how long it is. Nobody has proved that it tells the truth; it cannot be
+    /// far from it.
+    /// </summary>
     /// <param name="format">The format.</param>
     /// <param name="start">The first <see cref="HeaderSize"/> bytes or more.</param>
     /// <param name="header">Sizes that such a block can have.</param>
-    /// <exception cref="OperationException">It is a block of ours with impossible sizes (<see cref="ExitCode.Damaged"/>).</exception>
+    /// <exception cref="OperationException">It is a block of ours with impossible sizes
+    /// (<see cref="ExitCode.Damaged"/>).</exception>
     public static bool TryReadHeader(CompressionFormat format, ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
@@ -36,7 +43,8 @@ public abstract class BlockDecompressor : IDisposable
     public void Decompress(ReadOnlySpan<byte> stored, Span<byte> destination)
     {
         var fault = FindSizeFault(stored, destination.Length) ?? DecompressBlock(stored, destination);
-        if (fault is not null) throw Damaged(fault);
+        if (fault is not null)
+            throw Damaged(fault);
     }
 
     public void Dispose()
@@ -45,7 +53,8 @@ public abstract class BlockDecompressor : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    internal static OperationException Damaged(string fault) => new(ExitCode.Damaged, $"A compressed block is damaged: {fault}.");
+    internal static OperationException Damaged(string fault) =>
+        new(ExitCode.Damaged, $"A compressed block is damaged: {fault}.");
 
     protected abstract CompressionFormat Format { get; }
 
@@ -59,7 +68,10 @@ public abstract class BlockDecompressor : IDisposable
 
     private string? FindSizeFault(ReadOnlySpan<byte> stored, int length)
     {
-        if (stored.Length < HeaderSize(Format) || !TryReadHeader(Format, stored, out var header)) return "its header is not that of a block";
-        return header.StoredSize == stored.Length && header.UnpackedSize == length ? null : "it is not as long as its header says";
+        if (stored.Length < HeaderSize(Format) || !TryReadHeader(Format, stored, out var header))
+            return "its header is not that of a block";
+        return header.StoredSize == stored.Length && header.UnpackedSize == length
+            ? null
+            : "it is not as long as its header says";
     }
 }

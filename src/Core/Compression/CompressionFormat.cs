@@ -22,28 +22,31 @@ public static class CompressionFormats
     private static readonly byte[] ZstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 
     /// <summary>Name in the API and in manifests.</summary>
-    public static string ApiName(this CompressionFormat format) => format switch
-    {
-        CompressionFormat.Gzip => "gzip",
-        CompressionFormat.Zstd => "zstd",
-        _ => "none",
-    };
+    public static string ApiName(this CompressionFormat format) =>
+        format switch
+        {
+            CompressionFormat.Gzip => "gzip",
+            CompressionFormat.Zstd => "zstd",
+            _ => "none",
+        };
 
     /// <summary>Extension of an object's key.</summary>
-    public static string Extension(this CompressionFormat format) => format switch
-    {
-        CompressionFormat.Gzip => ".zfs.gz",
-        CompressionFormat.Zstd => ".zfs.zst",
-        _ => ".zfs",
-    };
+    public static string Extension(this CompressionFormat format) =>
+        format switch
+        {
+            CompressionFormat.Gzip => ".zfs.gz",
+            CompressionFormat.Zstd => ".zfs.zst",
+            _ => ".zfs",
+        };
 
     /// <summary>Type of a stored stream in HTTP.</summary>
-    public static string ContentType(this CompressionFormat format) => format switch
-    {
-        CompressionFormat.Gzip => "application/gzip",
-        CompressionFormat.Zstd => "application/zstd",
-        _ => "application/octet-stream",
-    };
+    public static string ContentType(this CompressionFormat format) =>
+        format switch
+        {
+            CompressionFormat.Gzip => "application/gzip",
+            CompressionFormat.Zstd => "application/zstd",
+            _ => "application/octet-stream",
+        };
 
     public static bool TryParse(string? name, out CompressionFormat format)
     {
@@ -57,14 +60,18 @@ public static class CompressionFormats
         return known;
     }
 
-    /// <summary>Tells the format by its first bytes; a send stream itself starts with four zero bytes (its BEGIN record's type).</summary>
+    /// <summary>
+    /// Tells the format by its first bytes; a send stream itself starts with four zero bytes (its BEGIN record's type).
+    /// </summary>
     /// <param name="start">The first <see cref="DetectionSize"/> bytes, or all if there are fewer.</param>
     public static CompressionFormat Detect(ReadOnlySpan<byte> start)
     {
-        if (start.StartsWith(GzipMagic)) return CompressionFormat.Gzip;
+        if (start.StartsWith(GzipMagic))
+            return CompressionFormat.Gzip;
         return start.StartsWith(ZstdMagic) || IsSkippableZstd(start) ? CompressionFormat.Zstd : CompressionFormat.None;
     }
 
     /// <summary>Skippable frames have sixteen magic numbers, 0x184D2A50 and up.</summary>
-    private static bool IsSkippableZstd(ReadOnlySpan<byte> start) => start.Length >= 4 && (start[0] & 0xf0) == 0x50 && start[1] == 0x2a && start[2] == 0x4d && start[3] == 0x18;
+    private static bool IsSkippableZstd(ReadOnlySpan<byte> start) =>
+        start.Length >= 4 && (start[0] & 0xf0) == 0x50 && start[1] == 0x2a && start[2] == 0x4d && start[3] == 0x18;
 }

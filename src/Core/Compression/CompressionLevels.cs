@@ -6,11 +6,14 @@ namespace ZfsSnapshotManager.Core.Compression;
 /// <param name="Default">What is taken where nobody says anything.</param>
 public readonly record struct CompressionLevels(int Minimum, int Maximum, int Default)
 {
-    /// <summary>gzip has those of ISA-L, zstd its own without the ones that take more than 8 MiB for a window.</summary>
-    public static CompressionLevels Of(CompressionFormat format) => format switch
-    {
-        CompressionFormat.Gzip => new(0, 3, 1),
-        CompressionFormat.Zstd => new(1, 19, 1),
-        _ => default,
-    };
+    /// <summary>
+    /// gzip has those of ISA-L, zstd its own without the ones that take more than 8 MiB for a window.
+    /// </summary>
+    public static CompressionLevels Of(CompressionFormat format) =>
+        format switch
+        {
+            CompressionFormat.Gzip => new(0, 3, 1),
+            CompressionFormat.Zstd => new(1, 19, 1),
+            _ => default,
+        };
 }

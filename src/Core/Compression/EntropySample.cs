@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>Tells cheaply whether compressing a block is worth the while: encrypted and already compressed data look like noise.</summary>
+/// <summary>
+/// Tells cheaply whether compressing a block is worth the while: encrypted and already compressed data look like noise.
+/// </summary>
 internal static class EntropySample
 {
     private const int Samples = 16;
@@ -9,14 +11,18 @@ internal static class EntropySample
     /// <summary>Bits per byte. Text has 4 to 6, machine code 6 to 7; 64 KiB of noise measure 7.997.</summary>
     private const double Noise = 7.95;
 
-    /// <summary>Judges by 16 samples of 4 KiB, or by all of a small block. Fewer than some 5,000 bytes never measure as noise.</summary>
+    /// <summary>
+    /// Judges by 16 samples of 4 KiB, or by all of a small block. Fewer than some 5,000 bytes never measure as noise.
+    /// </summary>
     public static bool IsNoise(ReadOnlySpan<byte> block)
     {
         Span<int> counts = stackalloc int[256];
         counts.Clear();
-        if (block.Length <= Samples * SampleSize) return Measure(block, counts) > Noise;
+        if (block.Length <= Samples * SampleSize)
+            return Measure(block, counts) > Noise;
         var step = (block.Length - SampleSize) / (Samples - 1);
-        for (var sample = 0; sample < Samples - 1; sample++) Count(block.Slice(sample * step, SampleSize), counts);
+        for (var sample = 0; sample < Samples - 1; sample++)
+            Count(block.Slice(sample * step, SampleSize), counts);
         return Measure(block[^SampleSize..], counts, Samples * SampleSize) > Noise;
     }
 
@@ -28,7 +34,8 @@ internal static class EntropySample
         var sum = 0.0;
         foreach (var count in counts)
         {
-            if (count > 0) sum += count * Math.Log2(count);
+            if (count > 0)
+                sum += count * Math.Log2(count);
         }
 
         return Math.Log2(total) - sum / total;
@@ -36,6 +43,7 @@ internal static class EntropySample
 
     private static void Count(ReadOnlySpan<byte> bytes, Span<int> counts)
     {
-        foreach (var value in bytes) counts[value]++;
+        foreach (var value in bytes)
+            counts[value]++;
     }
 }

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>Decompresses gzip members or zstd frames piece by piece, with the memory of a window. For one thread at a time.</summary>
+/// <summary>
+/// Decompresses gzip members or zstd frames piece by piece, with the memory of a window. For one thread at a time.
+/// </summary>
 internal abstract class PieceDecompressor : IDisposable
 {
     /// <summary>Whether a member or frame can begin with this byte.</summary>

@@ -7,20 +7,27 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
     {
         var clientId = settings.Required("CLIENT_ID", ParseClientId);
         var apiKey = ReadApiKey(settings);
-        if (!apiKey.Reveal().All(c => c is > ' ' and <= '~')) settings.SecretFault(settings.Text("API_KEY_FILE") is null ? "API_KEY" : "API_KEY_FILE", "holds characters that no key has");
+        if (!apiKey.Reveal().All(c => c is > ' ' and <= '~'))
+            settings.SecretFault(
+                settings.Text("API_KEY_FILE") is null ? "API_KEY" : "API_KEY_FILE",
+                "holds characters that no key has"
+            );
         var url = settings.Required("SERVER_URL", ParseUrl);
-        if (url?.UserInfo.Length > 0) settings.SecretFault("SERVER_URL", "must not hold a user name or password");
+        if (url?.UserInfo.Length > 0)
+            settings.SecretFault("SERVER_URL", "must not hold a user name or password");
         settings.ThrowIfFaulty();
         return new ServerConnection(clientId!, apiKey, url!);
     }
 
     private static Secret ReadApiKey(SettingsReader settings)
     {
-        if (settings.Text("API_KEY_FILE") is not { } path) return new Secret(settings.Required("API_KEY"));
+        if (settings.Text("API_KEY_FILE") is not { } path)
+            return new Secret(settings.Required("API_KEY"));
         try
         {
             var key = File.ReadAllText(path).Trim();
-            if (key.Length == 0) settings.SecretFault("API_KEY_FILE", $"names {path}, which is empty");
+            if (key.Length == 0)
+                settings.SecretFault("API_KEY_FILE", $"names {path}, which is empty");
             return new Secret(key);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -30,13 +37,17 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
         }
     }
 
-    private static string ParseClientId(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
-        ? text
-        : throw new FormatException("it may have letters, digits, '-', '_' and '.'");
+    private static string ParseClientId(string text) =>
+        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+            ? text
+            : throw new FormatException("it may have letters, digits, '-', '_' and '.'");
 
     private static Uri ParseUrl(string text)
     {
-        if (!Uri.TryCreate(text.TrimEnd('/') + "/", UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        if (
+            !Uri.TryCreate(text.TrimEnd('/') + "/", UriKind.Absolute, out var url)
+            || url.Scheme is not ("http" or "https")
+        )
         {
             throw new FormatException("it must look like http://backup-server:8080 or https://backup-server");
         }

@@ -2,7 +2,10 @@ using dotenv.net;
 
 namespace ZfsSnapshotManager.Core.Configuration;
 
-/// <summary>Reads settings: <c>.env</c> in the working directory, then a file in /etc, then the environment; what comes later wins.</summary>
+/// <summary>
+/// Reads settings: <c>.env</c> in the working directory, then a file in /etc, then the environment; what comes later
+/// wins.
+/// </summary>
 public static class SettingsFiles
 {
     /// <param name="systemFile">Such as <c>/etc/zfs-client.env</c>.</param>
@@ -14,12 +17,14 @@ public static class SettingsFiles
         AddFile(settings, systemFile, systemFile);
         foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
-            if (variable.Value is string { Length: > 0 } value) settings[(string)variable.Key] = new Setting(value, "the environment");
+            if (variable.Value is string { Length: > 0 } value)
+                settings[(string)variable.Key] = new Setting(value, "the environment");
         }
 
         foreach (var (key, value) in flags ?? new Dictionary<string, string?>(StringComparer.Ordinal))
         {
-            if (value is not null) settings[key] = new Setting(value, "the command line");
+            if (value is not null)
+                settings[key] = new Setting(value, "the command line");
         }
 
         return new SettingsReader(settings);
@@ -27,28 +32,42 @@ public static class SettingsFiles
 
     private static void AddFile(Dictionary<string, Setting> settings, string path, string origin)
     {
-        if (!File.Exists(path)) return;
+        if (!File.Exists(path))
+            return;
         try
         {
             CheckLines(path);
-            foreach (var (key, value) in DotEnv.Read(new DotEnvOptions(ignoreExceptions: false, envFilePaths: [path], trimValues: true)))
+            foreach (
+                var (key, value) in DotEnv.Read(
+                    new DotEnvOptions(ignoreExceptions: false, envFilePaths: [path], trimValues: true)
+                )
+            )
             {
-                settings[key.StartsWith("export ", StringComparison.Ordinal) ? key["export ".Length..].Trim() : key] = new Setting(value, origin);
+                settings[key.StartsWith("export ", StringComparison.Ordinal) ? key["export ".Length..].Trim() : key] =
+                    new Setting(value, origin);
             }
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw new OperationException(ExitCode.Configuration, $"{origin} cannot be read: {e.Message}", "Each line is KEY=value; lines that start with # are comments.", e);
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"{origin} cannot be read: {e.Message}",
+                "Each line is KEY=value; lines that start with # are comments.",
+                e
+            );
         }
     }
 
-    /// <summary>The reader passes over what it does not understand; a mistyped line must not be silently without effect.</summary>
+    /// <summary>
+    /// The reader passes over what it does not understand; a mistyped line must not be silently without effect.
+    /// </summary>
     private static void CheckLines(string path)
     {
         foreach (var (index, line) in File.ReadLines(path).Index())
         {
             var text = line.Trim();
-            if (text.Length > 0 && text[0] != '#' && text.IndexOf('=', StringComparison.Ordinal) <= 0) throw new FormatException($"line {index + 1} is not KEY=value");
+            if (text.Length > 0 && text[0] != '#' && text.IndexOf('=', StringComparison.Ordinal) <= 0)
+                throw new FormatException($"line {index + 1} is not KEY=value");
         }
     }
 }

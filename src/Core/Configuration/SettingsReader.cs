@@ -16,7 +16,8 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
     public string Required(string key)
     {
         var value = Text(key);
-        if (value is null) _faults.Add($"{key} is missing");
+        if (value is null)
+            _faults.Add($"{key} is missing");
         return value ?? "";
     }
 
@@ -43,7 +44,8 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
     public T? OptionalValue<T>(string key, Func<string, T> parse)
         where T : struct
     {
-        if (Text(key) is not { } value) return null;
+        if (Text(key) is not { } value)
+            return null;
         try
         {
             return parse(value);
@@ -58,35 +60,52 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
     {
         switch (Text(key)?.ToLowerInvariant())
         {
-            case null: return fallback;
-            case "true" or "1" or "yes" or "on": return true;
-            case "false" or "0" or "no" or "off": return false;
-            default: return Fault(key, "must be true or false", fallback);
+            case null:
+                return fallback;
+            case "true" or "1" or "yes" or "on":
+                return true;
+            case "false" or "0" or "no" or "off":
+                return false;
+            default:
+                return Fault(key, "must be true or false", fallback);
         }
     }
 
     public int Number(string key, int fallback, int least, int most)
     {
-        if (Text(key) is not { } text) return fallback;
-        var right = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most;
+        if (Text(key) is not { } text)
+            return fallback;
+        var right =
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            && value >= least
+            && value <= most;
         return right ? value : Fault(key, $"must be a whole number from {least} to {most}", fallback);
     }
 
     public IPAddress Address(string key, IPAddress fallback)
     {
-        if (Text(key) is not { } text) return fallback;
-        return IPAddress.TryParse(text, out var address) ? address : Fault(key, "must be an IP address, such as 127.0.0.1 or ::", fallback);
+        if (Text(key) is not { } text)
+            return fallback;
+        return IPAddress.TryParse(text, out var address)
+            ? address
+            : Fault(key, "must be an IP address, such as 127.0.0.1 or ::", fallback);
     }
 
     /// <summary>Notes a fault of a setting without showing its value: for secrets.</summary>
-    public void SecretFault(string key, string fault) => _faults.Add($"{key} (from {Find(key)?.Origin ?? "nowhere"}) {fault}");
+    public void SecretFault(string key, string fault) =>
+        _faults.Add($"{key} (from {Find(key)?.Origin ?? "nowhere"}) {fault}");
 
     /// <exception cref="OperationException">A setting is missing or wrong; the message names every one.</exception>
     public void ThrowIfFaulty()
     {
-        if (_faults.Count == 0) return;
+        if (_faults.Count == 0)
+            return;
         var list = string.Join("; ", _faults);
-        throw new OperationException(ExitCode.Configuration, $"The configuration is not usable: {list}.", "docs/configuration.md has every setting; give them in .env, in /etc, or in the environment.");
+        throw new OperationException(
+            ExitCode.Configuration,
+            $"The configuration is not usable: {list}.",
+            "docs/configuration.md has every setting; give them in .env, in /etc, or in the environment."
+        );
     }
 
     private T? Parse<T>(string key, string value, Func<string, T> parse)
@@ -109,5 +128,6 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
         return fallback;
     }
 
-    private Setting? Find(string key) => settings.TryGetValue(key, out var setting) && setting.Value.Length > 0 ? setting : null;
+    private Setting? Find(string key) =>
+        settings.TryGetValue(key, out var setting) && setting.Value.Length > 0 ? setting : null;
 }

@@ -8,7 +8,10 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Manifests;
 
-/// <summary>What lies beside a stored object as <c>KEY.manifest.json</c>: all that the catalogue knows of the backup; never changed. docs/storage-format.md describes it.</summary>
+/// <summary>
+/// What lies beside a stored object as <c>KEY.manifest.json</c>: all that the catalogue knows of the backup; never
+/// changed. docs/storage-format.md describes it.
+/// </summary>
 public sealed record Manifest
 {
     public const int CurrentFormatVersion = 1;
@@ -51,7 +54,10 @@ public sealed record Manifest
     /// <summary>The stream's Fletcher-4 before its END record, four words in hex.</summary>
     public required string EndChecksum { get; init; }
 
-    /// <summary>SHA-256 of the stored bytes, all objects one after another; lower-case hex. Null where they came in parts, which nobody saw in one go.</summary>
+    /// <summary>
+    /// SHA-256 of the stored bytes, all objects one after another; lower-case hex. Null where they came in parts, which
+    /// nobody saw in one go.
+    /// </summary>
     public string? Sha256 { get; init; }
 
     /// <summary>SHA-256 of the parts' SHA-256 (32 bytes each), one after another; lower-case hex.</summary>
@@ -63,11 +69,17 @@ public sealed record Manifest
     /// <summary>What the snapshot was made for; manual where the manifest does not say.</summary>
     public SnapshotType SnapshotType { get; init; }
 
-    /// <summary>What was set on the dataset itself when it was backed up, by the property's name; left out where its client did not say.</summary>
+    /// <summary>
+    /// What was set on the dataset itself when it was backed up, by the property's name; left out where its client did
+    /// not say.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
-    /// <summary>Names of properties that were announced, and are too long for what ZFS keeps beside a snapshot; left out where there are none.</summary>
+    /// <summary>
+    /// Names of properties that were announced, and are too long for what ZFS keeps beside a snapshot; left out where
+    /// there are none.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? PropertiesLeftOut { get; init; }
 
@@ -78,7 +90,9 @@ public sealed record Manifest
     public static Manifest Parse(ReadOnlySpan<byte> json)
     {
         var manifest = Read(json);
-        return (manifest.FindFault() ?? manifest.FindFaultOfObjects()) is { } fault ? throw new JsonException(fault) : manifest;
+        return (manifest.FindFault() ?? manifest.FindFaultOfObjects()) is { } fault
+            ? throw new JsonException(fault)
+            : manifest;
     }
 
     /// <summary>The same of a backup in the server's ZFS, which has no objects.</summary>
@@ -90,28 +104,29 @@ public sealed record Manifest
     }
 
     /// <summary>What the catalogue lists of the backup.</summary>
-    public SnapshotInfo ToSnapshotInfo(string snapshotId) => new()
-    {
-        SnapshotId = snapshotId,
-        StorageKey = Objects[0].Key,
-        DatasetName = DatasetName,
-        SnapshotName = SnapshotName,
-        SnapshotGuid = SnapshotGuid,
-        FromGuid = FromGuid,
-        DatasetType = DatasetType,
-        Timestamp = Timestamp,
-        ReceivedAt = ReceivedAt,
-        SizeBytes = StoredBytes,
-        StreamBytes = StreamBytes,
-        Compression = Compression,
-        Raw = Raw,
-        Features = Features,
-        SendFlags = SendFlags,
-        Sha256 = Sha256,
-        PartsSha256 = PartsSha256,
-        LockedUntil = LockedUntil,
-        SnapshotType = SnapshotType,
-    };
+    public SnapshotInfo ToSnapshotInfo(string snapshotId) =>
+        new()
+        {
+            SnapshotId = snapshotId,
+            StorageKey = Objects[0].Key,
+            DatasetName = DatasetName,
+            SnapshotName = SnapshotName,
+            SnapshotGuid = SnapshotGuid,
+            FromGuid = FromGuid,
+            DatasetType = DatasetType,
+            Timestamp = Timestamp,
+            ReceivedAt = ReceivedAt,
+            SizeBytes = StoredBytes,
+            StreamBytes = StreamBytes,
+            Compression = Compression,
+            Raw = Raw,
+            Features = Features,
+            SendFlags = SendFlags,
+            Sha256 = Sha256,
+            PartsSha256 = PartsSha256,
+            LockedUntil = LockedUntil,
+            SnapshotType = SnapshotType,
+        };
 
     private static Manifest Read(ReadOnlySpan<byte> json)
     {
@@ -119,34 +134,54 @@ public sealed record Manifest
         return JsonSerializer.Deserialize(json, ManifestJson.Default.Manifest) ?? throw new JsonException("it is null");
     }
 
-    /// <summary>The deserializer takes null for every list and text, also within lists; a manifest has it for the base, the lock, the digest of the whole and a part's state only.</summary>
+    /// <summary>
+    /// The deserializer takes null for every list and text, also within lists; a manifest has it for the base, the
+    /// lock, the digest of the whole and a part's state only.
+    /// </summary>
     private static void RefuseNulls(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json);
         var mayBeNull = false;
         while (reader.Read())
         {
-            if (reader.TokenType == JsonTokenType.Null && !mayBeNull) throw new JsonException($"a value is null before byte {reader.BytesConsumed + 1}");
-            mayBeNull = reader.TokenType == JsonTokenType.PropertyName
-                && (reader.ValueTextEquals("from_guid"u8) || reader.ValueTextEquals("locked_until"u8) || reader.ValueTextEquals("sha256"u8) || reader.ValueTextEquals("state"u8));
+            if (reader.TokenType == JsonTokenType.Null && !mayBeNull)
+                throw new JsonException($"a value is null before byte {reader.BytesConsumed + 1}");
+            mayBeNull =
+                reader.TokenType == JsonTokenType.PropertyName
+                && (
+                    reader.ValueTextEquals("from_guid"u8)
+                    || reader.ValueTextEquals("locked_until"u8)
+                    || reader.ValueTextEquals("sha256"u8)
+                    || reader.ValueTextEquals("state"u8)
+                );
         }
     }
 
-    private string? FindFault() => FormatVersion == CurrentFormatVersion ? null : $"format_version is {FormatVersion}; this version reads {CurrentFormatVersion}";
+    private string? FindFault() =>
+        FormatVersion == CurrentFormatVersion
+            ? null
+            : $"format_version is {FormatVersion}; this version reads {CurrentFormatVersion}";
 
     private string? FindFaultOfObjects()
     {
-        if (Objects.Count == 0) return "objects is empty";
+        if (Objects.Count == 0)
+            return "objects is empty";
         for (var index = 0; index < Objects.Count; index++)
         {
             var stored = Objects[index];
-            if (stored.Key != StoredObject.KeyOf(Objects[0].Key, index)) return $"the key of object {index + 1} is {stored.Key}";
-            if (stored.Parts.Count == 0 || stored.Parts.Any(part => part.Size is <= 0 or > StoredPart.MaxSize)) return $"a part of {stored.Key} has an impossible size";
-            if (stored.Parts.Sum(part => (long)part.Size) != stored.Size) return $"the parts of {stored.Key} do not add up to its size";
+            if (stored.Key != StoredObject.KeyOf(Objects[0].Key, index))
+                return $"the key of object {index + 1} is {stored.Key}";
+            if (stored.Parts.Count == 0 || stored.Parts.Any(part => part.Size is <= 0 or > StoredPart.MaxSize))
+                return $"a part of {stored.Key} has an impossible size";
+            if (stored.Parts.Sum(part => (long)part.Size) != stored.Size)
+                return $"the parts of {stored.Key} do not add up to its size";
         }
 
-        if (Objects.Sum(stored => stored.Size) != StoredBytes) return "the objects do not add up to stored_bytes";
-        return StoredPart.DigestOf(Objects.SelectMany(stored => stored.Parts)) == PartsSha256 ? null : "the parts do not have parts_sha256";
+        if (Objects.Sum(stored => stored.Size) != StoredBytes)
+            return "the objects do not add up to stored_bytes";
+        return StoredPart.DigestOf(Objects.SelectMany(stored => stored.Parts)) == PartsSha256
+            ? null
+            : "the parts do not have parts_sha256";
     }
 }
 
@@ -160,11 +195,18 @@ public sealed record StoredObject
     /// <summary>In order and without gaps.</summary>
     public required IReadOnlyList<StoredPart> Parts { get; init; }
 
-    public static StoredObject Of(string key, IReadOnlyList<StoredPart> parts) => new() { Key = key, Size = parts.Sum(part => (long)part.Size), Parts = parts };
+    public static StoredObject Of(string key, IReadOnlyList<StoredPart> parts) =>
+        new()
+        {
+            Key = key,
+            Size = parts.Sum(part => (long)part.Size),
+            Parts = parts,
+        };
 
     /// <summary>The key of a backup's objects: the backup's own, then <c>KEY.0002</c> and so on.</summary>
     /// <param name="index">From 0.</param>
-    public static string KeyOf(string key, int index) => index == 0 ? key : string.Create(CultureInfo.InvariantCulture, $"{key}.{index + 1:0000}");
+    public static string KeyOf(string key, int index) =>
+        index == 0 ? key : string.Create(CultureInfo.InvariantCulture, $"{key}.{index + 1:0000}");
 }
 
 /// <summary>A run of an object's bytes that is stored, read and checked by itself.</summary>
@@ -174,8 +216,8 @@ public sealed record StoredPart
     public const int MaxSize = 1024 * 1024 * 1024;
 
     /// <summary>
-    /// The most that a block of whole records has, stored, in bytes: one of 1 MiB that the largest record, of 16 MiB, completes, and room for
-    /// what a format adds to data that do not shrink.
+    /// The most that a block of whole records has, stored, in bytes: one of 1 MiB that the largest record, of 16 MiB,
+    /// completes, and room for what a format adds to data that do not shrink.
     /// </summary>
     public const int MaxBlockSize = 18 * 1024 * 1024;
 
@@ -186,21 +228,31 @@ public sealed record StoredPart
     public required string? Sha256 { get; init; }
 
     /// <summary>
-    /// Where the stream stands after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such a part holds whole
-    /// records in blocks of their own, and can be read by itself. Null where the stored bytes were cut anywhere.
+    /// Where the stream stands after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such
+    /// a part holds whole records in blocks of their own, and can be read by itself. Null where the stored bytes were
+    /// cut anywhere.
     /// </summary>
     public string? State { get; init; }
 
-    public static StoredPart Of(ReadOnlySpan<byte> content) => new() { Size = content.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)) };
+    public static StoredPart Of(ReadOnlySpan<byte> content) =>
+        new() { Size = content.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)) };
 
-    /// <summary>SHA-256 of the parts' SHA-256, one after another; lower-case hex, empty where one is not known.</summary>
+    /// <summary>
+    /// SHA-256 of the parts' SHA-256, one after another; lower-case hex, empty where one is not known.
+    /// </summary>
     public static string DigestOf(IEnumerable<StoredPart> parts)
     {
         using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         foreach (var part in parts)
         {
-            if (part.Sha256 is null || Convert.FromHexString(part.Sha256, digest, out _, out var written) != System.Buffers.OperationStatus.Done || written != digest.Length) return "";
+            if (
+                part.Sha256 is null
+                || Convert.FromHexString(part.Sha256, digest, out _, out var written)
+                    != System.Buffers.OperationStatus.Done
+                || written != digest.Length
+            )
+                return "";
             sum.AppendData(digest);
         }
 
@@ -208,6 +260,10 @@ public sealed record StoredPart
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    WriteIndented = true,
+    RespectRequiredConstructorParameters = true
+)]
 [JsonSerializable(typeof(Manifest))]
 public sealed partial class ManifestJson : JsonSerializerContext;

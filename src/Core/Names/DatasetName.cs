@@ -5,8 +5,9 @@ namespace ZfsSnapshotManager.Core.Names;
 /// <summary>The name of a ZFS file system or volume, such as <c>tank/home/ann</c>.</summary>
 /// <remarks>
 /// The rules are those of OpenZFS's <c>zfs_namecheck.c</c>: components separated by <c>/</c>, each of letters, digits
-/// and <c>_ - . :</c> and space, none of them empty, <c>.</c> or <c>..</c>; at most 255 bytes in all; the pool's name starts with a letter.
-/// A name that obeys them can be passed to <c>zfs</c> as one argument, and never looks like an option.
+/// and <c>_ - . :</c> and space, none of them empty, <c>.</c> or <c>..</c>; at most 255 bytes in all; the pool's name
+/// starts with a letter. A name that obeys them can be passed to <c>zfs</c> as one argument, and never looks like an
+/// option.
 /// </remarks>
 public sealed record DatasetName
 {
@@ -23,13 +24,20 @@ public sealed record DatasetName
     public bool IsPool => !Value.Contains('/', StringComparison.Ordinal);
 
     public static DatasetName Parse(string value) =>
-        TryParse(value, out var name, out var fault) ? name : throw new FormatException($"'{value}' is not a dataset name: {fault}");
+        TryParse(value, out var name, out var fault)
+            ? name
+            : throw new FormatException($"'{value}' is not a dataset name: {fault}");
 
-    public static bool TryParse(string? value, [NotNullWhen(true)] out DatasetName? name, [NotNullWhen(false)] out string? fault)
+    public static bool TryParse(
+        string? value,
+        [NotNullWhen(true)] out DatasetName? name,
+        [NotNullWhen(false)] out string? fault
+    )
     {
         name = null;
         fault = FindFault(value);
-        if (fault is not null) return false;
+        if (fault is not null)
+            return false;
         name = new DatasetName(value!);
         return true;
     }
@@ -38,14 +46,20 @@ public sealed record DatasetName
 
     private static string? FindFault(string? value)
     {
-        if (string.IsNullOrEmpty(value)) return "it is empty";
-        if (value.Length > MaxLength) return $"it is longer than {MaxLength} characters";
-        if (!char.IsAsciiLetter(value[0])) return "a pool's name starts with a letter";
+        if (string.IsNullOrEmpty(value))
+            return "it is empty";
+        if (value.Length > MaxLength)
+            return $"it is longer than {MaxLength} characters";
+        if (!char.IsAsciiLetter(value[0]))
+            return "a pool's name starts with a letter";
         foreach (var component in value.Split('/'))
         {
-            if (component.Length == 0) return "it has an empty component";
-            if (component is "." or "..") return "'.' and '..' are not allowed as components";
-            if (NameCharacters.FirstInvalid(component) is { } invalid) return $"the character '{invalid}' is not allowed";
+            if (component.Length == 0)
+                return "it has an empty component";
+            if (component is "." or "..")
+                return "'.' and '..' are not allowed as components";
+            if (NameCharacters.FirstInvalid(component) is { } invalid)
+                return $"the character '{invalid}' is not allowed";
         }
 
         return value[^1] == ' ' ? "it ends in a space" : null;

@@ -6,8 +6,8 @@ using System.Text.Json.Serialization;
 namespace ZfsSnapshotManager.Core.Names;
 
 /// <summary>
-/// A snapshot's GUID: 64 random bits that ZFS gives a snapshot once. Its copies (received, restored, bookmarked) keep it, so it, and never
-/// a name or a clock, says which snapshot is which.
+/// A snapshot's GUID: 64 random bits that ZFS gives a snapshot once. Its copies (received, restored, bookmarked) keep
+/// it, so it, and never a name or a clock, says which snapshot is which.
 /// </summary>
 [JsonConverter(typeof(JsonConverter))]
 public readonly record struct SnapshotGuid(ulong Value)
@@ -21,14 +21,23 @@ public readonly record struct SnapshotGuid(ulong Value)
 
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>A decimal string, since JSON readers that use doubles would lose the low bits of a number; a number is taken as well.</summary>
-    [SuppressMessage("Design", "CA1034:Nested types should not be visible", Justification = "The source generator needs to see it.")]
+    /// <summary>
+    /// A decimal string, since JSON readers that use doubles would lose the low bits of a number; a number is taken as
+    /// well.
+    /// </summary>
+    [SuppressMessage(
+        "Design",
+        "CA1034:Nested types should not be visible",
+        Justification = "The source generator needs to see it."
+    )]
     public sealed class JsonConverter : JsonConverter<SnapshotGuid>
     {
         public override SnapshotGuid Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
-            if (reader.TokenType == JsonTokenType.Number && reader.TryGetUInt64(out var number) && number != 0) return new SnapshotGuid(number);
-            if (reader.TokenType == JsonTokenType.String && TryParse(reader.GetString(), out var guid)) return guid;
+            if (reader.TokenType == JsonTokenType.Number && reader.TryGetUInt64(out var number) && number != 0)
+                return new SnapshotGuid(number);
+            if (reader.TokenType == JsonTokenType.String && TryParse(reader.GetString(), out var guid))
+                return guid;
             throw new JsonException("a snapshot GUID is a decimal string of 64 bits, not 0");
         }
 

@@ -11,12 +11,20 @@ public sealed record SnapshotName(DatasetName Dataset, char Separator, string Le
     public SnapshotName AsBookmark() => this with { Separator = '#' };
 
     public static SnapshotName Snapshot(DatasetName dataset, string leaf) =>
-        TryParse($"{dataset}@{leaf}", out var name, out var fault) ? name : throw new FormatException($"'{dataset}@{leaf}' is not a snapshot name: {fault}");
+        TryParse($"{dataset}@{leaf}", out var name, out var fault)
+            ? name
+            : throw new FormatException($"'{dataset}@{leaf}' is not a snapshot name: {fault}");
 
     public static SnapshotName Parse(string value) =>
-        TryParse(value, out var name, out var fault) ? name : throw new FormatException($"'{value}' is not a snapshot name: {fault}");
+        TryParse(value, out var name, out var fault)
+            ? name
+            : throw new FormatException($"'{value}' is not a snapshot name: {fault}");
 
-    public static bool TryParse(string? value, [NotNullWhen(true)] out SnapshotName? name, [NotNullWhen(false)] out string? fault)
+    public static bool TryParse(
+        string? value,
+        [NotNullWhen(true)] out SnapshotName? name,
+        [NotNullWhen(false)] out string? fault
+    )
     {
         name = null;
         var at = value?.IndexOfAny(['@', '#']) ?? -1;
@@ -26,10 +34,12 @@ public sealed record SnapshotName(DatasetName Dataset, char Separator, string Le
             return false;
         }
 
-        if (!DatasetName.TryParse(value![..at], out var dataset, out fault)) return false;
+        if (!DatasetName.TryParse(value![..at], out var dataset, out fault))
+            return false;
         var leaf = value[(at + 1)..];
         fault = FindFault(value, leaf);
-        if (fault is not null) return false;
+        if (fault is not null)
+            return false;
         name = new SnapshotName(dataset, value[at], leaf);
         return true;
     }
@@ -38,8 +48,10 @@ public sealed record SnapshotName(DatasetName Dataset, char Separator, string Le
 
     private static string? FindFault(string whole, string leaf)
     {
-        if (leaf.Length == 0) return "the part after '@' is empty";
-        if (whole.Length > DatasetName.MaxLength) return $"it is longer than {DatasetName.MaxLength} characters";
+        if (leaf.Length == 0)
+            return "the part after '@' is empty";
+        if (whole.Length > DatasetName.MaxLength)
+            return $"it is longer than {DatasetName.MaxLength} characters";
         return NameCharacters.FirstInvalid(leaf) is { } invalid ? $"the character '{invalid}' is not allowed" : null;
     }
 }

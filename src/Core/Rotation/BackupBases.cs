@@ -5,8 +5,9 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
-/// For every backup of a client the one that it is restored upon, and how long its chain is. Of several that hold its base, the one with
-/// the shortest chain counts, as in <see cref="BackupChain"/>; of equal ones the one that was received first.
+/// For every backup of a client the one that it is restored upon, and how long its chain is. Of several that hold its
+/// base, the one with the shortest chain counts, as in <see cref="BackupChain"/>; of equal ones the one that was
+/// received first.
 /// </summary>
 public sealed class BackupBases
 {
@@ -15,16 +16,22 @@ public sealed class BackupBases
     /// <param name="backups">All of one client's.</param>
     public BackupBases(IEnumerable<SnapshotInfo> backups)
     {
-        var all = backups.OrderBy(backup => backup.ReceivedAt).ThenBy(backup => backup.SnapshotId, StringComparer.Ordinal).ToList();
+        var all = backups
+            .OrderBy(backup => backup.ReceivedAt)
+            .ThenBy(backup => backup.SnapshotId, StringComparer.Ordinal)
+            .ToList();
         var dependents = all.Where(backup => backup.IsIncremental).ToLookup(backup => backup.FromGuid!.Value);
         var next = new Queue<SnapshotInfo>(all.Where(backup => !backup.IsIncremental));
-        foreach (var full in next) _links[full.SnapshotId] = (null, 1);
-        while (next.TryDequeue(out var backup)) // chain by chain length: the first base that reaches a backup is its nearest
+        foreach (var full in next)
+            _links[full.SnapshotId] = (null, 1);
+        // Chain by chain length: the first base that reaches a backup is its nearest.
+        while (next.TryDequeue(out var backup))
         {
             var length = Length(backup) + 1;
             foreach (var dependent in dependents[backup.SnapshotGuid])
             {
-                if (ChainLink.Fits(backup, dependent.Features) && _links.TryAdd(dependent.SnapshotId, (backup, length))) next.Enqueue(dependent);
+                if (ChainLink.Fits(backup, dependent.Features) && _links.TryAdd(dependent.SnapshotId, (backup, length)))
+                    next.Enqueue(dependent);
             }
         }
     }

@@ -13,23 +13,35 @@ public sealed record RotationPolicy
     public int KeepMonthly { get; set; } = 12;
 
     /// <param name="type">A class; <see cref="SnapshotType.Manual"/> is none.</param>
-    public int Keep(SnapshotType type) => type switch
-    {
-        SnapshotType.Hourly => KeepHourly,
-        SnapshotType.Daily => KeepDaily,
-        SnapshotType.Weekly => KeepWeekly,
-        SnapshotType.Monthly => KeepMonthly,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "it is not a class of the policy"),
-    };
+    public int Keep(SnapshotType type) =>
+        type switch
+        {
+            SnapshotType.Hourly => KeepHourly,
+            SnapshotType.Daily => KeepDaily,
+            SnapshotType.Weekly => KeepWeekly,
+            SnapshotType.Monthly => KeepMonthly,
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "it is not a class of the policy"),
+        };
 
-    /// <summary>When the next snapshot is due after one, by the finest class that keeps any; null where none does.</summary>
-    public DateTimeOffset? NextDue(DateTimeOffset last) => SnapshotTypes.Classes.Where(type => Keep(type) > 0).Select(type => (DateTimeOffset?)(type switch
-    {
-        SnapshotType.Hourly => last.AddHours(1),
-        SnapshotType.Daily => last.AddDays(1),
-        SnapshotType.Weekly => last.AddDays(7),
-        _ => last.AddMonths(1),
-    })).FirstOrDefault();
+    /// <summary>
+    /// When the next snapshot is due after one, by the finest class that keeps any; null where none does.
+    /// </summary>
+    public DateTimeOffset? NextDue(DateTimeOffset last) =>
+        SnapshotTypes
+            .Classes.Where(type => Keep(type) > 0)
+            .Select(type =>
+                (DateTimeOffset?)(
+                    type switch
+                    {
+                        SnapshotType.Hourly => last.AddHours(1),
+                        SnapshotType.Daily => last.AddDays(1),
+                        SnapshotType.Weekly => last.AddDays(7),
+                        _ => last.AddMonths(1),
+                    }
+                )
+            )
+            .FirstOrDefault();
 
-    public override string ToString() => $"{KeepHourly} hourly, {KeepDaily} daily, {KeepWeekly} weekly, {KeepMonthly} monthly";
+    public override string ToString() =>
+        $"{KeepHourly} hourly, {KeepDaily} daily, {KeepWeekly} weekly, {KeepMonthly} monthly";
 }

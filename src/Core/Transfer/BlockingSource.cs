@@ -1,10 +1,12 @@
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads a file or a pipe on the thread that asks. A <see cref="FileStream"/> reads asynchronously by handing each read to a thread of the
-/// pool; from the page cache, handing a block over and back takes as long as reading it.
+/// Reads a file or a pipe on the thread that asks. A <see cref="FileStream"/> reads asynchronously by handing each read
+/// to a thread of the pool; from the page cache, handing a block over and back takes as long as reading it.
 /// </summary>
-/// <remarks>For work that has a thread of its own. A second thread that reads ahead was tried: it costs more than it gains.</remarks>
+/// <remarks>
+/// For work that has a thread of its own. A second thread that reads ahead was tried: it costs more than it gains.
+/// </remarks>
 public sealed class BlockingSource(Stream source) : OneWayStream
 {
     public override bool CanRead => true;
@@ -17,7 +19,8 @@ public sealed class BlockingSource(Stream source) : OneWayStream
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) source.Dispose();
+        if (disposing)
+            source.Dispose();
         base.Dispose(disposing);
     }
 }

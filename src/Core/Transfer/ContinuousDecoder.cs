@@ -4,18 +4,25 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
-/// <summary>Decompresses from the beginning to the end what does not consist of blocks: what <c>gzip</c>, <c>zstd</c> and others wrote, and a block that is cut off.</summary>
+/// <summary>
+/// Decompresses from the beginning to the end what does not consist of blocks: what <c>gzip</c>, <c>zstd</c> and others
+/// wrote, and a block that is cut off.
+/// </summary>
 internal abstract class ContinuousDecoder : IDisposable
 {
     protected const string TrailingBytes = "has bytes after its end";
 
     public static ContinuousDecoder Create(CompressionFormat format, RestOfStored source)
     {
-        if (format == CompressionFormat.Zstd) return new PieceDecoder(source, new ZstdPieceDecompressor());
-        return IsalLibrary.Current is { } isal ? new PieceDecoder(source, new IsalPieceInflater(isal)) : new FrameworkGzipDecoder(source);
+        if (format == CompressionFormat.Zstd)
+            return new PieceDecoder(source, new ZstdPieceDecompressor());
+        return IsalLibrary.Current is { } isal
+            ? new PieceDecoder(source, new IsalPieceInflater(isal))
+            : new FrameworkGzipDecoder(source);
     }
 
-    public static InvalidDataException Damaged(string detail, Exception? inner = null) => new($"is damaged or cut off ({detail.TrimEnd('.')})", inner);
+    public static InvalidDataException Damaged(string detail, Exception? inner = null) =>
+        new($"is damaged or cut off ({detail.TrimEnd('.')})", inner);
 
     /// <summary>Some bytes more; 0 only where the data end whole and right, with nothing after them.</summary>
     /// <exception cref="InvalidDataException">They do not; the message goes on after "The compressed data".</exception>

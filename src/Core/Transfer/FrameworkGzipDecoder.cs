@@ -2,7 +2,10 @@ using System.IO.Compression;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
-/// <summary>Decompresses gzip by the framework, which is strict about the end of the data only with System.IO.Compression.UseStrictValidation, which the programs have set.</summary>
+/// <summary>
+/// Decompresses gzip by the framework, which is strict about the end of the data only with
+/// System.IO.Compression.UseStrictValidation, which the programs have set.
+/// </summary>
 internal sealed class FrameworkGzipDecoder(RestOfStored source) : ContinuousDecoder
 {
     private readonly GZipStream _gzip = new(source, CompressionMode.Decompress, leaveOpen: true);
@@ -11,7 +14,7 @@ internal sealed class FrameworkGzipDecoder(RestOfStored source) : ContinuousDeco
     {
         try
         {
-            var count = await _gzip.ReadAsync(room, cancellationToken).ConfigureAwait(false);
+            var count = await _gzip.ReadAsync(room, cancellationToken);
 
             // It stops without asking for more where what follows a member is not another one. gunzip would warn there.
             return count > 0 || source.EndWasRead ? count : throw new InvalidDataException(TrailingBytes);

@@ -3,7 +3,10 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
-/// <summary>Reads a part of a stored stream as what it must be: whole, right records in whole, right blocks, from a state that is known.</summary>
+/// <summary>
+/// Reads a part of a stored stream as what it must be: whole, right records in whole, right blocks, from a state that
+/// is known.
+/// </summary>
 public static class PartDecoder
 {
     private const int SliceSize = 256 * 1024;
@@ -12,25 +15,39 @@ public static class PartDecoder
     /// <param name="stored">The part's stored bytes.</param>
     /// <param name="format">How they are compressed.</param>
     /// <param name="start">Where the stream stands before it.</param>
-    /// <param name="onBegin">Sees what the stream says it is, where the part holds its BEGIN; may throw to refuse it.</param>
+    /// <param name="onBegin">Sees what the stream says it is, where the part holds its BEGIN; may throw to refuse
+    /// it.</param>
     /// <returns>Where the stream stands after it, and its checksum before END where the part holds that.</returns>
     /// <exception cref="SendStreamException">The part is not whole records, or one is not right.</exception>
-    /// <exception cref="OperationException">The compressed data are damaged (<see cref="ExitCode.Damaged"/>).</exception>
+    /// <exception cref="OperationException">The compressed data are damaged
+    /// (<see cref="ExitCode.Damaged"/>).</exception>
     public static async Task<(ParserState End, Fletcher4? EndChecksum)> DecodeAsync(
-        StoredBytesReader stored, CompressionFormat format, ParserState start, Action<BeginFacts> onBegin, CancellationToken cancellationToken)
+        StoredBytesReader stored,
+        CompressionFormat format,
+        ParserState start,
+        Action<BeginFacts> onBegin,
+        CancellationToken cancellationToken
+    )
     {
         var parser = SendStreamParser.Resume(start);
         Fletcher4? endChecksum = null;
         using var stream = new DecompressedStream(stored, format, alone: false);
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(SliceSize, cancellationToken).ConfigureAwait(false)).IsEmpty)
+        while (!(slice = await stream.TakeAsync(SliceSize, cancellationToken)).IsEmpty)
         {
             var known = parser.Begin is not null;
             Advance(parser, slice.Span, ref endChecksum);
-            if (!known && parser.Begin is { } begin) onBegin(begin);
+            if (!known && parser.Begin is { } begin)
+                onBegin(begin);
         }
 
-        if (!parser.IsAtBoundary) throw new SendStreamException(StreamFault.EndsEarly, parser.RecordIndex, parser.RecordOffset, "the part ends inside a record");
+        if (!parser.IsAtBoundary)
+            throw new SendStreamException(
+                StreamFault.EndsEarly,
+                parser.RecordIndex,
+                parser.RecordOffset,
+                "the part ends inside a record"
+            );
         return (parser.State, endChecksum);
     }
 

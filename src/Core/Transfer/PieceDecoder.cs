@@ -17,14 +17,16 @@ internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decomp
         {
             if (_input.IsEmpty && !_sourceEnded)
             {
-                _input = await source.TakeAsync(InputSize, cancellationToken).ConfigureAwait(false);
+                _input = await source.TakeAsync(InputSize, cancellationToken);
                 _sourceEnded = _input.IsEmpty;
             }
 
             if (_between)
             {
-                if (_sourceEnded) return 0;
-                if (!decompressor.CanBegin(_input.Span[0])) throw new InvalidDataException(TrailingBytes);
+                if (_sourceEnded)
+                    return 0;
+                if (!decompressor.CanBegin(_input.Span[0]))
+                    throw new InvalidDataException(TrailingBytes);
                 decompressor.Begin();
                 _between = false;
             }
@@ -32,8 +34,10 @@ internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decomp
             var piece = Continue(room.Span);
             _input = _input[piece.Consumed..];
             _between = piece.Ended;
-            if (piece.Produced > 0) return piece.Produced;
-            if (_sourceEnded && !piece.Ended) throw Damaged("it ends too early");
+            if (piece.Produced > 0)
+                return piece.Produced;
+            if (_sourceEnded && !piece.Ended)
+                throw Damaged("it ends too early");
         }
     }
 

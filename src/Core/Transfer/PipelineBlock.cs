@@ -3,13 +3,18 @@ using ZfsSnapshotManager.Core.Compression;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
-/// <summary>A place for one block at a time: its stored bytes, its own bytes, and the work that makes the one into the other. It is used again when it is disposed of.</summary>
+/// <summary>
+/// A place for one block at a time: its stored bytes, its own bytes, and the work that makes the one into the other. It
+/// is used again when it is disposed of.
+/// </summary>
 internal sealed class PipelineBlock : IDisposable
 {
     /// <summary>How many of a format are kept; each has some 2 or 3 MiB.</summary>
     private const int MostFree = 16;
 
-    /// <summary>Buffers grow by steps of this many bytes, so that few blocks need a larger one than those before.</summary>
+    /// <summary>
+    /// Buffers grow by steps of this many bytes, so that few blocks need a larger one than those before.
+    /// </summary>
     private const int Step = 256 * 1024;
 
     /// <summary>Blocks have about 1 MiB. What is larger gets memory that is not kept.</summary>
@@ -25,7 +30,8 @@ internal sealed class PipelineBlock : IDisposable
     private int _read;
     private Task? _work;
 
-    private PipelineBlock(CompressionFormat format) => (_format, _decompressor) = (format, BlockCompression.CreateDecompressor(format));
+    private PipelineBlock(CompressionFormat format) =>
+        (_format, _decompressor) = (format, BlockCompression.CreateDecompressor(format));
 
     public bool IsLarge => _header.StoredSize > LargeSize || _header.UnpackedSize > LargeSize;
 
@@ -43,7 +49,12 @@ internal sealed class PipelineBlock : IDisposable
         var size = BlockDecompressor.HeaderSize(_format);
         (_header, _read, _work) = (default, 0, null);
         Grow(ref _stored, size, keep: 0);
-        _read = await source.ReadAtLeastAsync(_stored.AsMemory(0, size), size, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        _read = await source.ReadAtLeastAsync(
+            _stored.AsMemory(0, size),
+            size,
+            throwOnEndOfStream: false,
+            cancellationToken
+        );
         try
         {
             return _read == size && BlockDecompressor.TryReadHeader(_format, _stored.AsSpan(0, size), out _header);
@@ -62,9 +73,15 @@ internal sealed class PipelineBlock : IDisposable
             // A header that lies does not get memory for more than twice of what really comes.
             var goal = Math.Min(_header.StoredSize, Math.Max(LargeSize, 2 * _read));
             Grow(ref _stored, goal, keep: _read);
-            var count = await source.ReadAtLeastAsync(_stored.AsMemory(_read, goal - _read), goal - _read, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            var count = await source.ReadAtLeastAsync(
+                _stored.AsMemory(_read, goal - _read),
+                goal - _read,
+                throwOnEndOfStream: false,
+                cancellationToken
+            );
             _read += count;
-            if (_read < goal) return false;
+            if (_read < goal)
+                return false;
         }
 
         return true;
@@ -74,7 +91,14 @@ internal sealed class PipelineBlock : IDisposable
     public void Start(CancellationToken cancellationToken)
     {
         Grow(ref _unpacked, _header.UnpackedSize, keep: 0);
-        _work = Task.Run(() => _decompressor.Decompress(_stored.AsSpan(0, _header.StoredSize), _unpacked.AsSpan(0, _header.UnpackedSize)), cancellationToken);
+        _work = Task.Run(
+            () =>
+                _decompressor.Decompress(
+                    _stored.AsSpan(0, _header.StoredSize),
+                    _unpacked.AsSpan(0, _header.UnpackedSize)
+                ),
+            cancellationToken
+        );
     }
 
     /// <summary>The block, as soon as it is decompressed.</summary>
@@ -83,7 +107,7 @@ internal sealed class PipelineBlock : IDisposable
     {
         try
         {
-            await _work!.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _work!.WaitAsync(cancellationToken);
         }
         catch (OperationException e)
         {
@@ -96,28 +120,40 @@ internal sealed class PipelineBlock : IDisposable
     /// <summary>Lets go of large buffers.</summary>
     public void Shrink()
     {
-        if (_stored.Length > LargeSize) _stored = [];
-        if (_unpacked.Length > LargeSize) _unpacked = [];
+        if (_stored.Length > LargeSize)
+            _stored = [];
+        if (_unpacked.Length > LargeSize)
+            _unpacked = [];
     }
 
     /// <summary>At once, or when the work that is under way is done: it writes into the buffers.</summary>
     public void Dispose()
     {
-        if (_work is { IsCompleted: false }) _ = _work.ContinueWith(_ => Release(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        else Release();
+        if (_work is { IsCompleted: false })
+            _ = _work.ContinueWith(
+                _ => Release(),
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
+        else
+            Release();
     }
 
     private void Release()
     {
         Shrink();
-        if (_work is { IsCompletedSuccessfully: false } || !FreeOf(_format).Give(this)) _decompressor.Dispose();
+        if (_work is { IsCompletedSuccessfully: false } || !FreeOf(_format).Give(this))
+            _decompressor.Dispose();
     }
 
-    private static FreeList<PipelineBlock> FreeOf(CompressionFormat format) => Free.GetOrAdd(format, _ => new FreeList<PipelineBlock>(MostFree));
+    private static FreeList<PipelineBlock> FreeOf(CompressionFormat format) =>
+        Free.GetOrAdd(format, _ => new FreeList<PipelineBlock>(MostFree));
 
     private static void Grow(ref byte[] buffer, int size, int keep)
     {
-        if (buffer.Length >= size) return;
+        if (buffer.Length >= size)
+            return;
         var larger = GC.AllocateUninitializedArray<byte>(size > LargeSize ? size : (size + Step - 1) / Step * Step);
         buffer.AsSpan(0, keep).CopyTo(larger);
         buffer = larger;

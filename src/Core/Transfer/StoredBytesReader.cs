@@ -3,13 +3,19 @@ using System.Security.Cryptography;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads the bytes of a stored object from where they come from in large blocks; every block is digested, and handed to a sink if there is
-/// one, before anybody else sees it. Small reads (a decompressor's) are served from the block; who can use a block as it is may borrow it.
+/// Reads the bytes of a stored object from where they come from in large blocks; every block is digested, and handed to
+/// a sink if there is one, before anybody else sees it. Small reads (a decompressor's) are served from the block; who
+/// can use a block as it is may borrow it.
 /// </summary>
-/// <remarks>Blocks are gathered until full: writing what each read of a socket returns costs ten times as much.</remarks>
-public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null, bool digest = true) : OneWayStream
+/// <remarks>
+/// Blocks are gathered until full: writing what each read of a socket returns costs ten times as much.
+/// </remarks>
+public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null, bool digest = true)
+    : OneWayStream
 {
-    /// <summary>Bytes of a block: few calls, and what was just read is still in the processor's cache when it is looked at.</summary>
+    /// <summary>
+    /// Bytes of a block: few calls, and what was just read is still in the processor's cache when it is looked at.
+    /// </summary>
     private const int BlockSize = 256 * 1024;
 
     private static readonly FreeList<byte[]> FreeBlocks = new(16);
@@ -30,13 +36,17 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     public override bool CanRead => true;
 
     /// <summary>SHA-256 of all that was read, as lower-case hex.</summary>
-    public string GetSha256() => Convert.ToHexStringLower((_sha256 ?? throw new InvalidOperationException("No digest was asked for.")).GetCurrentHash());
+    public string GetSha256() =>
+        Convert.ToHexStringLower(
+            (_sha256 ?? throw new InvalidOperationException("No digest was asked for.")).GetCurrentHash()
+        );
 
     /// <summary>The next bytes without taking them; fewer than asked for only at the end.</summary>
     /// <param name="count">At most 256 KiB, before anything was read.</param>
     public async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int count, CancellationToken cancellationToken)
     {
-        if (_start == _end) await FillAsync(cancellationToken).ConfigureAwait(false);
+        if (_start == _end)
+            await FillAsync(cancellationToken);
         return _block.AsMemory(_start, Math.Min(count, _end - _start));
     }
 
@@ -44,7 +54,8 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     /// <param name="count">The most to take; it may be fewer.</param>
     public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
     {
-        if (_start == _end) EndWasRead = !await FillAsync(cancellationToken).ConfigureAwait(false);
+        if (_start == _end)
+            EndWasRead = !await FillAsync(cancellationToken);
         var taken = _block.AsMemory(_start, Math.Min(count, _end - _start));
         _start += taken.Length;
         return taken;
@@ -52,8 +63,9 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (buffer.IsEmpty) return 0;
-        var taken = await TakeAsync(buffer.Length, cancellationToken).ConfigureAwait(false);
+        if (buffer.IsEmpty)
+            return 0;
+        var taken = await TakeAsync(buffer.Length, cancellationToken);
         taken.CopyTo(buffer);
         return taken.Length;
     }
@@ -73,12 +85,22 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     private async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_block is null, this);
-        (_start, _end) = (0, await source.ReadAtLeastAsync(_block.AsMemory(0, BlockSize), BlockSize, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false));
-        if (_end == 0) return false;
+        (_start, _end) = (
+            0,
+            await source.ReadAtLeastAsync(
+                _block.AsMemory(0, BlockSize),
+                BlockSize,
+                throwOnEndOfStream: false,
+                cancellationToken
+            )
+        );
+        if (_end == 0)
+            return false;
         BytesRead += _end;
         var block = _block.AsMemory(0, _end);
         _sha256?.AppendData(block.Span);
-        if (sink is not null) await sink(block, cancellationToken).ConfigureAwait(false);
+        if (sink is not null)
+            await sink(block, cancellationToken);
         return true;
     }
 }

@@ -7,8 +7,9 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// A <see cref="ParserState"/> as one line of ASCII, for headers, manifests and the catalogue: where one snapshot's stream stands between two
-/// records, and, behind a semicolon, what its BEGIN said. docs/storage-format.md describes it. Packages have no such line.
+/// A <see cref="ParserState"/> as one line of ASCII, for headers, manifests and the catalogue: where one snapshot's
+/// stream stands between two records, and, behind a semicolon, what its BEGIN said. docs/storage-format.md describes
+/// it. Packages have no such line.
 /// </summary>
 public static class StreamState
 {
@@ -28,13 +29,16 @@ public static class StreamState
         var (sum, position) = (state.Checksum, state.Position);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{(int)state.Phase},{state.StreamOffset},{state.RecordCount},{sum.A:x},{sum.B:x},{sum.C:x},{sum.D:x},{state.LastWriteObject},{state.LastWriteOffset},{state.ObjectRange},{position?.Object},{(int?)position?.Stage},{position?.Offset},{state.ResumePoint.Object},{state.ResumePoint.Offset},{state.ResumeBytes},{(state.IsBehindWrite ? 1 : 0) + (state.IsDisordered ? 2 : 0)}");
+            $"{(int)state.Phase},{state.StreamOffset},{state.RecordCount},{sum.A:x},{sum.B:x},{sum.C:x},{sum.D:x},{state.LastWriteObject},{state.LastWriteOffset},{state.ObjectRange},{position?.Object},{(int?)position?.Stage},{position?.Offset},{state.ResumePoint.Object},{state.ResumePoint.Offset},{state.ResumeBytes},{(state.IsBehindWrite ? 1 : 0) + (state.IsDisordered ? 2 : 0)}"
+        );
     }
 
     /// <summary>What a BEGIN says, as <see cref="Write"/> puts it behind the semicolon.</summary>
-    public static string WriteBegin(BeginFacts begin) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{begin.ToGuid},{begin.FromGuid},{(int)begin.Type},{(ulong)begin.Features:x},{begin.Flags},{begin.CreationTime.ToUnixTimeSeconds()},{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(begin.ToName))}");
+    public static string WriteBegin(BeginFacts begin) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{begin.ToGuid},{begin.FromGuid},{(int)begin.Type},{(ulong)begin.Features:x},{begin.Flags},{begin.CreationTime.ToUnixTimeSeconds()},{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(begin.ToName))}"
+        );
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <param name="text">The line.</param>
@@ -42,7 +46,8 @@ public static class StreamState
     public static bool TryRead(string? text, [NotNullWhen(true)] out ParserState? state)
     {
         state = null;
-        if (text is null || text.Length > MaxLength) return false;
+        if (text is null || text.Length > MaxLength)
+            return false;
         try
         {
             state = text.Split(';') switch
@@ -62,7 +67,8 @@ public static class StreamState
 
     private static ParserState? Read(string[] fields, BeginFacts? begin)
     {
-        if (fields.Length != StateFields) return null;
+        if (fields.Length != StateFields)
+            return null;
         var flags = ReadNumber(fields[16]);
         return new ParserState
         {
@@ -75,7 +81,14 @@ public static class StreamState
             LastWriteObject = ReadNumber(fields[7]),
             LastWriteOffset = ReadNumber(fields[8]),
             ObjectRange = fields[9].Length == 0 ? null : ReadNumber(fields[9]),
-            Position = fields[10].Length == 0 ? null : new RecordPosition(ReadNumber(fields[10]), (RecordStage)ReadSmall(fields[11]), ReadNumber(fields[12])),
+            Position =
+                fields[10].Length == 0
+                    ? null
+                    : new RecordPosition(
+                        ReadNumber(fields[10]),
+                        (RecordStage)ReadSmall(fields[11]),
+                        ReadNumber(fields[12])
+                    ),
             ResumePoint = new ResumePoint(ReadNumber(fields[13]), ReadNumber(fields[14])),
             ResumeBytes = ReadLength(fields[15]),
             IsBehindWrite = (flags & 1) != 0,
@@ -85,7 +98,8 @@ public static class StreamState
 
     private static BeginFacts? ReadBegin(string[] fields)
     {
-        if (fields.Length != BeginFields) return null;
+        if (fields.Length != BeginFields)
+            return null;
         return new BeginFacts
         {
             ToGuid = ReadNumber(fields[0]),
@@ -93,12 +107,17 @@ public static class StreamState
             Type = (StreamType)ReadSmall(fields[2]),
             Features = (StreamFeatures)ReadHex(fields[3]),
             Flags = uint.Parse(fields[4], NumberStyles.None, CultureInfo.InvariantCulture),
-            CreationTime = DateTimeOffset.FromUnixTimeSeconds(long.Parse(fields[5], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture)),
+            CreationTime = DateTimeOffset.FromUnixTimeSeconds(
+                long.Parse(fields[5], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture)
+            ),
             ToName = Encoding.UTF8.GetString(Convert.FromHexString(fields[6])),
         };
     }
 
-    /// <summary>Between the records of one plain stream; only its start goes without what BEGIN said, and so may what only tells where it stands.</summary>
+    /// <summary>
+    /// Between the records of one plain stream; only its start goes without what BEGIN said, and so may what only tells
+    /// where it stands.
+    /// </summary>
     private static bool IsPossible(ParserState state) =>
         state.Phase is StreamPhase.Start or StreamPhase.Snapshot or StreamPhase.End
         && state.Position is not { Stage: > RecordStage.Spill }
@@ -111,5 +130,6 @@ public static class StreamState
 
     private static int ReadSmall(string text) => byte.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 
-    private static ulong ReadHex(string text) => ulong.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    private static ulong ReadHex(string text) =>
+        ulong.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 }

@@ -12,7 +12,10 @@ internal static partial class PipeSize
     /// <summary>The most that every user may ask for (/proc/sys/fs/pipe-max-size).</summary>
     private const int Wanted = 1024 * 1024;
 
-    /// <summary>Asks for 1 MiB. A user who has many pipes may be refused (/proc/sys/fs/pipe-user-pages-soft); then it stays as it is, and all works.</summary>
+    /// <summary>
+    /// Asks for 1 MiB. A user who has many pipes may be refused (/proc/sys/fs/pipe-user-pages-soft); then it stays as
+    /// it is, and all works.
+    /// </summary>
     public static void Raise(SafePipeHandle pipe) => _ = Control(pipe, SetPipeSize, Wanted);
 
     [LibraryImport("libc", EntryPoint = "fcntl")]

@@ -8,20 +8,38 @@ public static class ReceivingDataset
     /// <summary>Begins or continues a receive: which of them it is, the stream says. Nothing is mounted.</summary>
     /// <param name="snapshot">What it makes.</param>
     /// <param name="options">Properties of a dataset that is made by it.</param>
-    public static ZfsProcess Start(SnapshotName snapshot, IEnumerable<string> options) => ZfsProcess.Start(["receive", "-s", "-u", .. options.SelectMany(option => new[] { "-o", option }), snapshot.ToString()]);
+    public static ZfsProcess Start(SnapshotName snapshot, IEnumerable<string> options) =>
+        ZfsProcess.Start([
+            "receive",
+            "-s",
+            "-u",
+            .. options.SelectMany(option => new[] { "-o", option }),
+            snapshot.ToString(),
+        ]);
 
-    /// <returns>Where an interrupted receive goes on; null where none was interrupted, or nothing of it was kept.</returns>
+    /// <returns>Where an interrupted receive goes on; null where none was interrupted, or nothing of it was
+    /// kept.</returns>
     public static async Task<string?> FindTokenAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (!await ZfsDataset.ExistsAsync(dataset, cancellationToken).ConfigureAwait(false)) return null;
-        var value = (await ZfsCommand.RunAsync(["get", "-H", "-p", "-o", "value", "receive_resume_token", dataset.Value], cancellationToken).ConfigureAwait(false)).Trim();
+        if (!await ZfsDataset.ExistsAsync(dataset, cancellationToken))
+            return null;
+        var value = (
+            await ZfsCommand.RunAsync(
+                ["get", "-H", "-p", "-o", "value", "receive_resume_token", dataset.Value],
+                cancellationToken
+            )
+        ).Trim();
         return value is "" or "-" ? null : value;
     }
 
-    /// <summary>Drops what an interrupted receive has left; a dataset that was made by it goes with it. Where nothing is left, nothing is done.</summary>
+    /// <summary>
+    /// Drops what an interrupted receive has left; a dataset that was made by it goes with it. Where nothing is left,
+    /// nothing is done.
+    /// </summary>
     public static async Task AbortAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (await FindTokenAsync(dataset, cancellationToken).ConfigureAwait(false) is null) return;
-        await ZfsCommand.RunAsync(["receive", "-A", dataset.Value], cancellationToken).ConfigureAwait(false);
+        if (await FindTokenAsync(dataset, cancellationToken) is null)
+            return;
+        await ZfsCommand.RunAsync(["receive", "-A", dataset.Value], cancellationToken);
     }
 }

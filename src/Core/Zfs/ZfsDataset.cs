@@ -7,10 +7,15 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// <summary>What this tool asks of, and does to, one dataset of this machine.</summary>
 public static class ZfsDataset
 {
-    /// <summary>User property of the snapshots that this tool makes; its values are those of <see cref="UploadMark"/> in lower case.</summary>
+    /// <summary>
+    /// User property of the snapshots that this tool makes; its values are those of <see cref="UploadMark"/> in lower
+    /// case.
+    /// </summary>
     public const string UploadProperty = "zfs-snapshot-manager:upload";
 
-    /// <summary>User property of the snapshots that this tool makes: what for, as <see cref="SnapshotTypes"/> writes it.</summary>
+    /// <summary>
+    /// User property of the snapshots that this tool makes: what for, as <see cref="SnapshotTypes"/> writes it.
+    /// </summary>
     public const string TypeProperty = "zfs-snapshot-manager:type";
 
     /// <summary>Tag of the hold on a snapshot whose upload is under way.</summary>
@@ -27,7 +32,10 @@ public static class ZfsDataset
     {
         try
         {
-            await ZfsCommand.RunAsync(["list", "-H", "-o", "name", "-t", "filesystem,volume", dataset.Value], cancellationToken).ConfigureAwait(false);
+            await ZfsCommand.RunAsync(
+                ["list", "-H", "-o", "name", "-t", "filesystem,volume", dataset.Value],
+                cancellationToken
+            );
             return true;
         }
         catch (ZfsException e) when (e.StandardError.Contains("dataset does not exist", StringComparison.Ordinal))
@@ -37,11 +45,35 @@ public static class ZfsDataset
     }
 
     /// <summary>Datasets, and on wish all below them; each once, and what holds others before them.</summary>
-    public static async Task<IReadOnlyList<DatasetFacts>> ListAsync(IReadOnlyCollection<DatasetName> roots, bool recursive, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<DatasetFacts>> ListAsync(
+        IReadOnlyCollection<DatasetName> roots,
+        bool recursive,
+        CancellationToken cancellationToken
+    )
     {
-        string[] arguments = ["list", "-H", "-p", .. recursive ? RecursiveOption : [], "-t", "filesystem,volume", "-o", "name,type,encryption", .. roots.Select(root => root.Value)];
-        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken).ConfigureAwait(false);
-        return [.. rows.Select(row => new DatasetFacts(DatasetName.Parse(row[0]), row[1] == "volume", row[2] is not ("off" or "-"))).DistinctBy(facts => facts.Name).OrderBy(facts => facts.Name.Value, StringComparer.Ordinal)];
+        string[] arguments =
+        [
+            "list",
+            "-H",
+            "-p",
+            .. recursive ? RecursiveOption : [],
+            "-t",
+            "filesystem,volume",
+            "-o",
+            "name,type,encryption",
+            .. roots.Select(root => root.Value),
+        ];
+        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken);
+        return
+        [
+            .. rows.Select(row => new DatasetFacts(
+                    DatasetName.Parse(row[0]),
+                    row[1] == "volume",
+                    row[2] is not ("off" or "-")
+                ))
+                .DistinctBy(facts => facts.Name)
+                .OrderBy(facts => facts.Name.Value, StringComparer.Ordinal),
+        ];
     }
 
     /// <summary>Whether blocks were left out of a dataset when it was received (<c>zfs send --redact</c>).</summary>
@@ -49,7 +81,13 @@ public static class ZfsDataset
     {
         try
         {
-            return (await ZfsCommand.RunAsync(["get", "-H", "-o", "value", "redact_snaps", dataset.Value], cancellationToken).ConfigureAwait(false)).Trim() is not ("-" or "");
+            return (
+                await ZfsCommand.RunAsync(
+                    ["get", "-H", "-o", "value", "redact_snaps", dataset.Value],
+                    cancellationToken
+                )
+            ).Trim()
+                is not ("-" or "");
         }
         catch (ZfsException e) when (e.StandardError.Contains("invalid property", StringComparison.Ordinal))
         {
@@ -57,32 +95,74 @@ public static class ZfsDataset
         }
     }
 
-    /// <summary>What was set on a dataset itself, or came with a stream, and is not inherited: name and value.</summary>
-    public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(DatasetName dataset, CancellationToken cancellationToken)
+    /// <summary>
+    /// What was set on a dataset itself, or came with a stream, and is not inherited: name and value.
+    /// </summary>
+    public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
-        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-p", "-s", "local,received", "-o", "property,value", "all", dataset.Value], cancellationToken).ConfigureAwait(false);
+        var rows = await ZfsCommand.RunTableAsync(
+            ["get", "-H", "-p", "-s", "local,received", "-o", "property,value", "all", dataset.Value],
+            cancellationToken
+        );
         return rows.Where(row => row is [_, _]).ToDictionary(row => row[0], row => row[1], StringComparer.Ordinal);
     }
 
     /// <summary>Snapshots and bookmarks of one dataset, not of its children, oldest first.</summary>
-    public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(DatasetName dataset, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
-        string[] arguments = ["list", "-H", "-p", "-d", "1", "-t", "snapshot,bookmark", "-o", SnapshotColumns, dataset.Value];
-        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken).ConfigureAwait(false);
+        string[] arguments =
+        [
+            "list",
+            "-H",
+            "-p",
+            "-d",
+            "1",
+            "-t",
+            "snapshot,bookmark",
+            "-o",
+            SnapshotColumns,
+            dataset.Value,
+        ];
+        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken);
         return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
     }
 
-    /// <summary>Makes snapshots of one moment: all or none, and nothing is written to any of the datasets between them (one transaction group of the pool).</summary>
+    /// <summary>
+    /// Makes snapshots of one moment: all or none, and nothing is written to any of the datasets between them (one
+    /// transaction group of the pool).
+    /// </summary>
     /// <param name="names">All of one pool.</param>
     /// <param name="type">What they are made for.</param>
     /// <param name="upload">Null where they are not to be sent.</param>
-    public static async Task<IReadOnlyList<LocalSnapshot>> CreateSnapshotsAsync(IReadOnlyList<SnapshotName> names, SnapshotType type, UploadMark? upload, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<LocalSnapshot>> CreateSnapshotsAsync(
+        IReadOnlyList<SnapshotName> names,
+        SnapshotType type,
+        UploadMark? upload,
+        CancellationToken cancellationToken
+    )
     {
         string[] mark = upload is { } value ? ["-o", $"{UploadProperty}={ToValue(value)}"] : [];
         string[] all = [.. names.Select(name => name.ToString())];
-        if (all.Sum(name => name.Length + 1) > MaxArgumentBytes) throw new OperationException(ExitCode.Conflict, $"{all.Length} datasets are too many for one snapshot of all.", "Choose fewer with LOCAL_DATASET and EXCLUDE, and back up the others by themselves.");
-        await ZfsCommand.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all], cancellationToken).ConfigureAwait(false);
-        var rows = await ZfsCommand.RunTableAsync(["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, .. all], cancellationToken).ConfigureAwait(false);
+        if (all.Sum(name => name.Length + 1) > MaxArgumentBytes)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{all.Length} datasets are too many for one snapshot of all.",
+                "Choose fewer with LOCAL_DATASET and EXCLUDE, and back up the others by themselves."
+            );
+        await ZfsCommand.RunAsync(
+            ["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all],
+            cancellationToken
+        );
+        var rows = await ZfsCommand.RunTableAsync(
+            ["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, .. all],
+            cancellationToken
+        );
         var made = rows.Select(ParseRow).ToDictionary(snapshot => snapshot.Name);
         return [.. names.Select(name => made[name])];
     }
@@ -91,17 +171,20 @@ public static class ZfsDataset
         ZfsCommand.RunAsync(["set", $"{UploadProperty}={ToValue(mark)}", snapshot.ToString()], cancellationToken);
 
     /// <summary>Ends <see cref="MarkAsync"/>: the snapshot is not to be sent.</summary>
-    public static Task UnmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) => ZfsCommand.RunAsync(["inherit", UploadProperty, snapshot.ToString()], cancellationToken);
+    public static Task UnmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
+        ZfsCommand.RunAsync(["inherit", UploadProperty, snapshot.ToString()], cancellationToken);
 
     public static Task CreateBookmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
         ZfsCommand.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
 
-    /// <summary>Sees to it that nobody destroys the snapshot before <see cref="ReleaseAsync"/>; to hold it twice is no fault.</summary>
+    /// <summary>
+    /// Sees to it that nobody destroys the snapshot before <see cref="ReleaseAsync"/>; to hold it twice is no fault.
+    /// </summary>
     public static async Task HoldAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
         try
         {
-            await ZfsCommand.RunAsync(["hold", UploadHold, snapshot.ToString()], cancellationToken).ConfigureAwait(false);
+            await ZfsCommand.RunAsync(["hold", UploadHold, snapshot.ToString()], cancellationToken);
         }
         catch (ZfsException e) when (e.StandardError.Contains("tag already exists", StringComparison.Ordinal))
         {
@@ -112,33 +195,40 @@ public static class ZfsDataset
     /// <summary>Ends <see cref="HoldAsync"/>; what is not held, or held by others, stays as it is.</summary>
     public static async Task ReleaseAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
-        var holds = await ZfsCommand.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken).ConfigureAwait(false);
-        if (holds.Any(row => row is [_, UploadHold, ..])) await ZfsCommand.RunAsync(["release", UploadHold, snapshot.ToString()], cancellationToken).ConfigureAwait(false);
+        var holds = await ZfsCommand.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken);
+        if (holds.Any(row => row is [_, UploadHold, ..]))
+            await ZfsCommand.RunAsync(["release", UploadHold, snapshot.ToString()], cancellationToken);
     }
 
     /// <summary>Destroys one snapshot; takes only a snapshot's name, so a dataset cannot be destroyed by it.</summary>
     public static Task DestroySnapshotAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
-        if (snapshot.IsBookmark) throw new ArgumentException($"{snapshot} is a bookmark", nameof(snapshot));
+        if (snapshot.IsBookmark)
+            throw new ArgumentException($"{snapshot} is a bookmark", nameof(snapshot));
         return ZfsCommand.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
     }
 
     /// <summary>Destroys one bookmark; takes nothing else.</summary>
     public static Task DestroyBookmarkAsync(SnapshotName bookmark, CancellationToken cancellationToken) =>
-        bookmark.IsBookmark ? ZfsCommand.RunAsync(["destroy", bookmark.ToString()], cancellationToken) : throw new ArgumentException($"{bookmark} is not a bookmark", nameof(bookmark));
+        bookmark.IsBookmark
+            ? ZfsCommand.RunAsync(["destroy", bookmark.ToString()], cancellationToken)
+            : throw new ArgumentException($"{bookmark} is not a bookmark", nameof(bookmark));
 
-    private static LocalSnapshot ParseRow(string[] row) => new(
-        SnapshotName.Parse(row[0]),
-        new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),
-        ulong.Parse(row[2], CultureInfo.InvariantCulture),
-        DateTimeOffset.FromUnixTimeSeconds(long.Parse(row[3], CultureInfo.InvariantCulture)),
-        Enum.TryParse<UploadMark>(row[4], ignoreCase: true, out var mark) ? mark : null,
-        row[5] is not ("0" or "-"),
-        SnapshotTypes.TryParse(row[6]));
+    private static LocalSnapshot ParseRow(string[] row) =>
+        new(
+            SnapshotName.Parse(row[0]),
+            new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),
+            ulong.Parse(row[2], CultureInfo.InvariantCulture),
+            DateTimeOffset.FromUnixTimeSeconds(long.Parse(row[3], CultureInfo.InvariantCulture)),
+            Enum.TryParse<UploadMark>(row[4], ignoreCase: true, out var mark) ? mark : null,
+            row[5] is not ("0" or "-"),
+            SnapshotTypes.TryParse(row[6])
+        );
 
-    private static string ToValue(UploadMark mark) => mark switch
-    {
-        UploadMark.Pending => "pending",
-        _ => "committed",
-    };
+    private static string ToValue(UploadMark mark) =>
+        mark switch
+        {
+            UploadMark.Pending => "pending",
+            _ => "committed",
+        };
 }

@@ -1,8 +1,17 @@
 namespace ZfsSnapshotManager.Core.Zfs;
 
 /// <summary>A <c>zfs</c> command that failed, with ZFS's own words.</summary>
-public sealed class ZfsException(IReadOnlyList<string> arguments, int exitCode, string standardError, ZfsRemoteHost? remote = null)
-    : OperationException(Core.ExitCode.Zfs, Describe(arguments, exitCode, standardError, remote), FindRemedy(exitCode, standardError, remote))
+public sealed class ZfsException(
+    IReadOnlyList<string> arguments,
+    int exitCode,
+    string standardError,
+    ZfsRemoteHost? remote = null
+)
+    : OperationException(
+        Core.ExitCode.Zfs,
+        Describe(arguments, exitCode, standardError, remote),
+        FindRemedy(exitCode, standardError, remote)
+    )
 {
     /// <summary>What ssh itself ends with where it does not get through; <c>zfs</c> has no such code.</summary>
     private const int SshFailed = 255;
@@ -17,18 +26,30 @@ public sealed class ZfsException(IReadOnlyList<string> arguments, int exitCode, 
 
     public string StandardError { get; } = standardError;
 
-    /// <summary>It was killed, or its ssh connection broke or did not come about: that says nothing about the dataset, and the same may succeed later.</summary>
+    /// <summary>
+    /// It was killed, or its ssh connection broke or did not come about: that says nothing about the dataset, and the
+    /// same may succeed later.
+    /// </summary>
     public bool WasCutOff => CommandExitCode > KilledBySignal;
 
-    private static string Describe(IReadOnlyList<string> arguments, int exitCode, string standardError, ZfsRemoteHost? remote)
+    private static string Describe(
+        IReadOnlyList<string> arguments,
+        int exitCode,
+        string standardError,
+        ZfsRemoteHost? remote
+    )
     {
         var command = string.Join(' ', arguments.Select(a => a.Contains(' ', StringComparison.Ordinal) ? $"'{a}'" : a));
         var where = remote is null ? "" : $" on {remote.Destination}";
         var words = standardError.Trim();
-        return words.Length > 0 ? $"zfs {command}{where} failed with exit code {exitCode}: {words}" : $"zfs {command}{where} failed with exit code {exitCode} and said nothing";
+        return words.Length > 0
+            ? $"zfs {command}{where} failed with exit code {exitCode}: {words}"
+            : $"zfs {command}{where} failed with exit code {exitCode} and said nothing";
     }
 
-    private static string? FindRemedy(int exitCode, string standardError, ZfsRemoteHost? remote) => remote is not null && exitCode == SshFailed
-        ? $"See that 'ssh -o BatchMode=yes {remote.Destination} zfs version' works as this user, without a password."
-        : ZfsRemedies.Find(standardError);
+    private static string? FindRemedy(int exitCode, string standardError, ZfsRemoteHost? remote) =>
+        remote is not null && exitCode == SshFailed
+            ? $"See that 'ssh -o BatchMode=yes {remote.Destination} zfs version' works as this user, without a "
+                + "password."
+            : ZfsRemedies.Find(standardError);
 }

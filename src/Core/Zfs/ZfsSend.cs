@@ -3,13 +3,18 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
-/// <summary><c>zfs send</c> of one snapshot: full, or incremental from a snapshot or bookmark of the same dataset.</summary>
+/// <summary>
+/// <c>zfs send</c> of one snapshot: full, or incremental from a snapshot or bookmark of the same dataset.
+/// </summary>
 /// <param name="Snapshot">What is sent.</param>
 /// <param name="Base">Where an incremental starts; null for a full one.</param>
-/// <param name="Flags">Flags such as <c>-L</c>; all members of a chain are sent with the same ones (openzfs#6224).</param>
+/// <param name="Flags">Flags such as <c>-L</c>; all members of a chain are sent with the same ones
+/// (openzfs#6224).</param>
 public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnlyList<string> Flags)
 {
-    /// <summary><c>-L</c>: blocks over 128 KiB stay whole, so that a restored dataset has the blocks of its source.</summary>
+    /// <summary>
+    /// <c>-L</c>: blocks over 128 KiB stay whole, so that a restored dataset has the blocks of its source.
+    /// </summary>
     public static IReadOnlyList<string> DefaultFlags { get; } = ["-L"];
 
     /// <summary>Flags that a chain may have: what else <c>zfs send</c> knows changes what is sent, not how.</summary>
@@ -17,18 +22,25 @@ public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnl
 
     public ZfsProcess Start() => ZfsProcess.StartSending(Arguments([]));
 
-    /// <summary>What ZFS expects the stream to have, in bytes: an estimate, too high or too low by a good deal at times.</summary>
-    public Task<long?> EstimateAsync(CancellationToken cancellationToken) => EstimateAsync(Arguments(["-n", "-P"]), cancellationToken);
+    /// <summary>
+    /// What ZFS expects the stream to have, in bytes: an estimate, too high or too low by a good deal at times.
+    /// </summary>
+    public Task<long?> EstimateAsync(CancellationToken cancellationToken) =>
+        EstimateAsync(Arguments(["-n", "-P"]), cancellationToken);
 
-    /// <summary><c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds snapshot and base by their GUIDs, and takes the flags from the token.</summary>
+    /// <summary>
+    /// <c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds snapshot and base by their GUIDs, and
+    /// takes the flags from the token.
+    /// </summary>
     public static ZfsProcess StartRest(string token) => ZfsProcess.StartSending(["send", "-t", token]);
 
     /// <summary>What ZFS expects the rest to have, in bytes.</summary>
-    public static Task<long?> EstimateRestAsync(string token, CancellationToken cancellationToken) => EstimateAsync(["send", "-n", "-P", "-t", token], cancellationToken);
+    public static Task<long?> EstimateRestAsync(string token, CancellationToken cancellationToken) =>
+        EstimateAsync(["send", "-n", "-P", "-t", token], cancellationToken);
 
     private static async Task<long?> EstimateAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
-        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken).ConfigureAwait(false);
+        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken);
         var size = rows.FirstOrDefault(row => row[0] == "size");
         return size is { Length: 2 } ? long.Parse(size[1], CultureInfo.InvariantCulture) : null;
     }
@@ -36,7 +48,8 @@ public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnl
     private List<string> Arguments(IReadOnlyList<string> more)
     {
         List<string> arguments = ["send", .. more, .. Flags];
-        if (Base is not null) arguments.AddRange(["-i", Base.ToString()]);
+        if (Base is not null)
+            arguments.AddRange(["-i", Base.ToString()]);
         arguments.Add(Snapshot.ToString());
         return arguments;
     }

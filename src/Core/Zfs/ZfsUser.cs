@@ -12,9 +12,13 @@ public sealed record ZfsUser(uint Id, string Name, IReadOnlyList<string> Groups)
 
     public static async Task<ZfsUser> GetAsync(CancellationToken cancellationToken)
     {
-        var id = await ZfsCommand.RunOtherAsync("id", ["-u"], cancellationToken).ConfigureAwait(false);
-        var name = await ZfsCommand.RunOtherAsync("id", ["-un"], cancellationToken).ConfigureAwait(false);
-        var groups = await ZfsCommand.RunOtherAsync("id", ["-Gn"], cancellationToken).ConfigureAwait(false);
-        return new ZfsUser(uint.Parse(id.Trim(), CultureInfo.InvariantCulture), name.Trim(), groups.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        var id = await ZfsCommand.RunOtherAsync("id", ["-u"], cancellationToken);
+        var name = await ZfsCommand.RunOtherAsync("id", ["-un"], cancellationToken);
+        var groups = await ZfsCommand.RunOtherAsync("id", ["-Gn"], cancellationToken);
+        return new ZfsUser(
+            uint.Parse(id.Trim(), CultureInfo.InvariantCulture),
+            name.Trim(),
+            groups.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
+        );
     }
 }

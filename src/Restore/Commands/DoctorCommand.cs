@@ -11,29 +11,68 @@ internal static class DoctorCommand
 {
     public static Verb Create()
     {
-        var parent = new Argument<string>("dataset") { Description = "The dataset in which restores are to be made, such as tank/restores." };
-        var verb = new Verb("doctor", "Check all that a restore needs: zfs and its permissions (with the exact 'zfs allow' line that is missing), and the server. Changes nothing.", "zfs-restore doctor tank/restores") { parent };
-        verb.SetAction(async (parsed, cancellationToken) =>
+        var parent = new Argument<string>("dataset")
         {
-            if (!DatasetName.TryParse(parsed.GetRequiredValue(parent), out var dataset, out var fault)) throw new OperationException(ExitCode.Usage, $"'{parsed.GetRequiredValue(parent)}' is not a dataset name: {fault}.");
-            using var session = RestoreSession.Open(parsed);
-            var result = new Diagnosis();
-            await LookAtZfsAsync(result, dataset, cancellationToken).ConfigureAwait(false);
-            var list = await result.LookAsync("server", () => BackupList.FetchAsync(session.Server, cancellationToken)).ConfigureAwait(false);
-            if (list is not null) result.Good("server", $"{session.Settings.Server.ServerUrl} lists {list.Backups.Count} backups");
-            return result.Report(session.Output.Json);
-        });
+            Description = "The dataset in which restores are to be made, such as tank/restores.",
+        };
+        var verb = new Verb(
+            "doctor",
+            "Check all that a restore needs: zfs and its permissions (with the exact 'zfs allow' line that is "
+                + "missing), and the server. Changes nothing.",
+            "zfs-restore doctor tank/restores"
+        )
+        {
+            parent,
+        };
+        verb.SetAction(
+            async (parsed, cancellationToken) =>
+            {
+                if (!DatasetName.TryParse(parsed.GetRequiredValue(parent), out var dataset, out var fault))
+                    throw new OperationException(
+                        ExitCode.Usage,
+                        $"'{parsed.GetRequiredValue(parent)}' is not a dataset name: {fault}."
+                    );
+                using var session = RestoreSession.Open(parsed);
+                var result = new Diagnosis();
+                await LookAtZfsAsync(result, dataset, cancellationToken);
+                var list = await result.LookAsync("server", () =>
+                    BackupList.FetchAsync(session.Server, cancellationToken)
+                );
+                if (list is not null)
+                    result.Good("server", $"{session.Settings.Server.ServerUrl} lists {list.Backups.Count} backups");
+                return result.Report(session.Output.Json);
+            }
+        );
         return verb;
     }
 
     private static async Task LookAtZfsAsync(Diagnosis result, DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (await result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return;
+        if (await result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)) is not { } version)
+            return;
         result.Good("zfs", version);
-        if (await result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)).ConfigureAwait(false) is not { } user) return;
-        var missing = await result.LookAsync("permissions", () => ZfsDelegation.FindMissingAsync(dataset, user, ZfsDelegation.ForRestore, cancellationToken)).ConfigureAwait(false);
-        if (missing is { Count: 0 }) result.Good("permissions", user.IsRoot ? "runs as root" : $"{user.Name} has all that it needs on {dataset}");
-        else if (missing is not null) result.Bad("permissions", $"{user.Name} lacks {string.Join(", ", missing)} on {dataset}", $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset)}", ExitCode.Zfs);
-        if (!user.IsRoot) result.Doubtful("mount", "on Linux only root can mount a restored file system, whatever is delegated", $"Restore as {user.Name}; let root run 'zfs-restore mount', or 'zfs mount'.");
+        if (await result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)) is not { } user)
+            return;
+        var missing = await result.LookAsync("permissions", () =>
+            ZfsDelegation.FindMissingAsync(dataset, user, ZfsDelegation.ForRestore, cancellationToken)
+        );
+        if (missing is { Count: 0 })
+            result.Good(
+                "permissions",
+                user.IsRoot ? "runs as root" : $"{user.Name} has all that it needs on {dataset}"
+            );
+        else if (missing is not null)
+            result.Bad(
+                "permissions",
+                $"{user.Name} lacks {string.Join(", ", missing)} on {dataset}",
+                $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset)}",
+                ExitCode.Zfs
+            );
+        if (!user.IsRoot)
+            result.Doubtful(
+                "mount",
+                "on Linux only root can mount a restored file system, whatever is delegated",
+                $"Restore as {user.Name}; let root run 'zfs-restore mount', or 'zfs mount'."
+            );
     }
 }

@@ -11,8 +11,20 @@ internal static class ListCommand
 {
     public static Verb Create()
     {
-        var tree = new Option<bool>("--tree") { Description = "Show the chains: each full backup with the incrementals upon it." };
-        var verb = new Verb("list", "List the backups on the server, newest first.", "zfs-restore list", "zfs-restore list --tree", "zfs-restore list --json") { tree };
+        var tree = new Option<bool>("--tree")
+        {
+            Description = "Show the chains: each full backup with the incrementals upon it.",
+        };
+        var verb = new Verb(
+            "list",
+            "List the backups on the server, newest first.",
+            "zfs-restore list",
+            "zfs-restore list --tree",
+            "zfs-restore list --json"
+        )
+        {
+            tree,
+        };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(tree), cancellationToken));
         return verb;
     }
@@ -20,22 +32,29 @@ internal static class ListCommand
     private static async Task RunAsync(ParseResult parsed, bool tree, CancellationToken cancellationToken)
     {
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken).ConfigureAwait(false);
+        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
         session.Output.Result(list.Backups, RestoreJson.Default.IReadOnlyListSnapshotInfo, text =>
         {
-            if (list.Backups.Count == 0) text.WriteLine("There are no backups yet.");
-            else if (tree) ChainTree.Write(text, list.Backups);
-            else Table.Write(text, ["#", "Snapshot ID", "Timestamp", "Size", "Kind", "Snapshot"], [.. list.Backups.Select(Row)]);
+            if (list.Backups.Count == 0)
+                text.WriteLine("There are no backups yet.");
+            else if (tree)
+                ChainTree.Write(text, list.Backups);
+            else
+                Table.Write(
+                    text,
+                    ["#", "Snapshot ID", "Timestamp", "Size", "Kind", "Snapshot"],
+                    [.. list.Backups.Select(Row)]
+                );
         });
     }
 
     private static string[] Row(SnapshotInfo backup, int index) =>
-    [
-        (index + 1).ToString(CultureInfo.InvariantCulture),
-        backup.SnapshotId,
-        backup.Timestamp.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture),
-        ByteSize.Format(backup.SizeBytes),
-        backup.IsIncremental ? "incremental" : "full",
-        $"{backup.DatasetName}@{backup.SnapshotName}",
-    ];
+        [
+            (index + 1).ToString(CultureInfo.InvariantCulture),
+            backup.SnapshotId,
+            backup.Timestamp.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture),
+            ByteSize.Format(backup.SizeBytes),
+            backup.IsIncremental ? "incremental" : "full",
+            $"{backup.DatasetName}@{backup.SnapshotName}",
+        ];
 }

@@ -12,43 +12,110 @@ internal static class MountCommand
     public static Verb Create()
     {
         var dataset = new Argument<string>("dataset") { Description = "The restored dataset." };
-        var mountpoint = new Argument<string>("mountpoint") { Description = "An empty folder, or one that does not exist yet." };
-        var writable = new Option<bool>("--writable") { Description = "Mount it for writing too (default: read-only, so that further incrementals still fit)." };
-        var verb = new Verb("mount", "Mount a restored dataset in a folder.", "zfs-restore mount tank/restored /mnt/restore") { dataset, mountpoint, writable };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(dataset), parsed.GetRequiredValue(mountpoint), parsed.GetValue(writable), cancellationToken));
+        var mountpoint = new Argument<string>("mountpoint")
+        {
+            Description = "An empty folder, or one that does not exist yet.",
+        };
+        var writable = new Option<bool>("--writable")
+        {
+            Description = "Mount it for writing too (default: read-only, so that further incrementals still fit).",
+        };
+        var verb = new Verb(
+            "mount",
+            "Mount a restored dataset in a folder.",
+            "zfs-restore mount tank/restored /mnt/restore"
+        )
+        {
+            dataset,
+            mountpoint,
+            writable,
+        };
+        verb.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(
+                    parsed,
+                    parsed.GetRequiredValue(dataset),
+                    parsed.GetRequiredValue(mountpoint),
+                    parsed.GetValue(writable),
+                    cancellationToken
+                )
+        );
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, string datasetText, string mountpoint, bool writable, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ParseResult parsed,
+        string datasetText,
+        string mountpoint,
+        bool writable,
+        CancellationToken cancellationToken
+    )
     {
-        if (!DatasetName.TryParse(datasetText, out var dataset, out var fault)) throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
-        if (RestoreSettings.ReadRemoteHost() is { } host) throw new OperationException(ExitCode.Conflict, $"The dataset is on {host.Destination} (ZFS_SSH_HOST), and cannot be mounted from here.", $"Mount it there: zfs set mountpoint={mountpoint} {dataset} && zfs mount {dataset}");
+        if (!DatasetName.TryParse(datasetText, out var dataset, out var fault))
+            throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
+        if (RestoreSettings.ReadRemoteHost() is { } host)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"The dataset is on {host.Destination} (ZFS_SSH_HOST), and cannot be mounted from here.",
+                $"Mount it there: zfs set mountpoint={mountpoint} {dataset} && zfs mount {dataset}"
+            );
         var path = Path.GetFullPath(mountpoint);
-        await CheckAsync(dataset, path, cancellationToken).ConfigureAwait(false);
+        await CheckAsync(dataset, path, cancellationToken);
         var made = !Directory.Exists(path);
         try
         {
-            await ZfsCommand.RunAsync(["set", $"mountpoint={path}", dataset.Value], cancellationToken).ConfigureAwait(false);
-            await ZfsCommand.RunAsync(writable ? ["mount", dataset.Value] : ["mount", "-o", "ro", dataset.Value], cancellationToken).ConfigureAwait(false);
+            await ZfsCommand.RunAsync(["set", $"mountpoint={path}", dataset.Value], cancellationToken);
+            await ZfsCommand.RunAsync(
+                writable ? ["mount", dataset.Value] : ["mount", "-o", "ro", dataset.Value],
+                cancellationToken
+            );
         }
         catch (ZfsException)
         {
-            if (made && Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any()) Directory.Delete(path);
+            if (made && Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any())
+                Directory.Delete(path);
             throw;
         }
 
-        var result = new MountResult { Dataset = dataset.Value, Mountpoint = path, Writable = writable };
+        var result = new MountResult
+        {
+            Dataset = dataset.Value,
+            Mountpoint = path,
+            Writable = writable,
+        };
         new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(result, RestoreJson.Default.MountResult, text =>
-            text.WriteLine($"Mounted {dataset} at {path}{(writable ? "" : ", read-only")}. When done: zfs unmount {dataset}"));
+            text.WriteLine(
+                $"Mounted {dataset} at {path}{(writable ? "" : ", read-only")}. When done: zfs unmount {dataset}"
+            )
+        );
     }
 
     private static async Task CheckAsync(DatasetName dataset, string path, CancellationToken cancellationToken)
     {
-        if (File.Exists(path)) throw new OperationException(ExitCode.Conflict, $"{path} is a file.", "Name a folder.");
-        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any()) throw new OperationException(ExitCode.Conflict, $"{path} is not empty; what is in it would be hidden.", "Name an empty folder, or one that does not exist yet.");
-        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "value", "type,mounted,mountpoint", dataset.Value], cancellationToken).ConfigureAwait(false);
+        if (File.Exists(path))
+            throw new OperationException(ExitCode.Conflict, $"{path} is a file.", "Name a folder.");
+        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{path} is not empty; what is in it would be hidden.",
+                "Name an empty folder, or one that does not exist yet."
+            );
+        var rows = await ZfsCommand.RunTableAsync(
+            ["get", "-H", "-o", "value", "type,mounted,mountpoint", dataset.Value],
+            cancellationToken
+        );
         var values = rows.Select(row => row[0]).ToList();
-        if (values[0] != "filesystem") throw new OperationException(ExitCode.Conflict, $"{dataset} is a {values[0]}, which has no files to mount.", $"A volume's blocks are at /dev/zvol/{dataset}.");
-        if (values[1] == "yes") throw new OperationException(ExitCode.Conflict, $"{dataset} is mounted already, at {values[2]}.", $"Look there, or 'zfs unmount {dataset}' first.");
+        if (values[0] != "filesystem")
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{dataset} is a {values[0]}, which has no files to mount.",
+                $"A volume's blocks are at /dev/zvol/{dataset}."
+            );
+        if (values[1] == "yes")
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{dataset} is mounted already, at {values[2]}.",
+                $"Look there, or 'zfs unmount {dataset}' first."
+            );
     }
 }

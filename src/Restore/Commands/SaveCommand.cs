@@ -14,42 +14,108 @@ internal static class SaveCommand
         var number = RestoreCommand.NumberArgument();
         var file = new Argument<string>("filename") { Description = "The file to make." };
         var force = new Option<bool>("--force", "-f") { Description = "Replace the file if it exists." };
-        var verb = new Verb("save", "Save a backup as a file, compressed as it is stored, without restoring it.", "zfs-restore save 1 backup.zfs.gz", "gunzip < backup.zfs.gz | zfs receive -u tank/restored") { number, file, force, RestoreSession.VerboseOption };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(number), parsed.GetRequiredValue(file), parsed.GetValue(force), cancellationToken));
+        var verb = new Verb(
+            "save",
+            "Save a backup as a file, compressed as it is stored, without restoring it.",
+            "zfs-restore save 1 backup.zfs.gz",
+            "gunzip < backup.zfs.gz | zfs receive -u tank/restored"
+        )
+        {
+            number,
+            file,
+            force,
+            RestoreSession.VerboseOption,
+        };
+        verb.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(
+                    parsed,
+                    parsed.GetRequiredValue(number),
+                    parsed.GetRequiredValue(file),
+                    parsed.GetValue(force),
+                    cancellationToken
+                )
+        );
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, int number, string filename, bool force, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ParseResult parsed,
+        int number,
+        string filename,
+        bool force,
+        CancellationToken cancellationToken
+    )
     {
-        if (filename == "-") throw new OperationException(ExitCode.Usage, "A backup is saved to a file: on a pipe it would be used before it is verified.", "Name a file (./- for one of that name).");
+        if (filename == "-")
+            throw new OperationException(
+                ExitCode.Usage,
+                "A backup is saved to a file: on a pipe it would be used before it is verified.",
+                "Name a file (./- for one of that name)."
+            );
         var path = Path.GetFullPath(filename);
-        if (Directory.Exists(path)) throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
-        if (File.Exists(path) && !force) throw new OperationException(ExitCode.Conflict, $"{path} exists already.", "Choose another name, or use --force to replace it.");
+        if (Directory.Exists(path))
+            throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
+        if (File.Exists(path) && !force)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{path} exists already.",
+                "Choose another name, or use --force to replace it."
+            );
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken).ConfigureAwait(false);
+        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
         var backup = list.Get(number);
-        await SaveAsync(session, backup, path, force, cancellationToken).ConfigureAwait(false);
+        await SaveAsync(session, backup, path, force, cancellationToken);
 
         var before = list.ChainOf(backup).SkipLast(1).ToList();
-        var result = new SaveResult { File = path, Backup = backup, Needs = [.. before.Select(b => b.SnapshotId)] };
+        var result = new SaveResult
+        {
+            File = path,
+            Backup = backup,
+            Needs = [.. before.Select(b => b.SnapshotId)],
+        };
         session.Output.Result(result, RestoreJson.Default.SaveResult, text =>
         {
-            text.WriteLine($"Saved {backup.SnapshotId} to {path}: {ByteSize.Format(backup.SizeBytes)}, every record verified.");
-            if (before.Count > 0) text.WriteLine($"It is incremental. To restore it, receive before it, in this order: number {string.Join(", ", before.Select(list.NumberOf))}.");
+            text.WriteLine(
+                $"Saved {backup.SnapshotId} to {path}: {ByteSize.Format(backup.SizeBytes)}, every record verified."
+            );
+            if (before.Count > 0)
+                text.WriteLine(
+                    "It is incremental. To restore it, receive before it, in this order: number "
+                        + $"{string.Join(", ", before.Select(list.NumberOf))}."
+                );
         });
     }
 
     /// <summary>The file takes its name only when it is whole and verified.</summary>
-    private static async Task SaveAsync(RestoreSession session, SnapshotInfo backup, string path, bool force, CancellationToken cancellationToken)
+    private static async Task SaveAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        string path,
+        bool force,
+        CancellationToken cancellationToken
+    )
     {
-        var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken).ConfigureAwait(false);
+        var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken);
         var partial = path + ".partial";
         try
         {
-            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, Options = FileOptions.Asynchronous }))
+            await using (
+                var file = new FileStream(
+                    partial,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.Create,
+                        Access = FileAccess.Write,
+                        BufferSize = 0,
+                        Options = FileOptions.Asynchronous,
+                    }
+                )
+            )
             {
                 await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
-                    stored.ReadAsync((block, token) => file.WriteAsync(block, token), null, progress, cancellationToken)).ConfigureAwait(false);
+                    stored.ReadAsync((block, token) => file.WriteAsync(block, token), null, progress, cancellationToken)
+                );
                 file.Flush(flushToDisk: true);
             }
 
@@ -58,7 +124,12 @@ internal static class SaveCommand
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Remove(partial);
-            throw new OperationException(ExitCode.Failure, $"{path} cannot be written: {e.Message}", "Check the folder, its permissions and its free space.", e);
+            throw new OperationException(
+                ExitCode.Failure,
+                $"{path} cannot be written: {e.Message}",
+                "Check the folder, its permissions and its free space.",
+                e
+            );
         }
         catch
         {
@@ -70,6 +141,7 @@ internal static class SaveCommand
     /// <summary>Its folder may be missing, which is the failure to tell, and not this one.</summary>
     private static void Remove(string partial)
     {
-        if (File.Exists(partial)) File.Delete(partial);
+        if (File.Exists(partial))
+            File.Delete(partial);
     }
 }

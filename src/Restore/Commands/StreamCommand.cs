@@ -11,30 +11,61 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream</c>: the send-stream library on files and pipes.</summary>
 internal static class StreamCommand
 {
-    public static Verb Create() => new("stream", "Look at send streams in files and pipes, continue and merge them. Needs neither a server nor ZFS.")
-    {
-        Create("info", "Verify a stream and show what it is.", Describe, "zfs-restore stream info backup.zfs.gz", "zfs send tank/data@monday | zfs-restore stream info -"),
-        Create("verify", "Check that a stream is whole and right: exit code 0 only then.", (text, stream) => text.WriteLine($"ok: {stream.Records.Values.Sum()} records, {stream.StreamBytes} bytes"), "zfs-restore stream verify backup.zfs.gz", "gunzip < backup.zfs.gz | zfs-restore stream verify -"),
-        StreamMergeCommand.Create(),
-        StreamResumeTokenCommand.Create(),
-        StreamSpliceCommand.Create(),
-        StreamResumeReceiveCommand.Create(),
-    };
+    public static Verb Create() =>
+        new(
+            "stream",
+            "Look at send streams in files and pipes, continue and merge them. Needs neither a server nor ZFS."
+        )
+        {
+            Create(
+                "info",
+                "Verify a stream and show what it is.",
+                Describe,
+                "zfs-restore stream info backup.zfs.gz",
+                "zfs send tank/data@monday | zfs-restore stream info -"
+            ),
+            Create(
+                "verify",
+                "Check that a stream is whole and right: exit code 0 only then.",
+                (text, stream) =>
+                    text.WriteLine($"ok: {stream.Records.Values.Sum()} records, {stream.StreamBytes} bytes"),
+                "zfs-restore stream verify backup.zfs.gz",
+                "gunzip < backup.zfs.gz | zfs-restore stream verify -"
+            ),
+            StreamMergeCommand.Create(),
+            StreamResumeTokenCommand.Create(),
+            StreamSpliceCommand.Create(),
+            StreamResumeReceiveCommand.Create(),
+        };
 
-    private static Verb Create(string name, string description, Action<TextWriter, StreamInfo> write, params string[] examples)
+    private static Verb Create(
+        string name,
+        string description,
+        Action<TextWriter, StreamInfo> write,
+        params string[] examples
+    )
     {
         var file = new Argument<string>("file") { Description = "A file, plain, gzip or zstd; - for standard input." };
         var verb = new Verb(name, description, examples) { file };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken));
+        verb.SetAction(
+            (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken)
+        );
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, string file, Action<TextWriter, StreamInfo> write, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ParseResult parsed,
+        string file,
+        Action<TextWriter, StreamInfo> write,
+        CancellationToken cancellationToken
+    )
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
 
-        // Reading blocks its thread. The one that runs commands stays free, so that Ctrl-C is heard while a pipe brings nothing.
-        var info = await Task.Run(() => VerifyAsync(file, cancellationToken), cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+        // Reading blocks its thread. The one that runs commands stays free, so that Ctrl-C is heard while a pipe brings
+        // nothing.
+        var info = await Task.Run(() => VerifyAsync(file, cancellationToken), cancellationToken)
+            .WaitAsync(cancellationToken);
         output.Result(info, RestoreJson.Default.StreamInfo, text => write(text, info));
     }
 
@@ -42,8 +73,10 @@ internal static class StreamCommand
     {
         await using var source = new BlockingSource(StreamInput.OpenFile(file));
         using var stored = new StoredBytesReader(source, digest: false);
-        var compression = CompressionFormats.Detect((await stored.PeekAsync(CompressionFormats.DetectionSize, cancellationToken).ConfigureAwait(false)).Span);
-        var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken).ConfigureAwait(false);
+        var compression = CompressionFormats.Detect(
+            (await stored.PeekAsync(CompressionFormats.DetectionSize, cancellationToken)).Span
+        );
+        var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken);
         return StreamInfo.From(facts, compression, stored.BytesRead);
     }
 
@@ -51,18 +84,26 @@ internal static class StreamCommand
     {
         text.WriteLine($"Kind:        {stream.Kind}");
         text.WriteLine($"Compression: {stream.Compression}");
-        text.WriteLine($"Size:        {stream.StreamBytes} bytes ({ByteSize.Format(stream.StreamBytes)}), stored in {stream.StoredBytes}");
+        text.WriteLine(
+            $"Size:        {stream.StreamBytes} bytes ({ByteSize.Format(stream.StreamBytes)}), stored in "
+                + $"{stream.StoredBytes}"
+        );
         text.WriteLine($"Records:     {string.Join(", ", stream.Records.Select(r => $"{r.Key} {r.Value}"))}");
         text.WriteLine($"Checksum:    {stream.EndChecksum}");
         foreach (var snapshot in stream.Snapshots)
         {
             text.WriteLine();
             text.WriteLine($"Snapshot:    {snapshot.Name}");
-            text.WriteLine($"  Type:      {snapshot.Type}{(snapshot.Raw ? ", raw" : "")}{(snapshot.Resumed ? ", the continuation of an interrupted send" : "")}");
+            text.WriteLine(
+                "  Type:      "
+                    + $"{snapshot.Type}{(snapshot.Raw ? ", raw" : "")}{(snapshot.Resumed ? ", the continuation of an interrupted send" : "")}"
+            );
             text.WriteLine($"  GUID:      {snapshot.Guid}");
             text.WriteLine($"  From GUID: {snapshot.FromGuid?.ToString() ?? "none (full)"}");
             text.WriteLine($"  Created:   {snapshot.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z");
-            text.WriteLine($"  Features:  {(snapshot.Features.Count == 0 ? "none" : string.Join(", ", snapshot.Features))}");
+            text.WriteLine(
+                $"  Features:  {(snapshot.Features.Count == 0 ? "none" : string.Join(", ", snapshot.Features))}"
+            );
         }
     }
 }

@@ -11,34 +11,58 @@ internal static class StreamMergeCommand
 {
     public static Verb Create()
     {
-        var files = new Argument<string[]>("file") { Description = "The streams, oldest first: files, plain, gzip or zstd; - for standard input.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("file")
+        {
+            Description = "The streams, oldest first: files, plain, gzip or zstd; - for standard input.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var verb = new Verb(
             "merge",
-            "Merge a full stream and the incrementals that follow it into one full stream, or incrementals into one. Receiving the result leaves what receiving all of them would.",
+            "Merge a full stream and the incrementals that follow it into one full stream, or incrementals into one. "
+                + "Receiving the result leaves what receiving all of them would.",
             "zfs-restore stream merge full.zfs.gz monday.zfs.gz tuesday.zfs.gz --output tuesday-full.zfs",
-            "zfs-restore stream merge full.zfs monday.zfs | zfs receive -u tank/restored") { files, StreamTarget.OutputOption, StreamTarget.ForceOption };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(files), cancellationToken));
+            "zfs-restore stream merge full.zfs monday.zfs | zfs receive -u tank/restored"
+        )
+        {
+            files,
+            StreamTarget.OutputOption,
+            StreamTarget.ForceOption,
+        };
+        verb.SetAction(
+            (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(files), cancellationToken)
+        );
         return verb;
     }
 
     private static async Task RunAsync(ParseResult parsed, string[] files, CancellationToken cancellationToken)
     {
-        if (files.Count(file => file == "-") > 1) throw new OperationException(ExitCode.Usage, "Standard input can be only one of the streams.");
+        if (files.Count(file => file == "-") > 1)
+            throw new OperationException(ExitCode.Usage, "Standard input can be only one of the streams.");
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var target = StreamTarget.Get(parsed);
         List<StreamInput> inputs = [];
         try
         {
-            foreach (var file in files) inputs.Add(await StreamInput.OpenAsync(file, cancellationToken).ConfigureAwait(false));
-            await target.WriteAsync(output, async destination =>
-            {
-                await StreamMerge.MergeAsync([.. inputs.Select(input => input.Plain)], destination, cancellationToken).ConfigureAwait(false);
-                inputs.ForEach(input => input.EnsureEnded());
-            }, cancellationToken).ConfigureAwait(false);
+            foreach (var file in files)
+                inputs.Add(await StreamInput.OpenAsync(file, cancellationToken));
+            await target.WriteAsync(
+                output,
+                async destination =>
+                {
+                    await StreamMerge.MergeAsync(
+                        [.. inputs.Select(input => input.Plain)],
+                        destination,
+                        cancellationToken
+                    );
+                    inputs.ForEach(input => input.EnsureEnded());
+                },
+                cancellationToken
+            );
         }
         finally
         {
-            foreach (var input in inputs) await input.DisposeAsync().ConfigureAwait(false);
+            foreach (var input in inputs)
+                await input.DisposeAsync();
         }
     }
 }

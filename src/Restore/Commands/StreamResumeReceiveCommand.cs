@@ -6,31 +6,56 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>stream resume-receive</c>: the rest of a stored stream for a <c>zfs receive -s</c> that was interrupted.</summary>
+/// <summary>
+/// <c>stream resume-receive</c>: the rest of a stored stream for a <c>zfs receive -s</c> that was interrupted.
+/// </summary>
 internal static class StreamResumeReceiveCommand
 {
     public static Verb Create()
     {
         var token = new Argument<string>("token") { Description = "The property receive_resume_token of the dataset." };
-        var file = new Argument<string>("file") { Description = "The stream that was being received: a file, plain, gzip or zstd; - for standard input." };
+        var file = new Argument<string>("file")
+        {
+            Description = "The stream that was being received: a file, plain, gzip or zstd; - for standard input.",
+        };
         var verb = new Verb(
             "resume-receive",
             "Continue an interrupted 'zfs receive -s' from a stored stream, without what was received already.",
-            "zfs-restore stream resume-receive $(zfs get -H -o value receive_resume_token tank/copy) backup.zfs.gz | zfs receive -s tank/copy") { token, file, StreamTarget.OutputOption, StreamTarget.ForceOption };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(token), parsed.GetRequiredValue(file), cancellationToken));
+            "zfs-restore stream resume-receive $(zfs get -H -o value receive_resume_token tank/copy) backup.zfs.gz | "
+                + "zfs receive -s tank/copy"
+        )
+        {
+            token,
+            file,
+            StreamTarget.OutputOption,
+            StreamTarget.ForceOption,
+        };
+        verb.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(parsed, parsed.GetRequiredValue(token), parsed.GetRequiredValue(file), cancellationToken)
+        );
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, string text, string file, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ParseResult parsed,
+        string text,
+        string file,
+        CancellationToken cancellationToken
+    )
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var target = StreamTarget.Get(parsed);
         var resume = new ReceiveResume(StreamResumeTokenCommand.Parse(text));
-        await using var input = await StreamInput.OpenAsync(file, cancellationToken).ConfigureAwait(false);
-        await target.WriteAsync(output, async destination =>
-        {
-            await resume.WriteAsync(input.Plain, destination, cancellationToken).ConfigureAwait(false);
-            input.EnsureEnded();
-        }, cancellationToken).ConfigureAwait(false);
+        await using var input = await StreamInput.OpenAsync(file, cancellationToken);
+        await target.WriteAsync(
+            output,
+            async destination =>
+            {
+                await resume.WriteAsync(input.Plain, destination, cancellationToken);
+                input.EnsureEnded();
+            },
+            cancellationToken
+        );
     }
 }

@@ -11,34 +11,62 @@ internal static class StreamSpliceCommand
 {
     public static Verb Create()
     {
-        var first = new Argument<string>("first") { Description = "The stream that was cut off: a file, plain, gzip or zstd." };
+        var first = new Argument<string>("first")
+        {
+            Description = "The stream that was cut off: a file, plain, gzip or zstd.",
+        };
         var rest = new Argument<string>("rest") { Description = "What 'zfs send -t' sent; - for standard input." };
         var verb = new Verb(
             "splice",
             "Join a stream that was cut off and its continuation into the whole stream.",
-            "zfs send -t $(zfs-restore stream resume-token cut.zfs) | zfs-restore stream splice cut.zfs - --output whole.zfs") { first, rest, StreamTarget.OutputOption, StreamTarget.ForceOption };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(first), parsed.GetRequiredValue(rest), cancellationToken));
+            "zfs send -t $(zfs-restore stream resume-token cut.zfs) | zfs-restore stream splice cut.zfs - --output "
+                + "whole.zfs"
+        )
+        {
+            first,
+            rest,
+            StreamTarget.OutputOption,
+            StreamTarget.ForceOption,
+        };
+        verb.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(parsed, parsed.GetRequiredValue(first), parsed.GetRequiredValue(rest), cancellationToken)
+        );
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, string first, string rest, CancellationToken cancellationToken)
+    private static async Task RunAsync(
+        ParseResult parsed,
+        string first,
+        string rest,
+        CancellationToken cancellationToken
+    )
     {
-        if (first == "-") throw new OperationException(ExitCode.Usage, "The first part is read twice, and so cannot be standard input.", "Name a file.");
+        if (first == "-")
+            throw new OperationException(
+                ExitCode.Usage,
+                "The first part is read twice, and so cannot be standard input.",
+                "Name a file."
+            );
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var target = StreamTarget.Get(parsed);
-        var splice = await PrepareAsync(first, cancellationToken).ConfigureAwait(false);
-        await using var head = await StreamInput.OpenAsync(first, cancellationToken).ConfigureAwait(false);
-        await using var tail = await StreamInput.OpenAsync(rest, cancellationToken).ConfigureAwait(false);
-        await target.WriteAsync(output, async destination =>
-        {
-            await splice.WriteAsync(head.Plain, tail.Plain, destination, cancellationToken).ConfigureAwait(false);
-            tail.EnsureEnded();
-        }, cancellationToken).ConfigureAwait(false);
+        var splice = await PrepareAsync(first, cancellationToken);
+        await using var head = await StreamInput.OpenAsync(first, cancellationToken);
+        await using var tail = await StreamInput.OpenAsync(rest, cancellationToken);
+        await target.WriteAsync(
+            output,
+            async destination =>
+            {
+                await splice.WriteAsync(head.Plain, tail.Plain, destination, cancellationToken);
+                tail.EnsureEnded();
+            },
+            cancellationToken
+        );
     }
 
     private static async Task<StreamSplice> PrepareAsync(string first, CancellationToken cancellationToken)
     {
-        await using var input = await StreamInput.OpenAsync(first, cancellationToken).ConfigureAwait(false);
-        return new StreamSplice((await input.FindCutAsync(cancellationToken).ConfigureAwait(false)).State);
+        await using var input = await StreamInput.OpenAsync(first, cancellationToken);
+        return new StreamSplice((await input.FindCutAsync(cancellationToken)).State);
     }
 }

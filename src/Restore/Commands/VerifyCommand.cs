@@ -12,47 +12,94 @@ internal static class VerifyCommand
 {
     public static Verb Create()
     {
-        var which = new Argument<string>("number") { Description = "The backup's number in 'zfs-restore list', or all.", DefaultValueFactory = _ => "all" };
-        var verb = new Verb("verify", "Read backups back from the server and check every record, and that what each builds on is there. Needs no ZFS.", "zfs-restore verify 1", "zfs-restore verify all --json") { which, RestoreSession.VerboseOption };
-        verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(which), cancellationToken));
+        var which = new Argument<string>("number")
+        {
+            Description = "The backup's number in 'zfs-restore list', or all.",
+            DefaultValueFactory = _ => "all",
+        };
+        var verb = new Verb(
+            "verify",
+            "Read backups back from the server and check every record, and that what each builds on is there. Needs "
+                + "no ZFS.",
+            "zfs-restore verify 1",
+            "zfs-restore verify all --json"
+        )
+        {
+            which,
+            RestoreSession.VerboseOption,
+        };
+        verb.SetAction(
+            (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(which), cancellationToken)
+        );
         return verb;
     }
 
     private static async Task<int> RunAsync(ParseResult parsed, string which, CancellationToken cancellationToken)
     {
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken).ConfigureAwait(false);
+        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
         var backups = which == "all" ? list.Backups : [list.Get(ParseNumber(which))];
         List<VerifiedBackup> results = [];
         foreach (var backup in backups)
         {
-            var result = await VerifyAsync(session, list, backup, cancellationToken).ConfigureAwait(false);
+            var result = await VerifyAsync(session, list, backup, cancellationToken);
             results.Add(result);
-            if (!session.Output.Json) Console.WriteLine($"{list.NumberOf(backup)}  {backup.SnapshotId}: {(result.Fault is null ? $"ok, {result.Records} records" : $"DAMAGED: {result.Fault}")}");
+            if (!session.Output.Json)
+                Console.WriteLine(
+                    $"{list.NumberOf(backup)}  {backup.SnapshotId}: "
+                        + $"{(result.Fault is null ? $"ok, {result.Records} records" : $"DAMAGED: {result.Fault}")}"
+                );
         }
 
         var damaged = results.Count(r => !r.Ok);
-        session.Output.Result(results, RestoreJson.Default.ListVerifiedBackup, text => text.WriteLine(damaged == 0 ? $"{results.Count} of {results.Count} are whole and right." : $"{damaged} of {results.Count} are damaged."));
+        session.Output.Result(results, RestoreJson.Default.ListVerifiedBackup, text =>
+            text.WriteLine(
+                damaged == 0
+                    ? $"{results.Count} of {results.Count} are whole and right."
+                    : $"{damaged} of {results.Count} are damaged."
+            )
+        );
         return (int)(damaged == 0 ? ExitCode.Success : ExitCode.Damaged);
     }
 
-    private static async Task<VerifiedBackup> VerifyAsync(RestoreSession session, BackupList list, SnapshotInfo backup, CancellationToken cancellationToken)
+    private static async Task<VerifiedBackup> VerifyAsync(
+        RestoreSession session,
+        BackupList list,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
             list.ChainOf(backup);
-            var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken).ConfigureAwait(false);
+            var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken);
             var facts = await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
-                stored.ReadAsync(null, null, progress, cancellationToken)).ConfigureAwait(false);
-            return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = true, Records = facts.RecordCount };
+                stored.ReadAsync(null, null, progress, cancellationToken)
+            );
+            return new VerifiedBackup
+            {
+                SnapshotId = backup.SnapshotId,
+                Ok = true,
+                Records = facts.RecordCount,
+            };
         }
         catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
         {
-            return new VerifiedBackup { SnapshotId = backup.SnapshotId, Ok = false, Fault = e.Message };
+            return new VerifiedBackup
+            {
+                SnapshotId = backup.SnapshotId,
+                Ok = false,
+                Fault = e.Message,
+            };
         }
     }
 
-    private static int ParseNumber(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-        ? number
-        : throw new OperationException(ExitCode.Usage, $"'{text}' is neither a number nor 'all'.", "See 'zfs-restore list'.");
+    private static int ParseNumber(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new OperationException(
+                ExitCode.Usage,
+                $"'{text}' is neither a number nor 'all'.",
+                "See 'zfs-restore list'."
+            );
 }

@@ -4,15 +4,21 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// All stored bytes of a backup in one answer, where its manifest is not to be had. Where the connection breaks, it is opened again from
-/// there: what was received is not fetched twice. A server that found damage in mid-stream has no other way to say so than to break off; asked
-/// again, it says it in words.
+/// All stored bytes of a backup in one answer, where its manifest is not to be had. Where the connection breaks, it is
+/// opened again from there: what was received is not fetched twice. A server that found damage in mid-stream has no
+/// other way to say so than to break off; asked again, it says it in words.
 /// </summary>
 /// <param name="open">Opens the bytes from an offset on.</param>
 /// <param name="patience">For a server that is away.</param>
 /// <param name="progress">Told of bytes as they come.</param>
-/// <param name="canGoOn">False where the bytes are made when they are asked for: once some came, only ZFS's own token goes on with them.</param>
-internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, Action<long> progress, bool canGoOn = true) : OneWayStream
+/// <param name="canGoOn">False where the bytes are made when they are asked for: once some came, only ZFS's own token
+/// goes on with them.</param>
+internal sealed class BackupDownload(
+    OpenBytes open,
+    DownloadPatience patience,
+    Action<long> progress,
+    bool canGoOn = true
+) : OneWayStream
 {
     private Stream? _body;
     private long _received;
@@ -26,8 +32,8 @@ internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, 
         {
             try
             {
-                _body ??= await open(_received, null, cancellationToken).ConfigureAwait(false);
-                var count = await _body.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                _body ??= await open(_received, null, cancellationToken);
+                var count = await _body.ReadAsync(buffer, cancellationToken);
                 _failures = 0;
                 patience.Moved();
                 progress(count);
@@ -37,14 +43,15 @@ internal sealed class BackupDownload(OpenBytes open, DownloadPatience patience, 
             catch (OperationException e) when (DownloadPatience.IsPassing(e) && (canGoOn || _received == 0))
             {
                 Disconnect();
-                await patience.WaitAsync(e, ++_failures, cancellationToken).ConfigureAwait(false);
+                await patience.WaitAsync(e, ++_failures, cancellationToken);
             }
         }
     }
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Disconnect();
+        if (disposing)
+            Disconnect();
         base.Dispose(disposing);
     }
 

@@ -11,25 +11,30 @@ internal static class BackupManifest
     /// <exception cref="OperationException">
     /// It is not to be had (<see cref="IsLacking"/>), or the server is away for too long, or refuses.
     /// </exception>
-    public static async Task<Manifest> FetchAsync(RestoreSession session, SnapshotInfo backup, CancellationToken cancellationToken)
+    public static async Task<Manifest> FetchAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
         var source = new BackupSource(session.Server, backup);
         var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, why =>
         {
-            if (why is not null) session.Output.Note(why);
+            if (why is not null)
+                session.Output.Note(why);
         });
         for (var failures = 1; ; failures++)
         {
             try
             {
-                await using var body = await source.OpenManifestAsync(cancellationToken).ConfigureAwait(false);
+                await using var body = await source.OpenManifestAsync(cancellationToken);
                 using var json = new MemoryStream();
-                await body.CopyToAsync(json, cancellationToken).ConfigureAwait(false);
+                await body.CopyToAsync(json, cancellationToken);
                 return Parse(backup, json.GetBuffer().AsSpan(0, (int)json.Length));
             }
             catch (OperationException e) when (DownloadPatience.IsPassing(e))
             {
-                await patience.WaitAsync(e, failures, cancellationToken).ConfigureAwait(false);
+                await patience.WaitAsync(e, failures, cancellationToken);
             }
         }
     }
@@ -44,11 +49,18 @@ internal static class BackupManifest
             var manifest = backup.IsLocal ? Manifest.ParseLocal(json) : Manifest.Parse(json);
             return manifest.PartsSha256 == backup.PartsSha256 && manifest.StoredBytes == backup.SizeBytes
                 ? manifest
-                : throw new OperationException(ExitCode.Damaged, $"the manifest of {backup.SnapshotId} is not that of the listed backup");
+                : throw new OperationException(
+                    ExitCode.Damaged,
+                    $"the manifest of {backup.SnapshotId} is not that of the listed backup"
+                );
         }
         catch (JsonException e)
         {
-            throw new OperationException(ExitCode.Damaged, $"the manifest of {backup.SnapshotId} is not one: {e.Message}", innerException: e);
+            throw new OperationException(
+                ExitCode.Damaged,
+                $"the manifest of {backup.SnapshotId} is not one: {e.Message}",
+                innerException: e
+            );
         }
     }
 }

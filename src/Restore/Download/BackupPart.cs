@@ -23,7 +23,9 @@ internal sealed record BackupPart(string Key, long KeyOffset, long Offset, int S
             var offset = 0L;
             foreach (var part in stored.Parts)
             {
-                parts.Add(new BackupPart(stored.Key, offset, start + offset, part.Size, Convert.FromHexString(part.Sha256!)));
+                parts.Add(
+                    new BackupPart(stored.Key, offset, start + offset, part.Size, Convert.FromHexString(part.Sha256!))
+                );
                 offset += part.Size;
             }
 

@@ -7,14 +7,16 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <summary>What a backup must turn out to be when it is read, and how it is told that it does not.</summary>
 internal sealed class BackupProof(SnapshotInfo backup)
 {
-    private const string Remedy = "'zfs-restore verify all' shows which backups are whole; send a new full backup soon.";
+    private const string Remedy =
+        "'zfs-restore verify all' shows which backups are whole; send a new full backup soon.";
 
-    /// <exception cref="OperationException">What was read is damaged (<see cref="ExitCode.Damaged"/>), or any other failure of <paramref name="read"/>.</exception>
+    /// <exception cref="OperationException">What was read is damaged (<see cref="ExitCode.Damaged"/>), or any other
+    /// failure of <paramref name="read"/>.</exception>
     public async Task<T> RunAsync<T>(Func<Task<T>> read)
     {
         try
         {
-            return await read().ConfigureAwait(false);
+            return await read();
         }
         catch (SendStreamException e)
         {
@@ -29,10 +31,15 @@ internal sealed class BackupProof(SnapshotInfo backup)
     /// <summary>That a stream is of the snapshot that was listed.</summary>
     public void CheckBegin(BeginFacts begin)
     {
-        if (begin.ToGuid == backup.SnapshotGuid.Value && begin.FromGuid == (backup.FromGuid?.Value ?? 0)) return;
-        throw Damaged($"is not what the catalogue says: its stream holds the snapshot with GUID {begin.ToGuid} from {begin.FromGuid}, not {backup.SnapshotGuid} from {backup.FromGuid?.Value ?? 0}.");
+        if (begin.ToGuid == backup.SnapshotGuid.Value && begin.FromGuid == (backup.FromGuid?.Value ?? 0))
+            return;
+        throw Damaged(
+            $"is not what the catalogue says: its stream holds the snapshot with GUID {begin.ToGuid} from "
+                + $"{begin.FromGuid}, not {backup.SnapshotGuid} from {backup.FromGuid?.Value ?? 0}."
+        );
     }
 
     /// <param name="fault">What is wrong with it, as the end of a sentence that begins with its name.</param>
-    public OperationException Damaged(string fault, Exception? innerException = null) => new(ExitCode.Damaged, $"{backup.SnapshotId} {fault}", Remedy, innerException);
+    public OperationException Damaged(string fault, Exception? innerException = null) =>
+        new(ExitCode.Damaged, $"{backup.SnapshotId} {fault}", Remedy, innerException);
 }

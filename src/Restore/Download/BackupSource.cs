@@ -12,19 +12,41 @@ internal delegate Task<Stream> OpenBytes(long offset, long? length, Cancellation
 internal sealed class BackupSource(ApiClient server, SnapshotInfo backup)
 {
     public async Task<Stream> OpenAsync(long offset, long? length, CancellationToken cancellationToken) =>
-        await WatchAsync(await server.DownloadAsync(backup, offset, length, cancellationToken).ConfigureAwait(false), backup.SnapshotId, cancellationToken).ConfigureAwait(false);
+        await WatchAsync(
+            await server.DownloadAsync(backup, offset, length, cancellationToken),
+            backup.SnapshotId,
+            cancellationToken
+        );
 
     /// <summary>Opens a stream that ZFS makes while it is read.</summary>
     /// <param name="token">Where it goes on; null: at its start.</param>
     public async Task<Stream> OpenLiveAsync(string? token, CancellationToken cancellationToken)
     {
-        var response = await server.DownloadLiveAsync(backup, token, cancellationToken).ConfigureAwait(false);
-        return new WatchedBody(response, await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), backup.SnapshotId, WatchedBody.LiveIdle);
+        var response = await server.DownloadLiveAsync(backup, token, cancellationToken);
+        return new WatchedBody(
+            response,
+            await response.Content.ReadAsStreamAsync(cancellationToken),
+            backup.SnapshotId,
+            WatchedBody.LiveIdle
+        );
     }
 
     public async Task<Stream> OpenManifestAsync(CancellationToken cancellationToken) =>
-        await WatchAsync(await server.OpenManifestAsync(backup, cancellationToken).ConfigureAwait(false), $"the manifest of {backup.SnapshotId}", cancellationToken).ConfigureAwait(false);
+        await WatchAsync(
+            await server.OpenManifestAsync(backup, cancellationToken),
+            $"the manifest of {backup.SnapshotId}",
+            cancellationToken
+        );
 
-    private static async Task<Stream> WatchAsync(HttpResponseMessage response, string what, CancellationToken cancellationToken) =>
-        new WatchedBody(response, await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), what, WatchedBody.DefaultIdle);
+    private static async Task<Stream> WatchAsync(
+        HttpResponseMessage response,
+        string what,
+        CancellationToken cancellationToken
+    ) =>
+        new WatchedBody(
+            response,
+            await response.Content.ReadAsStreamAsync(cancellationToken),
+            what,
+            WatchedBody.DefaultIdle
+        );
 }

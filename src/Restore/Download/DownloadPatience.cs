@@ -6,8 +6,8 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// How long a server that fails or is away is waited for, with growing, random pauses. One for all requests of a transfer: as long as bytes
-/// come on some connection, the server is there.
+/// How long a server that fails or is away is waited for, with growing, random pauses. One for all requests of a
+/// transfer: as long as bytes come on some connection, the server is there.
 /// </summary>
 /// <param name="patience">Counted from the first failure since the last byte; zero: nothing is tried again.</param>
 /// <param name="time">The clock.</param>
@@ -23,22 +23,32 @@ internal sealed class DownloadPatience(TimeSpan patience, TimeProvider time, Act
     /// <summary>How often something was tried again.</summary>
     public int Retries { get; private set; }
 
-    /// <summary>Whether a failure may pass by itself. What the server says of its store's damage and settings does not.</summary>
-    public static bool IsPassing(OperationException e) => e switch
-    {
-        { ExitCode: ExitCode.Damaged } => false,
-        ApiException { Status: HttpStatusCode.InternalServerError } answer => answer.Code is null or "internal_error",
-        ApiException answer => answer.Status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
-            or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout,
-        _ => e.ExitCode == ExitCode.Unreachable,
-    };
+    /// <summary>
+    /// Whether a failure may pass by itself. What the server says of its store's damage and settings does not.
+    /// </summary>
+    public static bool IsPassing(OperationException e) =>
+        e switch
+        {
+            { ExitCode: ExitCode.Damaged } => false,
+            ApiException { Status: HttpStatusCode.InternalServerError } answer => answer.Code
+                is null
+                    or "internal_error",
+            ApiException answer => answer.Status
+                is HttpStatusCode.RequestTimeout
+                    or HttpStatusCode.TooManyRequests
+                    or HttpStatusCode.BadGateway
+                    or HttpStatusCode.ServiceUnavailable
+                    or HttpStatusCode.GatewayTimeout,
+            _ => e.ExitCode == ExitCode.Unreachable,
+        };
 
     /// <summary>Bytes came.</summary>
     public void Moved()
     {
         lock (_lock)
         {
-            if (_trouble is null) return;
+            if (_trouble is null)
+                return;
             _trouble = null;
         }
 
@@ -52,11 +62,13 @@ internal sealed class DownloadPatience(TimeSpan patience, TimeProvider time, Act
     public async Task WaitAsync(OperationException failure, int failures, CancellationToken cancellationToken)
     {
         var lasted = Failed();
-        if (lasted >= patience) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        if (lasted >= patience)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
         var pause = FirstPause * Math.Pow(2, Math.Min(failures - 1, 10));
-        pause = (pause < LongestPause ? pause : LongestPause) * (0.5 + Random.Shared.NextDouble()); // those who lost the same server must not come back at the same moment
+        // Those who lost the same server must not come back at the same moment.
+        pause = (pause < LongestPause ? pause : LongestPause) * (0.5 + Random.Shared.NextDouble());
         waiting($"waiting for the server ({Describe(lasted)}): {failure.Message}");
-        await Task.Delay(pause < patience - lasted ? pause : patience - lasted, time, cancellationToken).ConfigureAwait(false);
+        await Task.Delay(pause < patience - lasted ? pause : patience - lasted, time, cancellationToken);
     }
 
     /// <returns>How long nothing has come.</returns>
@@ -71,5 +83,7 @@ internal sealed class DownloadPatience(TimeSpan patience, TimeProvider time, Act
     }
 
     private static string Describe(TimeSpan time) =>
-        time.TotalSeconds < 60 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s") : string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:0} min");
+        time.TotalSeconds < 60
+            ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s")
+            : string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:0} min");
 }

@@ -3,11 +3,12 @@ using ZfsSnapshotManager.Core;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// How far a stream came over several attempts, of which each begins where ZFS says, before the end of the last one. Bytes that came before are no
-/// progress: a stream that always breaks at the same place would else be tried for ever.
+/// How far a stream came over several attempts, of which each begins where ZFS says, before the end of the last one.
+/// Bytes that came before are no progress: a stream that always breaks at the same place would else be tried for ever.
 /// </summary>
 /// <param name="patience">For a server that is away.</param>
-/// <param name="shown">Told of bytes as they come; less than 0 where an attempt begins before the end of the last one.</param>
+/// <param name="shown">Told of bytes as they come; less than 0 where an attempt begins before the end of the last
+/// one.</param>
 /// <param name="start">Bytes that an earlier run received.</param>
 internal sealed class LiveProgress(DownloadPatience patience, Action<long> shown, long start)
 {
@@ -20,7 +21,8 @@ internal sealed class LiveProgress(DownloadPatience patience, Action<long> shown
     {
         _place += bytes;
         shown(bytes);
-        if (_place <= _furthest) return;
+        if (_place <= _furthest)
+            return;
         (_furthest, _failures) = (_place, 0);
         patience.Moved();
     }
@@ -34,5 +36,6 @@ internal sealed class LiveProgress(DownloadPatience patience, Action<long> shown
 
     /// <summary>Waits until the next attempt may begin.</summary>
     /// <exception cref="OperationException">The failure itself: patience is over.</exception>
-    public Task WaitAsync(OperationException failure, CancellationToken cancellationToken) => patience.WaitAsync(failure, ++_failures, cancellationToken);
+    public Task WaitAsync(OperationException failure, CancellationToken cancellationToken) =>
+        patience.WaitAsync(failure, ++_failures, cancellationToken);
 }

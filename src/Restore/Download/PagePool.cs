@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// The memory for parts on their way: pages that are made once, pinned, since sockets write to them, and used again and again. Who asks for one
-/// when all are in use waits.
+/// The memory for parts on their way: pages that are made once, pinned, since sockets write to them, and used again and
+/// again. Who asks for one when all are in use waits.
 /// </summary>
 internal sealed class PagePool : IDisposable
 {
@@ -26,19 +26,22 @@ internal sealed class PagePool : IDisposable
     /// <summary>Pages that a part needs.</summary>
     public static int PagesOf(int size) => (size + PageSize - 1) / PageSize;
 
-    /// <summary>Sees to it that a part of this size has room: it must be here as a whole before a byte of it is used.</summary>
+    /// <summary>
+    /// Sees to it that a part of this size has room: it must be here as a whole before a byte of it is used.
+    /// </summary>
     /// <remarks>Not while another transfer uses the pool.</remarks>
     public void MakeRoomFor(int size)
     {
         var missing = PagesOf(size) - Pages;
-        if (missing <= 0) return;
+        if (missing <= 0)
+            return;
         Pages += missing;
         _ = _free.Release(missing);
     }
 
     public async ValueTask<byte[]> TakeAsync(CancellationToken cancellationToken)
     {
-        await _free.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _free.WaitAsync(cancellationToken);
         return _unused.TryTake(out var page) ? page : GC.AllocateUninitializedArray<byte>(PageSize, pinned: true);
     }
 

@@ -4,24 +4,27 @@ using ZfsSnapshotManager.Core;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// Fetches a part and proves it by its SHA-256. A connection that breaks goes on from the bytes that came; a part that is wrong is fetched once
-/// more, since its way here may be at fault.
+/// Fetches a part and proves it by its SHA-256. A connection that breaks goes on from the bytes that came; a part that
+/// is wrong is fetched once more, since its way here may be at fault.
 /// </summary>
 /// <param name="open">Opens a range of the backup's bytes.</param>
 /// <param name="patience">For a server that is away.</param>
 /// <param name="progress">Told of bytes as they come; less than 0 where they were wrong.</param>
 internal sealed class PartFetch(OpenBytes open, DownloadPatience patience, Action<long> progress)
 {
-    /// <exception cref="OperationException">The part is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
+    /// <exception cref="OperationException">The part is not what was stored (<see cref="ExitCode.Damaged"/>), or the
+    /// server is away for too long.</exception>
     public async Task RunAsync(PartFlight flight, CancellationToken cancellationToken)
     {
         var part = flight.Part;
         for (var attempt = 1; ; attempt++)
         {
-            var digest = await ReceiveAsync(flight, cancellationToken).ConfigureAwait(false);
-            if (digest.AsSpan().SequenceEqual(part.Sha256)) return;
+            var digest = await ReceiveAsync(flight, cancellationToken);
+            if (digest.AsSpan().SequenceEqual(part.Sha256))
+                return;
             progress(-part.Size);
-            if (attempt == 2) throw Wrong(part, digest);
+            if (attempt == 2)
+                throw Wrong(part, digest);
         }
     }
 
@@ -34,13 +37,19 @@ internal sealed class PartFetch(OpenBytes open, DownloadPatience patience, Actio
         {
             try
             {
-                _ = await flight.RoomAsync(received, cancellationToken).ConfigureAwait(false); // no answer waits for room from its first byte on
-                await using var body = await open(part.Offset + received, part.Size - received, cancellationToken).ConfigureAwait(false);
+                // No answer waits for room from its first byte on.
+                _ = await flight.RoomAsync(received, cancellationToken);
+                await using var body = await open(part.Offset + received, part.Size - received, cancellationToken);
                 while (received < part.Size)
                 {
-                    var room = await flight.RoomAsync(received, cancellationToken).ConfigureAwait(false);
-                    var count = await body.ReadAsync(room, cancellationToken).ConfigureAwait(false);
-                    if (count == 0) throw new OperationException(ExitCode.Unreachable, $"An answer with a part of {part.Key} ended early.", "Run the command again.");
+                    var room = await flight.RoomAsync(received, cancellationToken);
+                    var count = await body.ReadAsync(room, cancellationToken);
+                    if (count == 0)
+                        throw new OperationException(
+                            ExitCode.Unreachable,
+                            $"An answer with a part of {part.Key} ended early.",
+                            "Run the command again."
+                        );
                     sha256.AppendData(room.Span[..count]); // on the way, while it is in the processor's cache
                     (received, failures) = (received + count, 0);
                     patience.Moved();
@@ -49,14 +58,18 @@ internal sealed class PartFetch(OpenBytes open, DownloadPatience patience, Actio
             }
             catch (OperationException e) when (DownloadPatience.IsPassing(e))
             {
-                await patience.WaitAsync(e, ++failures, cancellationToken).ConfigureAwait(false);
+                await patience.WaitAsync(e, ++failures, cancellationToken);
             }
         }
 
         return sha256.GetHashAndReset();
     }
 
-    private static OperationException Wrong(BackupPart part, byte[] digest) => new(
-        ExitCode.Damaged,
-        $"The bytes {part.KeyOffset} to {part.KeyOffset + part.Size - 1} of {part.Key} are not those that were stored: their SHA-256 is {Convert.ToHexStringLower(digest)}, not {Convert.ToHexStringLower(part.Sha256)}.");
+    private static OperationException Wrong(BackupPart part, byte[] digest) =>
+        new(
+            ExitCode.Damaged,
+            $"The bytes {part.KeyOffset} to {part.KeyOffset + part.Size - 1} of {part.Key} are not those that were "
+                + $"stored: their SHA-256 is {Convert.ToHexStringLower(digest)}, not "
+                + $"{Convert.ToHexStringLower(part.Sha256)}."
+        );
 }

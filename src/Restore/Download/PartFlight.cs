@@ -26,7 +26,8 @@ internal sealed class PartFlight(BackupPart part) : IDisposable
     /// <summary>The room from a position on, as far as its page goes; waits until the page is given.</summary>
     public async ValueTask<Memory<byte>> RoomAsync(int position, CancellationToken cancellationToken)
     {
-        for (; _usable <= position / PagePool.PageSize; _usable++) await _arrived.WaitAsync(cancellationToken).ConfigureAwait(false);
+        for (; _usable <= position / PagePool.PageSize; _usable++)
+            await _arrived.WaitAsync(cancellationToken);
         return At(position);
     }
 
@@ -36,13 +37,15 @@ internal sealed class PartFlight(BackupPart part) : IDisposable
     /// <summary>Gives the page before a position back once all of it was used.</summary>
     public void ReleaseBefore(int position, PagePool pool)
     {
-        if (position % PagePool.PageSize == 0 || position == part.Size) Release((position - 1) / PagePool.PageSize, pool);
+        if (position % PagePool.PageSize == 0 || position == part.Size)
+            Release((position - 1) / PagePool.PageSize, pool);
     }
 
     /// <summary>Gives all pages back that it still has.</summary>
     public void ReleaseAll(PagePool pool)
     {
-        for (var index = 0; index < _given; index++) Release(index, pool);
+        for (var index = 0; index < _given; index++)
+            Release(index, pool);
     }
 
     public void Dispose() => _arrived.Dispose();
@@ -50,12 +53,14 @@ internal sealed class PartFlight(BackupPart part) : IDisposable
     private Memory<byte> At(int position)
     {
         var inPage = position % PagePool.PageSize;
-        return _pages[position / PagePool.PageSize].AsMemory(inPage, Math.Min(PagePool.PageSize - inPage, part.Size - position));
+        return _pages[position / PagePool.PageSize]
+            .AsMemory(inPage, Math.Min(PagePool.PageSize - inPage, part.Size - position));
     }
 
     private void Release(int index, PagePool pool)
     {
-        if (_pages[index] is not { } page) return;
+        if (_pages[index] is not { } page)
+            return;
         _pages[index] = null;
         pool.Return(page);
     }

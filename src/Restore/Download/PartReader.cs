@@ -5,10 +5,10 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// Parts of a backup as one stream of stored bytes, in their order, fetched several at once. Not a byte is given out of a part that was not
-/// fetched and proven as a whole. Memory is the pool's: pages are given to parts in their order, so that the one that is read next never
-/// waits for one behind it, and come back as they are read. No more parts than lanes are ahead of the one that is read: what an interruption
-/// makes be fetched in vain stays small.
+/// Parts of a backup as one stream of stored bytes, in their order, fetched several at once. Not a byte is given out of
+/// a part that was not fetched and proven as a whole. Memory is the pool's: pages are given to parts in their order, so
+/// that the one that is read next never waits for one behind it, and come back as they are read. No more parts than
+/// lanes are ahead of the one that is read: what an interruption makes be fetched in vain stays small.
 /// </summary>
 internal sealed class PartReader : OneWayStream
 {
@@ -16,7 +16,9 @@ internal sealed class PartReader : OneWayStream
     private readonly PagePool _pool;
     private readonly SemaphoreSlim _lanes;
     private readonly CancellationTokenSource _closed = new();
-    private readonly Channel<PartFlight> _flights = Channel.CreateUnbounded<PartFlight>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<PartFlight> _flights = Channel.CreateUnbounded<PartFlight>(
+        new UnboundedChannelOptions { SingleReader = true, SingleWriter = true }
+    );
     private readonly Task _dispatch;
     private PartFlight? _current;
     private int _position;
@@ -35,10 +37,12 @@ internal sealed class PartReader : OneWayStream
 
     public override bool CanRead => true;
 
-    /// <exception cref="OperationException">A part is not what was stored, or the server is away for too long.</exception>
+    /// <exception cref="OperationException">A part is not what was stored, or the server is away for too
+    /// long.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (buffer.IsEmpty || !await PrepareAsync(cancellationToken).ConfigureAwait(false)) return 0;
+        if (buffer.IsEmpty || !await PrepareAsync(cancellationToken))
+            return 0;
         var content = _current!.ContentAt(_position);
         var count = Math.Min(buffer.Length, content.Length);
         content[..count].CopyTo(buffer);
@@ -49,14 +53,17 @@ internal sealed class PartReader : OneWayStream
 
     public override async ValueTask DisposeAsync()
     {
-        if (_closed.IsCancellationRequested) return;
-        await _closed.CancelAsync().ConfigureAwait(false);
-        await _dispatch.ConfigureAwait(false);
-        if (_current is not null) await DropAsync(_current).ConfigureAwait(false);
-        while (_flights.Reader.TryRead(out var flight)) await DropAsync(flight).ConfigureAwait(false);
+        if (_closed.IsCancellationRequested)
+            return;
+        await _closed.CancelAsync();
+        await _dispatch;
+        if (_current is not null)
+            await DropAsync(_current);
+        while (_flights.Reader.TryRead(out var flight))
+            await DropAsync(flight);
         _closed.Dispose();
         _lanes.Dispose();
-        await base.DisposeAsync().ConfigureAwait(false);
+        await base.DisposeAsync();
     }
 
     /// <returns>False at the end.</returns>
@@ -66,12 +73,14 @@ internal sealed class PartReader : OneWayStream
         {
             _current?.Dispose();
             _current = null;
-            if (!await _flights.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false) || !_flights.Reader.TryRead(out var next)) return false;
+            if (!await _flights.Reader.WaitToReadAsync(cancellationToken) || !_flights.Reader.TryRead(out var next))
+                return false;
             (_current, _position) = (next, 0);
         }
 
-        await _current.Fetched.WaitAsync(cancellationToken).ConfigureAwait(false);
-        if (_position == 0) _ = _lanes.Release(); // another one may be fetched ahead
+        await _current.Fetched.WaitAsync(cancellationToken);
+        if (_position == 0)
+            _ = _lanes.Release(); // another one may be fetched ahead
         return true;
     }
 
@@ -81,12 +90,14 @@ internal sealed class PartReader : OneWayStream
         {
             foreach (var part in parts)
             {
-                await _lanes.WaitAsync(_closed.Token).ConfigureAwait(false);
-                if (_failed) break;
+                await _lanes.WaitAsync(_closed.Token);
+                if (_failed)
+                    break;
                 var flight = new PartFlight(part);
                 flight.Fetched = FetchAsync(flight);
                 _ = _flights.Writer.TryWrite(flight);
-                while (!flight.HasAllPages) flight.Give(await _pool.TakeAsync(_closed.Token).ConfigureAwait(false));
+                while (!flight.HasAllPages)
+                    flight.Give(await _pool.TakeAsync(_closed.Token));
             }
         }
         catch (OperationCanceledException) when (_closed.IsCancellationRequested)
@@ -101,7 +112,7 @@ internal sealed class PartReader : OneWayStream
     {
         try
         {
-            await _fetch.RunAsync(flight, _closed.Token).ConfigureAwait(false);
+            await _fetch.RunAsync(flight, _closed.Token);
         }
         catch
         {

@@ -10,8 +10,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// One backup on the server, and how it can be read: by parts, where its manifest is there, else in one go. What is read is proven on the way:
-/// digests, compression, every record, and that it is the snapshot that was listed.
+/// One backup on the server, and how it can be read: by parts, where its manifest is there, else in one go. What is
+/// read is proven on the way: digests, compression, every record, and that it is the snapshot that was listed.
 /// </summary>
 internal sealed class StoredBackup
 {
@@ -23,8 +23,18 @@ internal sealed class StoredBackup
 
     private StoredBackup(RestoreSession session, SnapshotInfo backup)
     {
-        (_session, _backup, _source, _proof) = (session, backup, new BackupSource(session.Server, backup), new BackupProof(backup));
-        if (!CompressionFormats.TryParse(backup.Compression, out _compression)) throw new OperationException(ExitCode.Failure, $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not know.", "Use a newer zfs-restore.");
+        (_session, _backup, _source, _proof) = (
+            session,
+            backup,
+            new BackupSource(session.Server, backup),
+            new BackupProof(backup)
+        );
+        if (!CompressionFormats.TryParse(backup.Compression, out _compression))
+            throw new OperationException(
+                ExitCode.Failure,
+                $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not know.",
+                "Use a newer zfs-restore."
+            );
     }
 
     /// <summary>What an interrupted receive still needs; null where all is read.</summary>
@@ -38,108 +48,176 @@ internal sealed class StoredBackup
     /// <param name="backup">What to read.</param>
     /// <param name="token">Of an interrupted receive that is to go on; null: all is read.</param>
     /// <exception cref="OperationException">The server is away for too long, or refuses.</exception>
-    public static async Task<StoredBackup> OpenAsync(RestoreSession session, SnapshotInfo backup, ResumeToken? token, CancellationToken cancellationToken)
+    public static async Task<StoredBackup> OpenAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        ResumeToken? token,
+        CancellationToken cancellationToken
+    )
     {
-        var manifest = backup.IsLocal ? null : await FindManifestAsync(session, backup, cancellationToken).ConfigureAwait(false);
+        var manifest = backup.IsLocal ? null : await FindManifestAsync(session, backup, cancellationToken);
         var parts = manifest is null ? null : BackupPart.ListOf(manifest);
-        return new StoredBackup(session, backup) { Parts = parts, Rest = token is null ? null : BackupRest.Of(token, manifest, parts) };
+        return new StoredBackup(session, backup)
+        {
+            Parts = parts,
+            Rest = token is null ? null : BackupRest.Of(token, manifest, parts),
+        };
     }
 
     /// <summary>Reads all of it.</summary>
     /// <param name="onStored">Gets the stored bytes, or null.</param>
     /// <param name="onStream">Gets the stream's bytes, each verified before, or null.</param>
     /// <param name="progress">Told of stored bytes as they come.</param>
-    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
-    public Task<StreamFacts> ReadAsync(StoredBytesReader.Sink? onStored, StoredStreamDecoder.SliceHandler? onStream, TransferProgress progress, CancellationToken cancellationToken) => _proof.RunAsync(async () =>
-    {
-        var patience = Patience(progress);
-        await using var source = Parts is null ? Whole(patience, progress.Add) : (Stream)Read(Parts, patience, progress.Add);
-        await using var stored = new StoredBytesReader(source, onStored, digest: _backup.Sha256 is not null);
-        var facts = await StoredStreamDecoder.DecodeAsync(stored, _compression, _proof.CheckBegin, onStream, cancellationToken).ConfigureAwait(false);
-        CheckWhole(stored);
-        TellRetries(patience);
-        return facts;
-    });
+    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
+    /// server is away for too long.</exception>
+    public Task<StreamFacts> ReadAsync(
+        StoredBytesReader.Sink? onStored,
+        StoredStreamDecoder.SliceHandler? onStream,
+        TransferProgress progress,
+        CancellationToken cancellationToken
+    ) =>
+        _proof.RunAsync(async () =>
+        {
+            var patience = Patience(progress);
+            await using var source = Parts is null
+                ? Whole(patience, progress.Add)
+                : (Stream)Read(Parts, patience, progress.Add);
+            await using var stored = new StoredBytesReader(source, onStored, digest: _backup.Sha256 is not null);
+            var facts = await StoredStreamDecoder.DecodeAsync(
+                stored,
+                _compression,
+                _proof.CheckBegin,
+                onStream,
+                cancellationToken
+            );
+            CheckWhole(stored);
+            TellRetries(patience);
+            return facts;
+        });
 
     /// <summary>Writes what an interrupted <c>zfs receive -s</c> still needs.</summary>
-    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the server is away for too long.</exception>
-    /// <exception cref="StreamEditException">The token does not fit the stream, or its records are in an order that cannot be continued.</exception>
-    public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) => _proof.RunAsync(async () =>
-    {
-        var rest = Rest!;
-        var patience = Patience(progress);
-        var resume = new ReceiveResume(rest.Token);
-        try
+    /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
+    /// server is away for too long.</exception>
+    /// <exception cref="StreamEditException">The token does not fit the stream, or its records are in an order that
+    /// cannot be continued.</exception>
+    public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) =>
+        _proof.RunAsync(async () =>
         {
-            await (rest.Runs is { } runs
-                ? resume.WriteAsync(OpenRuns(runs, patience, progress.Add, cancellationToken), destination, cancellationToken)
-                : WriteRestOfWholeAsync(resume, destination, patience, progress, cancellationToken)).ConfigureAwait(false);
-        }
-        catch (SendStreamException e) when (e.Fault == StreamFault.UnexpectedRecord)
-        {
-            throw new StreamEditException(e.Message); // a stream may be whole and yet not be in the order that continuing needs
-        }
+            var rest = Rest!;
+            var patience = Patience(progress);
+            var resume = new ReceiveResume(rest.Token);
+            try
+            {
+                await (
+                    rest.Runs is { } runs
+                        ? resume.WriteAsync(
+                            OpenRuns(runs, patience, progress.Add, cancellationToken),
+                            destination,
+                            cancellationToken
+                        )
+                        : WriteRestOfWholeAsync(resume, destination, patience, progress, cancellationToken)
+                );
+            }
+            catch (SendStreamException e) when (e.Fault == StreamFault.UnexpectedRecord)
+            {
+                // A stream may be whole and yet not be in the order that continuing needs.
+                throw new StreamEditException(e.Message);
+            }
 
-        TellRetries(patience);
-        return true;
-    });
+            TellRetries(patience);
+            return true;
+        });
 
     /// <returns>Null where it is not to be had.</returns>
-    private static async Task<Manifest?> FindManifestAsync(RestoreSession session, SnapshotInfo backup, CancellationToken cancellationToken)
+    private static async Task<Manifest?> FindManifestAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return await BackupManifest.FetchAsync(session, backup, cancellationToken).ConfigureAwait(false);
+            return await BackupManifest.FetchAsync(session, backup, cancellationToken);
         }
         catch (OperationException e) when (BackupManifest.IsLacking(e))
         {
-            // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its own words.
+            // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its
+            // own words.
             session.Detail($"{backup.SnapshotId} is read in one go: {e.Message}");
             return null;
         }
     }
 
-    private DownloadPatience Patience(TransferProgress progress) => new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
+    private DownloadPatience Patience(TransferProgress progress) =>
+        new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
 
-    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) => _backup.IsLocal
-        ? new((_, _, cancellationToken) => _source.OpenLiveAsync(null, cancellationToken), patience, progress, canGoOn: false)
-        : new(_source.OpenAsync, patience, progress);
+    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) =>
+        _backup.IsLocal
+            ? new(
+                (_, _, cancellationToken) => _source.OpenLiveAsync(null, cancellationToken),
+                patience,
+                progress,
+                canGoOn: false
+            )
+            : new(_source.OpenAsync, patience, progress);
 
     private PartReader Read(IReadOnlyList<BackupPart> parts, DownloadPatience patience, Action<long> progress) =>
         new(new PartFetch(_source.OpenAsync, patience, progress), _session.Pages, _session.Settings.Lanes, parts);
 
     /// <summary>Each run's parts are fetched by a reader of their own: only the last run has many.</summary>
     private async IAsyncEnumerable<StreamRun> OpenRuns(
-        IReadOnlyList<PartRun> runs, DownloadPatience patience, Action<long> progress, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        IReadOnlyList<PartRun> runs,
+        DownloadPatience patience,
+        Action<long> progress,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         foreach (var run in runs)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await using var parts = Read([.. Parts!.Skip(run.Range.First).Take(run.Range.Last - run.Range.First + 1)], patience, progress);
+            await using var parts = Read(
+                [.. Parts!.Skip(run.Range.First).Take(run.Range.Last - run.Range.First + 1)],
+                patience,
+                progress
+            );
             await using var stored = new StoredBytesReader(parts, digest: false);
             await using var plain = new DecompressedStream(stored, _compression);
             yield return new StreamRun(run.Before, run.After, plain);
         }
     }
 
-    private async Task WriteRestOfWholeAsync(ReceiveResume resume, Stream destination, DownloadPatience patience, TransferProgress progress, CancellationToken cancellationToken)
+    private async Task WriteRestOfWholeAsync(
+        ReceiveResume resume,
+        Stream destination,
+        DownloadPatience patience,
+        TransferProgress progress,
+        CancellationToken cancellationToken
+    )
     {
-        await using var source = Parts is null ? Whole(patience, progress.Add) : (Stream)Read(Parts, patience, progress.Add);
+        await using var source = Parts is null
+            ? Whole(patience, progress.Add)
+            : (Stream)Read(Parts, patience, progress.Add);
         await using var stored = new StoredBytesReader(source, digest: _backup.Sha256 is not null);
         await using var plain = new DecompressedStream(stored, _compression);
-        await resume.WriteAsync(plain, destination, cancellationToken).ConfigureAwait(false);
+        await resume.WriteAsync(plain, destination, cancellationToken);
         CheckWhole(stored);
     }
 
     private void CheckWhole(StoredBytesReader stored)
     {
-        if (_backup.IsLocal) return; // made when it was asked for: its own checksums and GUID prove it
-        if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256)) return;
-        throw _proof.Damaged($"holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected {_backup.SizeBytes}, or another SHA-256).");
+        if (_backup.IsLocal)
+            return; // made when it was asked for: its own checksums and GUID prove it
+        if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256))
+            return;
+        throw _proof.Damaged(
+            $"holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected "
+                + $"{_backup.SizeBytes}, or another SHA-256)."
+        );
     }
 
     private void TellRetries(DownloadPatience patience)
     {
-        if (patience.Retries > 0) _session.Detail($"{_backup.SnapshotId}: {patience.Retries} requests were tried again");
+        if (patience.Retries > 0)
+            _session.Detail($"{_backup.SnapshotId}: {patience.Retries} requests were tried again");
     }
 }

@@ -3,7 +3,9 @@ using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>The body of an answer. Whatever ends it early is one kind of failure, and so is that nothing comes for a while.</summary>
+/// <summary>
+/// The body of an answer. Whatever ends it early is one kind of failure, and so is that nothing comes for a while.
+/// </summary>
 /// <param name="response">Disposed of with it.</param>
 /// <param name="body">The response's.</param>
 /// <param name="what">What is read, for messages.</param>
@@ -21,14 +23,15 @@ internal sealed class WatchedBody(IDisposable response, Stream body, string what
 
     public override bool CanRead => true;
 
-    /// <exception cref="OperationException">The connection broke, or nothing came for too long (<see cref="ExitCode.Unreachable"/>).</exception>
+    /// <exception cref="OperationException">The connection broke, or nothing came for too long
+    /// (<see cref="ExitCode.Unreachable"/>).</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         var watch = Watch(cancellationToken);
         watch.CancelAfter(idle);
         try
         {
-            return await body.ReadAsync(buffer, watch.Token).ConfigureAwait(false);
+            return await body.ReadAsync(buffer, watch.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -59,11 +62,13 @@ internal sealed class WatchedBody(IDisposable response, Stream body, string what
     /// <summary>One for all reads, as long as they are given the same token.</summary>
     private CancellationTokenSource Watch(CancellationToken cancellationToken)
     {
-        if (_watch is not null && _watched == cancellationToken) return _watch;
+        if (_watch is not null && _watched == cancellationToken)
+            return _watch;
         _watch?.Dispose();
         _watched = cancellationToken;
         return _watch = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     }
 
-    private static OperationException Broken(string message, Exception e) => new(ExitCode.Unreachable, message, "Run the command again.", e);
+    private static OperationException Broken(string message, Exception e) =>
+        new(ExitCode.Unreachable, message, "Run the command again.", e);
 }

@@ -3,24 +3,33 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
-/// <summary>What ends a restore and is no fault of the backup or the dataset: the next run goes on, so what was received stays.</summary>
+/// <summary>
+/// What ends a restore and is no fault of the backup or the dataset: the next run goes on, so what was received stays.
+/// </summary>
 internal static class Interruption
 {
-    public static bool IsOne(Exception e) => e switch
-    {
-        OperationCanceledException => true,
-        ZfsException zfs => zfs.WasCutOff,
-        OperationException failure => failure.ExitCode is ExitCode.Unreachable or ExitCode.ServerFailed or ExitCode.AccessDenied,
-        _ => false,
-    };
+    public static bool IsOne(Exception e) =>
+        e switch
+        {
+            OperationCanceledException => true,
+            ZfsException zfs => zfs.WasCutOff,
+            OperationException failure => failure.ExitCode
+                is ExitCode.Unreachable
+                    or ExitCode.ServerFailed
+                    or ExitCode.AccessDenied,
+            _ => false,
+        };
 
     /// <summary>What stays, as a sentence; null where nothing is there with which the next run could go on.</summary>
     public static async Task<string?> DescribeKeptAsync(RestoreTarget target)
     {
         try
         {
-            return await target.FindPartialAsync(CancellationToken.None).ConfigureAwait(false) is { } there && (there.Token is not null || there.Snapshots.Count > 0)
-                ? $"What was received stays in {target.Partial}: the same command goes on from there. To drop it, give --restart, or 'zfs destroy -r {target.Partial}'."
+            return
+                await target.FindPartialAsync(CancellationToken.None) is { } there
+                && (there.Token is not null || there.Snapshots.Count > 0)
+                ? $"What was received stays in {target.Partial}: the same command goes on from there. To drop it, "
+                    + $"give --restart, or 'zfs destroy -r {target.Partial}'."
                 : null;
         }
         catch (OperationException)
@@ -30,7 +39,13 @@ internal static class Interruption
     }
 
     /// <summary>The failure, with the way on.</summary>
-    public static OperationException Explain(Exception e, string kept) => e is OperationException failure
-        ? new OperationException(failure.ExitCode, failure.Message, IsOne(e) ? kept : $"{failure.Remedy} {kept}".TrimStart(), failure)
-        : new OperationException(ExitCode.Interrupted, "Interrupted.", kept, e);
+    public static OperationException Explain(Exception e, string kept) =>
+        e is OperationException failure
+            ? new OperationException(
+                failure.ExitCode,
+                failure.Message,
+                IsOne(e) ? kept : $"{failure.Remedy} {kept}".TrimStart(),
+                failure
+            )
+            : new OperationException(ExitCode.Interrupted, "Interrupted.", kept, e);
 }

@@ -7,43 +7,66 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Receives one backup that the server's ZFS sends while it is received. Such a stream goes on only where the receiving ZFS says: where it breaks, the
-/// receive is ended, so that ZFS notes how far it came, and another one goes on from there.
+/// Receives one backup that the server's ZFS sends while it is received. Such a stream goes on only where the receiving
+/// ZFS says: where it breaks, the receive is ended, so that ZFS notes how far it came, and another one goes on from
+/// there.
 /// </summary>
 /// <param name="session">The server.</param>
 /// <param name="backup">What is received; it restores alone.</param>
 /// <param name="zfs">Takes it.</param>
 /// <param name="look">Looks where the restore stands after a break; what cannot be continued, it removes.</param>
-internal sealed class LiveReceive(RestoreSession session, SnapshotInfo backup, SnapshotReceive zfs, Func<Task<RestorePlan>> look)
+internal sealed class LiveReceive(
+    RestoreSession session,
+    SnapshotInfo backup,
+    SnapshotReceive zfs,
+    Func<Task<RestorePlan>> look
+)
 {
     /// <param name="token">Where an interrupted receive goes on; null: it begins.</param>
     /// <exception cref="OperationException">A failure that does not pass, or has lasted too long.</exception>
-    public Task RunAsync(ResumeToken? token, CancellationToken cancellationToken) => TransferProgress.RunAsync(backup.SnapshotName, backup.SizeBytes, session.Output, async shown =>
-    {
-        var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, shown.Wait);
-        var progress = new LiveProgress(patience, shown.Add, PlaceOf(token));
-        while (await TryAsync(token, progress, cancellationToken).ConfigureAwait(false) is { } failure)
-        {
-            var plan = await look().ConfigureAwait(false);
-            if (plan.First > 0) break; // it broke behind END, and ZFS has the snapshot
-            token = plan.Token;
-            progress.GoTo(PlaceOf(token));
-            await progress.WaitAsync(failure, cancellationToken).ConfigureAwait(false);
-        }
+    public Task RunAsync(ResumeToken? token, CancellationToken cancellationToken) =>
+        TransferProgress.RunAsync(
+            backup.SnapshotName,
+            backup.SizeBytes,
+            session.Output,
+            async shown =>
+            {
+                var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, shown.Wait);
+                var progress = new LiveProgress(patience, shown.Add, PlaceOf(token));
+                while (await TryAsync(token, progress, cancellationToken) is { } failure)
+                {
+                    var plan = await look();
+                    if (plan.First > 0)
+                        break; // it broke behind END, and ZFS has the snapshot
+                    token = plan.Token;
+                    progress.GoTo(PlaceOf(token));
+                    await progress.WaitAsync(failure, cancellationToken);
+                }
 
-        if (patience.Retries > 0) session.Detail($"{backup.SnapshotId}: its stream broke {patience.Retries} times");
-        return true;
-    }, PlaceOf(token));
+                if (patience.Retries > 0)
+                    session.Detail($"{backup.SnapshotId}: its stream broke {patience.Retries} times");
+                return true;
+            },
+            PlaceOf(token)
+        );
 
     private static long PlaceOf(ResumeToken? token) => (long)(token?.Bytes ?? 0);
 
     /// <returns>Why it broke; null where it came to its end.</returns>
-    private async Task<OperationException?> TryAsync(ResumeToken? token, LiveProgress progress, CancellationToken cancellationToken)
+    private async Task<OperationException?> TryAsync(
+        ResumeToken? token,
+        LiveProgress progress,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            await using var download = await LiveDownload.OpenAsync(session.Server, backup, token, cancellationToken).ConfigureAwait(false);
-            await zfs.RunAsync(isFirst: token is null, input => download.CopyToAsync(input, progress.Add, cancellationToken), cancellationToken).ConfigureAwait(false);
+            await using var download = await LiveDownload.OpenAsync(session.Server, backup, token, cancellationToken);
+            await zfs.RunAsync(
+                isFirst: token is null,
+                input => download.CopyToAsync(input, progress.Add, cancellationToken),
+                cancellationToken
+            );
             return null;
         }
         catch (OperationException e) when (DownloadPatience.IsPassing(e))

@@ -6,8 +6,8 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// A <c>zfs receive</c> that outlives the restore that was killed: it notes down what it received before it ends, and until then ZFS lets nobody
-/// continue.
+/// A <c>zfs receive</c> that outlives the restore that was killed: it notes down what it received before it ends, and
+/// until then ZFS lets nobody continue.
 /// </summary>
 internal static class ReceivingProcess
 {
@@ -17,25 +17,36 @@ internal static class ReceivingProcess
     /// <exception cref="OperationException">It does not end: another restore is at work.</exception>
     public static async Task WaitForEndAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (ZfsProcess.RemoteHost is not null) return; // its processes are not seen from here; ZFS says 'is busy'
+        if (ZfsProcess.RemoteHost is not null)
+            return; // its processes are not seen from here; ZFS says 'is busy'
         var start = TimeProvider.System.GetTimestamp();
         while (IsThere(dataset))
         {
-            if (TimeProvider.System.GetElapsedTime(start) > Patience) throw new OperationException(ExitCode.Conflict, $"Another restore is receiving into {dataset}.", "Let it end, or stop it, and try again.");
-            await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+            if (TimeProvider.System.GetElapsedTime(start) > Patience)
+                throw new OperationException(
+                    ExitCode.Conflict,
+                    $"Another restore is receiving into {dataset}.",
+                    "Let it end, or stop it, and try again."
+                );
+            await Task.Delay(Pause, cancellationToken);
         }
     }
 
-    private static bool IsThere(DatasetName dataset) => Directory.EnumerateDirectories("/proc").Any(process => IsReceiving(process, dataset));
+    private static bool IsThere(DatasetName dataset) =>
+        Directory.EnumerateDirectories("/proc").Any(process => IsReceiving(process, dataset));
 
     private static bool IsReceiving(string process, DatasetName dataset)
     {
-        if (!char.IsAsciiDigit(Path.GetFileName(process)[0])) return false;
+        if (!char.IsAsciiDigit(Path.GetFileName(process)[0]))
+            return false;
         try
         {
             var arguments = Encoding.UTF8.GetString(File.ReadAllBytes(Path.Combine(process, "cmdline"))).Split('\0');
-            return arguments is [var program, "receive", ..] && Path.GetFileName(program) == "zfs"
-                && arguments.Any(argument => argument == dataset.Value || argument.StartsWith($"{dataset}@", StringComparison.Ordinal));
+            return arguments is [var program, "receive", ..]
+                && Path.GetFileName(program) == "zfs"
+                && arguments.Any(argument =>
+                    argument == dataset.Value || argument.StartsWith($"{dataset}@", StringComparison.Ordinal)
+                );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

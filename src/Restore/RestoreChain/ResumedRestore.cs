@@ -11,7 +11,12 @@ internal sealed record ResumedRestore
     /// <summary>Bytes of its stream that were there, as ZFS counts them.</summary>
     public required long StreamBytes { get; init; }
 
-    public static ResumedRestore Of(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain) => plan.First == chain.Count
-        ? new ResumedRestore { SnapshotId = chain[^1].SnapshotId, StreamBytes = chain[^1].StreamBytes }
-        : new ResumedRestore { SnapshotId = chain[plan.First].SnapshotId, StreamBytes = (long)(plan.Token?.Bytes ?? 0) };
+    public static ResumedRestore Of(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain) =>
+        plan.First == chain.Count
+            ? new ResumedRestore { SnapshotId = chain[^1].SnapshotId, StreamBytes = chain[^1].StreamBytes }
+            : new ResumedRestore
+            {
+                SnapshotId = chain[plan.First].SnapshotId,
+                StreamBytes = (long)(plan.Token?.Bytes ?? 0),
+            };
 }

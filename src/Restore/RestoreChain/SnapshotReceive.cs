@@ -23,7 +23,7 @@ internal sealed class SnapshotReceive(SnapshotInfo backup, SnapshotName snapshot
         await using var zfs = ZfsProcess.Start(Arguments(isFirst));
         try
         {
-            await write(zfs.Input).ConfigureAwait(false);
+            await write(zfs.Input);
             zfs.Input.Close();
         }
         catch (IOException)
@@ -32,21 +32,24 @@ internal sealed class SnapshotReceive(SnapshotInfo backup, SnapshotName snapshot
         }
         catch
         {
-            await EndAsync(zfs).ConfigureAwait(false);
+            await EndAsync(zfs);
             throw;
         }
 
-        await zfs.WaitForSuccessAsync(cancellationToken).ConfigureAwait(false);
+        await zfs.WaitForSuccessAsync(cancellationToken);
     }
 
-    /// <summary>A stream that ends before its END: ZFS writes down what it has, so that it can go on there. Killed, it would lose the last seconds.</summary>
+    /// <summary>
+    /// A stream that ends before its END: ZFS writes down what it has, so that it can go on there. Killed, it would
+    /// lose the last seconds.
+    /// </summary>
     private static async Task EndAsync(ZfsProcess zfs)
     {
         using var patience = new CancellationTokenSource(EndPatience);
         try
         {
             zfs.Input.Close();
-            await zfs.WaitForSuccessAsync(patience.Token).ConfigureAwait(false);
+            await zfs.WaitForSuccessAsync(patience.Token);
         }
         catch (Exception e) when (e is IOException or ZfsException or OperationCanceledException)
         {
@@ -55,15 +58,17 @@ internal sealed class SnapshotReceive(SnapshotInfo backup, SnapshotName snapshot
     }
 
     /// <summary>
-    /// Nothing is mounted (-u), neither now nor at the next boot (canmount=noauto): a restored dataset inherits a mountpoint from where it is
-    /// put, and mounted there it could hide what is in use. Volumes have no canmount; children of a chain, and what is continued, keep what the
-    /// full one was given.
+    /// Nothing is mounted (-u), neither now nor at the next boot (canmount=noauto): a restored dataset inherits a
+    /// mountpoint from where it is put, and mounted there it could hide what is in use. Volumes have no canmount;
+    /// children of a chain, and what is continued, keep what the full one was given.
     /// </summary>
     private string[] Arguments(bool isFirst) =>
-    [
-        "receive", "-s", "-u",
-        .. isFirst && !backup.IsIncremental ? RestoreTarget.MarkOptions(received) : [],
-        .. isFirst && backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
-        snapshot.ToString(),
-    ];
+        [
+            "receive",
+            "-s",
+            "-u",
+            .. isFirst && !backup.IsIncremental ? RestoreTarget.MarkOptions(received) : [],
+            .. isFirst && backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
+            snapshot.ToString(),
+        ];
 }

@@ -7,9 +7,12 @@ internal sealed class CountedStream(Stream destination, Action<long> written) : 
 {
     public override bool CanWrite => true;
 
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer,
+        CancellationToken cancellationToken = default
+    )
     {
-        await destination.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
+        await destination.WriteAsync(buffer, cancellationToken);
         written(buffer.Length);
     }
 
@@ -17,7 +20,8 @@ internal sealed class CountedStream(Stream destination, Action<long> written) : 
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) destination.Dispose();
+        if (disposing)
+            destination.Dispose();
         base.Dispose(disposing);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class CutOffStream(Stream source) : OneWayStream
     {
         try
         {
-            return await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+            return await source.ReadAsync(buffer, cancellationToken);
         }
         catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
         {

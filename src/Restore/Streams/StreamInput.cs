@@ -31,7 +31,14 @@ internal sealed class StreamInput : IAsyncDisposable
     {
         var file = OpenFile(name);
         var stored = new StoredBytesReader(file, digest: false);
-        var compression = CompressionFormats.Detect((await stored.PeekAsync(CompressionFormats.DetectionSize, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false)).Span);
+        var compression = CompressionFormats.Detect(
+            (
+                await stored
+                    .PeekAsync(CompressionFormats.DetectionSize, cancellationToken)
+                    .AsTask()
+                    .WaitAsync(cancellationToken)
+            ).Span
+        );
         return new StreamInput(name, file, stored, compression);
     }
 
@@ -39,34 +46,50 @@ internal sealed class StreamInput : IAsyncDisposable
     /// <exception cref="OperationException">It cannot be read.</exception>
     public static Stream OpenFile(string name)
     {
-        if (name == "-") return Console.OpenStandardInput();
+        if (name == "-")
+            return Console.OpenStandardInput();
         try
         {
-            return new FileStream(name, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, BufferSize = 0, Options = FileOptions.SequentialScan });
+            return new FileStream(
+                name,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.Open,
+                    Access = FileAccess.Read,
+                    BufferSize = 0,
+                    Options = FileOptions.SequentialScan,
+                }
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperationException(e is FileNotFoundException or DirectoryNotFoundException ? ExitCode.NotFound : ExitCode.Failure, $"{name} cannot be read: {e.Message}", null, e);
+            throw new OperationException(
+                e is FileNotFoundException or DirectoryNotFoundException ? ExitCode.NotFound : ExitCode.Failure,
+                $"{name} cannot be read: {e.Message}",
+                null,
+                e
+            );
         }
     }
 
     /// <summary>Reads the stream as far as it is good.</summary>
     public async Task<StreamCut> FindCutAsync(CancellationToken cancellationToken) =>
-        await StreamCut.FindAsync(new CutOffStream(_plain), cancellationToken).ConfigureAwait(false);
+        await StreamCut.FindAsync(new CutOffStream(_plain), cancellationToken);
 
     /// <summary>Says that the stream was read to its end; nothing may follow it in the file.</summary>
     /// <exception cref="OperationException">Something does.</exception>
     public void EnsureEnded()
     {
-        if (!_stored.EndWasRead) throw new OperationException(ExitCode.Damaged, $"{Name} has bytes after the end of the compressed data.");
+        if (!_stored.EndWasRead)
+            throw new OperationException(ExitCode.Damaged, $"{Name} has bytes after the end of the compressed data.");
     }
 
     public async ValueTask DisposeAsync()
     {
-        await Plain.DisposeAsync().ConfigureAwait(false);
-        await _plain.DisposeAsync().ConfigureAwait(false);
-        await _stored.DisposeAsync().ConfigureAwait(false);
-        await _file.DisposeAsync().ConfigureAwait(false);
+        await Plain.DisposeAsync();
+        await _plain.DisposeAsync();
+        await _stored.DisposeAsync();
+        await _file.DisposeAsync();
     }
 
     /// <summary>Says which file is damaged.</summary>
@@ -74,11 +97,14 @@ internal sealed class StreamInput : IAsyncDisposable
     {
         public override bool CanRead => true;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
         {
             try
             {
-                return await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                return await source.ReadAsync(buffer, cancellationToken);
             }
             catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
             {

@@ -5,7 +5,8 @@ using ZfsSnapshotManager.Core.CommandLine;
 namespace ZfsSnapshotManager.Restore.Streams;
 
 /// <summary>
-/// Where a command that makes a stream puts it: standard output, or a file, which takes its name only when the stream is whole.
+/// Where a command that makes a stream puts it: standard output, or a file, which takes its name only when the stream
+/// is whole.
 /// </summary>
 internal sealed class StreamTarget
 {
@@ -13,62 +14,111 @@ internal sealed class StreamTarget
 
     private StreamTarget(string? path) => _path = path;
 
-    public static Option<string?> OutputOption { get; } = new("--output", "-o") { Description = "The file to make; standard output without it." };
+    public static Option<string?> OutputOption { get; } =
+        new("--output", "-o") { Description = "The file to make; standard output without it." };
 
-    public static Option<bool> ForceOption { get; } = new("--force", "-f") { Description = "Replace the file if it exists." };
+    public static Option<bool> ForceOption { get; } =
+        new("--force", "-f") { Description = "Replace the file if it exists." };
 
     /// <summary>Checks what the user asked for; nothing is made yet.</summary>
     public static StreamTarget Get(ParseResult parsed)
     {
         if (parsed.GetValue(OutputOption) is not { } name)
         {
-            if (!Console.IsOutputRedirected) throw new OperationException(ExitCode.Usage, "A stream is not printed to a terminal.", "Send it into a pipe, or to a file by --output.");
-            if (parsed.GetValue(ProgramRunner.JsonOption)) throw new OperationException(ExitCode.Usage, "The stream and JSON cannot both go to standard output.", "Send the stream to a file by --output.");
+            if (!Console.IsOutputRedirected)
+                throw new OperationException(
+                    ExitCode.Usage,
+                    "A stream is not printed to a terminal.",
+                    "Send it into a pipe, or to a file by --output."
+                );
+            if (parsed.GetValue(ProgramRunner.JsonOption))
+                throw new OperationException(
+                    ExitCode.Usage,
+                    "The stream and JSON cannot both go to standard output.",
+                    "Send the stream to a file by --output."
+                );
             return new StreamTarget(null);
         }
 
         var path = Path.GetFullPath(name);
-        if (Directory.Exists(path)) throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
-        if (File.Exists(path) && !parsed.GetValue(ForceOption)) throw new OperationException(ExitCode.Conflict, $"{path} exists already.", "Choose another name, or use --force to replace it.");
+        if (Directory.Exists(path))
+            throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
+        if (File.Exists(path) && !parsed.GetValue(ForceOption))
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{path} exists already.",
+                "Choose another name, or use --force to replace it."
+            );
         return new StreamTarget(path);
     }
 
-    /// <summary>Makes the stream, and tells of the file. If the work fails, no file is left; a pipe gets no END.</summary>
+    /// <summary>
+    /// Makes the stream, and tells of the file. If the work fails, no file is left; a pipe gets no END.
+    /// </summary>
     public async Task WriteAsync(Output output, Func<Stream, Task> work, CancellationToken cancellationToken)
     {
         var bytes = 0L;
-        _ = await TransferProgress.RunAsync(_path is null ? "stream" : Path.GetFileName(_path), null, output, async progress =>
-        {
-            void Count(long count)
+        _ = await TransferProgress.RunAsync(
+            _path is null ? "stream" : Path.GetFileName(_path),
+            null,
+            output,
+            async progress =>
             {
-                bytes += count;
-                progress.Add(count);
-            }
+                void Count(long count)
+                {
+                    bytes += count;
+                    progress.Add(count);
+                }
 
-            if (_path is null) await WriteToPipeAsync(Count, work, cancellationToken).ConfigureAwait(false);
-            else await WriteToFileAsync(_path, Count, work, cancellationToken).ConfigureAwait(false);
-            return bytes;
-        }).ConfigureAwait(false);
-        if (_path is null) return;
+                if (_path is null)
+                    await WriteToPipeAsync(Count, work, cancellationToken);
+                else
+                    await WriteToFileAsync(_path, Count, work, cancellationToken);
+                return bytes;
+            }
+        );
+        if (_path is null)
+            return;
         var result = new MadeStream { File = _path, StreamBytes = bytes };
-        output.Result(result, RestoreJson.Default.MadeStream, text => text.WriteLine($"Wrote {_path}: {ByteSize.Format(bytes)}."));
+        output.Result(result, RestoreJson.Default.MadeStream, text =>
+            text.WriteLine($"Wrote {_path}: {ByteSize.Format(bytes)}.")
+        );
     }
 
-    private static async Task WriteToPipeAsync(Action<long> count, Func<Stream, Task> work, CancellationToken cancellationToken)
+    private static async Task WriteToPipeAsync(
+        Action<long> count,
+        Func<Stream, Task> work,
+        CancellationToken cancellationToken
+    )
     {
         await using var counted = new CountedStream(Console.OpenStandardOutput(), count);
-        await work(counted).WaitAsync(cancellationToken).ConfigureAwait(false); // a pipe that brings nothing does not hear Ctrl-C
+        await work(counted).WaitAsync(cancellationToken); // a pipe that brings nothing does not hear Ctrl-C
     }
 
-    private static async Task WriteToFileAsync(string path, Action<long> count, Func<Stream, Task> work, CancellationToken cancellationToken)
+    private static async Task WriteToFileAsync(
+        string path,
+        Action<long> count,
+        Func<Stream, Task> work,
+        CancellationToken cancellationToken
+    )
     {
         var partial = path + ".partial";
         try
         {
-            await using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 }))
+            await using (
+                var file = new FileStream(
+                    partial,
+                    new FileStreamOptions
+                    {
+                        Mode = FileMode.Create,
+                        Access = FileAccess.Write,
+                        BufferSize = 0,
+                    }
+                )
+            )
             await using (var counted = new CountedStream(file, count))
             {
-                await work(counted).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await work(counted).WaitAsync(cancellationToken);
                 file.Flush(flushToDisk: true);
             }
 
@@ -76,8 +126,15 @@ internal sealed class StreamTarget
         }
         catch (Exception e)
         {
-            if (File.Exists(partial)) File.Delete(partial);
-            if (e is IOException or UnauthorizedAccessException) throw new OperationException(ExitCode.Failure, $"{path} cannot be written: {e.Message}", "Check the folder, its permissions and its free space.", e);
+            if (File.Exists(partial))
+                File.Delete(partial);
+            if (e is IOException or UnauthorizedAccessException)
+                throw new OperationException(
+                    ExitCode.Failure,
+                    $"{path} cannot be written: {e.Message}",
+                    "Check the folder, its permissions and its free space.",
+                    e
+                );
             throw;
         }
     }

@@ -35,25 +35,30 @@ internal sealed record TokenInfo
     /// <summary>Of a cut-off stream: why the rest is not.</summary>
     public string? Fault { get; init; }
 
-    public static TokenInfo From(ResumeToken token, StreamCut? cut = null) => new()
-    {
-        Token = token.ToString(),
-        Snapshot = token.ToName,
-        Guid = new SnapshotGuid(token.ToGuid),
-        FromGuid = token.FromGuid is { } from ? new SnapshotGuid(from) : null,
-        Object = token.Object,
-        Offset = token.Offset,
-        Bytes = token.Bytes,
-        SendOptions = [.. Options(token)],
-        GoodBytes = cut?.State.StreamOffset,
-        Fault = cut?.Fault?.Message,
-    };
+    public static TokenInfo From(ResumeToken token, StreamCut? cut = null) =>
+        new()
+        {
+            Token = token.ToString(),
+            Snapshot = token.ToName,
+            Guid = new SnapshotGuid(token.ToGuid),
+            FromGuid = token.FromGuid is { } from ? new SnapshotGuid(from) : null,
+            Object = token.Object,
+            Offset = token.Offset,
+            Bytes = token.Bytes,
+            SendOptions = [.. Options(token)],
+            GoodBytes = cut?.State.StreamOffset,
+            Fault = cut?.Fault?.Message,
+        };
 
     private static IEnumerable<string> Options(ResumeToken token)
     {
-        if (token.LargeBlocks) yield return "-L";
-        if (token.Embedded) yield return "-e";
-        if (token.Compressed) yield return "-c";
-        if (token.Raw) yield return "-w";
+        if (token.LargeBlocks)
+            yield return "-L";
+        if (token.Embedded)
+            yield return "-e";
+        if (token.Compressed)
+            yield return "-c";
+        if (token.Raw)
+            yield return "-w";
     }
 }

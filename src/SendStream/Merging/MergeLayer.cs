@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// One of the streams to merge, read once from its begin to its end. It stands at a run of freed objects, at an object, inside an
-/// object's records, or at its end. Memory: the reader's buffer and a few headers.
+/// One of the streams to merge, read once from its begin to its end. It stands at a run of freed objects, at an object,
+/// inside an object's records, or at its end. Memory: the reader's buffer and a few headers.
 /// </summary>
 internal sealed class MergeLayer(int index, Stream source) : IDisposable
 {
@@ -40,13 +40,17 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     /// <summary>The number behind the last one of what it stands at.</summary>
     public ulong End { get; private set; }
 
-    /// <summary>The number behind what it left behind. An object takes all its slots: what older layers have there is gone.</summary>
+    /// <summary>
+    /// The number behind what it left behind. An object takes all its slots: what older layers have there is gone.
+    /// </summary>
     public ulong PassedUntil { get; private set; }
 
     /// <summary>Inside an object: the stage of the current record; null behind the object's last record.</summary>
     public RecordStage? Stage { get; private set; }
 
-    /// <summary>Inside an object: where its FREE to the end begins, in bytes; <see cref="ulong.MaxValue"/> without one.</summary>
+    /// <summary>
+    /// Inside an object: where its FREE to the end begins, in bytes; <see cref="ulong.MaxValue"/> without one.
+    /// </summary>
     public ulong TailStart { get; private set; }
 
     /// <summary>At data of an object: where the range begins, in bytes.</summary>
@@ -55,14 +59,19 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     /// <summary>At data of an object: where the range ends; <see cref="ulong.MaxValue"/>: with the object.</summary>
     public ulong DataEnd { get; private set; }
 
-    /// <summary>Inside an object: up to where data were left behind, the rest of the current record not counted.</summary>
+    /// <summary>
+    /// Inside an object: up to where data were left behind, the rest of the current record not counted.
+    /// </summary>
     public ulong PassedEnd { get; private set; }
 
     /// <summary>Whether it stands at the OBJECT of this number.</summary>
     public bool HasObject(ulong number) => !IsAtEnd && IsObject && First == number;
 
-    /// <summary>Where the run of free numbers ends that it has at this one; not behind it if it does not free the number.</summary>
-    public ulong FreedUntil(ulong number) => !IsAtEnd && !IsObject && First <= number ? Math.Max(End, PassedUntil) : PassedUntil;
+    /// <summary>
+    /// Where the run of free numbers ends that it has at this one; not behind it if it does not free the number.
+    /// </summary>
+    public ulong FreedUntil(ulong number) =>
+        !IsAtEnd && !IsObject && First <= number ? Math.Max(End, PassedUntil) : PassedUntil;
 
     /// <summary>Reads the BEGIN.</summary>
     public async ValueTask OpenAsync(CancellationToken cancellationToken)
@@ -95,13 +104,14 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     /// <summary>Leaves the object where it stands, or inside whose records it stands.</summary>
     public async ValueTask SkipObjectAsync(CancellationToken cancellationToken)
     {
-        do
-            await NextRecordAsync(cancellationToken).ConfigureAwait(false);
+        do await NextRecordAsync(cancellationToken).ConfigureAwait(false);
         while (!IsAtEnd && BelongsTo(Reader.Current, First));
         await SettleAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Goes from an OBJECT to the first of its records behind the FREE to the end, whose place is noted.</summary>
+    /// <summary>
+    /// Goes from an OBJECT to the first of its records behind the FREE to the end, whose place is noted.
+    /// </summary>
     public async ValueTask EnterObjectAsync(CancellationToken cancellationToken)
     {
         (TailStart, PassedEnd, DataEnd) = (ulong.MaxValue, 0, 0);
@@ -134,19 +144,25 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     public void ClipData(ulong start) => (DataStart, PassedEnd) = (start, start);
 
     /// <summary>A fault of this stream, at the record where it stands.</summary>
-    public SendStreamException Fault(string reason) => new(
-        StreamFault.UnexpectedRecord, Reader.Parser.RecordIndex, Reader.Parser.RecordOffset, $"stream {Index + 1} cannot be merged: {reason}");
+    public SendStreamException Fault(string reason) =>
+        new(
+            StreamFault.UnexpectedRecord,
+            Reader.Parser.RecordIndex,
+            Reader.Parser.RecordOffset,
+            $"stream {Index + 1} cannot be merged: {reason}"
+        );
 
     public void Dispose() => Reader.Dispose();
 
-    private static bool BelongsTo(RecordHeader header, ulong number) => header.Type switch
-    {
-        RecordType.Write => header.AsWrite().Object == number,
-        RecordType.Free => header.AsFree().Object == number,
-        RecordType.WriteEmbedded => header.AsWriteEmbedded().Object == number,
-        RecordType.Spill => header.AsSpill().Object == number,
-        _ => false,
-    };
+    private static bool BelongsTo(RecordHeader header, ulong number) =>
+        header.Type switch
+        {
+            RecordType.Write => header.AsWrite().Object == number,
+            RecordType.Free => header.AsFree().Object == number,
+            RecordType.WriteEmbedded => header.AsWriteEmbedded().Object == number,
+            RecordType.Spill => header.AsSpill().Object == number,
+            _ => false,
+        };
 
     private async ValueTask NextRecordAsync(CancellationToken cancellationToken)
     {
@@ -159,7 +175,9 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
         IsAtEnd = true;
     }
 
-    /// <summary>Notes what it stands at, outside an object's records; an OBJECT_RANGE is kept for the objects that follow.</summary>
+    /// <summary>
+    /// Notes what it stands at, outside an object's records; an OBJECT_RANGE is kept for the objects that follow.
+    /// </summary>
     private async ValueTask SettleAsync(CancellationToken cancellationToken)
     {
         while (!IsAtEnd && Reader.Current.Type == RecordType.ObjectRange)
@@ -203,6 +221,8 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
             throw Fault($"{RecordHeader.NameOf(header.Type)} of object {First} at {DataStart} covers no bytes");
         DataEnd = length == ulong.MaxValue ? ulong.MaxValue : DataStart + length;
         if (DataStart < PassedEnd)
-            throw Fault($"{RecordHeader.NameOf(header.Type)} of object {First} at {DataStart} overlaps the record before it");
+            throw Fault(
+                $"{RecordHeader.NameOf(header.Type)} of object {First} at {DataStart} overlaps the record before it"
+            );
     }
 }

@@ -9,7 +9,8 @@ internal sealed class MergeOutput(SendStreamWriter writer, StreamOutput output, 
 
     public void WriteRange(RecordHeader range) => writer.WriteHeader(_record.Load(range).SetToGuid(toGuid).Header);
 
-    public void WriteFreeObjects(ulong first, ulong end) => writer.WriteHeader(_record.MakeFreeObjects(first, end - first, toGuid).Header);
+    public void WriteFreeObjects(ulong first, ulong end) =>
+        writer.WriteHeader(_record.MakeFreeObjects(first, end - first, toGuid).Header);
 
     public void WriteFree(ulong number, ulong offset, ulong length) =>
         writer.WriteHeader(_record.MakeFree(number, offset, length, toGuid).Header);

@@ -3,7 +3,9 @@ using ZfsSnapshotManager.SendStream.Writing;
 
 namespace ZfsSnapshotManager.SendStream.Merging;
 
-/// <summary>Whether streams can be merged, as far as their BEGINs tell, and the BEGIN of what becomes of them.</summary>
+/// <summary>
+/// Whether streams can be merged, as far as their BEGINs tell, and the BEGIN of what becomes of them.
+/// </summary>
 internal static class MergePlan
 {
     private const uint CloneFlag = 1;
@@ -13,17 +15,24 @@ internal static class MergePlan
     private const string ToIvSet = "to_ivset_guid";
 
     /// <summary>Refuses streams that do not make a chain, or not one that can be merged.</summary>
-    /// <exception cref="StreamEditException">They cannot; the message names the stream, counted from 1, and the reason.</exception>
+    /// <exception cref="StreamEditException">They cannot; the message names the stream, counted from 1, and the
+    /// reason.</exception>
     public static void Check(IReadOnlyList<MergeLayer> layers)
     {
         foreach (var layer in layers)
             CheckAlone(layer);
         for (var i = 1; i < layers.Count; i++)
             CheckPair(layers[i - 1], layers[i]);
-        Demand(layers[0].Begin.FromGuid != layers[^1].Begin.ToGuid, layers[^1], "leads back to the snapshot that the first is incremental to");
+        Demand(
+            layers[0].Begin.FromGuid != layers[^1].Begin.ToGuid,
+            layers[^1],
+            "leads back to the snapshot that the first is incremental to"
+        );
     }
 
-    /// <summary>Writes the merged stream's BEGIN: the last one's, incremental to what the first one is incremental to.</summary>
+    /// <summary>
+    /// Writes the merged stream's BEGIN: the last one's, incremental to what the first one is incremental to.
+    /// </summary>
     public static void WriteBegin(IReadOnlyList<MergeLayer> layers, SendStreamWriter writer)
     {
         var (first, last) = (layers[0], layers[^1]);
@@ -46,25 +55,55 @@ internal static class MergePlan
     private static void CheckAlone(MergeLayer layer)
     {
         var begin = layer.Begin;
-        Demand(!begin.IsPackage, layer, "is a package of several streams (zfs send -R, -I or -p); merge the streams of single snapshots");
+        Demand(
+            !begin.IsPackage,
+            layer,
+            "is a package of several streams (zfs send -R, -I or -p); merge the streams of single snapshots"
+        );
         Demand(!begin.IsResumed, layer, "is the rest of an interrupted stream; splice it to its first part before");
-        Demand((begin.Features & StreamFeatures.Redacted) == StreamFeatures.None, layer, "is redacted: blocks that it leaves out cannot be told from holes");
-        Demand((begin.Features & StreamFeatures.Dedup) == StreamFeatures.None, layer, "is deduplicated (zfs send -D); rewrite it by zstream redup");
-        Demand((begin.Flags & RecordRules.SpillBlockFlag) != 0, layer, "was sent by a ZFS before 0.8, which does not tell whether spill blocks are kept");
+        Demand(
+            (begin.Features & StreamFeatures.Redacted) == StreamFeatures.None,
+            layer,
+            "is redacted: blocks that it leaves out cannot be told from holes"
+        );
+        Demand(
+            (begin.Features & StreamFeatures.Dedup) == StreamFeatures.None,
+            layer,
+            "is deduplicated (zfs send -D); rewrite it by zstream redup"
+        );
+        Demand(
+            (begin.Flags & RecordRules.SpillBlockFlag) != 0,
+            layer,
+            "was sent by a ZFS before 0.8, which does not tell whether spill blocks are kept"
+        );
     }
 
     private static void CheckPair(MergeLayer older, MergeLayer newer)
     {
         var (from, to) = (older.Begin, newer.Begin);
         Demand(to.IsIncremental, newer, "is a full stream; only the first may be one");
-        Demand(to.FromGuid == from.ToGuid, newer, $"is incremental to the snapshot with GUID {to.FromGuid}, but the stream before it is of {from.ToGuid}");
-        Demand(!to.IsClone, newer, "is of a clone: it begins a dataset of its own, and does not go on with another one");
+        Demand(
+            to.FromGuid == from.ToGuid,
+            newer,
+            $"is incremental to the snapshot with GUID {to.FromGuid}, but the stream before it is of {from.ToGuid}"
+        );
+        Demand(
+            !to.IsClone,
+            newer,
+            "is of a clone: it begins a dataset of its own, and does not go on with another one"
+        );
         Demand(to.Type == from.Type, newer, $"is of a {to.Type}, the stream before it of a {from.Type}");
-        Demand(to.IsRaw == from.IsRaw, newer, $"is {(to.IsRaw ? "" : "not ")}raw, unlike the stream before it: zfs receive would refuse the chain as well");
+        Demand(
+            to.IsRaw == from.IsRaw,
+            newer,
+            $"is {(to.IsRaw ? "" : "not ")}raw, unlike the stream before it: zfs receive would refuse the chain as well"
+        );
         Demand(
             (from.Features & ~to.Features & StreamFeatures.LargeBlocks) == StreamFeatures.None,
             newer,
-            "has no large blocks, though the stream before it may have some (-L was left out): zfs receive would refuse the chain as well");
+            "has no large blocks, though the stream before it may have some (-L was left out): zfs receive would "
+                + "refuse the chain as well"
+        );
         if (to.IsRaw)
             CheckKeys(older, newer);
     }
@@ -72,16 +111,23 @@ internal static class MergePlan
     private static void CheckKeys(MergeLayer older, MergeLayer newer)
     {
         var (from, to) = (older.BeginPayload?.GetList(KeyData), newer.BeginPayload?.GetList(KeyData));
-        Demand(from?.GetUInt64(KeyGuid) == to?.GetUInt64(KeyGuid), newer, "is encrypted with another master key than the stream before it");
+        Demand(
+            from?.GetUInt64(KeyGuid) == to?.GetUInt64(KeyGuid),
+            newer,
+            "is encrypted with another master key than the stream before it"
+        );
         Demand(
             to?.GetUInt64(FromIvSet) is null or 0 || to.GetUInt64(FromIvSet) == from?.GetUInt64(ToIvSet),
             newer,
-            "goes on from another set of initialization vectors than the stream before it has (IV set GUID)");
+            "goes on from another set of initialization vectors than the stream before it has (IV set GUID)"
+        );
     }
 
     private static void Demand(bool holds, MergeLayer layer, string reason)
     {
         if (!holds)
-            throw new StreamEditException($"The streams cannot be merged: stream {layer.Index + 1} ({layer.Begin.ToName}) {reason}.");
+            throw new StreamEditException(
+                $"The streams cannot be merged: stream {layer.Index + 1} ({layer.Begin.ToName}) {reason}."
+            );
     }
 }

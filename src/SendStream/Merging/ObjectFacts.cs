@@ -11,15 +11,26 @@ namespace ZfsSnapshotManager.SendStream.Merging;
 /// <param name="Levels">Raw streams: levels of block pointers.</param>
 /// <param name="LargeBlocks">Whether the stream may hold blocks larger than 128 KiB.</param>
 internal readonly record struct ObjectFacts(
-    uint Type, uint BlockSize, int BlockPointers, int Slots, byte IndirectBlockShift, byte Levels, bool LargeBlocks)
+    uint Type,
+    uint BlockSize,
+    int BlockPointers,
+    int Slots,
+    byte IndirectBlockShift,
+    byte Levels,
+    bool LargeBlocks
+)
 {
     /// <summary>DMU_OT_PLAIN_FILE_CONTENTS, include/sys/dmu.h.</summary>
     private const uint PlainFile = 19;
 
-    /// <summary>DMU_OT_SA, include/sys/dmu.h: a bonus buffer of system attributes takes all room but that of one block pointer.</summary>
+    /// <summary>
+    /// DMU_OT_SA, include/sys/dmu.h: a bonus buffer of system attributes takes all room but that of one block pointer.
+    /// </summary>
     private const uint SystemAttributes = 44;
 
-    /// <summary>SPA_OLD_MAXBLOCKSIZE, include/sys/fs/zfs.h: blocks are split into this size where a stream has no large ones.</summary>
+    /// <summary>
+    /// SPA_OLD_MAXBLOCKSIZE, include/sys/fs/zfs.h: blocks are split into this size where a stream has no large ones.
+    /// </summary>
     private const uint OldMaxBlock = 128 << 10;
 
     /// <summary>DN_OLD_MAX_BONUSLEN, include/sys/dnode.h.</summary>
@@ -29,18 +40,20 @@ internal readonly record struct ObjectFacts(
     private const int BlockPointerShift = 7;
 
     /// <summary>Reads an OBJECT record.</summary>
-    public static ObjectFacts Of(ObjectRecord record, BeginFacts begin) => new(
-        record.ObjectType,
-        record.BlockSize,
-        CountBlockPointers(record.BonusType, record.BonusLength),
-        Math.Max(record.DnodeSlots, (byte)1),
-        record.IndirectBlockShift,
-        record.Levels,
-        (begin.Features & StreamFeatures.LargeBlocks) != StreamFeatures.None);
+    public static ObjectFacts Of(ObjectRecord record, BeginFacts begin) =>
+        new(
+            record.ObjectType,
+            record.BlockSize,
+            CountBlockPointers(record.BonusType, record.BonusLength),
+            Math.Max(record.DnodeSlots, (byte)1),
+            record.IndirectBlockShift,
+            record.Levels,
+            (begin.Features & StreamFeatures.LargeBlocks) != StreamFeatures.None
+        );
 
     /// <summary>
-    /// What a receiver that has the object as <paramref name="old"/> keeps of it when this OBJECT arrives.
-    /// Source: OpenZFS module/zfs/dmu_recv.c, receive_handle_existing_object.
+    /// What a receiver that has the object as <paramref name="old"/> keeps of it when this OBJECT arrives. Source:
+    /// OpenZFS module/zfs/dmu_recv.c, receive_handle_existing_object.
     /// </summary>
     /// <param name="old">The object as it is.</param>
     /// <param name="oldEnd">Bytes up to the end of its last block.</param>
@@ -56,19 +69,27 @@ internal readonly record struct ObjectFacts(
     }
 
     /// <summary>
-    /// Whether the blocks of a file were split because streams before had no large blocks (<c>zfs send</c> without <c>-L</c>): then the
-    /// receiver keeps them and their size, and splits what comes. Files that were made anew are not told from those here; to keep
-    /// their old blocks does no harm, since their stream replaces or frees every one of them.
+    /// Whether the blocks of a file were split because streams before had no large blocks (<c>zfs send</c> without
+    /// <c>-L</c>): then the receiver keeps them and their size, and splits what comes. Files that were made anew are
+    /// not told from those here; to keep their old blocks does no harm, since their stream replaces or frees every one
+    /// of them.
     /// </summary>
     /// <param name="old">The object as it is.</param>
     /// <param name="oldEnd">Bytes up to the end of its last block.</param>
     /// <param name="raw">Whether the streams are raw; those never split.</param>
     public bool KeepsBlockSize(ObjectFacts old, ulong oldEnd, bool raw) =>
-        !raw && LargeBlocks && !old.LargeBlocks && Type == PlainFile && old.Type == PlainFile
-        && old.BlockSize == OldMaxBlock && BlockSize > OldMaxBlock && oldEnd > OldMaxBlock;
+        !raw
+        && LargeBlocks
+        && !old.LargeBlocks
+        && Type == PlainFile
+        && old.Type == PlainFile
+        && old.BlockSize == OldMaxBlock
+        && BlockSize > OldMaxBlock
+        && oldEnd > OldMaxBlock;
 
     /// <summary>Source: OpenZFS module/zfs/dmu_recv.c, deduce_nblkptr.</summary>
-    private static int CountBlockPointers(uint bonusType, uint bonusLength) => bonusType == SystemAttributes
-        ? 1
-        : 1 + (int)((OldMaxBonus - Math.Min(OldMaxBonus, bonusLength)) >> BlockPointerShift);
+    private static int CountBlockPointers(uint bonusType, uint bonusLength) =>
+        bonusType == SystemAttributes
+            ? 1
+            : 1 + (int)((OldMaxBonus - Math.Min(OldMaxBonus, bonusLength)) >> BlockPointerShift);
 }

@@ -4,10 +4,10 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// Merges the records of one object from all layers that have them, as a receiver that gets the layers one after the other would
-/// keep them: the newest OBJECT, of every block the newest word about it, the newest spill block. All layers are walked side by
-/// side, by offset, so that nothing but the current record of each is held.
-/// Source: OpenZFS module/zfs/dmu_recv.c, receive_object, receive_handle_existing_object, receive_free, receive_spill.
+/// Merges the records of one object from all layers that have them, as a receiver that gets the layers one after the
+/// other would keep them: the newest OBJECT, of every block the newest word about it, the newest spill block. All
+/// layers are walked side by side, by offset, so that nothing but the current record of each is held. Source: OpenZFS
+/// module/zfs/dmu_recv.c, receive_object, receive_handle_existing_object, receive_free, receive_spill.
 /// </summary>
 internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental)
 {
@@ -22,7 +22,11 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     /// <param name="number">Its number.</param>
     /// <param name="mentions">All layers with a word about it, oldest first; the newest has its OBJECT.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public async ValueTask MergeAsync(ulong number, IReadOnlyList<MergeLayer> mentions, CancellationToken cancellationToken)
+    public async ValueTask MergeAsync(
+        ulong number,
+        IReadOnlyList<MergeLayer> mentions,
+        CancellationToken cancellationToken
+    )
     {
         Reset();
         foreach (var layer in mentions)
@@ -37,8 +41,8 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     private MergeLayer Newest => _layers[^1];
 
     /// <summary>
-    /// A receiver takes a spill block marked unmodified for the one it has. It has none if the object is new to it, and another one if
-    /// a layer between changed it.
+    /// A receiver takes a spill block marked unmodified for the one it has. It has none if the object is new to it, and
+    /// another one if a layer between changed it.
     /// </summary>
     private bool SpillsAreNews => !incremental || _replaced || _layers.Count > 1;
 
@@ -48,8 +52,15 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         (_facts, _replaced, _firstSpill, _firstData) = (null, false, 0, 0);
     }
 
-    /// <summary>Takes the next newer word about the object; its layer is left behind the OBJECT, unless it is the newest.</summary>
-    private async ValueTask TakeAsync(ulong number, MergeLayer layer, bool isNewest, CancellationToken cancellationToken)
+    /// <summary>
+    /// Takes the next newer word about the object; its layer is left behind the OBJECT, unless it is the newest.
+    /// </summary>
+    private async ValueTask TakeAsync(
+        ulong number,
+        MergeLayer layer,
+        bool isNewest,
+        CancellationToken cancellationToken
+    )
     {
         if (!layer.HasObject(number))
         {
@@ -129,7 +140,10 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         return written ?? _firstSpill;
     }
 
-    /// <summary>Writes the newest of the spill blocks that stand behind the data; by now every layer stands at one, or behind its object.</summary>
+    /// <summary>
+    /// Writes the newest of the spill blocks that stand behind the data; by now every layer stands at one, or behind
+    /// its object.
+    /// </summary>
     private async ValueTask WriteLateSpillsAsync(int from, CancellationToken cancellationToken)
     {
         for (var i = _layers.Count - 1; i >= 0; i--)
@@ -150,8 +164,8 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     }
 
     /// <summary>
-    /// Writes all data by offset. What a newer layer replaces is left out; a FREE is cut into what is left between newer records,
-    /// so that no two records overlap, as in what ZFS sends.
+    /// Writes all data by offset. What a newer layer replaces is left out; a FREE is cut into what is left between
+    /// newer records, so that no two records overlap, as in what ZFS sends.
     /// </summary>
     private async ValueTask WriteDataAsync(ulong number, CancellationToken cancellationToken)
     {
@@ -190,21 +204,26 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     }
 
     /// <summary>
-    /// The place of the layer whose next data begin first, of several the oldest; -1: what is freed of the object's former self.
+    /// The place of the layer whose next data begin first, of several the oldest; -1: what is freed of the object's
+    /// former self.
     /// </summary>
     private int? NextData()
     {
         int? next = _former.Start < _former.End ? -1 : null;
         for (var i = _firstData; i < _layers.Count; i++)
         {
-            if (_layers[i].Stage == RecordStage.Data && (next is null || _layers[i].DataStart < DataAt(next.Value).Start))
+            if (
+                _layers[i].Stage == RecordStage.Data
+                && (next is null || _layers[i].DataStart < DataAt(next.Value).Start)
+            )
                 next = i;
         }
 
         return next;
     }
 
-    private (ulong Start, ulong End) DataAt(int place) => place < 0 ? _former : (_layers[place].DataStart, _layers[place].DataEnd);
+    private (ulong Start, ulong End) DataAt(int place) =>
+        place < 0 ? _former : (_layers[place].DataStart, _layers[place].DataEnd);
 
     /// <summary>Leaves data behind up to an offset.</summary>
     private ValueTask PassAsync(int place, ulong offset, CancellationToken cancellationToken)

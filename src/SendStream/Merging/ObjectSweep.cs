@@ -3,8 +3,9 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// Walks all layers by object number, ascending. Of every number the newest layer with a word about it decides: it is freed, or an
-/// object, whose records are merged. Freed numbers stay freed in the merged stream, since its receiver may have them from before.
+/// Walks all layers by object number, ascending. Of every number the newest layer with a word about it decides: it is
+/// freed, or an object, whose records are merged. Freed numbers stay freed in the merged stream, since its receiver may
+/// have them from before.
 /// </summary>
 internal sealed class ObjectSweep
 {
@@ -47,7 +48,10 @@ internal sealed class ObjectSweep
         ulong? next = null;
         foreach (var layer in _layers)
         {
-            var first = layer.FreedUntil(_next) > _next ? _next : layer.IsAtEnd ? (ulong?)null : layer.First;
+            var first =
+                layer.FreedUntil(_next) > _next ? _next
+                : layer.IsAtEnd ? (ulong?)null
+                : layer.First;
             if (next is null || first < next)
                 next = first;
         }
@@ -77,7 +81,10 @@ internal sealed class ObjectSweep
         await _objects.MergeAsync(number, _mentions, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Leaves behind what a layer says about numbers that are done. Only older layers may have something inside a large dnode.</summary>
+    /// <summary>
+    /// Leaves behind what a layer says about numbers that are done. Only older layers may have something inside a large
+    /// dnode.
+    /// </summary>
     private ValueTask SkipAsync(MergeLayer layer, CancellationToken cancellationToken)
     {
         if (!layer.IsAtEnd && layer.Index > _lastLayer && layer.First < _next)
@@ -85,7 +92,9 @@ internal sealed class ObjectSweep
         return layer.SkipToAsync(_next, cancellationToken);
     }
 
-    /// <summary>The end of a run of numbers that a layer frees, or the place before where a newer layer has something to say.</summary>
+    /// <summary>
+    /// The end of a run of numbers that a layer frees, or the place before where a newer layer has something to say.
+    /// </summary>
     private ulong FreedUntil(MergeLayer layer, ulong number)
     {
         var end = layer.FreedUntil(number);
@@ -120,8 +129,8 @@ internal sealed class ObjectSweep
     }
 
     /// <summary>
-    /// Writes what stands before an object: freed numbers, and in a raw stream the OBJECT_RANGE, behind those of lower ranges but
-    /// before those inside, as ZFS sends them (dmu_recv.c, receive_object: or_need_sync).
+    /// Writes what stands before an object: freed numbers, and in a raw stream the OBJECT_RANGE, behind those of lower
+    /// ranges but before those inside, as ZFS sends them (dmu_recv.c, receive_object: or_need_sync).
     /// </summary>
     private void WriteBefore(MergeLayer layer)
     {

@@ -3,11 +3,11 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.NvLists;
 
 /// <summary>
-/// The native encoding, little-endian: i32 version (0), u32 flags, pairs, u32 0. A pair: i32 size (all of it, a multiple of 8),
-/// i16 length of the name with its NUL, i16 0, i32 element count, i32 type, the name padded so that the value starts at a
-/// multiple of 8, the value. A list inside a list has a placeholder of 24 bytes as its value (arrays: 8 and 24 bytes an
-/// element); its own pairs, ended by u32 0, stand behind that pair, outside its size.
-/// Source: OpenZFS module/nvpair/nvpair.c, nvs_native_nvp_op, nvpair_native_embedded, nvpair_native_embedded_array.
+/// The native encoding, little-endian: i32 version (0), u32 flags, pairs, u32 0. A pair: i32 size (all of it, a
+/// multiple of 8), i16 length of the name with its NUL, i16 0, i32 element count, i32 type, the name padded so that the
+/// value starts at a multiple of 8, the value. A list inside a list has a placeholder of 24 bytes as its value (arrays:
+/// 8 and 24 bytes an element); its own pairs, ended by u32 0, stand behind that pair, outside its size. Source: OpenZFS
+/// module/nvpair/nvpair.c, nvs_native_nvp_op, nvpair_native_embedded, nvpair_native_embedded_array.
 /// </summary>
 internal static class NativeNvDecoder
 {
@@ -70,7 +70,9 @@ internal static class NativeNvDecoder
             case NvType.List:
                 return ReadPairs(ref behind, FlagsAt(value.Take(ListPlaceholder)), depth + 1);
             case NvType.ListArray:
-                var placeholders = value.Take((long)count * (PointerPlaceholder + ListPlaceholder))[(count * PointerPlaceholder)..];
+                var placeholders = value.Take((long)count * (PointerPlaceholder + ListPlaceholder))[
+                    (count * PointerPlaceholder)..
+                ];
                 var lists = new NvList[count];
                 for (var i = 0; i < count; i++)
                     lists[i] = ReadPairs(ref behind, FlagsAt(placeholders[(i * ListPlaceholder)..]), depth + 1);
@@ -83,7 +85,8 @@ internal static class NativeNvDecoder
     }
 
     /// <summary>The flags behind the version, where a list or its placeholder begins.</summary>
-    private static uint FlagsAt(ReadOnlySpan<byte> list) => BinaryPrimitives.ReadUInt32LittleEndian(list[sizeof(int)..]);
+    private static uint FlagsAt(ReadOnlySpan<byte> list) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(list[sizeof(int)..]);
 
     private static ulong[] ReadNumbers(ReadOnlySpan<byte> bytes)
     {

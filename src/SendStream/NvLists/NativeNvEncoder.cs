@@ -5,9 +5,9 @@ using System.Text;
 namespace ZfsSnapshotManager.SendStream.NvLists;
 
 /// <summary>
-/// Packs lists in the native encoding that <see cref="NativeNvDecoder"/> reads, byte for byte as ZFS on a little-endian machine
-/// packs them: all padding, and the pointers inside the placeholders of lists, are 0.
-/// Source: OpenZFS module/nvpair/nvpair.c, nvlist_common and nvs_native_*; nvlist_t in include/sys/nvpair.h for the placeholder.
+/// Packs lists in the native encoding that <see cref="NativeNvDecoder"/> reads, byte for byte as ZFS on a little-endian
+/// machine packs them: all padding, and the pointers inside the placeholders of lists, are 0. Source: OpenZFS
+/// module/nvpair/nvpair.c, nvlist_common and nvs_native_*; nvlist_t in include/sys/nvpair.h for the placeholder.
 /// </summary>
 internal static class NativeNvEncoder
 {
@@ -59,28 +59,39 @@ internal static class NativeNvEncoder
         output.Write(packed);
     }
 
-    private static (int Count, ReadOnlyMemory<byte> Bytes) ValueOf(NvPair pair) => (pair.Type, pair.Value) switch
-    {
-        (NvType.Boolean, null) => (0, default),
-        (NvType.UInt64, ulong number) => (1, Numbers([number])),
-        (NvType.UInt64Array, ulong[] numbers) => (numbers.Length, Numbers(numbers)),
-        (NvType.String, string text) => (1, TextBytes(pair, text)),
-        (NvType.List, NvList list) => (1, Placeholders([list], pointers: 0)),
-        (NvType.ListArray, NvList[] lists) => (lists.Length, Placeholders(lists, lists.Length * PointerPlaceholder)),
-        (NvType.String, NvRaw raw) => (raw.Count, raw.Bytes),
-        (_, NvRaw raw) when !IsTakenApart(pair.Type) => (raw.Count, raw.Bytes),
-        _ => throw CannotPack(pair, $"its value is {pair.Value?.GetType().Name ?? "unknown"}"),
-    };
+    private static (int Count, ReadOnlyMemory<byte> Bytes) ValueOf(NvPair pair) =>
+        (pair.Type, pair.Value) switch
+        {
+            (NvType.Boolean, null) => (0, default),
+            (NvType.UInt64, ulong number) => (1, Numbers([number])),
+            (NvType.UInt64Array, ulong[] numbers) => (numbers.Length, Numbers(numbers)),
+            (NvType.String, string text) => (1, TextBytes(pair, text)),
+            (NvType.List, NvList list) => (1, Placeholders([list], pointers: 0)),
+            (NvType.ListArray, NvList[] lists) => (
+                lists.Length,
+                Placeholders(lists, lists.Length * PointerPlaceholder)
+            ),
+            (NvType.String, NvRaw raw) => (raw.Count, raw.Bytes),
+            (_, NvRaw raw) when !IsTakenApart(pair.Type) => (raw.Count, raw.Bytes),
+            _ => throw CannotPack(pair, $"its value is {pair.Value?.GetType().Name ?? "unknown"}"),
+        };
 
     private static bool IsTakenApart(NvType type) =>
-        type is NvType.Boolean or NvType.UInt64 or NvType.UInt64Array or NvType.String or NvType.List or NvType.ListArray;
+        type
+            is NvType.Boolean
+                or NvType.UInt64
+                or NvType.UInt64Array
+                or NvType.String
+                or NvType.List
+                or NvType.ListArray;
 
-    private static NvList[] ListsIn(NvPair pair) => pair.Value switch
-    {
-        NvList list => [list],
-        NvList[] lists => lists,
-        _ => [],
-    };
+    private static NvList[] ListsIn(NvPair pair) =>
+        pair.Value switch
+        {
+            NvList list => [list],
+            NvList[] lists => lists,
+            _ => [],
+        };
 
     private static byte[] Numbers(ReadOnlySpan<ulong> numbers)
     {
@@ -90,17 +101,23 @@ internal static class NativeNvEncoder
         return bytes;
     }
 
-    /// <summary>What stands for lists inside a pair: i32 version, u32 flags, and 16 bytes that mean something in memory only.</summary>
+    /// <summary>
+    /// What stands for lists inside a pair: i32 version, u32 flags, and 16 bytes that mean something in memory only.
+    /// </summary>
     private static byte[] Placeholders(ReadOnlySpan<NvList> lists, int pointers)
     {
         var bytes = new byte[pointers + (lists.Length * ListPlaceholder)];
         for (var i = 0; i < lists.Length; i++)
-            BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(pointers + (i * ListPlaceholder) + sizeof(int)), lists[i].Flags);
+            BinaryPrimitives.WriteUInt32LittleEndian(
+                bytes.AsSpan(pointers + (i * ListPlaceholder) + sizeof(int)),
+                lists[i].Flags
+            );
         return bytes;
     }
 
     /// <summary>Whether a string can be packed: it has no NUL, and no half of a surrogate pair.</summary>
-    public static bool IsText(string text) => !text.Contains('\0') && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) == text;
+    public static bool IsText(string text) =>
+        !text.Contains('\0') && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) == text;
 
     private static byte[] TextBytes(NvPair pair, string text) =>
         IsText(text)

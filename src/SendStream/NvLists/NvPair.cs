@@ -1,17 +1,17 @@
 namespace ZfsSnapshotManager.SendStream.NvLists;
 
 /// <summary>
-/// One named value of an <see cref="NvList"/>. The factories make pairs that can be packed; whether any other pair can be is
-/// found out by <see cref="NvList.Pack"/>.
+/// One named value of an <see cref="NvList"/>. The factories make pairs that can be packed; whether any other pair can
+/// be is found out by <see cref="NvList.Pack"/>.
 /// </summary>
 /// <param name="Name">The name; not empty.</param>
 /// <param name="Type">The value's type.</param>
 /// <param name="Value">
 /// <see cref="ulong"/> for <see cref="NvType.UInt64"/>, <see cref="string"/> for <see cref="NvType.String"/> (an
-/// <see cref="NvRaw"/> if its bytes are no UTF-8), an <see cref="NvList"/> for <see cref="NvType.List"/>, an array of those for
-/// <see cref="NvType.ListArray"/>, an array of <see cref="ulong"/> for <see cref="NvType.UInt64Array"/>, null for
-/// <see cref="NvType.Boolean"/>, which has none. All other types, whose values a send stream's reader need not understand: an
-/// <see cref="NvRaw"/> from a list in native encoding, null from one in XDR.
+/// <see cref="NvRaw"/> if its bytes are no UTF-8), an <see cref="NvList"/> for <see cref="NvType.List"/>, an array of
+/// those for <see cref="NvType.ListArray"/>, an array of <see cref="ulong"/> for <see cref="NvType.UInt64Array"/>, null
+/// for <see cref="NvType.Boolean"/>, which has none. All other types, whose values a send stream's reader need not
+/// understand: an <see cref="NvRaw"/> from a list in native encoding, null from one in XDR.
 /// </param>
 public readonly record struct NvPair(string Name, NvType Type, object? Value)
 {

@@ -29,11 +29,13 @@ internal ref struct NvReader(ReadOnlySpan<byte> source)
 
     /// <summary>The text of these bytes, which no NUL may interrupt. Those that are no UTF-8 become U+FFFD.</summary>
     public static string Text(ReadOnlySpan<byte> bytes) =>
-        bytes.Contains((byte)0) ? throw new FormatException("an nvlist with a NUL inside a string") : Encoding.UTF8.GetString(bytes);
+        bytes.Contains((byte)0)
+            ? throw new FormatException("an nvlist with a NUL inside a string")
+            : Encoding.UTF8.GetString(bytes);
 
     /// <summary>
-    /// The value of a pair of these bytes: a string. ZFS lets a user property hold any bytes, so those that are no UTF-8 are kept as
-    /// they are instead of being a fault.
+    /// The value of a pair of these bytes: a string. ZFS lets a user property hold any bytes, so those that are no
+    /// UTF-8 are kept as they are instead of being a fault.
     /// </summary>
     public static object TextValue(ReadOnlySpan<byte> bytes) =>
         Utf8.IsValid(bytes) || bytes.Contains((byte)0) ? Text(bytes) : new NvRaw(1, (byte[])[.. bytes, 0]);

@@ -1,10 +1,10 @@
 namespace ZfsSnapshotManager.SendStream.NvLists;
 
 /// <summary>
-/// The XDR encoding, big-endian, everything padded to 4 bytes: i32 version (0), u32 flags, pairs, two i32 0. A pair: i32 size as
-/// packed (all of it), i32 size when unpacked, the name (i32 length, bytes), i32 type, i32 element count, the value. A list
-/// inside a list stands in the place of its value, with version and flags of its own.
-/// Source: OpenZFS module/nvpair/nvpair.c, nvs_xdr_nvp_op and the comment above nvs_xdr_create.
+/// The XDR encoding, big-endian, everything padded to 4 bytes: i32 version (0), u32 flags, pairs, two i32 0. A pair:
+/// i32 size as packed (all of it), i32 size when unpacked, the name (i32 length, bytes), i32 type, i32 element count,
+/// the value. A list inside a list stands in the place of its value, with version and flags of its own. Source: OpenZFS
+/// module/nvpair/nvpair.c, nvs_xdr_nvp_op and the comment above nvs_xdr_create.
 /// </summary>
 internal static class XdrNvDecoder
 {
@@ -58,7 +58,9 @@ internal static class XdrNvDecoder
                 return ReadList(ref pair, depth + 1);
             case NvType.ListArray:
                 if (count > pair.Rest.Length / SmallestList)
-                    throw new FormatException($"an nvlist with {count} lists announced and {pair.Rest.Length} bytes left");
+                    throw new FormatException(
+                        $"an nvlist with {count} lists announced and {pair.Rest.Length} bytes left"
+                    );
                 var lists = new NvList[count];
                 for (var i = 0; i < count; i++)
                     lists[i] = ReadList(ref pair, depth + 1);

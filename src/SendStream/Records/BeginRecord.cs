@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type BEGIN. Opens one snapshot's stream, or a package.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_begin.
+/// The fields of a record of type BEGIN. Opens one snapshot's stream, or a package. Source: OpenZFS
+/// include/sys/zfs_ioctl.h, struct drr_begin.
 /// </summary>
 public readonly ref struct BeginRecord
 {
@@ -15,7 +15,9 @@ public readonly ref struct BeginRecord
     /// <summary>0x2F5bacbac; byte-swapped in streams of big-endian machines.</summary>
     public ulong Magic => BinaryPrimitives.ReadUInt64LittleEndian(_fields);
 
-    /// <summary>Low two bits: <see cref="HeaderType"/>; the next 56: <see cref="Features"/>; the top six are reserved.</summary>
+    /// <summary>
+    /// Low two bits: <see cref="HeaderType"/>; the next 56: <see cref="Features"/>; the top six are reserved.
+    /// </summary>
     public ulong VersionInfo => BinaryPrimitives.ReadUInt64LittleEndian(_fields[8..]);
 
     /// <summary>When the snapshot was made: seconds since 1970 (UTC).</summary>

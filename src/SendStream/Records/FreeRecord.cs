@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type FREE. A byte range of an object is a hole.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_free.
+/// The fields of a record of type FREE. A byte range of an object is a hole. Source: OpenZFS include/sys/zfs_ioctl.h,
+/// struct drr_free.
 /// </summary>
 public readonly ref struct FreeRecord
 {

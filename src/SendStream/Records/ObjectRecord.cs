@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type OBJECT. One object (dnode) is created or changed.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_object.
+/// The fields of a record of type OBJECT. One object (dnode) is created or changed. Source: OpenZFS
+/// include/sys/zfs_ioctl.h, struct drr_object.
 /// </summary>
 public readonly ref struct ObjectRecord
 {
@@ -33,7 +33,9 @@ public readonly ref struct ObjectRecord
     /// <summary>How its blocks are compressed on disk (enum zio_compress).</summary>
     public byte CompressionType => _fields[25];
 
-    /// <summary>Slots of 512 bytes that the dnode takes: 1 to 32; 0, from senders without large dnodes, means 1.</summary>
+    /// <summary>
+    /// Slots of 512 bytes that the dnode takes: 1 to 32; 0, from senders without large dnodes, means 1.
+    /// </summary>
     public byte DnodeSlots => _fields[26];
 
     /// <summary>DRR_RAW_BYTESWAP (2), DRR_OBJECT_SPILL (4).</summary>
@@ -57,9 +59,13 @@ public readonly ref struct ObjectRecord
     /// <summary>Raw streams: number of the last block; 0 in others.</summary>
     public ulong MaxBlockId => BinaryPrimitives.ReadUInt64LittleEndian(_fields[48..]);
 
-    /// <summary>Whether the object has a spill block (DRR_OBJECT_SPILL); meaningful if BEGIN has DRR_FLAG_SPILL_BLOCK.</summary>
+    /// <summary>
+    /// Whether the object has a spill block (DRR_OBJECT_SPILL); meaningful if BEGIN has DRR_FLAG_SPILL_BLOCK.
+    /// </summary>
     public bool HasSpill => (Flags & 4) != 0;
 
-    /// <summary>Bytes that follow: the raw bonus length if there is one, else the bonus length rounded up to a multiple of 8.</summary>
+    /// <summary>
+    /// Bytes that follow: the raw bonus length if there is one, else the bonus length rounded up to a multiple of 8.
+    /// </summary>
     public long PayloadLength => RawBonusLength != 0 ? RawBonusLength : (BonusLength + 7L) & ~7L;
 }

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type SPILL. The spill block of an object.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_spill.
+/// The fields of a record of type SPILL. The spill block of an object. Source: OpenZFS include/sys/zfs_ioctl.h, struct
+/// drr_spill.
 /// </summary>
 public readonly ref struct SpillRecord
 {

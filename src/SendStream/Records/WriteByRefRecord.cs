@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type WRITE_BYREF. One block that equals a block sent earlier.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_write_byref.
+/// The fields of a record of type WRITE_BYREF. One block that equals a block sent earlier. Source: OpenZFS
+/// include/sys/zfs_ioctl.h, struct drr_write_byref.
 /// </summary>
 public readonly ref struct WriteByRefRecord
 {

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type WRITE_EMBEDDED. One block small enough to live in its block pointer.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_write_embedded.
+/// The fields of a record of type WRITE_EMBEDDED. One block small enough to live in its block pointer. Source: OpenZFS
+/// include/sys/zfs_ioctl.h, struct drr_write_embedded.
 /// </summary>
 public readonly ref struct WriteEmbeddedRecord
 {

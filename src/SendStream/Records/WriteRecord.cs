@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type WRITE. One block of an object.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_write.
+/// The fields of a record of type WRITE. One block of an object. Source: OpenZFS include/sys/zfs_ioctl.h, struct
+/// drr_write.
 /// </summary>
 public readonly ref struct WriteRecord
 {
@@ -33,7 +33,9 @@ public readonly ref struct WriteRecord
     /// <summary>DRR_CHECKSUM_DEDUP (1), DRR_RAW_BYTESWAP (2).</summary>
     public byte Flags => _fields[41];
 
-    /// <summary>How the payload is compressed (enum zio_compress); 0: it is not. Raw streams store 2 for that.</summary>
+    /// <summary>
+    /// How the payload is compressed (enum zio_compress); 0: it is not. Raw streams store 2 for that.
+    /// </summary>
     public byte CompressionType => _fields[42];
 
     /// <summary>Bytes of the payload if <see cref="CompressionType"/> is not 0; otherwise 0.</summary>
@@ -48,6 +50,8 @@ public readonly ref struct WriteRecord
     /// <summary>Raw streams: message authentication code of the block.</summary>
     public ReadOnlySpan<byte> MessageAuthenticationCode => _fields.Slice(116, 16);
 
-    /// <summary>Bytes that follow: <see cref="CompressedSize"/> if the payload is compressed, else <see cref="LogicalSize"/>.</summary>
+    /// <summary>
+    /// Bytes that follow: <see cref="CompressedSize"/> if the payload is compressed, else <see cref="LogicalSize"/>.
+    /// </summary>
     public ulong StoredSize => CompressionType != 0 ? CompressedSize : LogicalSize;
 }

@@ -4,9 +4,10 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Makes, of a stored stream, the rest that <c>zfs receive -s</c> needs after an interruption: the stored BEGIN with the place where
-/// it goes on, the object at that place (with its OBJECT_RANGE in a raw stream), and all data from there on.
-/// Sources: OpenZFS module/zfs/dmu_recv.c (resume_check, save_resume_state, dmu_recv_resume_begin_check); tried on OpenZFS 2.3.2.
+/// Makes, of a stored stream, the rest that <c>zfs receive -s</c> needs after an interruption: the stored BEGIN with
+/// the place where it goes on, the object at that place (with its OBJECT_RANGE in a raw stream), and all data from
+/// there on. Sources: OpenZFS module/zfs/dmu_recv.c (resume_check, save_resume_state, dmu_recv_resume_begin_check);
+/// tried on OpenZFS 2.3.2.
 /// </summary>
 public sealed class ReceiveResume
 {
@@ -30,28 +31,43 @@ public sealed class ReceiveResume
 
     /// <summary>Writes the rest of a stored stream.</summary>
     /// <param name="stored">The whole stream that was being received; all of it is read and verified.</param>
-    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its END.</param>
+    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its
+    /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange kind; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order in which ZFS sends none.</exception>
+    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange
+    /// kind; nothing was written.</exception>
+    /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order in which ZFS
+    /// sends none.</exception>
     public Task WriteAsync(Stream stored, Stream destination, CancellationToken cancellationToken) =>
-        WriteAsync(new[] { new StreamRun(ParserState.Start, null, stored) }.ToAsyncEnumerable(), destination, cancellationToken);
+        WriteAsync(
+            new[] { new StreamRun(ParserState.Start, null, stored) }.ToAsyncEnumerable(),
+            destination,
+            cancellationToken
+        );
 
     /// <summary>Writes the rest of a stored stream of which only parts are read.</summary>
     /// <remarks>
-    /// Every record of the runs is verified. Its checksum is that of all the stream up to it, so the first record of a run proves that the run
-    /// follows those that were left out, as far as the state says what their checksum is; what a run ends with must be what the state after it
-    /// says; and END proves all from the last run's first record on. What is left out is not looked at: it was verified when it was received.
-    /// That nothing else is left out, the caller's choice of runs has to see to, which takes the word of the states for where records stand.
+    /// Every record of the runs is verified. Its checksum is that of all the stream up to it, so the first record of a
+    /// run proves that the run follows those that were left out, as far as the state says what their checksum is; what
+    /// a run ends with must be what the state after it says; and END proves all from the last run's first record on.
+    /// What is left out is not looked at: it was verified when it was received. That nothing else is left out, the
+    /// caller's choice of runs has to see to, which takes the word of the states for where records stand.
     /// </remarks>
-    /// <param name="runs">Those that <see cref="ReceiveParts"/> names: the first begins with the stream, the last ends with it.</param>
-    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its END.</param>
+    /// <param name="runs">Those that <see cref="ReceiveParts"/> names: the first begins with the stream, the last ends
+    /// with it.</param>
+    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its
+    /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange kind; nothing was written.</exception>
+    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange
+    /// kind; nothing was written.</exception>
     /// <exception cref="SendStreamException">
     /// A run is faulty, ends early, is not where its states say, or is in an order in which ZFS sends none.
     /// </exception>
-    public async Task WriteAsync(IAsyncEnumerable<StreamRun> runs, Stream destination, CancellationToken cancellationToken)
+    public async Task WriteAsync(
+        IAsyncEnumerable<StreamRun> runs,
+        Stream destination,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(runs);
         ArgumentNullException.ThrowIfNull(destination);
@@ -64,13 +80,22 @@ public sealed class ReceiveResume
         await output.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task WriteRunAsync(StreamRun run, SendStreamWriter writer, StreamOutput output, CancellationToken cancellationToken)
+    private async Task WriteRunAsync(
+        StreamRun run,
+        SendStreamWriter writer,
+        StreamOutput output,
+        CancellationToken cancellationToken
+    )
     {
-        var parser = SendStreamParser.Resume(_facts is null ? ParserState.Start : run.Before with { Begin = _facts, Snapshot = _facts });
+        var parser = SendStreamParser.Resume(
+            _facts is null ? ParserState.Start : run.Before with { Begin = _facts, Snapshot = _facts }
+        );
         using var reader = new SendStreamReader(run.Records, parser, leaveOpen: true);
         if (_facts is null)
             await ReadBeginAsync(reader, cancellationToken).ConfigureAwait(false);
-        while (await reader.ReadRecordAsync(mayEndBetween: run.After is not null, cancellationToken).ConfigureAwait(false))
+        while (
+            await reader.ReadRecordAsync(mayEndBetween: run.After is not null, cancellationToken).ConfigureAwait(false)
+        )
         {
             SendOrder.Demand(reader.Parser);
             if (!IsNeeded(reader))
@@ -81,10 +106,21 @@ public sealed class ReceiveResume
         }
 
         _ended = reader.Parser.IsComplete;
-        if (run.After is { } after && reader.Parser.State with { Begin = null, Snapshot = null } != after with { Begin = null, Snapshot = null })
+        if (
+            run.After is { } after
+            && reader.Parser.State with
+            {
+                Begin = null,
+                Snapshot = null,
+            } != after with { Begin = null, Snapshot = null }
+        )
         {
             throw new SendStreamException(
-                StreamFault.ChecksumMismatch, reader.Parser.RecordCount, reader.Parser.StreamOffset, "the records up to here are not those that the state noted for here was made of");
+                StreamFault.ChecksumMismatch,
+                reader.Parser.RecordCount,
+                reader.Parser.StreamOffset,
+                "the records up to here are not those that the state noted for here was made of"
+            );
         }
     }
 
@@ -99,11 +135,20 @@ public sealed class ReceiveResume
 
     private void Check(BeginFacts begin)
     {
-        Demand(!begin.IsPackage, "The stored stream is a package of several streams: ZFS cannot resume the receive of a package.");
+        Demand(
+            !begin.IsPackage,
+            "The stored stream is a package of several streams: ZFS cannot resume the receive of a package."
+        );
         Demand(!begin.IsResumed, "The stored stream is itself the rest of an interrupted one.");
-        Demand(begin.ToGuid == _token.ToGuid, $"The token is of the snapshot with GUID {_token.ToGuid}, the stored stream of {begin.ToGuid}.");
+        Demand(
+            begin.ToGuid == _token.ToGuid,
+            $"The token is of the snapshot with GUID {_token.ToGuid}, the stored stream of {begin.ToGuid}."
+        );
         var from = _token.FromGuid ?? 0;
-        Demand(begin.FromGuid == from, $"The token's stream starts from GUID {from}, the stored one from {begin.FromGuid}.");
+        Demand(
+            begin.FromGuid == from,
+            $"The token's stream starts from GUID {from}, the stored one from {begin.FromGuid}."
+        );
         DemandFeature(begin, StreamFeatures.LargeBlocks, _token.LargeBlocks);
         DemandFeature(begin, StreamFeatures.EmbedData, _token.Embedded);
         DemandFeature(begin, StreamFeatures.Compressed, _token.Compressed);
@@ -125,9 +170,13 @@ public sealed class ReceiveResume
         return reader.Parser.Position!.Value >= new RecordPosition(_from.Object, RecordStage.Object, 0);
     }
 
-    /// <summary>Whether it is data of the object that was received already; a FREE that reaches further is not.</summary>
+    /// <summary>
+    /// Whether it is data of the object that was received already; a FREE that reaches further is not.
+    /// </summary>
     private bool IsBefore(RecordPosition position, RecordHeader header) =>
-        position.Stage == RecordStage.Data && position.Object == _from.Object && position.Offset < _from.Offset
+        position.Stage == RecordStage.Data
+        && position.Object == _from.Object
+        && position.Offset < _from.Offset
         && !(header.Type == RecordType.Free && header.AsFree().Length > _from.Offset - position.Offset);
 
     private void Start(SendStreamReader reader, SendStreamWriter writer)
@@ -135,7 +184,8 @@ public sealed class ReceiveResume
         var header = reader.Current;
         Demand(
             _from.Offset == 0 || (header.Type == RecordType.Object && header.AsObject().Object == _from.Object),
-            $"The token goes on inside object {_from.Object}, which the stored stream does not have.");
+            $"The token goes on inside object {_from.Object}, which the stored stream does not have."
+        );
         WriteBegin(_facts!, writer);
         if (_hasRange && _from.Object - _range.Header.AsObjectRange().FirstObject < StreamLimits.DnodeSlots)
             writer.WriteHeader(_range.Header);
@@ -146,14 +196,19 @@ public sealed class ReceiveResume
     {
         var payload = BeginPayload.Pack(_from.AddTo(_beginPayload));
         writer.WriteHeader(
-            _begin.SetBegin(begin.FromGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length).Header);
+            _begin
+                .SetBegin(begin.FromGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length)
+                .Header
+        );
         writer.WritePayload(payload);
     }
 
     private static void DemandFeature(BeginFacts begin, StreamFeatures feature, bool expected) =>
         Demand(
             ((begin.Features & feature) != StreamFeatures.None) == expected,
-            $"The token's stream {(expected ? "has" : "lacks")} the feature {feature}, the stored one {(expected ? "lacks" : "has")} it.");
+            $"The token's stream {(expected ? "has" : "lacks")} the feature {feature}, the stored one "
+                + $"{(expected ? "lacks" : "has")} it."
+        );
 
     private static void Demand(bool holds, string message)
     {

@@ -1,13 +1,16 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Place of a record in the order in which ZFS sends one snapshot: by object, by stage, by offset. The same record has the same
-/// position in an uninterrupted stream and in one that goes on after an interruption; so positions tell what is sent twice.
+/// Place of a record in the order in which ZFS sends one snapshot: by object, by stage, by offset. The same record has
+/// the same position in an uninterrupted stream and in one that goes on after an interruption; so positions tell what
+/// is sent twice.
 /// </summary>
-/// <param name="Object">Number of the object; of an OBJECT_RANGE or FREEOBJECTS, the first one; at END, <see cref="ulong.MaxValue"/>.</param>
+/// <param name="Object">Number of the object; of an OBJECT_RANGE or FREEOBJECTS, the first one; at END,
+/// <see cref="ulong.MaxValue"/>.</param>
 /// <param name="Stage">The stage inside the object.</param>
 /// <param name="Offset">Offset of the data in bytes; 0 in other stages.</param>
-public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ulong Offset) : IComparable<RecordPosition>
+public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ulong Offset)
+    : IComparable<RecordPosition>
 {
     /// <summary>Position of END, after all others.</summary>
     public static RecordPosition End { get; } = new(ulong.MaxValue, RecordStage.Spill, ulong.MaxValue);
@@ -37,19 +40,20 @@ public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ul
     /// <summary>Position of a record of a snapshot's stream.</summary>
     /// <param name="header">The record; not a BEGIN.</param>
     /// <param name="before">Position of the record before it; null behind BEGIN.</param>
-    internal static RecordPosition Of(RecordHeader header, RecordPosition? before) => header.Type switch
-    {
-        RecordType.ObjectRange => new(header.AsObjectRange().FirstObject, RecordStage.ObjectRange, 0),
-        RecordType.FreeObjects => new(header.AsFreeObjects().FirstObject, RecordStage.FreeObjects, 0),
-        RecordType.Object => new(header.AsObject().Object, RecordStage.Object, 0),
-        RecordType.Free => OfFree(header.AsFree().Object, header.AsFree().Offset, header.AsFree().ToEnd, before),
-        RecordType.Spill => OfSpill(header.AsSpill().Object, before),
-        RecordType.Write => Data(header.AsWrite().Object, header.AsWrite().Offset),
-        RecordType.WriteEmbedded => Data(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset),
-        RecordType.WriteByRef => Data(header.AsWriteByRef().Object, header.AsWriteByRef().Offset),
-        RecordType.Redact => Data(header.AsRedact().Object, header.AsRedact().Offset),
-        _ => End,
-    };
+    internal static RecordPosition Of(RecordHeader header, RecordPosition? before) =>
+        header.Type switch
+        {
+            RecordType.ObjectRange => new(header.AsObjectRange().FirstObject, RecordStage.ObjectRange, 0),
+            RecordType.FreeObjects => new(header.AsFreeObjects().FirstObject, RecordStage.FreeObjects, 0),
+            RecordType.Object => new(header.AsObject().Object, RecordStage.Object, 0),
+            RecordType.Free => OfFree(header.AsFree().Object, header.AsFree().Offset, header.AsFree().ToEnd, before),
+            RecordType.Spill => OfSpill(header.AsSpill().Object, before),
+            RecordType.Write => Data(header.AsWrite().Object, header.AsWrite().Offset),
+            RecordType.WriteEmbedded => Data(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset),
+            RecordType.WriteByRef => Data(header.AsWriteByRef().Object, header.AsWriteByRef().Offset),
+            RecordType.Redact => Data(header.AsRedact().Object, header.AsRedact().Offset),
+            _ => End,
+        };
 
     private static RecordPosition Data(ulong number, ulong offset) => new(number, RecordStage.Data, offset);
 

@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Where a record stands among those of one object number, in the order in which ZFS sends them.
-/// Source: OpenZFS module/zfs/dmu_send.c, dump_dnode, do_dump, piggyback_unmodified_spill; module/zfs/dmu_traverse.c, traverse_dnode
+/// Where a record stands among those of one object number, in the order in which ZFS sends them. Source: OpenZFS
+/// module/zfs/dmu_send.c, dump_dnode, do_dump, piggyback_unmodified_spill; module/zfs/dmu_traverse.c, traverse_dnode
 /// (the spill block is visited after all data).
 /// </summary>
 public enum RecordStage

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream.NvLists;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// From where an interrupted send goes on; the default is the start of the stream.
-/// Source: OpenZFS module/zfs/dmu_recv.c, save_resume_state; module/zfs/dmu_send.c, setup_resume_points.
+/// From where an interrupted send goes on; the default is the start of the stream. Source: OpenZFS
+/// module/zfs/dmu_recv.c, save_resume_state; module/zfs/dmu_send.c, setup_resume_points.
 /// </summary>
 /// <param name="Object">Number of the object; 0: the start of the stream.</param>
 /// <param name="Offset">Offset of a block in it, in bytes.</param>
@@ -24,18 +24,24 @@ public readonly record struct ResumePoint(ulong Object, ulong Offset)
         Offset == 0 ? new(Object, RecordStage.Object, 0) : new(Object, RecordStage.Data, Offset);
 
     /// <summary>The point after one more record.</summary>
-    internal ResumePoint After(RecordHeader header) => header.Type switch
-    {
-        RecordType.Object => new(header.AsObject().Object, 0),
-        RecordType.Write => new(header.AsWrite().Object, header.AsWrite().Offset),
-        RecordType.WriteEmbedded => new(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset),
-        _ => this,
-    };
+    internal ResumePoint After(RecordHeader header) =>
+        header.Type switch
+        {
+            RecordType.Object => new(header.AsObject().Object, 0),
+            RecordType.Write => new(header.AsWrite().Object, header.AsWrite().Offset),
+            RecordType.WriteEmbedded => new(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset),
+            _ => this,
+        };
 
     /// <summary>A BEGIN payload that says to go on from here; these pairs go first, as ZFS has them.</summary>
     /// <param name="payload">The payload so far; null if there is none.</param>
     internal NvList AddTo(NvList? payload) =>
         new(
-            [NvPair.Of(ObjectPair, Object), NvPair.Of(OffsetPair, Offset), .. payload?.Without(ObjectPair).Without(OffsetPair).Pairs ?? []],
-            payload?.Flags ?? NvList.UniqueNames);
+            [
+                NvPair.Of(ObjectPair, Object),
+                NvPair.Of(OffsetPair, Offset),
+                .. payload?.Without(ObjectPair).Without(OffsetPair).Pairs ?? [],
+            ],
+            payload?.Flags ?? NvList.UniqueNames
+        );
 }

@@ -5,26 +5,32 @@ using ZfsSnapshotManager.SendStream.NvLists;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Where an interrupted send goes on: what ZFS prints as <c>receive_resume_token</c> and <c>zfs send -t</c> takes. Immutable;
-/// equal if all that the tokens say is equal.
-/// Source: OpenZFS module/zfs/dsl_dataset.c, get_receive_resume_token_impl; lib/libzfs/libzfs_sendrecv.c,
-/// zfs_send_resume_token_to_nvlist and zfs_send_resume_impl_cb_impl.
+/// Where an interrupted send goes on: what ZFS prints as <c>receive_resume_token</c> and <c>zfs send -t</c> takes.
+/// Immutable; equal if all that the tokens say is equal. Source: OpenZFS module/zfs/dsl_dataset.c,
+/// get_receive_resume_token_impl; lib/libzfs/libzfs_sendrecv.c, zfs_send_resume_token_to_nvlist and
+/// zfs_send_resume_impl_cb_impl.
 /// </summary>
 public sealed record ResumeToken
 {
-    /// <summary>The most bytes of <see cref="ToName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with a NUL.</summary>
+    /// <summary>
+    /// The most bytes of <see cref="ToName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with a NUL.
+    /// </summary>
     public const int LongestName = 255;
 
-    /// <summary>The most characters of a token that is read: those of the longest list, if nothing of it could be compressed.</summary>
+    /// <summary>
+    /// The most characters of a token that is read: those of the longest list, if nothing of it could be compressed.
+    /// </summary>
     public const int LongestToken = 17 * 1024;
 
     /// <summary>
-    /// The most bytes of the list in a token. ZFS makes some 250, and 500 with the longest name; <c>zfs get</c> prints at most 8191
-    /// characters of a token (ZFS_MAXPROPLEN in include/libzfs.h).
+    /// The most bytes of the list in a token. ZFS makes some 250, and 500 with the longest name; <c>zfs get</c> prints
+    /// at most 8191 characters of a token (ZFS_MAXPROPLEN in include/libzfs.h).
     /// </summary>
     public const int LongestList = Deflate.ClassicDeflate.LongestInput;
 
-    /// <summary>The most bytes of <see cref="OtherPairs"/>, packed. The rest of a token's list has less than 1 KiB.</summary>
+    /// <summary>
+    /// The most bytes of <see cref="OtherPairs"/>, packed. The rest of a token's list has less than 1 KiB.
+    /// </summary>
     public const int LongestOtherPairs = LongestList - 1024;
 
     private const string FromGuidName = "fromguid";
@@ -69,8 +75,8 @@ public sealed record ResumeToken
     public required ulong Offset { get; init; }
 
     /// <summary>
-    /// How many bytes of the stream had arrived, without the 312 of BEGIN; over all receives if it went on before. It serves
-    /// <c>zfs send -nv</c> as an estimate of what is left, and nothing else.
+    /// How many bytes of the stream had arrived, without the 312 of BEGIN; over all receives if it went on before. It
+    /// serves <c>zfs send -nv</c> as an estimate of what is left, and nothing else.
     /// </summary>
     public required ulong Bytes { get; init; }
 
@@ -78,10 +84,11 @@ public sealed record ResumeToken
     public required ulong ToGuid { get; init; }
 
     /// <summary>
-    /// The name in BEGIN, dataset@snapshot: 1 to <see cref="LongestName"/> bytes. <c>zfs send -t</c> looks for the snapshot by its
-    /// GUID, beginning where this name says.
+    /// The name in BEGIN, dataset@snapshot: 1 to <see cref="LongestName"/> bytes. <c>zfs send -t</c> looks for the
+    /// snapshot by its GUID, beginning where this name says.
     /// </summary>
-    /// <exception cref="ArgumentException">Set to a name of another length, or one with a NUL or half a surrogate pair.</exception>
+    /// <exception cref="ArgumentException">Set to a name of another length, or one with a NUL or half a surrogate
+    /// pair.</exception>
     public required string ToName
     {
         get;
@@ -101,13 +108,13 @@ public sealed record ResumeToken
     public bool Raw { get; init; }
 
     /// <summary>
-    /// What else the token says, in its order: <c>redact_snaps</c> and <c>book_redact_snaps</c>, the GUIDs of redaction snapshots
-    /// of the receiving dataset and of the bookmark that an incremental starts from, and what later versions of ZFS may add. Set
-    /// to a list, it is copied.
+    /// What else the token says, in its order: <c>redact_snaps</c> and <c>book_redact_snaps</c>, the GUIDs of redaction
+    /// snapshots of the receiving dataset and of the bookmark that an incremental starts from, and what later versions
+    /// of ZFS may add. Set to a list, it is copied.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// Set to pairs of which one has a property of its own, two have the same name, <see cref="NvList.Pack"/> refuses one, or all
-    /// together are longer than <see cref="LongestOtherPairs"/>.
+    /// Set to pairs of which one has a property of its own, two have the same name, <see cref="NvList.Pack"/> refuses
+    /// one, or all together are longer than <see cref="LongestOtherPairs"/>.
     /// </exception>
     public IReadOnlyList<NvPair> OtherPairs
     {
@@ -116,11 +123,12 @@ public sealed record ResumeToken
     } = [];
 
     /// <summary>
-    /// Reads a token. At most <see cref="LongestToken"/> characters are looked at and <see cref="LongestList"/>
-    /// bytes unpacked, whatever the token claims.
+    /// Reads a token. At most <see cref="LongestToken"/> characters are looked at and <see cref="LongestList"/> bytes
+    /// unpacked, whatever the token claims.
     /// </summary>
     /// <param name="token">The token as ZFS prints it, without white space around it.</param>
-    /// <exception cref="FormatException">The text is no token, or one that was damaged; the message says what is wrong.</exception>
+    /// <exception cref="FormatException">The text is no token, or one that was damaged; the message says what is
+    /// wrong.</exception>
     public static ResumeToken Parse(string token)
     {
         ArgumentNullException.ThrowIfNull(token);
@@ -149,7 +157,8 @@ public sealed record ResumeToken
     public override string ToString() => TokenText.Write(ToList());
 
     /// <summary>Whether both tokens say the same.</summary>
-    public bool Equals(ResumeToken? other) => other is not null && ToList().Pack().AsSpan().SequenceEqual(other.ToList().Pack());
+    public bool Equals(ResumeToken? other) =>
+        other is not null && ToList().Pack().AsSpan().SequenceEqual(other.ToList().Pack());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(ToGuid, FromGuid, Object, Offset, Bytes);
@@ -160,8 +169,7 @@ public sealed record ResumeToken
         List<NvPair> pairs = [];
         if (FromGuid is { } fromGuid)
             pairs.Add(NvPair.Of(FromGuidName, fromGuid));
-        pairs.AddRange(
-        [
+        pairs.AddRange([
             NvPair.Of(ObjectName, Object),
             NvPair.Of(OffsetName, Offset),
             NvPair.Of(BytesName, Bytes),
@@ -169,7 +177,12 @@ public sealed record ResumeToken
             NvPair.Of(ToNameName, ToName),
         ]);
         (bool Set, string Name)[] flags =
-            [(LargeBlocks, LargeBlocksName), (Embedded, EmbeddedName), (Compressed, CompressedName), (Raw, RawName)];
+        [
+            (LargeBlocks, LargeBlocksName),
+            (Embedded, EmbeddedName),
+            (Compressed, CompressedName),
+            (Raw, RawName),
+        ];
         pairs.AddRange(flags.Where(flag => flag.Set).Select(flag => NvPair.Flag(flag.Name)));
         return new NvList([.. pairs, .. OtherPairs]);
     }
@@ -200,9 +213,10 @@ public sealed record ResumeToken
     }
 
     /// <summary>The value, if it can be in a token.</summary>
-    private static T Possible<T>(T value, Func<T, string?> complaintOf) => complaintOf(value) is { } complaint
-        ? throw new ArgumentException($"There is no resume token {complaint}.", nameof(value))
-        : value;
+    private static T Possible<T>(T value, Func<T, string?> complaintOf) =>
+        complaintOf(value) is { } complaint
+            ? throw new ArgumentException($"There is no resume token {complaint}.", nameof(value))
+            : value;
 
     /// <summary>What is wrong with the pairs that have properties; null if nothing is.</summary>
     private static string? ComplaintOfKnown(NvList list)
@@ -231,7 +245,9 @@ public sealed record ResumeToken
         if (!NativeNvEncoder.IsText(name))
             return $"whose \"{ToNameName}\" has a NUL or half a surrogate pair";
         var length = Encoding.UTF8.GetByteCount(name);
-        return length is 0 or > LongestName ? $"whose \"{ToNameName}\" has {length} bytes; expected 1 to {LongestName}" : null;
+        return length is 0 or > LongestName
+            ? $"whose \"{ToNameName}\" has {length} bytes; expected 1 to {LongestName}"
+            : null;
     }
 
     /// <summary>What is wrong with the other pairs; null if nothing is.</summary>
@@ -245,7 +261,9 @@ public sealed record ResumeToken
         try
         {
             var length = new NvList(pairs).Pack().Length;
-            return length > LongestOtherPairs ? $"with {length} bytes of other pairs; expected at most {LongestOtherPairs}" : null;
+            return length > LongestOtherPairs
+                ? $"with {length} bytes of other pairs; expected at most {LongestOtherPairs}"
+                : null;
         }
         catch (InvalidOperationException fault)
         {

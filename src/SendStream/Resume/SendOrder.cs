@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// The order in which ZFS sends records, by position. By position alone it is told which were sent before: of a stream in another
-/// order some would be lost, or sent twice, without a word.
+/// The order in which ZFS sends records, by position. By position alone it is told which were sent before: of a stream
+/// in another order some would be lost, or sent twice, without a word.
 /// </summary>
 internal static class SendOrder
 {
@@ -16,7 +16,9 @@ internal static class SendOrder
                 StreamFault.UnexpectedRecord,
                 parser.RecordIndex,
                 parser.RecordOffset,
-                $"{RecordHeader.NameOf(parser.Current.Type)} of object {parser.Position!.Value.Object} does not stand in the order in which ZFS sends");
+                $"{RecordHeader.NameOf(parser.Current.Type)} of object {parser.Position!.Value.Object} does not "
+                    + "stand in the order in which ZFS sends"
+            );
         }
     }
 }

@@ -2,7 +2,9 @@ using ZfsSnapshotManager.SendStream.Writing;
 
 namespace ZfsSnapshotManager.SendStream.Resume;
 
-/// <summary>Reads the second part of a stream as the rest of the first: see <see cref="StreamSplice.OpenRest"/>.</summary>
+/// <summary>
+/// Reads the second part of a stream as the rest of the first: see <see cref="StreamSplice.OpenRest"/>.
+/// </summary>
 internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Stream second) : Stream
 {
     private const int SliceSize = 256 * 1024;
@@ -30,7 +32,11 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
     public override long Length => throw new NotSupportedException();
 
     /// <inheritdoc/>
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
     /// <inheritdoc/>
     public override int Read(Span<byte> buffer)
@@ -85,7 +91,11 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
                 case ParserEvent.Record:
                     Judge();
                     if (_keeps)
-                        SendStreamWriter.StampInSnapshot(ref _sum, _parser.Current.Type, Keep(position - RecordHeader.Size, _parser.Current.Raw));
+                        SendStreamWriter.StampInSnapshot(
+                            ref _sum,
+                            _parser.Current.Type,
+                            Keep(position - RecordHeader.Size, _parser.Current.Raw)
+                        );
                     break;
                 case ParserEvent.Payload when _keeps:
                     _sum.Append(payload);

@@ -1,7 +1,8 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>Finds how far a stream that was cut off, or is damaged, is good.</summary>
-/// <param name="State">The state at the last record boundary up to which all is right; what follows is worthless.</param>
+/// <param name="State">The state at the last record boundary up to which all is right; what follows is
+/// worthless.</param>
 /// <param name="Fault">Why the stream is not whole; null if it is.</param>
 public sealed record StreamCut(ParserState State, SendStreamException? Fault)
 {

@@ -3,11 +3,11 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Continues a send that was interrupted: <see cref="Token"/> makes <c>zfs send -t</c> go on from the last record that arrived whole,
-/// and what it sends becomes the second part of the first stream: without its BEGIN, without the records that it repeats, with the
-/// checksums that the whole stream has there. Where ZFS is deterministic, both parts together are byte for byte what an uninterrupted
-/// send would have been.
-/// Sources: OpenZFS module/zfs/dmu_send.c (setup_resume_points, dump_dnode, send_cb); tried on OpenZFS 2.3.2.
+/// Continues a send that was interrupted: <see cref="Token"/> makes <c>zfs send -t</c> go on from the last record that
+/// arrived whole, and what it sends becomes the second part of the first stream: without its BEGIN, without the records
+/// that it repeats, with the checksums that the whole stream has there. Where ZFS is deterministic, both parts together
+/// are byte for byte what an uninterrupted send would have been. Sources: OpenZFS module/zfs/dmu_send.c
+/// (setup_resume_points, dump_dnode, send_cb); tried on OpenZFS 2.3.2.
 /// </summary>
 public sealed class StreamSplice
 {
@@ -17,8 +17,10 @@ public sealed class StreamSplice
     private readonly BeginFacts _begin;
 
     /// <summary>Prepares to continue a stream.</summary>
-    /// <param name="first">What the parser of the first part says at its last record boundary; BEGIN at least must have been read.</param>
-    /// <exception cref="StreamEditException">A stream of this kind, or at this point, cannot be continued; the message says why.</exception>
+    /// <param name="first">What the parser of the first part says at its last record boundary; BEGIN at least must have
+    /// been read.</param>
+    /// <exception cref="StreamEditException">A stream of this kind, or at this point, cannot be continued; the message
+    /// says why.</exception>
     public StreamSplice(ParserState first)
     {
         ArgumentNullException.ThrowIfNull(first);
@@ -40,8 +42,9 @@ public sealed class StreamSplice
     }
 
     /// <summary>
-    /// The token for <c>zfs send -t</c>. It names <see cref="ParserState.ResumePoint"/>, as the one that <c>zfs receive -s</c>
-    /// would have made; if not a single object had been sent, the stream's start, so that ZFS sends all of it again.
+    /// The token for <c>zfs send -t</c>. It names <see cref="ParserState.ResumePoint"/>, as the one that <c>zfs receive
+    /// -s</c> would have made; if not a single object had been sent, the stream's start, so that ZFS sends all of it
+    /// again.
     /// </summary>
     public ResumeToken Token { get; }
 
@@ -49,7 +52,9 @@ public sealed class StreamSplice
     /// <param name="position">Its position.</param>
     public bool IsRepeated(RecordPosition position) => _first.Position is { } last && position <= last;
 
-    /// <summary>Checks that a second part belongs to the first: snapshots, flags, features, and where it goes on.</summary>
+    /// <summary>
+    /// Checks that a second part belongs to the first: snapshots, flags, features, and where it goes on.
+    /// </summary>
     /// <param name="second">The BEGIN of the second part.</param>
     /// <exception cref="StreamEditException">It does not; the message says what differs.</exception>
     public void Check(BeginFacts second)
@@ -65,7 +70,9 @@ public sealed class StreamSplice
         var from = second.ResumePoint ?? ResumePoint.Start;
         Demand(
             from == ResumePoint.Start || IsRepeated(from.Position),
-            $"The second part goes on from object {from.Object} at {from.Offset}, but the first reaches only {Describe(_first.ResumePoint)}.");
+            $"The second part goes on from object {from.Object} at {from.Offset}, but the first reaches only "
+                + $"{Describe(_first.ResumePoint)}."
+        );
     }
 
     /// <summary>Writes the second part as it has to follow the first; bytes of the first are not written.</summary>
@@ -73,13 +80,15 @@ public sealed class StreamSplice
     /// <param name="destination">Where the rest of the whole stream goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The second part is faulty, ends early, or is in an order in which ZFS sends none.</exception>
+    /// <exception cref="SendStreamException">The second part is faulty, ends early, or is in an order in which ZFS
+    /// sends none.</exception>
     public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken) =>
         WriteAsync(null, second, destination, cancellationToken);
 
     /// <summary>
-    /// Gives the second part as it has to follow the first, for who reads synchronously. It is read in slices and edited where it was read
-    /// to; nothing is kept of it. Reading throws what <see cref="WriteRestAsync"/> throws; only what was verified is given out.
+    /// Gives the second part as it has to follow the first, for who reads synchronously. It is read in slices and
+    /// edited where it was read to; nothing is kept of it. Reading throws what <see cref="WriteRestAsync"/> throws;
+    /// only what was verified is given out.
     /// </summary>
     /// <param name="second">What <c>zfs send -t</c> sends; it stays open.</param>
     public Stream OpenRest(Stream second)
@@ -89,13 +98,15 @@ public sealed class StreamSplice
     }
 
     /// <summary>Writes the whole stream: the good part of the first, and then the second.</summary>
-    /// <param name="first">The first part, from its first byte; what lies behind the boundary where it goes on is not read. Null: leave it out.</param>
+    /// <param name="first">The first part, from its first byte; what lies behind the boundary where it goes on is not
+    /// read. Null: leave it out.</param>
     /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
     /// <param name="destination">Where the whole stream goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
     /// <exception cref="SendStreamException">
-    /// The second part is faulty, ends early, or is in an order in which ZFS sends none; or the first is shorter than it was.
+    /// The second part is faulty, ends early, or is in an order in which ZFS sends none; or the first is shorter than
+    /// it was.
     /// </exception>
     public async Task WriteAsync(Stream? first, Stream second, Stream destination, CancellationToken cancellationToken)
     {
@@ -119,11 +130,18 @@ public sealed class StreamSplice
     private async Task CopyFirstAsync(Stream first, Stream destination, CancellationToken cancellationToken)
     {
         var buffer = new byte[CopySize];
-        for (var left = _first.StreamOffset; left > 0;)
+        for (var left = _first.StreamOffset; left > 0; )
         {
-            var count = await first.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), cancellationToken).ConfigureAwait(false);
+            var count = await first
+                .ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), cancellationToken)
+                .ConfigureAwait(false);
             if (count == 0)
-                throw new SendStreamException(StreamFault.EndsEarly, _first.RecordCount, _first.StreamOffset - left, "the first part is shorter than it was");
+                throw new SendStreamException(
+                    StreamFault.EndsEarly,
+                    _first.RecordCount,
+                    _first.StreamOffset - left,
+                    "the first part is shorter than it was"
+                );
             await destination.WriteAsync(buffer.AsMemory(0, count), cancellationToken).ConfigureAwait(false);
             left -= count;
         }
@@ -138,17 +156,29 @@ public sealed class StreamSplice
 
     private static BeginFacts Continuable(ParserState first)
     {
-        Demand(first.Phase != StreamPhase.Start, "Nothing of the stream was sent yet: start the send again, without a token.");
+        Demand(
+            first.Phase != StreamPhase.Start,
+            "Nothing of the stream was sent yet: start the send again, without a token."
+        );
         Demand(first.Phase != StreamPhase.End, "The stream is complete; there is nothing to continue.");
         Demand(
             first.Phase == StreamPhase.Snapshot,
-            "The stream is a package (zfs send -R, -I or -p): ZFS cannot resume a package. Send it again from its start.");
+            "The stream is a package (zfs send -R, -I or -p): ZFS cannot resume a package. Send it again from its "
+                + "start."
+        );
         var begin = first.Snapshot!;
-        Demand(!begin.IsResumed, "The first part is itself the rest of an interrupted stream: continue the whole one, with its own BEGIN.");
+        Demand(
+            !begin.IsResumed,
+            "The first part is itself the rest of an interrupted stream: continue the whole one, with its own BEGIN."
+        );
         Demand(
             (begin.Features & (StreamFeatures.Redacted | StreamFeatures.Dedup)) == StreamFeatures.None,
-            "A redacted or deduplicated stream cannot be continued. Send it again from its start.");
-        Demand(!first.IsDisordered, "The first part is in an order in which ZFS sends none. Send the stream again from its start.");
+            "A redacted or deduplicated stream cannot be continued. Send it again from its start."
+        );
+        Demand(
+            !first.IsDisordered,
+            "The first part is in an order in which ZFS sends none. Send the stream again from its start."
+        );
         return begin;
     }
 
@@ -156,7 +186,10 @@ public sealed class StreamSplice
         point == ResumePoint.Start ? "no object" : $"object {point.Object} at {point.Offset}";
 
     private static void Same<T>(string verb, T first, T second) =>
-        Demand(EqualityComparer<T>.Default.Equals(first, second), $"The parts do not belong together: the first {verb} {first}, the second {verb} {second}.");
+        Demand(
+            EqualityComparer<T>.Default.Equals(first, second),
+            $"The parts do not belong together: the first {verb} {first}, the second {verb} {second}."
+        );
 
     private static void Demand(bool holds, string message)
     {

@@ -8,11 +8,10 @@ using ZfsSnapshotManager.SendStream.Resume.Deflate;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// A resume token's text: <c>1-CHECKSUM-LENGTH-DATA</c>, all in hexadecimal, lower case. DATA is an nvlist in native encoding,
-/// compressed; LENGTH is how many bytes it has unpacked; CHECKSUM is the first word of Fletcher-4 over the whole 32-bit words of
-/// the compressed bytes, which leaves out 1 to 3 bytes at the end.
-/// Source: OpenZFS module/zfs/dsl_dataset.c, get_receive_resume_token_impl; module/zcommon/zfs_fletcher.c,
-/// fletcher_4_native_varsize.
+/// A resume token's text: <c>1-CHECKSUM-LENGTH-DATA</c>, all in hexadecimal, lower case. DATA is an nvlist in native
+/// encoding, compressed; LENGTH is how many bytes it has unpacked; CHECKSUM is the first word of Fletcher-4 over the
+/// whole 32-bit words of the compressed bytes, which leaves out 1 to 3 bytes at the end. Source: OpenZFS
+/// module/zfs/dsl_dataset.c, get_receive_resume_token_impl; module/zcommon/zfs_fletcher.c, fletcher_4_native_varsize.
 /// </summary>
 internal static class TokenText
 {
@@ -25,17 +24,23 @@ internal static class TokenText
     public static NvList Read(string token)
     {
         if (token.Length > ResumeToken.LongestToken)
-            throw new FormatException($"a resume token of {token.Length} characters; expected at most {ResumeToken.LongestToken}");
+            throw new FormatException(
+                $"a resume token of {token.Length} characters; expected at most {ResumeToken.LongestToken}"
+            );
         if (token.Split('-') is not [var version, var checksum, var length, var data])
             throw new FormatException("no resume token: expected VERSION-CHECKSUM-LENGTH-DATA");
         if (version != Version)
             throw new FormatException($"a resume token of version \"{Excerpt.Of(version)}\"; expected {Version}");
         var (expected, unpackedLength) = (ReadNumber(checksum, "checksum"), ReadNumber(length, "length"));
         if (unpackedLength > ResumeToken.LongestList)
-            throw new FormatException($"a resume token of {unpackedLength} bytes unpacked; expected at most {ResumeToken.LongestList}");
+            throw new FormatException(
+                $"a resume token of {unpackedLength} bytes unpacked; expected at most {ResumeToken.LongestList}"
+            );
         var compressed = ReadBytes(data);
         if (Checksum(compressed) != expected)
-            throw new FormatException($"a resume token with the checksum {checksum}; its data have {Checksum(compressed):x}");
+            throw new FormatException(
+                $"a resume token with the checksum {checksum}; its data have {Checksum(compressed):x}"
+            );
         return ReadList(Inflate(compressed, (int)unpackedLength));
     }
 
@@ -48,15 +53,23 @@ internal static class TokenText
         return $"{Version}-{Checksum(compressed):x}-{packed.Length:x}-{Convert.ToHexStringLower(compressed)}";
     }
 
-    private static ulong Checksum(ReadOnlySpan<byte> compressed) => default(Fletcher4).Append(compressed[..^(compressed.Length % 4)]).A;
+    private static ulong Checksum(ReadOnlySpan<byte> compressed) =>
+        default(Fletcher4).Append(compressed[..^(compressed.Length % 4)]).A;
 
     private static ulong ReadNumber(string text, string what)
     {
         // Only what ZFS prints is taken: no sign, no space, no leading zero.
-        var isNumber = ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var number);
+        var isNumber = ulong.TryParse(
+            text,
+            NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture,
+            out var number
+        );
         return isNumber && text == number.ToString("x", CultureInfo.InvariantCulture)
             ? number
-            : throw new FormatException($"a resume token whose {what} \"{Excerpt.Of(text)}\" is no hexadecimal number in lower case");
+            : throw new FormatException(
+                $"a resume token whose {what} \"{Excerpt.Of(text)}\" is no hexadecimal number in lower case"
+            );
     }
 
     private static byte[] ReadBytes(string data) =>
@@ -81,14 +94,17 @@ internal static class TokenText
         }
 
         if (found != length)
-            throw new FormatException($"a resume token of {length} bytes unpacked, of which there are {(found > length ? "more" : found)}");
+            throw new FormatException(
+                $"a resume token of {length} bytes unpacked, of which there are {(found > length ? "more" : found)}"
+            );
         var list = unpacked[..length];
         return compressed.Length > sizeof(uint) && EndOf(compressed) == ClassicDeflate.Adler32(list)
             ? list
             : throw new FormatException("a resume token whose data do not end with their checksum");
     }
 
-    private static uint EndOf(byte[] compressed) => BinaryPrimitives.ReadUInt32BigEndian(compressed.AsSpan(^sizeof(uint)..));
+    private static uint EndOf(byte[] compressed) =>
+        BinaryPrimitives.ReadUInt32BigEndian(compressed.AsSpan(^sizeof(uint)..));
 
     private static NvList ReadList(byte[] packed)
     {

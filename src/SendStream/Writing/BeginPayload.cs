@@ -7,7 +7,8 @@ internal static class BeginPayload
 {
     /// <summary>Packs a payload.</summary>
     /// <exception cref="StreamEditException">
-    /// It was read, but not all of it is known: names that are no UTF-8, or values of a list in XDR. ZFS makes no such payload.
+    /// It was read, but not all of it is known: names that are no UTF-8, or values of a list in XDR. ZFS makes no such
+    /// payload.
     /// </exception>
     public static byte[] Pack(NvList payload)
     {

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SendStream.Records;
 namespace ZfsSnapshotManager.SendStream.Writing;
 
 /// <summary>
-/// A record header that can be changed, to be written by <see cref="SendStreamWriter"/>. The buffer is reused: it holds one header
-/// at a time. Values are not judged here; checksums are the writer's affair.
+/// A record header that can be changed, to be written by <see cref="SendStreamWriter"/>. The buffer is reused: it holds
+/// one header at a time. Values are not judged here; checksums are the writer's affair.
 /// </summary>
 public sealed class EditableRecord
 {
@@ -81,7 +81,8 @@ public sealed class EditableRecord
     /// <summary>Sets what of a BEGIN is changed when streams are resumed or merged.</summary>
     /// <param name="fromGuid">GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</param>
     /// <param name="features">Features the stream uses.</param>
-    /// <param name="flags">DRR_FLAG_CLONE (1), DRR_FLAG_CI_DATA (2), DRR_FLAG_FREERECORDS (4), DRR_FLAG_SPILL_BLOCK (8).</param>
+    /// <param name="flags">DRR_FLAG_CLONE (1), DRR_FLAG_CI_DATA (2), DRR_FLAG_FREERECORDS (4), DRR_FLAG_SPILL_BLOCK
+    /// (8).</param>
     /// <param name="payloadLength">Bytes of the payload, a multiple of 8.</param>
     /// <returns>This record.</returns>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>

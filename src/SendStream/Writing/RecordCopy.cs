@@ -5,7 +5,11 @@ internal static class RecordCopy
 {
     /// <summary>Copies the reader's current record, header and payload.</summary>
     public static ValueTask CopyAsync(
-        SendStreamReader reader, SendStreamWriter writer, StreamOutput output, CancellationToken cancellationToken)
+        SendStreamReader reader,
+        SendStreamWriter writer,
+        StreamOutput output,
+        CancellationToken cancellationToken
+    )
     {
         writer.WriteHeader(reader.Current);
         return CopyPayloadAsync(reader, writer, output, cancellationToken);
@@ -13,7 +17,11 @@ internal static class RecordCopy
 
     /// <summary>Copies the payload of the reader's current record behind a header that was written already.</summary>
     public static async ValueTask CopyPayloadAsync(
-        SendStreamReader reader, SendStreamWriter writer, StreamOutput output, CancellationToken cancellationToken)
+        SendStreamReader reader,
+        SendStreamWriter writer,
+        StreamOutput output,
+        CancellationToken cancellationToken
+    )
     {
         while (await reader.ReadPayloadAsync(cancellationToken).ConfigureAwait(false) is { IsEmpty: false } slice)
         {

@@ -3,9 +3,10 @@ using System.Buffers;
 namespace ZfsSnapshotManager.SendStream.Writing;
 
 /// <summary>
-/// Writes records as a send stream, and fills in all checksums: <c>drr_checksum</c> of every record and the one that END carries.
-/// What else the headers say is written as it is given. Records that were read are written back byte for byte. Not thread-safe.
-/// Source: OpenZFS module/zfs/dmu_send.c, dump_record, dmu_send_impl; lib/libzfs/libzfs_sendrecv.c, send_conclusion_record.
+/// Writes records as a send stream, and fills in all checksums: <c>drr_checksum</c> of every record and the one that
+/// END carries. What else the headers say is written as it is given. Records that were read are written back byte for
+/// byte. Not thread-safe. Source: OpenZFS module/zfs/dmu_send.c, dump_record, dmu_send_impl;
+/// lib/libzfs/libzfs_sendrecv.c, send_conclusion_record.
 /// </summary>
 public sealed class SendStreamWriter
 {
@@ -39,7 +40,8 @@ public sealed class SendStreamWriter
 
     /// <summary>Writes a header; its payload must follow.</summary>
     /// <param name="header">The header; its checksums do not matter.</param>
-    /// <exception cref="InvalidOperationException">The payload before it is not complete, or no such record may stand here.</exception>
+    /// <exception cref="InvalidOperationException">The payload before it is not complete, or no such record may stand
+    /// here.</exception>
     public void WriteHeader(RecordHeader header)
     {
         if (_payloadLeft != 0)
@@ -69,14 +71,18 @@ public sealed class SendStreamWriter
     public void WritePayload(ReadOnlySpan<byte> slice)
     {
         if (slice.Length > _payloadLeft)
-            throw new InvalidOperationException($"The payload has {_payloadLeft} bytes left; {slice.Length} were given.");
+            throw new InvalidOperationException(
+                $"The payload has {_payloadLeft} bytes left; {slice.Length} were given."
+            );
         _sum.Append(slice);
         _output.Write(slice);
         _payloadLeft -= slice.Length;
         Length += slice.Length;
     }
 
-    /// <summary>Fills in the checksums of a header inside a snapshot's stream, and goes on with the sum behind it.</summary>
+    /// <summary>
+    /// Fills in the checksums of a header inside a snapshot's stream, and goes on with the sum behind it.
+    /// </summary>
     internal static void StampInSnapshot(ref Fletcher4Stream sum, RecordType type, Span<byte> header)
     {
         if (type == RecordType.End)
@@ -92,7 +98,10 @@ public sealed class SendStreamWriter
         _sum.Append(header);
     }
 
-    /// <summary>The END of a package's header carries the checksum of what is before it; the last one, behind all snapshots, zeros.</summary>
+    /// <summary>
+    /// The END of a package's header carries the checksum of what is before it; the last one, behind all snapshots,
+    /// zeros.
+    /// </summary>
     private void StampPackageEnd(Span<byte> header) => Checksum.WriteTo(header[RecordHeader.FieldsOffset..]);
 
     private void Next(RecordHeader header)

@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace ZfsSnapshotManager.SendStream.Writing;
 
-/// <summary>A pooled buffer in front of a <see cref="Stream"/>, which a <see cref="SendStreamWriter"/> fills and its caller flushes.</summary>
+/// <summary>
+/// A pooled buffer in front of a <see cref="Stream"/>, which a <see cref="SendStreamWriter"/> fills and its caller
+/// flushes.
+/// </summary>
 internal sealed class StreamOutput(Stream destination) : IBufferWriter<byte>, IDisposable
 {
     /// <summary>From this fill on a flush is worth it; a slice of a reader's buffer fits behind it.</summary>

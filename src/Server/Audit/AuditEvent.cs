@@ -25,9 +25,16 @@ internal sealed record AuditEvent
 
     /// <summary>What a client did with a request.</summary>
     public static AuditEvent OfRequest(HttpContext context, string name, string? clientId) =>
-        new() { Event = name, Actor = AuditActor.Client, ClientId = clientId, Address = Describe(context.Connection.RemoteIpAddress) };
+        new()
+        {
+            Event = name,
+            Actor = AuditActor.Client,
+            ClientId = clientId,
+            Address = Describe(context.Connection.RemoteIpAddress),
+        };
 
-    private static string? Describe(IPAddress? address) => (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString();
+    private static string? Describe(IPAddress? address) =>
+        (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString();
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<AuditActor>))]
@@ -46,7 +53,10 @@ internal enum AuditActor
     Server,
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(AuditEvent))]
 [JsonSerializable(typeof(List<AuditEvent>))]
 internal sealed partial class AuditJson : JsonSerializerContext;

@@ -6,8 +6,8 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Audit;
 
 /// <summary>
-/// Who did what: <c>DATA_DIR/audit.log</c>, one JSON object a line, only ever appended to. The server and commands write at once, each under the
-/// lock, so that none writes into a file that another one has just put aside.
+/// Who did what: <c>DATA_DIR/audit.log</c>, one JSON object a line, only ever appended to. The server and commands
+/// write at once, each under the lock, so that none writes into a file that another one has just put aside.
 /// </summary>
 internal sealed partial class AuditLog(ServerSettings settings, TimeProvider time, ILogger<AuditLog> logger)
 {
@@ -22,11 +22,18 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
     private readonly string _path = Path.Combine(settings.DataDirectory, FileName);
     private long? _complained;
 
-    /// <summary>Writes an event, safe on disk when it returns. What cannot be written is told in the server's log: no request fails for it.</summary>
+    /// <summary>
+    /// Writes an event, safe on disk when it returns. What cannot be written is told in the server's log: no request
+    /// fails for it.
+    /// </summary>
     public void Write(AuditEvent e)
     {
         var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
-        byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(e with { Time = now }, AuditJson.Default.AuditEvent), (byte)'\n'];
+        byte[] line =
+        [
+            .. JsonSerializer.SerializeToUtf8Bytes(e with { Time = now }, AuditJson.Default.AuditEvent),
+            (byte)'\n',
+        ];
         lock (_lock)
         {
             try
@@ -50,17 +57,25 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
     {
         DurableFile.CreateDirectory(settings.DataDirectory);
         using var only = TakeLock(_path);
-        if (File.Exists(_path) && new FileInfo(_path).Length is > 0 and var length && length + line.Length > settings.AuditMaxBytes) PutAside();
+        if (
+            File.Exists(_path)
+            && new FileInfo(_path).Length is > 0 and var length
+            && length + line.Length > settings.AuditMaxBytes
+        )
+            PutAside();
         DurableFile.AppendLine(_path, line);
     }
 
     private void PutAside()
     {
-        for (var number = settings.AuditFiles + 1; File.Exists(OldFile(_path, number)); number++) File.Delete(OldFile(_path, number)); // of a time when more were kept
+        // Of a time when more were kept.
+        for (var number = settings.AuditFiles + 1; File.Exists(OldFile(_path, number)); number++)
+            File.Delete(OldFile(_path, number));
         for (var number = settings.AuditFiles; number > 0; number--)
         {
             var from = number == 1 ? _path : OldFile(_path, number - 1);
-            if (File.Exists(from)) File.Move(from, OldFile(_path, number), overwrite: true);
+            if (File.Exists(from))
+                File.Move(from, OldFile(_path, number), overwrite: true);
         }
 
         DurableFile.SyncDirectory(settings.DataDirectory);
@@ -68,11 +83,15 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
 
     private void Complain(string name, string reason)
     {
-        if (_complained is { } before && time.GetElapsedTime(before) < ComplaintInterval) return;
+        if (_complained is { } before && time.GetElapsedTime(before) < ComplaintInterval)
+            return;
         _complained = time.GetTimestamp();
         LogNotWritten(name, reason);
     }
 
-    [LoggerMessage(LogLevel.Error, "The audit log cannot be written; {Event} is not in it, nor what follows until this is mended: {Reason}")]
+    [LoggerMessage(
+        LogLevel.Error,
+        "The audit log cannot be written; {Event} is not in it, nor what follows until this is mended: {Reason}"
+    )]
     private partial void LogNotWritten(string @event, string reason);
 }

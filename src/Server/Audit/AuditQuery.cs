@@ -27,10 +27,14 @@ internal sealed record AuditQuery
             using var reader = new StreamReader(file);
             while (reader.ReadLine() is { } line)
             {
-                if (line.Length == 0) continue;
-                if (Parse(line) is not { } e) broken++;
-                else if (Fits(e)) found.Enqueue(e);
-                if (found.Count > Limit) found.Dequeue();
+                if (line.Length == 0)
+                    continue;
+                if (Parse(line) is not { } e)
+                    broken++;
+                else if (Fits(e))
+                    found.Enqueue(e);
+                if (found.Count > Limit)
+                    found.Dequeue();
             }
         }
 
@@ -45,18 +49,34 @@ internal sealed record AuditQuery
     /// <summary>All files, oldest first, as they are at one moment; what is put aside later stays open.</summary>
     private static List<FileStream> Open(string path)
     {
-        if (!Directory.Exists(Path.GetDirectoryName(path))) return [];
+        if (!Directory.Exists(Path.GetDirectoryName(path)))
+            return [];
         using var only = AuditLog.TakeLock(path);
         List<string> files = [];
-        for (var number = 1; File.Exists(AuditLog.OldFile(path, number)); number++) files.Insert(0, AuditLog.OldFile(path, number));
-        if (File.Exists(path)) files.Add(path);
+        for (var number = 1; File.Exists(AuditLog.OldFile(path, number)); number++)
+            files.Insert(0, AuditLog.OldFile(path, number));
+        if (File.Exists(path))
+            files.Add(path);
         try
         {
-            return [.. files.Select(file => new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))];
+            return
+            [
+                .. files.Select(file => new FileStream(
+                    file,
+                    FileMode.Open,
+                    FileAccess.Read,
+                    FileShare.ReadWrite | FileShare.Delete
+                )),
+            ];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperationException(ExitCode.Failure, $"The audit log cannot be read: {e.Message}", "Run the command as the server's user.", e);
+            throw new OperationException(
+                ExitCode.Failure,
+                $"The audit log cannot be read: {e.Message}",
+                "Run the command as the server's user.",
+                e
+            );
         }
     }
 

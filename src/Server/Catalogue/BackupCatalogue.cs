@@ -16,20 +16,33 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     public IReadOnlyList<SnapshotInfo> List(string clientId)
     {
         using var connection = database.Open();
-        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client", ("@client", clientId));
+        using var command = connection.Query(
+            $"SELECT {Columns} FROM backups WHERE client_id = @client",
+            ("@client", clientId)
+        );
         // Sorted here: SQLite would put whole rows into a temporary file.
-        return [.. ReadAll(command).OrderByDescending(backup => backup.Timestamp).ThenByDescending(backup => backup.ReceivedAt)];
+        return
+        [
+            .. ReadAll(command)
+                .OrderByDescending(backup => backup.Timestamp)
+                .ThenByDescending(backup => backup.ReceivedAt),
+        ];
     }
 
     /// <summary>All clients' backups, or one's; all of one moment.</summary>
     public IReadOnlyList<ListedBackup> ListAll(string? clientId)
     {
         using var connection = database.Open();
-        using var command = connection.Query($"SELECT {Columns}, client_id FROM backups WHERE client_id = @client OR @client IS NULL ORDER BY storage_key", ("@client", clientId));
+        using var command = connection.Query(
+            $"SELECT {Columns}, client_id FROM backups WHERE client_id = @client OR @client IS NULL ORDER BY "
+                + "storage_key",
+            ("@client", clientId)
+        );
         using var rows = command.ExecuteReader();
         var backups = new BackupRows();
         List<ListedBackup> list = [];
-        while (rows.Read()) list.Add(new ListedBackup(rows.GetString(rows.FieldCount - 1), backups.Read(rows)));
+        while (rows.Read())
+            list.Add(new ListedBackup(rows.GetString(rows.FieldCount - 1), backups.Read(rows)));
         return list;
     }
 
@@ -40,7 +53,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var transaction = connection.BeginTransaction();
         foreach (var (clientId, backup) in backups)
         {
-            if (Insert(connection, clientId, backup) == 0) throw new InvalidOperationException($"{backup.SnapshotId} is listed already.");
+            if (Insert(connection, clientId, backup) == 0)
+                throw new InvalidOperationException($"{backup.SnapshotId} is listed already.");
         }
 
         transaction.Commit();
@@ -51,7 +65,10 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            $"SELECT {Columns} FROM backups WHERE client_id = @client AND (snapshot_id = @id OR storage_key = @id)", ("@client", clientId), ("@id", snapshotId));
+            $"SELECT {Columns} FROM backups WHERE client_id = @client AND (snapshot_id = @id OR storage_key = @id)",
+            ("@client", clientId),
+            ("@id", snapshotId)
+        );
         return ReadAll(command).FirstOrDefault();
     }
 
@@ -60,12 +77,20 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            $"SELECT {Columns} FROM backups WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid = @guid AND from_guid = @from",
-            ("@client", clientId), ("@dataset", dataset.Value), ("@guid", snapshot.ToString()), ("@from", from?.ToString() ?? ""));
+            $"SELECT {Columns} FROM backups WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid "
+                + "= @guid AND from_guid = @from",
+            ("@client", clientId),
+            ("@dataset", dataset.Value),
+            ("@guid", snapshot.ToString()),
+            ("@from", from?.ToString() ?? "")
+        );
         return ReadAll(command).FirstOrDefault();
     }
 
-    /// <summary>The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone. An incremental lies where its base does.</summary>
+    /// <summary>
+    /// The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone. An incremental
+    /// lies where its base does.
+    /// </summary>
     /// <param name="storageType">One of <see cref="StorageTypes"/>.</param>
     public IReadOnlyList<SnapshotInfo> FindBases(string clientId, SnapshotGuid snapshot, string storageType)
     {
@@ -73,14 +98,22 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return [.. FindBases(connection, clientId, snapshot).Where(backup => backup.StorageType == storageType)];
     }
 
-    /// <summary>Lists a backup and ends its upload, both or neither. An incremental is only listed while its base is.</summary>
+    /// <summary>
+    /// Lists a backup and ends its upload, both or neither. An incremental is only listed while its base is.
+    /// </summary>
     /// <returns>False where the base is gone or the same backup is there already; then nothing was changed.</returns>
     public bool Commit(string clientId, string uploadId, SnapshotInfo backup)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        if (backup.FromGuid is { } from && !FindBases(connection, clientId, from).Any(known => !known.IsLocal && ChainLink.Fits(known, backup.Features))) return false;
-        if (Insert(connection, clientId, backup) == 0) return false;
+        if (
+            backup.FromGuid is { } from
+            && !FindBases(connection, clientId, from)
+                .Any(known => !known.IsLocal && ChainLink.Fits(known, backup.Features))
+        )
+            return false;
+        if (Insert(connection, clientId, backup) == 0)
+            return false;
         using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         ended.ExecuteNonQuery();
         PartCatalogue.Clear(connection, uploadId);
@@ -89,20 +122,33 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>
-    /// Takes a backup off the list and notes that its objects are to be deleted, both or neither. It stays while it is pinned, and while a backup
-    /// or an open upload can only be restored upon it: whoever planned this may have planned before those came.
+    /// Takes a backup off the list and notes that its objects are to be deleted, both or neither. It stays while it is
+    /// pinned, and while a backup or an open upload can only be restored upon it: whoever planned this may have planned
+    /// before those came.
     /// </summary>
     /// <returns>False where it stays, or is gone already.</returns>
     public bool Remove(string clientId, SnapshotInfo backup)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        if (IsNeeded(connection, clientId, backup)) return false;
-        using var delete = connection.Query("DELETE FROM backups WHERE client_id = @client AND snapshot_id = @id AND pinned = 0", ("@client", clientId), ("@id", backup.SnapshotId));
-        if (delete.ExecuteNonQuery() == 0) return false;
+        if (IsNeeded(connection, clientId, backup))
+            return false;
+        using var delete = connection.Query(
+            "DELETE FROM backups WHERE client_id = @client AND snapshot_id = @id AND pinned = 0",
+            ("@client", clientId),
+            ("@id", backup.SnapshotId)
+        );
+        if (delete.ExecuteNonQuery() == 0)
+            return false;
         using var note = connection.Query(
-            "INSERT INTO deletions (storage_key, snapshot_id, client_id, size_bytes, local_guid) VALUES (@key, @id, @client, @size, @guid)",
-            ("@key", backup.StorageKey), ("@id", backup.SnapshotId), ("@client", clientId), ("@size", backup.SizeBytes), ("@guid", backup.IsLocal ? backup.SnapshotGuid.ToString() : null));
+            "INSERT INTO deletions (storage_key, snapshot_id, client_id, size_bytes, local_guid) VALUES (@key, @id, "
+                + "@client, @size, @guid)",
+            ("@key", backup.StorageKey),
+            ("@id", backup.SnapshotId),
+            ("@client", clientId),
+            ("@size", backup.SizeBytes),
+            ("@guid", backup.IsLocal ? backup.SnapshotGuid.ToString() : null)
+        );
         note.ExecuteNonQuery();
         transaction.Commit();
         return true;
@@ -115,8 +161,12 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "UPDATE backups SET expires_at = @expires WHERE client_id = @client AND snapshot_id = @id AND (pinned = 0 OR @expires IS NULL)",
-            ("@expires", expiresAt?.ToUnixTimeSeconds()), ("@client", clientId), ("@id", snapshotId));
+            "UPDATE backups SET expires_at = @expires WHERE client_id = @client AND snapshot_id = @id AND (pinned = "
+                + "0 OR @expires IS NULL)",
+            ("@expires", expiresAt?.ToUnixTimeSeconds()),
+            ("@client", clientId),
+            ("@id", snapshotId)
+        );
         return command.ExecuteNonQuery() > 0;
     }
 
@@ -126,12 +176,19 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "UPDATE backups SET pinned = @pinned, expires_at = CASE WHEN @pinned = 1 THEN NULL ELSE expires_at END WHERE client_id = @client AND snapshot_id = @id",
-            ("@pinned", pinned ? 1L : 0L), ("@client", clientId), ("@id", snapshotId));
+            "UPDATE backups SET pinned = @pinned, expires_at = CASE WHEN @pinned = 1 THEN NULL ELSE expires_at END "
+                + "WHERE client_id = @client AND snapshot_id = @id",
+            ("@pinned", pinned ? 1L : 0L),
+            ("@client", clientId),
+            ("@id", snapshotId)
+        );
         return command.ExecuteNonQuery() > 0;
     }
 
-    /// <summary>Bytes that a client's backups take in the object store, also those whose objects are still to be deleted, and those of its uploads' parts.</summary>
+    /// <summary>
+    /// Bytes that a client's backups take in the object store, also those whose objects are still to be deleted, and
+    /// those of its uploads' parts.
+    /// </summary>
     public (long Backups, long Uploads) GetStoredBytes(string clientId)
     {
         using var connection = database.Open();
@@ -140,7 +197,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client AND storage_type = 's3') + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions WHERE client_id = @client AND local_guid IS NULL),
                    (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE client_id = @client AND storage_type = 's3'))
             """,
-            ("@client", clientId));
+            ("@client", clientId)
+        );
         using var rows = command.ExecuteReader();
         rows.Read();
         return (rows.GetInt64(0), rows.GetInt64(1));
@@ -153,7 +211,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query("SELECT storage_key, local_guid FROM deletions ORDER BY storage_key");
         using var rows = command.ExecuteReader();
         List<Deletion> deletions = [];
-        while (rows.Read()) deletions.Add(new Deletion(rows.GetString(0), rows.IsDBNull(1) ? null : ReadGuid(rows.GetString(1))));
+        while (rows.Read())
+            deletions.Add(new Deletion(rows.GetString(0), rows.IsDBNull(1) ? null : ReadGuid(rows.GetString(1))));
         return deletions;
     }
 
@@ -162,8 +221,11 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "SELECT 1 FROM backups WHERE client_id = @client AND storage_type = 'local' UNION ALL SELECT 1 FROM uploads WHERE client_id = @client AND storage_type = 'local' UNION ALL SELECT 1 FROM deletions WHERE client_id = @client AND local_guid IS NOT NULL LIMIT 1",
-            ("@client", clientId));
+            "SELECT 1 FROM backups WHERE client_id = @client AND storage_type = 'local' UNION ALL SELECT 1 FROM "
+                + "uploads WHERE client_id = @client AND storage_type = 'local' UNION ALL SELECT 1 FROM deletions "
+                + "WHERE client_id = @client AND local_guid IS NOT NULL LIMIT 1",
+            ("@client", clientId)
+        );
         return command.ExecuteScalar() is not null;
     }
 
@@ -175,29 +237,56 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         command.ExecuteNonQuery();
     }
 
-    /// <returns>How many backups, when the newest one's snapshot was made, and how many of them are to be deleted.</returns>
+    /// <returns>How many backups, when the newest one's snapshot was made, and how many of them are to be
+    /// deleted.</returns>
     public (int Count, DateTimeOffset? Newest, int Expiring) GetSummary(string clientId)
     {
         using var connection = database.Open();
-        using var command = connection.Query("SELECT COUNT(*), MAX(timestamp), COUNT(expires_at) FROM backups WHERE client_id = @client", ("@client", clientId));
+        using var command = connection.Query(
+            "SELECT COUNT(*), MAX(timestamp), COUNT(expires_at) FROM backups WHERE client_id = @client",
+            ("@client", clientId)
+        );
         using var rows = command.ExecuteReader();
         rows.Read();
-        return (rows.GetInt32(0), rows.IsDBNull(1) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(1)), rows.GetInt32(2));
+        return (
+            rows.GetInt32(0),
+            rows.IsDBNull(1) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(1)),
+            rows.GetInt32(2)
+        );
     }
 
     private static bool IsNeeded(SqliteConnection connection, string clientId, SnapshotInfo backup)
     {
-        var others = FindBases(connection, clientId, backup.SnapshotGuid).Where(other => other.SnapshotId != backup.SnapshotId).ToList();
-        using var uploads = connection.Query("SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) LIMIT 1", ("@client", clientId), ("@guid", backup.SnapshotGuid.ToString()));
-        if (others.Count == 0 && uploads.ExecuteScalar() is not null) return true;
-        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client AND from_guid = @guid", ("@client", clientId), ("@guid", backup.SnapshotGuid.ToString()));
-        return ReadAll(command).Exists(dependent =>
-            dependent.SnapshotId != backup.SnapshotId && ChainLink.Fits(backup, dependent.Features) && !others.Exists(other => ChainLink.Fits(other, dependent.Features)));
+        var others = FindBases(connection, clientId, backup.SnapshotGuid)
+            .Where(other => other.SnapshotId != backup.SnapshotId)
+            .ToList();
+        using var uploads = connection.Query(
+            "SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) LIMIT 1",
+            ("@client", clientId),
+            ("@guid", backup.SnapshotGuid.ToString())
+        );
+        if (others.Count == 0 && uploads.ExecuteScalar() is not null)
+            return true;
+        using var command = connection.Query(
+            $"SELECT {Columns} FROM backups WHERE client_id = @client AND from_guid = @guid",
+            ("@client", clientId),
+            ("@guid", backup.SnapshotGuid.ToString())
+        );
+        return ReadAll(command)
+            .Exists(dependent =>
+                dependent.SnapshotId != backup.SnapshotId
+                && ChainLink.Fits(backup, dependent.Features)
+                && !others.Exists(other => ChainLink.Fits(other, dependent.Features))
+            );
     }
 
     private static List<SnapshotInfo> FindBases(SqliteConnection connection, string clientId, SnapshotGuid snapshot)
     {
-        using var command = connection.Query($"SELECT {Columns} FROM backups WHERE client_id = @client AND snapshot_guid = @guid", ("@client", clientId), ("@guid", snapshot.ToString()));
+        using var command = connection.Query(
+            $"SELECT {Columns} FROM backups WHERE client_id = @client AND snapshot_guid = @guid",
+            ("@client", clientId),
+            ("@guid", snapshot.ToString())
+        );
         return ReadAll(command);
     }
 
@@ -209,11 +298,30 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires, @storage)
             ON CONFLICT DO NOTHING
             """,
-            ("@client", clientId), ("@id", backup.SnapshotId), ("@key", backup.StorageKey), ("@dataset", backup.DatasetName), ("@name", backup.SnapshotName),
-            ("@guid", backup.SnapshotGuid.ToString()), ("@from", backup.FromGuid?.ToString() ?? ""), ("@type", backup.DatasetType),
-            ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()), ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()), ("@size", backup.SizeBytes),
-            ("@stream", backup.StreamBytes), ("@compression", backup.Compression), ("@raw", backup.Raw ? 1L : 0L), ("@features", string.Join(' ', backup.Features)), ("@flags", string.Join(' ', backup.SendFlags)), ("@sha256", backup.Sha256 ?? ""),
-            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()), ("@parts", backup.PartsSha256), ("@class", backup.SnapshotType.ToText()), ("@pinned", backup.Pinned ? 1L : 0L), ("@expires", backup.ExpiresAt?.ToUnixTimeSeconds()), ("@storage", backup.StorageType));
+            ("@client", clientId),
+            ("@id", backup.SnapshotId),
+            ("@key", backup.StorageKey),
+            ("@dataset", backup.DatasetName),
+            ("@name", backup.SnapshotName),
+            ("@guid", backup.SnapshotGuid.ToString()),
+            ("@from", backup.FromGuid?.ToString() ?? ""),
+            ("@type", backup.DatasetType),
+            ("@timestamp", backup.Timestamp.ToUnixTimeSeconds()),
+            ("@received", backup.ReceivedAt.ToUnixTimeMilliseconds()),
+            ("@size", backup.SizeBytes),
+            ("@stream", backup.StreamBytes),
+            ("@compression", backup.Compression),
+            ("@raw", backup.Raw ? 1L : 0L),
+            ("@features", string.Join(' ', backup.Features)),
+            ("@flags", string.Join(' ', backup.SendFlags)),
+            ("@sha256", backup.Sha256 ?? ""),
+            ("@locked", backup.LockedUntil?.ToUnixTimeSeconds()),
+            ("@parts", backup.PartsSha256),
+            ("@class", backup.SnapshotType.ToText()),
+            ("@pinned", backup.Pinned ? 1L : 0L),
+            ("@expires", backup.ExpiresAt?.ToUnixTimeSeconds()),
+            ("@storage", backup.StorageType)
+        );
         return command.ExecuteNonQuery();
     }
 
@@ -222,9 +330,11 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var rows = command.ExecuteReader();
         var backups = new BackupRows();
         List<SnapshotInfo> list = [];
-        while (rows.Read()) list.Add(backups.Read(rows));
+        while (rows.Read())
+            list.Add(backups.Read(rows));
         return list;
     }
 
-    private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
+    private static SnapshotGuid? ReadGuid(string text) =>
+        text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

@@ -6,45 +6,52 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>Makes backups of the catalogue's rows. What many of them have in common is kept once: a list may have tens of thousands.</summary>
+/// <summary>
+/// Makes backups of the catalogue's rows. What many of them have in common is kept once: a list may have tens of
+/// thousands.
+/// </summary>
 internal sealed class BackupRows
 {
     /// <summary>In the order in which <see cref="Read"/> takes them.</summary>
     public const string Columns =
-        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, parts_sha256, snapshot_type, pinned, expires_at, storage_type";
+        "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, "
+        + "received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, "
+        + "parts_sha256, snapshot_type, pinned, expires_at, storage_type";
 
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string[]> _lists = new(StringComparer.Ordinal);
 
-    public SnapshotInfo Read(SqliteDataReader row) => new()
-    {
-        SnapshotId = row.GetString(0),
-        StorageKey = row.GetString(1),
-        DatasetName = Share(row.GetString(2)),
-        SnapshotName = row.GetString(3),
-        SnapshotGuid = ReadGuid(row.GetString(4))!.Value,
-        FromGuid = ReadGuid(row.GetString(5)),
-        DatasetType = Share(row.GetString(6)),
-        Timestamp = DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(7)),
-        ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(8)),
-        SizeBytes = row.GetInt64(9),
-        StreamBytes = row.GetInt64(10),
-        Compression = Share(row.GetString(11)),
-        Raw = row.GetInt64(12) != 0,
-        Features = ShareList(row.GetString(13)),
-        SendFlags = ShareList(row.GetString(14)),
-        Sha256 = row.GetString(15) is { Length: > 0 } sha256 ? sha256 : null,
-        LockedUntil = row.IsDBNull(16) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(16)),
-        PartsSha256 = row.GetString(17),
-        SnapshotType = SnapshotTypes.TryParse(row.GetString(18)) ?? SnapshotType.Manual,
-        Pinned = row.GetInt64(19) != 0,
-        ExpiresAt = row.IsDBNull(20) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(20)),
-        StorageType = Share(row.GetString(21)),
-    };
+    public SnapshotInfo Read(SqliteDataReader row) =>
+        new()
+        {
+            SnapshotId = row.GetString(0),
+            StorageKey = row.GetString(1),
+            DatasetName = Share(row.GetString(2)),
+            SnapshotName = row.GetString(3),
+            SnapshotGuid = ReadGuid(row.GetString(4))!.Value,
+            FromGuid = ReadGuid(row.GetString(5)),
+            DatasetType = Share(row.GetString(6)),
+            Timestamp = DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(7)),
+            ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(8)),
+            SizeBytes = row.GetInt64(9),
+            StreamBytes = row.GetInt64(10),
+            Compression = Share(row.GetString(11)),
+            Raw = row.GetInt64(12) != 0,
+            Features = ShareList(row.GetString(13)),
+            SendFlags = ShareList(row.GetString(14)),
+            Sha256 = row.GetString(15) is { Length: > 0 } sha256 ? sha256 : null,
+            LockedUntil = row.IsDBNull(16) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(16)),
+            PartsSha256 = row.GetString(17),
+            SnapshotType = SnapshotTypes.TryParse(row.GetString(18)) ?? SnapshotType.Manual,
+            Pinned = row.GetInt64(19) != 0,
+            ExpiresAt = row.IsDBNull(20) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(20)),
+            StorageType = Share(row.GetString(21)),
+        };
 
     private string Share(string text)
     {
-        if (_texts.TryGetValue(text, out var known)) return known;
+        if (_texts.TryGetValue(text, out var known))
+            return known;
         _texts.Add(text, text);
         return text;
     }
@@ -52,9 +59,11 @@ internal sealed class BackupRows
     /// <param name="words">Separated by blanks.</param>
     private string[] ShareList(string words)
     {
-        if (_lists.TryGetValue(words, out var known)) return known;
+        if (_lists.TryGetValue(words, out var known))
+            return known;
         return _lists[words] = words.Split(' ', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
+    private static SnapshotGuid? ReadGuid(string text) =>
+        text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

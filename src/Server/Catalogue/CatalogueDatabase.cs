@@ -8,99 +8,101 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// <summary>The SQLite file behind the catalogue: opens it, and brings its schema up to date.</summary>
 internal sealed class CatalogueDatabase
 {
-    /// <summary>Each step brings the schema from the version of its index to the next; steps are only ever added.</summary>
+    /// <summary>
+    /// Each step brings the schema from the version of its index to the next; steps are only ever added.
+    /// </summary>
     private static readonly string[] Steps =
     [
         """
-        CREATE TABLE backups (
-            snapshot_id    TEXT PRIMARY KEY,
-            storage_key    TEXT NOT NULL UNIQUE,
-            client_id      TEXT NOT NULL,
-            dataset_name   TEXT NOT NULL,
-            snapshot_name  TEXT NOT NULL,
-            snapshot_guid  TEXT NOT NULL,
-            from_guid      TEXT NOT NULL, -- '' for a full backup: NULLs would not be unique
-            dataset_type   TEXT NOT NULL,
-            timestamp      BIGINT NOT NULL, -- Unix seconds
-            received_at    BIGINT NOT NULL, -- Unix milliseconds
-            size_bytes     BIGINT NOT NULL,
-            stream_bytes   BIGINT NOT NULL,
-            compression    TEXT NOT NULL,
-            raw            BIGINT NOT NULL,
-            features       TEXT NOT NULL, -- separated by spaces
-            send_flags     TEXT NOT NULL, -- likewise
-            sha256         TEXT NOT NULL,
-            UNIQUE (client_id, dataset_name, snapshot_guid, from_guid)
-        );
-        CREATE INDEX backups_by_guid ON backups (client_id, snapshot_guid);
-        CREATE TABLE uploads (
-            upload_id      TEXT PRIMARY KEY,
-            client_id      TEXT NOT NULL,
-            snapshot_id    TEXT NOT NULL UNIQUE,
-            storage_key    TEXT NOT NULL,
-            dataset_name   TEXT NOT NULL,
-            snapshot_name  TEXT NOT NULL, -- '' where the client did not say
-            snapshot_guid  TEXT NOT NULL, -- likewise
-            from_guid      TEXT, -- '' for a full one, NULL where the client did not say
-            compression    TEXT NOT NULL,
-            raw            BIGINT, -- NULL where the client did not say
-            send_flags     TEXT NOT NULL,
-            touched_at     BIGINT NOT NULL, -- Unix milliseconds
-            last_error     TEXT -- JSON, as the client was told
-        );
-        """,
+            CREATE TABLE backups (
+                snapshot_id    TEXT PRIMARY KEY,
+                storage_key    TEXT NOT NULL UNIQUE,
+                client_id      TEXT NOT NULL,
+                dataset_name   TEXT NOT NULL,
+                snapshot_name  TEXT NOT NULL,
+                snapshot_guid  TEXT NOT NULL,
+                from_guid      TEXT NOT NULL, -- '' for a full backup: NULLs would not be unique
+                dataset_type   TEXT NOT NULL,
+                timestamp      BIGINT NOT NULL, -- Unix seconds
+                received_at    BIGINT NOT NULL, -- Unix milliseconds
+                size_bytes     BIGINT NOT NULL,
+                stream_bytes   BIGINT NOT NULL,
+                compression    TEXT NOT NULL,
+                raw            BIGINT NOT NULL,
+                features       TEXT NOT NULL, -- separated by spaces
+                send_flags     TEXT NOT NULL, -- likewise
+                sha256         TEXT NOT NULL,
+                UNIQUE (client_id, dataset_name, snapshot_guid, from_guid)
+            );
+            CREATE INDEX backups_by_guid ON backups (client_id, snapshot_guid);
+            CREATE TABLE uploads (
+                upload_id      TEXT PRIMARY KEY,
+                client_id      TEXT NOT NULL,
+                snapshot_id    TEXT NOT NULL UNIQUE,
+                storage_key    TEXT NOT NULL,
+                dataset_name   TEXT NOT NULL,
+                snapshot_name  TEXT NOT NULL, -- '' where the client did not say
+                snapshot_guid  TEXT NOT NULL, -- likewise
+                from_guid      TEXT, -- '' for a full one, NULL where the client did not say
+                compression    TEXT NOT NULL,
+                raw            BIGINT, -- NULL where the client did not say
+                send_flags     TEXT NOT NULL,
+                touched_at     BIGINT NOT NULL, -- Unix milliseconds
+                last_error     TEXT -- JSON, as the client was told
+            );
+            """,
         """
-        ALTER TABLE backups ADD COLUMN locked_until BIGINT; -- Unix seconds; NULL: not locked
-        CREATE TABLE properties (
-            name           TEXT PRIMARY KEY,
-            value          TEXT NOT NULL
-        );
-        """,
+            ALTER TABLE backups ADD COLUMN locked_until BIGINT; -- Unix seconds; NULL: not locked
+            CREATE TABLE properties (
+                name           TEXT PRIMARY KEY,
+                value          TEXT NOT NULL
+            );
+            """,
         """
-        ALTER TABLE backups ADD COLUMN parts_sha256 TEXT NOT NULL DEFAULT '';
-        ALTER TABLE uploads ADD COLUMN begin_facts TEXT; -- what the stream's BEGIN said, once a part has told it
-        CREATE TABLE upload_objects (
-            upload_id      TEXT NOT NULL,
-            object         BIGINT NOT NULL, -- from 0
-            token          TEXT NOT NULL, -- the store's name for what was begun
-            PRIMARY KEY (upload_id, object)
-        );
-        CREATE TABLE upload_parts (
-            upload_id      TEXT NOT NULL,
-            part           BIGINT NOT NULL, -- from 1
-            stored_offset  BIGINT NOT NULL, -- stored bytes of the parts before it, as its client said
-            size_bytes     BIGINT NOT NULL,
-            sha256         TEXT NOT NULL,
-            receipt        TEXT NOT NULL, -- what the store said of it
-            start_state    TEXT NOT NULL, -- where the stream stood before it
-            end_state      TEXT NOT NULL, -- and stands after it
-            end_checksum   TEXT, -- of the stream, where the part holds its END
-            PRIMARY KEY (upload_id, part)
-        );
-        """,
+            ALTER TABLE backups ADD COLUMN parts_sha256 TEXT NOT NULL DEFAULT '';
+            ALTER TABLE uploads ADD COLUMN begin_facts TEXT; -- what the stream's BEGIN said, once a part has told it
+            CREATE TABLE upload_objects (
+                upload_id      TEXT NOT NULL,
+                object         BIGINT NOT NULL, -- from 0
+                token          TEXT NOT NULL, -- the store's name for what was begun
+                PRIMARY KEY (upload_id, object)
+            );
+            CREATE TABLE upload_parts (
+                upload_id      TEXT NOT NULL,
+                part           BIGINT NOT NULL, -- from 1
+                stored_offset  BIGINT NOT NULL, -- stored bytes of the parts before it, as its client said
+                size_bytes     BIGINT NOT NULL,
+                sha256         TEXT NOT NULL,
+                receipt        TEXT NOT NULL, -- what the store said of it
+                start_state    TEXT NOT NULL, -- where the stream stood before it
+                end_state      TEXT NOT NULL, -- and stands after it
+                end_checksum   TEXT, -- of the stream, where the part holds its END
+                PRIMARY KEY (upload_id, part)
+            );
+            """,
         """
-        ALTER TABLE backups ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
-        ALTER TABLE backups ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
-        ALTER TABLE backups ADD COLUMN expires_at BIGINT; -- Unix seconds; NULL: not rotated
-        ALTER TABLE uploads ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
-        ALTER TABLE uploads ADD COLUMN base_guid TEXT; -- what the stream itself starts from, once its BEGIN came
-        CREATE INDEX backups_by_client ON backups (client_id, size_bytes, timestamp);
-        CREATE TABLE deletions ( -- backups that are no longer listed and whose objects are to be deleted
-            storage_key    TEXT PRIMARY KEY,
-            snapshot_id    TEXT NOT NULL,
-            client_id      TEXT NOT NULL,
-            size_bytes     BIGINT NOT NULL
-        );
-        """,
+            ALTER TABLE backups ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
+            ALTER TABLE backups ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
+            ALTER TABLE backups ADD COLUMN expires_at BIGINT; -- Unix seconds; NULL: not rotated
+            ALTER TABLE uploads ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
+            ALTER TABLE uploads ADD COLUMN base_guid TEXT; -- what the stream itself starts from, once its BEGIN came
+            CREATE INDEX backups_by_client ON backups (client_id, size_bytes, timestamp);
+            CREATE TABLE deletions ( -- backups that are no longer listed and whose objects are to be deleted
+                storage_key    TEXT PRIMARY KEY,
+                snapshot_id    TEXT NOT NULL,
+                client_id      TEXT NOT NULL,
+                size_bytes     BIGINT NOT NULL
+            );
+            """,
         """
-        ALTER TABLE uploads ADD COLUMN properties TEXT; -- JSON: the dataset's own properties; NULL where the client did not say
-        DROP INDEX backups_by_client;
-        CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes); -- by time, about as the rows lie in the file
-        ALTER TABLE backups ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3'; -- or 'local': storage_key is a snapshot's name
-        ALTER TABLE uploads ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3';
-        ALTER TABLE uploads ADD COLUMN note TEXT; -- JSON; what a local one becomes, once its stream is there but for its END
-        ALTER TABLE deletions ADD COLUMN local_guid TEXT; -- of a snapshot; NULL for objects
-        """,
+            ALTER TABLE uploads ADD COLUMN properties TEXT; -- JSON: the dataset's own properties; NULL where the client did not say
+            DROP INDEX backups_by_client;
+            CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes); -- by time, about as the rows lie in the file
+            ALTER TABLE backups ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3'; -- or 'local': storage_key is a snapshot's name
+            ALTER TABLE uploads ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3';
+            ALTER TABLE uploads ADD COLUMN note TEXT; -- JSON; what a local one becomes, once its stream is there but for its END
+            ALTER TABLE deletions ADD COLUMN local_guid TEXT; -- of a snapshot; NULL for objects
+            """,
     ];
 
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";
@@ -122,7 +124,8 @@ internal sealed class CatalogueDatabase
         {
             connection.Open();
             // WAL lets readers go on during a commit; FULL syncs each commit to disk before it is acknowledged.
-            // Each connection has pages of its own; beside the system's cache of the file more than a few gain nothing (-512: KiB).
+            // Each connection has pages of its own; beside the system's cache of the file more than a few gain nothing
+            // (-512: KiB).
             Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;");
             return connection;
         }
@@ -134,7 +137,8 @@ internal sealed class CatalogueDatabase
     }
 
     /// <summary>Creates the file or brings it up to date.</summary>
-    /// <exception cref="OperationException">The file is not a catalogue of this program, or one of a later version.</exception>
+    /// <exception cref="OperationException">The file is not a catalogue of this program, or one of a later
+    /// version.</exception>
     public void Prepare()
     {
         try
@@ -145,16 +149,27 @@ internal sealed class CatalogueDatabase
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
-            throw new OperationException(ExitCode.Configuration, $"The catalogue {Path} cannot be opened: {e.Message}", "Check METADATA_FILE and its folder's permissions and space.", e);
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"The catalogue {Path} cannot be opened: {e.Message}",
+                "Check METADATA_FILE and its folder's permissions and space.",
+                e
+            );
         }
     }
 
     /// <summary>Sees that the file is there and that this version can read it; changes nothing.</summary>
     /// <returns>The schema's version, which may be an earlier one.</returns>
-    /// <exception cref="OperationException">It is not there, is not a catalogue, or is one of a later version.</exception>
+    /// <exception cref="OperationException">It is not there, is not a catalogue, or is one of a later
+    /// version.</exception>
     public int Inspect()
     {
-        if (!File.Exists(Path)) throw new OperationException(ExitCode.NotFound, $"There is no catalogue {Path}.", "Check DATA_DIR and METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'.");
+        if (!File.Exists(Path))
+            throw new OperationException(
+                ExitCode.NotFound,
+                $"There is no catalogue {Path}.",
+                "Check DATA_DIR and METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'."
+            );
         try
         {
             using var connection = Open();
@@ -163,7 +178,12 @@ internal sealed class CatalogueDatabase
         }
         catch (SqliteException e)
         {
-            throw new OperationException(ExitCode.Damaged, $"The catalogue {Path} cannot be read: {e.Message}", "Run 'zfs-server catalogue rebuild': it makes the catalogue again from what is stored.", e);
+            throw new OperationException(
+                ExitCode.Damaged,
+                $"The catalogue {Path} cannot be read: {e.Message}",
+                "Run 'zfs-server catalogue rebuild': it makes the catalogue again from what is stored.",
+                e
+            );
         }
     }
 
@@ -172,16 +192,24 @@ internal sealed class CatalogueDatabase
     /// <exception cref="SqliteException">It cannot be read.</exception>
     public void Ping()
     {
-        if (!File.Exists(Path)) throw new IOException($"There is no catalogue {Path}.");
+        if (!File.Exists(Path))
+            throw new IOException($"There is no catalogue {Path}.");
         using var connection = Open();
         Scalar(connection, "SELECT 1 FROM backups LIMIT 1");
     }
 
-    /// <summary>For commands: a catalogue of an earlier version is brought up to date by the server, not by them.</summary>
+    /// <summary>
+    /// For commands: a catalogue of an earlier version is brought up to date by the server, not by them.
+    /// </summary>
     /// <exception cref="OperationException">It is not there, not readable, or of another version.</exception>
     public void RequireCurrent()
     {
-        if (Inspect() is var version && version < CurrentVersion) throw new OperationException(ExitCode.Configuration, $"The catalogue {Path} is of an earlier version (schema {version}, not {CurrentVersion}).", "Start this version's server once; it brings the catalogue up to date.");
+        if (Inspect() is var version && version < CurrentVersion)
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"The catalogue {Path} is of an earlier version (schema {version}, not {CurrentVersion}).",
+                "Start this version's server once; it brings the catalogue up to date."
+            );
     }
 
     /// <summary>The version of the schema that this program writes.</summary>
@@ -191,11 +219,18 @@ internal sealed class CatalogueDatabase
     public void SetId(string id)
     {
         using var connection = Open();
-        using var set = connection.Query("INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT (name) DO UPDATE SET value = excluded.value", ("@id", id));
+        using var set = connection.Query(
+            "INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT (name) DO UPDATE SET "
+                + "value = excluded.value",
+            ("@id", id)
+        );
         set.ExecuteNonQuery();
     }
 
-    /// <summary>Moves all of the write-ahead log into the file and closes it, so that the file by itself is the catalogue. Nobody may use it meanwhile.</summary>
+    /// <summary>
+    /// Moves all of the write-ahead log into the file and closes it, so that the file by itself is the catalogue.
+    /// Nobody may use it meanwhile.
+    /// </summary>
     public void Close()
     {
         using var connection = Open();
@@ -207,7 +242,10 @@ internal sealed class CatalogueDatabase
     public string GetId()
     {
         using var connection = Open();
-        using var insert = connection.Query("INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT DO NOTHING", ("@id", Guid.NewGuid().ToString("N")));
+        using var insert = connection.Query(
+            "INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT DO NOTHING",
+            ("@id", Guid.NewGuid().ToString("N"))
+        );
         insert.ExecuteNonQuery();
         return (string)Scalar(connection, SelectId)!;
     }
@@ -217,7 +255,8 @@ internal sealed class CatalogueDatabase
     /// <exception cref="OperationException">It cannot be read.</exception>
     public string? FindId()
     {
-        if (!File.Exists(Path)) return null;
+        if (!File.Exists(Path))
+            return null;
         Inspect();
         using var connection = Open();
         return (string?)Scalar(connection, SelectId);
@@ -226,16 +265,24 @@ internal sealed class CatalogueDatabase
     private void Upgrade(SqliteConnection connection)
     {
         var version = (long)Scalar(connection, "PRAGMA user_version")!;
-        if (version > Steps.Length) throw IsLater(version);
-        if (version == Steps.Length) return; // nothing is written: a full disk must not keep the server from starting
+        if (version > Steps.Length)
+            throw IsLater(version);
+        if (version == Steps.Length)
+            return; // nothing is written: a full disk must not keep the server from starting
         using var transaction = connection.BeginTransaction();
-        for (var step = (int)version; step < Steps.Length; step++) Execute(connection, Steps[step]);
+        for (var step = (int)version; step < Steps.Length; step++)
+            Execute(connection, Steps[step]);
         Execute(connection, $"PRAGMA user_version = {Steps.Length}");
         transaction.Commit();
     }
 
     private OperationException IsLater(long version) =>
-        new(ExitCode.Configuration, $"The catalogue {Path} was written by a later version of zfs-server (schema {version}, this one knows {Steps.Length}).", "Use the later version.");
+        new(
+            ExitCode.Configuration,
+            $"The catalogue {Path} was written by a later version of zfs-server (schema {version}, this one knows "
+                + $"{Steps.Length}).",
+            "Use the later version."
+        );
 
     private static void Execute(SqliteConnection connection, string sql)
     {

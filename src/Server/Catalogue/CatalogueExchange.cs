@@ -6,7 +6,10 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>Puts a catalogue that was made aside in the place of the one in force, which is kept under another name. At every moment one of the two is in force.</summary>
+/// <summary>
+/// Puts a catalogue that was made aside in the place of the one in force, which is kept under another name. At every
+/// moment one of the two is in force.
+/// </summary>
 internal static partial class CatalogueExchange
 {
     private static readonly string[] Companions = ["-wal", "-shm"];
@@ -17,7 +20,8 @@ internal static partial class CatalogueExchange
     /// <summary>Removes a catalogue with what SQLite keeps beside it; there may be none.</summary>
     public static void Remove(string path)
     {
-        foreach (var file in (string[])[path, .. Companions.Select(end => path + end)]) File.Delete(file);
+        foreach (var file in (string[])[path, .. Companions.Select(end => path + end)])
+            File.Delete(file);
     }
 
     /// <param name="current">The catalogue in force; there may be none.</param>
@@ -38,14 +42,20 @@ internal static partial class CatalogueExchange
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SqliteException)
         {
-            throw new OperationException(ExitCode.Configuration, $"The new catalogue cannot take its place at {current.Path}: {e.Message}", "Check METADATA_FILE and its folder's permissions and space; then run it again.", e);
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"The new catalogue cannot take its place at {current.Path}: {e.Message}",
+                "Check METADATA_FILE and its folder's permissions and space; then run it again.",
+                e
+            );
         }
     }
 
     /// <summary>Brings the old catalogue into one file, if it can be opened.</summary>
     private static void Settle(CatalogueDatabase current)
     {
-        if (!File.Exists(current.Path)) return;
+        if (!File.Exists(current.Path))
+            return;
         try
         {
             current.Close();
@@ -61,9 +71,11 @@ internal static partial class CatalogueExchange
     {
         var kept = NameOf(path, now);
         var existed = File.Exists(path);
-        if (existed && Link(path, kept) != 0) File.Copy(path, kept); // some file systems have no links
+        if (existed && Link(path, kept) != 0)
+            File.Copy(path, kept); // some file systems have no links
 
-        // A log that lies beside another file than its own is played into that one: it must be away before the new file comes.
+        // A log that lies beside another file than its own is played into that one: it must be away before the new file
+        // comes.
         if (File.Exists(path + "-wal"))
         {
             File.Move(path + "-wal", kept + "-wal");
@@ -79,8 +91,12 @@ internal static partial class CatalogueExchange
     {
         for (var time = now.UtcDateTime; ; time = time.AddSeconds(1))
         {
-            var name = string.Create(CultureInfo.InvariantCulture, $"{path}.before-rebuild-{time:yyyyMMdd'T'HHmmss'Z'}");
-            if (!File.Exists(name) && !File.Exists(name + "-wal")) return name;
+            var name = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{path}.before-rebuild-{time:yyyyMMdd'T'HHmmss'Z'}"
+            );
+            if (!File.Exists(name) && !File.Exists(name + "-wal"))
+                return name;
         }
     }
 

@@ -17,14 +17,15 @@ internal sealed record CatalogueFinding
     /// <summary>What is the matter, and what to do.</summary>
     public required string Message { get; init; }
 
-    public static CatalogueFinding Of(string kind, string key, string message) => new()
-    {
-        Kind = kind,
-        Key = key,
-        SnapshotId = BackupKey.SnapshotIdOf(key),
-        ClientId = BackupKey.SnapshotIdOf(key) is null ? null : BackupKey.ClientIdOf(key),
-        Message = message,
-    };
+    public static CatalogueFinding Of(string kind, string key, string message) =>
+        new()
+        {
+            Kind = kind,
+            Key = key,
+            SnapshotId = BackupKey.SnapshotIdOf(key),
+            ClientId = BackupKey.SnapshotIdOf(key) is null ? null : BackupKey.ClientIdOf(key),
+            Message = message,
+        };
 }
 
 /// <summary>Names for scripts; docs/operations.md lists them.</summary>

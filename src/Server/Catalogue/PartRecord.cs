@@ -18,7 +18,9 @@ internal sealed record PartRecord
     /// <summary>What the store said of it.</summary>
     public required string Receipt { get; init; }
 
-    /// <summary>Where the stream stood before it: a <see cref="Core.Transfer.StreamState"/> without its BEGIN.</summary>
+    /// <summary>
+    /// Where the stream stood before it: a <see cref="Core.Transfer.StreamState"/> without its BEGIN.
+    /// </summary>
     public required string StartState { get; init; }
 
     /// <summary>Where the stream stands after it.</summary>

@@ -30,18 +30,24 @@ internal sealed record PreviousCatalogue
     /// <exception cref="OperationException">It is of a later version.</exception>
     public static PreviousCatalogue Read(CatalogueDatabase database)
     {
-        if (!File.Exists(database.Path)) return new PreviousCatalogue();
+        if (!File.Exists(database.Path))
+            return new PreviousCatalogue();
         try
         {
             var version = database.Inspect();
-            if (version == 0) return new PreviousCatalogue { Fault = $"{database.Path} has no tables" };
+            if (version == 0)
+                return new PreviousCatalogue { Fault = $"{database.Path} has no tables" };
             using var connection = database.Open();
             return new PreviousCatalogue
             {
                 Listed = ReadTexts(connection, "SELECT storage_key FROM backups ORDER BY storage_key"),
                 Uploads = ReadTexts(connection, "SELECT storage_key FROM uploads").ToHashSet(StringComparer.Ordinal),
                 Marks = version >= VersionWithMarks ? ReadMarks(connection) : new Dictionary<MarkedBackup, Mark>(),
-                Id = version > 1 && ReadTexts(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'") is [var id] ? id : null,
+                Id =
+                    version > 1
+                    && ReadTexts(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'") is [var id]
+                        ? id
+                        : null,
             };
         }
         catch (Exception e) when (e is DbException or OperationException { ExitCode: ExitCode.Damaged })
@@ -51,11 +57,19 @@ internal sealed record PreviousCatalogue
     }
 
     /// <summary>The backup as the old catalogue had it marked.</summary>
-    public ListedBackup CarryOver(ListedBackup backup) => Marks.TryGetValue(MarkedBackup.Of(backup.Info), out var mark) ? backup with { Info = backup.Info with { Pinned = mark.Pinned, ExpiresAt = mark.ExpiresAt } } : backup;
+    public ListedBackup CarryOver(ListedBackup backup) =>
+        Marks.TryGetValue(MarkedBackup.Of(backup.Info), out var mark)
+            ? backup with
+            {
+                Info = backup.Info with { Pinned = mark.Pinned, ExpiresAt = mark.ExpiresAt },
+            }
+            : backup;
 
     private static Dictionary<MarkedBackup, Mark> ReadMarks(SqliteConnection connection)
     {
-        using var command = connection.Query($"SELECT {BackupRows.Columns} FROM backups WHERE pinned = 1 OR expires_at IS NOT NULL");
+        using var command = connection.Query(
+            $"SELECT {BackupRows.Columns} FROM backups WHERE pinned = 1 OR expires_at IS NOT NULL"
+        );
         using var rows = command.ExecuteReader();
         var backups = new BackupRows();
         Dictionary<MarkedBackup, Mark> marks = [];
@@ -73,12 +87,16 @@ internal sealed record PreviousCatalogue
         using var command = connection.Query(sql);
         using var rows = command.ExecuteReader();
         List<string> texts = [];
-        while (rows.Read()) texts.Add(rows.GetString(0));
+        while (rows.Read())
+            texts.Add(rows.GetString(0));
         return texts;
     }
 }
 
-/// <summary>The very backup: a key may be given again once it is free, and the new one must not be deleted because the old one was to be.</summary>
+/// <summary>
+/// The very backup: a key may be given again once it is free, and the new one must not be deleted because the old one
+/// was to be.
+/// </summary>
 internal readonly record struct MarkedBackup(string Key, DateTimeOffset ReceivedAt)
 {
     public static MarkedBackup Of(SnapshotInfo backup) => new(backup.StorageKey, backup.ReceivedAt);

@@ -3,12 +3,18 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>Looks at all of a store with one list and one small read for each manifest. Keeps a record of each backup and nothing of its parts.</summary>
+/// <summary>
+/// Looks at all of a store with one list and one small read for each manifest. Keeps a record of each backup and
+/// nothing of its parts.
+/// </summary>
 internal sealed class StoreSurvey(BackupStore store)
 {
     private const int ReadsAtOnce = 8;
 
-    /// <summary>Larger manifests, of backups of some hundred gigabytes and more, are read one by one: in memory they take several times their size.</summary>
+    /// <summary>
+    /// Larger manifests, of backups of some hundred gigabytes and more, are read one by one: in memory they take
+    /// several times their size.
+    /// </summary>
     private const long MaxSizeAtOnce = 1024 * 1024;
 
     private const int ListAttempts = 3;
@@ -16,14 +22,24 @@ internal sealed class StoreSurvey(BackupStore store)
     /// <param name="prefix">Looks only at keys that start with it.</param>
     /// <param name="only">Looks only at these backups; null: at all.</param>
     /// <returns>What there is, by the backups' keys.</returns>
-    public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(string prefix, IReadOnlySet<string>? only, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(
+        string prefix,
+        IReadOnlySet<string>? only,
+        CancellationToken cancellationToken
+    )
     {
-        var found = await ListAsync(prefix, only, cancellationToken).ConfigureAwait(false);
+        var found = await ListAsync(prefix, only, cancellationToken);
         var surveyed = new ConcurrentDictionary<string, SurveyedBackup>(StringComparer.Ordinal);
         foreach (var readers in found.GroupBy(files => files.ManifestSize <= MaxSizeAtOnce ? ReadsAtOnce : 1))
         {
-            var options = new ParallelOptions { MaxDegreeOfParallelism = readers.Key, CancellationToken = cancellationToken };
-            await Parallel.ForEachAsync(readers, options, async (files, token) => surveyed[files.Key] = await LookAsync(files, token).ConfigureAwait(false)).ConfigureAwait(false);
+            var options = new ParallelOptions
+            {
+                MaxDegreeOfParallelism = readers.Key,
+                CancellationToken = cancellationToken,
+            };
+            await Parallel.ForEachAsync(readers, options, async (files, token) =>
+                surveyed[files.Key] = await LookAsync(files, token)
+            );
         }
 
         return surveyed;
@@ -31,10 +47,11 @@ internal sealed class StoreSurvey(BackupStore store)
 
     private async Task<SurveyedBackup> LookAsync(StoredFiles files, CancellationToken cancellationToken)
     {
-        if (files.ManifestSize is not { } size) return files.WithoutManifest();
+        if (files.ManifestSize is not { } size)
+            return files.WithoutManifest();
         try
         {
-            return files.With(await store.ReadManifestAsync(files.Key, size, cancellationToken).ConfigureAwait(false));
+            return files.With(await store.ReadManifestAsync(files.Key, size, cancellationToken));
         }
         catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Failed)
         {
@@ -42,30 +59,42 @@ internal sealed class StoreSurvey(BackupStore store)
         }
     }
 
-    private async Task<IReadOnlyCollection<StoredFiles>> ListAsync(string prefix, IReadOnlySet<string>? only, CancellationToken cancellationToken)
+    private async Task<IReadOnlyCollection<StoredFiles>> ListAsync(
+        string prefix,
+        IReadOnlySet<string>? only,
+        CancellationToken cancellationToken
+    )
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await TryListAsync(prefix, only, cancellationToken).ConfigureAwait(false);
+                return await TryListAsync(prefix, only, cancellationToken);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // A folder's list breaks off where a file goes that it was about to tell of: a server at work may remove one.
-                if (attempt == ListAttempts) throw StorageException.FromFile($"{store.Objects.Location} cannot be listed", e);
+                // A folder's list breaks off where a file goes that it was about to tell of: a server at work may
+                // remove one.
+                if (attempt == ListAttempts)
+                    throw StorageException.FromFile($"{store.Objects.Location} cannot be listed", e);
             }
         }
     }
 
-    private async Task<IReadOnlyCollection<StoredFiles>> TryListAsync(string prefix, IReadOnlySet<string>? only, CancellationToken cancellationToken)
+    private async Task<IReadOnlyCollection<StoredFiles>> TryListAsync(
+        string prefix,
+        IReadOnlySet<string>? only,
+        CancellationToken cancellationToken
+    )
     {
         Dictionary<string, StoredFiles> found = new(StringComparer.Ordinal);
-        await foreach (var item in store.Objects.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
+        await foreach (var item in store.Objects.ListAsync(prefix, cancellationToken))
         {
             var key = BackupKey.Of(item.Key);
-            if (IsOwn(item.Key) || only?.Contains(key) == false) continue;
-            if (!found.TryGetValue(key, out var files)) found[key] = files = new StoredFiles(key);
+            if (IsOwn(item.Key) || only?.Contains(key) == false)
+                continue;
+            if (!found.TryGetValue(key, out var files))
+                found[key] = files = new StoredFiles(key);
             files.Add(item);
         }
 
@@ -73,5 +102,6 @@ internal sealed class StoreSurvey(BackupStore store)
     }
 
     /// <summary>What the server keeps there for itself.</summary>
-    private static bool IsOwn(string key) => key == StoreOwnership.Key || key.StartsWith(".zfs-server-probe/", StringComparison.Ordinal);
+    private static bool IsOwn(string key) =>
+        key == StoreOwnership.Key || key.StartsWith(".zfs-server-probe/", StringComparison.Ordinal);
 }

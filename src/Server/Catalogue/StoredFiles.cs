@@ -19,25 +19,53 @@ internal sealed class StoredFiles(string key)
 
     public void Add(ListedObject found)
     {
-        if (BackupKey.IsManifest(found.Key)) ManifestSize = found.Size;
-        else Objects.Add(found);
+        if (BackupKey.IsManifest(found.Key))
+            ManifestSize = found.Size;
+        else
+            Objects.Add(found);
     }
 
     /// <summary>Objects of no manifest.</summary>
-    public SurveyedBackup WithoutManifest() => new() { HasManifest = false, Backup = null, Findings = [Orphan(Objects)] };
+    public SurveyedBackup WithoutManifest() =>
+        new()
+        {
+            HasManifest = false,
+            Backup = null,
+            Findings = [Orphan(Objects)],
+        };
 
-    public SurveyedBackup WithUnreadable(string fault) => Broken(FindingKind.ManifestUnreadable, $"{fault.TrimEnd('.')}. Put the manifest back from a copy of the store and run 'zfs-server catalogue rebuild'; the stream beside it may be whole.");
+    public SurveyedBackup WithUnreadable(string fault) =>
+        Broken(
+            FindingKind.ManifestUnreadable,
+            $"{fault.TrimEnd('.')}. Put the manifest back from a copy of the store and run 'zfs-server catalogue "
+                + "rebuild'; the stream beside it may be whole."
+        );
 
     /// <summary>Compares the manifest with its place and with the objects that are there.</summary>
     public SurveyedBackup With(Manifest manifest)
     {
-        if (FindMisplacement(manifest) is { } misplaced) return Broken(FindingKind.ManifestMisplaced, $"The manifest does not belong where it lies: {misplaced}. Move it and its objects back to where they were, or remove them if they are copies.");
-        if (FindImpossible(manifest) is { } impossible) return WithUnreadable($"The manifest says what cannot be: {impossible}");
+        if (FindMisplacement(manifest) is { } misplaced)
+            return Broken(
+                FindingKind.ManifestMisplaced,
+                $"The manifest does not belong where it lies: {misplaced}. Move it and its objects back to where "
+                    + "they were, or remove them if they are copies."
+            );
+        if (FindImpossible(manifest) is { } impossible)
+            return WithUnreadable($"The manifest says what cannot be: {impossible}");
         var backup = new ListedBackup(manifest.ClientId, manifest.ToSnapshotInfo(BackupKey.SnapshotIdOf(Key)!));
         List<CatalogueFinding> findings = [.. manifest.Objects.Select(FindLoss).OfType<CatalogueFinding>()];
         var whole = findings.Count == 0;
-        if (Objects.Where(found => manifest.Objects.All(stored => stored.Key != found.Key)).ToList() is { Count: > 0 } surplus) findings.Add(Orphan(surplus));
-        return new SurveyedBackup { HasManifest = true, Backup = whole ? backup : null, Findings = findings };
+        if (
+            Objects.Where(found => manifest.Objects.All(stored => stored.Key != found.Key)).ToList() is
+            { Count: > 0 } surplus
+        )
+            findings.Add(Orphan(surplus));
+        return new SurveyedBackup
+        {
+            HasManifest = true,
+            Backup = whole ? backup : null,
+            Findings = findings,
+        };
     }
 
     private string? FindMisplacement(Manifest manifest) =>
@@ -47,7 +75,8 @@ internal sealed class StoredFiles(string key)
         : null;
 
     private string? FindImpossible(Manifest manifest) =>
-        !CompressionFormats.TryParse(manifest.Compression, out var format) || BackupKey.FormatOf(Key) != format ? $"compression is '{manifest.Compression}'"
+        !CompressionFormats.TryParse(manifest.Compression, out var format) || BackupKey.FormatOf(Key) != format
+            ? $"compression is '{manifest.Compression}'"
         : !DatasetName.TryParse(manifest.DatasetName, out _, out var fault) ? $"dataset_name: {fault}"
         : manifest.DatasetType is not ("filesystem" or "volume") ? $"dataset_type is '{manifest.DatasetType}'"
         : manifest.StreamBytes <= 0 ? $"stream_bytes is {manifest.StreamBytes}"
@@ -56,19 +85,44 @@ internal sealed class StoredFiles(string key)
     private CatalogueFinding? FindLoss(StoredObject stored)
     {
         var place = Objects.FindIndex(found => found.Key == stored.Key);
-        if (place < 0) return CatalogueFinding.Of(FindingKind.ObjectMissing, Key, $"The object {stored.Key} is missing. Put it back from a copy of the store; without it the backup, and what builds on it, cannot be restored: send a full backup.");
+        if (place < 0)
+            return CatalogueFinding.Of(
+                FindingKind.ObjectMissing,
+                Key,
+                $"The object {stored.Key} is missing. Put it back from a copy of the store; without it the backup, "
+                    + "and what builds on it, cannot be restored: send a full backup."
+            );
         var size = Objects[place].Size;
         return size == stored.Size
             ? null
-            : CatalogueFinding.Of(FindingKind.ObjectSize, Key, $"The object {stored.Key} has {size} bytes, not {stored.Size}. Put it back from a copy of the store; as it is, the backup, and what builds on it, cannot be restored: send a full backup.");
+            : CatalogueFinding.Of(
+                FindingKind.ObjectSize,
+                Key,
+                $"The object {stored.Key} has {size} bytes, not {stored.Size}. Put it back from a copy of the store; "
+                    + "as it is, the backup, and what builds on it, cannot be restored: send a full backup."
+            );
     }
 
-    private SurveyedBackup Broken(string kind, string message) => new() { HasManifest = true, Backup = null, Findings = [CatalogueFinding.Of(kind, Key, message)] };
+    private SurveyedBackup Broken(string kind, string message) =>
+        new()
+        {
+            HasManifest = true,
+            Backup = null,
+            Findings = [CatalogueFinding.Of(kind, Key, message)],
+        };
 
     private CatalogueFinding Orphan(List<ListedObject> objects)
     {
-        var which = objects.Count == 1 ? $"{objects[0].Key} belongs" : $"{objects[0].Key} and {objects.Count - 1} more objects belong";
-        return CatalogueFinding.Of(FindingKind.OrphanObject, Key, $"{which} to no manifest. If a manifest was lost, put it back and run 'zfs-server catalogue rebuild'; what an upload that was cut off has left can be deleted.");
+        var which =
+            objects.Count == 1
+                ? $"{objects[0].Key} belongs"
+                : $"{objects[0].Key} and {objects.Count - 1} more objects belong";
+        return CatalogueFinding.Of(
+            FindingKind.OrphanObject,
+            Key,
+            $"{which} to no manifest. If a manifest was lost, put it back and run 'zfs-server catalogue rebuild'; "
+                + "what an upload that was cut off has left can be deleted."
+        );
     }
 }
 
@@ -77,7 +131,9 @@ internal sealed record SurveyedBackup
 {
     public required bool HasManifest { get; init; }
 
-    /// <summary>Null where the manifest is not there or not right, or an object is missing or has another size.</summary>
+    /// <summary>
+    /// Null where the manifest is not there or not right, or an object is missing or has another size.
+    /// </summary>
     public required ListedBackup? Backup { get; init; }
 
     /// <summary>What is wrong, in words for a backup that is not listed.</summary>

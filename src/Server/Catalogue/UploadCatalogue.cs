@@ -13,7 +13,9 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, note";
+        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, "
+        + "compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, "
+        + "note";
 
     /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -29,25 +31,32 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         return IsFree(connection, snapshotId);
     }
 
-    /// <summary>Reserves the upload's id and key; where another request has asked for the same snapshot meanwhile, that one's upload is the result.</summary>
+    /// <summary>
+    /// Reserves the upload's id and key; where another request has asked for the same snapshot meanwhile, that one's
+    /// upload is the result.
+    /// </summary>
     /// <returns>Null where the id is taken.</returns>
     public UploadRecord? Open(UploadRecord wanted)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        if (FindSame(connection, wanted) is { } open) return open;
-        if (!IsFree(connection, wanted.SnapshotId)) return null;
+        if (FindSame(connection, wanted) is { } open)
+            return open;
+        if (!IsFree(connection, wanted.SnapshotId))
+            return null;
         Insert(connection, wanted);
         transaction.Commit();
         return wanted;
     }
 
     public UploadRecord? Find(string clientId, string uploadId) =>
-        Query("upload_id = @upload AND client_id = @client", ("@upload", uploadId), ("@client", clientId)).FirstOrDefault();
+        Query("upload_id = @upload AND client_id = @client", ("@upload", uploadId), ("@client", clientId))
+            .FirstOrDefault();
 
     public IReadOnlyList<UploadRecord> All() => Query("1 = 1");
 
-    public IReadOnlyList<UploadRecord> UntouchedSince(DateTimeOffset moment) => Query("touched_at < @moment", ("@moment", moment.ToUnixTimeMilliseconds()));
+    public IReadOnlyList<UploadRecord> UntouchedSince(DateTimeOffset moment) =>
+        Query("touched_at < @moment", ("@moment", moment.ToUnixTimeMilliseconds()));
 
     public IReadOnlyList<UploadRecord> List(string clientId) => Query("client_id = @client", ("@client", clientId));
 
@@ -57,15 +66,24 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         using var connection = database.Open();
         using var command = connection.Query(
             "UPDATE uploads SET touched_at = @now, last_error = @error WHERE upload_id = @upload",
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@error", error is null ? null : JsonSerializer.Serialize(error, ApiJson.Default.ApiError)), ("@upload", uploadId));
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
+            ("@error", error is null ? null : JsonSerializer.Serialize(error, ApiJson.Default.ApiError)),
+            ("@upload", uploadId)
+        );
         command.ExecuteNonQuery();
     }
 
-    /// <summary>Notes what the stream starts from, whether its client said so or not: from now on rotation leaves that alone.</summary>
+    /// <summary>
+    /// Notes what the stream starts from, whether its client said so or not: from now on rotation leaves that alone.
+    /// </summary>
     public void SetBase(string uploadId, SnapshotGuid from)
     {
         using var connection = database.Open();
-        using var command = connection.Query("UPDATE uploads SET base_guid = @from WHERE upload_id = @upload AND base_guid IS DISTINCT FROM @from", ("@from", from.ToString()), ("@upload", uploadId));
+        using var command = connection.Query(
+            "UPDATE uploads SET base_guid = @from WHERE upload_id = @upload AND base_guid IS DISTINCT FROM @from",
+            ("@from", from.ToString()),
+            ("@upload", uploadId)
+        );
         command.ExecuteNonQuery();
     }
 
@@ -73,7 +91,11 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     public void SetTarget(string uploadId, string snapshot)
     {
         using var connection = database.Open();
-        using var command = connection.Query("UPDATE uploads SET storage_key = @key, note = NULL WHERE upload_id = @upload", ("@key", snapshot), ("@upload", uploadId));
+        using var command = connection.Query(
+            "UPDATE uploads SET storage_key = @key, note = NULL WHERE upload_id = @upload",
+            ("@key", snapshot),
+            ("@upload", uploadId)
+        );
         command.ExecuteNonQuery();
     }
 
@@ -82,7 +104,11 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     public bool SetNote(string uploadId, string note)
     {
         using var connection = database.Open();
-        using var command = connection.Query("UPDATE uploads SET note = @note WHERE upload_id = @upload", ("@note", note), ("@upload", uploadId));
+        using var command = connection.Query(
+            "UPDATE uploads SET note = @note WHERE upload_id = @upload",
+            ("@note", note),
+            ("@upload", uploadId)
+        );
         return command.ExecuteNonQuery() > 0;
     }
 
@@ -99,27 +125,43 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     private List<UploadRecord> Query(string condition, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
         using var connection = database.Open();
-        using var command = connection.Query($"SELECT {Columns} FROM uploads WHERE {condition} ORDER BY touched_at", parameters);
+        using var command = connection.Query(
+            $"SELECT {Columns} FROM uploads WHERE {condition} ORDER BY touched_at",
+            parameters
+        );
         using var rows = command.ExecuteReader();
         List<UploadRecord> list = [];
-        while (rows.Read()) list.Add(ReadRow(rows));
+        while (rows.Read())
+            list.Add(ReadRow(rows));
         return list;
     }
 
     /// <summary>Only an upload whose snapshot is known by its GUID can be found again.</summary>
     private static UploadRecord? FindSame(SqliteConnection connection, UploadRecord wanted)
     {
-        if (wanted.SnapshotGuid is null || !wanted.KindIsGiven) return null;
+        if (wanted.SnapshotGuid is null || !wanted.KindIsGiven)
+            return null;
         using var command = connection.Query(
-            $"SELECT {Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid = @guid AND from_guid = @from AND compression = @compression AND storage_type = @storage",
-            ("@client", wanted.ClientId), ("@dataset", wanted.DatasetName.Value), ("@guid", wanted.SnapshotGuid.ToString()), ("@from", wanted.FromGuid?.ToString() ?? ""), ("@compression", wanted.Compression.ApiName()), ("@storage", wanted.StorageType));
+            $"SELECT {Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid "
+                + "= @guid AND from_guid = @from AND compression = @compression AND storage_type = @storage",
+            ("@client", wanted.ClientId),
+            ("@dataset", wanted.DatasetName.Value),
+            ("@guid", wanted.SnapshotGuid.ToString()),
+            ("@from", wanted.FromGuid?.ToString() ?? ""),
+            ("@compression", wanted.Compression.ApiName()),
+            ("@storage", wanted.StorageType)
+        );
         using var rows = command.ExecuteReader();
         return rows.Read() ? ReadRow(rows) : null;
     }
 
     private static bool IsFree(SqliteConnection connection, string snapshotId)
     {
-        using var command = connection.Query("SELECT 1 FROM backups WHERE snapshot_id = @id UNION ALL SELECT 1 FROM uploads WHERE snapshot_id = @id UNION ALL SELECT 1 FROM deletions WHERE snapshot_id = @id", ("@id", snapshotId));
+        using var command = connection.Query(
+            "SELECT 1 FROM backups WHERE snapshot_id = @id UNION ALL SELECT 1 FROM uploads WHERE snapshot_id = @id "
+                + "UNION ALL SELECT 1 FROM deletions WHERE snapshot_id = @id",
+            ("@id", snapshotId)
+        );
         return command.ExecuteScalar() is null;
     }
 
@@ -130,36 +172,60 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type)
             VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type, @properties, @storage)
             """,
-            ("@upload", upload.UploadId), ("@client", upload.ClientId), ("@id", upload.SnapshotId), ("@key", upload.StorageKey), ("@dataset", upload.DatasetName.Value),
-            ("@name", upload.SnapshotName ?? ""), ("@guid", upload.SnapshotGuid?.ToString() ?? ""), ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
-            ("@compression", upload.Compression.ApiName()), ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null), ("@flags", string.Join(' ', upload.SendFlags)),
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()), ("@type", upload.SnapshotType.ToText()), ("@storage", upload.StorageType),
-            ("@properties", upload.Properties is { } properties ? JsonSerializer.Serialize(properties, ApiJson.Default.IReadOnlyDictionaryStringString) : null));
+            ("@upload", upload.UploadId),
+            ("@client", upload.ClientId),
+            ("@id", upload.SnapshotId),
+            ("@key", upload.StorageKey),
+            ("@dataset", upload.DatasetName.Value),
+            ("@name", upload.SnapshotName ?? ""),
+            ("@guid", upload.SnapshotGuid?.ToString() ?? ""),
+            ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
+            ("@compression", upload.Compression.ApiName()),
+            ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null),
+            ("@flags", string.Join(' ', upload.SendFlags)),
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
+            ("@type", upload.SnapshotType.ToText()),
+            ("@storage", upload.StorageType),
+            (
+                "@properties",
+                upload.Properties is { } properties
+                    ? JsonSerializer.Serialize(properties, ApiJson.Default.IReadOnlyDictionaryStringString)
+                    : null
+            )
+        );
         command.ExecuteNonQuery();
     }
 
-    private static UploadRecord ReadRow(DbDataReader row) => new()
-    {
-        UploadId = row.GetString(0),
-        ClientId = row.GetString(1),
-        SnapshotId = row.GetString(2),
-        StorageKey = row.GetString(3),
-        DatasetName = DatasetName.Parse(row.GetString(4)),
-        SnapshotName = row.GetString(5) is { Length: > 0 } name ? name : null,
-        SnapshotGuid = ReadGuid(row.GetString(6)),
-        KindIsGiven = !row.IsDBNull(7),
-        FromGuid = row.IsDBNull(7) ? null : ReadGuid(row.GetString(7)),
-        Compression = CompressionFormats.TryParse(row.GetString(8), out var compression) ? compression : throw new InvalidDataException($"upload {row.GetString(0)} has an unknown compression"),
-        Raw = row.IsDBNull(9) ? null : row.GetInt64(9) != 0,
-        SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        LastError = row.IsDBNull(11) ? null : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
-        TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
-        SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
-        BaseGuid = row.IsDBNull(14) ? null : ReadGuid(row.GetString(14)),
-        Properties = row.IsDBNull(15) ? null : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
-        StorageType = row.GetString(16),
-        Note = row.IsDBNull(17) ? null : row.GetString(17),
-    };
+    private static UploadRecord ReadRow(DbDataReader row) =>
+        new()
+        {
+            UploadId = row.GetString(0),
+            ClientId = row.GetString(1),
+            SnapshotId = row.GetString(2),
+            StorageKey = row.GetString(3),
+            DatasetName = DatasetName.Parse(row.GetString(4)),
+            SnapshotName = row.GetString(5) is { Length: > 0 } name ? name : null,
+            SnapshotGuid = ReadGuid(row.GetString(6)),
+            KindIsGiven = !row.IsDBNull(7),
+            FromGuid = row.IsDBNull(7) ? null : ReadGuid(row.GetString(7)),
+            Compression = CompressionFormats.TryParse(row.GetString(8), out var compression)
+                ? compression
+                : throw new InvalidDataException($"upload {row.GetString(0)} has an unknown compression"),
+            Raw = row.IsDBNull(9) ? null : row.GetInt64(9) != 0,
+            SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            LastError = row.IsDBNull(11)
+                ? null
+                : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
+            TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
+            SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
+            BaseGuid = row.IsDBNull(14) ? null : ReadGuid(row.GetString(14)),
+            Properties = row.IsDBNull(15)
+                ? null
+                : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
+            StorageType = row.GetString(16),
+            Note = row.IsDBNull(17) ? null : row.GetString(17),
+        };
 
-    private static SnapshotGuid? ReadGuid(string text) => text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
+    private static SnapshotGuid? ReadGuid(string text) =>
+        text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

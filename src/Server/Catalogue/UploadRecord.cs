@@ -5,7 +5,10 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>An upload that was asked for and is not committed. What the client did not say is null and will be read from the stream.</summary>
+/// <summary>
+/// An upload that was asked for and is not committed. What the client did not say is null and will be read from the
+/// stream.
+/// </summary>
 internal sealed record UploadRecord
 {
     public required string UploadId { get; init; }
@@ -15,7 +18,9 @@ internal sealed record UploadRecord
     /// <summary>Reserved: no other upload or backup has it.</summary>
     public required string SnapshotId { get; init; }
 
-    /// <summary>Of the object; in ZFS the client's dataset, and once the stream began the name of the snapshot that it becomes.</summary>
+    /// <summary>
+    /// Of the object; in ZFS the client's dataset, and once the stream began the name of the snapshot that it becomes.
+    /// </summary>
     public required string StorageKey { get; init; }
 
     /// <summary>One of <see cref="StorageTypes"/>.</summary>
@@ -23,7 +28,10 @@ internal sealed record UploadRecord
 
     public bool IsLocal => StorageType == StorageTypes.Local;
 
-    /// <summary>What a backup in ZFS will be, noted before the stream's END is handed on: <see cref="LocalStorage.LocalNote"/> as JSON.</summary>
+    /// <summary>
+    /// What a backup in ZFS will be, noted before the stream's END is handed on: <see cref="LocalStorage.LocalNote"/>
+    /// as JSON.
+    /// </summary>
     public string? Note { get; init; }
 
     public required DatasetName DatasetName { get; init; }
@@ -32,7 +40,9 @@ internal sealed record UploadRecord
 
     public required SnapshotGuid? SnapshotGuid { get; init; }
 
-    /// <summary>True where the client said full or incremental, so that <see cref="FromGuid"/> null means full.</summary>
+    /// <summary>
+    /// True where the client said full or incremental, so that <see cref="FromGuid"/> null means full.
+    /// </summary>
     public required bool KindIsGiven { get; init; }
 
     public required SnapshotGuid? FromGuid { get; init; }
@@ -43,7 +53,9 @@ internal sealed record UploadRecord
 
     public required IReadOnlyList<string> SendFlags { get; init; }
 
-    /// <summary>What the stream itself says that it starts from; null for a full one, and before its BEGIN came.</summary>
+    /// <summary>
+    /// What the stream itself says that it starts from; null for a full one, and before its BEGIN came.
+    /// </summary>
     public SnapshotGuid? BaseGuid { get; init; }
 
     /// <summary>What the snapshot was made for, as its client says.</summary>

@@ -6,8 +6,9 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// How many wrong keys one side may show: some a minute for each name, ten times as many for all names together. What succeeds is not counted. Keys have
-/// 256 random bits and cannot be guessed; this keeps logs readable, and programs with an old key from asking without end.
+/// How many wrong keys one side may show: some a minute for each name, ten times as many for all names together. What
+/// succeeds is not counted. Keys have 256 random bits and cannot be guessed; this keeps logs readable, and programs
+/// with an old key from asking without end.
 /// </summary>
 internal sealed class AuthenticationLimit : IDisposable
 {
@@ -25,12 +26,15 @@ internal sealed class AuthenticationLimit : IDisposable
     public AuthenticationLimit(ServerSettings settings, TimeProvider time)
     {
         var most = settings.AuthFailuresPerMinute;
-        if (most == 0) return;
+        if (most == 0)
+            return;
         _windows = PartitionedRateLimiter.Create<Source, Source>(source => RateLimitPartition.Get(source, key =>
-        {
-            Interlocked.Increment(ref _count);
-            return new FailureWindow(key.ClientId is null ? most * NamesPerAddress : most, Length, time, () => Interlocked.Decrement(ref _count));
-        }));
+            {
+                Interlocked.Increment(ref _count);
+                return new FailureWindow(key.ClientId is null ? most * NamesPerAddress : most, Length, time, () =>
+                    Interlocked.Decrement(ref _count)
+                );
+            }));
     }
 
     /// <summary>How many sources are remembered.</summary>
@@ -59,26 +63,38 @@ internal sealed class AuthenticationLimit : IDisposable
     private TimeSpan? Look(Source source)
     {
         using var lease = Acquire(source, 0);
-        return lease is { IsAcquired: false } && lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : null;
+        return lease is { IsAcquired: false } && lease.TryGetMetadata(MetadataName.RetryAfter, out var wait)
+            ? wait
+            : null;
     }
 
-    /// <summary>With so many sources at once nobody is held up: memory has a bound, and a flood from everywhere must not shut the right ones out.</summary>
-    private RateLimitLease? Acquire(Source source, int failures) => WindowCount < MostWindows ? _windows?.AttemptAcquire(source, failures) : null;
+    /// <summary>
+    /// With so many sources at once nobody is held up: memory has a bound, and a flood from everywhere must not shut
+    /// the right ones out.
+    /// </summary>
+    private RateLimitLease? Acquire(Source source, int failures) =>
+        WindowCount < MostWindows ? _windows?.AttemptAcquire(source, failures) : null;
 
     private static (Source All, Source Named) SourcesOf(IPAddress? address, string? clientId)
     {
         var network = NetworkOf(address);
         // What is no name counts as none: a key of the table must not be as long as a header may be.
-        return (new Source(network, null), new Source(network, clientId is not null && ClientsFile.IsClientId(clientId) ? clientId : ""));
+        return (
+            new Source(network, null),
+            new Source(network, clientId is not null && ClientsFile.IsClientId(clientId) ? clientId : "")
+        );
     }
 
-    private static string NetworkOf(IPAddress? address) => address switch
-    {
-        null => "",
-        { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
-        { AddressFamily: AddressFamily.InterNetworkV6 } => Convert.ToHexString(address.GetAddressBytes().AsSpan(0, NetworkBytes)),
-        _ => address.ToString(),
-    };
+    private static string NetworkOf(IPAddress? address) =>
+        address switch
+        {
+            null => "",
+            { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
+            { AddressFamily: AddressFamily.InterNetworkV6 } => Convert.ToHexString(
+                address.GetAddressBytes().AsSpan(0, NetworkBytes)
+            ),
+            _ => address.ToString(),
+        };
 
     /// <param name="Network">An address, or the /64 of one.</param>
     /// <param name="ClientId">Null: all names together.</param>

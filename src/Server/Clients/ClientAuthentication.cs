@@ -3,19 +3,43 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
-/// <summary>Finds out which client a request comes from. Unknown, disabled and wrongly keyed clients get one and the same answer.</summary>
-internal sealed class ClientAuthentication(ClientRegistry registry, AuthenticationLimit limit, AuditLog audit, TimeProvider time)
+/// <summary>
+/// Finds out which client a request comes from. Unknown, disabled and wrongly keyed clients get one and the same
+/// answer.
+/// </summary>
+internal sealed class ClientAuthentication(
+    ClientRegistry registry,
+    AuthenticationLimit limit,
+    AuditLog audit,
+    TimeProvider time
+)
 {
-    /// <summary>Key from <c>X-API-Key</c>, <c>Authorization: Bearer</c>, the query or the JSON body, in this order; the client's name likewise, and by the key alone where no name is given.</summary>
-    /// <exception cref="RequestException">401; or 429, before the key is compared, where too many were wrong.</exception>
+    /// <summary>
+    /// Key from <c>X-API-Key</c>, <c>Authorization: Bearer</c>, the query or the JSON body, in this order; the client's
+    /// name likewise, and by the key alone where no name is given.
+    /// </summary>
+    /// <exception cref="RequestException">401; or 429, before the key is compared, where too many were
+    /// wrong.</exception>
     public ClientEntry Authenticate(HttpRequest request, string? bodyClientId = null, string? bodyKey = null)
     {
         var key = FirstOf(request.Headers["X-API-Key"], Bearer(request), request.Query["api_key"], bodyKey);
         var id = FirstOf(request.Headers["X-Client-ID"], request.Query["client_id"], bodyClientId);
-        if (limit.FindWait(request.HttpContext.Connection.RemoteIpAddress, id) is { } wait) throw RequestException.TooManyFailures(wait);
-        var client = key is null ? null : id is null ? FindByKey(key) : FindByName(id, key);
+        if (limit.FindWait(request.HttpContext.Connection.RemoteIpAddress, id) is { } wait)
+            throw RequestException.TooManyFailures(wait);
+        var client =
+            key is null ? null
+            : id is null ? FindByKey(key)
+            : FindByName(id, key);
         var contradicted = bodyClientId is not null && client is not null && bodyClientId != client.ClientId;
-        return client is { Enabled: true } && !contradicted ? client : throw Refuse(request.HttpContext, id, key is null ? "no key" : client is { Enabled: false } ? "disabled" : "wrong name or key");
+        return client is { Enabled: true } && !contradicted
+            ? client
+            : throw Refuse(
+                request.HttpContext,
+                id,
+                key is null ? "no key"
+                    : client is { Enabled: false } ? "disabled"
+                    : "wrong name or key"
+            );
     }
 
     /// <summary>Only names of clients are noted: somebody may have put the key where the name belongs.</summary>
@@ -23,7 +47,12 @@ internal sealed class ClientAuthentication(ClientRegistry registry, Authenticati
     {
         limit.Count(context.Connection.RemoteIpAddress, id);
         var known = registry.Current().FirstOrDefault(client => client.ClientId == id)?.ClientId;
-        audit.Write(AuditEvent.OfRequest(context, AuditEvents.AuthFailed, known) with { Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = reason } });
+        audit.Write(
+            AuditEvent.OfRequest(context, AuditEvents.AuthFailed, known) with
+            {
+                Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = reason },
+            }
+        );
         return RequestException.Unauthorized();
     }
 
@@ -39,7 +68,8 @@ internal sealed class ClientAuthentication(ClientRegistry registry, Authenticati
         ClientEntry? found = null;
         foreach (var client in registry.Current())
         {
-            if (ApiKey.Matches(key, client, now)) found = client; // all are compared, whichever matches
+            if (ApiKey.Matches(key, client, now))
+                found = client; // all are compared, whichever matches
         }
 
         return found;
@@ -48,14 +78,17 @@ internal sealed class ClientAuthentication(ClientRegistry registry, Authenticati
     private static string? Bearer(HttpRequest request)
     {
         var header = request.Headers.Authorization.ToString();
-        return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim() : null;
+        return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
+            ? header["Bearer ".Length..].Trim()
+            : null;
     }
 
     private static string? FirstOf(params ReadOnlySpan<string?> values)
     {
         foreach (var value in values)
         {
-            if (!string.IsNullOrEmpty(value)) return value;
+            if (!string.IsNullOrEmpty(value))
+                return value;
         }
 
         return null;

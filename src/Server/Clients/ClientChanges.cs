@@ -3,24 +3,47 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
-/// <summary>What differs between two states of a client, field by field, with the names of clients.json. Keys and their hashes are never shown.</summary>
+/// <summary>
+/// What differs between two states of a client, field by field, with the names of clients.json. Keys and their hashes
+/// are never shown.
+/// </summary>
 internal static class ClientChanges
 {
     public static IReadOnlyList<FieldChange> Between(ClientEntry before, ClientEntry after) =>
-        [.. FieldsOf(before).Zip(FieldsOf(after)).Where(pair => pair.First.Value != pair.Second.Value).Select(pair => new FieldChange { Field = pair.First.Name, Old = pair.First.Value, New = pair.Second.Value })];
+        [
+            .. FieldsOf(before)
+                .Zip(FieldsOf(after))
+                .Where(pair => pair.First.Value != pair.Second.Value)
+                .Select(pair => new FieldChange
+                {
+                    Field = pair.First.Name,
+                    Old = pair.First.Value,
+                    New = pair.Second.Value,
+                }),
+        ];
 
     /// <summary>All that may be shown of a client; <c>none</c> where a field has no value.</summary>
     public static IEnumerable<(string Name, string Value)> FieldsOf(ClientEntry client) =>
-    [
-        ("enabled", client.Enabled ? "true" : "false"),
-        ("max_size_bytes", client.MaxSizeBytes == 0 ? "none" : client.MaxSizeBytes.ToString(CultureInfo.InvariantCulture)),
-        ("dataset", client.Dataset ?? "none"),
-        ("storage_type", client.StorageType),
-        ("rotation_policy", Describe(client.RotationPolicy)),
-        ("old_api_key_until", client.OldApiKeyUntil is { } until ? $"{until.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z" : "none"),
-    ];
+        [
+            ("enabled", client.Enabled ? "true" : "false"),
+            (
+                "max_size_bytes",
+                client.MaxSizeBytes == 0 ? "none" : client.MaxSizeBytes.ToString(CultureInfo.InvariantCulture)
+            ),
+            ("dataset", client.Dataset ?? "none"),
+            ("storage_type", client.StorageType),
+            ("rotation_policy", Describe(client.RotationPolicy)),
+            (
+                "old_api_key_until",
+                client.OldApiKeyUntil is { } until ? $"{until.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z" : "none"
+            ),
+        ];
 
-    public static string Describe(RotationPolicy? policy) => policy is null ? "none" : $"{policy.KeepHourly} hourly, {policy.KeepDaily} daily, {policy.KeepWeekly} weekly, {policy.KeepMonthly} monthly";
+    public static string Describe(RotationPolicy? policy) =>
+        policy is null
+            ? "none"
+            : $"{policy.KeepHourly} hourly, {policy.KeepDaily} daily, {policy.KeepWeekly} weekly, "
+                + $"{policy.KeepMonthly} monthly";
 }
 
 internal sealed record FieldChange

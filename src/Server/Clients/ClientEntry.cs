@@ -3,7 +3,9 @@ using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
-/// <summary>One client in clients.json: the first program's fields, name for name, and an old key during a rotation.</summary>
+/// <summary>
+/// One client in clients.json: the first program's fields, name for name, and an old key during a rotation.
+/// </summary>
 /// <remarks>Setters, not init: the JSON source generator would lose the defaults of what a file leaves out.</remarks>
 public sealed record ClientEntry
 {
@@ -38,6 +40,7 @@ public sealed record ClientEntry
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = System.Text.Json.JsonCommentHandling.Skip,
     AllowTrailingCommas = true,
-    WriteIndented = true)]
+    WriteIndented = true
+)]
 [JsonSerializable(typeof(List<ClientEntry>))]
 internal sealed partial class ClientsJson : JsonSerializerContext;

@@ -16,8 +16,18 @@ internal static class ClientListCommands
     public static Verb CreateShow()
     {
         var name = ClientCommands.NameArgument();
-        var show = new Verb("show", "Show one client.", "zfs-server client show web1", "zfs-server client show web1 --json") { name };
-        show.SetAction(parsed => Show(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name)));
+        var show = new Verb(
+            "show",
+            "Show one client.",
+            "zfs-server client show web1",
+            "zfs-server client show web1 --json"
+        )
+        {
+            name,
+        };
+        show.SetAction(parsed =>
+            Show(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name))
+        );
         return show;
     }
 
@@ -26,8 +36,10 @@ internal static class ClientListCommands
         var shown = ClientsFile.Read(ServerSettings.Read().ClientsFile).Select(ListedClient.Of).ToList();
         output.Result(shown, ClientCommandsJson.Default.ListListedClient, text =>
         {
-            if (shown.Count == 0) text.WriteLine("There are no clients. Add one: zfs-server client add NAME");
-            else Table.Write(text, ["Client", "Enabled", "Quota", "Storage", "Rotation"], [.. shown.Select(Row)]);
+            if (shown.Count == 0)
+                text.WriteLine("There are no clients. Add one: zfs-server client add NAME");
+            else
+                Table.Write(text, ["Client", "Enabled", "Quota", "Storage", "Rotation"], [.. shown.Select(Row)]);
         });
     }
 
@@ -38,16 +50,19 @@ internal static class ClientListCommands
         output.Result(ListedClient.Of(client), ClientCommandsJson.Default.ListedClient, text =>
         {
             text.WriteLine($"client_id: {client.ClientId}");
-            foreach (var (name, value) in ClientChanges.FieldsOf(client)) text.WriteLine($"{name}: {value}");
+            foreach (var (name, value) in ClientChanges.FieldsOf(client))
+                text.WriteLine($"{name}: {value}");
         });
     }
 
     private static string[] Row(ListedClient client) =>
-    [
-        client.ClientId,
-        client.Enabled ? "yes" : "no",
-        client.MaxSizeBytes == 0 ? "none" : ByteSize.Format(client.MaxSizeBytes),
-        client.StorageType,
-        client.RotationPolicy is { } p ? $"{p.KeepHourly}h {p.KeepDaily}d {p.KeepWeekly}w {p.KeepMonthly}m" : "the client's own",
-    ];
+        [
+            client.ClientId,
+            client.Enabled ? "yes" : "no",
+            client.MaxSizeBytes == 0 ? "none" : ByteSize.Format(client.MaxSizeBytes),
+            client.StorageType,
+            client.RotationPolicy is { } p
+                ? $"{p.KeepHourly}h {p.KeepDaily}d {p.KeepWeekly}w {p.KeepMonthly}m"
+                : "the client's own",
+        ];
 }

@@ -4,7 +4,10 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
-/// <summary>The clients that are in force: clients.json, read again when it changes; while it is broken, the last good one stays.</summary>
+/// <summary>
+/// The clients that are in force: clients.json, read again when it changes; while it is broken, the last good one
+/// stays.
+/// </summary>
 internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvider time, ILogger<ClientRegistry> logger)
 {
     private readonly Lock _lock = new();
@@ -49,16 +52,21 @@ internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvid
         }
     }
 
-    /// <summary>A file that was changed a moment before it was read is read once more: it may have been changed in the same moment again.</summary>
+    /// <summary>
+    /// A file that was changed a moment before it was read is read once more: it may have been changed in the same
+    /// moment again.
+    /// </summary>
     private void LookAgain()
     {
         var (seen, wasFresh) = (_seen, _wasFresh);
         Look();
-        if (_seen == seen && !wasFresh) return;
+        if (_seen == seen && !wasFresh)
+            return;
         try
         {
             var content = ClientsFile.ReadContent(settings.ClientsFile);
-            if (_seen == seen && content.AsSpan().SequenceEqual(_content)) return;
+            if (_seen == seen && content.AsSpan().SequenceEqual(_content))
+                return;
             _content = content;
             _clients = content is null ? [] : ClientsFile.Parse(settings.ClientsFile, content);
             _fault = null;
@@ -66,7 +74,8 @@ internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvid
         }
         catch (OperationException e)
         {
-            if (e.Message == _fault && _seen == seen) return;
+            if (e.Message == _fault && _seen == seen)
+                return;
             _fault = e.Message;
             LogBroken(e.Message);
         }

@@ -63,19 +63,23 @@ internal sealed record ListedClient
     /// <summary>Null where there is no old key.</summary>
     public required DateTimeOffset? OldApiKeyUntil { get; init; }
 
-    public static ListedClient Of(ClientEntry client) => new()
-    {
-        ClientId = client.ClientId,
-        Enabled = client.Enabled,
-        MaxSizeBytes = client.MaxSizeBytes,
-        StorageType = client.StorageType,
-        Dataset = client.Dataset,
-        RotationPolicy = client.RotationPolicy,
-        OldApiKeyUntil = client.OldApiKeyUntil,
-    };
+    public static ListedClient Of(ClientEntry client) =>
+        new()
+        {
+            ClientId = client.ClientId,
+            Enabled = client.Enabled,
+            MaxSizeBytes = client.MaxSizeBytes,
+            StorageType = client.StorageType,
+            Dataset = client.Dataset,
+            RotationPolicy = client.RotationPolicy,
+            OldApiKeyUntil = client.OldApiKeyUntil,
+        };
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(AddedClient))]
 [JsonSerializable(typeof(ChangedClient))]
 [JsonSerializable(typeof(RotatedKey))]

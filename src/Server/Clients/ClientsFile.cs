@@ -6,7 +6,9 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
-/// <summary>Reads and writes clients.json; a file that is not wholly right is refused with the place of its fault.</summary>
+/// <summary>
+/// Reads and writes clients.json; a file that is not wholly right is refused with the place of its fault.
+/// </summary>
 internal static class ClientsFile
 {
     /// <summary>Another command holds the lock for milliseconds.</summary>
@@ -39,7 +41,9 @@ internal static class ClientsFile
     {
         try
         {
-            if (content.StartsWith(Encoding.UTF8.Preamble)) content = content[Encoding.UTF8.Preamble.Length..]; // some editors put it there
+            // Some editors put it there.
+            if (content.StartsWith(Encoding.UTF8.Preamble))
+                content = content[Encoding.UTF8.Preamble.Length..];
             var clients = JsonSerializer.Deserialize(content, ClientsJson.Default.ListClientEntry) ?? [];
             return FindFault(clients) is { } fault ? throw Broken(path, fault) : clients;
         }
@@ -49,46 +53,73 @@ internal static class ClientsFile
         }
     }
 
-    /// <summary>Changes the file under a lock, so that two commands at once cannot lose each other's change; readers see the old or the new file, never a half.</summary>
+    /// <summary>
+    /// Changes the file under a lock, so that two commands at once cannot lose each other's change; readers see the old
+    /// or the new file, never a half.
+    /// </summary>
     public static void Change(string path, Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change)
     {
         DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
         using var _ = LockFile.Wait(path + ".lock", LockPatience);
         var clients = change(Read(path)).ToList();
-        if (FindFault(clients) is { } fault) throw new OperationException(ExitCode.Configuration, $"The client cannot be saved: {fault}.");
-        DurableFile.Replace(path, JsonSerializer.SerializeToUtf8Bytes(clients, ClientsJson.Default.ListClientEntry), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (FindFault(clients) is { } fault)
+            throw new OperationException(ExitCode.Configuration, $"The client cannot be saved: {fault}.");
+        DurableFile.Replace(
+            path,
+            JsonSerializer.SerializeToUtf8Bytes(clients, ClientsJson.Default.ListClientEntry),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite
+        );
     }
 
-    public const string ClientIdRule = "it must have 1 to 64 letters, digits, '-', '_' or '.', and start with a letter or digit";
+    public const string ClientIdRule =
+        "it must have 1 to 64 letters, digits, '-', '_' or '.', and start with a letter or digit";
 
     /// <summary>A client's name becomes a folder and part of object keys.</summary>
     public static bool IsClientId(string id) =>
-        id.Length is > 0 and <= 64 && char.IsAsciiLetterOrDigit(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+        id.Length is > 0 and <= 64
+        && char.IsAsciiLetterOrDigit(id[0])
+        && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
     private static string? FindFault(List<ClientEntry> clients)
     {
         for (var i = 0; i < clients.Count; i++)
         {
-            if (FindFault(clients[i]) is { } fault) return $"entry {i + 1} ({clients[i]?.ClientId}): {fault}";
+            if (FindFault(clients[i]) is { } fault)
+                return $"entry {i + 1} ({clients[i]?.ClientId}): {fault}";
         }
 
-        var twice = clients.GroupBy(c => c.ClientId, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1);
-        return twice is null ? null : $"client_id '{twice.Key}' is there twice (upper and lower case count as the same)";
+        var twice = clients
+            .GroupBy(c => c.ClientId, StringComparer.OrdinalIgnoreCase)
+            .FirstOrDefault(g => g.Count() > 1);
+        return twice is null
+            ? null
+            : $"client_id '{twice.Key}' is there twice (upper and lower case count as the same)";
     }
 
-    private static string? FindFault(ClientEntry? client) => client switch
-    {
-        null => "it is null",
-        _ when client.ClientId is null || !IsClientId(client.ClientId) => $"client_id: {ClientIdRule}",
-        _ when client.ApiKey is null || !ApiKey.IsHash(client.ApiKey) => "api_key must be the key's SHA-256 as 64 hex digits; 'zfs-server client add' makes one",
-        _ when client.OldApiKey is { } old && !ApiKey.IsHash(old) => "old_api_key must be a key's SHA-256 as 64 hex digits; 'zfs-server client rotate-key' writes it",
-        _ when client.OldApiKey is null != client.OldApiKeyUntil is null => "old_api_key and old_api_key_until must stand together",
-        _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
-        _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
-        _ when client.RotationPolicy is { } p && (p.KeepHourly < 0 || p.KeepDaily < 0 || p.KeepWeekly < 0 || p.KeepMonthly < 0) => "rotation_policy must not have negative numbers",
-        _ => null,
-    };
+    private static string? FindFault(ClientEntry? client) =>
+        client switch
+        {
+            null => "it is null",
+            _ when client.ClientId is null || !IsClientId(client.ClientId) => $"client_id: {ClientIdRule}",
+            _ when client.ApiKey is null || !ApiKey.IsHash(client.ApiKey) =>
+                "api_key must be the key's SHA-256 as 64 hex digits; 'zfs-server client add' makes one",
+            _ when client.OldApiKey is { } old && !ApiKey.IsHash(old) =>
+                "old_api_key must be a key's SHA-256 as 64 hex digits; 'zfs-server client rotate-key' writes it",
+            _ when client.OldApiKey is null != client.OldApiKeyUntil is null =>
+                "old_api_key and old_api_key_until must stand together",
+            _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
+            _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
+            _ when client.RotationPolicy is { } p
+                    && (p.KeepHourly < 0 || p.KeepDaily < 0 || p.KeepWeekly < 0 || p.KeepMonthly < 0) =>
+                "rotation_policy must not have negative numbers",
+            _ => null,
+        };
 
     private static OperationException Broken(string path, string fault, Exception? inner = null) =>
-        new(ExitCode.Configuration, $"{path} is not usable: {fault}", "Mend the file, or move it away and add the clients anew with 'zfs-server client add'.", inner);
+        new(
+            ExitCode.Configuration,
+            $"{path} is not usable: {fault}",
+            "Mend the file, or move it away and add the clients anew with 'zfs-server client add'.",
+            inner
+        );
 }

@@ -3,8 +3,8 @@ using System.Threading.RateLimiting;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// Counts failures for a time that begins with the first of them; when the most is reached, nothing more is allowed until it is over. The
-/// framework's own windows would do the same, but not by a clock that tests can set.
+/// Counts failures for a time that begins with the first of them; when the most is reached, nothing more is allowed
+/// until it is over. The framework's own windows would do the same, but not by a clock that tests can set.
 /// </summary>
 /// <param name="most">Failures in one window.</param>
 /// <param name="length">How long it lasts.</param>
@@ -24,7 +24,9 @@ internal sealed class FailureWindow(int most, TimeSpan length, TimeProvider time
             lock (_lock)
             {
                 var elapsed = time.GetElapsedTime(_begun);
-                return _count == 0 ? elapsed : elapsed >= length ? elapsed - length : null;
+                return _count == 0 ? elapsed
+                    : elapsed >= length ? elapsed - length
+                    : null;
             }
         }
     }
@@ -37,19 +39,25 @@ internal sealed class FailureWindow(int most, TimeSpan length, TimeProvider time
         lock (_lock)
         {
             var elapsed = time.GetElapsedTime(_begun);
-            if (_count == 0 || elapsed >= length) (_begun, _count, elapsed) = (time.GetTimestamp(), 0, TimeSpan.Zero);
-            if (_count >= most) return new Lease(length - elapsed);
+            if (_count == 0 || elapsed >= length)
+                (_begun, _count, elapsed) = (time.GetTimestamp(), 0, TimeSpan.Zero);
+            if (_count >= most)
+                return new Lease(length - elapsed);
             _count += permitCount;
             return new Lease(null);
         }
     }
 
     /// <summary>Nobody waits for a window: who may not try is told so.</summary>
-    protected override ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken) => ValueTask.FromResult(AttemptAcquireCore(permitCount));
+    protected override ValueTask<RateLimitLease> AcquireAsyncCore(
+        int permitCount,
+        CancellationToken cancellationToken
+    ) => ValueTask.FromResult(AttemptAcquireCore(permitCount));
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) ended();
+        if (disposing)
+            ended();
         base.Dispose(disposing);
     }
 

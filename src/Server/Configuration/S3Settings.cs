@@ -41,7 +41,9 @@ public sealed partial record S3Settings
     /// <summary>Parts in memory before uploads and downloads wait for each other.</summary>
     public required int PartsInMemory { get; init; }
 
-    /// <summary>PEM file with the authorities that the endpoint's certificate may come from; null: the system's.</summary>
+    /// <summary>
+    /// PEM file with the authorities that the endpoint's certificate may come from; null: the system's.
+    /// </summary>
     public required string? CaFile { get; init; }
 
     /// <summary>For how long nobody may delete what is stored; null: no retention.</summary>
@@ -59,7 +61,8 @@ public sealed partial record S3Settings
     /// <returns>Null where S3 is not enabled.</returns>
     public static S3Settings? Read(SettingsReader settings)
     {
-        if (!settings.Flag("S3_ENABLED", fallback: false)) return null;
+        if (!settings.Flag("S3_ENABLED", fallback: false))
+            return null;
         var useSsl = settings.Flag("S3_USE_SSL", fallback: true);
         var endpoint = settings.Required("S3_ENDPOINT", text => ParseEndpoint(text, useSsl));
         var lockDays = settings.Number("S3_OBJECT_LOCK_DAYS", 0, 0, 36_500);
@@ -71,7 +74,10 @@ public sealed partial record S3Settings
             Bucket = settings.Required("S3_BUCKET", ParseBucket) ?? "",
             Region = settings.Text("S3_REGION") ?? (endpoint is null ? "" : RegionOf(endpoint.Host)),
             Prefix = settings.Optional("S3_PREFIX", ParsePrefix) ?? "",
-            PathStyle = settings.Flag("S3_PATH_STYLE", fallback: endpoint?.Host.EndsWith(".amazonaws.com", StringComparison.OrdinalIgnoreCase) != true),
+            PathStyle = settings.Flag(
+                "S3_PATH_STYLE",
+                fallback: endpoint?.Host.EndsWith(".amazonaws.com", StringComparison.OrdinalIgnoreCase) != true
+            ),
             StorageClass = settings.Text("S3_STORAGE_CLASS"),
             ServerSideEncryption = settings.Optional("S3_SSE", ParseEncryption),
             PartSize = Mebibyte * settings.Number("S3_PART_SIZE_MIB", 16, 5, 512),
@@ -85,39 +91,70 @@ public sealed partial record S3Settings
         };
     }
 
-    /// <summary>Providers that sign by region tell it in their host's names; all others take any, and most people mean this one.</summary>
-    public static string RegionOf(string host) => RegionPattern().Match(host) is { Success: true } match ? match.Groups["region"].Value.ToLowerInvariant() : "us-east-1";
+    /// <summary>
+    /// Providers that sign by region tell it in their host's names; all others take any, and most people mean this one.
+    /// </summary>
+    public static string RegionOf(string host) =>
+        RegionPattern().Match(host) is { Success: true } match
+            ? match.Groups["region"].Value.ToLowerInvariant()
+            : "us-east-1";
 
-    [GeneratedRegex(@"^(s3[.-](?<region>[a-z0-9-]+)\.(amazonaws\.com|backblazeb2\.com|wasabisys\.com|scw\.cloud)|(?<region>[a-z0-9-]+)\.(digitaloceanspaces\.com|linodeobjects\.com|your-objectstorage\.com))$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"^(s3[.-](?<region>[a-z0-9-]+)\.(amazonaws\.com|backblazeb2\.com|wasabisys\.com|scw\.cloud)|(?<region>[a-z0-9-]+)\.(digitaloceanspaces\.com|linodeobjects\.com|your-objectstorage\.com))$",
+        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking
+    )]
     private static partial Regex RegionPattern();
 
     [GeneratedRegex(@"^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$", RegexOptions.NonBacktracking)]
     private static partial Regex BucketPattern();
 
-    /// <summary>Takes <c>host</c>, <c>host:port</c> and whole addresses; a scheme in it must not contradict S3_USE_SSL.</summary>
+    /// <summary>
+    /// Takes <c>host</c>, <c>host:port</c> and whole addresses; a scheme in it must not contradict S3_USE_SSL.
+    /// </summary>
     private static Uri ParseEndpoint(string text, bool useSsl)
     {
         var scheme = useSsl ? "https" : "http";
         var whole = text.Contains("://", StringComparison.Ordinal) ? text : $"{scheme}://{text}";
-        if (!Uri.TryCreate(whole, UriKind.Absolute, out var url) || url.Host.Length == 0 || url.PathAndQuery != "/" || url.UserInfo.Length > 0) throw new FormatException("it must look like s3.example.com or s3.example.com:9000");
-        return url.Scheme == scheme ? url : throw new FormatException($"S3_USE_SSL={(useSsl ? "true" : "false")} says {scheme}, the address {url.Scheme}");
+        if (
+            !Uri.TryCreate(whole, UriKind.Absolute, out var url)
+            || url.Host.Length == 0
+            || url.PathAndQuery != "/"
+            || url.UserInfo.Length > 0
+        )
+            throw new FormatException("it must look like s3.example.com or s3.example.com:9000");
+        return url.Scheme == scheme
+            ? url
+            : throw new FormatException(
+                $"S3_USE_SSL={(useSsl ? "true" : "false")} says {scheme}, the address {url.Scheme}"
+            );
     }
 
-    private static string ParseBucket(string text) => BucketPattern().IsMatch(text) ? text : throw new FormatException("it is not a bucket's name");
+    private static string ParseBucket(string text) =>
+        BucketPattern().IsMatch(text) ? text : throw new FormatException("it is not a bucket's name");
 
     private static string ParsePrefix(string text)
     {
         var prefix = text.Trim('/');
-        if (prefix.Length == 0) return "";
-        var right = prefix.Length <= 200 && prefix.Split('/').All(name => name is not ("" or "." or "..")) && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/');
+        if (prefix.Length == 0)
+            return "";
+        var right =
+            prefix.Length <= 200
+            && prefix.Split('/').All(name => name is not ("" or "." or ".."))
+            && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/');
         return right ? prefix + "/" : throw new FormatException("it may have letters, digits, '-', '_', '.' and '/'");
     }
 
-    private static string ParseEncryption(string text) => text is "AES256" or "aws:kms" || (text.StartsWith("aws:kms:", StringComparison.Ordinal) && text.Length > "aws:kms:".Length)
-        ? text
-        : throw new FormatException("it may be AES256, aws:kms or aws:kms:KEY");
+    private static string ParseEncryption(string text) =>
+        text is "AES256" or "aws:kms"
+        || (text.StartsWith("aws:kms:", StringComparison.Ordinal) && text.Length > "aws:kms:".Length)
+            ? text
+            : throw new FormatException("it may be AES256, aws:kms or aws:kms:KEY");
 
-    private static string ParseLockMode(string text) => text.ToUpperInvariant() is "GOVERNANCE" or "COMPLIANCE" ? text.ToUpperInvariant() : throw new FormatException("it may be GOVERNANCE or COMPLIANCE");
+    private static string ParseLockMode(string text) =>
+        text.ToUpperInvariant() is "GOVERNANCE" or "COMPLIANCE"
+            ? text.ToUpperInvariant()
+            : throw new FormatException("it may be GOVERNANCE or COMPLIANCE");
 
-    private static string ParseCaFile(string text) => File.Exists(text) ? Path.GetFullPath(text) : throw new FormatException("there is no such file");
+    private static string ParseCaFile(string text) =>
+        File.Exists(text) ? Path.GetFullPath(text) : throw new FormatException("there is no such file");
 }

@@ -67,7 +67,9 @@ public sealed record ServerSettings
         {
             DataDirectory = data,
             ClientsFile = Path.GetFullPath(settings.Text("CONFIG_FILE", Path.Combine(data, "clients.json"))),
-            DatabaseFile = DatabaseFileFor(Path.GetFullPath(settings.Text("METADATA_FILE", Path.Combine(data, "metadata.db")))),
+            DatabaseFile = DatabaseFileFor(
+                Path.GetFullPath(settings.Text("METADATA_FILE", Path.Combine(data, "metadata.db")))
+            ),
             BindAddress = settings.Address("BIND_ADDRESS", IPAddress.IPv6Any),
             Port = settings.Number("PORT", 8080, 0, 65535),
             BaseDataset = baseDataset ?? DatasetName.Parse("backup"),
@@ -87,7 +89,12 @@ public sealed record ServerSettings
         return read;
     }
 
-    /// <summary>The first program kept its metadata in a JSON file; where such a name is set, the database lies beside it and the JSON stays as it is.</summary>
+    /// <summary>
+    /// The first program kept its metadata in a JSON file; where such a name is set, the database lies beside it and
+    /// the JSON stays as it is.
+    /// </summary>
     private static string DatabaseFileFor(string metadataFile) =>
-        metadataFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(metadataFile, ".db") : metadataFile;
+        metadataFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
+            ? Path.ChangeExtension(metadataFile, ".db")
+            : metadataFile;
 }

@@ -9,15 +9,19 @@ internal static class DoctorCommand
     {
         var verb = new Verb(
             "doctor",
-            "Check all that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and ZFS with its permissions (with the exact 'zfs allow' line that is missing). "
-            + "Changes nothing, and may run beside the server; run it as the server's user.",
+            "Check all that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and ZFS "
+                + "with its permissions (with the exact 'zfs allow' line that is missing). "
+                + "Changes nothing, and may run beside the server; run it as the server's user.",
             "zfs-server doctor",
-            "runuser -u zfs-server -- zfs-server doctor --json");
-        verb.SetAction(async (parsed, cancellationToken) =>
-        {
-            var result = await ServerDiagnosis.RunAsync(cancellationToken).ConfigureAwait(false);
-            return result.Report(parsed.GetValue(ProgramRunner.JsonOption));
-        });
+            "runuser -u zfs-server -- zfs-server doctor --json"
+        );
+        verb.SetAction(
+            async (parsed, cancellationToken) =>
+            {
+                var result = await ServerDiagnosis.RunAsync(cancellationToken);
+                return result.Report(parsed.GetValue(ProgramRunner.JsonOption));
+            }
+        );
         return verb;
     }
 }

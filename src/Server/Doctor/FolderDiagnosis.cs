@@ -6,22 +6,31 @@ using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 
-/// <summary>Looks at <c>DATA_DIR</c> and what the server keeps in it. What is not there yet is made by the first start.</summary>
+/// <summary>
+/// Looks at <c>DATA_DIR</c> and what the server keeps in it. What is not there yet is made by the first start.
+/// </summary>
 internal static class FolderDiagnosis
 {
     /// <summary>The catalogue of a million backups, its log, and room to work.</summary>
     private const long LittleRoom = 1_000_000_000;
 
     private const UnixFileMode OfOthers =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        UnixFileMode.GroupRead
+        | UnixFileMode.GroupWrite
+        | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead
+        | UnixFileMode.OtherWrite
+        | UnixFileMode.OtherExecute;
 
     /// <returns>Whether it can be worked with: else what is in it needs no looks.</returns>
     public static bool LookAtData(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
     {
         var folder = settings.DataDirectory;
-        if (!LookAtFolder(result, "data", folder)) return false;
+        if (!LookAtFolder(result, "data", folder))
+            return false;
         LookAtRoom(result, folder);
-        if (Directory.Exists(folder) && (File.GetUnixFileMode(folder) & OfOthers) != UnixFileMode.None) result.Doubtful("data", $"others may look into {folder}", $"Close it: chmod 700 {folder}");
+        if (Directory.Exists(folder) && (File.GetUnixFileMode(folder) & OfOthers) != UnixFileMode.None)
+            result.Doubtful("data", $"others may look into {folder}", $"Close it: chmod 700 {folder}");
         LookAtCatalogue(result, settings, database);
         return true;
     }
@@ -31,24 +40,47 @@ internal static class FolderDiagnosis
     {
         var there = Existing(folder);
         var fault = FindFault(there);
-        if (fault is not null) result.Bad(name, $"{Environment.UserName} cannot write to {there}: {fault}", $"Let root run: install -d -m 700 -o {Environment.UserName} {folder}", ExitCode.Configuration);
-        else result.Good(name, there == folder ? $"{folder} can be written to" : $"{folder} is not there yet; the server makes it");
+        if (fault is not null)
+            result.Bad(
+                name,
+                $"{Environment.UserName} cannot write to {there}: {fault}",
+                $"Let root run: install -d -m 700 -o {Environment.UserName} {folder}",
+                ExitCode.Configuration
+            );
+        else
+            result.Good(
+                name,
+                there == folder ? $"{folder} can be written to" : $"{folder} is not there yet; the server makes it"
+            );
         return fault is null;
     }
 
     private static void LookAtRoom(Diagnosis result, string folder)
     {
         var room = new DriveInfo(Existing(folder)).AvailableFreeSpace;
-        if (room > LittleRoom) result.Good("room", $"{ByteSize.Format(room)} free for {folder}");
-        else result.Doubtful("room", $"only {ByteSize.Format(room)} free for {folder}", "Make room: a server that cannot write takes no backups.");
+        if (room > LittleRoom)
+            result.Good("room", $"{ByteSize.Format(room)} free for {folder}");
+        else
+            result.Doubtful(
+                "room",
+                $"only {ByteSize.Format(room)} free for {folder}",
+                "Make room: a server that cannot write takes no backups."
+            );
     }
 
     private static void LookAtCatalogue(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
     {
         if (!File.Exists(database.Path))
         {
-            if (settings.S3 is null && HasObjects(settings)) result.Bad("catalogue", $"{database.Path} is not there, and there are backups", "Check METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'.", ExitCode.NotFound);
-            else LookAtFolder(result, "catalogue", Path.GetDirectoryName(database.Path)!);
+            if (settings.S3 is null && HasObjects(settings))
+                result.Bad(
+                    "catalogue",
+                    $"{database.Path} is not there, and there are backups",
+                    "Check METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'.",
+                    ExitCode.NotFound
+                );
+            else
+                LookAtFolder(result, "catalogue", Path.GetDirectoryName(database.Path)!);
             return;
         }
 
@@ -61,7 +93,11 @@ internal static class FolderDiagnosis
 
             var version = database.Inspect();
             database.Ping();
-            result.Good("catalogue", $"{database.Path} opens, with schema {version}{(version < CatalogueDatabase.CurrentVersion ? $"; the next start brings it to {CatalogueDatabase.CurrentVersion}" : "")}");
+            result.Good(
+                "catalogue",
+                $"{database.Path} opens, with schema "
+                    + $"{version}{(version < CatalogueDatabase.CurrentVersion ? $"; the next start brings it to {CatalogueDatabase.CurrentVersion}" : "")}"
+            );
         }
         catch (OperationException e)
         {
@@ -69,7 +105,12 @@ internal static class FolderDiagnosis
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
-            result.Bad("catalogue", $"{Environment.UserName} cannot use {database.Path}: {e.Message}", $"Let root run: chown {Environment.UserName} {database.Path}*", ExitCode.Configuration);
+            result.Bad(
+                "catalogue",
+                $"{Environment.UserName} cannot use {database.Path}: {e.Message}",
+                $"Let root run: chown {Environment.UserName} {database.Path}*",
+                ExitCode.Configuration
+            );
         }
     }
 
@@ -79,14 +120,21 @@ internal static class FolderDiagnosis
         return Directory.Exists(objects) && Directory.EnumerateFiles(objects, "*", SearchOption.AllDirectories).Any();
     }
 
-    private static string Existing(string folder) => Directory.Exists(folder) ? folder : Existing(Path.GetDirectoryName(folder)!);
+    private static string Existing(string folder) =>
+        Directory.Exists(folder) ? folder : Existing(Path.GetDirectoryName(folder)!);
 
     /// <summary>Tried, since permissions are not all that can keep from writing.</summary>
     private static string? FindFault(string folder)
     {
         try
         {
-            using var tried = File.OpenHandle(Path.Combine(folder, $".doctor-{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, FileOptions.DeleteOnClose);
+            using var tried = File.OpenHandle(
+                Path.Combine(folder, $".doctor-{Guid.NewGuid():N}"),
+                FileMode.CreateNew,
+                FileAccess.Write,
+                FileShare.None,
+                FileOptions.DeleteOnClose
+            );
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

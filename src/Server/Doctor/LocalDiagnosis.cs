@@ -9,52 +9,109 @@ using ZfsSnapshotManager.Server.LocalStorage;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 
-/// <summary>Looks at ZFS where clients are, or may be, stored in it. Where none is, what does not work is no failure: the start does not mind it either.</summary>
-internal sealed class LocalDiagnosis(Diagnosis result, ServerSettings settings, LocalParents parents, IEnumerable<ClientEntry> clients)
+/// <summary>
+/// Looks at ZFS where clients are, or may be, stored in it. Where none is, what does not work is no failure: the start
+/// does not mind it either.
+/// </summary>
+internal sealed class LocalDiagnosis(
+    Diagnosis result,
+    ServerSettings settings,
+    LocalParents parents,
+    IEnumerable<ClientEntry> clients
+)
 {
-    private readonly List<ClientEntry> _clients = [.. clients.Where(client => client.StorageType == StorageTypes.Local)];
+    private readonly List<ClientEntry> _clients =
+    [
+        .. clients.Where(client => client.StorageType == StorageTypes.Local),
+    ];
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (_clients.Count == 0 && !settings.HasBaseDataset) return;
-        if (await LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)).ConfigureAwait(false) is not { } version) return;
+        if (_clients.Count == 0 && !settings.HasBaseDataset)
+            return;
+        if (await LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)) is not { } version)
+            return;
         result.Good("zfs", version);
-        if (await LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)).ConfigureAwait(false) is not { } user) return;
-        if (user.IsRoot) result.Doubtful("permissions", "runs as root", $"A user of its own needs no more than: {ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]))}");
+        if (await LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)) is not { } user)
+            return;
+        if (user.IsRoot)
+            result.Doubtful(
+                "permissions",
+                "runs as root",
+                "A user of its own needs no more than: "
+                    + $"{ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]))}"
+            );
         IReadOnlyList<string>? lacking = [];
         if (settings.HasBaseDataset)
         {
-            lacking = await LookAtDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken).ConfigureAwait(false);
-            if (lacking is { Count: 0 }) result.Good("dataset", $"{settings.BaseDataset} is there{(user.IsRoot ? "" : $", and {user.Name} has all that it needs on it")}");
+            lacking = await LookAtDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken);
+            if (lacking is { Count: 0 })
+                result.Good(
+                    "dataset",
+                    $"{settings.BaseDataset} is "
+                        + $"there{(user.IsRoot ? "" : $", and {user.Name} has all that it needs on it")}"
+                );
         }
 
         foreach (var client in _clients)
         {
-            var isBelow = settings.HasBaseDataset && parents.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
-            if (isBelow && lacking is null) continue; // what they all lack was said
-            await LookAtClientAsync(client, user, isBelow ? [.. ZfsDelegation.ForStorage.Except(lacking!, StringComparer.Ordinal)] : ZfsDelegation.ForStorage, cancellationToken).ConfigureAwait(false);
+            var isBelow =
+                settings.HasBaseDataset
+                && parents.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
+            if (isBelow && lacking is null)
+                continue; // what they all lack was said
+            await LookAtClientAsync(
+                client,
+                user,
+                isBelow
+                    ? [.. ZfsDelegation.ForStorage.Except(lacking!, StringComparer.Ordinal)]
+                    : ZfsDelegation.ForStorage,
+                cancellationToken
+            );
         }
     }
 
-    private async Task LookAtClientAsync(ClientEntry client, ZfsUser user, IReadOnlyList<string> needed, CancellationToken cancellationToken)
+    private async Task LookAtClientAsync(
+        ClientEntry client,
+        ZfsUser user,
+        IReadOnlyList<string> needed,
+        CancellationToken cancellationToken
+    )
     {
         var dataset = parents.Of(client);
-        var isThere = await LocalParents.FindAbsenceAsync(dataset, cancellationToken).ConfigureAwait(false) is null;
-        var lacking = await LookAtDatasetAsync(isThere ? dataset : LocalParents.Above(dataset), user, needed, cancellationToken).ConfigureAwait(false);
-        if (lacking is { Count: 0 }) result.Good("client", $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made when it is needed")}");
+        var isThere = await LocalParents.FindAbsenceAsync(dataset, cancellationToken) is null;
+        var lacking = await LookAtDatasetAsync(
+            isThere ? dataset : LocalParents.Above(dataset),
+            user,
+            needed,
+            cancellationToken
+        );
+        if (lacking is { Count: 0 })
+            result.Good(
+                "client",
+                $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made when it is needed")}"
+            );
     }
 
     /// <returns>Those of the permissions that lack; null where that is not known.</returns>
-    private async Task<IReadOnlyList<string>?> LookAtDatasetAsync(DatasetName dataset, ZfsUser user, IReadOnlyList<string> needed, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>?> LookAtDatasetAsync(
+        DatasetName dataset,
+        ZfsUser user,
+        IReadOnlyList<string> needed,
+        CancellationToken cancellationToken
+    )
     {
-        if (await LocalParents.FindAbsenceAsync(dataset, cancellationToken).ConfigureAwait(false) is { } absence)
+        if (await LocalParents.FindAbsenceAsync(dataset, cancellationToken) is { } absence)
         {
             Fail("dataset", absence);
             return null;
         }
 
-        var lacking = await LookAsync("permissions", () => ZfsDelegation.FindMissingAsync(dataset, user, needed, cancellationToken)).ConfigureAwait(false);
-        if (lacking is { Count: > 0 }) Fail("permissions", LocalParents.Lacks(user, lacking, dataset));
+        var lacking = await LookAsync("permissions", () =>
+            ZfsDelegation.FindMissingAsync(dataset, user, needed, cancellationToken)
+        );
+        if (lacking is { Count: > 0 })
+            Fail("permissions", LocalParents.Lacks(user, lacking, dataset));
         return lacking;
     }
 
@@ -63,7 +120,7 @@ internal sealed class LocalDiagnosis(Diagnosis result, ServerSettings settings, 
     {
         try
         {
-            return await look().ConfigureAwait(false);
+            return await look();
         }
         catch (OperationException e)
         {
@@ -74,7 +131,9 @@ internal sealed class LocalDiagnosis(Diagnosis result, ServerSettings settings, 
 
     private void Fail(string name, OperationException e)
     {
-        if (_clients.Count > 0) result.Bad(name, e.Message, e.Remedy, e.ExitCode);
-        else result.Doubtful(name, e.Message, e.Remedy);
+        if (_clients.Count > 0)
+            result.Bad(name, e.Message, e.Remedy, e.ExitCode);
+        else
+            result.Doubtful(name, e.Message, e.Remedy);
     }
 }

@@ -26,7 +26,8 @@ internal sealed class ServerDiagnosis
     public static async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
     {
         var result = new Diagnosis();
-        if (await result.LookAsync("settings", () => Task.FromResult(ServerSettings.Read())).ConfigureAwait(false) is { } settings) await new ServerDiagnosis(result, settings).LookAsync(cancellationToken).ConfigureAwait(false);
+        if (await result.LookAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
+            await new ServerDiagnosis(result, settings).LookAsync(cancellationToken);
         return result;
     }
 
@@ -35,20 +36,36 @@ internal sealed class ServerDiagnosis
         await using var services = CommandServices.Create(StoreDiagnosis.InShort(_settings));
         _result.Good("settings", $"all can be read; DATA_DIR is {_settings.DataDirectory}");
         LookAtAddress();
-        if (DataDirectory.IsLocked(_settings.DataDirectory)) await LookAtServerAsync(cancellationToken).ConfigureAwait(false);
-        else LookAtPort();
+        if (DataDirectory.IsLocked(_settings.DataDirectory))
+            await LookAtServerAsync(cancellationToken);
+        else
+            LookAtPort();
         var hasData = FolderDiagnosis.LookAtData(_result, _settings, services.GetRequiredService<CatalogueDatabase>());
-        if (hasData || _settings.S3 is not null) await new StoreDiagnosis(_result, _settings, services).RunAsync(cancellationToken).ConfigureAwait(false);
-        if (await _result.LookAsync("clients", () => Task.FromResult(ClientsFile.Read(_settings.ClientsFile))).ConfigureAwait(false) is not { } clients) return;
+        if (hasData || _settings.S3 is not null)
+            await new StoreDiagnosis(_result, _settings, services).RunAsync(cancellationToken);
+        if (
+            await _result.LookAsync("clients", () => Task.FromResult(ClientsFile.Read(_settings.ClientsFile)))
+            is not { } clients
+        )
+            return;
         LookAtClients(clients);
-        await new LocalDiagnosis(_result, _settings, services.GetRequiredService<LocalParents>(), clients).RunAsync(cancellationToken).ConfigureAwait(false);
+        await new LocalDiagnosis(_result, _settings, services.GetRequiredService<LocalParents>(), clients).RunAsync(
+            cancellationToken
+        );
     }
 
     /// <summary>The server itself speaks no TLS.</summary>
     private void LookAtAddress()
     {
-        if (IPAddress.IsLoopback(_settings.BindAddress)) _result.Good("address", $"only this machine reaches {_settings.BindAddress} port {_settings.Port}");
-        else _result.Doubtful("address", $"keys and data cross the network to {_settings.BindAddress} port {_settings.Port} unencrypted", "Put a TLS proxy before the server and set BIND_ADDRESS=127.0.0.1; or let only a private network or a VPN reach it.");
+        if (IPAddress.IsLoopback(_settings.BindAddress))
+            _result.Good("address", $"only this machine reaches {_settings.BindAddress} port {_settings.Port}");
+        else
+            _result.Doubtful(
+                "address",
+                $"keys and data cross the network to {_settings.BindAddress} port {_settings.Port} unencrypted",
+                "Put a TLS proxy before the server and set BIND_ADDRESS=127.0.0.1; or let only a private network or "
+                    + "a VPN reach it."
+            );
     }
 
     private async Task LookAtServerAsync(CancellationToken cancellationToken)
@@ -56,21 +73,42 @@ internal sealed class ServerDiagnosis
         using var http = new HttpClient { Timeout = Patience };
         try
         {
-            using var response = await http.GetAsync(ReadyAddress(), cancellationToken).ConfigureAwait(false);
-            var answer = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReadyAnswer, cancellationToken).ConfigureAwait(false) ?? throw new JsonException("the answer is empty");
-            if (answer.Checks.All(check => check.Ok)) _result.Good("server", "runs, and is ready");
-            foreach (var check in answer.Checks.Where(check => !check.Ok)) _result.Bad("server", $"runs, and is not ready: {check.Name}: {check.Message}", "The server's log says more.", ExitCode.ServerFailed);
+            using var response = await http.GetAsync(ReadyAddress(), cancellationToken);
+            var answer = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReadyAnswer, cancellationToken)
+                ?? throw new JsonException("the answer is empty");
+            if (answer.Checks.All(check => check.Ok))
+                _result.Good("server", "runs, and is ready");
+            foreach (var check in answer.Checks.Where(check => !check.Ok))
+                _result.Bad(
+                    "server",
+                    $"runs, and is not ready: {check.Name}: {check.Message}",
+                    "The server's log says more.",
+                    ExitCode.ServerFailed
+                );
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e)
+            when (e is HttpRequestException or JsonException or InvalidOperationException
+                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            )
         {
-            _result.Bad("server", $"runs on this DATA_DIR, and {ReadyAddress()} does not answer as it should: {e.Message}", "See its log, and that it was started with the same BIND_ADDRESS and PORT.", ExitCode.Unreachable);
+            _result.Bad(
+                "server",
+                $"runs on this DATA_DIR, and {ReadyAddress()} does not answer as it should: {e.Message}",
+                "See its log, and that it was started with the same BIND_ADDRESS and PORT.",
+                ExitCode.Unreachable
+            );
         }
     }
 
     private Uri ReadyAddress()
     {
         var anywhere = _settings.BindAddress.Equals(IPAddress.IPv6Any) || _settings.BindAddress.Equals(IPAddress.Any);
-        return new UriBuilder("http", (anywhere ? IPAddress.Loopback : _settings.BindAddress).ToString(), _settings.Port, "ready").Uri;
+        return new UriBuilder(
+            "http",
+            (anywhere ? IPAddress.Loopback : _settings.BindAddress).ToString(),
+            _settings.Port,
+            "ready"
+        ).Uri;
     }
 
     private void LookAtPort()
@@ -78,7 +116,9 @@ internal sealed class ServerDiagnosis
         try
         {
             using var listener = new TcpListener(_settings.BindAddress, _settings.Port);
-            if (_settings.BindAddress.Equals(IPAddress.IPv6Any)) listener.Server.DualMode = true; // as the server takes it
+            // As the server takes it.
+            if (_settings.BindAddress.Equals(IPAddress.IPv6Any))
+                listener.Server.DualMode = true;
             listener.Start();
             _result.Good("server", "does not run; its port is free");
         }
@@ -91,7 +131,17 @@ internal sealed class ServerDiagnosis
 
     private void LookAtClients(IReadOnlyList<ClientEntry> clients)
     {
-        if (clients.Count == 0) _result.Doubtful("clients", $"there are none in {_settings.ClientsFile}", "Add the first one: zfs-server client add NAME");
-        else _result.Good("clients", $"{clients.Count} in {_settings.ClientsFile}{(clients.Count(client => !client.Enabled) is > 0 and var disabled ? $", {disabled} of them disabled" : "")}");
+        if (clients.Count == 0)
+            _result.Doubtful(
+                "clients",
+                $"there are none in {_settings.ClientsFile}",
+                "Add the first one: zfs-server client add NAME"
+            );
+        else
+            _result.Good(
+                "clients",
+                $"{clients.Count} in "
+                    + $"{_settings.ClientsFile}{(clients.Count(client => !client.Enabled) is > 0 and var disabled ? $", {disabled} of them disabled" : "")}"
+            );
     }
 }

@@ -19,7 +19,12 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
     /// <summary>The settings with which S3 is tried.</summary>
     public static ServerSettings InShort(ServerSettings settings)
     {
-        return settings.S3 is { } s3 ? settings with { S3 = s3 with { RetryTime = Least(s3.RetryTime), IdleTimeout = Least(s3.IdleTimeout) } } : settings;
+        return settings.S3 is { } s3
+            ? settings with
+            {
+                S3 = s3 with { RetryTime = Least(s3.RetryTime), IdleTimeout = Least(s3.IdleTimeout) },
+            }
+            : settings;
 
         static TimeSpan Least(TimeSpan set) => set < Patience ? set : Patience;
     }
@@ -28,24 +33,38 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
     {
         if (settings.S3 is null)
         {
-            foreach (var folder in (string[])["objects", "incoming"]) FolderDiagnosis.LookAtFolder(result, "store", Path.Combine(settings.DataDirectory, folder));
+            foreach (var folder in (string[])["objects", "incoming"])
+                FolderDiagnosis.LookAtFolder(result, "store", Path.Combine(settings.DataDirectory, folder));
             return;
         }
 
-        var findings = await result.LookAsync("store", () => services.ProbeStoreAsync(cancellationToken)).ConfigureAwait(false);
+        var findings = await result.LookAsync("store", () => services.ProbeStoreAsync(cancellationToken));
         LookAtClock(services.GetRequiredService<S3Connection>().ClockDifference);
-        if (findings is null) return;
+        if (findings is null)
+            return;
         result.Good("store", $"{services.GetRequiredService<IObjectStore>().Location} does all that it must");
-        foreach (var finding in findings.Where(finding => !finding.Works)) result.Doubtful("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
-        await LookAtOwnerAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var finding in findings.Where(finding => !finding.Works))
+            result.Doubtful("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
+        await LookAtOwnerAsync(cancellationToken);
     }
 
     /// <param name="apart">Null where S3 did not answer.</param>
     private void LookAtClock(TimeSpan? apart)
     {
-        if (apart is not { } difference) return;
-        if (difference.Duration() <= Tolerance) result.Good("clock", $"within {Math.Max(1, Math.Ceiling(difference.Duration().TotalSeconds)):0} s of S3's");
-        else result.Doubtful("clock", string.Create(CultureInfo.InvariantCulture, $"{difference.Duration().TotalMinutes:0} minutes {(difference > TimeSpan.Zero ? "ahead of" : "behind")} S3's"), "Let NTP set this machine's clock: backups are rotated, and retentions end, by it.");
+        if (apart is not { } difference)
+            return;
+        if (difference.Duration() <= Tolerance)
+            result.Good("clock", $"within {Math.Max(1, Math.Ceiling(difference.Duration().TotalSeconds)):0} s of S3's");
+        else
+            result.Doubtful(
+                "clock",
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{difference.Duration().TotalMinutes:0} minutes "
+                        + $"{(difference > TimeSpan.Zero ? "ahead of" : "behind")} S3's"
+                ),
+                "Let NTP set this machine's clock: backups are rotated, and retentions end, by it."
+            );
     }
 
     private async Task LookAtOwnerAsync(CancellationToken cancellationToken)
@@ -53,8 +72,8 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
         var ownership = services.GetRequiredService<StoreOwnership>();
         await result.LookAsync("store", async () =>
         {
-            await ownership.CheckAsync(cancellationToken).ConfigureAwait(false);
+            await ownership.CheckAsync(cancellationToken);
             return ownership;
-        }).ConfigureAwait(false);
+        });
     }
 }

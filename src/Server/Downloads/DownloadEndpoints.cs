@@ -13,27 +13,40 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: the stored bytes as they are, whole or by range.</summary>
-internal sealed partial class DownloadEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store, BackupLayouts layouts, LocalDownloads local, AuditLog audit, ILogger<DownloadEndpoints> logger)
+internal sealed partial class DownloadEndpoints(
+    ClientAuthentication authentication,
+    BackupCatalogue backups,
+    BackupStore store,
+    BackupLayouts layouts,
+    LocalDownloads local,
+    AuditLog audit,
+    ILogger<DownloadEndpoints> logger
+)
 {
-    /// <summary>Bytes that are handed to the connection at once: the processor's cache holds them, and few steps are needed.</summary>
+    /// <summary>
+    /// Bytes that are handed to the connection at once: the processor's cache holds them, and few steps are needed.
+    /// </summary>
     private const int SliceSize = 256 * 1024;
 
-    public static void Map(WebApplication app) => app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context));
+    public static void Map(WebApplication app) =>
+        app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context));
 
     private async Task DownloadAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
         var id = context.Request.Query["snapshot_id"].ToString();
-        if (id.Length == 0) throw RequestException.BadRequest("snapshot_id is missing.");
+        if (id.Length == 0)
+            throw RequestException.BadRequest("snapshot_id is missing.");
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
         if (backup.IsLocal)
         {
-            await local.SendAsync(context, client, backup).ConfigureAwait(false);
+            await local.SendAsync(context, client, backup);
             return;
         }
 
         // A restore writes into zfs receive, which may pause for long; a slow reader is not an attacker here.
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
         var tag = new EntityTagHeaderValue($"\"{backup.PartsSha256}\"");
         var wanted = WantedBytes.Of(context.Request.GetTypedHeaders(), tag, backup.ReceivedAt, backup.SizeBytes);
         if (wanted.Count == 0)
@@ -44,10 +57,17 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
 
         try
         {
-            await using var content = await OpenAsync(backup, wanted, context.RequestAborted).ConfigureAwait(false);
+            await using var content = await OpenAsync(backup, wanted, context.RequestAborted);
             Describe(context.Response, backup, tag, wanted);
-            if (wanted.First == 0) audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with { SnapshotId = backup.SnapshotId }); // ranges that follow are of the same download
-            await SendAsync(context, content, wanted.Count).ConfigureAwait(false);
+            // Ranges that follow are of the same download.
+            if (wanted.First == 0)
+                audit.Write(
+                    AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
+                    {
+                        SnapshotId = backup.SnapshotId,
+                    }
+                );
+            await SendAsync(context, content, wanted.Count);
         }
         catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged)
         {
@@ -57,17 +77,33 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
         }
     }
 
-    private static void Describe(HttpResponse response, SnapshotInfo backup, EntityTagHeaderValue tag, WantedBytes wanted)
+    private static void Describe(
+        HttpResponse response,
+        SnapshotInfo backup,
+        EntityTagHeaderValue tag,
+        WantedBytes wanted
+    )
     {
         response.StatusCode = wanted.Status;
         var headers = response.GetTypedHeaders();
         (headers.ETag, headers.LastModified) = (tag, backup.ReceivedAt);
         response.Headers.AcceptRanges = "bytes";
-        if (wanted.Status == StatusCodes.Status416RangeNotSatisfiable) headers.ContentRange = new ContentRangeHeaderValue(backup.SizeBytes);
-        if (wanted.Count == 0) return;
-        if (wanted.Status == StatusCodes.Status206PartialContent) headers.ContentRange = new ContentRangeHeaderValue(wanted.First, wanted.First + wanted.Count - 1, backup.SizeBytes);
+        if (wanted.Status == StatusCodes.Status416RangeNotSatisfiable)
+            headers.ContentRange = new ContentRangeHeaderValue(backup.SizeBytes);
+        if (wanted.Count == 0)
+            return;
+        if (wanted.Status == StatusCodes.Status206PartialContent)
+            headers.ContentRange = new ContentRangeHeaderValue(
+                wanted.First,
+                wanted.First + wanted.Count - 1,
+                backup.SizeBytes
+            );
         headers.ContentLength = wanted.Count;
-        headers.ContentType = new MediaTypeHeaderValue(CompressionFormats.TryParse(backup.Compression, out var format) ? format.ContentType() : CompressionFormat.None.ContentType());
+        headers.ContentType = new MediaTypeHeaderValue(
+            CompressionFormats.TryParse(backup.Compression, out var format)
+                ? format.ContentType()
+                : CompressionFormat.None.ContentType()
+        );
         var name = new ContentDispositionHeaderValue("attachment");
         name.SetHttpFileName(Path.GetFileName(backup.StorageKey));
         headers.ContentDisposition = name;
@@ -77,43 +113,61 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
     private static async Task SendAsync(HttpContext context, BackupStream content, long count)
     {
         var connection = context.Response.BodyWriter;
-        for (var left = count; left > 0;)
+        for (var left = count; left > 0; )
         {
-            var slice = await content.TakeAsync((int)Math.Min(SliceSize, left), context.RequestAborted).ConfigureAwait(false);
+            var slice = await content.TakeAsync((int)Math.Min(SliceSize, left), context.RequestAborted);
             left -= slice.Length;
-            var flushed = await connection.WriteAsync(slice, context.RequestAborted).ConfigureAwait(false);
-            if (flushed.IsCompleted) throw new OperationCanceledException("The client has gone.", context.RequestAborted);
+            var flushed = await connection.WriteAsync(slice, context.RequestAborted);
+            if (flushed.IsCompleted)
+                throw new OperationCanceledException("The client has gone.", context.RequestAborted);
         }
     }
 
-    /// <summary>Reads the first part that is asked for before anything is answered: what is missing or damaged there is told, not broken off.</summary>
-    private async Task<BackupStream> OpenAsync(SnapshotInfo backup, WantedBytes wanted, CancellationToken cancellationToken)
+    /// <summary>
+    /// Reads the first part that is asked for before anything is answered: what is missing or damaged there is told,
+    /// not broken off.
+    /// </summary>
+    private async Task<BackupStream> OpenAsync(
+        SnapshotInfo backup,
+        WantedBytes wanted,
+        CancellationToken cancellationToken
+    )
     {
-        var content = await FindAsync(backup, wanted, cancellationToken).ConfigureAwait(false);
+        var content = await FindAsync(backup, wanted, cancellationToken);
         try
         {
             (content.Position, content.ReadAheadEnd) = (wanted.First, wanted.First + wanted.Count);
-            await content.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            await content.PrepareAsync(cancellationToken);
             return content;
         }
         catch
         {
-            await content.DisposeAsync().ConfigureAwait(false);
+            await content.DisposeAsync();
             throw;
         }
     }
 
-    /// <summary>Whoever reads a backup by ranges costs the manifest and a look at the objects once, not for each range.</summary>
-    private async Task<BackupStream> FindAsync(SnapshotInfo backup, WantedBytes wanted, CancellationToken cancellationToken)
+    /// <summary>
+    /// Whoever reads a backup by ranges costs the manifest and a look at the objects once, not for each range.
+    /// </summary>
+    private async Task<BackupStream> FindAsync(
+        SnapshotInfo backup,
+        WantedBytes wanted,
+        CancellationToken cancellationToken
+    )
     {
         var layout = layouts.Find(backup);
-        if (layout is not null && wanted.First > 0) return store.OpenRead(layout);
-        layout ??= await ReadLayoutAsync(backup, cancellationToken).ConfigureAwait(false);
-        if (layout is null) return await FindUncheckedAsync(backup, cancellationToken).ConfigureAwait(false);
+        if (layout is not null && wanted.First > 0)
+            return store.OpenRead(layout);
+        layout ??= await ReadLayoutAsync(backup, cancellationToken);
+        if (layout is null)
+            return await FindUncheckedAsync(backup, cancellationToken);
         foreach (var (key, size) in layout.Objects)
         {
-            // Bytes after the last part would be seen by nobody who reads by parts, and yet spoil what other tools make of the object.
-            if (await SizeOfAsync(backup, key, cancellationToken).ConfigureAwait(false) != size) throw WrongSize(backup);
+            // Bytes after the last part would be seen by nobody who reads by parts, and yet spoil what other tools make
+            // of the object.
+            if (await SizeOfAsync(backup, key, cancellationToken) != size)
+                throw WrongSize(backup);
         }
 
         layouts.Add(backup, layout);
@@ -125,9 +179,12 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
     {
         try
         {
-            if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken).ConfigureAwait(false) is not { } manifest) LogNoManifest(backup.StorageKey, "It is missing.");
-            else if (manifest.PartsSha256 != backup.PartsSha256 || manifest.StoredBytes != backup.SizeBytes) LogNoManifest(backup.StorageKey, "It is not the one that was stored.");
-            else return BackupLayout.Of(manifest.Objects);
+            if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken) is not { } manifest)
+                LogNoManifest(backup.StorageKey, "It is missing.");
+            else if (manifest.PartsSha256 != backup.PartsSha256 || manifest.StoredBytes != backup.SizeBytes)
+                LogNoManifest(backup.StorageKey, "It is not the one that was stored.");
+            else
+                return BackupLayout.Of(manifest.Objects);
         }
         catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Failed)
         {
@@ -137,17 +194,22 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
         return null;
     }
 
-    /// <summary>The objects may still be there: what can be restored shall be. The reader checks all of it against the catalogue's digest.</summary>
+    /// <summary>
+    /// The objects may still be there: what can be restored shall be. The reader checks all of it against the
+    /// catalogue's digest.
+    /// </summary>
     private async Task<BackupStream> FindUncheckedAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
         List<(string Key, long Size)> objects = [];
         for (var left = backup.SizeBytes; left > 0; left -= objects[^1].Size)
         {
             var key = StoredObject.KeyOf(backup.StorageKey, objects.Count);
-            var size = objects.Count == 0
-                ? await SizeOfAsync(backup, key, cancellationToken).ConfigureAwait(false)
-                : (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false))?.Size ?? 0;
-            if (size == 0 || size > left) throw WrongSize(backup);
+            var size =
+                objects.Count == 0
+                    ? await SizeOfAsync(backup, key, cancellationToken)
+                    : (await store.Objects.FindAsync(key, cancellationToken))?.Size ?? 0;
+            if (size == 0 || size > left)
+                throw WrongSize(backup);
             objects.Add((key, size));
         }
 
@@ -155,13 +217,23 @@ internal sealed partial class DownloadEndpoints(ClientAuthentication authenticat
     }
 
     private async Task<long> SizeOfAsync(SnapshotInfo backup, string key, CancellationToken cancellationToken) =>
-        (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false) ?? throw new StorageException(StorageFault.Missing, $"The object {key} of {backup.SnapshotId} is no longer in the store.")).Size;
+        (
+            await store.Objects.FindAsync(key, cancellationToken)
+            ?? throw new StorageException(
+                StorageFault.Missing,
+                $"The object {key} of {backup.SnapshotId} is no longer in the store."
+            )
+        ).Size;
 
-    private static StorageException WrongSize(SnapshotInfo backup) => new(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
+    private static StorageException WrongSize(SnapshotInfo backup) =>
+        new(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
 
     [LoggerMessage(LogLevel.Error, "{SnapshotId} is listed and cannot be read: {Reason}")]
     private partial void LogBroken(string snapshotId, string reason);
 
-    [LoggerMessage(LogLevel.Error, "The manifest of {StorageKey} cannot be used, and its object is given out without it: {Reason}")]
+    [LoggerMessage(
+        LogLevel.Error,
+        "The manifest of {StorageKey} cannot be used, and its object is given out without it: {Reason}"
+    )]
     private partial void LogNoManifest(string storageKey, string reason);
 }

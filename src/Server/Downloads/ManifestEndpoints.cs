@@ -11,14 +11,19 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 
-/// <summary>GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part, and which properties its dataset had.</summary>
+/// <summary>
+/// GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part, and which properties
+/// its dataset had.
+/// </summary>
 internal sealed class ManifestEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store)
 {
     /// <summary>That of 5 TiB in parts of 16 MiB; a client of a larger backup reads it in one go.</summary>
     private const int MaxSize = 128 * 1024 * 1024;
 
-    public static void Map(WebApplication app) => app.MapGet("/snapshots/{id}/manifest", async context =>
-        await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context).ConfigureAwait(false)).ExecuteAsync(context).ConfigureAwait(false));
+    public static void Map(WebApplication app) =>
+        app.MapGet("/snapshots/{id}/manifest", async context =>
+            await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context)).ExecuteAsync(context)
+        );
 
     private async Task<IResult> GetAsync(HttpContext context)
     {
@@ -27,18 +32,23 @@ internal sealed class ManifestEndpoints(ClientAuthentication authentication, Bac
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
         var json = backup.IsLocal
-            ? await LocalManifests.ReadAsync(backup, context.RequestAborted).ConfigureAwait(false)
-            : await ReadAsync(backup.StorageKey, context.RequestAborted).ConfigureAwait(false);
+            ? await LocalManifests.ReadAsync(backup, context.RequestAborted)
+            : await ReadAsync(backup.StorageKey, context.RequestAborted);
         Check(json, backup);
-        return Results.Bytes(json, "application/json", entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(json))}\""));
+        return Results.Bytes(
+            json,
+            "application/json",
+            entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(json))}\"")
+        );
     }
 
     private async Task<byte[]> ReadAsync(string storageKey, CancellationToken cancellationToken)
     {
         var key = BackupStore.ManifestKeyOf(storageKey);
-        if (await store.Objects.FindAsync(key, cancellationToken).ConfigureAwait(false) is not { Size: <= MaxSize } facts) throw RequestException.NotFound($"The manifest of {storageKey} is not in the store, or too large.");
+        if (await store.Objects.FindAsync(key, cancellationToken) is not { Size: <= MaxSize } facts)
+            throw RequestException.NotFound($"The manifest of {storageKey} is not in the store, or too large.");
         var json = new byte[facts.Size];
-        await store.Objects.ReadAsync(key, 0, json, cancellationToken).ConfigureAwait(false);
+        await store.Objects.ReadAsync(key, 0, json, cancellationToken);
         return json;
     }
 
@@ -47,13 +57,21 @@ internal sealed class ManifestEndpoints(ClientAuthentication authentication, Bac
         try
         {
             var manifest = backup.IsLocal ? Manifest.ParseLocal(json) : Manifest.Parse(json);
-            if (manifest.PartsSha256 == backup.PartsSha256 && manifest.SnapshotGuid == backup.SnapshotGuid) return;
+            if (manifest.PartsSha256 == backup.PartsSha256 && manifest.SnapshotGuid == backup.SnapshotGuid)
+                return;
         }
         catch (JsonException e)
         {
-            throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not one: {JsonFault.Describe(e)}.", e);
+            throw new StorageException(
+                StorageFault.Damaged,
+                $"The manifest of {backup.SnapshotId} is not one: {JsonFault.Describe(e)}.",
+                e
+            );
         }
 
-        throw new StorageException(StorageFault.Damaged, $"The manifest of {backup.SnapshotId} is not the one that was stored.");
+        throw new StorageException(
+            StorageFault.Damaged,
+            $"The manifest of {backup.SnapshotId} is not the one that was stored."
+        );
     }
 }

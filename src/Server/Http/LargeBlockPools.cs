@@ -5,12 +5,18 @@ using Microsoft.AspNetCore.Connections;
 
 namespace ZfsSnapshotManager.Server.Http;
 
-/// <summary>Memory for Kestrel's connections in blocks of 32 KiB: with its own of 4 KiB a large body costs several times the processor's time.</summary>
+/// <summary>
+/// Memory for Kestrel's connections in blocks of 32 KiB: with its own of 4 KiB a large body costs several times the
+/// processor's time.
+/// </summary>
 internal sealed class LargeBlockPools : IMemoryPoolFactory<byte>
 {
     public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new LargeBlockPool();
 
-    /// <summary>Blocks are pinned from the start and used again and again; those of the runtime's shared pool would be pinned by each read of a socket.</summary>
+    /// <summary>
+    /// Blocks are pinned from the start and used again and again; those of the runtime's shared pool would be pinned by
+    /// each read of a socket.
+    /// </summary>
     private sealed class LargeBlockPool : MemoryPool<byte>
     {
         private const int BlockSize = 32 * 1024;
@@ -36,7 +42,8 @@ internal sealed class LargeBlockPools : IMemoryPoolFactory<byte>
 
             public void Dispose()
             {
-                if (owner._free.Count < MaxFree) owner._free.Add(this);
+                if (owner._free.Count < MaxFree)
+                    owner._free.Add(this);
             }
         }
     }

@@ -5,7 +5,9 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace ZfsSnapshotManager.Server.Http;
 
-/// <summary>Writes an answer that ends in a list of perhaps tens of thousands of items: item by item, and sent in large pieces.</summary>
+/// <summary>
+/// Writes an answer that ends in a list of perhaps tens of thousands of items: item by item, and sent in large pieces.
+/// </summary>
 internal static class LongAnswer
 {
     /// <summary>The serializer by itself sends 16 KiB at a time, which costs more than to write them.</summary>
@@ -14,19 +16,31 @@ internal static class LongAnswer
     /// <param name="context">Its response is written.</param>
     /// <param name="answer">With an empty list as its last field.</param>
     /// <param name="items">What belongs into the list.</param>
-    public static async Task WriteAsync<TAnswer, TItem>(HttpContext context, TAnswer answer, JsonTypeInfo<TAnswer> answerType, IEnumerable<TItem> items, JsonTypeInfo<TItem> itemType)
+    public static async Task WriteAsync<TAnswer, TItem>(
+        HttpContext context,
+        TAnswer answer,
+        JsonTypeInfo<TAnswer> answerType,
+        IEnumerable<TItem> items,
+        JsonTypeInfo<TItem> itemType
+    )
     {
         var empty = JsonSerializer.SerializeToUtf8Bytes(answer, answerType);
-        if (!empty.AsSpan().EndsWith("[]}"u8)) throw new ArgumentException("The answer does not end in an empty list.", nameof(answer));
+        if (!empty.AsSpan().EndsWith("[]}"u8))
+            throw new ArgumentException("The answer does not end in an empty list.", nameof(answer));
         context.Response.ContentType = "application/json; charset=utf-8";
         var body = context.Response.BodyWriter;
         body.Write(empty.AsSpan(0, empty.Length - "[]}".Length));
-        await WriteListAsync(body, items, itemType, context.RequestAborted).ConfigureAwait(false);
+        await WriteListAsync(body, items, itemType, context.RequestAborted);
         body.Write("}"u8);
-        await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+        await body.FlushAsync(context.RequestAborted);
     }
 
-    private static async Task WriteListAsync<TItem>(PipeWriter body, IEnumerable<TItem> items, JsonTypeInfo<TItem> type, CancellationToken cancellationToken)
+    private static async Task WriteListAsync<TItem>(
+        PipeWriter body,
+        IEnumerable<TItem> items,
+        JsonTypeInfo<TItem> type,
+        CancellationToken cancellationToken
+    )
     {
         await using var writer = new Utf8JsonWriter((IBufferWriter<byte>)body);
         var sent = 0L;
@@ -34,9 +48,10 @@ internal static class LongAnswer
         foreach (var item in items)
         {
             JsonSerializer.Serialize(writer, item, type);
-            if (writer.BytesCommitted + writer.BytesPending - sent < PieceSize) continue;
+            if (writer.BytesCommitted + writer.BytesPending - sent < PieceSize)
+                continue;
             writer.Flush();
-            await body.FlushAsync(cancellationToken).ConfigureAwait(false);
+            await body.FlushAsync(cancellationToken);
             sent = writer.BytesCommitted;
         }
 

@@ -3,36 +3,64 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Server.Http;
 
 /// <summary>A request that is refused: its status, its stable code, what to say and what the client can do.</summary>
-internal sealed class RequestException(int status, string code, string message, string? remedy = null, Exception? innerException = null)
-    : Exception(message, innerException)
+internal sealed class RequestException(
+    int status,
+    string code,
+    string message,
+    string? remedy = null,
+    Exception? innerException = null
+) : Exception(message, innerException)
 {
     public int Status { get; } = status;
 
     /// <summary>When the client may try again; null where nobody knows.</summary>
     public TimeSpan? RetryAfter { get; private init; }
 
-    public ApiError Error { get; } = new() { Success = false, Status = status, Code = code, Message = message, Remedy = remedy };
+    public ApiError Error { get; } =
+        new()
+        {
+            Success = false,
+            Status = status,
+            Code = code,
+            Message = message,
+            Remedy = remedy,
+        };
 
-    public static RequestException BadRequest(string message, string? remedy = null) => new(StatusCodes.Status400BadRequest, "bad_request", message, remedy);
+    public static RequestException BadRequest(string message, string? remedy = null) =>
+        new(StatusCodes.Status400BadRequest, "bad_request", message, remedy);
 
-    public static RequestException Unauthorized() => new(
-        StatusCodes.Status401Unauthorized,
-        "unauthorized",
-        "The client's name or key is wrong, or the client is disabled.",
-        "Check CLIENT_ID and API_KEY; on the server, 'zfs-server client list' shows the clients.");
+    public static RequestException Unauthorized() =>
+        new(
+            StatusCodes.Status401Unauthorized,
+            "unauthorized",
+            "The client's name or key is wrong, or the client is disabled.",
+            "Check CLIENT_ID and API_KEY; on the server, 'zfs-server client list' shows the clients."
+        );
 
-    public static RequestException TooManyFailures(TimeSpan wait) => new(
-        StatusCodes.Status429TooManyRequests,
-        "too_many_failures",
-        $"Too many requests with a wrong name or key came from here; the next one is looked at in {Math.Ceiling(wait.TotalSeconds):0} s.",
-        "Check CLIENT_ID and API_KEY, also of other programs on this machine or behind the same proxy.")
-    { RetryAfter = wait };
+    public static RequestException TooManyFailures(TimeSpan wait) =>
+        new(
+            StatusCodes.Status429TooManyRequests,
+            "too_many_failures",
+            "Too many requests with a wrong name or key came from here; the next one is looked at in "
+                + $"{Math.Ceiling(wait.TotalSeconds):0} s.",
+            "Check CLIENT_ID and API_KEY, also of other programs on this machine or behind the same proxy."
+        )
+        {
+            RetryAfter = wait,
+        };
 
     public static RequestException NotFound(string message) => new(StatusCodes.Status404NotFound, "not_found", message);
 
-    public static RequestException Conflict(string code, string message, string? remedy = null) => new(StatusCodes.Status409Conflict, code, message, remedy);
+    public static RequestException Conflict(string code, string message, string? remedy = null) =>
+        new(StatusCodes.Status409Conflict, code, message, remedy);
 
     /// <summary>The stream or its compression is not whole or not right.</summary>
     public static RequestException Damaged(string code, string message, Exception? inner = null) =>
-        new(StatusCodes.Status422UnprocessableEntity, code, message, "Nothing was stored. Send the snapshot again.", inner);
+        new(
+            StatusCodes.Status422UnprocessableEntity,
+            code,
+            message,
+            "Nothing was stored. Send the snapshot again.",
+            inner
+        );
 }

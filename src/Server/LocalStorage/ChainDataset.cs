@@ -8,7 +8,13 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <param name="Source">The dataset that it was sent from.</param>
 /// <param name="Token">Where an interrupted receive goes on; null where there is none.</param>
 /// <param name="Snapshots">Oldest first, by transaction group.</param>
-internal sealed record ChainDataset(DatasetName Name, string ClientId, string Source, string? Token, IReadOnlyList<ReceivedSnapshot> Snapshots)
+internal sealed record ChainDataset(
+    DatasetName Name,
+    string ClientId,
+    string Source,
+    string? Token,
+    IReadOnlyList<ReceivedSnapshot> Snapshots
+)
 {
     /// <summary>The only one on which ZFS receives an incremental.</summary>
     public ReceivedSnapshot? Newest => Snapshots.Count == 0 ? null : Snapshots[^1];
@@ -22,7 +28,15 @@ internal sealed record ChainDataset(DatasetName Name, string ClientId, string So
 /// <param name="Clones">Datasets that were cloned from it, as ZFS lists them; empty where there are none.</param>
 /// <param name="Written">Bytes that it has and the one before it had not.</param>
 /// <param name="Note">A <see cref="LocalNote"/> as JSON; null where it has none, as what others made.</param>
-internal sealed record ReceivedSnapshot(SnapshotName Name, SnapshotGuid Guid, ulong CreateTxg, int Holds, string Clones, long Written, string? Note)
+internal sealed record ReceivedSnapshot(
+    SnapshotName Name,
+    SnapshotGuid Guid,
+    ulong CreateTxg,
+    int Holds,
+    string Clones,
+    long Written,
+    string? Note
+)
 {
     /// <summary>Why ZFS would not destroy it; null where it would.</summary>
     public string? Obstacle =>

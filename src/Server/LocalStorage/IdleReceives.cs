@@ -4,15 +4,27 @@ using ZfsSnapshotManager.Server.Uploads;
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
 /// <summary>Ends receives to which nothing comes any more; ZFS keeps what they have.</summary>
-internal sealed class IdleReceives(LocalReceives receives, LocalUploads local, UploadSessions sessions, ServerSettings settings, TimeProvider time) : BackgroundService
+internal sealed class IdleReceives(
+    LocalReceives receives,
+    LocalUploads local,
+    UploadSessions sessions,
+    ServerSettings settings,
+    TimeProvider time
+) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var pause = settings.UploadIdleTimeout < TimeSpan.FromSeconds(60) ? settings.UploadIdleTimeout : TimeSpan.FromSeconds(60);
+        var pause =
+            settings.UploadIdleTimeout < TimeSpan.FromSeconds(60)
+                ? settings.UploadIdleTimeout
+                : TimeSpan.FromSeconds(60);
         using var timer = new PeriodicTimer(pause, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+        while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            foreach (var upload in receives.IdleFor(settings.UploadIdleTimeout).Where(upload => !sessions.IsActive(upload))) await local.EndAsync(upload).ConfigureAwait(false);
+            foreach (
+                var upload in receives.IdleFor(settings.UploadIdleTimeout).Where(upload => !sessions.IsActive(upload))
+            )
+                await local.EndAsync(upload);
         }
     }
 }

@@ -11,49 +11,96 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
-/// <summary>GET /download of a backup in ZFS: a live <c>zfs send</c>, whole, from another of its snapshots, or the rest of one that was cut off.</summary>
+/// <summary>
+/// GET /download of a backup in ZFS: a live <c>zfs send</c>, whole, from another of its snapshots, or the rest of one
+/// that was cut off.
+/// </summary>
 internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownloads> logger)
 {
     private const int SliceSize = 256 * 1024;
 
     public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
     {
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null; // as for what is stored
-        await using var zfs = ZfsProcess.StartSending(await ChooseAsync(context.Request.Query, backup, context.RequestAborted).ConfigureAwait(false));
+        // As for what is stored.
+        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
+        await using var zfs = ZfsProcess.StartSending(
+            await ChooseAsync(context.Request.Query, backup, context.RequestAborted)
+        );
         var buffer = new byte[SliceSize];
-        var count = await ReadFirstAsync(zfs, buffer, backup, context.RequestAborted).ConfigureAwait(false);
+        var count = await ReadFirstAsync(zfs, buffer, backup, context.RequestAborted);
         Describe(context.Response, backup);
-        audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with { SnapshotId = backup.SnapshotId });
-        for (; count > 0; count = await zfs.Output.ReadAsync(buffer, context.RequestAborted).ConfigureAwait(false))
+        audit.Write(
+            AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
+            {
+                SnapshotId = backup.SnapshotId,
+            }
+        );
+        for (; count > 0; count = await zfs.Output.ReadAsync(buffer, context.RequestAborted))
         {
-            var flushed = await context.Response.BodyWriter.WriteAsync(buffer.AsMemory(0, count), context.RequestAborted).ConfigureAwait(false);
-            if (flushed.IsCompleted) throw new OperationCanceledException("The client has gone.", context.RequestAborted);
+            var flushed = await context.Response.BodyWriter.WriteAsync(
+                buffer.AsMemory(0, count),
+                context.RequestAborted
+            );
+            if (flushed.IsCompleted)
+                throw new OperationCanceledException("The client has gone.", context.RequestAborted);
         }
 
-        await EndAsync(context, zfs, backup).ConfigureAwait(false);
+        await EndAsync(context, zfs, backup);
     }
 
     /// <summary>The arguments of <c>zfs</c>.</summary>
-    private static async Task<IReadOnlyList<string>> ChooseAsync(IQueryCollection query, SnapshotInfo backup, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<string>> ChooseAsync(
+        IQueryCollection query,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
         var (from, token) = (query["from_guid"].ToString(), query["resume_token"].ToString());
-        if (from.Length > 0 && token.Length > 0) throw RequestException.BadRequest("from_guid and resume_token exclude each other: the token says from where.");
-        if (token.Length > 0) return ["send", "-t", Mint(token, backup)];
-        return from.Length == 0 ? ["send", .. FlagsOf(backup), backup.StorageKey] : ["send", .. FlagsOf(backup), "-i", await FindAsync(backup, from, cancellationToken).ConfigureAwait(false), backup.StorageKey];
+        if (from.Length > 0 && token.Length > 0)
+            throw RequestException.BadRequest(
+                "from_guid and resume_token exclude each other: the token says from where."
+            );
+        if (token.Length > 0)
+            return ["send", "-t", Mint(token, backup)];
+        return from.Length == 0
+            ? ["send", .. FlagsOf(backup), backup.StorageKey]
+            : ["send", .. FlagsOf(backup), "-i", await FindAsync(backup, from, cancellationToken), backup.StorageKey];
     }
 
-    /// <summary>The flags of the chain, and -L at least: without it what was sent with it could not be received on.</summary>
+    /// <summary>
+    /// The flags of the chain, and -L at least: without it what was sent with it could not be received on.
+    /// </summary>
     public static IReadOnlyList<string> FlagsOf(SnapshotInfo backup) =>
-        [.. backup.SendFlags.Where(flag => ZfsSend.KnownFlags.Contains(flag)).Append("-L").Concat(backup.Raw ? ["-w"] : []).Distinct(StringComparer.Ordinal)];
+        [
+            .. backup
+                .SendFlags.Where(flag => ZfsSend.KnownFlags.Contains(flag))
+                .Append("-L")
+                .Concat(backup.Raw ? ["-w"] : [])
+                .Distinct(StringComparer.Ordinal),
+        ];
 
-    /// <summary>A token as it would be made of this very backup: who asks chooses the place in it, and nothing else.</summary>
+    /// <summary>
+    /// A token as it would be made of this very backup: who asks chooses the place in it, and nothing else.
+    /// </summary>
     /// <exception cref="RequestException">It is not one, or of another snapshot.</exception>
     public static string Mint(string text, SnapshotInfo backup)
     {
-        if (!ResumeToken.TryParse(text, out var token)) throw RequestException.BadRequest("resume_token is not one, or damaged.");
-        if (token.ToGuid != backup.SnapshotGuid.Value || token.ToName != backup.StorageKey || token.FromGuid is not null || token.Raw != backup.Raw || token.OtherPairs.Count > 0)
+        if (!ResumeToken.TryParse(text, out var token))
+            throw RequestException.BadRequest("resume_token is not one, or damaged.");
+        if (
+            token.ToGuid != backup.SnapshotGuid.Value
+            || token.ToName != backup.StorageKey
+            || token.FromGuid is not null
+            || token.Raw != backup.Raw
+            || token.OtherPairs.Count > 0
+        )
         {
-            throw RequestException.Conflict("token_mismatch", $"resume_token is not of a download of {backup.SnapshotId}.", "Download it from its start.");
+            throw RequestException.Conflict(
+                "token_mismatch",
+                $"resume_token is not of a download of {backup.SnapshotId}.",
+                "Download it from its start."
+            );
         }
 
         return (token with { ToName = backup.StorageKey }).ToString();
@@ -61,20 +108,36 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
 
     private static async Task<string> FindAsync(SnapshotInfo backup, string from, CancellationToken cancellationToken)
     {
-        if (!SnapshotGuid.TryParse(from, out var guid)) throw RequestException.BadRequest("from_guid must be a snapshot's GUID.");
-        var snapshots = await ZfsDataset.ListSnapshotsAsync(SnapshotName.Parse(backup.StorageKey).Dataset, cancellationToken).ConfigureAwait(false);
-        return snapshots.FirstOrDefault(snapshot => snapshot.Guid == guid && !snapshot.Name.IsBookmark && snapshot.Name.ToString() != backup.StorageKey)?.Name.ToString()
-            ?? throw RequestException.NotFound($"The snapshot with GUID {from} does not lie beside {backup.SnapshotId}.");
+        if (!SnapshotGuid.TryParse(from, out var guid))
+            throw RequestException.BadRequest("from_guid must be a snapshot's GUID.");
+        var snapshots = await ZfsDataset.ListSnapshotsAsync(
+            SnapshotName.Parse(backup.StorageKey).Dataset,
+            cancellationToken
+        );
+        return snapshots
+            .FirstOrDefault(snapshot =>
+                snapshot.Guid == guid && !snapshot.Name.IsBookmark && snapshot.Name.ToString() != backup.StorageKey
+            )
+            ?.Name.ToString()
+            ?? throw RequestException.NotFound(
+                $"The snapshot with GUID {from} does not lie beside {backup.SnapshotId}."
+            );
     }
 
     /// <summary>Before anything is answered: what ZFS refuses is told, not broken off.</summary>
-    private async Task<int> ReadFirstAsync(ZfsProcess zfs, byte[] buffer, SnapshotInfo backup, CancellationToken cancellationToken)
+    private async Task<int> ReadFirstAsync(
+        ZfsProcess zfs,
+        byte[] buffer,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
-        var count = await zfs.Output.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-        if (count > 0) return count;
+        var count = await zfs.Output.ReadAsync(buffer, cancellationToken);
+        if (count > 0)
+            return count;
         try
         {
-            await zfs.WaitForSuccessAsync(cancellationToken).ConfigureAwait(false);
+            await zfs.WaitForSuccessAsync(cancellationToken);
             throw new InvalidOperationException($"zfs send of {backup.StorageKey} sent nothing.");
         }
         catch (ZfsException e)
@@ -89,7 +152,7 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
     {
         try
         {
-            await zfs.WaitForSuccessAsync(context.RequestAborted).ConfigureAwait(false);
+            await zfs.WaitForSuccessAsync(context.RequestAborted);
         }
         catch (ZfsException e)
         {

@@ -16,15 +16,23 @@ internal static class LocalManifests
     /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: what is noted is not a note.</exception>
     public static async Task<byte[]> ReadAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
-        var json = await ReadNoteAsync(backup, cancellationToken).ConfigureAwait(false);
-        if (json is "" or "-") throw RequestException.NotFound($"The snapshot of {backup.SnapshotId} has no manifest noted: it has no property {LocalProperties.Note}.");
+        var json = await ReadNoteAsync(backup, cancellationToken);
+        if (json is "" or "-")
+            throw RequestException.NotFound(
+                $"The snapshot of {backup.SnapshotId} has no manifest noted: it has no property {LocalProperties.Note}."
+            );
         try
         {
             return JsonSerializer.SerializeToUtf8Bytes(LocalNote.Parse(json).Manifest, ManifestJson.Default.Manifest);
         }
         catch (JsonException e)
         {
-            throw new StorageException(StorageFault.Damaged, $"The property {LocalProperties.Note} of the snapshot of {backup.SnapshotId} is not its manifest: {JsonFault.Describe(e)}.", e);
+            throw new StorageException(
+                StorageFault.Damaged,
+                $"The property {LocalProperties.Note} of the snapshot of {backup.SnapshotId} is not its manifest: "
+                    + $"{JsonFault.Describe(e)}.",
+                e
+            );
         }
     }
 
@@ -32,7 +40,12 @@ internal static class LocalManifests
     {
         try
         {
-            return (await ZfsCommand.RunAsync(["get", "-H", "-p", "-o", "value", LocalProperties.Note, backup.StorageKey], cancellationToken).ConfigureAwait(false)).Trim();
+            return (
+                await ZfsCommand.RunAsync(
+                    ["get", "-H", "-p", "-o", "value", LocalProperties.Note, backup.StorageKey],
+                    cancellationToken
+                )
+            ).Trim();
         }
         catch (OperationException e)
         {

@@ -8,20 +8,41 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 internal sealed partial class LocalObstacles(LocalParents parents, ILogger<LocalObstacles> logger)
 {
     /// <returns>Reasons by the backups' ids. Where ZFS does not answer, nothing that it keeps may go.</returns>
-    public async Task<IReadOnlyDictionary<string, string>> FindAsync(ClientEntry client, IReadOnlyCollection<SnapshotInfo> backups)
+    public async Task<IReadOnlyDictionary<string, string>> FindAsync(
+        ClientEntry client,
+        IReadOnlyCollection<SnapshotInfo> backups
+    )
     {
         var local = backups.Where(backup => backup.IsLocal).ToList();
-        if (local.Count == 0) return new Dictionary<string, string>(StringComparer.Ordinal);
+        if (local.Count == 0)
+            return new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
-            var chains = await LocalDatasets.ListAsync(parents.Of(client), client.ClientId, CancellationToken.None).ConfigureAwait(false);
-            var obstacles = chains.SelectMany(chain => chain.Snapshots).Where(snapshot => snapshot.Obstacle is not null).ToDictionary(snapshot => snapshot.Name.ToString(), snapshot => snapshot.Obstacle!, StringComparer.Ordinal);
-            return local.Where(backup => obstacles.ContainsKey(backup.StorageKey)).ToDictionary(backup => backup.SnapshotId, backup => obstacles[backup.StorageKey], StringComparer.Ordinal);
+            var chains = await LocalDatasets.ListAsync(parents.Of(client), client.ClientId, CancellationToken.None);
+            var obstacles = chains
+                .SelectMany(chain => chain.Snapshots)
+                .Where(snapshot => snapshot.Obstacle is not null)
+                .ToDictionary(
+                    snapshot => snapshot.Name.ToString(),
+                    snapshot => snapshot.Obstacle!,
+                    StringComparer.Ordinal
+                );
+            return local
+                .Where(backup => obstacles.ContainsKey(backup.StorageKey))
+                .ToDictionary(
+                    backup => backup.SnapshotId,
+                    backup => obstacles[backup.StorageKey],
+                    StringComparer.Ordinal
+                );
         }
         catch (OperationException e)
         {
             LogNoAnswer(e, client.ClientId);
-            return local.ToDictionary(backup => backup.SnapshotId, _ => "the server's ZFS does not answer", StringComparer.Ordinal);
+            return local.ToDictionary(
+                backup => backup.SnapshotId,
+                _ => "the server's ZFS does not answer",
+                StringComparer.Ordinal
+            );
         }
     }
 

@@ -4,8 +4,9 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
 /// <summary>
-/// One <c>zfs receive -s</c> that lives as long as its upload. It gets what was checked, but for the last 312 bytes: the END record is never in
-/// ZFS's hands before all of the stream was found right, since with it ZFS makes the snapshot.
+/// One <c>zfs receive -s</c> that lives as long as its upload. It gets what was checked, but for the last 312 bytes:
+/// the END record is never in ZFS's hands before all of the stream was found right, since with it ZFS makes the
+/// snapshot.
 /// </summary>
 internal sealed class LocalReceive : IAsyncDisposable
 {
@@ -20,7 +21,8 @@ internal sealed class LocalReceive : IAsyncDisposable
     private readonly SemaphoreSlim _writing = new(1);
     private bool _ended;
 
-    private LocalReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) => (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new TailHolder(zfs.Input, EndSize));
+    private LocalReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) =>
+        (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new TailHolder(zfs.Input, EndSize));
 
     /// <summary>What it makes.</summary>
     public SnapshotName Target { get; }
@@ -37,23 +39,27 @@ internal sealed class LocalReceive : IAsyncDisposable
     /// <param name="target">What it makes.</param>
     /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had taken.</param>
     /// <param name="options">Properties of a dataset that is made by it.</param>
-    public static LocalReceive Start(SnapshotName target, long alreadyBytes, IReadOnlyList<string> options) => new(target, alreadyBytes, ReceivingDataset.Start(target, options));
+    public static LocalReceive Start(SnapshotName target, long alreadyBytes, IReadOnlyList<string> options) =>
+        new(target, alreadyBytes, ReceivingDataset.Start(target, options));
 
-    /// <summary>Hands on what was checked. It may wait for ZFS, but not for ever: <see cref="SuspendAsync"/> ends that.</summary>
+    /// <summary>
+    /// Hands on what was checked. It may wait for ZFS, but not for ever: <see cref="SuspendAsync"/> ends that.
+    /// </summary>
     /// <exception cref="Http.RequestException">ZFS refused the stream, or the receive has ended.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> slice, CancellationToken cancellationToken)
     {
-        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _writing.WaitAsync(cancellationToken);
         try
         {
-            if (_ended) throw LocalFaults.Interrupted();
+            if (_ended)
+                throw LocalFaults.Interrupted();
             (Written, LastWrite) = (Written + slice.Length, TimeProvider.System.GetTimestamp());
-            await _stream.WriteAsync(slice, CancellationToken.None).ConfigureAwait(false); // half a slice would be of no use
+            await _stream.WriteAsync(slice, CancellationToken.None); // half a slice would be of no use
         }
         catch (IOException)
         {
             _ended = true;
-            throw await FindCauseAsync().ConfigureAwait(false);
+            throw await FindCauseAsync();
         }
         finally
         {
@@ -65,12 +71,13 @@ internal sealed class LocalReceive : IAsyncDisposable
     /// <exception cref="Http.RequestException">ZFS refused the stream, or the receive has ended.</exception>
     public async Task FinishAsync()
     {
-        await _writing.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        await _writing.WaitAsync(CancellationToken.None);
         try
         {
-            if (_ended) throw LocalFaults.Interrupted();
+            if (_ended)
+                throw LocalFaults.Interrupted();
             _ended = true;
-            await _stream.ReleaseAsync(CancellationToken.None).ConfigureAwait(false);
+            await _stream.ReleaseAsync(CancellationToken.None);
             _zfs.Input.Close();
         }
         catch (IOException)
@@ -84,7 +91,7 @@ internal sealed class LocalReceive : IAsyncDisposable
 
         try
         {
-            await _zfs.WaitForSuccessAsync(CancellationToken.None).ConfigureAwait(false);
+            await _zfs.WaitForSuccessAsync(CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -92,13 +99,16 @@ internal sealed class LocalReceive : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it before END: ZFS writes down how far it came, so that it can go on there. Killed, it would lose the last seconds.</summary>
+    /// <summary>
+    /// Ends it before END: ZFS writes down how far it came, so that it can go on there. Killed, it would lose the last
+    /// seconds.
+    /// </summary>
     public async Task SuspendAsync()
     {
         using var patience = new CancellationTokenSource(EndPatience);
         try
         {
-            await _writing.WaitAsync(patience.Token).ConfigureAwait(false);
+            await _writing.WaitAsync(patience.Token);
             try
             {
                 _ended = true;
@@ -109,7 +119,7 @@ internal sealed class LocalReceive : IAsyncDisposable
                 _writing.Release();
             }
 
-            await _zfs.WaitForSuccessAsync(patience.Token).ConfigureAwait(false);
+            await _zfs.WaitForSuccessAsync(patience.Token);
         }
         catch (Exception e) when (e is IOException or ZfsException or OperationCanceledException)
         {
@@ -119,8 +129,8 @@ internal sealed class LocalReceive : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await SuspendAsync().ConfigureAwait(false);
-        await _zfs.DisposeAsync().ConfigureAwait(false);
+        await SuspendAsync();
+        await _zfs.DisposeAsync();
         _writing.Dispose();
     }
 
@@ -137,7 +147,7 @@ internal sealed class LocalReceive : IAsyncDisposable
 
         try
         {
-            await _zfs.WaitForSuccessAsync(CancellationToken.None).ConfigureAwait(false);
+            await _zfs.WaitForSuccessAsync(CancellationToken.None);
         }
         catch (ZfsException e)
         {

@@ -3,30 +3,53 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
-/// <summary>Destroys single snapshots that the server received, and what is left of a dataset when its last one has gone. Nothing is ever destroyed recursively.</summary>
+/// <summary>
+/// Destroys single snapshots that the server received, and what is left of a dataset when its last one has gone.
+/// Nothing is ever destroyed recursively.
+/// </summary>
 internal static class LocalRemoval
 {
-    /// <summary>Destroys a snapshot if it is still the one that is meant; one that is gone counts as destroyed.</summary>
+    /// <summary>
+    /// Destroys a snapshot if it is still the one that is meant; one that is gone counts as destroyed.
+    /// </summary>
     /// <exception cref="ZfsException">ZFS refuses: it is held, cloned, or being sent.</exception>
     public static async Task DestroyAsync(SnapshotName snapshot, SnapshotGuid guid, CancellationToken cancellationToken)
     {
-        if (!await ZfsDataset.ExistsAsync(snapshot.Dataset, cancellationToken).ConfigureAwait(false)) return;
-        var snapshots = await ZfsDataset.ListSnapshotsAsync(snapshot.Dataset, cancellationToken).ConfigureAwait(false);
-        if (snapshots.Any(there => there.Name == snapshot && there.Guid == guid)) await ZfsDataset.DestroySnapshotAsync(snapshot, cancellationToken).ConfigureAwait(false);
-        if (!snapshots.Any(there => there.Name != snapshot && !there.Name.IsBookmark)) await DestroyEmptyAsync(snapshot.Dataset, cancellationToken).ConfigureAwait(false);
+        if (!await ZfsDataset.ExistsAsync(snapshot.Dataset, cancellationToken))
+            return;
+        var snapshots = await ZfsDataset.ListSnapshotsAsync(snapshot.Dataset, cancellationToken);
+        if (snapshots.Any(there => there.Name == snapshot && there.Guid == guid))
+            await ZfsDataset.DestroySnapshotAsync(snapshot, cancellationToken);
+        if (!snapshots.Any(there => there.Name != snapshot && !there.Name.IsBookmark))
+            await DestroyEmptyAsync(snapshot.Dataset, cancellationToken);
     }
 
     /// <summary>
-    /// A received dataset without snapshots is of no use: nothing can be received on it. ZFS itself destroys none that has children or snapshots
-    /// (no <c>-r</c>); what is being received into it, or was not received at all, stays.
+    /// A received dataset without snapshots is of no use: nothing can be received on it. ZFS itself destroys none that
+    /// has children or snapshots (no <c>-r</c>); what is being received into it, or was not received at all, stays.
     /// </summary>
     private static async Task DestroyEmptyAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
-        var rows = await ZfsCommand.RunTableAsync(["get", "-H", "-o", "property,value,source", $"{LocalProperties.Source},receive_resume_token", dataset.Value], cancellationToken).ConfigureAwait(false);
+        var rows = await ZfsCommand.RunTableAsync(
+            [
+                "get",
+                "-H",
+                "-o",
+                "property,value,source",
+                $"{LocalProperties.Source},receive_resume_token",
+                dataset.Value,
+            ],
+            cancellationToken
+        );
         var values = rows.ToDictionary(row => row[0], row => row, StringComparer.Ordinal);
-        if (values[LocalProperties.Source][2] != "local" || values["receive_resume_token"][1] is not ("" or "-")) return;
-        var children = await ZfsCommand.RunTableAsync(["list", "-H", "-r", "-t", "all", "-o", "name", dataset.Value], cancellationToken).ConfigureAwait(false);
-        if (children.Skip(1).Any()) return;
-        await ZfsCommand.RunAsync(["destroy", dataset.Value], cancellationToken).ConfigureAwait(false);
+        if (values[LocalProperties.Source][2] != "local" || values["receive_resume_token"][1] is not ("" or "-"))
+            return;
+        var children = await ZfsCommand.RunTableAsync(
+            ["list", "-H", "-r", "-t", "all", "-o", "name", dataset.Value],
+            cancellationToken
+        );
+        if (children.Skip(1).Any())
+            return;
+        await ZfsCommand.RunAsync(["destroy", dataset.Value], cancellationToken);
     }
 }

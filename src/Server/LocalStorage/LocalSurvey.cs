@@ -8,23 +8,41 @@ using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
-/// <summary>Looks at all that the server has received into ZFS, for who compares it with the catalogue or makes that again.</summary>
+/// <summary>
+/// Looks at all that the server has received into ZFS, for who compares it with the catalogue or makes that again.
+/// </summary>
 internal sealed class LocalSurvey(LocalParents parents)
 {
     /// <param name="clients">Whose.</param>
     /// <param name="listed">What the catalogue lists: also clients that were removed have their snapshots.</param>
     /// <returns>What there is, by the snapshots' names.</returns>
     /// <exception cref="OperationException">ZFS does not answer, and a client is stored there.</exception>
-    public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(IReadOnlyCollection<ClientEntry> clients, IEnumerable<ListedBackup> listed, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(
+        IReadOnlyCollection<ClientEntry> clients,
+        IEnumerable<ListedBackup> listed,
+        CancellationToken cancellationToken
+    )
     {
         var local = listed.Where(backup => backup.Info.IsLocal).ToList();
-        var places = clients.Where(parents.IsOffered).Select(client => (Parent: parents.Of(client), client.ClientId))
-            .Concat(local.Select(backup => (Parent: LocalTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId))).Distinct();
-        var needed = clients.Where(client => client.StorageType == StorageTypes.Local).Select(client => client.ClientId).Concat(local.Select(backup => backup.ClientId)).ToHashSet(StringComparer.Ordinal);
+        var places = clients
+            .Where(parents.IsOffered)
+            .Select(client => (Parent: parents.Of(client), client.ClientId))
+            .Concat(
+                local.Select(backup =>
+                    (Parent: LocalTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)
+                )
+            )
+            .Distinct();
+        var needed = clients
+            .Where(client => client.StorageType == StorageTypes.Local)
+            .Select(client => client.ClientId)
+            .Concat(local.Select(backup => backup.ClientId))
+            .ToHashSet(StringComparer.Ordinal);
         Dictionary<string, SurveyedBackup> found = new(StringComparer.Ordinal);
         foreach (var (parent, clientId) in places)
         {
-            foreach (var snapshot in await ListAsync(parent, clientId, needed.Contains(clientId), cancellationToken).ConfigureAwait(false)) found[snapshot.Name.ToString()] = Judge(clientId, snapshot);
+            foreach (var snapshot in await ListAsync(parent, clientId, needed.Contains(clientId), cancellationToken))
+                found[snapshot.Name.ToString()] = Judge(clientId, snapshot);
         }
 
         return found;
@@ -33,12 +51,29 @@ internal sealed class LocalSurvey(LocalParents parents)
     /// <summary>What a snapshot's note says of it.</summary>
     public static SurveyedBackup Judge(string clientId, ReceivedSnapshot snapshot)
     {
-        if (snapshot.Note is not { } json) return new SurveyedBackup { HasManifest = false, Backup = null, Findings = [] }; // somebody else made it
+        // Somebody else made it.
+        if (snapshot.Note is not { } json)
+            return new SurveyedBackup
+            {
+                HasManifest = false,
+                Backup = null,
+                Findings = [],
+            };
         try
         {
             var note = LocalNote.Parse(json);
-            if (note.Manifest.ClientId != clientId || note.Manifest.SnapshotGuid != snapshot.Guid) return Broken(snapshot, $"it is of client '{note.Manifest.ClientId}' and the snapshot with GUID {note.Manifest.SnapshotGuid}");
-            return new SurveyedBackup { HasManifest = true, Backup = new ListedBackup(clientId, note.ToSnapshotInfo(snapshot.Name.ToString())), Findings = [] };
+            if (note.Manifest.ClientId != clientId || note.Manifest.SnapshotGuid != snapshot.Guid)
+                return Broken(
+                    snapshot,
+                    $"it is of client '{note.Manifest.ClientId}' and the snapshot with GUID "
+                        + $"{note.Manifest.SnapshotGuid}"
+                );
+            return new SurveyedBackup
+            {
+                HasManifest = true,
+                Backup = new ListedBackup(clientId, note.ToSnapshotInfo(snapshot.Name.ToString())),
+                Findings = [],
+            };
         }
         catch (JsonException e)
         {
@@ -46,12 +81,20 @@ internal sealed class LocalSurvey(LocalParents parents)
         }
     }
 
-    private static async Task<IEnumerable<ReceivedSnapshot>> ListAsync(DatasetName parent, string clientId, bool isNeeded, CancellationToken cancellationToken)
+    private static async Task<IEnumerable<ReceivedSnapshot>> ListAsync(
+        DatasetName parent,
+        string clientId,
+        bool isNeeded,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            if (!await ZfsDataset.ExistsAsync(parent, cancellationToken).ConfigureAwait(false)) return [];
-            return (await LocalDatasets.ListAsync(parent, clientId, cancellationToken).ConfigureAwait(false)).SelectMany(chain => chain.Snapshots);
+            if (!await ZfsDataset.ExistsAsync(parent, cancellationToken))
+                return [];
+            return (await LocalDatasets.ListAsync(parent, clientId, cancellationToken)).SelectMany(chain =>
+                chain.Snapshots
+            );
         }
         catch (OperationException) when (!isNeeded)
         {
@@ -59,10 +102,19 @@ internal sealed class LocalSurvey(LocalParents parents)
         }
     }
 
-    private static SurveyedBackup Broken(ReceivedSnapshot snapshot, string fault) => new()
-    {
-        HasManifest = true,
-        Backup = null,
-        Findings = [CatalogueFinding.Of(FindingKind.ManifestUnreadable, snapshot.Name.ToString(), $"The property {LocalProperties.Note} of the snapshot is not its manifest: {fault.TrimEnd('.')}. The snapshot itself may be whole.")],
-    };
+    private static SurveyedBackup Broken(ReceivedSnapshot snapshot, string fault) =>
+        new()
+        {
+            HasManifest = true,
+            Backup = null,
+            Findings =
+            [
+                CatalogueFinding.Of(
+                    FindingKind.ManifestUnreadable,
+                    snapshot.Name.ToString(),
+                    $"The property {LocalProperties.Note} of the snapshot is not its manifest: {fault.TrimEnd('.')}. "
+                        + "The snapshot itself may be whole."
+                ),
+            ],
+        };
 }

@@ -12,15 +12,15 @@ internal sealed class TailHolder(Stream destination, int size)
     {
         if (slice.Length >= size)
         {
-            await ReleaseAsync(cancellationToken).ConfigureAwait(false);
-            await destination.WriteAsync(slice[..^size], cancellationToken).ConfigureAwait(false);
+            await ReleaseAsync(cancellationToken);
+            await destination.WriteAsync(slice[..^size], cancellationToken);
             slice[^size..].CopyTo(_tail);
             _held = size;
             return;
         }
 
         var surplus = Math.Max(0, _held + slice.Length - size);
-        await destination.WriteAsync(_tail.AsMemory(0, surplus), cancellationToken).ConfigureAwait(false);
+        await destination.WriteAsync(_tail.AsMemory(0, surplus), cancellationToken);
         _tail.AsSpan(surplus, _held - surplus).CopyTo(_tail);
         _held -= surplus;
         slice.CopyTo(_tail.AsMemory(_held));
@@ -30,7 +30,7 @@ internal sealed class TailHolder(Stream destination, int size)
     /// <summary>Hands on what is left.</summary>
     public async ValueTask ReleaseAsync(CancellationToken cancellationToken)
     {
-        await destination.WriteAsync(_tail.AsMemory(0, _held), cancellationToken).ConfigureAwait(false);
+        await destination.WriteAsync(_tail.AsMemory(0, _held), cancellationToken);
         _held = 0;
     }
 }

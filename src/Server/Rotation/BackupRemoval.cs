@@ -8,16 +8,33 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
-/// <summary>Deletes backups: off the list first, then manifest and objects, or the snapshot. What a crash or a store that is away leaves is deleted later.</summary>
-internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue catalogue, AuditLog audit, ILogger<BackupRemoval> logger)
+/// <summary>
+/// Deletes backups: off the list first, then manifest and objects, or the snapshot. What a crash or a store that is
+/// away leaves is deleted later.
+/// </summary>
+internal sealed partial class BackupRemoval(
+    BackupStore store,
+    BackupCatalogue catalogue,
+    AuditLog audit,
+    ILogger<BackupRemoval> logger
+)
 {
     /// <returns>False where it must stay; then nothing was changed.</returns>
     public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
     {
-        if (!catalogue.Remove(clientId, backup)) return false;
+        if (!catalogue.Remove(clientId, backup))
+            return false;
         LogRemoved(backup.SnapshotId, clientId, backup.SizeBytes);
-        audit.Write(new AuditEvent { Event = AuditEvents.BackupDeleted, Actor = AuditActor.Server, ClientId = clientId, SnapshotId = backup.SnapshotId });
-        await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null)).ConfigureAwait(false);
+        audit.Write(
+            new AuditEvent
+            {
+                Event = AuditEvents.BackupDeleted,
+                Actor = AuditActor.Server,
+                ClientId = clientId,
+                SnapshotId = backup.SnapshotId,
+            }
+        );
+        await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null));
         return true;
     }
 
@@ -27,7 +44,7 @@ internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue c
         foreach (var deletion in catalogue.ListDeletions())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await TryDeleteAsync(deletion).ConfigureAwait(false);
+            await TryDeleteAsync(deletion);
         }
     }
 
@@ -36,8 +53,10 @@ internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue c
     {
         try
         {
-            if (deletion.LocalGuid is { } guid) await LocalRemoval.DestroyAsync(SnapshotName.Parse(deletion.StorageKey), guid, CancellationToken.None).ConfigureAwait(false);
-            else await store.DeleteAsync(deletion.StorageKey, CancellationToken.None).ConfigureAwait(false);
+            if (deletion.LocalGuid is { } guid)
+                await LocalRemoval.DestroyAsync(SnapshotName.Parse(deletion.StorageKey), guid, CancellationToken.None);
+            else
+                await store.DeleteAsync(deletion.StorageKey, CancellationToken.None);
             catalogue.EndDeletion(deletion.StorageKey);
         }
         catch (OperationException e) // of the store, or of ZFS: a snapshot that is being sent stays until then
@@ -49,6 +68,10 @@ internal sealed partial class BackupRemoval(BackupStore store, BackupCatalogue c
     [LoggerMessage(LogLevel.Information, "Deleted {SnapshotId} of {ClientId}: {StoredBytes} bytes")]
     private partial void LogRemoved(string snapshotId, string clientId, long storedBytes);
 
-    [LoggerMessage(LogLevel.Warning, "{StorageKey} is no longer listed, and what is stored of it cannot be deleted now; this is tried again every hour")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{StorageKey} is no longer listed, and what is stored of it cannot be deleted now; this is tried again every "
+            + "hour"
+    )]
     private partial void LogLater(Exception e, string storageKey);
 }

@@ -9,10 +9,15 @@ using ZfsSnapshotManager.Server.LocalStorage;
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>
-/// Sees to it that a client stores no more than its quota. What the catalogue counts and what is on its way in are added under one lock, so
-/// that two uploads cannot both take the last place.
+/// Sees to it that a client stores no more than its quota. What the catalogue counts and what is on its way in are
+/// added under one lock, so that two uploads cannot both take the last place.
 /// </summary>
-internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotation, LocalParents parents, ServerSettings settings)
+internal sealed class ClientQuota(
+    BackupCatalogue catalogue,
+    RotationRun rotation,
+    LocalParents parents,
+    ServerSettings settings
+)
 {
     private readonly ConcurrentDictionary<string, Account> _accounts = new(StringComparer.Ordinal);
 
@@ -28,39 +33,44 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     }
 
     /// <summary>Begins a reservation of nothing.</summary>
-    public Reservation Open(ClientEntry client) => new(this, client, _accounts.GetOrAdd(client.ClientId, _ => new Account()));
+    public Reservation Open(ClientEntry client) =>
+        new(this, client, _accounts.GetOrAdd(client.ClientId, _ => new Account()));
 
     /// <summary>Refuses where not even one more byte may be stored.</summary>
     /// <exception cref="RequestException">507.</exception>
     public async Task CheckAsync(ClientEntry client)
     {
-        if (client.MaxSizeBytes > 0 && catalogue.HasLocal(client.ClientId)) await parents.GetUsedAsync(client, CancellationToken.None).ConfigureAwait(false);
+        if (client.MaxSizeBytes > 0 && catalogue.HasLocal(client.ClientId))
+            await parents.GetUsedAsync(client, CancellationToken.None);
         using var reservation = Open(client);
-        await reservation.GrowAsync(1).ConfigureAwait(false);
+        await reservation.GrowAsync(1);
     }
 
     /// <summary>
-    /// Sees to it that a client may store so much more in ZFS, and lets ZFS itself refuse what passes the quota: it counts exactly, also what
-    /// several uploads write at once, but some seconds late.
+    /// Sees to it that a client may store so much more in ZFS, and lets ZFS itself refuse what passes the quota: it
+    /// counts exactly, also what several uploads write at once, but some seconds late.
     /// </summary>
     /// <exception cref="RequestException">507: there is no room, and rotation cannot make any.</exception>
     public async Task EnsureLocalAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
         if (client.MaxSizeBytes == 0)
         {
-            await parents.TrySetQuotaAsync(client, 0, cancellationToken).ConfigureAwait(false);
+            await parents.TrySetQuotaAsync(client, 0, cancellationToken);
             return;
         }
 
-        if (await HasLocalRoomAsync(client, bytes, cancellationToken).ConfigureAwait(false)) return;
+        if (await HasLocalRoomAsync(client, bytes, cancellationToken))
+            return;
         var account = _accounts.GetOrAdd(client.ClientId, _ => new Account());
-        await account.Rotating.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await account.Rotating.WaitAsync(cancellationToken);
         try
         {
-            if (await HasLocalRoomAsync(client, bytes, cancellationToken).ConfigureAwait(false)) return;
+            if (await HasLocalRoomAsync(client, bytes, cancellationToken))
+                return;
             var (used, reserved) = GetUsage(client.ClientId);
-            await rotation.FreeAsync(client, used + reserved + bytes - client.MaxSizeBytes).ConfigureAwait(false);
-            if (!await HasLocalRoomAsync(client, bytes, cancellationToken).ConfigureAwait(false)) throw Exceeded(client, bytes);
+            await rotation.FreeAsync(client, used + reserved + bytes - client.MaxSizeBytes);
+            if (!await HasLocalRoomAsync(client, bytes, cancellationToken))
+                throw Exceeded(client, bytes);
         }
         finally
         {
@@ -70,14 +80,17 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
 
     private async Task<bool> HasLocalRoomAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
-        var local = await parents.GetUsedAsync(client, cancellationToken).ConfigureAwait(false);
+        var local = await parents.GetUsedAsync(client, cancellationToken);
         var (used, reserved) = GetUsage(client.ClientId);
         var objects = used - local + reserved;
-        if (objects + local + bytes > client.MaxSizeBytes) return false;
-        return await parents.TrySetQuotaAsync(client, client.MaxSizeBytes - objects, cancellationToken).ConfigureAwait(false);
+        if (objects + local + bytes > client.MaxSizeBytes)
+            return false;
+        return await parents.TrySetQuotaAsync(client, client.MaxSizeBytes - objects, cancellationToken);
     }
 
-    /// <summary>Where there is no room, what uploads took ahead and have not used is taken back first: whatever fits is taken.</summary>
+    /// <summary>
+    /// Where there is no room, what uploads took ahead and have not used is taken back first: whatever fits is taken.
+    /// </summary>
     /// <param name="total">Bytes that the reservation must have.</param>
     /// <param name="ahead">Bytes that it takes besides, as many of them as are free.</param>
     private bool TryReserve(Reservation reservation, long total, long ahead)
@@ -88,8 +101,10 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
             if (total > reservation.Bytes)
             {
                 var stored = client.MaxSizeBytes > 0 ? CountStored(client) : 0;
-                if (total - reservation.Bytes > Free()) account.TakeBackAhead();
-                if (total - reservation.Bytes > Free()) return false;
+                if (total - reservation.Bytes > Free())
+                    account.TakeBackAhead();
+                if (total - reservation.Bytes > Free())
+                    return false;
                 reservation.Bytes += Math.Min(total - reservation.Bytes + ahead, Free());
 
                 long Free() => client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
@@ -110,14 +125,16 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     private async Task FreeAndReserveAsync(Reservation reservation, long total)
     {
         var client = reservation.Client;
-        await reservation.Account.Rotating.WaitAsync().ConfigureAwait(false);
+        await reservation.Account.Rotating.WaitAsync();
         try
         {
-            if (TryReserve(reservation, total, ahead: 0)) return;
+            if (TryReserve(reservation, total, ahead: 0))
+                return;
             var (used, reserved) = GetUsage(client.ClientId);
             var wanted = total - reservation.Used;
-            await rotation.FreeAsync(client, used + reserved + wanted - client.MaxSizeBytes).ConfigureAwait(false);
-            if (!TryReserve(reservation, total, ahead: 0)) throw Exceeded(client, wanted);
+            await rotation.FreeAsync(client, used + reserved + wanted - client.MaxSizeBytes);
+            if (!TryReserve(reservation, total, ahead: 0))
+                throw Exceeded(client, wanted);
         }
         finally
         {
@@ -128,13 +145,24 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
     private RequestException Exceeded(ClientEntry client, long bytes)
     {
         var (used, reserved) = GetUsage(client.ClientId);
-        var floor = client.RotationPolicy is { } policy ? $"what the server's policy keeps ({policy}) is not deleted for space" : "of each dataset the newest chain is not deleted for space";
-        var expiring = settings.DeleteDelay > TimeSpan.Zero ? $" Rotated backups are deleted after {settings.DeleteDelay.TotalHours:0} hours; GET /status counts them." : "";
+        var floor = client.RotationPolicy is { } policy
+            ? $"what the server's policy keeps ({policy}) is not deleted for space"
+            : "of each dataset the newest chain is not deleted for space";
+        var expiring =
+            settings.DeleteDelay > TimeSpan.Zero
+                ? $" Rotated backups are deleted after {settings.DeleteDelay.TotalHours:0} hours; GET /status counts "
+                    + "them."
+                : "";
         return new RequestException(
             StatusCodes.Status507InsufficientStorage,
             "quota_exceeded",
-            $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} bytes): {used} bytes are used, {reserved} reserved by uploads, and {bytes} more are wanted; {floor}.",
-            $"Nothing of this backup was kept; of the others only such were deleted as might go for space.{expiring} Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, or pin fewer.");
+            $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} "
+                + $"bytes): {used} bytes are used, {reserved} reserved by uploads, and {bytes} more are wanted; "
+                + $"{floor}.",
+            $"Nothing of this backup was kept; of the others only such were deleted as might go for space.{expiring} "
+                + $"Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, "
+                + "or pin fewer."
+        );
     }
 
     /// <summary>The open reservations of one client.</summary>
@@ -153,17 +181,20 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
 
         public void TakeBackAhead()
         {
-            foreach (var reservation in _open) reservation.Bytes = reservation.Used;
+            foreach (var reservation in _open)
+                reservation.Bytes = reservation.Used;
         }
 
         public void Add(Reservation reservation)
         {
-            lock (Lock) _open.Add(reservation);
+            lock (Lock)
+                _open.Add(reservation);
         }
 
         public void Remove(Reservation reservation)
         {
-            lock (Lock) _open.Remove(reservation);
+            lock (Lock)
+                _open.Remove(reservation);
         }
     }
 
@@ -185,7 +216,9 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
 
         public Account Account { get; }
 
-        /// <summary>All that it has; what is more than <see cref="Used"/> was taken ahead. Guarded by the account's lock.</summary>
+        /// <summary>
+        /// All that it has; what is more than <see cref="Used"/> was taken ahead. Guarded by the account's lock.
+        /// </summary>
         public long Bytes { get; set; }
 
         /// <summary>What was asked for. Guarded by the account's lock.</summary>
@@ -199,7 +232,10 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
         /// <exception cref="RequestException">507: there is no room.</exception>
         public ValueTask EnsureAsync(long total) => EnsureAsync(total, Ahead);
 
-        /// <summary>Has the catalogue count what was stored, and ends the reservation in the same moment: for others never both count, nor none.</summary>
+        /// <summary>
+        /// Has the catalogue count what was stored, and ends the reservation in the same moment: for others never both
+        /// count, nor none.
+        /// </summary>
         /// <param name="write">Writes it into the catalogue.</param>
         public T Settle<T>(Func<T> write)
         {
@@ -215,7 +251,8 @@ internal sealed class ClientQuota(BackupCatalogue catalogue, RotationRun rotatio
 
         private async ValueTask EnsureAsync(long total, long ahead)
         {
-            if (!_quota.TryReserve(this, total, ahead)) await _quota.FreeAndReserveAsync(this, total).ConfigureAwait(false);
+            if (!_quota.TryReserve(this, total, ahead))
+                await _quota.FreeAndReserveAsync(this, total);
         }
     }
 }

@@ -9,7 +9,12 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>POST /rotate and GET /rotation-policy.</summary>
-internal sealed class RotationEndpoints(ClientAuthentication authentication, RotationRun rotation, ClientQuota quota, AuditLog audit)
+internal sealed class RotationEndpoints(
+    ClientAuthentication authentication,
+    RotationRun rotation,
+    ClientQuota quota,
+    AuditLog audit
+)
 {
     public static void Map(WebApplication app)
     {
@@ -20,12 +25,21 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
 
     private async Task RotateAsync(HttpContext context)
     {
-        var request = await ReadAsync(context).ConfigureAwait(false);
+        var request = await ReadAsync(context);
         var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
-        if (request.RotationPolicy is { } own && SnapshotTypes.Classes.Any(type => own.Keep(type) < 0)) throw RequestException.BadRequest("rotation_policy must not have negative numbers.");
+        if (request.RotationPolicy is { } own && SnapshotTypes.Classes.Any(type => own.Keep(type) < 0))
+            throw RequestException.BadRequest("rotation_policy must not have negative numbers.");
         var policy = client.RotationPolicy ?? request.RotationPolicy;
-        var result = policy is null ? await RotateByQuotaAsync(client, request.DryRun).ConfigureAwait(false) : await rotation.ApplyAsync(client, policy, request.DryRun).ConfigureAwait(false);
-        if (!request.DryRun) audit.Write(AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with { Details = Count(result) });
+        var result = policy is null
+            ? await RotateByQuotaAsync(client, request.DryRun)
+            : await rotation.ApplyAsync(client, policy, request.DryRun);
+        if (!request.DryRun)
+            audit.Write(
+                AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with
+                {
+                    Details = Count(result),
+                }
+            );
         var answer = new RotateAnswer
         {
             Success = true,
@@ -38,11 +52,22 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
             ServerManaged = client.RotationPolicy is not null,
             Decisions = [],
         };
-        await LongAnswer.WriteAsync(context, answer, ApiJson.Default.RotateAnswer, Describe(result, request.DryRun), ApiJson.Default.RotationItem).ConfigureAwait(false);
+        await LongAnswer.WriteAsync(
+            context,
+            answer,
+            ApiJson.Default.RotateAnswer,
+            Describe(result, request.DryRun),
+            ApiJson.Default.RotationItem
+        );
     }
 
     private static Dictionary<string, string> Count(RotationResult result) =>
-        new(StringComparer.Ordinal) { ["deleted"] = $"{result.Deleted.Count}", ["expiring"] = $"{result.Expiring.Count}", ["kept"] = $"{result.Plan.Count - result.Deleted.Count - result.Expiring.Count}" };
+        new(StringComparer.Ordinal)
+        {
+            ["deleted"] = $"{result.Deleted.Count}",
+            ["expiring"] = $"{result.Expiring.Count}",
+            ["kept"] = $"{result.Plan.Count - result.Deleted.Count - result.Expiring.Count}",
+        };
 
     private Task GetPolicyAsync(HttpContext context)
     {
@@ -51,18 +76,27 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
         var answer = new RotationPolicyAnswer
         {
             Success = true,
-            Message = managed ? "Server-managed rotation policy" : "No server-managed rotation policy; the client's own applies",
+            Message = managed
+                ? "Server-managed rotation policy"
+                : "No server-managed rotation policy; the client's own applies",
             RotationPolicy = client.RotationPolicy ?? new RotationPolicy(),
             ServerManaged = managed,
         };
-        return context.Response.WriteAsJsonAsync(answer, ApiJson.Default.RotationPolicyAnswer, cancellationToken: context.RequestAborted);
+        return context.Response.WriteAsJsonAsync(
+            answer,
+            ApiJson.Default.RotationPolicyAnswer,
+            cancellationToken: context.RequestAborted
+        );
     }
 
     private static async Task<RotateRequest> ReadAsync(HttpContext context)
     {
         using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted).ConfigureAwait(false); // no more than the limit for requests
-        return body.Length == 0 ? new RotateRequest() : JsonSerializer.Deserialize(body.GetBuffer().AsSpan(0, (int)body.Length), ApiJson.Default.RotateRequest) ?? throw RequestException.BadRequest("The body is null.");
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted); // no more than the limit for requests
+        return body.Length == 0
+            ? new RotateRequest()
+            : JsonSerializer.Deserialize(body.GetBuffer().AsSpan(0, (int)body.Length), ApiJson.Default.RotateRequest)
+                ?? throw RequestException.BadRequest("The body is null.");
     }
 
     /// <summary>No policy anywhere: only what passes the quota goes.</summary>
@@ -70,24 +104,34 @@ internal sealed class RotationEndpoints(ClientAuthentication authentication, Rot
     {
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var excess = client.MaxSizeBytes == 0 ? 0 : used + reserved - client.MaxSizeBytes;
-        return await rotation.FreeAsync(client, Math.Max(0, excess), dryRun).ConfigureAwait(false);
+        return await rotation.FreeAsync(client, Math.Max(0, excess), dryRun);
     }
 
     private static string Summarize(RotationResult result, bool dryRun)
     {
-        if (dryRun) return $"Would go: {result.Deleted.Count + result.Expiring.Count} of {result.Plan.Count} backups. Nothing was changed.";
-        var deleted = $"Deleted: {result.Deleted.Count} of {result.Plan.Count} backups, {ByteSize.Format(result.Deleted.Sum(backup => backup.SizeBytes))}";
+        if (dryRun)
+            return $"Would go: {result.Deleted.Count + result.Expiring.Count} of {result.Plan.Count} backups. "
+                + "Nothing was changed.";
+        var deleted =
+            $"Deleted: {result.Deleted.Count} of {result.Plan.Count} backups, "
+            + $"{ByteSize.Format(result.Deleted.Sum(backup => backup.SizeBytes))}";
         return result.Expiring.Count == 0 ? deleted + "." : $"{deleted}; to be deleted later: {result.Expiring.Count}.";
     }
 
     private static IEnumerable<RotationItem> Describe(RotationResult result, bool dryRun)
     {
-        var actions = result.Expiring.ToDictionary(backup => backup.SnapshotId, backup => (Action: RotationAction.Expire, backup.ExpiresAt), StringComparer.Ordinal);
-        foreach (var backup in result.Deleted) actions[backup.SnapshotId] = (RotationAction.Delete, null);
+        var actions = result.Expiring.ToDictionary(
+            backup => backup.SnapshotId,
+            backup => (Action: RotationAction.Expire, backup.ExpiresAt),
+            StringComparer.Ordinal
+        );
+        foreach (var backup in result.Deleted)
+            actions[backup.SnapshotId] = (RotationAction.Delete, null);
         foreach (var (backup, _, reason) in result.Plan)
         {
             var (action, expiresAt) = actions.GetValueOrDefault(backup.SnapshotId, (RotationAction.Keep, null));
-            if (action == RotationAction.Keep && !dryRun) continue;
+            if (action == RotationAction.Keep && !dryRun)
+                continue;
             yield return new RotationItem
             {
                 SnapshotId = backup.SnapshotId,

@@ -9,8 +9,19 @@ using ZfsSnapshotManager.Server.LocalStorage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
-/// <summary>Rotates a client's backups: plans, and deletes what the plan does not keep, or marks it where deleting has a delay.</summary>
-internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploads, BackupRemoval removal, LocalObstacles obstacles, LocalParents parents, AuditLog audit, ServerSettings settings, TimeProvider time)
+/// <summary>
+/// Rotates a client's backups: plans, and deletes what the plan does not keep, or marks it where deleting has a delay.
+/// </summary>
+internal sealed class RotationRun(
+    BackupCatalogue backups,
+    UploadCatalogue uploads,
+    BackupRemoval removal,
+    LocalObstacles obstacles,
+    LocalParents parents,
+    AuditLog audit,
+    ServerSettings settings,
+    TimeProvider time
+)
 {
     /// <summary>By a policy.</summary>
     /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
@@ -18,61 +29,96 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
     {
         var all = backups.List(client.ClientId);
         var bases = new BackupBases(all);
-        var plan = BackupRotation.Plan(all, policy, OpenBases(client), time.GetUtcNow(), bases, await obstacles.FindAsync(client, all).ConfigureAwait(false));
-        foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null)) backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
-        return await RemoveAsync(client, plan, bases, long.MaxValue, dryRun).ConfigureAwait(false);
+        var plan = BackupRotation.Plan(
+            all,
+            policy,
+            OpenBases(client),
+            time.GetUtcNow(),
+            bases,
+            await obstacles.FindAsync(client, all)
+        );
+        foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null))
+            backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
+        return await RemoveAsync(client, plan, bases, long.MaxValue, dryRun);
     }
 
-    /// <summary>Makes room. A policy of the server says what must stay; without one all but the newest chain of each dataset may go, the oldest first.</summary>
+    /// <summary>
+    /// Makes room. A policy of the server says what must stay; without one all but the newest chain of each dataset may
+    /// go, the oldest first.
+    /// </summary>
     /// <param name="bytes">Stored bytes that are wanted.</param>
     /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
     public async Task<RotationResult> FreeAsync(ClientEntry client, long bytes, bool dryRun = false)
     {
-        if (client.RotationPolicy is { } policy) return await ApplyAsync(client, policy, dryRun).ConfigureAwait(false);
+        if (client.RotationPolicy is { } policy)
+            return await ApplyAsync(client, policy, dryRun);
         var all = backups.List(client.ClientId);
         var bases = new BackupBases(all);
-        var plan = BackupRotation.PlanForSpace(all, OpenBases(client), time.GetUtcNow(), bases, await obstacles.FindAsync(client, all).ConfigureAwait(false));
-        return await RemoveAsync(client, plan, bases, bytes, dryRun).ConfigureAwait(false);
+        var plan = BackupRotation.PlanForSpace(
+            all,
+            OpenBases(client),
+            time.GetUtcNow(),
+            bases,
+            await obstacles.FindAsync(client, all)
+        );
+        return await RemoveAsync(client, plan, bases, bytes, dryRun);
     }
 
     /// <summary>Deletes what was marked and whose time has come.</summary>
     public async Task DeleteExpiredAsync()
     {
         var now = time.GetUtcNow();
-        foreach (var client in backups.ListAll(clientId: null).GroupBy(backup => backup.ClientId, backup => backup.Info))
+        foreach (
+            var client in backups.ListAll(clientId: null).GroupBy(backup => backup.ClientId, backup => backup.Info)
+        )
         {
             var expired = DeletionOrder.Of(client.Where(backup => backup.ExpiresAt <= now), new BackupBases(client));
             foreach (var backup in expired)
             {
                 // What a backup that came meanwhile needs is no longer to be deleted.
-                if (!await removal.RunAsync(client.Key, backup).ConfigureAwait(false)) backups.SetExpiry(client.Key, backup.SnapshotId, null);
+                if (!await removal.RunAsync(client.Key, backup))
+                    backups.SetExpiry(client.Key, backup.SnapshotId, null);
             }
         }
     }
 
-    private async Task<RotationResult> RemoveAsync(ClientEntry client, IReadOnlyList<RotationDecision<SnapshotInfo>> plan, BackupBases bases, long wanted, bool dryRun)
+    private async Task<RotationResult> RemoveAsync(
+        ClientEntry client,
+        IReadOnlyList<RotationDecision<SnapshotInfo>> plan,
+        BackupBases bases,
+        long wanted,
+        bool dryRun
+    )
     {
         List<SnapshotInfo> deleted = [];
         List<SnapshotInfo> expiring = [];
         var freed = 0L;
-        foreach (var backup in DeletionOrder.Of(plan.Where(decision => !decision.Keep).Select(decision => decision.Item), bases))
+        foreach (
+            var backup in DeletionOrder.Of(
+                plan.Where(decision => !decision.Keep).Select(decision => decision.Item),
+                bases
+            )
+        )
         {
-            if (freed >= wanted) break;
+            if (freed >= wanted)
+                break;
             if (settings.DeleteDelay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))
             {
                 var marked = backup with { ExpiresAt = backup.ExpiresAt ?? time.GetUtcNow() + settings.DeleteDelay };
-                if (!dryRun && marked != backup && !TryMark(client, marked)) continue;
+                if (!dryRun && marked != backup && !TryMark(client, marked))
+                    continue;
                 expiring.Add(marked);
             }
             else
             {
                 var before = parents.LastUsed(client.ClientId);
-                if (!dryRun && !await removal.RunAsync(client.ClientId, backup).ConfigureAwait(false)) continue;
+                if (!dryRun && !await removal.RunAsync(client.ClientId, backup))
+                    continue;
                 deleted.Add(backup);
                 if (backup.IsLocal && !dryRun)
                 {
                     // What a snapshot shared with its neighbours stays, so that only ZFS can say what came free.
-                    freed += before - await parents.GetUsedAsync(client, CancellationToken.None).ConfigureAwait(false);
+                    freed += before - await parents.GetUsedAsync(client, CancellationToken.None);
                     continue;
                 }
             }
@@ -85,15 +131,34 @@ internal sealed class RotationRun(BackupCatalogue backups, UploadCatalogue uploa
 
     private bool TryMark(ClientEntry client, SnapshotInfo marked)
     {
-        if (!backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt)) return false;
-        audit.Write(new AuditEvent { Event = AuditEvents.BackupExpiring, Actor = AuditActor.Server, ClientId = client.ClientId, SnapshotId = marked.SnapshotId });
+        if (!backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt))
+            return false;
+        audit.Write(
+            new AuditEvent
+            {
+                Event = AuditEvents.BackupExpiring,
+                Actor = AuditActor.Server,
+                ClientId = client.ClientId,
+                SnapshotId = marked.SnapshotId,
+            }
+        );
         return true;
     }
 
-    private HashSet<SnapshotGuid> OpenBases(ClientEntry client) => [.. uploads.List(client.ClientId).SelectMany(upload => new[] { upload.FromGuid, upload.BaseGuid }).OfType<SnapshotGuid>()];
+    private HashSet<SnapshotGuid> OpenBases(ClientEntry client) =>
+        [
+            .. uploads
+                .List(client.ClientId)
+                .SelectMany(upload => new[] { upload.FromGuid, upload.BaseGuid })
+                .OfType<SnapshotGuid>(),
+        ];
 }
 
 /// <param name="Plan">What was decided of each backup.</param>
 /// <param name="Deleted">What is gone.</param>
 /// <param name="Expiring">What goes later.</param>
-internal sealed record RotationResult(IReadOnlyList<RotationDecision<SnapshotInfo>> Plan, IReadOnlyList<SnapshotInfo> Deleted, IReadOnlyList<SnapshotInfo> Expiring);
+internal sealed record RotationResult(
+    IReadOnlyList<RotationDecision<SnapshotInfo>> Plan,
+    IReadOnlyList<SnapshotInfo> Deleted,
+    IReadOnlyList<SnapshotInfo> Expiring
+);

@@ -6,7 +6,10 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Status;
 
-/// <summary>GET /ready: whether the server can do its work. Everybody may ask, so that the answer names no paths, keys or clients; the log does.</summary>
+/// <summary>
+/// GET /ready: whether the server can do its work. Everybody may ask, so that the answer names no paths, keys or
+/// clients; the log does.
+/// </summary>
 internal sealed partial class ReadyEndpoint
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -17,23 +20,40 @@ internal sealed partial class ReadyEndpoint
     private readonly ClientRegistry _clients;
     private readonly ILogger<ReadyEndpoint> _logger;
 
-    public ReadyEndpoint(CatalogueDatabase database, IObjectStore store, ClientRegistry clients, TimeProvider time, ILogger<ReadyEndpoint> logger)
+    public ReadyEndpoint(
+        CatalogueDatabase database,
+        IObjectStore store,
+        ClientRegistry clients,
+        TimeProvider time,
+        ILogger<ReadyEndpoint> logger
+    )
     {
         (_database, _store, _clients, _logger) = (database, store, clients, logger);
-        _checks = [Check("catalogue", _ => Task.FromResult(LookAtCatalogue())), Check("store", LookAtStoreAsync), Check("clients", _ => Task.FromResult(LookAtClients()))];
+        _checks =
+        [
+            Check("catalogue", _ => Task.FromResult(LookAtCatalogue())),
+            Check("store", LookAtStoreAsync),
+            Check("clients", _ => Task.FromResult(LookAtClients())),
+        ];
 
-        ReadyCheck Check(string name, Func<CancellationToken, Task<ReadyFault?>> look) => new(name, look, Patience, time, LogChange);
+        ReadyCheck Check(string name, Func<CancellationToken, Task<ReadyFault?>> look) =>
+            new(name, look, Patience, time, LogChange);
     }
 
-    public static void Map(WebApplication app) => app.MapGet("/ready", context => app.Services.GetRequiredService<ReadyEndpoint>().AnswerAsync(context));
+    public static void Map(WebApplication app) =>
+        app.MapGet("/ready", context => app.Services.GetRequiredService<ReadyEndpoint>().AnswerAsync(context));
 
     private async Task AnswerAsync(HttpContext context)
     {
-        var results = await Task.WhenAll(_checks.Select(check => check.RunAsync())).ConfigureAwait(false);
+        var results = await Task.WhenAll(_checks.Select(check => check.RunAsync()));
         var ready = results.All(result => result.Ok);
         context.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         var answer = new ReadyAnswer { Status = ready ? "ready" : "not_ready", Checks = results };
-        await context.Response.WriteAsJsonAsync(answer, ApiJson.Default.ReadyAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+        await context.Response.WriteAsJsonAsync(
+            answer,
+            ApiJson.Default.ReadyAnswer,
+            cancellationToken: context.RequestAborted
+        );
     }
 
     private ReadyFault? LookAtCatalogue()
@@ -53,7 +73,7 @@ internal sealed partial class ReadyEndpoint
     {
         try
         {
-            await _store.PingAsync(cancellationToken).ConfigureAwait(false);
+            await _store.PingAsync(cancellationToken);
             return null;
         }
         catch (StorageException e)
@@ -62,19 +82,29 @@ internal sealed partial class ReadyEndpoint
         }
     }
 
-    private static string Describe(StorageFault fault) => fault switch
-    {
-        StorageFault.Refused => "The store refuses the server; the server's log says why.",
-        StorageFault.Missing => "The store does not hold what it should; the server's log says what.",
-        _ => "The store does not answer; the server's log says why.",
-    };
+    private static string Describe(StorageFault fault) =>
+        fault switch
+        {
+            StorageFault.Refused => "The store refuses the server; the server's log says why.",
+            StorageFault.Missing => "The store does not hold what it should; the server's log says what.",
+            _ => "The store does not answer; the server's log says why.",
+        };
 
-    private ReadyFault? LookAtClients() => _clients.Fault is { } fault ? new ReadyFault("clients.json is broken, and the last good one is in force; the server's log names the line and the field.", fault) : null;
+    private ReadyFault? LookAtClients() =>
+        _clients.Fault is { } fault
+            ? new ReadyFault(
+                "clients.json is broken, and the last good one is in force; the server's log names the line and the "
+                    + "field.",
+                fault
+            )
+            : null;
 
     private void LogChange(ReadyResult result, string? detail)
     {
-        if (result.Ok) LogReady(result.Name);
-        else LogNotReady(result.Name, detail!);
+        if (result.Ok)
+            LogReady(result.Name);
+        else
+            LogNotReady(result.Name, detail!);
     }
 
     [LoggerMessage(LogLevel.Information, "Ready again: {Name}")]

@@ -9,7 +9,14 @@ using ZfsSnapshotManager.Server.Rotation;
 namespace ZfsSnapshotManager.Server.Status;
 
 /// <summary>GET /status, /snapshots and /health.</summary>
-internal sealed class StatusEndpoints(ClientAuthentication authentication, BackupCatalogue backups, UploadCatalogue uploads, ClientQuota quota, LocalParents parents, LocalBases bases)
+internal sealed class StatusEndpoints(
+    ClientAuthentication authentication,
+    BackupCatalogue backups,
+    UploadCatalogue uploads,
+    ClientQuota quota,
+    LocalParents parents,
+    LocalBases bases
+)
 {
     private static readonly string Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "";
 
@@ -18,13 +25,19 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
         var endpoints = app.Services.GetRequiredService<StatusEndpoints>();
         app.MapGet("/status", endpoints.GetStatusAsync);
         app.MapGet("/snapshots", endpoints.GetSnapshotsAsync);
-        app.MapGet("/health", context => context.Response.WriteAsJsonAsync(new HealthAnswer { Status = "ok", Version = Version }, ApiJson.Default.HealthAnswer));
+        app.MapGet("/health", context =>
+            context.Response.WriteAsJsonAsync(
+                new HealthAnswer { Status = "ok", Version = Version },
+                ApiJson.Default.HealthAnswer
+            )
+        );
     }
 
     private async Task GetStatusAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        if (backups.HasLocal(client.ClientId)) await parents.GetUsedAsync(client, context.RequestAborted).ConfigureAwait(false);
+        if (backups.HasLocal(client.ClientId))
+            await parents.GetUsedAsync(client, context.RequestAborted);
         var (count, newest, expiring) = backups.GetSummary(client.ClientId);
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var status = new StatusAnswer
@@ -42,16 +55,34 @@ internal sealed class StatusEndpoints(ClientAuthentication authentication, Backu
             ReservedBytes = reserved,
             ExpiringCount = expiring,
         };
-        await context.Response.WriteAsJsonAsync(status, ApiJson.Default.StatusAnswer, cancellationToken: context.RequestAborted).ConfigureAwait(false);
+        await context.Response.WriteAsJsonAsync(
+            status,
+            ApiJson.Default.StatusAnswer,
+            cancellationToken: context.RequestAborted
+        );
     }
 
     private async Task GetSnapshotsAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        var storageType = context.Request.Query["storage_type"].ToString() is { Length: > 0 } asked ? asked : client.StorageType;
-        if (!StorageTypes.IsKnown(storageType)) throw RequestException.BadRequest($"storage_type: '{storageType}' is not known; it may be s3 or local.");
-        var list = await bases.MarkAsync(client, backups.List(client.ClientId), storageType, context.RequestAborted).ConfigureAwait(false);
-        var answer = new SnapshotsAnswer { Success = true, Message = $"Backups: {list.Count}", Snapshots = [] };
-        await LongAnswer.WriteAsync(context, answer, ApiJson.Default.SnapshotsAnswer, list, ApiJson.Default.SnapshotInfo).ConfigureAwait(false);
+        var storageType = context.Request.Query["storage_type"].ToString() is { Length: > 0 } asked
+            ? asked
+            : client.StorageType;
+        if (!StorageTypes.IsKnown(storageType))
+            throw RequestException.BadRequest($"storage_type: '{storageType}' is not known; it may be s3 or local.");
+        var list = await bases.MarkAsync(client, backups.List(client.ClientId), storageType, context.RequestAborted);
+        var answer = new SnapshotsAnswer
+        {
+            Success = true,
+            Message = $"Backups: {list.Count}",
+            Snapshots = [],
+        };
+        await LongAnswer.WriteAsync(
+            context,
+            answer,
+            ApiJson.Default.SnapshotsAnswer,
+            list,
+            ApiJson.Default.SnapshotInfo
+        );
     }
 }

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>Where a backup's parts lie and what they must be: all that a reader needs of a manifest, in 40 bytes for each part.</summary>
+/// <summary>
+/// Where a backup's parts lie and what they must be: all that a reader needs of a manifest, in 40 bytes for each part.
+/// </summary>
 internal sealed class BackupLayout
 {
     private readonly string[] _keys;
@@ -12,7 +14,8 @@ internal sealed class BackupLayout
     private readonly long[] _starts; // of each part in the backup, and the backup's end
     private readonly byte[]? _digests; // null where nobody knows them
 
-    private BackupLayout(string[] keys, long[] objectStarts, long[] starts, byte[]? digests) => (_keys, _objectStarts, _starts, _digests) = (keys, objectStarts, starts, digests);
+    private BackupLayout(string[] keys, long[] objectStarts, long[] starts, byte[]? digests) =>
+        (_keys, _objectStarts, _starts, _digests) = (keys, objectStarts, starts, digests);
 
     /// <summary>Of the backup, in bytes.</summary>
     public long Length => _starts[^1];
@@ -20,12 +23,16 @@ internal sealed class BackupLayout
     public int PartCount => _starts.Length - 1;
 
     /// <summary>In order, with their sizes in bytes.</summary>
-    public IEnumerable<(string Key, long Size)> Objects => _keys.Select((key, index) => (key, (index + 1 < _keys.Length ? _objectStarts[index + 1] : Length) - _objectStarts[index]));
+    public IEnumerable<(string Key, long Size)> Objects =>
+        _keys.Select(
+            (key, index) => (key, (index + 1 < _keys.Length ? _objectStarts[index + 1] : Length) - _objectStarts[index])
+        );
 
     /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: a digest is none.</exception>
     public static BackupLayout Of(IReadOnlyList<StoredObject> objects)
     {
-        List<long> objectStarts = [], starts = [];
+        List<long> objectStarts = [],
+            starts = [];
         var end = 0L;
         foreach (var stored in objects)
         {
@@ -38,22 +45,36 @@ internal sealed class BackupLayout
         }
 
         starts.Add(end);
-        return new BackupLayout([.. objects.Select(stored => stored.Key)], [.. objectStarts], [.. starts], DigestsOf(objects, starts.Count - 1));
+        return new BackupLayout(
+            [.. objects.Select(stored => stored.Key)],
+            [.. objectStarts],
+            [.. starts],
+            DigestsOf(objects, starts.Count - 1)
+        );
     }
 
     public PartPlace PartAt(int index)
     {
         var stored = IndexOf(_objectStarts, _starts[index]);
-        return new PartPlace(_keys[stored], _starts[index] - _objectStarts[stored], _starts[index], (int)(_starts[index + 1] - _starts[index]));
+        return new PartPlace(
+            _keys[stored],
+            _starts[index] - _objectStarts[stored],
+            _starts[index],
+            (int)(_starts[index + 1] - _starts[index])
+        );
     }
 
     /// <summary>The part that holds a position, which lies before the end.</summary>
     public int IndexOf(long position) => IndexOf(_starts.AsSpan(0, PartCount), position);
 
-    /// <summary>Null where the content is a part's, or nobody knows what that was; else what its digest is and what it should be.</summary>
+    /// <summary>
+    /// Null where the content is a part's, or nobody knows what that was; else what its digest is and what it should
+    /// be.
+    /// </summary>
     public (string Is, string Should)? FindDifference(int index, ReadOnlySpan<byte> content)
     {
-        if (_digests is null) return null;
+        if (_digests is null)
+            return null;
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(content, digest);
         var right = _digests.AsSpan(index * digest.Length, digest.Length);
@@ -62,16 +83,23 @@ internal sealed class BackupLayout
 
     private static byte[]? DigestsOf(IReadOnlyList<StoredObject> objects, int count)
     {
-        if (objects.SelectMany(stored => stored.Parts).Any(part => part.Sha256 is null)) return null;
+        if (objects.SelectMany(stored => stored.Parts).Any(part => part.Sha256 is null))
+            return null;
         var digests = new byte[count * SHA256.HashSizeInBytes];
         var left = digests.AsSpan();
         foreach (var stored in objects)
         {
             foreach (var part in stored.Parts)
             {
-                if (part.Sha256 is not { Length: 2 * SHA256.HashSizeInBytes } sha256 || Convert.FromHexString(sha256, left, out _, out _) != OperationStatus.Done)
+                if (
+                    part.Sha256 is not { Length: 2 * SHA256.HashSizeInBytes } sha256
+                    || Convert.FromHexString(sha256, left, out _, out _) != OperationStatus.Done
+                )
                 {
-                    throw new StorageException(StorageFault.Damaged, $"The manifest of {objects[0].Key} has '{part.Sha256}' for the SHA-256 of a part.");
+                    throw new StorageException(
+                        StorageFault.Damaged,
+                        $"The manifest of {objects[0].Key} has '{part.Sha256}' for the SHA-256 of a part."
+                    );
                 }
 
                 left = left[SHA256.HashSizeInBytes..];

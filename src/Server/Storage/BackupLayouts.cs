@@ -3,8 +3,9 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// The layouts of the backups that were read last: who reads a backup by many ranges would have its manifest fetched and parsed, and its
-/// objects looked for, each time. The newest one always stays, others as long as there are not too many parts in all.
+/// The layouts of the backups that were read last: who reads a backup by many ranges would have its manifest fetched
+/// and parsed, and its objects looked for, each time. The newest one always stays, others as long as there are not too
+/// many parts in all.
 /// </summary>
 internal sealed class BackupLayouts
 {
@@ -12,7 +13,9 @@ internal sealed class BackupLayouts
     private const int MaxParts = 65_536;
 
     private readonly Lock _lock = new();
-    private readonly LinkedList<(BackupName Name, BackupLayout Layout)> _layouts = new(); // the one read last is the first
+
+    // The one read last is the first.
+    private readonly LinkedList<(BackupName Name, BackupLayout Layout)> _layouts = new();
 
     /// <param name="backup">As it is listed now: what is no longer listed cannot be asked for.</param>
     /// <returns>Null where it is not here.</returns>
@@ -23,7 +26,8 @@ internal sealed class BackupLayouts
         {
             for (var node = _layouts.First; node is not null; node = node.Next)
             {
-                if (node.Value.Name != name) continue;
+                if (node.Value.Name != name)
+                    continue;
                 _layouts.Remove(node);
                 _layouts.AddFirst(node);
                 return node.Value.Layout;
@@ -56,16 +60,20 @@ internal sealed class BackupLayouts
         {
             for (var node = _layouts.First; node is not null; node = node.Next)
             {
-                if (node.Value.Name != name) continue;
+                if (node.Value.Name != name)
+                    continue;
                 _layouts.Remove(node);
                 return;
             }
         }
     }
 
-    /// <summary>Never the same for two backups: a key may be given again once it is free, also to the same stream.</summary>
+    /// <summary>
+    /// Never the same for two backups: a key may be given again once it is free, also to the same stream.
+    /// </summary>
     private readonly record struct BackupName(string Key, string PartsSha256, DateTimeOffset ReceivedAt)
     {
-        public static BackupName Of(SnapshotInfo backup) => new(backup.StorageKey, backup.PartsSha256, backup.ReceivedAt);
+        public static BackupName Of(SnapshotInfo backup) =>
+            new(backup.StorageKey, backup.PartsSha256, backup.ReceivedAt);
     }
 }

@@ -3,8 +3,9 @@ using ZfsSnapshotManager.Core.Manifests;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// A backup's stored bytes, all its objects one after another. Parts are read ahead, several at once, each checked against its digest before
-/// a byte of it is given out; one that is wrong is read once more, since its way here may be at fault.
+/// A backup's stored bytes, all its objects one after another. Parts are read ahead, several at once, each checked
+/// against its digest before a byte of it is given out; one that is wrong is read once more, since its way here may be
+/// at fault.
 /// </summary>
 internal sealed class BackupStream : Stream
 {
@@ -22,9 +23,7 @@ internal sealed class BackupStream : Stream
     private byte[]? _buffer;
 
     public BackupStream(IObjectStore store, PartBuffers buffers, IReadOnlyList<StoredObject> objects)
-        : this(store, buffers, BackupLayout.Of(objects))
-    {
-    }
+        : this(store, buffers, BackupLayout.Of(objects)) { }
 
     public BackupStream(IObjectStore store, PartBuffers buffers, BackupLayout layout)
     {
@@ -53,22 +52,26 @@ internal sealed class BackupStream : Stream
         }
     }
 
-    /// <exception cref="StorageException">The part at the position is missing or damaged, or the store fails.</exception>
+    /// <exception cref="StorageException">The part at the position is missing or damaged, or the store
+    /// fails.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (buffer.IsEmpty) return 0;
-        var taken = await TakeAsync(buffer.Length, cancellationToken).ConfigureAwait(false);
+        if (buffer.IsEmpty)
+            return 0;
+        var taken = await TakeAsync(buffer.Length, cancellationToken);
         taken.CopyTo(buffer);
         return taken.Length;
     }
 
     /// <summary>Takes the next bytes without copying them: good until the next call; empty at the end.</summary>
     /// <param name="count">The most to take; it may be fewer.</param>
-    /// <exception cref="StorageException">The part at the position is missing or damaged, or the store fails.</exception>
+    /// <exception cref="StorageException">The part at the position is missing or damaged, or the store
+    /// fails.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
     {
-        if (_position >= Length) return ReadOnlyMemory<byte>.Empty;
-        await PrepareAsync(cancellationToken).ConfigureAwait(false);
+        if (_position >= Length)
+            return ReadOnlyMemory<byte>.Empty;
+        await PrepareAsync(cancellationToken);
         var offset = (int)(_position - _place.Start);
         var taken = _buffer.AsMemory(offset, Math.Min(count, _place.Size - offset));
         _position += taken.Length;
@@ -78,28 +81,43 @@ internal sealed class BackupStream : Stream
     /// <summary>Sees to it that the part at the position is here, and right.</summary>
     public async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
-        if (_position >= Length || (_current >= 0 && _place.Holds(_position))) return;
+        if (_position >= Length || (_current >= 0 && _place.Holds(_position)))
+            return;
         var wanted = _layout.IndexOf(_position);
-        if (_current < 0 || wanted != _current + 1) await StartAtAsync(wanted).ConfigureAwait(false);
+        if (_current < 0 || wanted != _current + 1)
+            await StartAtAsync(wanted);
         ReturnCurrent();
-        if (_ahead.Count == 0) Enqueue(await _buffers.TakeAsync(_layout.PartAt(_next).Size, cancellationToken).ConfigureAwait(false));
+        if (_ahead.Count == 0)
+            Enqueue(await _buffers.TakeAsync(_layout.PartAt(_next).Size, cancellationToken));
         ReadFurtherAhead();
-        _buffer = await _ahead.Peek().WaitAsync(cancellationToken).ConfigureAwait(false);
+        _buffer = await _ahead.Peek().WaitAsync(cancellationToken);
         _ = _ahead.Dequeue();
         (_current, _place) = (wanted, _layout.PartAt(wanted));
     }
 
     public override long Seek(long offset, SeekOrigin origin)
     {
-        Position = offset + (origin switch { SeekOrigin.Begin => 0, SeekOrigin.Current => _position, _ => Length });
+        Position =
+            offset
+            + (
+                origin switch
+                {
+                    SeekOrigin.Begin => 0,
+                    SeekOrigin.Current => _position,
+                    _ => Length,
+                }
+            );
         return _position;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Parts are read asynchronously.");
+    public override int Read(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("Parts are read asynchronously.");
 
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("What is stored is never changed.");
+    public override void Write(byte[] buffer, int offset, int count) =>
+        throw new NotSupportedException("What is stored is never changed.");
 
     public override void SetLength(long value) => throw new NotSupportedException("What is stored is never changed.");
 
@@ -110,26 +128,34 @@ internal sealed class BackupStream : Stream
 
     public override async ValueTask DisposeAsync()
     {
-        if (_closed.IsCancellationRequested) return; // ASP.NET disposes twice
-        await _closed.CancelAsync().ConfigureAwait(false);
-        await DropAheadAsync().ConfigureAwait(false);
+        if (_closed.IsCancellationRequested)
+            return; // ASP.NET disposes twice
+        await _closed.CancelAsync();
+        await DropAheadAsync();
         ReturnCurrent();
         _buffers.Dispose();
         _closed.Dispose();
-        await base.DisposeAsync().ConfigureAwait(false);
+        await base.DisposeAsync();
     }
 
     /// <summary>Reads on from another part than the one that follows.</summary>
     private async ValueTask StartAtAsync(int part)
     {
-        await DropAheadAsync().ConfigureAwait(false);
+        await DropAheadAsync();
         _next = part;
     }
 
     /// <summary>As far as there are buffers to spare.</summary>
     private void ReadFurtherAhead()
     {
-        while (_ahead.Count < MaxPartsAhead && _next < _layout.PartCount && _layout.PartAt(_next) is var place && place.Start < ReadAheadEnd && _buffers.TryTake(place.Size) is { } buffer) Enqueue(buffer);
+        while (
+            _ahead.Count < MaxPartsAhead
+            && _next < _layout.PartCount
+            && _layout.PartAt(_next) is var place
+            && place.Start < ReadAheadEnd
+            && _buffers.TryTake(place.Size) is { } buffer
+        )
+            Enqueue(buffer);
     }
 
     private void Enqueue(byte[] buffer) => _ahead.Enqueue(ReadPartAsync(_next++, buffer));
@@ -142,10 +168,16 @@ internal sealed class BackupStream : Stream
             var content = buffer.AsMemory(0, place.Size);
             for (var attempt = 1; ; attempt++)
             {
-                await _store.ReadAsync(place.Key, place.Offset, content, _closed.Token).ConfigureAwait(false);
+                await _store.ReadAsync(place.Key, place.Offset, content, _closed.Token);
                 // On a thread of the pool: this one may be needed to take in what comes.
-                if (await Task.Run(() => _layout.FindDifference(part, content.Span)).ConfigureAwait(false) is not { } difference) return buffer;
-                if (attempt == 2) throw new StorageException(StorageFault.Damaged, $"The bytes {place.Offset} to {place.Offset + place.Size - 1} of {place.Key} are not those that were stored: their SHA-256 is {difference.Is}, not {difference.Should}.");
+                if (await Task.Run(() => _layout.FindDifference(part, content.Span)) is not { } difference)
+                    return buffer;
+                if (attempt == 2)
+                    throw new StorageException(
+                        StorageFault.Damaged,
+                        $"The bytes {place.Offset} to {place.Offset + place.Size - 1} of {place.Key} are not those "
+                            + $"that were stored: their SHA-256 is {difference.Is}, not {difference.Should}."
+                    );
             }
         }
         catch
@@ -160,13 +192,15 @@ internal sealed class BackupStream : Stream
         while (_ahead.TryDequeue(out var part))
         {
             await ((Task)part).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (part.IsCompletedSuccessfully) _buffers.Return(await part.ConfigureAwait(false));
+            if (part.IsCompletedSuccessfully)
+                _buffers.Return(await part);
         }
     }
 
     private void ReturnCurrent()
     {
-        if (_buffer is not null) _buffers.Return(_buffer);
+        if (_buffer is not null)
+            _buffers.Return(_buffer);
         (_buffer, _current) = (null, -1);
     }
 }

@@ -3,10 +3,12 @@ using ZfsSnapshotManager.Core.Manifests;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Writes a stored stream of unknown length as parts, several on their way at once, and begins a further object where one is full.
-/// Nothing can be seen in the store before <see cref="CompleteAsync"/>; unless that was called, disposing removes all.
+/// Writes a stored stream of unknown length as parts, several on their way at once, and begins a further object where
+/// one is full. Nothing can be seen in the store before <see cref="CompleteAsync"/>; unless that was called, disposing
+/// removes all.
 /// </summary>
-internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, string key, string uploadId) : IAsyncDisposable
+internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, string key, string uploadId)
+    : IAsyncDisposable
 {
     /// <summary>More do not make one upload faster, and others need memory too.</summary>
     private const int MaxPartsInFlight = 4;
@@ -26,19 +28,25 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     {
         while (!block.IsEmpty)
         {
-            if (_buffer is null) await NextBufferAsync(cancellationToken).ConfigureAwait(false);
+            if (_buffer is null)
+                await NextBufferAsync(cancellationToken);
             var count = Math.Min(block.Length, store.PartSize - _filled);
             block[..count].CopyTo(_buffer.AsMemory(_filled));
             block = block[count..];
             _filled += count;
-            if (_filled == store.PartSize) await SendBufferAsync(cancellationToken).ConfigureAwait(false);
+            if (_filled == store.PartSize)
+                await SendBufferAsync(cancellationToken);
         }
     }
 
-    /// <summary>Waits until all parts are in the store. A stream of one part stays here until it is completed: it goes in a single request.</summary>
+    /// <summary>
+    /// Waits until all parts are in the store. A stream of one part stays here until it is completed: it goes in a
+    /// single request.
+    /// </summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
-        if (_buffer is not null && _objects.Count > 0) await SendBufferAsync(cancellationToken).ConfigureAwait(false);
+        if (_buffer is not null && _objects.Count > 0)
+            await SendBufferAsync(cancellationToken);
         if (_buffer is not null)
         {
             Objects = [StoredObject.Of(key, [StoredPart.Of(_buffer.AsSpan(0, _filled))])];
@@ -46,42 +54,52 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         }
 
         List<StoredObject> objects = [];
-        foreach (var written in _objects) objects.Add(StoredObject.Of(written.Key, [.. (await Task.WhenAll(written.Parts).ConfigureAwait(false)).Select(sent => sent.Part)]));
+        foreach (var written in _objects)
+            objects.Add(
+                StoredObject.Of(written.Key, [.. (await Task.WhenAll(written.Parts)).Select(sent => sent.Part)])
+            );
         Objects = objects;
     }
 
     /// <summary>Gives the objects their keys.</summary>
-    /// <exception cref="StorageException">A key is taken, or the store fails. What has a key by then keeps it.</exception>
+    /// <exception cref="StorageException">A key is taken, or the store fails. What has a key by then keeps
+    /// it.</exception>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        if (_buffer is not null) await store.PutNewAsync(key, _buffer.AsMemory(0, _filled), uploadId, ObjectKind.Stream, cancellationToken).ConfigureAwait(false);
+        if (_buffer is not null)
+            await store.PutNewAsync(key, _buffer.AsMemory(0, _filled), uploadId, ObjectKind.Stream, cancellationToken);
         foreach (var written in _objects)
         {
-            var parts = await Task.WhenAll(written.Parts).ConfigureAwait(false);
-            await written.Writer.CompleteAsync([.. parts.Select(sent => sent.Written)], cancellationToken).ConfigureAwait(false);
+            var parts = await Task.WhenAll(written.Parts);
+            await written.Writer.CompleteAsync([.. parts.Select(sent => sent.Written)], cancellationToken);
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        await ((Task)Task.WhenAll(_inFlight)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // they use buffers
-        foreach (var written in _objects) await written.Writer.DisposeAsync().ConfigureAwait(false);
-        if (_buffer is not null) _buffers.Return(_buffer);
+        // They use buffers.
+        await ((Task)Task.WhenAll(_inFlight)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var written in _objects)
+            await written.Writer.DisposeAsync();
+        if (_buffer is not null)
+            _buffers.Return(_buffer);
         _buffer = null;
         _buffers.Dispose();
     }
 
     private async ValueTask NextBufferAsync(CancellationToken cancellationToken)
     {
-        while (_inFlight.Count >= MaxPartsInFlight) await SettleAsync(cancellationToken).ConfigureAwait(false);
-        _buffer = await _buffers.TakeAsync(store.PartSize, cancellationToken).ConfigureAwait(false);
+        while (_inFlight.Count >= MaxPartsInFlight)
+            await SettleAsync(cancellationToken);
+        _buffer = await _buffers.TakeAsync(store.PartSize, cancellationToken);
         _filled = 0;
-        await SettleFinishedAsync().ConfigureAwait(false);
+        await SettleFinishedAsync();
     }
 
     private async ValueTask SendBufferAsync(CancellationToken cancellationToken)
     {
-        if (_objects is [] || _objects[^1].Parts.Count == store.MaxParts) await BeginObjectAsync(cancellationToken).ConfigureAwait(false);
+        if (_objects is [] || _objects[^1].Parts.Count == store.MaxParts)
+            await BeginObjectAsync(cancellationToken);
         var (writer, parts) = (_objects[^1].Writer, _objects[^1].Parts);
         var (buffer, content, number) = (_buffer!, _buffer.AsMemory(0, _filled), parts.Count);
         _buffer = null;
@@ -94,7 +112,13 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
             try
             {
                 var part = StoredPart.Of(content.Span);
-                var written = await writer.WritePartAsync(number, (long)number * store.PartSize, content, part.Sha256!, cancellationToken).ConfigureAwait(false);
+                var written = await writer.WritePartAsync(
+                    number,
+                    (long)number * store.PartSize,
+                    content,
+                    part.Sha256!,
+                    cancellationToken
+                );
                 return new Sent(part, written);
             }
             finally
@@ -107,13 +131,15 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     private async Task BeginObjectAsync(CancellationToken cancellationToken)
     {
         var name = StoredObject.KeyOf(key, _objects.Count);
-        _objects.Add(new OpenObject(name, await store.CreateAsync(name, uploadId, resumable: false, cancellationToken).ConfigureAwait(false), []));
+        _objects.Add(
+            new OpenObject(name, await store.CreateAsync(name, uploadId, resumable: false, cancellationToken), [])
+        );
     }
 
     private async Task SettleAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAny(_inFlight).WaitAsync(cancellationToken).ConfigureAwait(false);
-        await SettleFinishedAsync().ConfigureAwait(false);
+        await Task.WhenAny(_inFlight).WaitAsync(cancellationToken);
+        await SettleFinishedAsync();
     }
 
     /// <summary>Forgets parts that are stored, and throws what one that failed threw.</summary>
@@ -122,7 +148,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         foreach (var finished in _inFlight.Where(part => part.IsCompleted).ToList())
         {
             _inFlight.Remove(finished);
-            await finished.ConfigureAwait(false);
+            await finished;
         }
     }
 

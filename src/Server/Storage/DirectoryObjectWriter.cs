@@ -20,8 +20,16 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         (_aside, _path, _resumable) = (aside, path, resumable);
         try
         {
-            _file = File.OpenHandle(aside, mode, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous);
-            if (resumable && mode == FileMode.Create) DurableFile.SyncDirectory(Path.GetDirectoryName(aside)!); // a power cut must not take a file whose parts are acknowledged
+            _file = File.OpenHandle(
+                aside,
+                mode,
+                FileAccess.Write,
+                FileShare.ReadWrite | FileShare.Delete,
+                FileOptions.Asynchronous
+            );
+            // A power cut must not take a file whose parts are acknowledged.
+            if (resumable && mode == FileMode.Create)
+                DurableFile.SyncDirectory(Path.GetDirectoryName(aside)!);
         }
         catch (FileNotFoundException) when (File.Exists(path))
         {
@@ -29,7 +37,11 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         }
         catch (FileNotFoundException e)
         {
-            throw new StorageException(StorageFault.Missing, $"What was received of {Path.GetFileName(path)} is no longer in the server's folder.", e);
+            throw new StorageException(
+                StorageFault.Missing,
+                $"What was received of {Path.GetFileName(path)} is no longer in the server's folder.",
+                e
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -39,13 +51,21 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
 
     public string Token => Path.GetFileName(_aside);
 
-    public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
+    public async Task<WrittenPart> WritePartAsync(
+        int number,
+        long offset,
+        ReadOnlyMemory<byte> content,
+        string sha256,
+        CancellationToken cancellationToken
+    )
     {
-        if (_file is null) throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
+        if (_file is null)
+            throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
         try
         {
-            await RandomAccess.WriteAsync(_file, content, offset, cancellationToken).ConfigureAwait(false);
-            if (_resumable) RandomAccess.FlushToDisk(_file); // its client may forget the part once it is told
+            await RandomAccess.WriteAsync(_file, content, offset, cancellationToken);
+            if (_resumable)
+                RandomAccess.FlushToDisk(_file); // its client may forget the part once it is told
         }
         catch (IOException e)
         {
@@ -57,17 +77,24 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
 
     public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken)
     {
-        if (_completed) return Task.CompletedTask;
+        if (_completed)
+            return Task.CompletedTask;
         var size = parts.Sum(part => (long)part.Size);
         try
         {
             if (_file is null)
             {
-                if (new FileInfo(_path).Length != size) throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
+                if (new FileInfo(_path).Length != size)
+                    throw new StorageException(
+                        StorageFault.Exists,
+                        $"There is an object {Path.GetFileName(_path)} already."
+                    );
             }
             else
             {
-                if (RandomAccess.GetLength(_file) != size) RandomAccess.SetLength(_file, size); // an attempt that got further may have left more
+                // An attempt that got further may have left more.
+                if (RandomAccess.GetLength(_file) != size)
+                    RandomAccess.SetLength(_file, size);
                 RandomAccess.FlushToDisk(_file);
                 DurableFile.CreateDirectory(Path.GetDirectoryName(_path)!);
                 DurableFile.MoveNew(_aside, _path);
@@ -90,7 +117,8 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
     public ValueTask DisposeAsync()
     {
         _file?.Dispose();
-        if (!_resumable) File.Delete(_aside); // no longer there once the object is completed
+        if (!_resumable)
+            File.Delete(_aside); // no longer there once the object is completed
         return ValueTask.CompletedTask;
     }
 }

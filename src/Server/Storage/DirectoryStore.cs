@@ -22,7 +22,10 @@ internal sealed class DirectoryStore : IObjectStore
 
     public string Location => _objects;
 
-    /// <summary>Nobody counts requests here, so that parts may be smaller than in S3: less memory, and damage found more exactly.</summary>
+    /// <summary>
+    /// Nobody counts requests here, so that parts may be smaller than in S3: less memory, and damage found more
+    /// exactly.
+    /// </summary>
     public int PartSize { get; }
 
     /// <summary>A file has no bound worth naming.</summary>
@@ -30,15 +33,29 @@ internal sealed class DirectoryStore : IObjectStore
 
     public DateTimeOffset? LockedUntil => null;
 
-    /// <summary>The folders were made when the server started; they are gone with the disk that was mounted there.</summary>
-    public Task PingAsync(CancellationToken cancellationToken) => Directory.Exists(_objects) && Directory.Exists(_incoming)
-        ? Task.CompletedTask
-        : throw new StorageException(StorageFault.Missing, $"The folder {_objects} or {_incoming} is not there; is its disk mounted?");
+    /// <summary>
+    /// The folders were made when the server started; they are gone with the disk that was mounted there.
+    /// </summary>
+    public Task PingAsync(CancellationToken cancellationToken) =>
+        Directory.Exists(_objects) && Directory.Exists(_incoming)
+            ? Task.CompletedTask
+            : throw new StorageException(
+                StorageFault.Missing,
+                $"The folder {_objects} or {_incoming} is not there; is its disk mounted?"
+            );
 
-    public Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken) =>
-        Task.FromResult<IObjectWriter>(new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Create, resumable));
+    public Task<IObjectWriter> CreateAsync(
+        string key,
+        string uploadId,
+        bool resumable,
+        CancellationToken cancellationToken
+    ) =>
+        Task.FromResult<IObjectWriter>(
+            new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Create, resumable)
+        );
 
-    public IObjectWriter Reopen(string key, string uploadId, string token) => new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Open, resumable: true);
+    public IObjectWriter Reopen(string key, string uploadId, string token) =>
+        new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Open, resumable: true);
 
     public Task AbandonAsync(string key, string token, CancellationToken cancellationToken)
     {
@@ -46,7 +63,13 @@ internal sealed class DirectoryStore : IObjectStore
         return Task.CompletedTask;
     }
 
-    public Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken)
+    public Task PutNewAsync(
+        string key,
+        ReadOnlyMemory<byte> content,
+        string uploadId,
+        ObjectKind kind,
+        CancellationToken cancellationToken
+    )
     {
         var path = PathOf(key);
         try
@@ -57,7 +80,8 @@ internal sealed class DirectoryStore : IObjectStore
         catch (IOException) when (File.Exists(path))
         {
             // An earlier attempt may have got so far; then only its last step is repeated.
-            if (!Holds(path, content.Span)) throw new StorageException(StorageFault.Exists, $"There is an object {key} already.");
+            if (!Holds(path, content.Span))
+                throw new StorageException(StorageFault.Exists, $"There is an object {key} already.");
             DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -78,12 +102,22 @@ internal sealed class DirectoryStore : IObjectStore
     {
         try
         {
-            using var file = File.OpenHandle(PathOf(key), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.Asynchronous);
+            using var file = File.OpenHandle(
+                PathOf(key),
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.Read | FileShare.Delete,
+                FileOptions.Asynchronous
+            );
             var read = 0;
             while (read < destination.Length)
             {
-                var count = await RandomAccess.ReadAsync(file, destination[read..], offset + read, cancellationToken).ConfigureAwait(false);
-                if (count == 0) throw new StorageException(StorageFault.Missing, $"The object {key} ends after {offset + read} bytes.");
+                var count = await RandomAccess.ReadAsync(file, destination[read..], offset + read, cancellationToken);
+                if (count == 0)
+                    throw new StorageException(
+                        StorageFault.Missing,
+                        $"The object {key} ends after {offset + read} bytes."
+                    );
                 read += count;
             }
         }
@@ -116,37 +150,62 @@ internal sealed class DirectoryStore : IObjectStore
         return Task.CompletedTask;
     }
 
-    public async IAsyncEnumerable<ListedObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ListedObject> ListAsync(
+        string prefix,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
-        await Task.CompletedTask.ConfigureAwait(false);
-        var files = new DirectoryInfo(_objects).EnumerateFiles("*", SearchOption.AllDirectories).Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length));
-        foreach (var file in files.Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal)).OrderBy(file => file.Key, StringComparer.Ordinal))
+        await Task.CompletedTask;
+        var files = new DirectoryInfo(_objects)
+            .EnumerateFiles("*", SearchOption.AllDirectories)
+            .Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length));
+        foreach (
+            var file in files
+                .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .OrderBy(file => file.Key, StringComparer.Ordinal)
+        )
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return file;
         }
     }
 
-    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken)
+    public Task<int> RemoveIncompleteAsync(
+        DateTimeOffset begunBefore,
+        IReadOnlySet<string> kept,
+        CancellationToken cancellationToken
+    )
     {
-        var files = new DirectoryInfo(_incoming).GetFiles().Where(file => new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore && !kept.Contains(file.Name)).ToList();
-        foreach (var file in files) file.Delete();
+        var files = new DirectoryInfo(_incoming)
+            .GetFiles()
+            .Where(file => new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore && !kept.Contains(file.Name))
+            .ToList();
+        foreach (var file in files)
+            file.Delete();
         return Task.FromResult(files.Count);
     }
 
-    private static bool Holds(string path, ReadOnlySpan<byte> content) => new FileInfo(path).Length == content.Length && content.SequenceEqual(File.ReadAllBytes(path));
+    private static bool Holds(string path, ReadOnlySpan<byte> content) =>
+        new FileInfo(path).Length == content.Length && content.SequenceEqual(File.ReadAllBytes(path));
 
     /// <summary>Keys are made by this server, yet no key may ever lead out of the folder.</summary>
     private string PathOf(string key)
     {
         var path = Path.GetFullPath(Path.Combine(_objects, key));
-        return path.StartsWith(_objects + "/", StringComparison.Ordinal) ? path : throw new ArgumentException($"The key '{key}' leads out of the store.", nameof(key));
+        return path.StartsWith(_objects + "/", StringComparison.Ordinal)
+            ? path
+            : throw new ArgumentException($"The key '{key}' leads out of the store.", nameof(key));
     }
 
-    /// <summary>Where an object is written before it has its name; what an earlier attempt left there is written over.</summary>
+    /// <summary>
+    /// Where an object is written before it has its name; what an earlier attempt left there is written over.
+    /// </summary>
     private string AsideOf(string key, string uploadId)
     {
         var path = PathOf(key);
-        return Path.Combine(_incoming, path.EndsWith(".manifest.json", StringComparison.Ordinal) ? uploadId + ".manifest" : uploadId);
+        return Path.Combine(
+            _incoming,
+            path.EndsWith(".manifest.json", StringComparison.Ordinal) ? uploadId + ".manifest" : uploadId
+        );
     }
 }

@@ -3,7 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>Files that survive a power cut: written aside, synced, renamed, and the folder synced as well, since a rename is only safe on disk once its folder is.</summary>
+/// <summary>
+/// Files that survive a power cut: written aside, synced, renamed, and the folder synced as well, since a rename is
+/// only safe on disk once its folder is.
+/// </summary>
 internal static partial class DurableFile
 {
     private const int AppendToFile = 0x2 | 0x40 | 0x400 | 0x80000; // O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC on Linux
@@ -43,33 +46,46 @@ internal static partial class DurableFile
         SyncDirectory(Path.GetDirectoryName(to)!);
     }
 
-    /// <summary>Appends a line in one write. If a crash cut the line before off, this one still begins on its own. Callers hold a lock.</summary>
+    /// <summary>
+    /// Appends a line in one write. If a crash cut the line before off, this one still begins on its own. Callers hold
+    /// a lock.
+    /// </summary>
     /// <param name="line">With its end.</param>
     public static void AppendLine(string path, ReadOnlySpan<byte> line)
     {
         var isNew = !File.Exists(path);
         using var file = Open(path, AppendToFile, OwnerOnly);
-        if (file.IsInvalid) throw Failed("opened");
+        if (file.IsInvalid)
+            throw Failed("opened");
         Span<byte> last = [(byte)'\n'];
-        if (RandomAccess.GetLength(file) is > 0 and var length) RandomAccess.Read(file, last, length - 1);
+        if (RandomAccess.GetLength(file) is > 0 and var length)
+            RandomAccess.Read(file, last, length - 1);
         ReadOnlySpan<byte> whole = last[0] == '\n' ? line : [(byte)'\n', .. line];
         var written = Write(file, whole, whole.Length);
-        if (written < 0) throw Failed("written");
-        if (written < whole.Length) throw new IOException($"The file {path} took only {written} of {whole.Length} bytes; is the disk full?");
-        if (Sync(file) != 0) throw Failed("synced to disk");
-        if (isNew) SyncDirectory(Path.GetDirectoryName(path)!);
+        if (written < 0)
+            throw Failed("written");
+        if (written < whole.Length)
+            throw new IOException($"The file {path} took only {written} of {whole.Length} bytes; is the disk full?");
+        if (Sync(file) != 0)
+            throw Failed("synced to disk");
+        if (isNew)
+            SyncDirectory(Path.GetDirectoryName(path)!);
 
-        IOException Failed(string what) => new($"The file {path} cannot be {what}: {Marshal.GetLastPInvokeErrorMessage()}");
+        IOException Failed(string what) =>
+            new($"The file {path} cannot be {what}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     /// <summary>Creates a folder and those above it, each made safe in the one that holds it.</summary>
     public static void CreateDirectory(string path)
     {
-        if (Directory.Exists(path)) return;
+        if (Directory.Exists(path))
+            return;
         var parent = Path.GetDirectoryName(path);
-        if (parent is not null) CreateDirectory(parent);
+        if (parent is not null)
+            CreateDirectory(parent);
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        if (parent is not null) SyncDirectory(parent);
+        if (parent is not null)
+            SyncDirectory(parent);
     }
 
     public static void SyncDirectory(string path)
@@ -77,7 +93,9 @@ internal static partial class DurableFile
         using var handle = Open(path, ReadOnly);
         if (handle.IsInvalid || Sync(handle) != 0)
         {
-            throw new IOException($"The folder {path} cannot be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new IOException(
+                $"The folder {path} cannot be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}"
+            );
         }
     }
 
@@ -85,7 +103,15 @@ internal static partial class DurableFile
     {
         try
         {
-            using var file = new FileStream(aside, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = mode });
+            using var file = new FileStream(
+                aside,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.Create,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = mode,
+                }
+            );
             file.Write(content);
             file.Flush(flushToDisk: true);
         }

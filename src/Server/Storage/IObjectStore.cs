@@ -1,8 +1,9 @@
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Keeps objects by key. An object appears whole or not at all, is never overwritten, and is on stable storage once a call has returned.
-/// Any call may be repeated after it failed or was cut off. Keys are relative: where they lie is the store's own affair.
+/// Keeps objects by key. An object appears whole or not at all, is never overwritten, and is on stable storage once a
+/// call has returned. Any call may be repeated after it failed or was cut off. Keys are relative: where they lie is the
+/// store's own affair.
 /// </summary>
 /// <remarks>Every call may throw <see cref="StorageException"/>.</remarks>
 internal interface IObjectStore
@@ -24,27 +25,41 @@ internal interface IObjectStore
     Task PingAsync(CancellationToken cancellationToken);
 
     /// <summary>Begins an object that nobody sees until it is completed.</summary>
-    /// <param name="uploadId">Names the one who writes it; given back by <see cref="FindAsync"/> where the store can keep it.</param>
+    /// <param name="uploadId">Names the one who writes it; given back by <see cref="FindAsync"/> where the store can
+    /// keep it.</param>
     /// <param name="resumable">What is written stays when the writer is disposed, for <see cref="Reopen"/>.</param>
     Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken);
 
-    /// <summary>Goes on with an object that was begun as resumable, also in another process; several may write parts of it at once.</summary>
+    /// <summary>
+    /// Goes on with an object that was begun as resumable, also in another process; several may write parts of it at
+    /// once.
+    /// </summary>
     /// <param name="token">The <see cref="IObjectWriter.Token"/> of the one who began it.</param>
     IObjectWriter Reopen(string key, string uploadId, string token);
 
-    /// <summary>Removes what was written of an object that was begun as resumable; what is no longer there counts as removed.</summary>
+    /// <summary>
+    /// Removes what was written of an object that was begun as resumable; what is no longer there counts as removed.
+    /// </summary>
     Task AbandonAsync(string key, string token, CancellationToken cancellationToken);
 
     /// <summary>Stores an object in one go.</summary>
     /// <param name="kind">What it is.</param>
-    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is taken, and not by what an earlier attempt of the same upload stored.</exception>
-    Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken);
+    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is taken, and not by what an
+    /// earlier attempt of the same upload stored.</exception>
+    Task PutNewAsync(
+        string key,
+        ReadOnlyMemory<byte> content,
+        string uploadId,
+        ObjectKind kind,
+        CancellationToken cancellationToken
+    );
 
     /// <returns>Null where there is no such object.</returns>
     Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Fills <paramref name="destination"/> from an object.</summary>
-    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: there is no such object, or it ends before.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: there is no such object, or it ends
+    /// before.</exception>
     Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken);
 
     /// <summary>Removes an object; one that is not there counts as removed.</summary>
@@ -58,23 +73,39 @@ internal interface IObjectStore
     /// <param name="begunBefore">Younger ones stay: somebody may be writing them.</param>
     /// <param name="kept">Tokens of those that stay, too: their uploads go on later.</param>
     /// <returns>How many there were.</returns>
-    Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken);
+    Task<int> RemoveIncompleteAsync(
+        DateTimeOffset begunBefore,
+        IReadOnlySet<string> kept,
+        CancellationToken cancellationToken
+    );
 }
 
-/// <summary>An object on its way in. Unless it is completed or resumable, disposing it removes what was written.</summary>
+/// <summary>
+/// An object on its way in. Unless it is completed or resumable, disposing it removes what was written.
+/// </summary>
 internal interface IObjectWriter : IAsyncDisposable
 {
     /// <summary>The store's name for what was begun.</summary>
     string Token { get; }
 
-    /// <summary>Writes one part; on stable storage once the call has returned. Several may be written at once, in any order, and again.</summary>
-    /// <param name="number">From 0. All parts but the last have at least <see cref="IObjectStore.PartSize"/> bytes.</param>
+    /// <summary>
+    /// Writes one part; on stable storage once the call has returned. Several may be written at once, in any order, and
+    /// again.
+    /// </summary>
+    /// <param name="number">From 0. All parts but the last have at least <see cref="IObjectStore.PartSize"/>
+    /// bytes.</param>
     /// <param name="offset">Where it begins in the object: the parts before it end there.</param>
     /// <param name="content">Not changed until the call returns.</param>
     /// <param name="sha256">Its digest, lower-case hex.</param>
     /// <returns>What <see cref="CompleteAsync"/> must be told of it.</returns>
     /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: what was begun is gone.</exception>
-    Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken);
+    Task<WrittenPart> WritePartAsync(
+        int number,
+        long offset,
+        ReadOnlyMemory<byte> content,
+        string sha256,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>Gives the object its key, once all parts are written. May be repeated.</summary>
     /// <param name="parts">All of them, in order.</param>

@@ -20,7 +20,13 @@ internal static class LockFile
             }
             catch (IOException e)
             {
-                if (waited >= patience) throw new OperationException(ExitCode.Conflict, $"The lock {path} cannot be taken: {e.Message}", "Another process has held it for too long; if none runs, see what holds it.", e);
+                if (waited >= patience)
+                    throw new OperationException(
+                        ExitCode.Conflict,
+                        $"The lock {path} cannot be taken: {e.Message}",
+                        "Another process has held it for too long; if none runs, see what holds it.",
+                        e
+                    );
                 Thread.Sleep(Pause);
             }
         }

@@ -4,7 +4,10 @@ namespace ZfsSnapshotManager.Server.Storage;
 
 internal static partial class PrivateFiles
 {
-    /// <summary>From here on nobody but this process's user can read what it creates, whoever creates it: SQLite makes files of its own.</summary>
+    /// <summary>
+    /// From here on nobody but this process's user can read what it creates, whoever creates it: SQLite makes files of
+    /// its own.
+    /// </summary>
     public static void Enforce() => _ = SetMask(0b000_111_111);
 
     [LibraryImport("libc", EntryPoint = "umask")]

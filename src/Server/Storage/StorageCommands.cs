@@ -12,20 +12,41 @@ internal static class StorageCommands
 
     private static Verb CreateProbe()
     {
-        var probe = new Verb("probe", "Try with small objects what the store can do. The server does the same when it starts.", "zfs-server storage probe", "zfs-server storage probe --json");
-        probe.SetAction((parsed, cancellationToken) => ProbeAsync(new Output(parsed.GetValue(ProgramRunner.JsonOption)), cancellationToken));
+        var probe = new Verb(
+            "probe",
+            "Try with small objects what the store can do. The server does the same when it starts.",
+            "zfs-server storage probe",
+            "zfs-server storage probe --json"
+        );
+        probe.SetAction(
+            (parsed, cancellationToken) =>
+                ProbeAsync(new Output(parsed.GetValue(ProgramRunner.JsonOption)), cancellationToken)
+        );
         return probe;
     }
 
     private static async Task ProbeAsync(Output output, CancellationToken cancellationToken)
     {
         await using var services = CommandServices.Create(ServerSettings.Read());
-        var findings = await services.ProbeStoreAsync(cancellationToken).ConfigureAwait(false);
-        var result = new ProbeResult { Location = services.GetRequiredService<IObjectStore>().Location, Findings = findings };
+        var findings = await services.ProbeStoreAsync(cancellationToken);
+        var result = new ProbeResult
+        {
+            Location = services.GetRequiredService<IObjectStore>().Location,
+            Findings = findings,
+        };
         output.Result(result, StorageCommandsJson.Default.ProbeResult, text =>
         {
             text.WriteLine($"{result.Location} can be used.");
-            if (findings.Count > 0) Table.Write(text, ["Ability", "Works", "Without it"], [.. findings.Select(finding => (string[])[finding.Ability, finding.Works ? "yes" : "no", finding.Note ?? ""])]);
+            if (findings.Count > 0)
+                Table.Write(
+                    text,
+                    ["Ability", "Works", "Without it"],
+                    [
+                        .. findings.Select(finding =>
+                            (string[])[finding.Ability, finding.Works ? "yes" : "no", finding.Note ?? ""]
+                        ),
+                    ]
+                );
         });
     }
 }
@@ -37,6 +58,9 @@ internal sealed record ProbeResult
     public required IReadOnlyList<ProbeFinding> Findings { get; init; }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(ProbeResult))]
 internal sealed partial class StorageCommandsJson : JsonSerializerContext;

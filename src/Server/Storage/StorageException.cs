@@ -13,25 +13,34 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
 
     /// <summary>What a failed file operation means. .NET hands the errno of a Unix I/O error on as HResult.</summary>
     public static StorageException FromFile(string message, Exception e) =>
-        new(e.HResult is NoSpace or QuotaExceeded ? StorageFault.Full : StorageFault.Failed, $"{message}: {e.Message}", e);
+        new(
+            e.HResult is NoSpace or QuotaExceeded ? StorageFault.Full : StorageFault.Failed,
+            $"{message}: {e.Message}",
+            e
+        );
 
-    private static ExitCode ExitCodeOf(StorageFault fault) => fault switch
-    {
-        StorageFault.Refused => ExitCode.Configuration,
-        StorageFault.Unavailable => ExitCode.Unreachable,
-        StorageFault.Full => ExitCode.NoSpace,
-        StorageFault.Missing or StorageFault.Damaged => ExitCode.Damaged,
-        StorageFault.Exists or StorageFault.Locked => ExitCode.Conflict,
-        _ => ExitCode.ServerFailed,
-    };
+    private static ExitCode ExitCodeOf(StorageFault fault) =>
+        fault switch
+        {
+            StorageFault.Refused => ExitCode.Configuration,
+            StorageFault.Unavailable => ExitCode.Unreachable,
+            StorageFault.Full => ExitCode.NoSpace,
+            StorageFault.Missing or StorageFault.Damaged => ExitCode.Damaged,
+            StorageFault.Exists or StorageFault.Locked => ExitCode.Conflict,
+            _ => ExitCode.ServerFailed,
+        };
 
-    /// <summary>For those who run a command on the server; clients are told theirs by <see cref="Http.StorageFaults"/>.</summary>
-    private static string? RemedyOf(StorageFault fault) => fault switch
-    {
-        StorageFault.Refused => "docs/configuration.md has the settings for each provider; 'zfs-server storage probe' tries them.",
-        StorageFault.Unavailable => "Check S3_ENDPOINT, S3_USE_SSL and the network between; then run it again.",
-        _ => null,
-    };
+    /// <summary>
+    /// For those who run a command on the server; clients are told theirs by <see cref="Http.StorageFaults"/>.
+    /// </summary>
+    private static string? RemedyOf(StorageFault fault) =>
+        fault switch
+        {
+            StorageFault.Refused =>
+                "docs/configuration.md has the settings for each provider; 'zfs-server storage probe' tries them.",
+            StorageFault.Unavailable => "Check S3_ENDPOINT, S3_USE_SSL and the network between; then run it again.",
+            _ => null,
+        };
 }
 
 internal enum StorageFault

@@ -6,72 +6,102 @@ using ZfsSnapshotManager.Server.Catalogue;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Ties a catalogue and a place in a shared store together: the object <c>zfs-server.json</c> names the catalogue. Two catalogues on one
-/// place would clear away each other's uploads and list only half of what is there.
+/// Ties a catalogue and a place in a shared store together: the object <c>zfs-server.json</c> names the catalogue. Two
+/// catalogues on one place would clear away each other's uploads and list only half of what is there.
 /// </summary>
 internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase database, TimeProvider time)
 {
     public const string Key = "zfs-server.json";
 
     /// <summary>Takes the place for this server's catalogue, or finds that it has it.</summary>
-    /// <exception cref="OperationException">Another catalogue has it, or there are backups that this one does not know.</exception>
+    /// <exception cref="OperationException">Another catalogue has it, or there are backups that this one does not
+    /// know.</exception>
     public async Task ClaimAsync(CancellationToken cancellationToken)
     {
         var own = database.GetId();
-        var owner = await ReadAsync(cancellationToken).ConfigureAwait(false) ?? await TakeAsync(own, cancellationToken).ConfigureAwait(false);
-        if (owner.CatalogueId != own) throw IsAnothers(owner);
+        var owner = await ReadAsync(cancellationToken) ?? await TakeAsync(own, cancellationToken);
+        if (owner.CatalogueId != own)
+            throw IsAnothers(owner);
     }
 
     /// <summary>Sees whether <see cref="ClaimAsync"/> would succeed; changes nothing.</summary>
     /// <inheritdoc cref="ClaimAsync"/>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
-        if (await ReadAsync(cancellationToken).ConfigureAwait(false) is not { } owner) await CheckEmptyAsync(cancellationToken).ConfigureAwait(false);
-        else if (owner.CatalogueId != database.FindId()) throw IsAnothers(owner);
+        if (await ReadAsync(cancellationToken) is not { } owner)
+            await CheckEmptyAsync(cancellationToken);
+        else if (owner.CatalogueId != database.FindId())
+            throw IsAnothers(owner);
     }
 
     /// <returns>The catalogue that has the place; null where none has.</returns>
     public async Task<StoreOwner?> ReadAsync(CancellationToken cancellationToken)
     {
-        if (await store.FindAsync(Key, cancellationToken).ConfigureAwait(false) is not { Size: > 0 and < 64 * 1024 } facts) return null;
+        if (await store.FindAsync(Key, cancellationToken) is not { Size: > 0 and < 64 * 1024 } facts)
+            return null;
         var json = new byte[facts.Size];
-        await store.ReadAsync(Key, 0, json, cancellationToken).ConfigureAwait(false);
+        await store.ReadAsync(Key, 0, json, cancellationToken);
         try
         {
             return JsonSerializer.Deserialize(json, StoreOwnerJson.Default.StoreOwner);
         }
         catch (JsonException e)
         {
-            throw new OperationException(ExitCode.Damaged, $"{Key} in {store.Location} cannot be read: {e.Message}", "Delete it, and run 'zfs-server catalogue rebuild'.", e);
+            throw new OperationException(
+                ExitCode.Damaged,
+                $"{Key} in {store.Location} cannot be read: {e.Message}",
+                "Delete it, and run 'zfs-server catalogue rebuild'.",
+                e
+            );
         }
     }
 
     /// <summary>Only a place without backups is taken: those that are there would be listed by nobody.</summary>
     private async Task<StoreOwner> TakeAsync(string own, CancellationToken cancellationToken)
     {
-        await CheckEmptyAsync(cancellationToken).ConfigureAwait(false);
-        return await WriteAsync(own, cancellationToken).ConfigureAwait(false);
+        await CheckEmptyAsync(cancellationToken);
+        return await WriteAsync(own, cancellationToken);
     }
 
     private async Task CheckEmptyAsync(CancellationToken cancellationToken)
     {
-        await foreach (var found in store.ListAsync("", cancellationToken).ConfigureAwait(false))
+        await foreach (var found in store.ListAsync("", cancellationToken))
         {
-            if (!found.Key.EndsWith(".manifest.json", StringComparison.Ordinal)) continue;
-            throw new OperationException(ExitCode.Conflict, $"{store.Location} holds backups ({found.Key}) and names no catalogue.", "Run 'zfs-server catalogue rebuild' to list them.");
+            if (!found.Key.EndsWith(".manifest.json", StringComparison.Ordinal))
+                continue;
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{store.Location} holds backups ({found.Key}) and names no catalogue.",
+                "Run 'zfs-server catalogue rebuild' to list them."
+            );
         }
     }
 
-    private OperationException IsAnothers(StoreOwner owner) => new(
-        ExitCode.Conflict,
-        $"{store.Location} belongs to another catalogue ({owner.CatalogueId}, since {owner.CreatedAt:yyyy-MM-dd}), not to {database.Path}.",
-        "If another server uses it, give this one an S3_PREFIX of its own. If this catalogue is new because the old one is lost, run 'zfs-server catalogue rebuild'.");
+    private OperationException IsAnothers(StoreOwner owner) =>
+        new(
+            ExitCode.Conflict,
+            $"{store.Location} belongs to another catalogue ({owner.CatalogueId}, since "
+                + $"{owner.CreatedAt:yyyy-MM-dd}), not to {database.Path}.",
+            "If another server uses it, give this one an S3_PREFIX of its own. If this catalogue is new because the "
+                + "old one is lost, run 'zfs-server catalogue rebuild'."
+        );
 
     /// <summary>Names the catalogue in the place, which must not name one.</summary>
     public async Task<StoreOwner> WriteAsync(string catalogueId, CancellationToken cancellationToken)
     {
-        var owner = new StoreOwner { FormatVersion = 1, CatalogueId = catalogueId, CreatedAt = time.GetUtcNow() };
-        await store.PutNewAsync(Key, JsonSerializer.SerializeToUtf8Bytes(owner, StoreOwnerJson.Default.StoreOwner), catalogueId, ObjectKind.Manifest, cancellationToken).ConfigureAwait(false);
+        var owner = new StoreOwner
+        {
+            FormatVersion = 1,
+            CatalogueId = catalogueId,
+            CreatedAt = time.GetUtcNow(),
+        };
+        await store.PutNewAsync(
+            Key,
+            JsonSerializer.SerializeToUtf8Bytes(owner, StoreOwnerJson.Default.StoreOwner),
+            catalogueId,
+            ObjectKind.Manifest,
+            cancellationToken
+        );
         return owner;
     }
 }

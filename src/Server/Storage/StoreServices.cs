@@ -12,7 +12,11 @@ internal static class StoreServices
     {
         if (settings.S3 is { } s3)
         {
-            services.AddSingleton(s3).AddSingleton<S3Connection>().AddSingleton<S3Store>().AddTransient<S3Probe>()
+            services
+                .AddSingleton(s3)
+                .AddSingleton<S3Connection>()
+                .AddSingleton<S3Store>()
+                .AddTransient<S3Probe>()
                 .AddSingleton<IObjectStore>(provider => provider.GetRequiredService<S3Store>());
         }
         else
@@ -21,25 +25,35 @@ internal static class StoreServices
         }
 
         return services
-            .AddSingleton(provider => new PartBuffers(provider.GetRequiredService<IObjectStore>().PartSize, settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory))
-            .AddSingleton<BackupStore>().AddSingleton<BackupLayouts>().AddSingleton<StoreOwnership>();
+            .AddSingleton(provider => new PartBuffers(
+                provider.GetRequiredService<IObjectStore>().PartSize,
+                settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory
+            ))
+            .AddSingleton<BackupStore>()
+            .AddSingleton<BackupLayouts>()
+            .AddSingleton<StoreOwnership>();
     }
 
     /// <summary>Sees whether the store can be used and what it can do.</summary>
     /// <returns>What a provider of S3 was found to do; empty for a directory.</returns>
     /// <exception cref="StorageException">It cannot be used.</exception>
-    public static async Task<IReadOnlyList<ProbeFinding>> ProbeStoreAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<ProbeFinding>> ProbeStoreAsync(
+        this IServiceProvider services,
+        CancellationToken cancellationToken
+    )
     {
-        if (services.GetService<S3Store>() is not { } store) return [];
+        if (services.GetService<S3Store>() is not { } store)
+            return [];
         var probe = services.GetRequiredService<S3Probe>();
-        store.Abilities = await probe.RunAsync(cancellationToken).ConfigureAwait(false);
+        store.Abilities = await probe.RunAsync(cancellationToken);
         return probe.Findings;
     }
 
     /// <summary>Claims a store that others could use as well for this server's catalogue.</summary>
     public static async Task ClaimStoreAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
-        if (services.GetService<S3Store>() is null) return; // a directory has its lock
-        await services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken).ConfigureAwait(false);
+        if (services.GetService<S3Store>() is null)
+            return; // a directory has its lock
+        await services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken);
     }
 }

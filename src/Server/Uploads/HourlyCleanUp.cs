@@ -3,21 +3,28 @@ using ZfsSnapshotManager.Server.Rotation;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>Forgets uploads that nobody came back for, and deletes what was rotated.</summary>
-internal sealed partial class HourlyCleanUp(UploadRecovery recovery, RotationRun rotation, BackupRemoval removal, TimeProvider time, ILogger<HourlyCleanUp> logger) : BackgroundService
+internal sealed partial class HourlyCleanUp(
+    UploadRecovery recovery,
+    RotationRun rotation,
+    BackupRemoval removal,
+    TimeProvider time,
+    ILogger<HourlyCleanUp> logger
+) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromHours(1), time);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false)) await CleanUpAsync(stoppingToken).ConfigureAwait(false);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+            await CleanUpAsync(stoppingToken);
     }
 
     private async Task CleanUpAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await recovery.ForgetStaleAsync(cancellationToken).ConfigureAwait(false);
-            await rotation.DeleteExpiredAsync().ConfigureAwait(false);
-            await removal.FinishAsync(cancellationToken).ConfigureAwait(false);
+            await recovery.ForgetStaleAsync(cancellationToken);
+            await rotation.DeleteExpiredAsync();
+            await removal.FinishAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {

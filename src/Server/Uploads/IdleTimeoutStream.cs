@@ -2,13 +2,17 @@ using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>A request's body that fails when nothing comes for a while. A total timeout would be wrong: streams take days.</summary>
+/// <summary>
+/// A request's body that fails when nothing comes for a while. A total timeout would be wrong: streams take days.
+/// </summary>
 /// <param name="inner">The body.</param>
 /// <param name="idle">How long nothing may come.</param>
 /// <param name="cancellationToken">Ends every read; the tokens of single reads are not looked at.</param>
 internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, CancellationToken cancellationToken) : OneWayStream
 {
-    private readonly CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+    private readonly CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(
+        cancellationToken
+    );
     private readonly CancellationToken _cancelled = cancellationToken;
 
     public override bool CanRead => true;
@@ -19,7 +23,7 @@ internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, Cancellatio
         _timer.CancelAfter(idle);
         try
         {
-            return await inner.ReadAsync(buffer, _timer.Token).ConfigureAwait(false);
+            return await inner.ReadAsync(buffer, _timer.Token);
         }
         catch (OperationCanceledException e) when (!_cancelled.IsCancellationRequested)
         {
@@ -33,7 +37,8 @@ internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, Cancellatio
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _timer.Dispose();
+        if (disposing)
+            _timer.Dispose();
         base.Dispose(disposing);
     }
 }

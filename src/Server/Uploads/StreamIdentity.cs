@@ -5,24 +5,44 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Compares what a stream says of itself with what was announced. The stream is the truth; a difference is refused.</summary>
+/// <summary>
+/// Compares what a stream says of itself with what was announced. The stream is the truth; a difference is refused.
+/// </summary>
 internal static class StreamIdentity
 {
-    /// <exception cref="RequestException">The stream is another one than announced, or of a kind that cannot be kept.</exception>
+    /// <exception cref="RequestException">The stream is another one than announced, or of a kind that cannot be
+    /// kept.</exception>
     public static void Check(UploadRecord upload, BeginFacts begin)
     {
         // Into ZFS it goes where the first part of it is; there it is the rest of one receive.
-        if (begin.IsResumed && !upload.IsLocal) throw Mismatch("the stream is the continuation of an interrupted send: alone it restores nothing");
-        if (begin.IsClone) throw Mismatch("the stream makes a clone of another dataset's snapshot: received on top of that dataset's chain it fails; send the clone's first snapshot in full");
-        if (!SnapshotName.TryParse(begin.ToName, out _, out var fault)) throw Mismatch($"the stream's snapshot is called '{begin.ToName}': {fault}");
-        if (upload.SnapshotGuid is { } guid && guid.Value != begin.ToGuid) throw Mismatch($"the stream holds the snapshot with GUID {begin.ToGuid}, but {guid} was announced");
-        if (upload.KindIsGiven && (upload.FromGuid?.Value ?? 0) != begin.FromGuid) throw Mismatch($"the stream starts from {Base(begin.FromGuid)}, but {Base(upload.FromGuid?.Value ?? 0)} was announced");
-        if (upload.Raw is { } raw && raw != begin.IsRaw) throw Mismatch($"the stream is {(begin.IsRaw ? "raw" : "not raw")}, but the opposite was announced");
-        if (upload.SnapshotName is { } name && name != begin.SnapshotName) throw Mismatch($"the stream's snapshot is called '{begin.SnapshotName}', but '{name}' was announced");
+        if (begin.IsResumed && !upload.IsLocal)
+            throw Mismatch("the stream is the continuation of an interrupted send: alone it restores nothing");
+        if (begin.IsClone)
+            throw Mismatch(
+                "the stream makes a clone of another dataset's snapshot: received on top of that dataset's chain it "
+                    + "fails; send the clone's first snapshot in full"
+            );
+        if (!SnapshotName.TryParse(begin.ToName, out _, out var fault))
+            throw Mismatch($"the stream's snapshot is called '{begin.ToName}': {fault}");
+        if (upload.SnapshotGuid is { } guid && guid.Value != begin.ToGuid)
+            throw Mismatch($"the stream holds the snapshot with GUID {begin.ToGuid}, but {guid} was announced");
+        if (upload.KindIsGiven && (upload.FromGuid?.Value ?? 0) != begin.FromGuid)
+            throw Mismatch(
+                $"the stream starts from {Base(begin.FromGuid)}, but {Base(upload.FromGuid?.Value ?? 0)} was announced"
+            );
+        if (upload.Raw is { } raw && raw != begin.IsRaw)
+            throw Mismatch($"the stream is {(begin.IsRaw ? "raw" : "not raw")}, but the opposite was announced");
+        if (upload.SnapshotName is { } name && name != begin.SnapshotName)
+            throw Mismatch($"the stream's snapshot is called '{begin.SnapshotName}', but '{name}' was announced");
     }
 
     private static string Base(ulong guid) => guid == 0 ? "nothing (a full send)" : $"the snapshot with GUID {guid}";
 
     private static RequestException Mismatch(string what) =>
-        new(StatusCodes.Status422UnprocessableEntity, "stream_mismatch", $"The stream is not the one announced: {what}.", "Nothing was stored. Announce the upload again with what the stream is, or leave the fields out.");
+        new(
+            StatusCodes.Status422UnprocessableEntity,
+            "stream_mismatch",
+            $"The stream is not the one announced: {what}.",
+            "Nothing was stored. Announce the upload again with what the stream is, or leave the fields out."
+        );
 }

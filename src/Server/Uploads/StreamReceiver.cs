@@ -9,42 +9,78 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Takes a whole stream in one request: stored and verified record by record in one pass, committed only when all of it was right.</summary>
-internal sealed partial class StreamReceiver(BackupStore store, BackupCommit commit, StreamAdmission admission, ILogger<StreamReceiver> logger)
+/// <summary>
+/// Takes a whole stream in one request: stored and verified record by record in one pass, committed only when all of it
+/// was right.
+/// </summary>
+internal sealed partial class StreamReceiver(
+    BackupStore store,
+    BackupCommit commit,
+    StreamAdmission admission,
+    ILogger<StreamReceiver> logger
+)
 {
     /// <exception cref="RequestException">The stream is refused; nothing of it was kept.</exception>
-    public async Task<SnapshotInfo> ReceiveAsync(UploadRecord upload, Stream body, ClientQuota.Reservation reservation, CancellationToken cancellationToken)
+    public async Task<SnapshotInfo> ReceiveAsync(
+        UploadRecord upload,
+        Stream body,
+        ClientQuota.Reservation reservation,
+        CancellationToken cancellationToken
+    )
     {
         await using var writer = store.Create(upload.StorageKey, upload.UploadId);
         var received = 0L;
         using var stored = new StoredBytesReader(body, async (block, token) =>
         {
-            await reservation.EnsureAsync(received += block.Length).ConfigureAwait(false);
-            await writer.WriteAsync(block, token).ConfigureAwait(false);
+            await reservation.EnsureAsync(received += block.Length);
+            await writer.WriteAsync(block, token);
         });
-        var facts = await DecodeAsync(upload, stored, cancellationToken).ConfigureAwait(false);
-        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
+        var facts = await DecodeAsync(upload, stored, cancellationToken);
+        await writer.FinishAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
 
-        var manifest = commit.Describe(upload, facts.Begin, (facts.Length, facts.RecordCount, facts.EndChecksum.ToString()), writer.Objects, stored.GetSha256());
+        var manifest = commit.Describe(
+            upload,
+            facts.Begin,
+            (facts.Length, facts.RecordCount, facts.EndChecksum.ToString()),
+            writer.Objects,
+            stored.GetSha256()
+        );
         try
         {
-            return await commit.RunAsync(upload, () => writer.CompleteAsync(CancellationToken.None), manifest, reservation).ConfigureAwait(false);
+            return await commit.RunAsync(
+                upload,
+                () => writer.CompleteAsync(CancellationToken.None),
+                manifest,
+                reservation
+            );
         }
         catch (Exception e) when (e is RequestException or StorageException)
         {
-            // The catalogue said no, or was not asked. Where it failed while it wrote, nobody knows what a restart will find in its log:
-            // then all stays as it is, and UploadRecovery settles it. So it does where a store that has just failed fails here again.
-            if (e is not StorageException { Fault: StorageFault.Exists }) await RemoveAsync(upload.StorageKey).ConfigureAwait(false);
+            // The catalogue said no, or was not asked. Where it failed while it wrote, nobody knows what a restart will
+            // find in its log: then all stays as it is, and UploadRecovery settles it. So it does where a store that
+            // has just failed fails here again.
+            if (e is not StorageException { Fault: StorageFault.Exists })
+                await RemoveAsync(upload.StorageKey);
             throw;
         }
     }
 
-    private async Task<StreamFacts> DecodeAsync(UploadRecord upload, StoredBytesReader stored, CancellationToken cancellationToken)
+    private async Task<StreamFacts> DecodeAsync(
+        UploadRecord upload,
+        StoredBytesReader stored,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            var facts = await StoredStreamDecoder.DecodeAsync(stored, upload.Compression, begin => admission.Check(upload, begin), onVerified: null, cancellationToken).ConfigureAwait(false);
+            var facts = await StoredStreamDecoder.DecodeAsync(
+                stored,
+                upload.Compression,
+                begin => admission.Check(upload, begin),
+                onVerified: null,
+                cancellationToken
+            );
             return facts.Kind == StreamKind.Package ? throw StreamAdmission.PackageRefused() : facts;
         }
         catch (SendStreamException e)
@@ -61,7 +97,7 @@ internal sealed partial class StreamReceiver(BackupStore store, BackupCommit com
     {
         try
         {
-            await store.DeleteAsync(key, CancellationToken.None).ConfigureAwait(false);
+            await store.DeleteAsync(key, CancellationToken.None);
         }
         catch (StorageException e)
         {

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// How many streams are taken in at once: each needs memory for one part at least, and clients decide how many they send. Who finds no
-/// place waits in line, as long as an upload may be silent.
+/// How many streams are taken in at once: each needs memory for one part at least, and clients decide how many they
+/// send. Who finds no place waits in line, as long as an upload may be silent.
 /// </summary>
 internal sealed class UploadPlaces(ServerSettings settings) : IDisposable
 {
@@ -15,12 +15,15 @@ internal sealed class UploadPlaces(ServerSettings settings) : IDisposable
     /// <exception cref="RequestException">There was none for too long.</exception>
     public async Task<IDisposable> TakeAsync(CancellationToken cancellationToken)
     {
-        if (await _places.WaitAsync(settings.UploadIdleTimeout, cancellationToken).ConfigureAwait(false)) return new Place(_places);
+        if (await _places.WaitAsync(settings.UploadIdleTimeout, cancellationToken))
+            return new Place(_places);
         throw new RequestException(
             StatusCodes.Status503ServiceUnavailable,
             "server_busy",
-            $"The server takes {settings.MaxUploads} uploads at once, and none of them ended for {settings.UploadIdleTimeout.TotalSeconds:0} s.",
-            "Run the backup again later; the server's administrator can raise MAX_UPLOADS.");
+            $"The server takes {settings.MaxUploads} uploads at once, and none of them ended for "
+                + $"{settings.UploadIdleTimeout.TotalSeconds:0} s.",
+            "Run the backup again later; the server's administrator can raise MAX_UPLOADS."
+        );
     }
 
     public void Dispose() => _places.Dispose();

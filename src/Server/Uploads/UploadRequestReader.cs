@@ -21,12 +21,21 @@ internal static class UploadRequestReader
     public static UploadRecord Read(UploadRequest request, ClientEntry client, string uploadId)
     {
         var storage = request.StorageType ?? client.StorageType;
-        if (!DatasetName.TryParse(request.DatasetName, out var dataset, out var fault)) throw RequestException.BadRequest($"dataset_name: {fault}.");
-        if (!StorageTypes.IsKnown(storage)) throw RequestException.BadRequest($"storage_type: '{storage}' is not known; it may be s3 or local.");
-        if (request.SendFlags?.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) == true) throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} may be there.");
-        if (request.EstimatedSize < 0) throw RequestException.BadRequest("estimated_size: it is negative.");
-        if (request is { Incremental: true, FromGuid: null }) throw RequestException.BadRequest("incremental is true, but from_guid is missing.", "Give the GUID of the base, or leave both out: they are read from the stream.");
-        if (request is { Incremental: false, FromGuid: not null }) throw RequestException.BadRequest("incremental is false, but there is a from_guid.");
+        if (!DatasetName.TryParse(request.DatasetName, out var dataset, out var fault))
+            throw RequestException.BadRequest($"dataset_name: {fault}.");
+        if (!StorageTypes.IsKnown(storage))
+            throw RequestException.BadRequest($"storage_type: '{storage}' is not known; it may be s3 or local.");
+        if (request.SendFlags?.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) == true)
+            throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} may be there.");
+        if (request.EstimatedSize < 0)
+            throw RequestException.BadRequest("estimated_size: it is negative.");
+        if (request is { Incremental: true, FromGuid: null })
+            throw RequestException.BadRequest(
+                "incremental is true, but from_guid is missing.",
+                "Give the GUID of the base, or leave both out: they are read from the stream."
+            );
+        if (request is { Incremental: false, FromGuid: not null })
+            throw RequestException.BadRequest("incremental is false, but there is a from_guid.");
         return new UploadRecord
         {
             UploadId = uploadId,
@@ -50,26 +59,48 @@ internal static class UploadRequestReader
     /// <summary>Takes <c>monday</c> as well as <c>tank/data@monday</c>.</summary>
     private static string? ReadSnapshotName(string? text, DatasetName dataset)
     {
-        if (string.IsNullOrEmpty(text)) return null;
+        if (string.IsNullOrEmpty(text))
+            return null;
         var whole = text.Contains('@', StringComparison.Ordinal) ? text : $"{dataset}@{text}";
-        if (!SnapshotName.TryParse(whole, out var name, out var fault) || name.IsBookmark) throw RequestException.BadRequest($"snapshot_name: {fault ?? "it names a bookmark"}.");
-        return name.Dataset == dataset ? name.Leaf : throw RequestException.BadRequest($"snapshot_name: {text} is not a snapshot of {dataset}.");
+        if (!SnapshotName.TryParse(whole, out var name, out var fault) || name.IsBookmark)
+            throw RequestException.BadRequest($"snapshot_name: {fault ?? "it names a bookmark"}.");
+        return name.Dataset == dataset
+            ? name.Leaf
+            : throw RequestException.BadRequest($"snapshot_name: {text} is not a snapshot of {dataset}.");
     }
 
     private static IReadOnlyDictionary<string, string>? ReadProperties(IReadOnlyDictionary<string, string>? properties)
     {
-        if (properties is null or { Count: 0 }) return null;
-        if (properties.Count > MaxProperties || properties.Sum(property => Encoding.UTF8.GetByteCount(property.Key) + Encoding.UTF8.GetByteCount(property.Value ?? "")) > MaxPropertyBytes) throw RequestException.BadRequest($"properties: at most {MaxProperties}, and {MaxPropertyBytes} bytes, may be there.");
-        if (properties.FirstOrDefault(property => property.Value is null || !IsPropertyName(property.Key)) is { Key: { } wrong }) throw RequestException.BadRequest($"properties: '{wrong}' is not a property with a value.");
+        if (properties is null or { Count: 0 })
+            return null;
+        if (
+            properties.Count > MaxProperties
+            || properties.Sum(property =>
+                Encoding.UTF8.GetByteCount(property.Key) + Encoding.UTF8.GetByteCount(property.Value ?? "")
+            ) > MaxPropertyBytes
+        )
+            throw RequestException.BadRequest(
+                $"properties: at most {MaxProperties}, and {MaxPropertyBytes} bytes, may be there."
+            );
+        if (
+            properties.FirstOrDefault(property => property.Value is null || !IsPropertyName(property.Key)) is
+            { Key: { } wrong }
+        )
+            throw RequestException.BadRequest($"properties: '{wrong}' is not a property with a value.");
         return properties;
     }
 
     /// <summary>Those of ZFS itself, and of users, which hold a colon (zfsprops(7)).</summary>
-    private static bool IsPropertyName(string name) => name.Length is > 0 and <= 255 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
+    private static bool IsPropertyName(string name) =>
+        name.Length is > 0 and <= 255
+        && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
 
     private static CompressionFormat ReadCompression(string? text)
     {
-        if (string.IsNullOrEmpty(text)) return CompressionFormat.Gzip;
-        return CompressionFormats.TryParse(text, out var format) ? format : throw RequestException.BadRequest($"compression: '{text}' is not known; it may be gzip, zstd or none.");
+        if (string.IsNullOrEmpty(text))
+            return CompressionFormat.Gzip;
+        return CompressionFormats.TryParse(text, out var format)
+            ? format
+            : throw RequestException.BadRequest($"compression: '{text}' is not known; it may be gzip, zstd or none.");
     }
 }

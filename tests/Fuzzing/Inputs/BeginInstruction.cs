@@ -16,8 +16,14 @@ internal static class BeginInstruction
     /// <summary>The features that a program names by one bit each, lowest first.</summary>
     public static IReadOnlyList<StreamFeatures> Features { get; } =
     [
-        StreamFeatures.LargeBlocks, StreamFeatures.EmbedData, StreamFeatures.Compressed, StreamFeatures.Raw,
-        StreamFeatures.Resuming, StreamFeatures.Redacted, StreamFeatures.Dedup, StreamFeatures.LargeDnode,
+        StreamFeatures.LargeBlocks,
+        StreamFeatures.EmbedData,
+        StreamFeatures.Compressed,
+        StreamFeatures.Raw,
+        StreamFeatures.Resuming,
+        StreamFeatures.Redacted,
+        StreamFeatures.Dedup,
+        StreamFeatures.LargeDnode,
     ];
 
     /// <summary>What follows BEGIN; <see cref="Bytes"/> stand in the program.</summary>
@@ -63,16 +69,21 @@ internal static class BeginInstruction
         var list = new NvList([]);
         if (kind is Payload.Keys or Payload.KeysAndResumePoint)
         {
-            list = list.With(NvPair.Of("crypt_keydata", new NvList(
-            [
-                NvPair.Of("DSL_CRYPTO_GUID", source.NextNumber(1)),
-                NvPair.Of("from_ivset_guid", source.NextNumber(1)),
-                NvPair.Of("to_ivset_guid", source.NextNumber(1)),
-            ])));
+            list = list.With(
+                NvPair.Of(
+                    "crypt_keydata",
+                    new NvList([
+                        NvPair.Of("DSL_CRYPTO_GUID", source.NextNumber(1)),
+                        NvPair.Of("from_ivset_guid", source.NextNumber(1)),
+                        NvPair.Of("to_ivset_guid", source.NextNumber(1)),
+                    ])
+                )
+            );
         }
 
         if (kind is Payload.ResumePoint or Payload.KeysAndResumePoint)
-            list = list.With(NvPair.Of("resume_object", source.NextNumber(1))).With(NvPair.Of("resume_offset", source.NextNumber(512)));
+            list = list.With(NvPair.Of("resume_object", source.NextNumber(1)))
+                .With(NvPair.Of("resume_offset", source.NextNumber(512)));
         return kind == Payload.None ? [] : list.Pack();
     }
 }

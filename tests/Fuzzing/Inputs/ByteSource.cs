@@ -8,8 +8,22 @@ internal ref struct ByteSource(ReadOnlySpan<byte> rest)
     /// <summary>Sizes and ends of ranges, where mistakes are likely.</summary>
     private static readonly ulong[] Corners =
     [
-        512, 1 << 17, (1 << 17) + 512, 1 << 24, (1 << 24) + 512, int.MaxValue, 1UL << 31, uint.MaxValue,
-        1UL << 32, 1UL << 62, long.MaxValue, 1UL << 63, ulong.MaxValue - 1023, ulong.MaxValue - 511, ulong.MaxValue - 1, ulong.MaxValue,
+        512,
+        1 << 17,
+        (1 << 17) + 512,
+        1 << 24,
+        (1 << 24) + 512,
+        int.MaxValue,
+        1UL << 31,
+        uint.MaxValue,
+        1UL << 32,
+        1UL << 62,
+        long.MaxValue,
+        1UL << 63,
+        ulong.MaxValue - 1023,
+        ulong.MaxValue - 511,
+        ulong.MaxValue - 1,
+        ulong.MaxValue,
     ];
 
     private ReadOnlySpan<byte> _rest = rest;
@@ -30,16 +44,17 @@ internal ref struct ByteSource(ReadOnlySpan<byte> rest)
     public ushort NextUInt16() => (ushort)(NextByte() | (NextByte() << 8));
 
     /// <summary>
-    /// A number, mostly one byte long: below 192 that many units; then a <see cref="Corners">corner</see>; from 240 on two bytes of
-    /// units, from 252 on all eight bytes.
+    /// A number, mostly one byte long: below 192 that many units; then a <see cref="Corners">corner</see>; from 240 on
+    /// two bytes of units, from 252 on all eight bytes.
     /// </summary>
-    public ulong NextNumber(uint unit) => NextByte() switch
-    {
-        < 0xc0 and var small => small * (ulong)unit,
-        < 0xf0 and var corner => Corners[corner & 15],
-        < 0xfc => NextUInt16() * (ulong)unit,
-        _ => NextUInt64(),
-    };
+    public ulong NextNumber(uint unit) =>
+        NextByte() switch
+        {
+            < 0xc0 and var small => small * (ulong)unit,
+            < 0xf0 and var corner => Corners[corner & 15],
+            < 0xfc => NextUInt16() * (ulong)unit,
+            _ => NextUInt64(),
+        };
 
     /// <summary>Writes a number as <see cref="NextNumber"/> reads it.</summary>
     public static void Put(List<byte> output, ulong value, uint unit)

@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
 /// <summary>
-/// Several streams in one input. Each is a byte (odd: a <see cref="StreamProgram"/>; even: the stream's own bytes), two bytes of
-/// length, and that many bytes, or as many as are left.
+/// Several streams in one input. Each is a byte (odd: a <see cref="StreamProgram"/>; even: the stream's own bytes), two
+/// bytes of length, and that many bytes, or as many as are left.
 /// </summary>
 internal static class Frames
 {
@@ -15,5 +15,6 @@ internal static class Frames
     }
 
     /// <summary>A frame that holds a program.</summary>
-    public static byte[] Of(byte[] program) => [1, .. BitConverter.GetBytes(checked((ushort)program.Length)), .. program];
+    public static byte[] Of(byte[] program) =>
+        [1, .. BitConverter.GetBytes(checked((ushort)program.Length)), .. program];
 }

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
 /// <summary>
-/// Makes programs of streams, for seeds: what the headers say, without what the payloads say. A long block becomes a short
-/// compressed one.
+/// Makes programs of streams, for seeds: what the headers say, without what the payloads say. A long block becomes a
+/// short compressed one.
 /// </summary>
 internal static class ProgramWriter
 {
@@ -36,7 +36,9 @@ internal static class ProgramWriter
         ByteSource.Put(program, begin.ToGuid, 1);
         ByteSource.Put(program, begin.FromGuid, 1);
         var features = begin.Features;
-        var mask = BeginInstruction.Features.Select((feature, i) => (features & feature) != StreamFeatures.None ? 1 << i : 0).Sum();
+        var mask = BeginInstruction
+            .Features.Select((feature, i) => (features & feature) != StreamFeatures.None ? 1 << i : 0)
+            .Sum();
         var kind = begin.HeaderType == 2 ? 2 : (int)begin.DatasetType - 2;
         program.AddRange([(byte)(begin.Flags ^ BeginInstruction.UsualFlags), (byte)mask, (byte)kind]);
         List<byte> payload = [];
@@ -54,12 +56,21 @@ internal static class ProgramWriter
             if (payload.Count is 0 or > LongestPayload)
                 program.Add((byte)BeginInstruction.Payload.None);
             else
-                program.AddRange([(byte)BeginInstruction.Payload.Bytes, .. BitConverter.GetBytes((ushort)payload.Count), .. payload]);
+                program.AddRange([
+                    (byte)BeginInstruction.Payload.Bytes,
+                    .. BitConverter.GetBytes((ushort)payload.Count),
+                    .. payload,
+                ]);
             return;
         }
 
-        program.Add((byte)(keys is null ? BeginInstruction.Payload.ResumePoint
-            : from is null ? BeginInstruction.Payload.Keys : BeginInstruction.Payload.KeysAndResumePoint));
+        program.Add(
+            (byte)(
+                keys is null ? BeginInstruction.Payload.ResumePoint
+                : from is null ? BeginInstruction.Payload.Keys
+                : BeginInstruction.Payload.KeysAndResumePoint
+            )
+        );
         foreach (var name in keys is null ? [] : (string[])["DSL_CRYPTO_GUID", "from_ivset_guid", "to_ivset_guid"])
             ByteSource.Put(program, keys!.GetUInt64(name) ?? 0, 1);
         if (from is { } point)
@@ -104,12 +115,21 @@ internal static class ProgramWriter
         return header;
     }
 
-    /// <summary>Adds what else the header says, as far as rules look at it: keys, sums and vectors are left out.</summary>
-    private static void AddPatches(List<byte> program, ReadOnlySpan<byte> made, ReadOnlySpan<byte> header, RecordType type)
+    /// <summary>
+    /// Adds what else the header says, as far as rules look at it: keys, sums and vectors are left out.
+    /// </summary>
+    private static void AddPatches(
+        List<byte> program,
+        ReadOnlySpan<byte> made,
+        ReadOnlySpan<byte> header,
+        RecordType type
+    )
     {
         if (type == RecordType.End)
             return;
-        var most = RecordLayout.FieldsOffset + (type is RecordType.Write or RecordType.Object or RecordType.WriteEmbedded ? 48 : 32);
+        var most =
+            RecordLayout.FieldsOffset
+            + (type is RecordType.Write or RecordType.Object or RecordType.WriteEmbedded ? 48 : 32);
         for (int at = RecordLayout.FieldsOffset, patches = 0; at < most && patches < MostPatches; at++)
         {
             if (made[at] == header[at])

@@ -9,7 +9,10 @@ namespace ZfsSnapshotManager.Fuzzing.Inputs;
 /// <param name="Unit">What small numbers in a program count.</param>
 internal readonly record struct RecordField(int Offset, int Width, uint Unit = 1);
 
-/// <summary>The headers that a program's instructions make: the fields that matter are given, the others get what ZFS would send.</summary>
+/// <summary>
+/// The headers that a program's instructions make: the fields that matter are given, the others get what ZFS would
+/// send.
+/// </summary>
 internal static class RecordLayout
 {
     /// <summary>Where the fields begin in a header.</summary>
@@ -22,7 +25,8 @@ internal static class RecordLayout
     private static readonly RecordField[][] Fields =
     [
         [new(32, 8), new(40, 8)], // BEGIN: GUIDs
-        [new(0, 8), new(16, 4, 512), new(20, 4), new(26, 1), new(27, 1)], // OBJECT: number, block size, bonus, slots, flags
+        // OBJECT: number, block size, bonus, slots, flags.
+        [new(0, 8), new(16, 4, 512), new(20, 4), new(26, 1), new(27, 1)],
         [new(0, 8), new(8, 8)], // FREEOBJECTS: first, count
         [new(0, 8), new(16, 8, 512), new(24, 8, 512), new(88, 8, 4)], // WRITE: number, offset, size, compressed size
         [new(0, 8), new(8, 8, 512), new(16, 8, 512)], // FREE: number, offset, length

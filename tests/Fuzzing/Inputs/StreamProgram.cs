@@ -5,10 +5,10 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
 /// <summary>
-/// Makes a send stream of a short program, with right lengths, GUIDs and checksums unless the program says otherwise: of random
-/// streams a reader sees no more than the first checksum. Every sequence of bytes is a program. An instruction is a byte, of which
-/// the low four bits count: 0 to 10 make a record of that type, of whose fields those in <see cref="RecordLayout"/> follow as
-/// numbers; the others change the record before them.
+/// Makes a send stream of a short program, with right lengths, GUIDs and checksums unless the program says otherwise:
+/// of random streams a reader sees no more than the first checksum. Every sequence of bytes is a program. An
+/// instruction is a byte, of which the low four bits count: 0 to 10 make a record of that type, of whose fields those
+/// in <see cref="RecordLayout"/> follow as numbers; the others change the record before them.
 /// </summary>
 internal ref struct StreamProgram
 {
@@ -106,7 +106,15 @@ internal ref struct StreamProgram
 
     private void WriteRecord()
     {
-        for (var times = _hasRecord ? _isTwice ? 2 : 1 : 0; times > 0; times--)
+        for (
+            var times = _hasRecord
+                ? _isTwice
+                    ? 2
+                    : 1
+                : 0;
+            times > 0;
+            times--
+        )
             WriteOnce();
         (_hasRecord, _isTwice, _cut) = (false, false, 0);
         _damages.Clear();
@@ -124,12 +132,15 @@ internal ref struct StreamProgram
     }
 
     /// <summary>
-    /// Payloads differ from place to place, so that one that was taken for another is seen; but spill blocks of an object that have
-    /// one length are the same, since a sender marks those that did not change.
+    /// Payloads differ from place to place, so that one that was taken for another is seen; but spill blocks of an
+    /// object that have one length are the same, since a sender marks those that did not change.
     /// </summary>
     private readonly byte[] Payload(RecordHeader header)
     {
-        var first = header.Type == RecordType.Spill ? (int)header.AsSpill().Object : _stream.WrittenCount + ((int)_guid * 0x10001);
+        var first =
+            header.Type == RecordType.Spill
+                ? (int)header.AsSpill().Object
+                : _stream.WrittenCount + ((int)_guid * 0x10001);
         var payload = new byte[Math.Min(header.PayloadLength, LongestPayload)];
         for (var i = 0; i + sizeof(int) <= payload.Length; i += sizeof(int))
             BinaryPrimitives.WriteInt32LittleEndian(payload.AsSpan(i), first + i);

@@ -6,8 +6,8 @@ namespace ZfsSnapshotManager.Fuzzing.Targets;
 internal static class Editing
 {
     /// <summary>
-    /// Makes a stream. It is whole, or there is none: what was written before a refusal is not whole, and before a refusal of the
-    /// streams as such nothing was written.
+    /// Makes a stream. It is whole, or there is none: what was written before a refusal is not whole, and before a
+    /// refusal of the streams as such nothing was written.
     /// </summary>
     /// <param name="length">Bytes of all inputs.</param>
     /// <param name="edit">Writes the stream.</param>
@@ -19,9 +19,15 @@ internal static class Editing
         var refusal = Limits.Bounded(length, () => Refusal(edit(output)), Limits.Buffers);
         var written = output.ToArray();
         var verdict = Verdict.Of(written);
-        FuzzFinding.Unless(refusal is null || !verdict.IsWhole, $"a whole stream is written, and then refused: {refusal?.Message}");
+        FuzzFinding.Unless(
+            refusal is null || !verdict.IsWhole,
+            $"a whole stream is written, and then refused: {refusal?.Message}"
+        );
         FuzzFinding.Unless(refusal is not null || verdict.IsWhole, $"the stream that is made is not whole: {verdict}");
-        FuzzFinding.Unless(refusal is not StreamEditException || written.Length == 0, $"something is written before: {refusal?.Message}");
+        FuzzFinding.Unless(
+            refusal is not StreamEditException || written.Length == 0,
+            $"something is written before: {refusal?.Message}"
+        );
         return refusal is null ? written : null;
     }
 

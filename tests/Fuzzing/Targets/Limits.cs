@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
-/// <summary>What one input may cost: memory that grows with the input, by a factor that is the same for all inputs.</summary>
+/// <summary>
+/// What one input may cost: memory that grows with the input, by a factor that is the same for all inputs.
+/// </summary>
 internal static class Limits
 {
     /// <summary>Longer inputs are cut off: what goes wrong does so with short ones, and those are fast.</summary>
@@ -9,16 +11,24 @@ internal static class Limits
     /// <summary>Bytes for the buffers of readers and writers, if the array pool is empty and they grow.</summary>
     public const long Buffers = 4 << 20;
 
-    /// <summary>Bytes that may be allocated whatever the input: state, the decompressor of tokens, the traces of exceptions.</summary>
+    /// <summary>
+    /// Bytes that may be allocated whatever the input: state, the decompressor of tokens, the traces of exceptions.
+    /// </summary>
     private const long Base = 128 << 10;
 
-    /// <summary>Bytes that may be allocated for each byte of input: strings, lists, and their copies while they grow.</summary>
+    /// <summary>
+    /// Bytes that may be allocated for each byte of input: strings, lists, and their copies while they grow.
+    /// </summary>
     private const long Factor = 24;
 
-    /// <summary>The longest message of a refusal: it goes to logs and answers, so it must not repeat whatever it was given.</summary>
+    /// <summary>
+    /// The longest message of a refusal: it goes to logs and answers, so it must not repeat whatever it was given.
+    /// </summary>
     private const int LongestMessage = 2000;
 
-    /// <summary>Does the work of one input, and measures what it allocates on this thread: all of it, since nothing waits.</summary>
+    /// <summary>
+    /// Does the work of one input, and measures what it allocates on this thread: all of it, since nothing waits.
+    /// </summary>
     /// <param name="length">Bytes of the input.</param>
     /// <param name="work">The work.</param>
     /// <param name="buffers">Bytes that it needs for buffers.</param>
@@ -27,19 +37,26 @@ internal static class Limits
         var before = GC.GetAllocatedBytesForCurrentThread();
         var result = work();
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        FuzzFinding.Unless(allocated <= Base + buffers + (Factor * length), $"{allocated} bytes were allocated for an input of {length}");
+        FuzzFinding.Unless(
+            allocated <= Base + buffers + (Factor * length),
+            $"{allocated} bytes were allocated for an input of {length}"
+        );
         return result;
     }
 
     /// <summary>The input as the targets take it.</summary>
-    public static ReadOnlySpan<byte> Shortened(ReadOnlySpan<byte> input) => input[..Math.Min(input.Length, LongestInput)];
+    public static ReadOnlySpan<byte> Shortened(ReadOnlySpan<byte> input) =>
+        input[..Math.Min(input.Length, LongestInput)];
 
     /// <summary>Complains about a refusal that says too much.</summary>
     public static T Short<T>(T refusal)
         where T : Exception
     {
         var length = refusal.Message.Length;
-        FuzzFinding.Unless(length <= LongestMessage, $"a message of {length} characters: {refusal.Message[..Math.Min(length, 100)]} …");
+        FuzzFinding.Unless(
+            length <= LongestMessage,
+            $"a message of {length} characters: {refusal.Message[..Math.Min(length, 100)]} …"
+        );
         return refusal;
     }
 }

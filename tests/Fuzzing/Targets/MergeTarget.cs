@@ -7,8 +7,9 @@ using ZfsSnapshotManager.UnitTests.SendStream.Editing;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// One to four streams: they become one stream that is whole, or none. A merged stream, merged alone, stays as it is; and what is
-/// received of it is what is received of the streams, as far as the model of <c>zfs receive</c> knows their records.
+/// One to four streams: they become one stream that is whole, or none. A merged stream, merged alone, stays as it is;
+/// and what is received of it is what is received of the streams, as far as the model of <c>zfs receive</c> knows their
+/// records.
 /// </summary>
 internal static class MergeTarget
 {
@@ -19,8 +20,7 @@ internal static class MergeTarget
     {
         var source = new ByteSource(Limits.Shortened(input));
         List<byte[]> streams = [];
-        do
-            streams.Add(Frames.Next(ref source));
+        do streams.Add(Frames.Next(ref source));
         while (streams.Count < Most && !source.IsEmpty);
 
         var merged = Merged([.. streams]);
@@ -28,18 +28,40 @@ internal static class MergeTarget
             return false;
         var verdicts = streams.Select(stream => Verdict.Of(stream)).ToArray();
         FuzzFinding.Unless(verdicts.All(verdict => verdict.IsWhole), "a whole stream was merged of a damaged one");
-        var (first, last, facts) = (verdicts[0].Facts!.Begin, verdicts[^1].Facts!.Begin, Verdict.Of(merged).Facts!.Begin);
-        FuzzFinding.Unless((facts.FromGuid, facts.ToGuid) == (first.FromGuid, last.ToGuid), "the merged stream is of other snapshots");
-        FuzzFinding.Unless(Merged(merged).AsSpan().SequenceEqual(merged), "a merged stream, merged alone, does not stay as it is");
+        var (first, last, facts) = (
+            verdicts[0].Facts!.Begin,
+            verdicts[^1].Facts!.Begin,
+            Verdict.Of(merged).Facts!.Begin
+        );
+        FuzzFinding.Unless(
+            (facts.FromGuid, facts.ToGuid) == (first.FromGuid, last.ToGuid),
+            "the merged stream is of other snapshots"
+        );
+        FuzzFinding.Unless(
+            Merged(merged).AsSpan().SequenceEqual(merged),
+            "a merged stream, merged alone, does not stay as it is"
+        );
         if (!first.IsIncremental && Received([.. streams]) is { } expected)
-            FuzzFinding.Unless(Received(merged) is { } found && found == expected, "what is received of the merged stream is something else");
+            FuzzFinding.Unless(
+                Received(merged) is { } found && found == expected,
+                "what is received of the merged stream is something else"
+            );
         return true;
     }
 
-    private static byte[]? Merged(params byte[][] streams) => Editing.Run(streams.Sum(stream => stream.Length), output =>
-        StreamMerge.MergeAsync([.. streams.Select(stream => new MemoryStream(stream))], output, CancellationToken.None));
+    private static byte[]? Merged(params byte[][] streams) =>
+        Editing.Run(streams.Sum(stream => stream.Length), output =>
+            StreamMerge.MergeAsync(
+                [.. streams.Select(stream => new MemoryStream(stream))],
+                output,
+                CancellationToken.None
+            )
+        );
 
-    /// <summary>What a receiver has that got these streams; null if it would refuse them, or the model does not know such records.</summary>
+    /// <summary>
+    /// What a receiver has that got these streams; null if it would refuse them, or the model does not know such
+    /// records.
+    /// </summary>
     private static string? Received(params byte[][] streams)
     {
         var receiver = new ModelReceiver();
@@ -60,7 +82,9 @@ internal static class MergeTarget
         return receiver.ToString();
     }
 
-    /// <summary>The model knows neither raw streams, nor blocks that are split on receive, nor holes in the middle of a block.</summary>
+    /// <summary>
+    /// The model knows neither raw streams, nor blocks that are split on receive, nor holes in the middle of a block.
+    /// </summary>
     private static bool IsModelled(byte[] stream, IReadOnlyDictionary<ulong, ModelObject> objects)
     {
         var blockSizes = objects.ToDictionary(known => known.Key, known => known.Value.BlockSize);
@@ -70,12 +94,24 @@ internal static class MergeTarget
         {
             var record = reader.Current;
             if (record.Type == RecordType.Object)
-                (blockSizes[record.AsObject().Object], slots) = (record.AsObject().BlockSize, Math.Max(record.AsObject().DnodeSlots, (byte)1));
+                (blockSizes[record.AsObject().Object], slots) = (
+                    record.AsObject().BlockSize,
+                    Math.Max(record.AsObject().DnodeSlots, (byte)1)
+                );
             var isModelled = record.Type switch
             {
-                RecordType.Begin => (record.AsBegin().Features & (StreamFeatures.Raw | StreamFeatures.LargeBlocks)) == StreamFeatures.None,
-                RecordType.Free => IsWhole(record.AsFree().Offset, record.AsFree().Length, blockSizes.GetValueOrDefault(record.AsFree().Object)),
-                RecordType.Spill => IsPossible(record.AsSpill(), objects.GetValueOrDefault(record.AsSpill().Object), slots),
+                RecordType.Begin => (record.AsBegin().Features & (StreamFeatures.Raw | StreamFeatures.LargeBlocks))
+                    == StreamFeatures.None,
+                RecordType.Free => IsWhole(
+                    record.AsFree().Offset,
+                    record.AsFree().Length,
+                    blockSizes.GetValueOrDefault(record.AsFree().Object)
+                ),
+                RecordType.Spill => IsPossible(
+                    record.AsSpill(),
+                    objects.GetValueOrDefault(record.AsSpill().Object),
+                    slots
+                ),
                 _ => true,
             };
             if (!isModelled)
@@ -85,9 +121,13 @@ internal static class MergeTarget
         return true;
     }
 
-    /// <summary>A sender marks only those spill blocks as unmodified that the receiver has, of objects that it does not make anew.</summary>
+    /// <summary>
+    /// A sender marks only those spill blocks as unmodified that the receiver has, of objects that it does not make
+    /// anew.
+    /// </summary>
     private static bool IsPossible(SpillRecord record, ModelObject? old, ulong slots) =>
-        !record.IsUnmodified || (old is not null && old.Slots == slots && (ulong?)old.Spill?.Length == record.StoredSize);
+        !record.IsUnmodified
+        || (old is not null && old.Slots == slots && (ulong?)old.Spill?.Length == record.StoredSize);
 
     /// <summary>Whether a range is made of whole blocks.</summary>
     private static bool IsWhole(ulong offset, ulong length, ulong size) =>

@@ -2,7 +2,9 @@ using ZfsSnapshotManager.SendStream.NvLists;
 
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
-/// <summary>A packed list, native or XDR: what can be unpacked can be packed, or is refused as documented, and stays the same.</summary>
+/// <summary>
+/// A packed list, native or XDR: what can be unpacked can be packed, or is refused as documented, and stays the same.
+/// </summary>
 internal static class NvListTarget
 {
     public static bool Run(ReadOnlySpan<byte> input)
@@ -15,7 +17,10 @@ internal static class NvListTarget
         var again = Limits.Bounded(packed.Length, () => Packed(list));
         if (again is null)
             return true;
-        FuzzFinding.Unless(again.Length <= packed.Length * 2, $"a list of {packed.Length} bytes becomes one of {again.Length}");
+        FuzzFinding.Unless(
+            again.Length <= packed.Length * 2,
+            $"a list of {packed.Length} bytes becomes one of {again.Length}"
+        );
         var second = NvList.Unpack(again);
         FuzzFinding.Unless(Text(second, 0) == Text(list, 0), "a list is another one when it was packed and unpacked");
         FuzzFinding.Unless(second.Pack().AsSpan().SequenceEqual(again), "a list is packed differently the second time");
@@ -56,21 +61,28 @@ internal static class NvListTarget
             FuzzFinding.Unless(list.Contains(pair.Name), "a pair is not found by its name");
             _ = (list.GetUInt64(pair.Name), list.GetString(pair.Name), list.GetList(pair.Name));
             FuzzFinding.Unless(!list.Without(pair.Name).Contains(pair.Name), "a pair is there that was taken out");
-            FuzzFinding.Unless(list.With(NvPair.Of(pair.Name, 7)).GetUInt64(pair.Name) == 7, "a pair is not there that was put in");
+            FuzzFinding.Unless(
+                list.With(NvPair.Of(pair.Name, 7)).GetUInt64(pair.Name) == 7,
+                "a pair is not there that was put in"
+            );
             if (pair.Value is NvList inner)
                 LookUp(inner, depth + 1);
         }
     }
 
     /// <summary>All of a list. Bytes of values that are not taken apart are padded, as packing does.</summary>
-    private static string Text(NvList list, int depth) => $"{list.Flags}[{string.Join(',', list.Pairs.Select(pair => Text(pair, depth)))}]";
+    private static string Text(NvList list, int depth) =>
+        $"{list.Flags}[{string.Join(',', list.Pairs.Select(pair => Text(pair, depth)))}]";
 
-    private static string Text(NvPair pair, int depth) => $"{pair.Name}:{pair.Type}=" + pair.Value switch
-    {
-        NvList inner => Text(inner, depth + 1),
-        NvList[] lists => string.Join(';', lists.Select(inner => Text(inner, depth + 1))),
-        ulong[] numbers => string.Join(';', numbers),
-        NvRaw raw => $"{raw.Count} {Convert.ToHexString(raw.Bytes.Span)}{new string('0', 2 * (-raw.Bytes.Length & 7))}",
-        var value => $"{value}",
-    };
+    private static string Text(NvPair pair, int depth) =>
+        $"{pair.Name}:{pair.Type}="
+        + pair.Value switch
+        {
+            NvList inner => Text(inner, depth + 1),
+            NvList[] lists => string.Join(';', lists.Select(inner => Text(inner, depth + 1))),
+            ulong[] numbers => string.Join(';', numbers),
+            NvRaw raw =>
+                $"{raw.Count} {Convert.ToHexString(raw.Bytes.Span)}{new string('0', 2 * (-raw.Bytes.Length & 7))}",
+            var value => $"{value}",
+        };
 }

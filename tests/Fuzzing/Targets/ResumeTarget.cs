@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// A stored stream, and where a transfer of it broke off: the rest for a receive is made, or refused; and together with the first
-/// part it is the stored stream again. Then the same with a token that says something else.
+/// A stored stream, and where a transfer of it broke off: the rest for a receive is made, or refused; and together with
+/// the first part it is the stored stream again. Then the same with a token that says something else.
 /// </summary>
 internal static class ResumeTarget
 {
@@ -30,16 +30,22 @@ internal static class ResumeTarget
             return false;
         FuzzFinding.Unless(
             SpliceTarget.Rest(splice, rest).AsSpan().SequenceEqual(stored.AsSpan((int)state.StreamOffset)),
-            "a stream that was broken off and resumed is not what it was");
+            "a stream that was broken off and resumed is not what it was"
+        );
         return true;
     }
 
     private static byte[]? RestFor(ResumeToken token, byte[] stored)
     {
-        var rest = Editing.Run(stored.Length, output => new ReceiveResume(token).WriteAsync(new MemoryStream(stored), output, CancellationToken.None));
+        var rest = Editing.Run(stored.Length, output =>
+            new ReceiveResume(token).WriteAsync(new MemoryStream(stored), output, CancellationToken.None)
+        );
         FuzzFinding.Unless(rest is null || Verdict.Of(stored).IsWhole, "a whole rest was made of a damaged stream");
         FuzzFinding.Unless(rest is null || IsInOrder(stored), "a stream in another order was resumed");
-        FuzzFinding.Unless(rest is null || Verdict.Of(rest).Facts!.Begin.ResumePoint == new ResumePoint(token.Object, token.Offset), "the rest begins elsewhere");
+        FuzzFinding.Unless(
+            rest is null || Verdict.Of(rest).Facts!.Begin.ResumePoint == new ResumePoint(token.Object, token.Offset),
+            "the rest begins elsewhere"
+        );
         return rest;
     }
 

@@ -18,13 +18,28 @@ internal static class SpliceTarget
         FuzzFinding.Unless(ResumeToken.Parse(splice.Token.ToString()) == splice.Token, "a splice's token is no token");
 
         var whole = Editing.Run(first.Length + second.Length, output =>
-            new StreamSplice(state).WriteAsync(new MemoryStream(first), new MemoryStream(second), output, CancellationToken.None));
+            new StreamSplice(state).WriteAsync(
+                new MemoryStream(first),
+                new MemoryStream(second),
+                output,
+                CancellationToken.None
+            )
+        );
         if (whole is null)
             return false;
         FuzzFinding.Unless(Verdict.Of(second).IsWhole, "a whole stream was made of a damaged second part");
-        FuzzFinding.Unless(ResumeTarget.IsInOrder(first) && ResumeTarget.IsInOrder(second), "parts in another order were spliced");
-        FuzzFinding.Unless(whole.AsSpan().StartsWith(first.AsSpan(0, (int)state.StreamOffset)), "the first part was changed");
-        FuzzFinding.Unless(whole.AsSpan((int)state.StreamOffset..).SequenceEqual(Rest(splice, second)), "the rest differs without the first part");
+        FuzzFinding.Unless(
+            ResumeTarget.IsInOrder(first) && ResumeTarget.IsInOrder(second),
+            "parts in another order were spliced"
+        );
+        FuzzFinding.Unless(
+            whole.AsSpan().StartsWith(first.AsSpan(0, (int)state.StreamOffset)),
+            "the first part was changed"
+        );
+        FuzzFinding.Unless(
+            whole.AsSpan((int)state.StreamOffset..).SequenceEqual(Rest(splice, second)),
+            "the rest differs without the first part"
+        );
         return true;
     }
 

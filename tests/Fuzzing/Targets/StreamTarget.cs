@@ -7,8 +7,9 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// A stream through verifier, reader, parser and writer: all of them say the same, whatever the slices; what was read is written
-/// back byte for byte; a parser that is left at the last good boundary and resumed there finds what the first one found.
+/// A stream through verifier, reader, parser and writer: all of them say the same, whatever the slices; what was read
+/// is written back byte for byte; a parser that is left at the last good boundary and resumed there finds what the
+/// first one found.
 /// </summary>
 internal static class StreamTarget
 {
@@ -22,10 +23,17 @@ internal static class StreamTarget
     {
         var verdict = Limits.Bounded(stream.Length, () => Verdict.Of(stream));
         Same(verdict, Verdict.OfSlices(stream, at => 1 + (at * 7919 % 613)), "in slices");
-        Same(verdict, Limits.Bounded(stream.Length, () => OfReader(stream, verdict.Facts), Limits.Buffers), "read by records");
+        Same(
+            verdict,
+            Limits.Bounded(stream.Length, () => OfReader(stream, verdict.Facts), Limits.Buffers),
+            "read by records"
+        );
         Same(verdict, Limits.Bounded(stream.Length, () => OfResumed(stream, verdict), Limits.Buffers), "resumed");
         if (verdict.IsWhole)
-            FuzzFinding.Unless(Rewritten(stream).AsSpan().SequenceEqual(stream), "what is read is not written back byte for byte");
+            FuzzFinding.Unless(
+                Rewritten(stream).AsSpan().SequenceEqual(stream),
+                "what is read is not written back byte for byte"
+            );
         return verdict.IsWhole;
     }
 
@@ -47,8 +55,10 @@ internal static class StreamTarget
 
             FuzzFinding.Unless(facts is not null, "the reader takes what the verifier refuses");
             FuzzFinding.Unless(
-                (facts!.RecordCount, facts.PayloadBytes, facts.Length) == (reader.Parser.RecordCount, payload, reader.Parser.StreamOffset),
-                "reader and verifier count differently");
+                (facts!.RecordCount, facts.PayloadBytes, facts.Length)
+                    == (reader.Parser.RecordCount, payload, reader.Parser.StreamOffset),
+                "reader and verifier count differently"
+            );
             return new Verdict(facts, null);
         }
         catch (SendStreamException fault)
@@ -63,10 +73,16 @@ internal static class StreamTarget
         FuzzFinding.Unless(found.IsCompleted, "work on memory waits");
         var (state, fault) = found.GetAwaiter().GetResult();
         FuzzFinding.Unless((fault is null) == verdict.IsWhole, "StreamCut and verifier disagree");
-        FuzzFinding.Unless(state.StreamOffset <= stream.Length, $"StreamCut finds {state.StreamOffset} bytes of {stream.Length} good");
+        FuzzFinding.Unless(
+            state.StreamOffset <= stream.Length,
+            $"StreamCut finds {state.StreamOffset} bytes of {stream.Length} good"
+        );
         try
         {
-            using var reader = new SendStreamReader(new MemoryStream(stream[(int)state.StreamOffset..]), SendStreamParser.Resume(state));
+            using var reader = new SendStreamReader(
+                new MemoryStream(stream[(int)state.StreamOffset..]),
+                SendStreamParser.Resume(state)
+            );
             while (reader.ReadRecord())
             {
                 // the reader verifies
@@ -93,7 +109,10 @@ internal static class StreamTarget
                 writer.WritePayload(slice.Span);
         }
 
-        FuzzFinding.Unless(writer.IsComplete && writer.Length == stream.Length, "the writer sees no end of a whole stream");
+        FuzzFinding.Unless(
+            writer.IsComplete && writer.Length == stream.Length,
+            "the writer sees no end of a whole stream"
+        );
         return output.WrittenSpan.ToArray();
     }
 }

@@ -16,15 +16,24 @@ internal static class TokenTarget
     private static bool Check(string text)
     {
         var token = Limits.Bounded(text.Length, () => Parsed(text));
-        FuzzFinding.Unless(ResumeToken.TryParse(text, out var tried) == (token is not null), "Parse and TryParse disagree");
+        FuzzFinding.Unless(
+            ResumeToken.TryParse(text, out var tried) == (token is not null),
+            "Parse and TryParse disagree"
+        );
         if (token is null)
             return false;
         var again = Limits.Bounded(text.Length, token.ToString);
         var second = ResumeToken.Parse(again);
-        FuzzFinding.Unless(second == token && tried == token, "a token says something else when it was written and read");
+        FuzzFinding.Unless(
+            second == token && tried == token,
+            "a token says something else when it was written and read"
+        );
         FuzzFinding.Unless(second.GetHashCode() == token.GetHashCode(), "tokens are equal, but not their hash codes");
         FuzzFinding.Unless(second.ToString() == again, "a token is written differently the second time");
-        FuzzFinding.Unless(again.Length <= ResumeToken.LongestToken, $"a token of {again.Length} characters is written");
+        FuzzFinding.Unless(
+            again.Length <= ResumeToken.LongestToken,
+            $"a token of {again.Length} characters is written"
+        );
         _ = new ReceiveResume(token);
         return true;
     }

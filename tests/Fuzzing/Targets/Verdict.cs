@@ -4,7 +4,8 @@ namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>What is said of a stream: its facts, or what is wrong with it.</summary>
 /// <param name="Facts">The facts, if it is whole.</param>
-/// <param name="Fault">Else what is wrong, and where; its message may depend on how much of the stream has arrived.</param>
+/// <param name="Fault">Else what is wrong, and where; its message may depend on how much of the stream has
+/// arrived.</param>
 internal sealed record Verdict(StreamFacts? Facts, (StreamFault Kind, long Record, long Offset)? Fault)
 {
     public bool IsWhole => Facts is not null;
@@ -19,7 +20,7 @@ internal sealed record Verdict(StreamFacts? Facts, (StreamFault Kind, long Recor
         var verifier = new SendStreamVerifier();
         try
         {
-            for (var at = 0; at < stream.Length;)
+            for (var at = 0; at < stream.Length; )
             {
                 var slice = stream[at..][..Math.Min(stream.Length - at, lengthAt(at))];
                 verifier.Append(slice);
@@ -45,11 +46,14 @@ internal sealed record Verdict(StreamFacts? Facts, (StreamFault Kind, long Recor
 
     public override string ToString() => Facts is null ? Fault.ToString()! : Text(Facts);
 
-    private static string Text(StreamFacts facts) => string.Join(
-        ' ',
-        [
-            $"{facts.Kind} {facts.Length} {facts.RecordCount} {facts.PayloadBytes} {facts.LogicalBytes} {facts.EndChecksum} {facts.Begin}",
-            .. facts.Snapshots.Select(snapshot => snapshot.ToString()),
-            .. facts.Records.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}: {pair.Value}"),
-        ]);
+    private static string Text(StreamFacts facts) =>
+        string.Join(
+            ' ',
+            [
+                $"{facts.Kind} {facts.Length} {facts.RecordCount} {facts.PayloadBytes} {facts.LogicalBytes} "
+                    + $"{facts.EndChecksum} {facts.Begin}",
+                .. facts.Snapshots.Select(snapshot => snapshot.ToString()),
+                .. facts.Records.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}: {pair.Value}"),
+            ]
+        );
 }

@@ -38,7 +38,10 @@ public sealed class BackupCommandTests(ZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"zfs snapshot {client.Area}/data@foreign && zfs bookmark {client.Area}/data@foreign {client.Area}/data#foreign");
+        await client.ShellAsync(
+            $"zfs snapshot {client.Area}/data@foreign && zfs bookmark {client.Area}/data@foreign "
+                + $"{client.Area}/data#foreign"
+        );
 
         var backup = await client.JsonAsync("zfs-client backup");
 
@@ -53,13 +56,20 @@ public sealed class BackupCommandTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         await client.ShellAsync($"echo one > /{client.Area}/data/file");
         await client.JsonAsync("zfs-client backup");
-        await client.ShellAsync($"zfs rename {client.Area}/data {client.Area}/moved && echo two > /{client.Area}/moved/file");
+        await client.ShellAsync(
+            $"zfs rename {client.Area}/data {client.Area}/moved && echo two > /{client.Area}/moved/file"
+        );
 
         var backup = await client.JsonAsync($"zfs-client backup --dataset {client.Area}/moved");
 
         Assert.Equal("incremental", backup.GetProperty("kind").GetString());
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-        Assert.Equal(await client.TreeOfAsync(backup.GetProperty("snapshot").GetString()!), await client.TreeOfAsync($"{client.Area}/restored@{backup.GetProperty("snapshot").GetString()!.Split('@')[1]}"));
+        Assert.Equal(
+            await client.TreeOfAsync(backup.GetProperty("snapshot").GetString()!),
+            await client.TreeOfAsync(
+                $"{client.Area}/restored@{backup.GetProperty("snapshot").GetString()!.Split('@')[1]}"
+            )
+        );
     }
 
     [Fact]
@@ -102,8 +112,15 @@ public sealed class BackupCommandTests(ZfsHost host)
         Assert.Equal(snapshot.Replace('@', '#'), bookmark.GetProperty("bookmark").GetString());
         Assert.Equal(await client.GuidOfAsync(snapshot), bookmark.GetProperty("guid").GetString());
         Assert.Equal(1, status.GetProperty("snapshot_count").GetInt32());
-        Assert.Equal(backup.GetProperty("backup").GetProperty("size_bytes").GetInt64(), status.GetProperty("used_bytes").GetInt64());
-        Assert.Contains(snapshot.Replace('@', '#'), (await client.RunAsync("zfs-client bookmarks")).Output, StringComparison.Ordinal);
+        Assert.Equal(
+            backup.GetProperty("backup").GetProperty("size_bytes").GetInt64(),
+            status.GetProperty("used_bytes").GetInt64()
+        );
+        Assert.Contains(
+            snapshot.Replace('@', '#'),
+            (await client.RunAsync("zfs-client bookmarks")).Output,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -115,8 +132,12 @@ public sealed class BackupCommandTests(ZfsHost host)
 
         using var backup = client.Start("zfs-client backup");
         var processes = "";
-        while (!backup.HasExited) processes += (await host.RunAsync("ps -ef")).Output;
-        var outputs = processes + await backup.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken) + await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        while (!backup.HasExited)
+            processes += (await host.RunAsync("ps -ef")).Output;
+        var outputs =
+            processes
+            + await backup.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)
+            + await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
 
         Assert.Contains("zfs send", outputs, StringComparison.Ordinal);
         Assert.DoesNotContain(client.Key, outputs, StringComparison.Ordinal);

@@ -4,23 +4,33 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
 
-/// <summary>Whatever is killed in the middle of a backup: nothing is listed that does not restore, nothing half-made is taken for whole, and the next run just works. See also <see cref="ResumedBackupTests"/>.</summary>
+/// <summary>
+/// Whatever is killed in the middle of a backup: nothing is listed that does not restore, nothing half-made is taken
+/// for whole, and the next run just works. See also <see cref="ResumedBackupTests"/>.
+/// </summary>
 [Collection("zfs")]
 public sealed class InterruptedBackupTests(ZfsHost host)
 {
     private const long Half = 2_000_000;
 
-    private static readonly Dictionary<string, string> SmallParts = new(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" };
+    private static readonly Dictionary<string, string> SmallParts = new(StringComparer.Ordinal)
+    {
+        ["PART_SIZE_MIB"] = "1",
+    };
 
     /// <summary>So large that the whole stream is sent in one request, as one part.</summary>
-    private static readonly Dictionary<string, string> LargeParts = new(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "64" };
+    private static readonly Dictionary<string, string> LargeParts = new(StringComparer.Ordinal)
+    {
+        ["PART_SIZE_MIB"] = "64",
+    };
 
     [Fact]
     public async Task A_killed_zfs_send_ends_the_backup_and_the_next_run_goes_on()
     {
         await using var server = await ServerProcess.StartAsync(SmallParts);
         await using var client = await CreateClientAsync(server);
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > more && sync"); // more than the client takes into memory
+        // More than the client takes into memory.
+        await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > more && sync");
         using var backup = client.Start("zfs-client backup");
         await WaitForHalfAsync(server, backup);
 
@@ -45,7 +55,10 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await client.ShellAsync($"cd /{client.Area}/data && head -c 30M /dev/urandom > more && sync");
         using var backup = client.Start("zfs-client backup");
 
-        await client.ShellAsync($"for i in $(seq 600); do pkill -9 -f 'zfs [s]end -L.*{client.Area}/data@' && exit 0; sleep 0.1; done; exit 1");
+        await client.ShellAsync(
+            $"for i in $(seq 600); do pkill -9 -f 'zfs [s]end -L.*{client.Area}/data@' && exit 0; sleep 0.1; done; "
+                + "exit 1"
+        );
 
         var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -88,7 +101,9 @@ public sealed class InterruptedBackupTests(ZfsHost host)
 
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         var leftover = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"));
-        await Patience.UntilAsync("the server has dropped the half stream", () => !server.StoredFiles().Any(file => file.StartsWith("incoming", StringComparison.Ordinal)));
+        await Patience.UntilAsync("the server has dropped the half stream", () =>
+            !server.StoredFiles().Any(file => file.StartsWith("incoming", StringComparison.Ordinal))
+        );
         await AssertNothingStoredAsync(server, client);
         await AssertNextBackupRestoresAsync(client);
         Assert.DoesNotContain(leftover, await client.SnapshotsOfAsync($"{client.Area}/data"));
@@ -112,7 +127,9 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(backup.ExitCode == 0, error);
-        var snapshot = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"), name => name.Contains('@', StringComparison.Ordinal));
+        var snapshot = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"), name =>
+            name.Contains('@', StringComparison.Ordinal)
+        );
         await AssertLatestRestoresAsync(client, snapshot);
     }
 
@@ -143,7 +160,9 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         var snapshot = committed.GetProperty("snapshot").GetString()!;
 
         // What a client leaves that was killed between the server's commit and its own notes.
-        await client.ShellAsync($"zfs destroy '{snapshot.Replace('@', '#')}' && zfs set zfs-snapshot-manager:upload=pending '{snapshot}'");
+        await client.ShellAsync(
+            $"zfs destroy '{snapshot.Replace('@', '#')}' && zfs set zfs-snapshot-manager:upload=pending '{snapshot}'"
+        );
         var next = await client.JsonAsync("zfs-client backup");
 
         Assert.Equal("incremental", next.GetProperty("kind").GetString());
@@ -168,34 +187,54 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         Assert.Single(await client.ListBackupsAsync());
     }
 
-    /// <summary>A dataset whose backup takes ten seconds, in which a slow machine comes to interrupt it: random data, so that compression does not shorten it.</summary>
+    /// <summary>
+    /// A dataset whose backup takes ten seconds, in which a slow machine comes to interrupt it: random data, so that
+    /// compression does not shorten it.
+    /// </summary>
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server, params string[] settings)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
         await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", "BANDWIDTH_LIMIT=800K", .. settings]);
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 8M /dev/urandom > large && echo small > small && sync");
+        await client.ShellAsync(
+            $"cd /{client.Area}/data && head -c 8M /dev/urandom > large && echo small > small && sync"
+        );
         return client;
     }
 
-    /// <summary>Until the one request is under way in which a stream goes that is no more than a part: of its bytes the server shows nothing.</summary>
-    private static Task WaitForBodyAsync(ClientMachine client, Process backup) => Patience.UntilAsync("the server receives the stream", async () =>
-    {
-        Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
-        using var http = client.Server.As(client.Id, client.Key);
-        using var uploads = JsonDocument.Parse(await http.GetStringAsync("uploads", TestContext.Current.CancellationToken));
-        var open = uploads.RootElement.GetProperty("uploads");
-        if (open.GetArrayLength() == 0) return false;
-        using var state = JsonDocument.Parse(await http.GetStringAsync($"upload-stream/{open[0].GetProperty("upload_id").GetString()}", TestContext.Current.CancellationToken));
-        return state.RootElement.GetProperty("state").GetString() == "receiving";
-    });
+    /// <summary>
+    /// Until the one request is under way in which a stream goes that is no more than a part: of its bytes the server
+    /// shows nothing.
+    /// </summary>
+    private static Task WaitForBodyAsync(ClientMachine client, Process backup) =>
+        Patience.UntilAsync("the server receives the stream", async () =>
+        {
+            Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+            using var http = client.Server.As(client.Id, client.Key);
+            using var uploads = JsonDocument.Parse(
+                await http.GetStringAsync("uploads", TestContext.Current.CancellationToken)
+            );
+            var open = uploads.RootElement.GetProperty("uploads");
+            if (open.GetArrayLength() == 0)
+                return false;
+            using var state = JsonDocument.Parse(
+                await http.GetStringAsync(
+                    $"upload-stream/{open[0].GetProperty("upload_id").GetString()}",
+                    TestContext.Current.CancellationToken
+                )
+            );
+            return state.RootElement.GetProperty("state").GetString() == "receiving";
+        });
 
     private static Task WaitForHalfAsync(ServerProcess server, Process backup) => WaitForAsync(server, backup, Half);
 
-    private static Task WaitForAsync(ServerProcess server, Process backup, long bytes) => Patience.UntilAsync($"{bytes} bytes of the stream are on the server", () =>
-    {
-        Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
-        return Directory.EnumerateFiles(Path.Combine(server.DataFolder, "incoming")).Any(file => new FileInfo(file).Length > bytes);
-    });
+    private static Task WaitForAsync(ServerProcess server, Process backup, long bytes) =>
+        Patience.UntilAsync($"{bytes} bytes of the stream are on the server", () =>
+        {
+            Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+            return Directory
+                .EnumerateFiles(Path.Combine(server.DataFolder, "incoming"))
+                .Any(file => new FileInfo(file).Length > bytes);
+        });
 
     private static async Task AssertNothingStoredAsync(ServerProcess server, ClientMachine client)
     {

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
 
-/// <summary>A backup that was interrupted goes on where its last part ended; or, where it cannot, starts over and says why.</summary>
+/// <summary>
+/// A backup that was interrupted goes on where its last part ended; or, where it cannot, starts over and says why.
+/// </summary>
 [Collection("zfs")]
 public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
 {
@@ -31,8 +33,13 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         await using var client = await CreateClientAsync(server);
         var error = await InterruptAsync(client, signal, exitCode);
         var interrupted = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"));
-        Assert.Contains("zsm-upload", await client.ShellAsync($"zfs holds -H '{interrupted}'"), StringComparison.Ordinal);
-        if (signal != "KILL") Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+        Assert.Contains(
+            "zsm-upload",
+            await client.ShellAsync($"zfs holds -H '{interrupted}'"),
+            StringComparison.Ordinal
+        );
+        if (signal != "KILL")
+            Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
         await client.ShellAsync($"echo changed > /{client.Area}/data/small");
 
         var next = await client.JsonAsync("zfs-client backup");
@@ -41,7 +48,11 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         Assert.Equal(interrupted, resumed.GetProperty("snapshot").GetString());
         Assert.InRange(resumed.GetProperty("from_bytes").GetInt64(), Parts << 20, 20 << 20);
         Assert.Equal("incremental", next.GetProperty("kind").GetString());
-        Assert.StartsWith(interrupted.Replace('@', '#'), next.GetProperty("base").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            interrupted.Replace('@', '#'),
+            next.GetProperty("base").GetString(),
+            StringComparison.Ordinal
+        );
         await AssertAllRestoreAsync(client, 2);
     }
 
@@ -55,7 +66,10 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         var next = await client.JsonAsync("zfs-client backup-full");
 
         Assert.Equal("full", next.GetProperty("kind").GetString());
-        Assert.Equal(next.GetProperty("snapshot").GetString(), next.GetProperty("resumed").GetProperty("snapshot").GetString());
+        Assert.Equal(
+            next.GetProperty("snapshot").GetString(),
+            next.GetProperty("resumed").GetProperty("snapshot").GetString()
+        );
         await AssertAllRestoreAsync(client, 1);
     }
 
@@ -65,12 +79,18 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         await using var server = await StartServerAsync();
         await using var client = await CreateClientAsync(server);
         var first = await client.JsonAsync("zfs-client backup");
-        await client.ShellAsync($"zfs destroy '{first.GetProperty("snapshot").GetString()}' && cd /{client.Area}/data && {Random20M}");
+        await client.ShellAsync(
+            $"zfs destroy '{first.GetProperty("snapshot").GetString()}' && cd /{client.Area}/data && {Random20M}"
+        );
         await InterruptAsync(client, "KILL", 137);
 
         var next = await client.JsonAsync("zfs-client backup");
 
-        Assert.StartsWith(first.GetProperty("snapshot").GetString()!.Replace('@', '#'), next.GetProperty("resumed").GetProperty("base").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            first.GetProperty("snapshot").GetString()!.Replace('@', '#'),
+            next.GetProperty("resumed").GetProperty("base").GetString(),
+            StringComparison.Ordinal
+        );
         Assert.Equal(3, (await client.ListBackupsAsync()).Length);
         await AssertLatestRestoresAsync(client, next.GetProperty("snapshot").GetString()!);
     }
@@ -116,7 +136,10 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         await using var server = await StartServerAsync();
         await using var client = await CreateClientAsync(server);
         await InterruptAsync(client, "KILL", 137);
-        await client.ShellAsync($"s=$(zfs list -H -o name -t snapshot -d 1 {client.Area}/data) && zfs release zsm-upload \"$s\" && zfs destroy \"$s\"");
+        await client.ShellAsync(
+            $"s=$(zfs list -H -o name -t snapshot -d 1 {client.Area}/data) && zfs release zsm-upload \"$s\" && zfs "
+                + "destroy \"$s\""
+        );
 
         var next = await client.RunAsync("zfs-client backup");
 
@@ -150,7 +173,10 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         await using var client = await ClientMachine.CreateAsync(host, server);
         var volume = $"{client.Area}/data";
         var device = $"for i in $(seq 50); do [ -e /dev/zvol/{volume} ] && break; sleep 0.1; done";
-        await client.ShellAsync($"zfs create -s -V 64M {volume} && {device}; dd if=/dev/urandom of=/dev/zvol/{volume} bs=1M count=16 conv=notrunc 2>/dev/null && sync");
+        await client.ShellAsync(
+            $"zfs create -s -V 64M {volume} && {device}; dd if=/dev/urandom of=/dev/zvol/{volume} bs=1M count=16 "
+                + "conv=notrunc 2>/dev/null && sync"
+        );
         await WriteSettingsAsync(client);
         await InterruptAsync(client, "KILL", 137);
 
@@ -158,14 +184,19 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
 
         Assert.True(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64() > 0);
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-        var digests = await client.ShellAsync($"{device}; for v in {volume} {client.Area}/restored; do for i in $(seq 50); do [ -e /dev/zvol/$v ] && break; sleep 0.1; done; sha256sum < /dev/zvol/$v; done");
+        var digests = await client.ShellAsync(
+            $"{device}; for v in {volume} {client.Area}/restored; do for i in $(seq 50); do [ -e /dev/zvol/$v ] && "
+                + "break; sleep 0.1; done; sha256sum < /dev/zvol/$v; done"
+        );
         Assert.Single(digests.Split('\n').Distinct());
     }
 
     [Fact]
     public async Task Killed_at_random_moments_it_always_goes_on_and_every_backup_restores()
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : Random.Shared.Next();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given)
+            ? given
+            : Random.Shared.Next();
         output.WriteLine($"ZSM_SEED={seed}");
         var random = new Random(seed);
         await using var server = await StartServerAsync();
@@ -178,16 +209,29 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         for (var kill = 0; kill < Kills; kill++)
         {
             var megabytes = random.Next(2, 7);
-            await client.ShellAsync($"cd /{client.Area}/data && head -c {megabytes}M /dev/urandom > file{random.Next(5)} && rm -f small{random.Next(5)} && echo {kill} > small{random.Next(5)} && sync");
+            await client.ShellAsync(
+                $"cd /{client.Area}/data && head -c {megabytes}M /dev/urandom > file{random.Next(5)} && rm -f "
+                    + $"small{random.Next(5)} && echo {kill} > small{random.Next(5)} && sync"
+            );
             var sending = TimeSpan.FromSeconds(megabytes / 4.0);
             using var backup = client.Start("exec zfs-client backup");
             var text = backup.StandardOutput.ReadToEndAsync(Token);
             // Any moment of the run, and every other time one at which it is likely to send.
-            await Task.Delay(kill % 2 == 0 ? random.NextDouble() * (unchanged + sending) : unchanged / 2 + random.NextDouble() * sending, Token);
+            await Task.Delay(
+                kill % 2 == 0
+                    ? random.NextDouble() * (unchanged + sending)
+                    : unchanged / 2 + random.NextDouble() * sending,
+                Token
+            );
             await client.KillAsync("zfs-client");
             await backup.WaitForExitAsync(Token);
-            if ((await text).Contains("which was interrupted", StringComparison.Ordinal)) resumed++;
-            if (kill % KillsInARow == KillsInARow - 1 && (await client.JsonAsync("zfs-client backup")).TryGetProperty("resumed", out _)) resumed++;
+            if ((await text).Contains("which was interrupted", StringComparison.Ordinal))
+                resumed++;
+            if (
+                kill % KillsInARow == KillsInARow - 1
+                && (await client.JsonAsync("zfs-client backup")).TryGetProperty("resumed", out _)
+            )
+                resumed++;
         }
 
         var backups = (await client.ListBackupsAsync()).Length;
@@ -205,11 +249,14 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
 
         var backup = await client.JsonAsync("zfs-client backup");
 
-        var rate = backup.GetProperty("backup").GetProperty("size_bytes").GetInt64() / TimeProvider.System.GetElapsedTime(start).TotalSeconds;
+        var rate =
+            backup.GetProperty("backup").GetProperty("size_bytes").GetInt64()
+            / TimeProvider.System.GetElapsedTime(start).TotalSeconds;
         Assert.InRange(rate, 1e6, 4e6 * 1.05);
     }
 
-    private static Task<ServerProcess> StartServerAsync() => ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+    private static Task<ServerProcess> StartServerAsync() =>
+        ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
 
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server, params string[] settings)
     {
@@ -221,7 +268,12 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
 
     /// <summary>So slow that there is time to interrupt it.</summary>
     private static Task WriteSettingsAsync(ClientMachine client, params string[] settings) =>
-        client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", .. settings.Any(setting => setting.StartsWith("BANDWIDTH", StringComparison.Ordinal)) ? settings : ["BANDWIDTH_LIMIT=5M", .. settings]]);
+        client.WriteSettingsAsync([
+            $"LOCAL_DATASET={client.Area}/data",
+            .. settings.Any(setting => setting.StartsWith("BANDWIDTH", StringComparison.Ordinal))
+                ? settings
+                : ["BANDWIDTH_LIMIT=5M", .. settings],
+        ]);
 
     /// <returns>What the client said.</returns>
     private static async Task<string> InterruptAsync(ClientMachine client, string signal, int exitCode)
@@ -235,13 +287,20 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         return error;
     }
 
-    private static Task WaitForPartsAsync(ClientMachine client, Process backup) => Patience.UntilAsync("some parts are on the server", async () =>
-    {
-        Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
-        using var http = client.Server.As(client.Id, client.Key);
-        using var uploads = JsonDocument.Parse(await http.GetStringAsync("uploads", Token));
-        return uploads.RootElement.GetProperty("uploads").EnumerateArray().Any(upload => upload.TryGetProperty("resume", out var resume) && resume.GetProperty("next_part").GetInt32() > Parts);
-    });
+    private static Task WaitForPartsAsync(ClientMachine client, Process backup) =>
+        Patience.UntilAsync("some parts are on the server", async () =>
+        {
+            Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+            using var http = client.Server.As(client.Id, client.Key);
+            using var uploads = JsonDocument.Parse(await http.GetStringAsync("uploads", Token));
+            return uploads
+                .RootElement.GetProperty("uploads")
+                .EnumerateArray()
+                .Any(upload =>
+                    upload.TryGetProperty("resume", out var resume)
+                    && resume.GetProperty("next_part").GetInt32() > Parts
+                );
+        });
 
     private static async Task AssertLatestRestoresAsync(ClientMachine client, string snapshot)
     {
@@ -249,15 +308,21 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         await AssertSameAsync(client, snapshot);
     }
 
-    /// <summary>The newest one's chain is all there is: each of its snapshots comes back equal, nothing is held any more, and nothing else is left.</summary>
+    /// <summary>
+    /// The newest one's chain is all there is: each of its snapshots comes back equal, nothing is held any more, and
+    /// nothing else is left.
+    /// </summary>
     private static async Task AssertAllRestoreAsync(ClientMachine client, int backups)
     {
         Assert.Equal(backups, (await client.ListBackupsAsync()).Length);
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-        var snapshots = (await client.SnapshotsOfAsync($"{client.Area}/data")).Where(name => name.Contains('@', StringComparison.Ordinal)).ToList();
+        var snapshots = (await client.SnapshotsOfAsync($"{client.Area}/data"))
+            .Where(name => name.Contains('@', StringComparison.Ordinal))
+            .ToList();
         Assert.Equal(backups, snapshots.Count);
         Assert.Empty(await client.ShellAsync($"zfs holds -H {string.Join(' ', snapshots)}"));
-        foreach (var snapshot in snapshots) await AssertSameAsync(client, snapshot);
+        foreach (var snapshot in snapshots)
+            await AssertSameAsync(client, snapshot);
     }
 
     private static async Task AssertSameAsync(ClientMachine client, string snapshot)

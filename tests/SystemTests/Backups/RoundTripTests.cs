@@ -6,16 +6,23 @@ namespace ZfsSnapshotManager.SystemTests.Backups;
 [Collection("zfs")]
 public sealed class RoundTripTests(ZfsHost host)
 {
-    /// <summary>Shell that fills the current folder with a variety of files; deterministic sizes, random contents.</summary>
+    /// <summary>
+    /// Shell that fills the current folder with a variety of files; deterministic sizes, random contents.
+    /// </summary>
     private const string Fill =
-        "mkdir -p deep/er/est many && for i in $(seq 1 200); do echo file $i > many/$i; done && " +
-        "dd if=/dev/urandom of=random bs=1M count=5 2>/dev/null && yes some words that compress well | head -c 4000000 > text && " +
-        "truncate -s 50M sparse && echo end >> sparse && ln -s ../many/1 deep/link && ln many/2 deep/hard && chmod 4711 many/3 && chown 12:34 many/4 && " +
-        "touch -d @1000000000.123456789 many/5 && setfattr -n user.note -v hello many/6 && : > empty && mkdir 'a dir' && echo x > 'a dir/odd \"name\" é'";
+        "mkdir -p deep/er/est many && for i in $(seq 1 200); do echo file $i > many/$i; done && "
+        + "dd if=/dev/urandom of=random bs=1M count=5 2>/dev/null && yes some words that compress well | head -c "
+        + "4000000 > text && "
+        + "truncate -s 50M sparse && echo end >> sparse && ln -s ../many/1 deep/link && ln many/2 deep/hard && chmod "
+        + "4711 many/3 && chown 12:34 many/4 && "
+        + "touch -d @1000000000.123456789 many/5 && setfattr -n user.note -v hello many/6 && : > empty && mkdir 'a "
+        + "dir' && echo x > 'a dir/odd \"name\" é'";
 
     private const string Change =
-        "rm -r many/1* && mv many/2 renamed && echo more >> text && dd if=/dev/urandom of=random bs=1M count=2 seek=1 conv=notrunc 2>/dev/null && " +
-        "truncate -s 1M sparse && ln -sfn elsewhere deep/link && chmod 600 many/3 && setfattr -n user.note -v changed many/6 && mkdir new && cp text new/copy && rm text";
+        "rm -r many/1* && mv many/2 renamed && echo more >> text && dd if=/dev/urandom of=random bs=1M count=2 "
+        + "seek=1 conv=notrunc 2>/dev/null && "
+        + "truncate -s 1M sparse && ln -sfn elsewhere deep/link && chmod 600 many/3 && setfattr -n user.note -v "
+        + "changed many/6 && mkdir new && cp text new/copy && rm text";
 
     [Fact]
     public async Task A_full_backup_restores_to_equal_files_and_the_same_guid()
@@ -36,14 +43,21 @@ public sealed class RoundTripTests(ZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
-        string[] changes = [Fill, Change, "rm -r * && mkdir fresh && echo a > fresh/a", "dd if=/dev/urandom of=again bs=1M count=3 2>/dev/null"];
+        string[] changes =
+        [
+            Fill,
+            Change,
+            "rm -r * && mkdir fresh && echo a > fresh/a",
+            "dd if=/dev/urandom of=again bs=1M count=3 2>/dev/null",
+        ];
         List<string> snapshots = [];
         foreach (var change in changes)
         {
             await client.ShellAsync($"cd /{client.Area}/data && {change}");
             var backup = await client.JsonAsync("zfs-client backup");
             Assert.Equal(snapshots.Count == 0 ? "full" : "incremental", backup.GetProperty("kind").GetString());
-            if (snapshots.Count > 0) Assert.Contains("#", backup.GetProperty("base").GetString(), StringComparison.Ordinal);
+            if (snapshots.Count > 0)
+                Assert.Contains("#", backup.GetProperty("base").GetString(), StringComparison.Ordinal);
             snapshots.Add(backup.GetProperty("snapshot").GetString()!);
         }
 
@@ -63,7 +77,9 @@ public sealed class RoundTripTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         await client.ShellAsync($"cd /{client.Area}/data && {Fill}");
         var first = await client.JsonAsync("zfs-client backup");
-        await client.ShellAsync($"zfs destroy '{first.GetProperty("snapshot").GetString()}' && cd /{client.Area}/data && {Change}");
+        await client.ShellAsync(
+            $"zfs destroy '{first.GetProperty("snapshot").GetString()}' && cd /{client.Area}/data && {Change}"
+        );
 
         var second = await client.JsonAsync("zfs-client backup-incremental");
 
@@ -103,8 +119,16 @@ public sealed class RoundTripTests(ZfsHost host)
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
 
         Assert.Equal("volume", (await client.ListBackupsAsync())[0].GetProperty("dataset_type").GetString());
-        Assert.Equal(await DigestOfVolumeAsync(client, volume), await DigestOfVolumeAsync(client, $"{client.Area}/restored"));
-        Assert.Equal(await client.GuidOfAsync(second.GetProperty("snapshot").GetString()!), await client.GuidOfAsync($"{client.Area}/restored@{second.GetProperty("snapshot").GetString()!.Split('@')[1]}"));
+        Assert.Equal(
+            await DigestOfVolumeAsync(client, volume),
+            await DigestOfVolumeAsync(client, $"{client.Area}/restored")
+        );
+        Assert.Equal(
+            await client.GuidOfAsync(second.GetProperty("snapshot").GetString()!),
+            await client.GuidOfAsync(
+                $"{client.Area}/restored@{second.GetProperty("snapshot").GetString()!.Split('@')[1]}"
+            )
+        );
         var mount = await client.RunAsync($"zfs-restore mount {client.Area}/restored /mnt/volume");
         Assert.Equal(9, mount.ExitCode);
         Assert.Contains("is a volume", mount.Error, StringComparison.Ordinal);
@@ -125,7 +149,11 @@ public sealed class RoundTripTests(ZfsHost host)
         var backup = await client.JsonAsync("zfs-client backup");
         await client.JsonAsync($"zfs-restore latest '{client.Area}/restored {name.Replace('/', ' ')}'");
 
-        await AssertSameAsync(client, backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored {name.Replace('/', ' ')}");
+        await AssertSameAsync(
+            client,
+            backup.GetProperty("snapshot").GetString()!,
+            $"{client.Area}/restored {name.Replace('/', ' ')}"
+        );
     }
 
     [Fact]
@@ -134,18 +162,30 @@ public sealed class RoundTripTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "a/b", "a_b");
         string[] datasets = [$"{client.Area}/a/b", $"{client.Area}/a_b"];
-        foreach (var dataset in datasets) await client.ShellAsync($"echo {dataset} > /{dataset}/name");
+        foreach (var dataset in datasets)
+            await client.ShellAsync($"echo {dataset} > /{dataset}/name");
 
         // Each twice, as fast as it goes: within one second their keys fall together.
-        foreach (var dataset in (string[])[.. datasets, .. datasets]) await client.JsonAsync($"zfs-client backup --dataset {dataset}");
+        foreach (var dataset in (string[])[.. datasets, .. datasets])
+            await client.JsonAsync($"zfs-client backup --dataset {dataset}");
 
         var backups = await client.ListBackupsAsync();
         Assert.Equal(4, backups.Select(b => b.GetProperty("snapshot_id").GetString()).Distinct().Count());
         foreach (var dataset in datasets)
         {
-            Assert.Equal([false, true], backups.Where(b => b.GetProperty("dataset_name").GetString() == dataset).Reverse().Select(b => b.TryGetProperty("from_guid", out _)));
+            Assert.Equal(
+                [false, true],
+                backups
+                    .Where(b => b.GetProperty("dataset_name").GetString() == dataset)
+                    .Reverse()
+                    .Select(b => b.TryGetProperty("from_guid", out _))
+            );
             await client.JsonAsync($"zfs-restore latest {client.Area}/restored --force --source {dataset}");
-            await AssertSameAsync(client, (await client.SnapshotsOfAsync(dataset)).Last(name => name.Contains('@', StringComparison.Ordinal)), $"{client.Area}/restored");
+            await AssertSameAsync(
+                client,
+                (await client.SnapshotsOfAsync(dataset)).Last(name => name.Contains('@', StringComparison.Ordinal)),
+                $"{client.Area}/restored"
+            );
         }
     }
 
@@ -160,7 +200,11 @@ public sealed class RoundTripTests(ZfsHost host)
         var backup = await client.JsonAsync("zfs-client backup");
         await client.JsonAsync("zfs-restore save 1 plain.zfs");
 
-        Assert.EndsWith(".zfs", backup.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            ".zfs",
+            backup.GetProperty("backup").GetProperty("storage_key").GetString(),
+            StringComparison.Ordinal
+        );
         await client.ShellAsync($"zfs receive -u {client.Area}/restored < {client.Folder}/plain.zfs");
         await AssertSameAsync(client, backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
     }
@@ -172,9 +216,18 @@ public sealed class RoundTripTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         await client.ShellAsync($"cd /{client.Area}/data && {Fill}");
         var backup = await client.JsonAsync("zfs-client backup");
-        var stored = Path.Combine(server.DataFolder, "objects", backup.GetProperty("backup").GetProperty("storage_key").GetString()!);
+        var stored = Path.Combine(
+            server.DataFolder,
+            "objects",
+            backup.GetProperty("backup").GetProperty("storage_key").GetString()!
+        );
 
-        (await host.RunAsync($"gunzip | zfs receive -u {client.Area}/restored", await File.ReadAllBytesAsync(stored, TestContext.Current.CancellationToken))).MustSucceed();
+        (
+            await host.RunAsync(
+                $"gunzip | zfs receive -u {client.Area}/restored",
+                await File.ReadAllBytesAsync(stored, TestContext.Current.CancellationToken)
+            )
+        ).MustSucceed();
 
         await AssertSameAsync(client, backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
     }
@@ -188,8 +241,14 @@ public sealed class RoundTripTests(ZfsHost host)
     }
 
     private static Task<string> WriteVolumeAsync(ClientMachine client, string volume, string how) =>
-        client.ShellAsync($"for i in $(seq 50); do [ -e /dev/zvol/{volume} ] && break; sleep 0.1; done; dd if=/dev/urandom of=/dev/zvol/{volume} {how} conv=notrunc 2>/dev/null && sync");
+        client.ShellAsync(
+            $"for i in $(seq 50); do [ -e /dev/zvol/{volume} ] && break; sleep 0.1; done; dd if=/dev/urandom "
+                + $"of=/dev/zvol/{volume} {how} conv=notrunc 2>/dev/null && sync"
+        );
 
     private static Task<string> DigestOfVolumeAsync(ClientMachine client, string volume) =>
-        client.ShellAsync($"for i in $(seq 50); do [ -e /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < /dev/zvol/{volume}");
+        client.ShellAsync(
+            $"for i in $(seq 50); do [ -e /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < "
+                + $"/dev/zvol/{volume}"
+        );
 }

@@ -9,7 +9,10 @@ internal static class CatalogueLog
     /// <summary>A page of 4 KiB and its header.</summary>
     private const int FrameSize = 4096 + 24;
 
-    /// <summary>SQLite writes its log back at a commit that brings it to 1,000 frames; a server's start adds one, and a commit of a backup some nine.</summary>
+    /// <summary>
+    /// SQLite writes its log back at a commit that brings it to 1,000 frames; a server's start adds one, and a commit
+    /// of a backup some nine.
+    /// </summary>
     private const int AlmostFull = 991;
 
     /// <summary>Makes the log so long that the next commit of a backup writes it back.</summary>
@@ -22,8 +25,10 @@ internal static class CatalogueLog
             (await lab.Client.DeleteAsync($"upload-stream/{upload}")).MustSucceed();
         }
 
-        while (Frames(lab.Server) < AlmostFull) await lab.Client.SendAsync(lab.UploadId, []);
+        while (Frames(lab.Server) < AlmostFull)
+            await lab.Client.SendAsync(lab.UploadId, []);
     }
 
-    private static long Frames(ServerProcess server) => new FileInfo(Path.Combine(server.DataFolder, "metadata.db-wal")).Length / FrameSize;
+    private static long Frames(ServerProcess server) =>
+        new FileInfo(Path.Combine(server.DataFolder, "metadata.db-wal")).Length / FrameSize;
 }

@@ -39,7 +39,8 @@ public sealed class ClientFileCrashTests
 
     private static async Task ResetAsync(string folder, byte[] old)
     {
-        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(FileIn(folder))!)) File.Delete(file);
+        foreach (var file in Directory.GetFiles(Path.GetDirectoryName(FileIn(folder))!))
+            File.Delete(file);
         await File.WriteAllBytesAsync(FileIn(folder), old);
     }
 
@@ -49,16 +50,21 @@ public sealed class ClientFileCrashTests
         var added = await AddAsync(folder, "new", await CrashLibrary.SettingsAsync(point, folder, log));
         Assert.Equal(137, added.ExitCode);
         Assert.Equal("", added.Output); // no key is given out that does not last
-        if (power) PowerCut.Apply(CountedCall.ReadLog(log), PowerCutLoss.Everything);
+        if (power)
+            PowerCut.Apply(CountedCall.ReadLog(log), PowerCutLoss.Everything);
 
         string[] clients = await ListAsync(folder);
         Assert.True(clients is ["old"] or ["old", "new"], $"clients: {string.Join(' ', clients)}");
-        if (clients.Length == 1) Assert.Equal(old, await File.ReadAllBytesAsync(FileIn(folder)));
+        if (clients.Length == 1)
+            Assert.Equal(old, await File.ReadAllBytesAsync(FileIn(folder)));
 
         var again = await AddAsync(folder, "new");
         Assert.Equal(clients.Length == 1 ? (int)ExitCode.Success : (int)ExitCode.Conflict, again.ExitCode);
         Assert.Equal(["old", "new"], await ListAsync(folder));
-        var files = Directory.GetFiles(Path.GetDirectoryName(FileIn(folder))!).Select(Path.GetFileName).Where(name => !name!.StartsWith("audit.log", StringComparison.Ordinal));
+        var files = Directory
+            .GetFiles(Path.GetDirectoryName(FileIn(folder))!)
+            .Select(Path.GetFileName)
+            .Where(name => !name!.StartsWith("audit.log", StringComparison.Ordinal));
         Assert.Equal(["clients.json", "clients.json.lock"], files.Order(StringComparer.Ordinal));
     }
 
@@ -71,12 +77,23 @@ public sealed class ClientFileCrashTests
 
     private static string FileIn(string folder) => Path.Combine(folder, "zfs-server-data", "clients.json");
 
-    private static Task<CommandResult> AddAsync(string folder, string id, IReadOnlyDictionary<string, string>? settings = null) =>
-        Command.RunAsync(Repository.Program("zfs-server"), ["client", "add", id], folder, settings);
+    private static Task<CommandResult> AddAsync(
+        string folder,
+        string id,
+        IReadOnlyDictionary<string, string>? settings = null
+    ) => Command.RunAsync(Repository.Program("zfs-server"), ["client", "add", id], folder, settings);
 
     private static async Task<string[]> ListAsync(string folder)
     {
-        var listed = (await Command.RunAsync(Repository.Program("zfs-server"), ["client", "list", "--json"], folder)).MustSucceed();
-        return [.. JsonDocument.Parse(listed.Output).RootElement.EnumerateArray().Select(client => client.GetProperty("client_id").GetString()!)];
+        var listed = (
+            await Command.RunAsync(Repository.Program("zfs-server"), ["client", "list", "--json"], folder)
+        ).MustSucceed();
+        return
+        [
+            .. JsonDocument
+                .Parse(listed.Output)
+                .RootElement.EnumerateArray()
+                .Select(client => client.GetProperty("client_id").GetString()!),
+        ];
     }
 }

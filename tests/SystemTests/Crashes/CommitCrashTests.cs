@@ -1,6 +1,9 @@
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>Until the commit nothing lists a backup; after the commit nothing loses it: the server is ended at every call by which a commit changes files.</summary>
+/// <summary>
+/// Until the commit nothing lists a backup; after the commit nothing loses it: the server is ended at every call by
+/// which a commit changes files.
+/// </summary>
 public sealed class CommitCrashTests
 {
     [Fact]
@@ -15,14 +18,24 @@ public sealed class CommitCrashTests
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         // Before the next call is the same moment for the files, so that only a soak takes them all.
-        await SweepAsync(CrashLab.WithBaseAsync, calls, calls.Where(call => CrashSweep.IsSoak || call.Name is "rename" or "sync" or "unlink"), CrashMoment.After);
+        await SweepAsync(
+            CrashLab.WithBaseAsync,
+            calls,
+            calls.Where(call => CrashSweep.IsSoak || call.Name is "rename" or "sync" or "unlink"),
+            CrashMoment.After
+        );
     }
 
     [Fact]
     public async Task A_write_that_a_crash_tears_leaves_the_backup_whole_or_not_there()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
-        await SweepAsync(CrashLab.WithBaseAsync, calls, CrashSweep.Sample(calls, 2).Where(call => call.IsWrite), CrashMoment.Torn);
+        await SweepAsync(
+            CrashLab.WithBaseAsync,
+            calls,
+            CrashSweep.Sample(calls, 2).Where(call => call.IsWrite),
+            CrashMoment.Torn
+        );
     }
 
     [Fact]
@@ -31,7 +44,12 @@ public sealed class CommitCrashTests
         var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
         Assert.Contains(calls, call => call.Name == "mkdir");
         // From the manifest on all is as in any other commit.
-        await SweepAsync(CrashLab.WithoutBackupsAsync, calls, calls.Where(call => CrashSweep.IsSoak || call.Number <= calls.Last(name => name.Name == "rename").Number), CrashMoment.Before);
+        await SweepAsync(
+            CrashLab.WithoutBackupsAsync,
+            calls,
+            calls.Where(call => CrashSweep.IsSoak || call.Number <= calls.Last(name => name.Name == "rename").Number),
+            CrashMoment.Before
+        );
     }
 
     [Fact]
@@ -40,7 +58,9 @@ public sealed class CommitCrashTests
         var calls = await RecordAsync(CrashLab.WithLongLogAsync);
         Assert.Contains(calls, call => call.IsWrite && call.Path.EndsWith("metadata.db", StringComparison.Ordinal));
         // Up to the manifest all is as in any other commit.
-        var points = CrashSweep.Sample(calls, 8).Where(call => CrashSweep.IsSoak || call.Number > calls.Last(name => name.Name == "rename").Number);
+        var points = CrashSweep
+            .Sample(calls, 8)
+            .Where(call => CrashSweep.IsSoak || call.Number > calls.Last(name => name.Name == "rename").Number);
         await SweepAsync(CrashLab.WithLongLogAsync, calls, points, CrashMoment.Before);
     }
 
@@ -50,7 +70,10 @@ public sealed class CommitCrashTests
     public async Task A_power_cut_at_any_call_of_a_commit_leaves_the_backup_whole_or_not_there(string loss)
     {
         var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
-        var points = CrashSweep.Sample(calls, 8).Select(call => new CrashPoint(call.Number, CrashMoment.Before)).Append(new CrashPoint(calls.Count, CrashMoment.After));
+        var points = CrashSweep
+            .Sample(calls, 8)
+            .Select(call => new CrashPoint(call.Number, CrashMoment.Before))
+            .Append(new CrashPoint(calls.Count, CrashMoment.After));
         await CrashSweep.RunAsync(
             CrashLab.WithoutBackupsAsync,
             points,
@@ -60,7 +83,8 @@ public sealed class CommitCrashTests
                 PowerCut.Apply(done, Enum.Parse<PowerCutLoss>(loss));
                 await lab.RecoverAsync(acknowledged);
             },
-            point => $"power cut {point} ({calls[point.Call - 1]})");
+            point => $"power cut {point} ({calls[point.Call - 1]})"
+        );
     }
 
     [Theory]
@@ -72,7 +96,8 @@ public sealed class CommitCrashTests
         var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
         Assert.True(acknowledged);
         await lab.Server.KillAsync();
-        if (power) PowerCut.Apply(calls, PowerCutLoss.Everything);
+        if (power)
+            PowerCut.Apply(calls, PowerCutLoss.Everything);
 
         await lab.RecoverAsync(acknowledged);
     }
@@ -83,9 +108,21 @@ public sealed class CommitCrashTests
     [InlineData("rename", ".manifest.json")]
     public async Task A_crash_while_the_server_recovers_from_a_crash_loses_nothing(string name, string file)
     {
-        // The first crash: while the object comes in, right after it got its name (rolled back), right after the manifest did (finished).
+        // The first crash: while the object comes in, right after it got its name (rolled back), right after the
+        // manifest did (finished).
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
-        var first = new CrashPoint(calls.First(call => call.Name == name && (call.Other.EndsWith(file, StringComparison.Ordinal) || call.TargetFolder.EndsWith(file, StringComparison.Ordinal))).Number, CrashMoment.After);
+        var first = new CrashPoint(
+            calls
+                .First(call =>
+                    call.Name == name
+                    && (
+                        call.Other.EndsWith(file, StringComparison.Ordinal)
+                        || call.TargetFolder.EndsWith(file, StringComparison.Ordinal)
+                    )
+                )
+                .Number,
+            CrashMoment.After
+        );
         IReadOnlyList<CountedCall> starts;
         await using (var lab = await CrashLab.WithBaseAsync())
         {
@@ -103,7 +140,8 @@ public sealed class CommitCrashTests
                 await lab.StartWithCrashAsync(new CrashPoint(call.Number, CrashMoment.Before));
                 await lab.RecoverAsync(acknowledged);
             },
-            call => $"{first} ({calls[first.Call - 1]}), then a start with a crash before {call}");
+            call => $"{first} ({calls[first.Call - 1]}), then a start with a crash before {call}"
+        );
     }
 
     [Fact]
@@ -125,10 +163,14 @@ public sealed class CommitCrashTests
                 await lab.CrashAsync(point, lab.AbortAsync);
                 await lab.RecoverAsync(acknowledged: false);
             },
-            point => $"{point} ({calls[point.Call - 1]})");
+            point => $"{point} ({calls[point.Call - 1]})"
+        );
     }
 
-    /// <summary>Any call of a commit may fail once, for want of space or by the disk's fault. What comes next must then go as if nothing had been.</summary>
+    /// <summary>
+    /// Any call of a commit may fail once, for want of space or by the disk's fault. What comes next must then go as if
+    /// nothing had been.
+    /// </summary>
     [Theory]
     [InlineData("the client repeats it")]
     [InlineData("the client drops it")]
@@ -138,10 +180,14 @@ public sealed class CommitCrashTests
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         await CrashSweep.RunAsync(
             CrashLab.WithBaseAsync,
-            CrashSweep.Sample(calls, 8).Where(call => call.Name is not ("unlink" or "truncate")), // to remove or to empty needs no space
+            // To remove or to empty needs no space.
+            CrashSweep.Sample(calls, 8).Where(call => call.Name is not ("unlink" or "truncate")),
             async (lab, call) =>
             {
-                var (acknowledged, _) = await lab.CrashAsync(new CrashPoint(call.Number, CrashMoment.Fail), lab.SendAsync);
+                var (acknowledged, _) = await lab.CrashAsync(
+                    new CrashPoint(call.Number, CrashMoment.Fail),
+                    lab.SendAsync
+                );
                 if (next == "the client repeats it")
                 {
                     await lab.RepeatAsync();
@@ -155,7 +201,8 @@ public sealed class CommitCrashTests
 
                 await lab.RecoverAsync(acknowledged);
             },
-            call => $"failing {call}, then {next}");
+            call => $"failing {call}, then {next}"
+        );
     }
 
     [Theory]
@@ -163,7 +210,9 @@ public sealed class CommitCrashTests
     [InlineData(nameof(CrashMoment.After))]
     [InlineData(nameof(CrashMoment.Torn))]
     [InlineData(nameof(CrashMoment.Fail))]
-    public async Task A_client_that_sends_in_parts_goes_on_after_a_crash_at_any_call_and_after_any_call_that_fails_once(string moment)
+    public async Task A_client_that_sends_in_parts_goes_on_after_a_crash_at_any_call_and_after_any_call_that_fails_once(
+        string moment
+    )
     {
         IReadOnlyList<CountedCall> calls;
         await using (var lab = await CrashLab.WithBaseAsync())
@@ -177,14 +226,19 @@ public sealed class CommitCrashTests
         CrashSweep.Print($"{calls.Count} calls from the part to the answer");
         await CrashSweep.RunAsync(
             CrashLab.WithBaseAsync,
-            CrashSweep.Sample(calls, 4).Where(call => when != CrashMoment.Torn || call.IsWrite).Where(call => when != CrashMoment.Fail || call.Name is not ("unlink" or "truncate")),
+            CrashSweep
+                .Sample(calls, 4)
+                .Where(call => when != CrashMoment.Torn || call.IsWrite)
+                .Where(call => when != CrashMoment.Fail || call.Name is not ("unlink" or "truncate")),
             async (lab, call) =>
             {
                 var (acknowledged, _) = await lab.CrashAsync(new CrashPoint(call.Number, when), lab.SendInPartsAsync);
-                if (when == CrashMoment.Fail) Assert.True(await lab.SendInPartsAsync(), "the client could not repeat it");
+                if (when == CrashMoment.Fail)
+                    Assert.True(await lab.SendInPartsAsync(), "the client could not repeat it");
                 await lab.RecoverInPartsAsync(acknowledged || when == CrashMoment.Fail);
             },
-            call => $"{moment} {call}");
+            call => $"{moment} {call}"
+        );
     }
 
     [Theory]
@@ -193,24 +247,34 @@ public sealed class CommitCrashTests
     public async Task A_client_that_sends_in_parts_goes_on_after_a_power_cut_at_any_call(string loss)
     {
         IReadOnlyList<CountedCall> calls;
-        await using (var lab = await CrashLab.WithoutBackupsAsync()) (_, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendInPartsAsync);
+        await using (var lab = await CrashLab.WithoutBackupsAsync())
+            (_, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendInPartsAsync);
         await CrashSweep.RunAsync(
             CrashLab.WithoutBackupsAsync,
-            CrashSweep.Sample(calls, 8).Select(call => new CrashPoint(call.Number, CrashMoment.Before)).Append(new CrashPoint(calls.Count, CrashMoment.After)),
+            CrashSweep
+                .Sample(calls, 8)
+                .Select(call => new CrashPoint(call.Number, CrashMoment.Before))
+                .Append(new CrashPoint(calls.Count, CrashMoment.After)),
             async (lab, point) =>
             {
                 var (acknowledged, done) = await lab.CrashAsync(point, lab.SendInPartsAsync);
                 PowerCut.Apply(done, Enum.Parse<PowerCutLoss>(loss));
                 await lab.RecoverInPartsAsync(acknowledged);
             },
-            point => $"power cut {point} ({calls[point.Call - 1]})");
+            point => $"power cut {point} ({calls[point.Call - 1]})"
+        );
     }
 
     [Fact]
     public async Task A_disk_that_is_full_from_any_call_of_a_commit_on_leaves_the_backup_whole_or_not_there()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
-        await SweepAsync(CrashLab.WithBaseAsync, calls, CrashSweep.Sample(calls, 8).Where(call => call.Name is not ("unlink" or "truncate")), CrashMoment.Full);
+        await SweepAsync(
+            CrashLab.WithBaseAsync,
+            calls,
+            CrashSweep.Sample(calls, 8).Where(call => call.Name is not ("unlink" or "truncate")),
+            CrashMoment.Full
+        );
     }
 
     /// <summary>An upload without a crash: the calls from the start of its body to its answer.</summary>
@@ -224,7 +288,12 @@ public sealed class CommitCrashTests
         return calls;
     }
 
-    private static Task SweepAsync(Func<Task<CrashLab>> create, IReadOnlyList<CountedCall> calls, IEnumerable<CountedCall> where, CrashMoment moment) =>
+    private static Task SweepAsync(
+        Func<Task<CrashLab>> create,
+        IReadOnlyList<CountedCall> calls,
+        IEnumerable<CountedCall> where,
+        CrashMoment moment
+    ) =>
         CrashSweep.RunAsync(
             create,
             where.Select(call => new CrashPoint(call.Number, moment)),
@@ -233,5 +302,6 @@ public sealed class CommitCrashTests
                 var (acknowledged, _) = await lab.CrashAsync(point, lab.SendAsync);
                 await lab.RecoverAsync(acknowledged);
             },
-            point => $"{point} ({calls[point.Call - 1]})");
+            point => $"{point} ({calls[point.Call - 1]})"
+        );
 }

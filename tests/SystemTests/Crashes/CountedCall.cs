@@ -12,7 +12,17 @@ namespace ZfsSnapshotManager.SystemTests.Crashes;
 /// <param name="Offset">Of a write.</param>
 /// <param name="Length">Of a write, or the size to which a file is cut, or 1 where a rename replaces a file.</param>
 /// <param name="Result">A number, failed-ERRNO, or how the process ended here.</param>
-internal sealed record CountedCall(int Number, string Name, string Path, string Other, long Inode, long Size, long Offset, long Length, string Result)
+internal sealed record CountedCall(
+    int Number,
+    string Name,
+    string Path,
+    string Other,
+    long Inode,
+    long Size,
+    long Offset,
+    long Length,
+    string Result
+)
 {
     public bool Succeeded => Result.Length > 0 && char.IsAsciiDigit(Result[0]);
 
@@ -34,15 +44,27 @@ internal sealed record CountedCall(int Number, string Name, string Path, string 
     /// <summary>One of the many alike writes of the catalogue's log, of which a sample will do.</summary>
     public bool IsFrame => IsWrite && Path.EndsWith("-wal", StringComparison.Ordinal);
 
-    public static IReadOnlyList<CountedCall> ReadLog(string file) => File.Exists(file) ? [.. File.ReadLines(file).Select(Parse)] : [];
+    public static IReadOnlyList<CountedCall> ReadLog(string file) =>
+        File.Exists(file) ? [.. File.ReadLines(file).Select(Parse)] : [];
 
-    public override string ToString() => $"call {Number}, {Name} {System.IO.Path.GetFileName(Path)}{(Other.Length > 0 ? $" to {System.IO.Path.GetFileName(Other)}" : "")}";
+    public override string ToString() =>
+        $"call {Number}, {Name} "
+        + $"{System.IO.Path.GetFileName(Path)}{(Other.Length > 0 ? $" to {System.IO.Path.GetFileName(Other)}" : "")}";
 
     private static CountedCall Parse(string line)
     {
         var fields = line.Split('\t');
         return new CountedCall(
-            int.Parse(fields[0], CultureInfo.InvariantCulture), fields[1], fields[2], fields[3], ParseNumber(fields[4]), ParseNumber(fields[5]), ParseNumber(fields[6]), ParseNumber(fields[7]), fields[8]);
+            int.Parse(fields[0], CultureInfo.InvariantCulture),
+            fields[1],
+            fields[2],
+            fields[3],
+            ParseNumber(fields[4]),
+            ParseNumber(fields[5]),
+            ParseNumber(fields[6]),
+            ParseNumber(fields[7]),
+            fields[8]
+        );
     }
 
     private static long ParseNumber(string text) => long.Parse(text, CultureInfo.InvariantCulture);

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SystemTests.Rotation;
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
 /// <summary>
-/// A server whose data folder is set back to one prepared state before each crash: some backups are committed, and the upload of one more
-/// is asked for.
+/// A server whose data folder is set back to one prepared state before each crash: some backups are committed, and the
+/// upload of one more is asked for.
 /// </summary>
 internal sealed class CrashLab : IAsyncDisposable
 {
@@ -39,17 +39,38 @@ internal sealed class CrashLab : IAsyncDisposable
     /// <summary>A client's very first backup is about to be uploaded.</summary>
     public static Task<CrashLab> WithoutBackupsAsync() => CreateAsync([], "full", _ => Task.CompletedTask);
 
-    /// <summary>As <see cref="WithBaseAsync"/>, with an older full backup of the same dataset, which a rotation may take.</summary>
-    public static Task<CrashLab> WithOldBackupAsync() => CreateAsync(["full"], "incremental-1", _ => Task.CompletedTask, async lab =>
-        await lab.Client.StoreAsync(StreamChain.Stream(OldGuid, 0, Recorded.CreatedAt(Recorded.Get("full")).AddDays(-3), blocks: 4), Recorded.Get("full").Snapshot.Split('@')[0]));
+    /// <summary>
+    /// As <see cref="WithBaseAsync"/>, with an older full backup of the same dataset, which a rotation may take.
+    /// </summary>
+    public static Task<CrashLab> WithOldBackupAsync() =>
+        CreateAsync(
+            ["full"],
+            "incremental-1",
+            _ => Task.CompletedTask,
+            async lab =>
+                await lab.Client.StoreAsync(
+                    StreamChain.Stream(OldGuid, 0, Recorded.CreatedAt(Recorded.Get("full")).AddDays(-3), blocks: 4),
+                    Recorded.Get("full").Snapshot.Split('@')[0]
+                )
+        );
 
-    /// <summary>As <see cref="WithBaseAsync"/>, with a catalogue's log so long that the commit also writes it back into the database.</summary>
-    public static Task<CrashLab> WithLongLogAsync() => CreateAsync(["full"], "incremental-1", lab => CatalogueLog.FillAsync(lab));
+    /// <summary>
+    /// As <see cref="WithBaseAsync"/>, with a catalogue's log so long that the commit also writes it back into the
+    /// database.
+    /// </summary>
+    public static Task<CrashLab> WithLongLogAsync() =>
+        CreateAsync(["full"], "incremental-1", lab => CatalogueLog.FillAsync(lab));
 
-    /// <summary>Sets the data folder back and runs the server with a crash at a call between the start of <paramref name="act"/> and its end.</summary>
+    /// <summary>
+    /// Sets the data folder back and runs the server with a crash at a call between the start of <paramref name="act"/>
+    /// and its end.
+    /// </summary>
     /// <param name="act">What a client does meanwhile; says whether it got its answer.</param>
     /// <returns>Whether the client got its answer, and the calls up to there.</returns>
-    public async Task<(bool Acknowledged, IReadOnlyList<CountedCall> Calls)> CrashAsync(CrashPoint point, Func<Task<bool>> act)
+    public async Task<(bool Acknowledged, IReadOnlyList<CountedCall> Calls)> CrashAsync(
+        CrashPoint point,
+        Func<Task<bool>> act
+    )
     {
         await Server.KillAsync();
         Directory.Delete(Server.DataFolder, recursive: true);
@@ -57,7 +78,8 @@ internal sealed class CrashLab : IAsyncDisposable
         await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile, MarkFile));
         await File.WriteAllTextAsync(MarkFile, "");
         var acknowledged = await act();
-        if (point.Ends) await AssertCrashedAsync(point);
+        if (point.Ends)
+            await AssertCrashedAsync(point);
         return (acknowledged, CountedCall.ReadLog(LogFile));
     }
 
@@ -75,7 +97,8 @@ internal sealed class CrashLab : IAsyncDisposable
             // It did not come up: that is what the crash is for.
         }
 
-        if (point.Ends) await AssertCrashedAsync(point);
+        if (point.Ends)
+            await AssertCrashedAsync(point);
         return CountedCall.ReadLog(LogFile);
     }
 
@@ -101,8 +124,10 @@ internal sealed class CrashLab : IAsyncDisposable
         try
         {
             var asked = await Client.AskAsync(Recorded.Announce(Recorded.Get(_sent), "gzip"));
-            if (asked.Code == "snapshot_exists") return true;
-            if (!asked.MustSucceed().Json.TryGetProperty("resume", out _)) (await Client.SendPartAsync(UploadId, part.Parts[0])).MustSucceed();
+            if (asked.Code == "snapshot_exists")
+                return true;
+            if (!asked.MustSucceed().Json.TryGetProperty("resume", out _))
+                (await Client.SendPartAsync(UploadId, part.Parts[0])).MustSucceed();
             return (await Client.CompleteAsync(UploadId, part)).Status == HttpStatusCode.OK;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
@@ -116,7 +141,10 @@ internal sealed class CrashLab : IAsyncDisposable
     {
         await Server.KillAsync();
         await Server.StartAgainAsync();
-        Assert.True(!acknowledged || (await ListAsync()).ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
+        Assert.True(
+            !acknowledged || (await ListAsync()).ContainsKey(_sent),
+            $"{_sent} was acknowledged and is not listed"
+        );
         Assert.True(await SendInPartsAsync(), "the client could not go on");
         await AssertWholeAsync(acknowledged: true);
         Assert.Equal(0, (await Client.GetAsync("status")).MustSucceed().Json.GetProperty("open_uploads").GetInt32());
@@ -125,10 +153,15 @@ internal sealed class CrashLab : IAsyncDisposable
     /// <summary>Rotates by a policy that keeps nothing but what must stay.</summary>
     public async Task<bool> RotateAsync()
     {
-        using var policy = new StringContent("""{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}""");
+        using var policy = new StringContent(
+            """{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}"""
+        );
         try
         {
-            return (await Answer.ReadAsync(await Client.Http.PostAsync("rotate", policy))).MustSucceed().Json.GetProperty("deleted_count").GetInt32() == 1;
+            return (await Answer.ReadAsync(await Client.Http.PostAsync("rotate", policy)))
+                    .MustSucceed()
+                    .Json.GetProperty("deleted_count")
+                    .GetInt32() == 1;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
         {
@@ -151,7 +184,10 @@ internal sealed class CrashLab : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the server as it is after a crash, and looks whether all is right; then the client repeats its upload, and all must be there.</summary>
+    /// <summary>
+    /// Starts the server as it is after a crash, and looks whether all is right; then the client repeats its upload,
+    /// and all must be there.
+    /// </summary>
     /// <param name="acknowledged">Whether the client was told that its backup is stored.</param>
     public async Task RecoverAsync(bool acknowledged)
     {
@@ -176,25 +212,38 @@ internal sealed class CrashLab : IAsyncDisposable
         }
         else
         {
-            // Refused as being there already it may be as well: a server may finish then what an attempt before left whole.
-            var sent = await Client.SendAsync(asked.MustSucceed().Json.GetProperty("upload_id").GetString()!, Recorded.Gzip(_sent));
-            Assert.True(sent.Status == HttpStatusCode.OK || sent.Code == "snapshot_exists", $"the repeated upload: {(int)sent.Status} {sent.Text}");
+            // Refused as being there already it may be as well: a server may finish then what an attempt before left
+            // whole.
+            var sent = await Client.SendAsync(
+                asked.MustSucceed().Json.GetProperty("upload_id").GetString()!,
+                Recorded.Gzip(_sent)
+            );
+            Assert.True(
+                sent.Status == HttpStatusCode.OK || sent.Code == "snapshot_exists",
+                $"the repeated upload: {(int)sent.Status} {sent.Text}"
+            );
         }
 
         await AssertWholeAsync(acknowledged: true);
         Assert.Equal(0, (await Client.GetAsync("status")).MustSucceed().Json.GetProperty("open_uploads").GetInt32());
     }
 
-    /// <summary>What holds at any time after a start: the backups from before are there; the new one is there or not, and is if its client was told so; the store holds what is listed and nothing else.</summary>
+    /// <summary>
+    /// What holds at any time after a start: the backups from before are there; the new one is there or not, and is if
+    /// its client was told so; the store holds what is listed and nothing else.
+    /// </summary>
     /// <param name="acknowledged">Whether the client was told that its backup is stored.</param>
     /// <param name="verifies">False where a look that verifies comes soon, at the same files and more.</param>
     public async Task AssertWholeAsync(bool acknowledged, bool verifies = true)
     {
         var listed = await ListAsync();
-        foreach (var stream in _kept) Assert.True(listed.ContainsKey(stream), $"{stream} is no longer listed");
-        if (acknowledged) Assert.True(listed.ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
+        foreach (var stream in _kept)
+            Assert.True(listed.ContainsKey(stream), $"{stream} is no longer listed");
+        if (acknowledged)
+            Assert.True(listed.ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
         StoreCheck.AssertHoldsFiles(Server, listed.Values);
-        if (verifies) await StoreCheck.AssertVerifiesAsync(Client);
+        if (verifies)
+            await StoreCheck.AssertVerifiesAsync(Client);
     }
 
     public async ValueTask DisposeAsync()
@@ -203,11 +252,17 @@ internal sealed class CrashLab : IAsyncDisposable
         await Server.DisposeAsync();
     }
 
-    private static async Task<CrashLab> CreateAsync(string[] kept, string sent, Func<CrashLab, Task> prepare, Func<CrashLab, Task>? first = null)
+    private static async Task<CrashLab> CreateAsync(
+        string[] kept,
+        string sent,
+        Func<CrashLab, Task> prepare,
+        Func<CrashLab, Task>? first = null
+    )
     {
         var server = await ServerProcess.StartAsync();
         var lab = new CrashLab(server, await Uploader.CreateAsync(server), kept, sent);
-        if (first is not null) await first(lab);
+        if (first is not null)
+            await first(lab);
         foreach (var stream in kept)
         {
             var upload = await lab.Client.AnnounceAsync(Recorded.Announce(Recorded.Get(stream), "gzip"));
@@ -225,21 +280,32 @@ internal sealed class CrashLab : IAsyncDisposable
     private async Task<IReadOnlyDictionary<string, string>> ListAsync()
     {
         var names = _kept.Append(_sent).ToDictionary(name => $"{Recorded.Get(name).Guid}");
-        var snapshots = (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray();
-        return snapshots.ToDictionary(s => names.GetValueOrDefault(s.GetProperty("snapshot_guid").GetString()!, "old"), s => s.GetProperty("storage_key").GetString()!);
+        var snapshots = (await Client.GetAsync("snapshots"))
+            .MustSucceed()
+            .Json.GetProperty("snapshots")
+            .EnumerateArray();
+        return snapshots.ToDictionary(
+            s => names.GetValueOrDefault(s.GetProperty("snapshot_guid").GetString()!, "old"),
+            s => s.GetProperty("storage_key").GetString()!
+        );
     }
 
     private async Task AssertCrashedAsync(CrashPoint point)
     {
         var last = CountedCall.ReadLog(LogFile) is [.., var call] ? call : null;
-        Assert.True(last is { IsLast: true } && last.Number == point.Call, $"the server did not crash at this call; its last one: {last?.ToString() ?? "none"}");
+        Assert.True(
+            last is { IsLast: true } && last.Number == point.Call,
+            $"the server did not crash at this call; its last one: {last?.ToString() ?? "none"}"
+        );
         await Server.WaitForExitAsync();
     }
 
     private static void CopyFolder(string from, string to)
     {
         Directory.CreateDirectory(to);
-        foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories)) Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
-        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories)) File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
+        foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories))
+            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+            File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
     }
 }

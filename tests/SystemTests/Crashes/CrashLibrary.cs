@@ -38,17 +38,30 @@ internal static class CrashLibrary
     /// <param name="folder">Calls below it are counted.</param>
     /// <param name="log">Where they are noted; what is there is dropped.</param>
     /// <param name="mark">A file whose creation starts the count; null: it starts with the program.</param>
-    public static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(CrashPoint point, string folder, string log, string? mark = null)
+    public static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(
+        CrashPoint point,
+        string folder,
+        string log,
+        string? mark = null
+    )
     {
         File.Delete(log);
-        if (mark is not null) File.Delete(mark);
+        if (mark is not null)
+            File.Delete(mark);
         return new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["LD_PRELOAD"] = await PreloadedLibrary.CompileAsync("Crashes/crash_at.c"),
             ["ZSM_CRASH_FOLDER"] = folder,
             ["ZSM_CRASH_MARK"] = mark ?? "",
             ["ZSM_CRASH_AT"] = $"{point.Call}",
-            ["ZSM_CRASH_WHEN"] = point.Moment switch { CrashMoment.Before => "before", CrashMoment.After => "after", CrashMoment.Torn => "torn", CrashMoment.Fail => "fail", _ => "full" },
+            ["ZSM_CRASH_WHEN"] = point.Moment switch
+            {
+                CrashMoment.Before => "before",
+                CrashMoment.After => "after",
+                CrashMoment.Torn => "torn",
+                CrashMoment.Fail => "fail",
+                _ => "full",
+            },
             ["ZSM_CRASH_LOG"] = log,
         };
     }

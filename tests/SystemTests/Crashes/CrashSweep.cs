@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>Does the same at many crash points, some at a time, and tells of all that went wrong, not of the first only.</summary>
+/// <summary>
+/// Does the same at many crash points, some at a time, and tells of all that went wrong, not of the first only.
+/// </summary>
 internal static class CrashSweep
 {
     private const int Workers = 3;
@@ -12,11 +14,22 @@ internal static class CrashSweep
     public static bool IsSoak { get; } = Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
 
     /// <summary>ZSM_SEED, or one drawn anew; printed, so that a failure can be repeated.</summary>
-    public static int Seed { get; } = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), NumberStyles.Integer, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
+    public static int Seed { get; } =
+        int.TryParse(
+            Environment.GetEnvironmentVariable("ZSM_SEED"),
+            NumberStyles.Integer,
+            CultureInfo.InvariantCulture,
+            out var given
+        )
+            ? given
+            : Random.Shared.Next();
 
     public static void Print(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
 
-    /// <summary>The calls of the log's frames are alike: unless this is a soak, each of them is taken with the probability 1/<paramref name="oneIn"/>, all others always.</summary>
+    /// <summary>
+    /// The calls of the log's frames are alike: unless this is a soak, each of them is taken with the probability
+    /// 1/<paramref name="oneIn"/>, all others always.
+    /// </summary>
     public static IReadOnlyList<CountedCall> Sample(IReadOnlyList<CountedCall> calls, int oneIn)
     {
         Print($"ZSM_SEED={Seed}");
@@ -26,13 +39,22 @@ internal static class CrashSweep
 
     /// <summary>Before and after each call, and each write torn.</summary>
     public static IEnumerable<CrashPoint> AllPointsOf(IReadOnlyList<CountedCall> calls) =>
-        calls.SelectMany(call => ((CrashMoment[])[CrashMoment.Before, CrashMoment.After, CrashMoment.Torn]).Where(moment => moment != CrashMoment.Torn || call.IsWrite).Select(moment => new CrashPoint(call.Number, moment)));
+        calls.SelectMany(call =>
+            ((CrashMoment[])[CrashMoment.Before, CrashMoment.After, CrashMoment.Torn])
+                .Where(moment => moment != CrashMoment.Torn || call.IsWrite)
+                .Select(moment => new CrashPoint(call.Number, moment))
+        );
 
     /// <param name="create">Makes a lab for each worker.</param>
     /// <param name="points">Where to crash.</param>
     /// <param name="check">Crashes and looks; throws when something is wrong.</param>
     /// <param name="describe">What is done at a crash point, for the report.</param>
-    public static async Task RunAsync<TPoint>(Func<Task<CrashLab>> create, IEnumerable<TPoint> points, Func<CrashLab, TPoint, Task> check, Func<TPoint, string> describe)
+    public static async Task RunAsync<TPoint>(
+        Func<Task<CrashLab>> create,
+        IEnumerable<TPoint> points,
+        Func<CrashLab, TPoint, Task> check,
+        Func<TPoint, string> describe
+    )
     {
         var left = new ConcurrentQueue<TPoint>(points);
         var count = left.Count;
@@ -40,7 +62,11 @@ internal static class CrashSweep
         var start = TimeProvider.System.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(WorkAsync)));
         Print($"{count} crashes in {TimeProvider.System.GetElapsedTime(start).TotalSeconds:0.0} s");
-        Assert.True(faults.IsEmpty, $"ZSM_SEED={Seed}: {faults.Count} of {count} crashes were not survived:\n{string.Join('\n', faults.Order(StringComparer.Ordinal))}");
+        Assert.True(
+            faults.IsEmpty,
+            $"ZSM_SEED={Seed}: {faults.Count} of {count} crashes were not "
+                + $"survived:\n{string.Join('\n', faults.Order(StringComparer.Ordinal))}"
+        );
 
         async Task WorkAsync()
         {

@@ -11,8 +11,9 @@ internal enum PowerCutLoss
 }
 
 /// <summary>
-/// Makes of the files that a killed process left those that a power cut in the same moment could have left: what was not synced is undone.
-/// Not undone are removals and all that goes over what was there before, whose old contents are gone.
+/// Makes of the files that a killed process left those that a power cut in the same moment could have left: what was
+/// not synced is undone. Not undone are removals and all that goes over what was there before, whose old contents are
+/// gone.
 /// </summary>
 internal static class PowerCut
 {
@@ -20,27 +21,36 @@ internal static class PowerCut
     public static void Apply(IReadOnlyList<CountedCall> calls, PowerCutLoss loss)
     {
         var done = calls.Where(call => call.TookEffect).ToList();
-        for (var i = done.Count - 1; i >= 0; i--) LoseContents(done, i);
-        if (loss == PowerCutLoss.Contents) return;
-        for (var i = done.Count - 1; i >= 0; i--) LoseName(done, i);
+        for (var i = done.Count - 1; i >= 0; i--)
+            LoseContents(done, i);
+        if (loss == PowerCutLoss.Contents)
+            return;
+        for (var i = done.Count - 1; i >= 0; i--)
+            LoseName(done, i);
     }
 
     private static void LoseContents(List<CountedCall> done, int index)
     {
         var call = done[index];
         var later = done.Skip(index + 1);
-        if (!call.IsWrite || later.Any(sync => sync.IsSync && sync.Inode == call.Inode)) return;
-        var path = later.Aggregate(call.Path, (name, rename) => rename.Name == "rename" && rename.Path == name ? rename.Other : name);
-        if (!File.Exists(path)) return;
+        if (!call.IsWrite || later.Any(sync => sync.IsSync && sync.Inode == call.Inode))
+            return;
+        var path = later.Aggregate(call.Path, (name, rename) =>
+            rename.Name == "rename" && rename.Path == name ? rename.Other : name
+        );
+        if (!File.Exists(path))
+            return;
         using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
-        if (call.Offset + call.Length > call.Size && file.Length > call.Size) file.SetLength(call.Size);
+        if (call.Offset + call.Length > call.Size && file.Length > call.Size)
+            file.SetLength(call.Size);
     }
 
     private static void LoseName(List<CountedCall> done, int index)
     {
         var call = done[index];
         var name = call.Target;
-        if (done.Skip(index + 1).Any(sync => sync.IsSync && sync.Path == call.TargetFolder)) return;
+        if (done.Skip(index + 1).Any(sync => sync.IsSync && sync.Path == call.TargetFolder))
+            return;
         switch (call.Name)
         {
             case "create" or "link" when File.Exists(name):

@@ -5,7 +5,9 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>The server is killed at moments that nobody chose, while two clients each upload a chain of larger streams.</summary>
+/// <summary>
+/// The server is killed at moments that nobody chose, while two clients each upload a chain of larger streams.
+/// </summary>
 public sealed class RandomKillTests
 {
     private const int BlockSize = 128 * 1024;
@@ -26,7 +28,8 @@ public sealed class RandomKillTests
         var start = TimeProvider.System.GetTimestamp();
         await Task.WhenAll(chains.Select(chain => chain.SendNextAsync()));
         var duration = TimeProvider.System.GetElapsedTime(start);
-        foreach (var chain in chains) await chain.LookAsync("before the first kill");
+        foreach (var chain in chains)
+            await chain.LookAsync("before the first kill");
         Assert.All(chains, chain => Assert.Equal(1, chain.Acknowledged));
 
         var kills = CrashSweep.IsSoak ? 300 : 50;
@@ -39,7 +42,10 @@ public sealed class RandomKillTests
             await Task.WhenAll(sending);
 
             await server.StartAgainAsync();
-            foreach (var chain in chains) await chain.LookAsync($"ZSM_SEED={CrashSweep.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms");
+            foreach (var chain in chains)
+                await chain.LookAsync(
+                    $"ZSM_SEED={CrashSweep.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms"
+                );
             StoreCheck.AssertHoldsFiles(server, chains.SelectMany(chain => chain.Keys));
         }
 
@@ -47,12 +53,17 @@ public sealed class RandomKillTests
         {
             await chain.SendNextAsync();
             await chain.LookAsync("at the end");
-            CrashSweep.Print($"{kills} kills within {duration.TotalMilliseconds * 1.2:0} ms: {chain.Acknowledged} acknowledged, {chain.Keys.Count} stored");
+            CrashSweep.Print(
+                $"{kills} kills within {duration.TotalMilliseconds * 1.2:0} ms: {chain.Acknowledged} acknowledged, "
+                    + $"{chain.Keys.Count} stored"
+            );
             await StoreCheck.AssertVerifiesAsync(chain.Client);
         }
     }
 
-    /// <summary>One client's backups, each an incremental on the one before it. What is lost in a kill is sent again.</summary>
+    /// <summary>
+    /// One client's backups, each an incremental on the one before it. What is lost in a kill is sent again.
+    /// </summary>
     private sealed class Chain(Uploader client, ulong firstGuid) : IDisposable
     {
         private readonly HashSet<string> _acknowledged = new(StringComparer.Ordinal);
@@ -74,7 +85,8 @@ public sealed class RandomKillTests
             try
             {
                 var sent = await Client.SendAsync(await Client.AnnounceAsync(Announcement()), Build());
-                if (sent.Status == HttpStatusCode.OK) _acknowledged.Add($"{Next}");
+                if (sent.Status == HttpStatusCode.OK)
+                    _acknowledged.Add($"{Next}");
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
@@ -85,9 +97,19 @@ public sealed class RandomKillTests
         /// <summary>All that was acknowledged is listed, and of what was not at most the last one.</summary>
         public async Task LookAsync(string when)
         {
-            var listed = (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().ToList();
-            var guids = listed.Select(backup => backup.GetProperty("snapshot_guid").GetString()!).ToHashSet(StringComparer.Ordinal);
-            Assert.True(_acknowledged.IsSubsetOf(guids), $"{when}: {string.Join(", ", _acknowledged.Except(guids, StringComparer.Ordinal))} was acknowledged and is not listed");
+            var listed = (await Client.GetAsync("snapshots"))
+                .MustSucceed()
+                .Json.GetProperty("snapshots")
+                .EnumerateArray()
+                .ToList();
+            var guids = listed
+                .Select(backup => backup.GetProperty("snapshot_guid").GetString()!)
+                .ToHashSet(StringComparer.Ordinal);
+            Assert.True(
+                _acknowledged.IsSubsetOf(guids),
+                $"{when}: {string.Join(", ", _acknowledged.Except(guids, StringComparer.Ordinal))} was acknowledged "
+                    + "and is not listed"
+            );
             var count = guids.Contains($"{Next}") ? _stored + 1 : _stored;
             Assert.True((ulong)guids.Count == count, $"{when}: {guids.Count} backups are listed, not {count}");
             Keys = [.. listed.Select(backup => backup.GetProperty("storage_key").GetString()!)];
@@ -98,15 +120,25 @@ public sealed class RandomKillTests
 
         private JsonObject Announcement()
         {
-            var fields = new JsonObject { ["dataset_name"] = "tank/data", ["snapshot_guid"] = $"{Next}", ["incremental"] = Base != 0, ["compression"] = "none" };
-            if (Base != 0) fields["from_guid"] = $"{Base}";
+            var fields = new JsonObject
+            {
+                ["dataset_name"] = "tank/data",
+                ["snapshot_guid"] = $"{Next}",
+                ["incremental"] = Base != 0,
+                ["compression"] = "none",
+            };
+            if (Base != 0)
+                fields["from_guid"] = $"{Base}";
             return fields;
         }
 
         private byte[] Build()
         {
-            var builder = new StreamBuilder().Begin(guid: Next, fromGuid: Base, name: $"tank/data@s{Next}").Object(1, bonus: []);
-            for (ulong block = 0; block < Blocks; block++) builder.Write(1, block * BlockSize, Noise);
+            var builder = new StreamBuilder()
+                .Begin(guid: Next, fromGuid: Base, name: $"tank/data@s{Next}")
+                .Object(1, bonus: []);
+            for (ulong block = 0; block < Blocks; block++)
+                builder.Write(1, block * BlockSize, Noise);
             var records = builder.End().Records;
             var stream = new byte[records.Sum(record => record.Length)];
             var offset = 0;

@@ -1,6 +1,9 @@
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>A rotation deletes a backup wholly or not at all, and nothing else: the server is ended at every call by which it changes files.</summary>
+/// <summary>
+/// A rotation deletes a backup wholly or not at all, and nothing else: the server is ended at every call by which it
+/// changes files.
+/// </summary>
 public sealed class RotationCrashTests
 {
     [Theory]
@@ -20,13 +23,16 @@ public sealed class RotationCrashTests
         var at = Enum.Parse<CrashMoment>(moment);
         await CrashSweep.RunAsync(
             CrashLab.WithOldBackupAsync,
-            at == CrashMoment.Torn ? CrashSweep.Sample(calls, 2).Where(call => call.IsWrite) : CrashSweep.Sample(calls, 2),
+            at == CrashMoment.Torn
+                ? CrashSweep.Sample(calls, 2).Where(call => call.IsWrite)
+                : CrashSweep.Sample(calls, 2),
             async (lab, call) =>
             {
                 var (rotated, _) = await lab.CrashAsync(new CrashPoint(call.Number, at), lab.RotateAsync);
                 await lab.RecoverAsync(acknowledged: false);
                 Assert.False(rotated && await lab.HasOldAsync(), "the old backup was deleted and is listed again");
             },
-            call => $"{at} {call}");
+            call => $"{at} {call}"
+        );
     }
 }

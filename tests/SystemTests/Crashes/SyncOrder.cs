@@ -12,7 +12,8 @@ internal static class SyncOrder
     }
 
     /// <summary>A file that is only locked holds nothing that could be lost.</summary>
-    private static bool IsLock(string path) => Path.GetFileName(path) is "lock" or "clients.json.lock" or "audit.log.lock";
+    private static bool IsLock(string path) =>
+        Path.GetFileName(path) is "lock" or "clients.json.lock" or "audit.log.lock";
 
     private static IEnumerable<string> FindFaults(List<CountedCall> done, CountedCall call, int index)
     {
@@ -20,20 +21,32 @@ internal static class SyncOrder
         switch (call.Name)
         {
             case "rename" or "link":
-                if (!IsSynced(done.Take(index), call.Inode)) yield return $"{call}: the file was not synced before it got its name";
-                if (!IsFolderSynced(later, call.TargetFolder)) yield return $"{call}: {call.TargetFolder} was not synced after it";
+                if (!IsSynced(done.Take(index), call.Inode))
+                    yield return $"{call}: the file was not synced before it got its name";
+                if (!IsFolderSynced(later, call.TargetFolder))
+                    yield return $"{call}: {call.TargetFolder} was not synced after it";
                 break;
-            case "mkdir" or "create" when !IsLock(call.Path) && !later.Any(end => (end.Name is "rename" or "unlink") && end.Path == call.Path):
-                if (!IsFolderSynced(later, call.TargetFolder)) yield return $"{call}: {call.TargetFolder} was not synced after it";
+            case "mkdir"
+            or "create"
+                when !IsLock(call.Path)
+                    && !later.Any(end => (end.Name is "rename" or "unlink") && end.Path == call.Path):
+                if (!IsFolderSynced(later, call.TargetFolder))
+                    yield return $"{call}: {call.TargetFolder} was not synced after it";
                 break;
-            case "write" or "truncate" or "empty" when !later.Any(end => end.Name == "unlink" && end.Inode == call.Inode):
-                if (!later.Any(sync => sync.IsSync && sync.Inode == call.Inode)) yield return $"{call}: the file was not synced after it";
+            case "write"
+            or "truncate"
+            or "empty" when !later.Any(end => end.Name == "unlink" && end.Inode == call.Inode):
+                if (!later.Any(sync => sync.IsSync && sync.Inode == call.Inode))
+                    yield return $"{call}: the file was not synced after it";
                 break;
         }
     }
 
     private static bool IsSynced(IEnumerable<CountedCall> earlier, long inode) =>
-        earlier.LastOrDefault(call => call.Inode == inode && (call.Name is "write" or "truncate" or "sync")) is null or { Name: "sync" };
+        earlier.LastOrDefault(call => call.Inode == inode && (call.Name is "write" or "truncate" or "sync"))
+            is null
+                or { Name: "sync" };
 
-    private static bool IsFolderSynced(List<CountedCall> later, string folder) => later.Any(sync => sync.IsSync && sync.Path == folder);
+    private static bool IsFolderSynced(List<CountedCall> later, string folder) =>
+        later.Any(sync => sync.IsSync && sync.Path == folder);
 }

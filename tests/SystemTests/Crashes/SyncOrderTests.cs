@@ -2,7 +2,10 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>What a program says is stored survives a power cut: files are synced before they get their names, and folders after that.</summary>
+/// <summary>
+/// What a program says is stored survives a power cut: files are synced before they get their names, and folders after
+/// that.
+/// </summary>
 public sealed class SyncOrderTests
 {
     [Fact]
@@ -24,8 +27,12 @@ public sealed class SyncOrderTests
 
         Assert.True(acknowledged);
         AssertSynced(calls);
-        var database = calls.First(call => call.IsWrite && call.Path.EndsWith("metadata.db", StringComparison.Ordinal)).Number;
-        Assert.Contains(calls, call => call.IsSync && call.Path.EndsWith("-wal", StringComparison.Ordinal) && call.Number == database - 1);
+        var database = calls
+            .First(call => call.IsWrite && call.Path.EndsWith("metadata.db", StringComparison.Ordinal))
+            .Number;
+        Assert.Contains(calls, call =>
+            call.IsSync && call.Path.EndsWith("-wal", StringComparison.Ordinal) && call.Number == database - 1
+        );
     }
 
     /// <summary>Only what is safe on the disk may be named by what comes next: object, manifest, catalogue.</summary>
@@ -38,13 +45,22 @@ public sealed class SyncOrderTests
         var named = NameOf(calls, ".zfs.gz");
         var manifest = NameOf(calls, ".manifest.json");
         var listed = calls.Last(call => call.IsSync && call.Path.EndsWith("-wal", StringComparison.Ordinal)).Number;
-        Assert.Contains(calls, sync => sync.IsSync && sync.Path == named.TargetFolder && sync.Number > named.Number && sync.Number < manifest.Number);
-        var safe = calls.First(sync => sync.IsSync && sync.Path == manifest.TargetFolder && sync.Number > manifest.Number).Number;
+        Assert.Contains(calls, sync =>
+            sync.IsSync
+            && sync.Path == named.TargetFolder
+            && sync.Number > named.Number
+            && sync.Number < manifest.Number
+        );
+        var safe = calls
+            .First(sync => sync.IsSync && sync.Path == manifest.TargetFolder && sync.Number > manifest.Number)
+            .Number;
         Assert.DoesNotContain(calls, call => call.IsFrame && call.Number > named.Number && call.Number < safe);
         Assert.Contains(calls, call => call.IsFrame && call.Number > safe && call.Number < listed);
     }
 
-    /// <summary>Tests the tests: without a sync that a commit makes, its order is wrong, and a power cut takes the backup.</summary>
+    /// <summary>
+    /// Tests the tests: without a sync that a commit makes, its order is wrong, and a power cut takes the backup.
+    /// </summary>
     [Fact]
     public async Task A_missing_sync_is_noticed()
     {
@@ -53,8 +69,13 @@ public sealed class SyncOrderTests
         Assert.True(acknowledged);
 
         // The data folder itself is synced by SQLite, when it makes its log.
-        var last = calls.Where(call => call.IsSync && call.Path != lab.Server.DataFolder).GroupBy(sync => sync.Path).Select(syncs => syncs.Last()).ToList();
-        Assert.Equal(6, last.Count); // the object, its folder's folder, its folder, the manifest, the catalogue's log, the audit log
+        var last = calls
+            .Where(call => call.IsSync && call.Path != lab.Server.DataFolder)
+            .GroupBy(sync => sync.Path)
+            .Select(syncs => syncs.Last())
+            .ToList();
+        // The object, its folder's folder, its folder, the manifest, the catalogue's log, the audit log.
+        Assert.Equal(6, last.Count);
         Assert.All(last, sync => Assert.NotEmpty(SyncOrder.FindFaults([.. calls.Where(call => call != sync)])));
 
         await lab.Server.KillAsync();
@@ -69,9 +90,17 @@ public sealed class SyncOrderTests
     {
         var folder = Repository.NewFolder("sync");
         var log = Path.Combine(folder, "calls");
-        var settings = new Dictionary<string, string>(await CrashLibrary.SettingsAsync(CrashPoint.None, folder, log), StringComparer.Ordinal) { ["DATA_DIR"] = Path.Combine(folder, "deep", "data") };
+        var settings = new Dictionary<string, string>(
+            await CrashLibrary.SettingsAsync(CrashPoint.None, folder, log),
+            StringComparer.Ordinal
+        )
+        {
+            ["DATA_DIR"] = Path.Combine(folder, "deep", "data"),
+        };
 
-        (await Command.RunAsync(Repository.Program("zfs-server"), ["client", "add", "client1"], folder, settings)).MustSucceed();
+        (
+            await Command.RunAsync(Repository.Program("zfs-server"), ["client", "add", "client1"], folder, settings)
+        ).MustSucceed();
 
         AssertSynced(CountedCall.ReadLog(log));
         Directory.Delete(folder, recursive: true);
@@ -82,18 +111,23 @@ public sealed class SyncOrderTests
     {
         var folder = Repository.NewFolder("sync");
         var log = Path.Combine(folder, "calls");
-        var settings = new Dictionary<string, string>(await CrashLibrary.SettingsAsync(CrashPoint.None, folder, log), StringComparer.Ordinal)
+        var settings = new Dictionary<string, string>(
+            await CrashLibrary.SettingsAsync(CrashPoint.None, folder, log),
+            StringComparer.Ordinal
+        )
         {
             ["DATA_DIR"] = Path.Combine(folder, "deep", "data"),
             ["METADATA_FILE"] = Path.Combine(folder, "elsewhere", "metadata.db"),
         };
 
-        await using (await ServerProcess.StartAsync(settings)) AssertSynced(CountedCall.ReadLog(log));
+        await using (await ServerProcess.StartAsync(settings))
+            AssertSynced(CountedCall.ReadLog(log));
 
         Directory.Delete(folder, recursive: true);
     }
 
-    private static CountedCall NameOf(IReadOnlyList<CountedCall> calls, string ending) => calls.Single(call => call.Name == "rename" && call.Other.EndsWith(ending, StringComparison.Ordinal));
+    private static CountedCall NameOf(IReadOnlyList<CountedCall> calls, string ending) =>
+        calls.Single(call => call.Name == "rename" && call.Other.EndsWith(ending, StringComparison.Ordinal));
 
     private static void AssertSynced(IReadOnlyList<CountedCall> calls)
     {

@@ -11,10 +11,15 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
     [Fact]
     public async Task A_locked_dataset_is_backed_up_raw_interrupted_and_restored_with_its_key()
     {
-        await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+        await using var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
+        );
         await using var client = await CreateAsync(server, "COMPRESSION=none");
         var dataset = $"{client.Area}/data/secret";
-        await client.ShellAsync($"cd /{dataset} && yes '{Secret}' | head -c 3000000 > text && dd if=/dev/urandom of=random bs=1M count=24 2>/dev/null && setfattr -n user.note -v \"$(head -c 3000 /dev/zero | tr '\\0' x)\" text");
+        await client.ShellAsync(
+            $"cd /{dataset} && yes '{Secret}' | head -c 3000000 > text && dd if=/dev/urandom of=random bs=1M "
+                + "count=24 2>/dev/null && setfattr -n user.note -v \"$(head -c 3000 /dev/zero | tr '\\0' x)\" text"
+        );
         await LockAsync(client, dataset);
         await InterruptAsync(client, $"zfs-client backup --dataset {dataset}");
 
@@ -29,13 +34,27 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
         var second = await client.JsonAsync($"zfs-client backup --dataset {dataset}");
 
         Assert.Equal("incremental", second.GetProperty("kind").GetString());
-        foreach (var file in Directory.GetFiles(Path.Combine(server.DataFolder, "objects"), "*", SearchOption.AllDirectories)) Assert.DoesNotContain(Secret, await File.ReadAllTextAsync(file, System.Text.Encoding.Latin1, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        foreach (
+            var file in Directory.GetFiles(Path.Combine(server.DataFolder, "objects"), "*", SearchOption.AllDirectories)
+        )
+            Assert.DoesNotContain(
+                Secret,
+                await File.ReadAllTextAsync(file, System.Text.Encoding.Latin1, TestContext.Current.CancellationToken),
+                StringComparison.Ordinal
+            );
         var restored = await client.RunAsync($"zfs-restore latest {client.Area}/restored --source {dataset}");
-        Assert.Contains($"zfs load-key {client.Area}/restored", restored.MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"zfs load-key {client.Area}/restored",
+            restored.MustSucceed().Output,
+            StringComparison.Ordinal
+        );
         await UnlockAsync(client, dataset);
         await client.ShellAsync($"echo 'a long passphrase' | zfs load-key {client.Area}/restored");
         var snapshot = second.GetProperty("snapshot").GetString()!;
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}")
+        );
     }
 
     [Fact]
@@ -60,20 +79,27 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
     private async Task<ClientMachine> CreateAsync(ServerProcess server, params string[] settings)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase -o dnodesize=auto -o xattr=sa {client.Area}/data/secret");
+        await client.ShellAsync(
+            "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase -o dnodesize=auto -o "
+                + $"xattr=sa {client.Area}/data/secret"
+        );
         await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", .. settings]);
         return client;
     }
 
-    private static Task<string> LockAsync(ClientMachine client, string dataset) => client.ShellAsync($"zfs unmount {dataset} && zfs unload-key {dataset}");
+    private static Task<string> LockAsync(ClientMachine client, string dataset) =>
+        client.ShellAsync($"zfs unmount {dataset} && zfs unload-key {dataset}");
 
-    private static Task<string> UnlockAsync(ClientMachine client, string dataset) => client.ShellAsync($"echo 'a long passphrase' | zfs load-key {dataset} && zfs mount {dataset}");
+    private static Task<string> UnlockAsync(ClientMachine client, string dataset) =>
+        client.ShellAsync($"echo 'a long passphrase' | zfs load-key {dataset} && zfs mount {dataset}");
 
     /// <summary>Kills a backup once some of it is stored.</summary>
     private static async Task InterruptAsync(ClientMachine client, string command)
     {
         using var backup = client.Start($"BANDWIDTH_LIMIT=2M exec {command}");
-        await Patience.UntilAsync("some parts are stored", async () => (await client.JsonAsync("zfs-client status")).GetProperty("reserved_bytes").GetInt64() > 4_000_000);
+        await Patience.UntilAsync("some parts are stored", async () =>
+            (await client.JsonAsync("zfs-client status")).GetProperty("reserved_bytes").GetInt64() > 4_000_000
+        );
         await client.KillAsync("zfs-client");
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
     }

@@ -11,34 +11,104 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     public async Task A_tree_is_backed_up_in_one_moment_and_comes_back_with_its_properties()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/a/deep", "data/b", "data/scratch", "data/gap", "data/gap/below");
-        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true", $"EXCLUDE={client.Area}/data/scratch");
-        await client.ShellAsync($"cd /{client.Area}/data && for d in . a a/deep b scratch gap gap/below; do echo $d > $d/file; done");
-        await client.ShellAsync($"zfs set compression=lz4 {client.Area}/data && zfs set recordsize=64K quota=1G org.example:note='$(touch /tmp/no); x' {client.Area}/data/a && zfs set mountpoint=/tmp/elsewhere {client.Area}/data/b");
+        await using var client = await ClientMachine.CreateAsync(
+            host,
+            server,
+            "data",
+            "data/a",
+            "data/a/deep",
+            "data/b",
+            "data/scratch",
+            "data/gap",
+            "data/gap/below"
+        );
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={client.Area}/data",
+            "RECURSIVE=true",
+            $"EXCLUDE={client.Area}/data/scratch"
+        );
+        await client.ShellAsync(
+            $"cd /{client.Area}/data && for d in . a a/deep b scratch gap gap/below; do echo $d > $d/file; done"
+        );
+        await client.ShellAsync(
+            $"zfs set compression=lz4 {client.Area}/data && zfs set recordsize=64K quota=1G "
+                + $"org.example:note='$(touch /tmp/no); x' {client.Area}/data/a && zfs set mountpoint=/tmp/elsewhere "
+                + $"{client.Area}/data/b"
+        );
 
         var first = await client.JsonAsync("zfs-client backup");
-        Assert.Equal(["data", "data/a", "data/a/deep", "data/b", "data/gap", "data/gap/below"], DatasetsOf(client, first));
-        var times = await client.ShellAsync(string.Join(" && ", first.GetProperty("results").EnumerateArray().Select(result => $"zfs get -H -o value createtxg '{result.GetProperty("snapshot").GetString()}'")));
+        Assert.Equal(
+            ["data", "data/a", "data/a/deep", "data/b", "data/gap", "data/gap/below"],
+            DatasetsOf(client, first)
+        );
+        var times = await client.ShellAsync(
+            string.Join(
+                " && ",
+                first
+                    .GetProperty("results")
+                    .EnumerateArray()
+                    .Select(result => $"zfs get -H -o value createtxg '{result.GetProperty("snapshot").GetString()}'")
+            )
+        );
         Assert.Single(times.Split('\n').Distinct());
 
-        await client.ShellAsync($"zfs rename {client.Area}/data/a {client.Area}/data/moved && zfs destroy -r {client.Area}/data/b && zfs create {client.Area}/data/new && echo new > /{client.Area}/data/new/file && echo more >> /{client.Area}/data/moved/file");
-        var second = await client.JsonAsync($"zfs-client snapshot daily --send --exclude {client.Area}/data/scratch --exclude '{client.Area}/data/ga?'");
+        await client.ShellAsync(
+            $"zfs rename {client.Area}/data/a {client.Area}/data/moved && zfs destroy -r {client.Area}/data/b && zfs "
+                + $"create {client.Area}/data/new && echo new > /{client.Area}/data/new/file && echo more >> "
+                + $"/{client.Area}/data/moved/file"
+        );
+        var second = await client.JsonAsync(
+            $"zfs-client snapshot daily --send --exclude {client.Area}/data/scratch --exclude '{client.Area}/data/ga?'"
+        );
         var backups = second.GetProperty("backups");
 
-        Assert.Equal(["data incremental", "data/moved incremental", "data/moved/deep incremental", "data/new full"], KindsOf(client, backups));
-        var number = Array.FindIndex(await client.ListBackupsAsync(), backup => backup.GetProperty("dataset_name").GetString() == $"{client.Area}/data") + 1;
-        var restored = await client.JsonAsync($"zfs-restore restore {number} {client.Area}/restored --recursive --properties");
+        Assert.Equal(
+            ["data incremental", "data/moved incremental", "data/moved/deep incremental", "data/new full"],
+            KindsOf(client, backups)
+        );
+        var number =
+            Array.FindIndex(await client.ListBackupsAsync(), backup =>
+                backup.GetProperty("dataset_name").GetString() == $"{client.Area}/data"
+            ) + 1;
+        var restored = await client.JsonAsync(
+            $"zfs-restore restore {number} {client.Area}/restored --recursive --properties"
+        );
 
         foreach (var result in backups.GetProperty("results").EnumerateArray())
         {
             var snapshot = result.GetProperty("snapshot").GetString()!;
-            Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync(snapshot.Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)));
+            Assert.Equal(
+                await client.TreeOfAsync(snapshot),
+                await client.TreeOfAsync(
+                    snapshot.Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)
+                )
+            );
         }
 
-        Assert.Equal([$"{client.Area}/data/a", $"{client.Area}/data/a/deep", $"{client.Area}/data/b", $"{client.Area}/data/gap", $"{client.Area}/data/gap/below"], restored.GetProperty("missing").EnumerateArray().Select(missing => missing.GetString()));
-        Assert.Equal("lz4 65536 1073741824 $(touch /tmp/no); x", await client.ShellAsync($"echo $(zfs get -Hpo value compression {client.Area}/restored) $(zfs get -Hpo value recordsize,quota {client.Area}/restored/moved) \"$(zfs get -Hpo value org.example:note {client.Area}/restored/moved)\""));
+        Assert.Equal(
+            [
+                $"{client.Area}/data/a",
+                $"{client.Area}/data/a/deep",
+                $"{client.Area}/data/b",
+                $"{client.Area}/data/gap",
+                $"{client.Area}/data/gap/below",
+            ],
+            restored.GetProperty("missing").EnumerateArray().Select(missing => missing.GetString())
+        );
+        Assert.Equal(
+            "lz4 65536 1073741824 $(touch /tmp/no); x",
+            await client.ShellAsync(
+                $"echo $(zfs get -Hpo value compression {client.Area}/restored) $(zfs get -Hpo value "
+                    + $"recordsize,quota {client.Area}/restored/moved) \"$(zfs get -Hpo value org.example:note "
+                    + $"{client.Area}/restored/moved)\""
+            )
+        );
         Assert.Equal("no", await client.ShellAsync($"zfs get -Ho value mounted {client.Area}/restored/moved"));
-        Assert.DoesNotContain(await client.ShellAsync($"zfs list -Ho name -r {client.Area}"), ".restoring", StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            await client.ShellAsync($"zfs list -Ho name -r {client.Area}"),
+            ".restoring",
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -46,8 +116,15 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/z");
-        await client.ShellAsync($"echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase {client.Area}/data/locked && zfs unmount {client.Area}/data/locked && zfs unload-key {client.Area}/data/locked");
-        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data/z,{client.Area}/data/locked,{client.Area}/data/a", "RAW_SEND=false");
+        await client.ShellAsync(
+            "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase "
+                + $"{client.Area}/data/locked && zfs unmount {client.Area}/data/locked && zfs unload-key "
+                + $"{client.Area}/data/locked"
+        );
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={client.Area}/data/z,{client.Area}/data/locked,{client.Area}/data/a",
+            "RAW_SEND=false"
+        );
 
         var run = await client.RunAsync("zfs-client backup --json");
 
@@ -67,12 +144,21 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/b");
-        await client.ShellAsync($"cd /{client.Area}/data && echo x > file && dd if=/dev/urandom of=a/random bs=1M count=1 2>/dev/null && dd if=/dev/urandom of=b/random bs=1M count=40 2>/dev/null");
+        await client.ShellAsync(
+            $"cd /{client.Area}/data && echo x > file && dd if=/dev/urandom of=a/random bs=1M count=1 2>/dev/null && "
+                + "dd if=/dev/urandom of=b/random bs=1M count=40 2>/dev/null"
+        );
         await client.JsonAsync("zfs-client backup --recursive");
-        using (var restore = client.Start($"exec zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive"))
+        using (
+            var restore = client.Start(
+                $"exec zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive"
+            )
+        )
         {
             // The first two are whole, and the third has begun.
-            await Patience.UntilAsync("the third dataset is being received", async () => (await host.RunAsync($"zfs list -H -o name {client.Area}/restored.restoring/b.restoring")).ExitCode == 0);
+            await Patience.UntilAsync("the third dataset is being received", async () =>
+                (await host.RunAsync($"zfs list -H -o name {client.Area}/restored.restoring/b.restoring")).ExitCode == 0
+            );
             await client.KillAsync("zfs-restore");
             await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
@@ -81,12 +167,32 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
 
         foreach (var child in (string[])["", "/a", "/b"])
         {
-            var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/data{child}")).Single(name => name.Contains('@', StringComparison.Ordinal));
-            Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync(snapshot.Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)));
+            var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/data{child}")).Single(name =>
+                name.Contains('@', StringComparison.Ordinal)
+            );
+            Assert.Equal(
+                await client.TreeOfAsync(snapshot),
+                await client.TreeOfAsync(
+                    snapshot.Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)
+                )
+            );
         }
     }
 
-    private static string[] DatasetsOf(ClientMachine client, JsonElement set) => [.. set.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("snapshot").GetString()!.Split('@')[0][(client.Area.Length + 1)..])];
+    private static string[] DatasetsOf(ClientMachine client, JsonElement set) =>
+        [
+            .. set.GetProperty("results")
+                .EnumerateArray()
+                .Select(result =>
+                    result.GetProperty("snapshot").GetString()!.Split('@')[0][(client.Area.Length + 1)..]
+                ),
+        ];
 
-    private static string[] KindsOf(ClientMachine client, JsonElement set) => [.. DatasetsOf(client, set).Zip(set.GetProperty("results").EnumerateArray(), (dataset, result) => $"{dataset} {result.GetProperty("kind").GetString()}")];
+    private static string[] KindsOf(ClientMachine client, JsonElement set) =>
+        [
+            .. DatasetsOf(client, set)
+                .Zip(set.GetProperty("results").EnumerateArray(), (dataset, result) =>
+                    $"{dataset} {result.GetProperty("kind").GetString()}"
+                ),
+        ];
 }

@@ -9,15 +9,16 @@ internal sealed class RemoteClient : IAsyncDisposable
     private readonly string _folder = Repository.NewFolder("remote");
     private readonly Dictionary<string, string> _environment;
 
-    private RemoteClient(ClientMachine client, string destination) => _environment = new Dictionary<string, string>(StringComparer.Ordinal)
-    {
-        ["CLIENT_ID"] = client.Id,
-        ["API_KEY"] = client.Key,
-        ["SERVER_URL"] = $"http://127.0.0.1:{client.Server.Port}",
-        ["LOCAL_DATASET"] = $"{client.Area}/my data",
-        ["ZFS_SSH_HOST"] = destination,
-        ["PATH"] = $"{_folder}:{Environment.GetEnvironmentVariable("PATH")}",
-    };
+    private RemoteClient(ClientMachine client, string destination) =>
+        _environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["CLIENT_ID"] = client.Id,
+            ["API_KEY"] = client.Key,
+            ["SERVER_URL"] = $"http://127.0.0.1:{client.Server.Port}",
+            ["LOCAL_DATASET"] = $"{client.Area}/my data",
+            ["ZFS_SSH_HOST"] = destination,
+            ["PATH"] = $"{_folder}:{Environment.GetEnvironmentVariable("PATH")}",
+        };
 
     /// <param name="client">Whose datasets.</param>
     /// <param name="destination">What ZFS_SSH_HOST says; null: the machine with ZFS.</param>
@@ -30,14 +31,16 @@ internal sealed class RemoteClient : IAsyncDisposable
         return remote;
     }
 
-    public Task<CommandResult> RunAsync(string program, params string[] arguments) => Command.RunAsync(Repository.Program(program), arguments, _folder, _environment);
+    public Task<CommandResult> RunAsync(string program, params string[] arguments) =>
+        Command.RunAsync(Repository.Program(program), arguments, _folder, _environment);
 
     /// <summary>Starts a program and leaves it running.</summary>
     /// <param name="settings">Besides the others.</param>
     public Process Start(string program, string argument, params (string Name, string Value)[] settings)
     {
         var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
-        foreach (var (name, value) in settings) environment[name] = value;
+        foreach (var (name, value) in settings)
+            environment[name] = value;
         return Command.Start(Repository.Program(program), [argument], _folder, environment);
     }
 

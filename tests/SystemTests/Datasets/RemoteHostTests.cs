@@ -11,7 +11,11 @@ public sealed class RemoteHostTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "my data");
-        await client.ShellAsync($"cd '/{client.Area}/my data' && dd if=/dev/urandom of=random bs=1M count=3 2>/dev/null && zfs set org.example:note='$(touch /tmp/pwned); `touch /tmp/pwned` '\\''; touch /tmp/pwned' '{client.Area}/my data'");
+        await client.ShellAsync(
+            $"cd '/{client.Area}/my data' && dd if=/dev/urandom of=random bs=1M count=3 2>/dev/null && zfs set "
+                + "org.example:note='$(touch /tmp/pwned); `touch /tmp/pwned` '\\''; touch /tmp/pwned' "
+                + $"'{client.Area}/my data'"
+        );
         await using var here = await RemoteClient.CreateAsync(client);
 
         (await here.RunAsync("zfs-client", "doctor")).MustSucceed();
@@ -20,19 +24,32 @@ public sealed class RemoteHostTests(SecondZfsHost host)
         (await here.RunAsync("zfs-client", "backup")).MustSucceed();
         (await here.RunAsync("zfs-restore", "latest", $"{client.Area}/re stored", "--properties")).MustSucceed();
 
-        Assert.Equal(["incremental", "full"], (await client.ListBackupsAsync()).Select(backup => backup.TryGetProperty("from_guid", out _) ? "incremental" : "full"));
-        var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/my data")).Last(name => name.Contains('@', StringComparison.Ordinal));
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/re stored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(
+            ["incremental", "full"],
+            (await client.ListBackupsAsync()).Select(backup =>
+                backup.TryGetProperty("from_guid", out _) ? "incremental" : "full"
+            )
+        );
+        var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/my data")).Last(name =>
+            name.Contains('@', StringComparison.Ordinal)
+        );
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/re stored@{snapshot.Split('@')[1]}")
+        );
         Assert.Equal(await NoteOfAsync("my data"), await NoteOfAsync("re stored"));
         Assert.NotEqual(0, (await host.RunAsync("test -e /tmp/pwned")).ExitCode);
 
-        Task<string> NoteOfAsync(string dataset) => client.ShellAsync($"zfs get -H -o value org.example:note '{client.Area}/{dataset}'");
+        Task<string> NoteOfAsync(string dataset) =>
+            client.ShellAsync($"zfs get -H -o value org.example:note '{client.Area}/{dataset}'");
     }
 
     [Fact]
     public async Task A_backup_whose_ssh_connection_breaks_goes_on_with_the_next_run()
     {
-        await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+        await using var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
+        );
         await using var client = await ClientMachine.CreateAsync(host, server, "my data");
         // Far more than what is on its way at once: buffers of the client and of ssh.
         await client.ShellAsync($"head -c 64M /dev/urandom > '/{client.Area}/my data/random' && sync");
@@ -42,7 +59,9 @@ public sealed class RemoteHostTests(SecondZfsHost host)
         await Patience.UntilAsync("parts are stored", async () =>
         {
             Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
-            return (await Answer.ReadAsync(await http.GetAsync("uploads", TestContext.Current.CancellationToken))).Text.Contains("\"next_part\"", StringComparison.Ordinal);
+            return (
+                await Answer.ReadAsync(await http.GetAsync("uploads", TestContext.Current.CancellationToken))
+            ).Text.Contains("\"next_part\"", StringComparison.Ordinal);
         });
 
         (await Command.RunAsync("pkill", ["-TERM", "-f", $"send.*{client.Area}.*@"])).MustSucceed();
@@ -55,8 +74,13 @@ public sealed class RemoteHostTests(SecondZfsHost host)
         var next = (await here.RunAsync("zfs-client", "backup-full", "--json")).MustSucceed();
         Assert.Contains("\"resumed\"", next.Output, StringComparison.Ordinal);
         (await here.RunAsync("zfs-restore", "latest", $"{client.Area}/restored")).MustSucceed();
-        var snapshot = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/my data"), name => name.Contains('@', StringComparison.Ordinal));
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        var snapshot = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/my data"), name =>
+            name.Contains('@', StringComparison.Ordinal)
+        );
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}")
+        );
     }
 
     [Theory]

@@ -12,7 +12,10 @@ public sealed class UnprivilegedTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "restores");
-        await client.ShellAsync($"id backup >/dev/null 2>&1 || useradd --create-home backup; chown -R backup {client.Folder} /{client.Area}/data && echo one > /{client.Area}/data/file");
+        await client.ShellAsync(
+            $"id backup >/dev/null 2>&1 || useradd --create-home backup; chown -R backup {client.Folder} "
+                + $"/{client.Area}/data && echo one > /{client.Area}/data/file"
+        );
 
         await MendAsync(client, "zfs-client doctor", 8);
         var first = await RunAsync(client, "zfs-client backup");
@@ -24,8 +27,20 @@ public sealed class UnprivilegedTests(SecondZfsHost host)
 
         Assert.Equal("full", first.GetProperty("kind").GetString());
         var snapshot = second.GetProperty("snapshot").GetString()!;
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restores/data@{snapshot.Split('@')[1]}"));
-        Assert.Contains("root", (await client.JsonAsync("zfs-client doctor")).GetProperty("checks").EnumerateArray().Single(check => check.GetProperty("name").GetString() == "permissions").GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/restores/data@{snapshot.Split('@')[1]}")
+        );
+        Assert.Contains(
+            "root",
+            (await client.JsonAsync("zfs-client doctor"))
+                .GetProperty("checks")
+                .EnumerateArray()
+                .Single(check => check.GetProperty("name").GetString() == "permissions")
+                .GetProperty("message")
+                .GetString(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -48,13 +63,19 @@ public sealed class UnprivilegedTests(SecondZfsHost host)
     {
         var sick = await AsUserAsync(client, $"{doctor} --json");
         Assert.Equal(6, sick.ExitCode);
-        var check = JsonDocument.Parse(sick.Output).RootElement.GetProperty("checks").EnumerateArray().Single(check => check.GetProperty("status").GetString() == "failed");
+        var check = JsonDocument
+            .Parse(sick.Output)
+            .RootElement.GetProperty("checks")
+            .EnumerateArray()
+            .Single(check => check.GetProperty("status").GetString() == "failed");
         Assert.Equal(missing, check.GetProperty("message").GetString()!.Split(',').Length);
         await client.ShellAsync(check.GetProperty("remedy").GetString()!.Split("Let root run: ")[1]);
         (await AsUserAsync(client, doctor)).MustSucceed();
     }
 
-    private static async Task<JsonElement> RunAsync(ClientMachine client, string line) => JsonDocument.Parse((await AsUserAsync(client, $"{line} --json")).MustSucceed().Output).RootElement;
+    private static async Task<JsonElement> RunAsync(ClientMachine client, string line) =>
+        JsonDocument.Parse((await AsUserAsync(client, $"{line} --json")).MustSucceed().Output).RootElement;
 
-    private static Task<CommandResult> AsUserAsync(ClientMachine client, string line) => client.RunAsync($"setpriv --reuid=backup --regid=backup --init-groups env HOME=/tmp PATH=$PATH {line}");
+    private static Task<CommandResult> AsUserAsync(ClientMachine client, string line) =>
+        client.RunAsync($"setpriv --reuid=backup --regid=backup --init-groups env HOME=/tmp PATH=$PATH {line}");
 }

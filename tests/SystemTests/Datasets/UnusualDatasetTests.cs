@@ -12,16 +12,27 @@ public sealed class UnusualDatasetTests(SecondZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var clone = $"{client.Area}/{new string('c', 100)}";
-        await client.ShellAsync($"cd /{client.Area}/data && zfs set dnodesize=auto xattr=sa {client.Area}/data && for i in $(seq 50); do echo $i > file$i && setfattr -n user.note -v \"$(head -c 700 /dev/zero | tr '\\0' x)$i\" file$i; done && zfs snapshot {client.Area}/data@origin && zfs clone -o dnodesize=auto -o xattr=sa {client.Area}/data@origin {clone} && echo changed > /{clone}/file1");
+        await client.ShellAsync(
+            $"cd /{client.Area}/data && zfs set dnodesize=auto xattr=sa {client.Area}/data && for i in $(seq 50); do "
+                + "echo $i > file$i && setfattr -n user.note -v \"$(head -c 700 /dev/zero | tr '\\0' x)$i\" file$i; "
+                + $"done && zfs snapshot {client.Area}/data@origin && zfs clone -o dnodesize=auto -o xattr=sa "
+                + $"{client.Area}/data@origin {clone} && echo changed > /{clone}/file1"
+        );
 
         var full = await client.JsonAsync($"zfs-client backup --dataset {clone}");
         await client.ShellAsync($"rm /{clone}/file2 && setfattr -n user.note -v other /{clone}/file3");
         var incremental = await client.JsonAsync($"zfs-client backup --dataset {clone}");
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
 
-        Assert.Equal(("full", "incremental"), (full.GetProperty("kind").GetString(), incremental.GetProperty("kind").GetString()));
+        Assert.Equal(
+            ("full", "incremental"),
+            (full.GetProperty("kind").GetString(), incremental.GetProperty("kind").GetString())
+        );
         var snapshot = incremental.GetProperty("snapshot").GetString()!;
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}")
+        );
     }
 
     /// <summary>ZFS itself would not mark the copy: if that changes, such datasets can be backed up.</summary>
@@ -31,10 +42,17 @@ public sealed class UnusualDatasetTests(SecondZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var (data, redacted) = ($"{client.Area}/data", $"{client.Area}/redacted");
-        await client.ShellAsync($"echo secret > /{data}/secret && yes public | head -c 500000 > /{data}/public && zfs snapshot {data}@a && zfs clone {data}@a {client.Area}/clone && rm /{client.Area}/clone/secret && zfs snapshot {client.Area}/clone@r && zfs redact {data}@a book {client.Area}/clone@r && zfs send --redact book {data}@a | zfs receive -u {redacted}");
+        await client.ShellAsync(
+            $"echo secret > /{data}/secret && yes public | head -c 500000 > /{data}/public && zfs snapshot {data}@a "
+                + $"&& zfs clone {data}@a {client.Area}/clone && rm /{client.Area}/clone/secret && zfs snapshot "
+                + $"{client.Area}/clone@r && zfs redact {data}@a book {client.Area}/clone@r && zfs send --redact "
+                + $"book {data}@a | zfs receive -u {redacted}"
+        );
 
         var refused = await client.RunAsync($"zfs-client backup --dataset {redacted}");
-        await client.ShellAsync($"zfs snapshot {redacted}@b && zfs send {redacted}@b | zfs receive -u {client.Area}/copy");
+        await client.ShellAsync(
+            $"zfs snapshot {redacted}@b && zfs send {redacted}@b | zfs receive -u {client.Area}/copy"
+        );
 
         Assert.Equal(9, refused.ExitCode);
         Assert.Contains("is redacted", refused.Error, StringComparison.Ordinal);

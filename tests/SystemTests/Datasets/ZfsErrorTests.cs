@@ -7,33 +7,63 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
-/// <summary>What ZFS says when something is wrong is provoked on real ZFS, and must be known: its words are all that the programs have.</summary>
+/// <summary>
+/// What ZFS says when something is wrong is provoked on real ZFS, and must be known: its words are all that the
+/// programs have.
+/// </summary>
 [Collection("zfs-2")]
 public sealed class ZfsErrorTests(SecondZfsHost host)
 {
     /// <summary>What makes it ($A: a dataset of the test's own), and what the remedy must speak of.</summary>
-    public static TheoryData<string, string> Faults { get; } = new()
-    {
-        { "zfs send $A/d@two | zfs receive $A/r && zfs mount $A/r; echo x > /$A/r/x; zfs send -i $A/d@two $A/d@three | zfs receive $A/r", "changed after it was received" },
-        { "zfs send $A/d@one | zfs receive $A/old && zfs send -i $A/d@two $A/d@three | zfs receive $A/old", "newest snapshot is not the one" },
-        { "zfs send $A/d@one | zfs receive $A/d2 && zfs send $A/d@one | zfs receive $A/d2", "does not exist yet" },
-        { "zfs send -i $A/d@three $A/d@one", "backup-full" },
-        { "zfs create $A/busy && cd /$A/busy && zfs unmount $A/busy", "Something uses it" },
-        { "zfs hold keep $A/d@one && zfs destroy $A/d@one; e=$?; zfs release keep $A/d@one; exit $e", "zfs holds" },
-        { "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one", "promote" },
-        { "zfs destroy $A/d", "name them" },
-        { "zfs list nosuchpool/x", "Check the name" },
-        { "zfs snapshot nosuchpool/x@y", "Check the name" },
-        { "zfs snapshot $A/d@one", "another name" },
-        { "zfs set quota=1M $A/d; zfs send $A/big@one | zfs receive $A/d/big", "zfs get -r quota" },
-        { "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot $A/e@one && zfs unmount $A/e && zfs unload-key $A/e && zfs send $A/e@one", "zfs load-key" },
-        { "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot $A/e@1 && zfs send -w $A/e@1 | zfs receive -u $A/f && zfs snapshot $A/e@2 && zfs send -i @1 $A/e@2 | zfs receive -u $A/f", "zfs load-key" },
-        { "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot $A/e@1 && zfs snapshot $A/e@2 && zfs snapshot $A/e@3 && zfs send -w $A/e@1 | zfs receive -u $A/f && echo 'a long passphrase' | zfs load-key $A/f && zfs send -i @1 $A/e@2 | zfs receive -u $A/f; zfs send -w -i @2 $A/e@3 | zfs receive -u $A/f", "Raw streams can only follow" },
-        { "zfs send $A/d@one | zfs receive $A/p; zfs send -i $A/d@one $A/d@two | head -c 3000 | zfs receive -s $A/p 2>/dev/null; zfs send -i $A/d@one $A/d@two | zfs receive -s $A/p", "zfs receive -A" },
-        { "zfs send $A/d@three | sed '100,200s/file/f1le/' | zfs receive $A/broken", "damaged on its way" },
-        { "setpriv --reuid=65534 --clear-groups zfs snapshot $A/d@four", "the command 'doctor'" },
-        { "zfs create -V 1G $A/full && zfs create -V 100T $A/toolarge", "Free space" },
-    };
+    public static TheoryData<string, string> Faults { get; } =
+        new()
+        {
+            {
+                "zfs send $A/d@two | zfs receive $A/r && zfs mount $A/r; echo x > /$A/r/x; zfs send -i $A/d@two "
+                    + "$A/d@three | zfs receive $A/r",
+                "changed after it was received"
+            },
+            {
+                "zfs send $A/d@one | zfs receive $A/old && zfs send -i $A/d@two $A/d@three | zfs receive $A/old",
+                "newest snapshot is not the one"
+            },
+            { "zfs send $A/d@one | zfs receive $A/d2 && zfs send $A/d@one | zfs receive $A/d2", "does not exist yet" },
+            { "zfs send -i $A/d@three $A/d@one", "backup-full" },
+            { "zfs create $A/busy && cd /$A/busy && zfs unmount $A/busy", "Something uses it" },
+            { "zfs hold keep $A/d@one && zfs destroy $A/d@one; e=$?; zfs release keep $A/d@one; exit $e", "zfs holds" },
+            { "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one", "promote" },
+            { "zfs destroy $A/d", "name them" },
+            { "zfs list nosuchpool/x", "Check the name" },
+            { "zfs snapshot nosuchpool/x@y", "Check the name" },
+            { "zfs snapshot $A/d@one", "another name" },
+            { "zfs set quota=1M $A/d; zfs send $A/big@one | zfs receive $A/d/big", "zfs get -r quota" },
+            {
+                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
+                    + "$A/e@one && zfs unmount $A/e && zfs unload-key $A/e && zfs send $A/e@one",
+                "zfs load-key"
+            },
+            {
+                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
+                    + "$A/e@1 && zfs send -w $A/e@1 | zfs receive -u $A/f && zfs snapshot $A/e@2 && zfs send -i @1 "
+                    + "$A/e@2 | zfs receive -u $A/f",
+                "zfs load-key"
+            },
+            {
+                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
+                    + "$A/e@1 && zfs snapshot $A/e@2 && zfs snapshot $A/e@3 && zfs send -w $A/e@1 | zfs receive -u "
+                    + "$A/f && echo 'a long passphrase' | zfs load-key $A/f && zfs send -i @1 $A/e@2 | zfs receive "
+                    + "-u $A/f; zfs send -w -i @2 $A/e@3 | zfs receive -u $A/f",
+                "Raw streams can only follow"
+            },
+            {
+                "zfs send $A/d@one | zfs receive $A/p; zfs send -i $A/d@one $A/d@two | head -c 3000 | zfs receive -s "
+                    + "$A/p 2>/dev/null; zfs send -i $A/d@one $A/d@two | zfs receive -s $A/p",
+                "zfs receive -A"
+            },
+            { "zfs send $A/d@three | sed '100,200s/file/f1le/' | zfs receive $A/broken", "damaged on its way" },
+            { "setpriv --reuid=65534 --clear-groups zfs snapshot $A/d@four", "the command 'doctor'" },
+            { "zfs create -V 1G $A/full && zfs create -V 100T $A/toolarge", "Free space" },
+        };
 
     [Theory]
     [MemberData(nameof(Faults))]
@@ -41,14 +71,21 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
     {
         await host.StartAsync();
         var area = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
-        await host.OutputAsync($"zfs create {area} && zfs create {area}/d && for s in one two three; do yes file $s | head -c 300000 > /{area}/d/$s && zfs snapshot {area}/d@$s; done && zfs create {area}/big && dd if=/dev/urandom of=/{area}/big/random bs=1M count=4 2>/dev/null && zfs snapshot {area}/big@one");
+        await host.OutputAsync(
+            $"zfs create {area} && zfs create {area}/d && for s in one two three; do yes file $s | head -c 300000 > "
+                + $"/{area}/d/$s && zfs snapshot {area}/d@$s; done && zfs create {area}/big && dd if=/dev/urandom "
+                + $"of=/{area}/big/random bs=1M count=4 2>/dev/null && zfs snapshot {area}/big@one"
+        );
         try
         {
             var result = await host.RunAsync($"A={area}; exec 3>&1 >/dev/null; export LC_ALL=C; {line}");
 
             Assert.NotEqual(0, result.ExitCode);
             var known = ZfsRemedies.Find(result.Error);
-            Assert.True(known is not null && remedy.Split('|').Any(words => known.Contains(words, StringComparison.Ordinal)), $"{result.Error} -> {known}");
+            Assert.True(
+                known is not null && remedy.Split('|').Any(words => known.Contains(words, StringComparison.Ordinal)),
+                $"{result.Error} -> {known}"
+            );
         }
         finally
         {
@@ -56,18 +93,28 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
         }
     }
 
-    /// <summary>No ZFS of today makes such a stream: an old one did, whose snapshots knew nothing of sets of initialization vectors.</summary>
+    /// <summary>
+    /// No ZFS of today makes such a stream: an old one did, whose snapshots knew nothing of sets of initialization
+    /// vectors.
+    /// </summary>
     [Fact]
     public async Task A_raw_incremental_of_an_old_ZFS_is_explained()
     {
         await host.StartAsync();
         var area = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
-        await host.OutputAsync($"zfs create {area} && echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase {area}/e && zfs snapshot {area}/e@1 && zfs send -w {area}/e@1 | zfs receive -u {area}/f && zfs snapshot {area}/e@2");
+        await host.OutputAsync(
+            $"zfs create {area} && echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase "
+                + $"{area}/e && zfs snapshot {area}/e@1 && zfs send -w {area}/e@1 | zfs receive -u {area}/f && zfs "
+                + $"snapshot {area}/e@2"
+        );
         try
         {
             var stream = Convert.FromBase64String(await host.OutputAsync($"zfs send -w -i @1 {area}/e@2 | base64 -w0"));
 
-            var result = await host.RunAsync($"export LC_ALL=C; zfs receive -u {area}/f", await WithoutIvSetAsync(stream));
+            var result = await host.RunAsync(
+                $"export LC_ALL=C; zfs receive -u {area}/f",
+                await WithoutIvSetAsync(stream)
+            );
 
             Assert.NotEqual(0, result.ExitCode);
             Assert.Contains("IV set guid missing", result.Error, StringComparison.Ordinal);
@@ -86,22 +133,34 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
         await host.StartAsync();
         var pool = $"lost{Guid.NewGuid().ToString("N")[..6]}";
         var folder = $"/tmp/{pool}";
-        await host.OutputAsync($"mkdir {folder} && mount -t tmpfs -o size=80M none {folder} && truncate -s 200M {folder}/disk && zpool create -O compression=off -m none {pool} {folder}/disk && zfs create -o mountpoint={folder}-files {pool}/d");
+        await host.OutputAsync(
+            $"mkdir {folder} && mount -t tmpfs -o size=80M none {folder} && truncate -s 200M {folder}/disk && zpool "
+                + $"create -O compression=off -m none {pool} {folder}/disk && zfs create -o "
+                + $"mountpoint={folder}-files {pool}/d"
+        );
         try
         {
             // The disk has no more room than the memory file system that it is on: writes fail.
-            await host.RunAsync($"(timeout 60 dd if=/dev/urandom of={folder}-files/random bs=1M count=150 2>/dev/null; timeout 20 sync -f {folder}-files) & sleep 20");
+            await host.RunAsync(
+                $"(timeout 60 dd if=/dev/urandom of={folder}-files/random bs=1M count=150 2>/dev/null; timeout 20 "
+                    + $"sync -f {folder}-files) & sleep 20"
+            );
             var result = await host.RunAsync($"timeout 20 zfs snapshot {pool}/d@one");
 
             Assert.Contains("zpool clear", ZfsRemedies.Find(result.Error) ?? result.Error, StringComparison.Ordinal);
         }
         finally
         {
-            await host.RunAsync($"mount -o remount,size=300M {folder}; zpool clear {pool}; zpool destroy -f {pool}; umount {folder}; rmdir {folder} {folder}-files");
+            await host.RunAsync(
+                $"mount -o remount,size=300M {folder}; zpool clear {pool}; zpool destroy -f {pool}; umount {folder}; "
+                    + $"rmdir {folder} {folder}-files"
+            );
         }
     }
 
-    /// <summary>The stream, but for what its BEGIN says of the set of initialization vectors that it goes on from.</summary>
+    /// <summary>
+    /// The stream, but for what its BEGIN says of the set of initialization vectors that it goes on from.
+    /// </summary>
     private static async Task<byte[]> WithoutIvSetAsync(byte[] stream)
     {
         var output = new ArrayBufferWriter<byte>();
@@ -112,14 +171,18 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
             if (reader.Current.Type != RecordType.Begin)
             {
                 writer.WriteHeader(reader.Current);
-                while (await reader.ReadPayloadAsync(TestContext.Current.CancellationToken) is { IsEmpty: false } slice) writer.WritePayload(slice.Span);
+                while (await reader.ReadPayloadAsync(TestContext.Current.CancellationToken) is { IsEmpty: false } slice)
+                    writer.WritePayload(slice.Span);
                 continue;
             }
 
             var begin = new EditableRecord().Load(reader.Current);
             await reader.SkipPayloadAsync(TestContext.Current.CancellationToken);
             var (facts, list) = (reader.Parser.Begin!, reader.Parser.BeginPayload!);
-            var payload = list.With(NvPair.Of("crypt_keydata", list.GetList("crypt_keydata")!.Without("from_ivset_guid"))).Pack();
+            var payload = list.With(
+                    NvPair.Of("crypt_keydata", list.GetList("crypt_keydata")!.Without("from_ivset_guid"))
+                )
+                .Pack();
             writer.WriteHeader(begin.SetBegin(facts.FromGuid, facts.Features, facts.Flags, payload.Length).Header);
             writer.WritePayload(payload);
         }

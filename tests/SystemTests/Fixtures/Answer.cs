@@ -5,7 +5,12 @@ using System.Text.Json;
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
 /// <summary>An answer of the server, read to its end.</summary>
-internal sealed record Answer(HttpStatusCode Status, string Text, HttpResponseHeaders Headers, HttpContentHeaders ContentHeaders)
+internal sealed record Answer(
+    HttpStatusCode Status,
+    string Text,
+    HttpResponseHeaders Headers,
+    HttpContentHeaders ContentHeaders
+)
 {
     public JsonElement Json => JsonDocument.Parse(Text).RootElement;
 
@@ -17,11 +22,19 @@ internal sealed record Answer(HttpStatusCode Status, string Text, HttpResponseHe
     {
         using (response)
         {
-            return new Answer(response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), response.Headers, response.Content.Headers);
+            return new Answer(
+                response.StatusCode,
+                await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                response.Headers,
+                response.Content.Headers
+            );
         }
     }
 
-    public Answer MustSucceed() => Status == HttpStatusCode.OK ? this : throw new InvalidOperationException($"The server answered {(int)Status}: {Text}");
+    public Answer MustSucceed() =>
+        Status == HttpStatusCode.OK
+            ? this
+            : throw new InvalidOperationException($"The server answered {(int)Status}: {Text}");
 
     /// <summary>Every refusal is JSON that says so, with a stable code and a message for people.</summary>
     public void AssertRefused(HttpStatusCode status, string code, params string[] says)
@@ -31,6 +44,7 @@ internal sealed record Answer(HttpStatusCode Status, string Text, HttpResponseHe
         Assert.False(Json.GetProperty("success").GetBoolean());
         Assert.Equal(code, Code);
         Assert.NotEqual("", Message);
-        foreach (var part in says) Assert.Contains(part, Message, StringComparison.Ordinal);
+        foreach (var part in says)
+            Assert.Contains(part, Message, StringComparison.Ordinal);
     }
 }

@@ -16,8 +16,12 @@ internal sealed class BrokenConnection : IDisposable
     {
         var broken = new BrokenConnection();
         await broken._connection.ConnectAsync("127.0.0.1", server.Port, Token);
-        await broken.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /upload-stream/{uploadId} HTTP/1.1\r\nHost: server\r\nX-Client-ID: {client.Id}\r\nX-API-Key: {client.Key}\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        await broken.WriteAsync(
+            Encoding.ASCII.GetBytes(
+                $"POST /upload-stream/{uploadId} HTTP/1.1\r\nHost: server\r\nX-Client-ID: {client.Id}\r\nX-API-Key: "
+                    + $"{client.Key}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+        );
         return broken;
     }
 
@@ -36,7 +40,10 @@ internal sealed class BrokenConnection : IDisposable
         try
         {
             int count;
-            while (!received.ToString().EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal) && (count = await _connection.GetStream().ReadAsync(buffer, Token)) > 0)
+            while (
+                !received.ToString().EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal)
+                && (count = await _connection.GetStream().ReadAsync(buffer, Token)) > 0
+            )
             {
                 received.Append(Encoding.UTF8.GetString(buffer, 0, count));
             }

@@ -20,7 +20,8 @@ internal sealed class ClientMachine : IAsyncDisposable
     public ZfsHost Host { get; }
 
     /// <summary>The server on this machine.</summary>
-    public ServerProcess Server => _server ?? throw new InvalidOperationException("The server runs on the ZFS machine.");
+    public ServerProcess Server =>
+        _server ?? throw new InvalidOperationException("The server runs on the ZFS machine.");
 
     public string Id { get; }
 
@@ -36,16 +37,32 @@ internal sealed class ClientMachine : IAsyncDisposable
     {
         await host.StartAsync();
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
-        return await CreateAsync(new ClientMachine(host, server, $"http://{host.ServerAddress}:{server.Port}", id, await server.AddClientAsync(id)), datasets);
+        return await CreateAsync(
+            new ClientMachine(
+                host,
+                server,
+                $"http://{host.ServerAddress}:{server.Port}",
+                id,
+                await server.AddClientAsync(id)
+            ),
+            datasets
+        );
     }
 
     /// <summary>A client of a server that runs on the ZFS machine.</summary>
-    public static Task<ClientMachine> CreateAsync(ZfsHost host, string url, string id, string key, params string[] datasets) => CreateAsync(new ClientMachine(host, null, url, id, key), datasets);
+    public static Task<ClientMachine> CreateAsync(
+        ZfsHost host,
+        string url,
+        string id,
+        string key,
+        params string[] datasets
+    ) => CreateAsync(new ClientMachine(host, null, url, id, key), datasets);
 
     private static async Task<ClientMachine> CreateAsync(ClientMachine client, string[] datasets)
     {
         await client.ShellAsync($"mkdir -p {client.Folder} && zfs create {client.Area}");
-        foreach (var dataset in datasets) await client.ShellAsync($"zfs create -p '{client.Area}/{dataset}'");
+        foreach (var dataset in datasets)
+            await client.ShellAsync($"zfs create -p '{client.Area}/{dataset}'");
         await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/{datasets.FirstOrDefault() ?? "data"}");
         return client;
     }
@@ -53,22 +70,33 @@ internal sealed class ClientMachine : IAsyncDisposable
     public async Task WriteSettingsAsync(params string[] settings)
     {
         string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL={_url}", .. settings];
-        (await Host.RunAsync($"cat > {Folder}/.env", Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n"))).MustSucceed();
+        (
+            await Host.RunAsync($"cat > {Folder}/.env", Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n"))
+        ).MustSucceed();
     }
 
     /// <summary>Runs a line of shell; it must succeed.</summary>
     public Task<string> ShellAsync(string line) => Host.OutputAsync(line);
 
     /// <summary>Runs a line such as <c>zfs-client backup</c> in the client's folder.</summary>
-    public Task<CommandResult> RunAsync(string line) => Host.RunAsync($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
+    public Task<CommandResult> RunAsync(string line) =>
+        Host.RunAsync($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
 
-    public System.Diagnostics.Process Start(string line) => Host.Start($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
+    public System.Diagnostics.Process Start(string line) =>
+        Host.Start($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
 
-    /// <summary>Sends a signal to this client's processes of a name; those of others that run beside it are left alone.</summary>
-    public Task<string> KillAsync(string program, string signal = "KILL") => ShellAsync($"for p in $(pgrep -x {program}); do [ \"$(readlink /proc/$p/cwd)\" = {Folder} ] && kill -{signal} $p; done; true");
+    /// <summary>
+    /// Sends a signal to this client's processes of a name; those of others that run beside it are left alone.
+    /// </summary>
+    public Task<string> KillAsync(string program, string signal = "KILL") =>
+        ShellAsync(
+            $"for p in $(pgrep -x {program}); do [ \"$(readlink /proc/$p/cwd)\" = {Folder} ] && kill -{signal} $p; "
+                + "done; true"
+        );
 
     /// <summary>Runs a command with <c>--json</c>; it must succeed.</summary>
-    public async Task<JsonElement> JsonAsync(string line) => JsonDocument.Parse((await RunAsync($"{line} --json")).MustSucceed().Output).RootElement;
+    public async Task<JsonElement> JsonAsync(string line) =>
+        JsonDocument.Parse((await RunAsync($"{line} --json")).MustSucceed().Output).RootElement;
 
     public async Task<JsonElement[]> ListBackupsAsync() => [.. (await JsonAsync("zfs-restore list")).EnumerateArray()];
 
@@ -76,11 +104,14 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     /// <summary>Snapshots and bookmarks of a dataset, names only.</summary>
     public async Task<string[]> SnapshotsOfAsync(string dataset) =>
-        (await ShellAsync($"zfs list -H -o name -t snapshot,bookmark -d 1 '{dataset}'")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        (await ShellAsync($"zfs list -H -o name -t snapshot,bookmark -d 1 '{dataset}'")).Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries
+        );
 
     /// <summary>
-    /// One line for every file, folder and link: type, mode, owner, size, time, link target, extended attributes and a digest of the contents.
-    /// Equal texts mean equal trees.
+    /// One line for every file, folder and link: type, mode, owner, size, time, link target, extended attributes and a
+    /// digest of the contents. Equal texts mean equal trees.
     /// </summary>
     /// <param name="snapshot">Full name of a snapshot.</param>
     public async Task<string> TreeOfAsync(string snapshot)
@@ -91,7 +122,11 @@ internal sealed class ClientMachine : IAsyncDisposable
         await ShellAsync($"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone}");
         try
         {
-            return await ShellAsync($"cd {folder} && find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e hex -h 2>/dev/null");
+            return await ShellAsync(
+                $"cd {folder} && find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | "
+                    + "sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e "
+                    + "hex -h 2>/dev/null"
+            );
         }
         finally
         {
@@ -100,5 +135,8 @@ internal sealed class ClientMachine : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() =>
-        await Host.RunAsync($"zfs destroy -R {Area} || {{ zfs list -H -o name -t snapshot -r {Area} | while read -r s; do zfs release zsm-upload \"$s\"; done; zfs destroy -R {Area}; }}; rm -rf {Folder}");
+        await Host.RunAsync(
+            $"zfs destroy -R {Area} || {{ zfs list -H -o name -t snapshot -r {Area} | while read -r s; do zfs "
+                + $"release zsm-upload \"$s\"; done; zfs destroy -R {Area}; }}; rm -rf {Folder}"
+        );
 }

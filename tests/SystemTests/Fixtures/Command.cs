@@ -5,7 +5,10 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// <summary>A finished command.</summary>
 internal sealed record CommandResult(string What, int ExitCode, string Output, string Error)
 {
-    public CommandResult MustSucceed() => ExitCode == 0 ? this : throw new InvalidOperationException($"{What} ended with exit code {ExitCode}\n{Output}\n{Error}");
+    public CommandResult MustSucceed() =>
+        ExitCode == 0
+            ? this
+            : throw new InvalidOperationException($"{What} ended with exit code {ExitCode}\n{Output}\n{Error}");
 
     /// <summary>Output and error together, for assertions about what a user sees.</summary>
     public string Text => Output + Error;
@@ -16,14 +19,21 @@ internal static class Command
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    public static async Task<CommandResult> RunAsync(string program, IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string>? environment = null, byte[]? input = null)
+    public static async Task<CommandResult> RunAsync(
+        string program,
+        IEnumerable<string> arguments,
+        string? folder = null,
+        IReadOnlyDictionary<string, string>? environment = null,
+        byte[]? input = null
+    )
     {
         using var process = Start(program, arguments, folder, environment);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         try
         {
-            if (input is not null) await process.StandardInput.BaseStream.WriteAsync(input);
+            if (input is not null)
+                await process.StandardInput.BaseStream.WriteAsync(input);
             process.StandardInput.Close();
         }
         catch (IOException)
@@ -39,13 +49,26 @@ internal static class Command
         catch (OperationCanceledException e)
         {
             process.Kill();
-            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end within {Patience.TotalMinutes} minutes.", e);
+            throw new TimeoutException(
+                $"{program} {string.Join(' ', arguments)} did not end within {Patience.TotalMinutes} minutes.",
+                e
+            );
         }
 
-        return new CommandResult($"{Path.GetFileName(program)} {string.Join(' ', arguments)}", process.ExitCode, await output, await error);
+        return new CommandResult(
+            $"{Path.GetFileName(program)} {string.Join(' ', arguments)}",
+            process.ExitCode,
+            await output,
+            await error
+        );
     }
 
-    public static Process Start(string program, IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string>? environment = null)
+    public static Process Start(
+        string program,
+        IEnumerable<string> arguments,
+        string? folder = null,
+        IReadOnlyDictionary<string, string>? environment = null
+    )
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -55,7 +78,8 @@ internal static class Command
             RedirectStandardError = true,
             WorkingDirectory = folder ?? Repository.Root,
         };
-        foreach (var (key, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal)) start.Environment[key] = value;
+        foreach (var (key, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            start.Environment[key] = value;
         return Process.Start(start)!;
     }
 }

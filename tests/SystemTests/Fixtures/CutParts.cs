@@ -6,7 +6,9 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>A stream that was cut into parts as a client does: whole records, compressed in blocks of their own.</summary>
+/// <summary>
+/// A stream that was cut into parts as a client does: whole records, compressed in blocks of their own.
+/// </summary>
 internal sealed record CutParts(IReadOnlyList<CutPart> Parts, byte[] Stream)
 {
     public string Digest => StoredPart.DigestOf(Parts.Select(part => StoredPart.Of(part.Stored)));
@@ -28,7 +30,8 @@ internal sealed record CutParts(IReadOnlyList<CutPart> Parts, byte[] Stream)
             var end = NextBoundary(parser, stream, at, random.Next(1, 200_000));
             Append(stored, stream.AsSpan(at, end - at), gzip);
             at = end;
-            if (stored.Length < partSize && at < stream.Length) continue;
+            if (stored.Length < partSize && at < stream.Length)
+                continue;
             parts.Add(new CutPart(parts.Count + 1, offset, stored.ToArray(), start, parser.State));
             (start, offset) = (parser.State, offset + stored.Length);
             stored.SetLength(0);
@@ -44,8 +47,7 @@ internal sealed record CutParts(IReadOnlyList<CutPart> Parts, byte[] Stream)
         do
         {
             parser.Read(ref input, out _);
-        }
-        while (!parser.IsAtBoundary || (stream.Length - input.Length - from < least && !input.IsEmpty));
+        } while (!parser.IsAtBoundary || (stream.Length - input.Length - from < least && !input.IsEmpty));
 
         return stream.Length - input.Length;
     }
@@ -70,7 +72,10 @@ internal sealed record CutPart(int Number, long StoredOffset, byte[] Stored, Par
     /// <summary>The request that brings it.</summary>
     public HttpRequestMessage Request(string uploadId)
     {
-        var request = new HttpRequestMessage(HttpMethod.Put, $"upload-stream/{uploadId}/parts/{Number}") { Content = new ByteArrayContent(Stored) };
+        var request = new HttpRequestMessage(HttpMethod.Put, $"upload-stream/{uploadId}/parts/{Number}")
+        {
+            Content = new ByteArrayContent(Stored),
+        };
         request.Headers.Add("Content-Digest", ContentDigest);
         request.Headers.Add("X-Part-Offset", $"{StoredOffset}");
         request.Headers.Add("X-Part-Start", StreamState.Write(Start));

@@ -11,17 +11,29 @@ internal sealed record DoctorReport(int ExitCode, string Text, IReadOnlyList<Doc
     public static DoctorReport Of(CommandResult result)
     {
         var report = JsonDocument.Parse(result.Output).RootElement;
-        var checks = report.GetProperty("checks").EnumerateArray().Select(check => new DoctorCheck(
-            check.GetProperty("name").GetString()!, check.GetProperty("status").GetString()!, check.GetProperty("message").GetString()!, check.TryGetProperty("remedy", out var remedy) ? remedy.GetString() : null)).ToList();
+        var checks = report
+            .GetProperty("checks")
+            .EnumerateArray()
+            .Select(check => new DoctorCheck(
+                check.GetProperty("name").GetString()!,
+                check.GetProperty("status").GetString()!,
+                check.GetProperty("message").GetString()!,
+                check.TryGetProperty("remedy", out var remedy) ? remedy.GetString() : null
+            ))
+            .ToList();
         Assert.Equal(result.ExitCode == 0, report.GetProperty("success").GetBoolean());
         return new DoctorReport(result.ExitCode, result.Text, checks);
     }
 
     /// <summary>Runs <c>zfs-server doctor</c> beside a server on this machine.</summary>
     /// <param name="settings">That differ from the server's.</param>
-    public static async Task<DoctorReport> RunAsync(ServerProcess server, params (string Key, string Value)[] settings) => Of(await server.RunWithAsync(settings, "doctor", "--json"));
+    public static async Task<DoctorReport> RunAsync(
+        ServerProcess server,
+        params (string Key, string Value)[] settings
+    ) => Of(await server.RunWithAsync(settings, "doctor", "--json"));
 
-    public IEnumerable<string> StatusesOf(string name) => Checks.Where(check => check.Name == name).Select(check => check.Status);
+    public IEnumerable<string> StatusesOf(string name) =>
+        Checks.Where(check => check.Name == name).Select(check => check.Status);
 
     /// <summary>The only check of that name.</summary>
     public DoctorCheck Find(string name) => Assert.Single(Checks, check => check.Name == name);

@@ -51,7 +51,8 @@ internal sealed class FaultRule(Fault fault, Func<S3Request, bool> fits, int ski
 
     public bool Takes(S3Request request)
     {
-        if (!fits(request)) return false;
+        if (!fits(request))
+            return false;
         var number = Interlocked.Increment(ref _seen);
         return number > skip && number <= skip + times;
     }

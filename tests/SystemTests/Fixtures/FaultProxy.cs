@@ -5,7 +5,10 @@ using System.Net.Sockets;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>Stands between zfs-server and S3: passes bytes on unchanged, since requests are signed, counts requests by kind, and does to some of them what a bad network or a bad day of S3 does.</summary>
+/// <summary>
+/// Stands between zfs-server and S3: passes bytes on unchanged, since requests are signed, counts requests by kind, and
+/// does to some of them what a bad network or a bad day of S3 does.
+/// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
     private readonly IPEndPoint _upstream;
@@ -37,23 +40,33 @@ internal sealed class FaultProxy : IAsyncDisposable
     public IReadOnlyCollection<S3Request> Requests => _requests;
 
     /// <summary>The same by kind, as text.</summary>
-    public string Counts => string.Join(' ', _requests.CountBy(request => request.Kind).OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}={pair.Value}"));
+    public string Counts =>
+        string.Join(
+            ' ',
+            _requests
+                .CountBy(request => request.Kind)
+                .OrderBy(pair => pair.Key)
+                .Select(pair => $"{pair.Key}={pair.Value}")
+        );
 
     public int Count(S3Kind kind) => _requests.Count(request => request.Kind == kind);
 
     public FaultRule Add(Fault fault, Func<S3Request, bool> fits, int skip = 0, int times = 1)
     {
         var rule = new FaultRule(fault, fits, skip, times);
-        lock (_lock) _rules.Add(rule);
+        lock (_lock)
+            _rules.Add(rule);
         return rule;
     }
 
-    public FaultRule Add(Fault fault, S3Kind kind, int skip = 0, int times = 1) => Add(fault, request => request.Kind == kind, skip, times);
+    public FaultRule Add(Fault fault, S3Kind kind, int skip = 0, int times = 1) =>
+        Add(fault, request => request.Kind == kind, skip, times);
 
     /// <summary>Drops all rules and requests.</summary>
     public void Forget()
     {
-        lock (_lock) _rules.Clear();
+        lock (_lock)
+            _rules.Clear();
         _requests.Clear();
     }
 
@@ -62,7 +75,8 @@ internal sealed class FaultProxy : IAsyncDisposable
     {
         _listener?.Dispose();
         _listener = null;
-        foreach (var side in _sides.Keys) side.Reset();
+        foreach (var side in _sides.Keys)
+            side.Reset();
     }
 
     public void ComeBack()
@@ -77,21 +91,24 @@ internal sealed class FaultProxy : IAsyncDisposable
         await _end.CancelAsync();
         GoAway();
         Task[] all;
-        lock (_lock) all = [.. _connections];
+        lock (_lock)
+            all = [.. _connections];
         await Task.WhenAll(all);
         _end.Dispose();
     }
 
     private void Run(Task task)
     {
-        lock (_lock) _connections.Add(task);
+        lock (_lock)
+            _connections.Add(task);
     }
 
     private async Task AcceptAsync(TcpListener listener)
     {
         try
         {
-            while (true) Run(ServeAsync(await listener.AcceptSocketAsync(_end.Token)));
+            while (true)
+                Run(ServeAsync(await listener.AcceptSocketAsync(_end.Token)));
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
@@ -113,7 +130,8 @@ internal sealed class FaultProxy : IAsyncDisposable
                 var request = S3Request.Parse(head);
                 _requests.Enqueue(request);
                 var fault = FindFault(request);
-                if (fault is Fault.ResetBefore) return;
+                if (fault is Fault.ResetBefore)
+                    return;
                 if (fault is Fault.Hang)
                 {
                     await DrainAsync(client, request);
@@ -128,11 +146,14 @@ internal sealed class FaultProxy : IAsyncDisposable
                     continue;
                 }
 
-                if (server is null) _sides[server = await ConnectAsync()] = true;
-                if (!await ForwardAsync(client, server, head, request, fault)) return;
+                if (server is null)
+                    _sides[server = await ConnectAsync()] = true;
+                if (!await ForwardAsync(client, server, head, request, fault))
+                    return;
             }
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e)
+            when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // One of the two has gone; so goes the other.
         }
@@ -150,7 +171,8 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private Fault? FindFault(S3Request request)
     {
-        lock (_lock) return _rules.Find(rule => rule.Takes(request))?.Fault;
+        lock (_lock)
+            return _rules.Find(rule => rule.Takes(request))?.Fault;
     }
 
     private async Task<HttpSide> ConnectAsync()
@@ -161,13 +183,20 @@ internal sealed class FaultProxy : IAsyncDisposable
     }
 
     /// <returns>False where both connections are to end.</returns>
-    private async Task<bool> ForwardAsync(HttpSide client, HttpSide server, string head, S3Request request, Fault? fault)
+    private async Task<bool> ForwardAsync(
+        HttpSide client,
+        HttpSide server,
+        string head,
+        S3Request request,
+        Fault? fault
+    )
     {
         await server.WriteAsync(head, _end.Token);
         var body = client.CopyAsync(
             fault is Fault.ResetInBody ? request.BodyLength / 2 : request.BodyLength,
             Watched(server, fault is Fault.CorruptBody ? request.BodyLength / 2 : -1),
-            _end.Token);
+            _end.Token
+        );
         var answer = ReturnAnswerAsync(client, server, request, fault);
         if (fault is Fault.ResetInBody)
         {
@@ -182,54 +211,73 @@ internal sealed class FaultProxy : IAsyncDisposable
     private async Task<bool> ReturnAnswerAsync(HttpSide client, HttpSide server, S3Request request, Fault? fault)
     {
         string? head;
-        while ((head = await server.ReadHeadAsync(_end.Token))?.StartsWith("HTTP/1.1 100", StringComparison.Ordinal) == true) await client.WriteAsync(head, _end.Token);
-        if (head is null) return false;
+        while (
+            (head = await server.ReadHeadAsync(_end.Token))?.StartsWith("HTTP/1.1 100", StringComparison.Ordinal)
+            == true
+        )
+            await client.WriteAsync(head, _end.Token);
+        if (head is null)
+            return false;
         if (fault is Fault.LoseAnswer or Fault.HangAfter)
         {
             await server.CopyAnswerBodyAsync(head, request.Method, _ => ValueTask.CompletedTask, _end.Token);
-            if (fault is Fault.HangAfter) await client.WaitForEndAsync(_end.Token);
+            if (fault is Fault.HangAfter)
+                await client.WaitForEndAsync(_end.Token);
             return false;
         }
 
         await client.WriteAsync(head, _end.Token);
-        var length = S3Request.HeaderOf(head.Split("\r\n"), "Content-Length") is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : 0;
+        var length = S3Request.HeaderOf(head.Split("\r\n"), "Content-Length") is { } text
+            ? long.Parse(text, CultureInfo.InvariantCulture)
+            : 0;
         if (fault is Fault.CutAnswer)
         {
             await server.CopyAsync(length / 2, Watched(client, -1), _end.Token);
             return false;
         }
 
-        await server.CopyAnswerBodyAsync(head, request.Method, Watched(client, fault is Fault.CorruptAnswer ? length / 2 : -1), _end.Token);
+        await server.CopyAnswerBodyAsync(
+            head,
+            request.Method,
+            Watched(client, fault is Fault.CorruptAnswer ? length / 2 : -1),
+            _end.Token
+        );
         return true;
     }
 
     /// <summary>Writes what it is given, at the proxy's speed.</summary>
     /// <param name="corruptAt">The byte to change; less than 0: none.</param>
-    private Func<Memory<byte>, ValueTask> Watched(HttpSide target, long corruptAt) => async bytes =>
-    {
-        if (corruptAt >= 0 && corruptAt < bytes.Length) bytes.Span[(int)corruptAt] ^= 1;
-        corruptAt -= bytes.Length;
-        await target.WriteAsync(bytes, _end.Token);
-        await ThrottleAsync(bytes.Length);
-    };
+    private Func<Memory<byte>, ValueTask> Watched(HttpSide target, long corruptAt) =>
+        async bytes =>
+        {
+            if (corruptAt >= 0 && corruptAt < bytes.Length)
+                bytes.Span[(int)corruptAt] ^= 1;
+            corruptAt -= bytes.Length;
+            await target.WriteAsync(bytes, _end.Token);
+            await ThrottleAsync(bytes.Length);
+        };
 
     private async Task ThrottleAsync(int bytes)
     {
-        if (BytesPerSecond == 0) return;
+        if (BytesPerSecond == 0)
+            return;
         TimeSpan wait;
         lock (_lock)
         {
             var now = TimeProvider.System.GetTimestamp();
-            _throttledUntil = Math.Max(_throttledUntil, now) + bytes * TimeProvider.System.TimestampFrequency / BytesPerSecond;
+            _throttledUntil =
+                Math.Max(_throttledUntil, now) + bytes * TimeProvider.System.TimestampFrequency / BytesPerSecond;
             wait = TimeProvider.System.GetElapsedTime(now, _throttledUntil);
         }
 
-        if (wait > TimeSpan.FromMilliseconds(5)) await Task.Delay(wait, _end.Token);
+        if (wait > TimeSpan.FromMilliseconds(5))
+            await Task.Delay(wait, _end.Token);
     }
 
     private async Task DrainAsync(HttpSide client, S3Request request)
     {
-        if (request.Expects) await client.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n", _end.Token);
+        if (request.Expects)
+            await client.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n", _end.Token);
         await client.CopyAsync(request.BodyLength, _ => ValueTask.CompletedTask, _end.Token);
     }
 
@@ -241,7 +289,11 @@ internal sealed class FaultProxy : IAsyncDisposable
             Fault.InternalError => ("500 Internal Server Error", "InternalError"),
             _ => ("200 OK", "InternalError"),
         };
-        var body = method == "HEAD" ? "" : $"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>By the test.</Message><RequestId>1</RequestId></Error>";
+        var body =
+            method == "HEAD"
+                ? ""
+                : $"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>By the "
+                    + "test.</Message><RequestId>1</RequestId></Error>";
         return $"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {body.Length}\r\n\r\n{body}";
     }
 }

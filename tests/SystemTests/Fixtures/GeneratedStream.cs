@@ -5,7 +5,9 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>A request body that is a right full stream of any size, made while it is sent; its data compress well.</summary>
+/// <summary>
+/// A request body that is a right full stream of any size, made while it is sent; its data compress well.
+/// </summary>
 /// <param name="blocks">How many blocks of 128 KiB one file of it has.</param>
 /// <param name="guid">The snapshot's.</param>
 /// <param name="compress">Whether it is sent as gzip.</param>
@@ -71,6 +73,11 @@ internal sealed class GeneratedStream(int blocks, ulong guid, bool compress) : H
     private static byte[] CompressibleBlock()
     {
         var noise = StreamBuilder.Noise(BlockSize / 8, 1);
-        return [.. Enumerable.Repeat(noise[..1024], BlockSize / 2048).SelectMany(bytes => bytes), .. new byte[BlockSize / 2 - noise.Length], .. noise];
+        return
+        [
+            .. Enumerable.Repeat(noise[..1024], BlockSize / 2048).SelectMany(bytes => bytes),
+            .. new byte[BlockSize / 2 - noise.Length],
+            .. noise,
+        ];
     }
 }

@@ -12,14 +12,19 @@ internal static class GzipFile
     public static byte[] Compress(ReadOnlySpan<byte> bytes, CompressionLevel level = CompressionLevel.Fastest)
     {
         using var target = new MemoryStream();
-        using (var gzip = new GZipStream(target, level, leaveOpen: true)) gzip.Write(bytes);
+        using (var gzip = new GZipStream(target, level, leaveOpen: true))
+            gzip.Write(bytes);
         return target.ToArray();
     }
 
     /// <summary>Members of so many bytes one after another, as parallel compressors write them.</summary>
-    public static byte[] CompressInMembers(byte[] bytes, int memberSize) => [.. bytes.Chunk(memberSize).SelectMany(chunk => Compress(chunk))];
+    public static byte[] CompressInMembers(byte[] bytes, int memberSize) =>
+        [.. bytes.Chunk(memberSize).SelectMany(chunk => Compress(chunk))];
 
-    /// <summary>One member whose header carries a file name so long that the whole has a multiple of <paramref name="unit"/> bytes.</summary>
+    /// <summary>
+    /// One member whose header carries a file name so long that the whole has a multiple of <paramref name="unit"/>
+    /// bytes.
+    /// </summary>
     public static byte[] CompressToMultipleOf(int unit, byte[] bytes)
     {
         var member = Compress(bytes);
@@ -38,5 +43,6 @@ internal static class GzipFile
     }
 
     /// <summary>The same without the last <paramref name="count"/> bytes of its check sum and length.</summary>
-    public static byte[] WithoutTrailer(byte[] gzip, int count) => count <= TrailerSize ? gzip[..^count] : throw new ArgumentOutOfRangeException(nameof(count));
+    public static byte[] WithoutTrailer(byte[] gzip, int count) =>
+        count <= TrailerSize ? gzip[..^count] : throw new ArgumentOutOfRangeException(nameof(count));
 }

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>One end of a connection of <see cref="FaultProxy"/>: bytes as they come, and as much of HTTP/1.1 as tells where a message ends.</summary>
+/// <summary>
+/// One end of a connection of <see cref="FaultProxy"/>: bytes as they come, and as much of HTTP/1.1 as tells where a
+/// message ends.
+/// </summary>
 internal sealed class HttpSide(Socket socket) : IDisposable
 {
     private readonly byte[] _buffer = new byte[256 * 1024];
@@ -23,7 +26,8 @@ internal sealed class HttpSide(Socket socket) : IDisposable
                 return head;
             }
 
-            if (!await FillAsync(cancellationToken)) return null;
+            if (!await FillAsync(cancellationToken))
+                return null;
         }
     }
 
@@ -33,7 +37,8 @@ internal sealed class HttpSide(Socket socket) : IDisposable
     {
         while (length > 0)
         {
-            if (_start == _end && !await FillAsync(cancellationToken)) throw new IOException("The connection ended within a body.");
+            if (_start == _end && !await FillAsync(cancellationToken))
+                throw new IOException("The connection ended within a body.");
             var count = (int)Math.Min(length, _end - _start);
             await target(_buffer.AsMemory(_start, count));
             _start += count;
@@ -42,18 +47,25 @@ internal sealed class HttpSide(Socket socket) : IDisposable
     }
 
     /// <summary>Hands on an answer's body, however its end is told.</summary>
-    public async Task CopyAnswerBodyAsync(string head, string method, Func<Memory<byte>, ValueTask> target, CancellationToken cancellationToken)
+    public async Task CopyAnswerBodyAsync(
+        string head,
+        string method,
+        Func<Memory<byte>, ValueTask> target,
+        CancellationToken cancellationToken
+    )
     {
         var lines = head.Split("\r\n");
         var status = int.Parse(lines[0].Split(' ')[1], CultureInfo.InvariantCulture);
-        if (method == "HEAD" || status is 204 or 304) return;
+        if (method == "HEAD" || status is 204 or 304)
+            return;
         if (S3Request.HeaderOf(lines, "Content-Length") is { } length)
         {
             await CopyAsync(long.Parse(length, CultureInfo.InvariantCulture), target, cancellationToken);
             return;
         }
 
-        if (S3Request.HeaderOf(lines, "Transfer-Encoding") is null) throw new IOException("The answer does not say where it ends.");
+        if (S3Request.HeaderOf(lines, "Transfer-Encoding") is null)
+            throw new IOException("The answer does not say where it ends.");
         long size;
         do
         {
@@ -61,16 +73,17 @@ internal sealed class HttpSide(Socket socket) : IDisposable
             size = long.Parse(line.Split(';')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             await target(Encoding.Latin1.GetBytes(line + "\r\n"));
             await CopyAsync(size + 2, target, cancellationToken);
-        }
-        while (size > 0);
+        } while (size > 0);
     }
 
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
-        while (!bytes.IsEmpty) bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
+        while (!bytes.IsEmpty)
+            bytes = bytes[await socket.SendAsync(bytes, cancellationToken)..];
     }
 
-    public ValueTask WriteAsync(string text, CancellationToken cancellationToken) => WriteAsync(Encoding.Latin1.GetBytes(text), cancellationToken);
+    public ValueTask WriteAsync(string text, CancellationToken cancellationToken) =>
+        WriteAsync(Encoding.Latin1.GetBytes(text), cancellationToken);
 
     /// <summary>Waits until the other side ends the connection.</summary>
     public async Task WaitForEndAsync(CancellationToken cancellationToken)
@@ -100,7 +113,8 @@ internal sealed class HttpSide(Socket socket) : IDisposable
         int found;
         while ((found = _buffer.AsSpan(_start, _end - _start).IndexOf("\r\n"u8)) < 0)
         {
-            if (!await FillAsync(cancellationToken)) throw new IOException("The connection ended within a body.");
+            if (!await FillAsync(cancellationToken))
+                throw new IOException("The connection ended within a body.");
         }
 
         var line = Encoding.Latin1.GetString(_buffer, _start, found);
@@ -110,7 +124,8 @@ internal sealed class HttpSide(Socket socket) : IDisposable
 
     private async Task<bool> FillAsync(CancellationToken cancellationToken)
     {
-        if (_start == _end) _start = _end = 0;
+        if (_start == _end)
+            _start = _end = 0;
         if (_end == _buffer.Length)
         {
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);

@@ -10,7 +10,8 @@ internal static class Patience
         var start = TimeProvider.System.GetTimestamp();
         while (!await holds())
         {
-            if (TimeProvider.System.GetElapsedTime(start) > Most) Assert.Fail($"Not within {Most.TotalSeconds} s: {what}");
+            if (TimeProvider.System.GetElapsedTime(start) > Most)
+                Assert.Fail($"Not within {Most.TotalSeconds} s: {what}");
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
     }

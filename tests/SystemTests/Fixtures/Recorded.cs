@@ -4,7 +4,9 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>Recorded streams as uploads: their stored form, their records' places, and what a client says of them.</summary>
+/// <summary>
+/// Recorded streams as uploads: their stored form, their records' places, and what a client says of them.
+/// </summary>
 internal static class Recorded
 {
     private const int CreationTimeOffset = 24;
@@ -19,7 +21,8 @@ internal static class Recorded
 
     public static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "streams", name + ".zfs.gz");
 
-    public static DateTimeOffset CreatedAt(RecordedStream stream) => DateTimeOffset.FromUnixTimeSeconds(BitConverter.ToInt64(stream.Bytes, CreationTimeOffset));
+    public static DateTimeOffset CreatedAt(RecordedStream stream) =>
+        DateTimeOffset.FromUnixTimeSeconds(BitConverter.ToInt64(stream.Bytes, CreationTimeOffset));
 
     /// <summary>What a client that knows all of a stream says of it.</summary>
     public static JsonObject Announce(RecordedStream stream, string compression)
@@ -35,7 +38,8 @@ internal static class Recorded
             ["estimated_size"] = stream.Length,
             ["compression"] = compression,
         };
-        if (stream.BaseGuid is { } guid) fields["from_guid"] = $"{guid}";
+        if (stream.BaseGuid is { } guid)
+            fields["from_guid"] = $"{guid}";
         return fields;
     }
 
@@ -46,7 +50,8 @@ internal static class Recorded
     {
         using var reader = new SendStreamReader(new MemoryStream(stream));
         List<int> places = [];
-        while (reader.ReadRecord()) places.Add((int)reader.Parser.RecordOffset);
+        while (reader.ReadRecord())
+            places.Add((int)reader.Parser.RecordOffset);
         return [.. places, stream.Length];
     }
 }

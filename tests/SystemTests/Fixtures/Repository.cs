@@ -8,7 +8,11 @@ internal static class Repository
     public static string Program(string name)
     {
         var path = Path.Combine(Root, "artifacts", "bin", name);
-        return File.Exists(path) ? path : throw new FileNotFoundException($"{path} is not there: run ./publish first, or run the tests with ./test.");
+        return File.Exists(path)
+            ? path
+            : throw new FileNotFoundException(
+                $"{path} is not there: run ./publish first, or run the tests with ./test."
+            );
     }
 
     /// <summary>A new empty folder of this run; it goes when the run is over, unless a test failed.</summary>
@@ -22,7 +26,9 @@ internal static class Repository
     private static string FindRoot()
     {
         var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx"))) folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
+        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
+            folder = Path.GetDirectoryName(folder)
+                ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
         return folder;
     }
 }

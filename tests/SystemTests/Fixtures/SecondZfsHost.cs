@@ -4,9 +4,7 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 public sealed class SecondZfsHost : ZfsHost
 {
     public SecondZfsHost()
-        : base("test-2")
-    {
-    }
+        : base("test-2") { }
 }
 
 /// <summary>Tests on the second machine; they run beside those on the first.</summary>

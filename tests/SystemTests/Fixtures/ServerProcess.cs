@@ -19,7 +19,10 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         Folder = Repository.NewFolder("server");
         Port = FreePort();
-        _environment = new Dictionary<string, string>(settings ?? new Dictionary<string, string>(StringComparer.Ordinal), StringComparer.Ordinal)
+        _environment = new Dictionary<string, string>(
+            settings ?? new Dictionary<string, string>(StringComparer.Ordinal),
+            StringComparer.Ordinal
+        )
         {
             ["BIND_ADDRESS"] = "127.0.0.1",
             ["PORT"] = Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
@@ -42,13 +45,21 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         get
         {
-            using var file = new FileStream(Path.Combine(Folder, "log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var file = new FileStream(
+                Path.Combine(Folder, "log"),
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.ReadWrite
+            );
             return new StreamReader(file).ReadToEnd();
         }
     }
 
-    /// <summary>Waits until the log holds these words: what the server has said comes through a pipe, a moment later.</summary>
-    public Task MustLogAsync(string words) => Patience.UntilAsync($"the log says '{words}'", () => Log.Contains(words, StringComparison.Ordinal));
+    /// <summary>
+    /// Waits until the log holds these words: what the server has said comes through a pipe, a moment later.
+    /// </summary>
+    public Task MustLogAsync(string words) =>
+        Patience.UntilAsync($"the log says '{words}'", () => Log.Contains(words, StringComparison.Ordinal));
 
     public static async Task<ServerProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
@@ -61,9 +72,15 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async Task StartAgainAsync(IReadOnlyDictionary<string, string>? more = null)
     {
         var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
-        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal)) environment[key] = value;
+        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            environment[key] = value;
         _process = Command.Start(Repository.Program("zfs-server"), [], Folder, environment);
-        _log ??= new StreamWriter(new FileStream(Path.Combine(Folder, "log"), FileMode.Append, FileAccess.Write, FileShare.Read)) { AutoFlush = true };
+        _log ??= new StreamWriter(
+            new FileStream(Path.Combine(Folder, "log"), FileMode.Append, FileAccess.Write, FileShare.Read)
+        )
+        {
+            AutoFlush = true,
+        };
         _process.OutputDataReceived += WriteLog;
         _process.ErrorDataReceived += WriteLog;
         _process.BeginOutputReadLine();
@@ -87,7 +104,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    public Task WaitForExitAsync() => _process!.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+    public Task WaitForExitAsync() =>
+        _process!.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
 
     /// <summary>Runs <c>zfs-server …</c> as an administrator does, beside the running one.</summary>
     public Task<CommandResult> RunAsync(params string[] arguments) => RunWithAsync([], arguments);
@@ -96,7 +114,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     public Task<CommandResult> RunWithAsync((string Key, string Value)[] settings, params string[] arguments)
     {
         var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
-        foreach (var (key, value) in settings) environment[key] = value;
+        foreach (var (key, value) in settings)
+            environment[key] = value;
         return Command.RunAsync(Repository.Program("zfs-server"), arguments, Folder, environment);
     }
 
@@ -119,8 +138,14 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>Names and sizes of all files of the store: objects, manifests, and what is on its way in.</summary>
     public IReadOnlyList<string> StoredFiles() =>
-        [.. ((string[])["objects", "incoming"]).Select(folder => Path.Combine(DataFolder, folder)).Where(Directory.Exists).SelectMany(folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
-            .Select(path => $"{Path.GetRelativePath(DataFolder, path)} {new FileInfo(path).Length}").Order(StringComparer.Ordinal)];
+        [
+            .. ((string[])["objects", "incoming"])
+                .Select(folder => Path.Combine(DataFolder, folder))
+                .Where(Directory.Exists)
+                .SelectMany(folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
+                .Select(path => $"{Path.GetRelativePath(DataFolder, path)} {new FileInfo(path).Length}")
+                .Order(StringComparer.Ordinal),
+        ];
 
     /// <summary>Most memory that the process ever held, in bytes.</summary>
     public long PeakMemory() => ProcessMemory.Peak(ProcessId);
@@ -134,26 +159,32 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         _process?.Dispose();
-        if (_log is not null) await _log.DisposeAsync();
+        if (_log is not null)
+            await _log.DisposeAsync();
         Http.Dispose();
         // The log stays: whether the test has failed is not known yet.
-        foreach (var folder in Directory.GetDirectories(Folder)) Directory.Delete(folder, recursive: true);
+        foreach (var folder in Directory.GetDirectories(Folder))
+            Directory.Delete(folder, recursive: true);
     }
 
     private void WriteLog(object sender, DataReceivedEventArgs line)
     {
-        if (line.Data is null) return;
-        lock (Http) _log!.WriteLine(line.Data);
+        if (line.Data is null)
+            return;
+        lock (Http)
+            _log!.WriteLine(line.Data);
     }
 
     private async Task WaitForHealthAsync()
     {
         for (var attempt = 0; ; attempt++)
         {
-            if (_process!.HasExited) throw new InvalidOperationException($"zfs-server ended with exit code {_process.ExitCode}\n{Log}");
+            if (_process!.HasExited)
+                throw new InvalidOperationException($"zfs-server ended with exit code {_process.ExitCode}\n{Log}");
             try
             {
-                if ((await Http.GetAsync("health")).StatusCode == HttpStatusCode.OK) return;
+                if ((await Http.GetAsync("health")).StatusCode == HttpStatusCode.OK)
+                    return;
             }
             catch (HttpRequestException) when (attempt < 600)
             {
@@ -163,8 +194,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// One for each server, also while it does not run: one that another server takes meanwhile would answer for it. Below the range that
-    /// the kernel gives to connections.
+    /// One for each server, also while it does not run: one that another server takes meanwhile would answer for it.
+    /// Below the range that the kernel gives to connections.
     /// </summary>
     private static int FreePort()
     {

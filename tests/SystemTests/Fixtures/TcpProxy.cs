@@ -65,7 +65,8 @@ internal sealed class TcpProxy : IAsyncDisposable
         set
         {
             _fault = value;
-            if (value is NetworkFault.Reset or NetworkFault.Away) CloseAll();
+            if (value is NetworkFault.Reset or NetworkFault.Away)
+                CloseAll();
         }
     }
 
@@ -75,7 +76,8 @@ internal sealed class TcpProxy : IAsyncDisposable
         _listener.Dispose();
         CloseAll();
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        foreach (var pump in _pumps) await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var pump in _pumps)
+            await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _end.Dispose();
     }
 
@@ -85,8 +87,10 @@ internal sealed class TcpProxy : IAsyncDisposable
         {
             var client = await _listener.AcceptSocketAsync(_end.Token);
             _sockets[client] = true;
-            if (_fault is NetworkFault.Reset or NetworkFault.Away) Close(client);
-            else _pumps.Add(ServeAsync(client));
+            if (_fault is NetworkFault.Reset or NetworkFault.Away)
+                Close(client);
+            else
+                _pumps.Add(ServeAsync(client));
         }
     }
 
@@ -117,30 +121,36 @@ internal sealed class TcpProxy : IAsyncDisposable
         int count;
         while ((count = await from.ReceiveAsync(buffer, _end.Token)) > 0)
         {
-            while (_fault == NetworkFault.Silence) await Task.Delay(50, _end.Token);
-            if (isAnswer && _fault == NetworkFault.Delay) await Task.Delay(Lateness, _end.Token);
+            while (_fault == NetworkFault.Silence)
+                await Task.Delay(50, _end.Token);
+            if (isAnswer && _fault == NetworkFault.Delay)
+                await Task.Delay(Lateness, _end.Token);
             var isCut = isAnswer && _fault == NetworkFault.CutAnswers;
             var passed = isCut ? Math.Min(count, BytesUntilCut) : count;
             await SendAllAsync(to, buffer.AsMemory(0, passed));
             Interlocked.Add(ref isAnswer ? ref _toClient : ref _toServer, passed);
-            if (isCut) return;
+            if (isCut)
+                return;
         }
     }
 
     private async Task SendAllAsync(Socket to, ReadOnlyMemory<byte> bytes)
     {
-        while (!bytes.IsEmpty) bytes = bytes[await to.SendAsync(bytes, _end.Token)..];
+        while (!bytes.IsEmpty)
+            bytes = bytes[await to.SendAsync(bytes, _end.Token)..];
     }
 
     private void CloseAll()
     {
-        foreach (var socket in _sockets.Keys) Close(socket);
+        foreach (var socket in _sockets.Keys)
+            Close(socket);
     }
 
     /// <summary>By a reset.</summary>
     private void Close(Socket socket)
     {
-        if (!_sockets.TryRemove(socket, out _)) return;
+        if (!_sockets.TryRemove(socket, out _))
+            return;
         socket.Close(0);
     }
 }

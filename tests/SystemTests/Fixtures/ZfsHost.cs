@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
 /// <summary>
-/// The machine with real ZFS that clients run on: this one, if it has ZFS and the tests run as root, with a pool on a file; else a virtual
-/// machine. Started by the first test that asks for it.
+/// The machine with real ZFS that clients run on: this one, if it has ZFS and the tests run as root, with a pool on a
+/// file; else a virtual machine. Started by the first test that asks for it.
 /// </summary>
 public class ZfsHost : IAsyncLifetime
 {
@@ -16,9 +16,7 @@ public class ZfsHost : IAsyncLifetime
     private string? _poolFile;
 
     public ZfsHost()
-        : this("test")
-    {
-    }
+        : this("test") { }
 
     /// <param name="machine">The virtual machine's name.</param>
     protected ZfsHost(string machine) => _machine = machine;
@@ -37,7 +35,10 @@ public class ZfsHost : IAsyncLifetime
     /// <summary>Its name for ssh.</summary>
     internal string SshHost { get; private set; } = "localhost";
 
-    /// <summary>A program called ssh that knows how to reach it: ssh itself with its configuration; for this machine, the shell that sshd would start.</summary>
+    /// <summary>
+    /// A program called ssh that knows how to reach it: ssh itself with its configuration; for this machine, the shell
+    /// that sshd would start.
+    /// </summary>
     internal string SshScript { get; private set; } = "#!/bin/bash\nexec /bin/sh -c \"${@: -1}\"\n";
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
@@ -45,10 +46,13 @@ public class ZfsHost : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        if (_shell is null) return;
+        if (_shell is null)
+            return;
         if (_poolFile is null)
         {
-            (await Command.RunAsync(Path.Combine(Repository.Root, "zfs-vm"), ["stop", "--name", _machine])).MustSucceed();
+            (
+                await Command.RunAsync(Path.Combine(Repository.Root, "zfs-vm"), ["stop", "--name", _machine])
+            ).MustSucceed();
         }
         else
         {
@@ -62,9 +66,12 @@ public class ZfsHost : IAsyncLifetime
         await _starting.WaitAsync();
         try
         {
-            if (_shell is not null) return;
-            if (File.Exists("/dev/zfs") && Environment.IsPrivilegedProcess) await UseThisMachineAsync();
-            else await StartVirtualMachineAsync();
+            if (_shell is not null)
+                return;
+            if (File.Exists("/dev/zfs") && Environment.IsPrivilegedProcess)
+                await UseThisMachineAsync();
+            else
+                await StartVirtualMachineAsync();
         }
         finally
         {
@@ -91,7 +98,8 @@ public class ZfsHost : IAsyncLifetime
     private async Task UseThisMachineAsync()
     {
         _poolFile = Path.Combine(Repository.NewFolder("pool"), "disk");
-        await using (var file = File.Create(_poolFile)) file.SetLength(3L << 30);
+        await using (var file = File.Create(_poolFile))
+            file.SetLength(3L << 30);
         Pool = $"zsmtest{Guid.NewGuid().ToString("N")[..8]}";
         _shell = ["bash", "-c"];
         ServerAddress = "127.0.0.1";
@@ -103,8 +111,12 @@ public class ZfsHost : IAsyncLifetime
     {
         var script = Path.Combine(Repository.Root, "zfs-vm");
         (await Command.RunAsync(script, ["start", "--name", _machine])).MustSucceed();
-        var facts = (await Command.RunAsync(script, ["env", "--name", _machine])).MustSucceed().Output.Split('\n')
-            .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        var facts = (await Command.RunAsync(script, ["env", "--name", _machine]))
+            .MustSucceed()
+            .Output.Split('\n')
+            .Select(line => line.Split('=', 2))
+            .Where(pair => pair.Length == 2)
+            .ToDictionary(pair => pair[0], pair => pair[1]);
         _shell = ["ssh", "-F", facts["ZFS_VM_SSH_CONFIG"], facts["ZFS_VM_SSH_HOST"]];
         SshHost = facts["ZFS_VM_SSH_HOST"];
         SshScript = $"#!/bin/sh\nexec /usr/bin/ssh -F '{facts["ZFS_VM_SSH_CONFIG"]}' \"$@\"\n";
@@ -115,7 +127,12 @@ public class ZfsHost : IAsyncLifetime
         foreach (var program in (string[])["zfs-client", "zfs-restore", "zfs-server"])
         {
             var path = $"{ProgramFolder}/{program}";
-            (await RunAsync($"rm -f {path} && cat > {path} && chmod 755 {path}", await File.ReadAllBytesAsync(Repository.Program(program)))).MustSucceed();
+            (
+                await RunAsync(
+                    $"rm -f {path} && cat > {path} && chmod 755 {path}",
+                    await File.ReadAllBytesAsync(Repository.Program(program))
+                )
+            ).MustSucceed();
         }
     }
 }

@@ -6,7 +6,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Http;
 
-/// <summary>Whoever does not show a client's own key learns nothing; whoever does reaches that client's data and no other's.</summary>
+/// <summary>
+/// Whoever does not show a client's own key learns nothing; whoever does reaches that client's data and no other's.
+/// </summary>
 public sealed class AuthenticationTests(SharedServer server) : IClassFixture<SharedServer>
 {
     /// <summary>All that needs a key; {0} is an upload's id, {1} a backup's.</summary>
@@ -22,7 +24,9 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     ];
 
     /// <summary>Ways to fail; each makes the id and the key that are shown of the right ones.</summary>
-    private static readonly Dictionary<string, Func<string, string, (string? Id, string? Key)>> Impostors = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<string, string, (string? Id, string? Key)>> Impostors = new(
+        StringComparer.Ordinal
+    )
     {
         ["a wrong key"] = (id, _) => (id, "zsm_" + new string('0', 64)),
         ["a key with one letter changed"] = (id, key) => (id, key[..^1] + (key[^1] == '0' ? '1' : '0')),
@@ -47,10 +51,14 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     {
         using var client = await server.NewClientAsync();
         using var other = await server.NewClientAsync();
-        var backup = (await client.StoreAsync(Recorded.Plain("empty"))).Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!;
+        var backup = (await client.StoreAsync(Recorded.Plain("empty")))
+            .Json.GetProperty("snapshot")
+            .GetProperty("snapshot_id")
+            .GetString()!;
         var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data" });
         var before = await client.PictureAsync();
-        if (impostor == "a disabled client") EditClients(clients => Entry(clients, client.Id)["enabled"] = false);
+        if (impostor == "a disabled client")
+            EditClients(clients => Entry(clients, client.Id)["enabled"] = false);
         var (id, key) = impostor switch
         {
             "a disabled client" => (client.Id, client.Key),
@@ -61,13 +69,19 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         HashSet<string> answers = [(await AskAsync("GET", "status", null, null)).Text];
         foreach (var (method, path) in Endpoints)
         {
-            var refused = await AskAsync(method, string.Format(null, path, upload, Uri.EscapeDataString(backup)), id, key);
+            var refused = await AskAsync(
+                method,
+                string.Format(null, path, upload, Uri.EscapeDataString(backup)),
+                id,
+                key
+            );
             refused.AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
             answers.Add(refused.Text);
         }
 
         Assert.Single(answers);
-        if (impostor == "a disabled client") EditClients(clients => Entry(clients, client.Id)["enabled"] = true);
+        if (impostor == "a disabled client")
+            EditClients(clients => Entry(clients, client.Id)["enabled"] = true);
         Assert.Equal(before, await client.PictureAsync());
     }
 
@@ -79,14 +93,25 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     [InlineData("curl \"$URL/status?client_id=$ID&api_key=$KEY\"")]
     [InlineData("curl \"$URL/status?api_key=$KEY\"")]
     [InlineData("curl -X DELETE \"$URL/upload-stream/$UPLOAD?client_id=$ID&api_key=$KEY\"")]
-    [InlineData("curl -H 'Content-Type: application/json' -d \"{\\\"client_id\\\":\\\"$ID\\\",\\\"api_key\\\":\\\"$KEY\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" $URL/upload")]
-    [InlineData("curl -H \"X-API-Key: $KEY\" -H 'Content-Type: application/json' -d \"{\\\"client_id\\\":\\\"$ID\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" $URL/upload")]
+    [InlineData(
+        "curl -H 'Content-Type: application/json' -d "
+            + "\"{\\\"client_id\\\":\\\"$ID\\\",\\\"api_key\\\":\\\"$KEY\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" "
+            + "$URL/upload"
+    )]
+    [InlineData(
+        "curl -H \"X-API-Key: $KEY\" -H 'Content-Type: application/json' -d "
+            + "\"{\\\"client_id\\\":\\\"$ID\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" $URL/upload"
+    )]
     public async Task Every_way_to_show_the_key_works(string command)
     {
         using var client = await server.NewClientAsync();
         var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data" });
 
-        var answer = await Curl.RunAsync(server.Process, client, command.Replace("$UPLOAD", upload, StringComparison.Ordinal));
+        var answer = await Curl.RunAsync(
+            server.Process,
+            client,
+            command.Replace("$UPLOAD", upload, StringComparison.Ordinal)
+        );
 
         Assert.True(answer.MustSucceed().Json.GetProperty("success").GetBoolean());
     }
@@ -97,7 +122,12 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         using var client = await server.NewClientAsync();
         var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data" });
 
-        var answer = await Curl.RunAsync(server.Process, client, $"curl --data-binary @'{Recorded.PathOf("empty")}' \"$URL/upload-stream/{upload}?client_id=$ID&api_key=$KEY\"");
+        var answer = await Curl.RunAsync(
+            server.Process,
+            client,
+            $"curl --data-binary @'{Recorded.PathOf("empty")}' "
+                + $"\"$URL/upload-stream/{upload}?client_id=$ID&api_key=$KEY\""
+        );
 
         Assert.Equal("committed", answer.MustSucceed().Json.GetProperty("state").GetString());
     }
@@ -110,13 +140,20 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         var stored = await owner.StoreAsync(Recorded.Plain("empty"));
         var upload = await owner.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data" });
         var before = await owner.PictureAsync();
-        string[] names = [stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!, stored.Json.GetProperty("storage_key").GetString()!];
+        string[] names =
+        [
+            stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!,
+            stored.Json.GetProperty("storage_key").GetString()!,
+        ];
 
         foreach (var name in names)
         {
             var refused = await other.GetAsync($"download?snapshot_id={Uri.EscapeDataString(name)}");
             refused.AssertRefused(HttpStatusCode.NotFound, "not_found");
-            Assert.Equal((await other.GetAsync("download?snapshot_id=nothing")).Text, refused.Text.Replace(name, "nothing", StringComparison.Ordinal));
+            Assert.Equal(
+                (await other.GetAsync("download?snapshot_id=nothing")).Text,
+                refused.Text.Replace(name, "nothing", StringComparison.Ordinal)
+            );
         }
 
         var hidden = await other.GetAsync($"upload-stream/{upload}");
@@ -134,7 +171,9 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         using var client = await server.NewClientAsync();
         using var other = await server.NewClientAsync();
 
-        (await client.AskAsync(new JsonObject { ["client_id"] = other.Id, ["dataset_name"] = "tank/data" })).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
+        (
+            await client.AskAsync(new JsonObject { ["client_id"] = other.Id, ["dataset_name"] = "tank/data" })
+        ).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
 
         Assert.Equal(0, (await other.GetAsync("status")).Json.GetProperty("open_uploads").GetInt32());
     }
@@ -145,19 +184,36 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         await using var own = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(own);
         await client.StoreAsync(Recorded.Plain("empty"));
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["api_key"] = client.Key });
+        var upload = await client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["api_key"] = client.Key }
+        );
         await client.SendAsync(upload, "noise"u8.ToArray());
         await Curl.RunAsync(own, client, "curl \"$URL/status?client_id=$ID&api_key=$KEY\"");
         await Curl.RunAsync(own, client, "curl \"$URL/nothing?client_id=$ID&api_key=$KEY\"");
-        await Curl.RunAsync(own, client, "curl -H 'Content-Type: application/json' -d \"{\\\"api_key\\\":\\\"$KEY\\\"\" $URL/upload");
+        await Curl.RunAsync(
+            own,
+            client,
+            "curl -H 'Content-Type: application/json' -d \"{\\\"api_key\\\":\\\"$KEY\\\"\" $URL/upload"
+        );
 
         await own.StopAsync();
 
         string[] secrets = [client.Key, Hash(client.Key)];
         Assert.DoesNotContain(secrets, secret => own.Log.Contains(secret, StringComparison.OrdinalIgnoreCase));
         var files = Directory.GetFiles(own.DataFolder, "*", SearchOption.AllDirectories);
-        Assert.Equal([Path.Combine(own.DataFolder, "clients.json")], files.Where(file => secrets.Any(secret => File.ReadAllText(file, Encoding.Latin1).Contains(secret, StringComparison.OrdinalIgnoreCase))));
-        Assert.DoesNotContain(client.Key, await File.ReadAllTextAsync(Path.Combine(own.DataFolder, "clients.json"), Token), StringComparison.Ordinal);
+        Assert.Equal(
+            [Path.Combine(own.DataFolder, "clients.json")],
+            files.Where(file =>
+                secrets.Any(secret =>
+                    File.ReadAllText(file, Encoding.Latin1).Contains(secret, StringComparison.OrdinalIgnoreCase)
+                )
+            )
+        );
+        Assert.DoesNotContain(
+            client.Key,
+            await File.ReadAllTextAsync(Path.Combine(own.DataFolder, "clients.json"), Token),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -185,11 +241,20 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"max_size_bytes\": -1}]", "max_size_bytes")]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"max_sise_bytes\": 1}]", "max_sise_bytes")]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"storage_type\": \"tape\"}]", "storage_type")]
-    [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"rotation_policy\": {\"keep_daily\": -1}}]", "rotation_policy")]
-    [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\"}, {\"client_id\": \"A\", \"api_key\": \"HASH\"}]", "twice")]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"rotation_policy\": {\"keep_daily\": -1}}]",
+        "rotation_policy"
+    )]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\"}, {\"client_id\": \"A\", \"api_key\": \"HASH\"}]",
+        "twice"
+    )]
     [InlineData("[null]", "entry 1")]
     [InlineData("{}", "line 1")]
-    public async Task A_broken_clients_file_leaves_the_clients_as_they_were_and_is_named_in_the_log(string text, string fault)
+    public async Task A_broken_clients_file_leaves_the_clients_as_they_were_and_is_named_in_the_log(
+        string text,
+        string fault
+    )
     {
         await using var own = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(own);
@@ -200,7 +265,9 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         await File.WriteAllTextAsync(path, text.Replace("HASH", Hash("x"), StringComparison.Ordinal), Token);
         (await client.GetAsync("status")).MustSucceed();
 
-        await Patience.UntilAsync("the log names the fault", () => own.Log.Contains("clients.json is not usable", StringComparison.Ordinal));
+        await Patience.UntilAsync("the log names the fault", () =>
+            own.Log.Contains("clients.json is not usable", StringComparison.Ordinal)
+        );
         var line = own.Log.Split('\n').Single(l => l.Contains("clients.json is not usable", StringComparison.Ordinal));
         Assert.True(line.Contains(fault, StringComparison.Ordinal), line);
         Assert.DoesNotContain("secret123", own.Log, StringComparison.Ordinal);
@@ -212,30 +279,53 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         (await client.GetAsync("status")).MustSucceed();
     }
 
-    /// <summary>A field that is left out must never mean less than its default: no rotation may take it for "keep none".</summary>
+    /// <summary>
+    /// A field that is left out must never mean less than its default: no rotation may take it for "keep none".
+    /// </summary>
     [Fact]
     public async Task Fields_that_the_clients_file_leaves_out_have_their_defaults()
     {
         await using var own = await ServerProcess.StartAsync();
-        await File.WriteAllTextAsync(Path.Combine(own.DataFolder, "clients.json"), $"[{{\"client_id\": \"a\", \"api_key\": \"{Hash("x")}\", \"rotation_policy\": {{\"keep_daily\": 3}}}}]", Token);
+        await File.WriteAllTextAsync(
+            Path.Combine(own.DataFolder, "clients.json"),
+            $"[{{\"client_id\": \"a\", \"api_key\": \"{Hash("x")}\", \"rotation_policy\": {{\"keep_daily\": 3}}}}]",
+            Token
+        );
 
         using var http = own.As("a", "x");
         var status = (await Answer.ReadAsync(await http.GetAsync("status", Token))).MustSucceed().Json;
-        Assert.Equal(("s3", 0), (status.GetProperty("storage_type").GetString(), status.GetProperty("max_size_bytes").GetInt64()));
-        var policy = JsonNode.Parse((await own.RunAsync("client", "list", "--json")).MustSucceed().Output)![0]!["rotation_policy"]!;
-        Assert.Equal((24, 3, 4, 12), ((int)policy["keep_hourly"]!, (int)policy["keep_daily"]!, (int)policy["keep_weekly"]!, (int)policy["keep_monthly"]!));
+        Assert.Equal(
+            ("s3", 0),
+            (status.GetProperty("storage_type").GetString(), status.GetProperty("max_size_bytes").GetInt64())
+        );
+        var policy = JsonNode.Parse((await own.RunAsync("client", "list", "--json")).MustSucceed().Output)![0]![
+            "rotation_policy"
+        ]!;
+        Assert.Equal(
+            (24, 3, 4, 12),
+            (
+                (int)policy["keep_hourly"]!,
+                (int)policy["keep_daily"]!,
+                (int)policy["keep_weekly"]!,
+                (int)policy["keep_monthly"]!
+            )
+        );
     }
 
     private static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
-    private static JsonNode Entry(JsonArray clients, string id) => clients.Single(c => c!["client_id"]!.GetValue<string>() == id)!;
+    private static JsonNode Entry(JsonArray clients, string id) =>
+        clients.Single(c => c!["client_id"]!.GetValue<string>() == id)!;
 
     private async Task<Answer> AskAsync(string method, string path, string? id, string? key)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
-        if (id is not null) request.Headers.Add("X-Client-ID", id);
-        if (key is not null) request.Headers.Add("X-API-Key", key);
-        if (method == "POST") request.Content = new StringContent("{\"dataset_name\":\"tank/data\"}", Encoding.UTF8, "application/json");
+        if (id is not null)
+            request.Headers.Add("X-Client-ID", id);
+        if (key is not null)
+            request.Headers.Add("X-API-Key", key);
+        if (method == "POST")
+            request.Content = new StringContent("{\"dataset_name\":\"tank/data\"}", Encoding.UTF8, "application/json");
         return await Answer.ReadAsync(await server.Process.Http.SendAsync(request, Token));
     }
 

@@ -6,7 +6,10 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Http;
 
-/// <summary>Every endpoint, asked by those who may not: nothing is answered that is another's, and what is another's looks like what is not there.</summary>
+/// <summary>
+/// Every endpoint, asked by those who may not: nothing is answered that is another's, and what is another's looks like
+/// what is not there.
+/// </summary>
 public sealed partial class EndpointAccessTests(SharedServer server) : IClassFixture<SharedServer>
 {
     /// <summary>All that the server maps. An endpoint that is added belongs here, with what it takes.</summary>
@@ -23,22 +26,33 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
         new("GET /uploads", Taking.Client),
         new("POST /upload-stream/{id}", Taking.Name, "noise"),
         new("PUT /upload-stream/{id}/parts/{number}", Taking.Name, "noise"),
-        new("POST /upload-stream/{id}/complete", Taking.Name, "{\"parts\":1,\"stream_bytes\":1,\"parts_sha256\":\"00\"}"),
+        new(
+            "POST /upload-stream/{id}/complete",
+            Taking.Name,
+            "{\"parts\":1,\"stream_bytes\":1,\"parts_sha256\":\"00\"}"
+        ),
         new("GET /upload-stream/{id}", Taking.Name),
         new("DELETE /upload-stream/{id}", Taking.Name),
         new("GET /download", Taking.Name, Query: "?snapshot_id={id}"),
     ];
 
-    public static TheoryData<string> Closed => [.. Table.Where(endpoint => endpoint.Takes != Taking.Nobody).Select(endpoint => endpoint.Name)];
+    public static TheoryData<string> Closed =>
+        [.. Table.Where(endpoint => endpoint.Takes != Taking.Nobody).Select(endpoint => endpoint.Name)];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Every_endpoint_is_in_the_table()
     {
-        var documented = EndpointRowPattern().Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/http-api.md"), Token)).Select(match => match.Groups["name"].Value);
+        var documented = EndpointRowPattern()
+            .Matches(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/http-api.md"), Token))
+            .Select(match => match.Groups["name"].Value);
 
-        Assert.Equal(documented.Order(StringComparer.Ordinal), Table.Select(endpoint => endpoint.Name).Order(StringComparer.Ordinal)); // a unit test compares the documents with the source
+        // A unit test compares the documents with the source.
+        Assert.Equal(
+            documented.Order(StringComparer.Ordinal),
+            Table.Select(endpoint => endpoint.Name).Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -87,7 +101,11 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
         using var owner = await OwnerAsync();
         (await server.Process.RunAsync("client", "disable", owner.Client.Id)).MustSucceed();
 
-        foreach (var thing in owner.Names) (await AskAsync(endpoint, owner.Client.Http, thing)).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
+        foreach (var thing in owner.Names)
+            (await AskAsync(endpoint, owner.Client.Http, thing)).AssertRefused(
+                HttpStatusCode.Unauthorized,
+                "unauthorized"
+            );
 
         (await server.Process.RunAsync("client", "enable", owner.Client.Id)).MustSucceed();
         await owner.AssertUnchangedAsync();
@@ -110,7 +128,10 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
             foreach (var thing in owner.Names)
             {
                 var nothing = "no" + thing[2..]; // as long, with the same marks
-                var (asked, missing) = (await AskAsync(endpoint, other.Http, thing), await AskAsync(endpoint, other.Http, nothing));
+                var (asked, missing) = (
+                    await AskAsync(endpoint, other.Http, thing),
+                    await AskAsync(endpoint, other.Http, nothing)
+                );
                 asked.AssertRefused(HttpStatusCode.NotFound, "not_found");
                 Assert.Equal(missing.Text, asked.Text.Replace(thing, nothing, StringComparison.Ordinal));
                 Assert.Equal(missing.ContentHeaders.ToString(), asked.ContentHeaders.ToString());
@@ -124,9 +145,12 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
 
     private static async Task<Answer> AskAsync(Endpoint endpoint, HttpClient http, string thing)
     {
-        var path = (endpoint.Path + endpoint.Query).Replace("{id}", Uri.EscapeDataString(thing), StringComparison.Ordinal).Replace("{number}", "1", StringComparison.Ordinal);
+        var path = (endpoint.Path + endpoint.Query)
+            .Replace("{id}", Uri.EscapeDataString(thing), StringComparison.Ordinal)
+            .Replace("{number}", "1", StringComparison.Ordinal);
         using var request = new HttpRequestMessage(new HttpMethod(endpoint.Method), path);
-        if (endpoint.Body is not null) request.Content = new StringContent(endpoint.Body, Encoding.UTF8, "application/json");
+        if (endpoint.Body is not null)
+            request.Content = new StringContent(endpoint.Body, Encoding.UTF8, "application/json");
         return await Answer.ReadAsync(await http.SendAsync(request, Token));
     }
 
@@ -136,11 +160,20 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
         var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Recorded.Plain("empty"), "secret/dataset");
         var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "secret/other" });
-        string[] names = [upload, stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!, stored.Json.GetProperty("storage_key").GetString()!];
+        string[] names =
+        [
+            upload,
+            stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!,
+            stored.Json.GetProperty("storage_key").GetString()!,
+        ];
         return new Owner(client, names, await client.PictureAsync());
     }
 
-    [GeneratedRegex(@"^\| `(?<name>(GET|POST|PUT|DELETE|HEAD|PATCH) [^`]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, 10_000)]
+    [GeneratedRegex(
+        @"^\| `(?<name>(GET|POST|PUT|DELETE|HEAD|PATCH) [^`]+)` \|",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        10_000
+    )]
     private static partial Regex EndpointRowPattern();
 
     private enum Taking
@@ -164,7 +197,10 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
 
     private sealed record Owner(Uploader Client, IReadOnlyList<string> Names, string Picture) : IDisposable
     {
-        public void AssertNothingOf(Answer answer) => Assert.DoesNotContain(((string[])[.. Names, $"\"{Client.Id}\"", "secret/"]), text => answer.Text.Contains(text, StringComparison.Ordinal));
+        public void AssertNothingOf(Answer answer) =>
+            Assert.DoesNotContain(((string[])[.. Names, $"\"{Client.Id}\"", "secret/"]), text =>
+                answer.Text.Contains(text, StringComparison.Ordinal)
+            );
 
         public async Task AssertUnchangedAsync() => Assert.Equal(Picture, await Client.PictureAsync());
 

@@ -20,9 +20,15 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
             using var answer = await client.Http.GetAsync(PathOf(id), Token);
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             Assert.Equal("application/json", answer.Content.Headers.ContentType!.MediaType);
-            Assert.Equal(await File.ReadAllBytesAsync(client.ObjectOf(stored) + ".manifest.json", Token), await answer.Content.ReadAsByteArrayAsync(Token));
+            Assert.Equal(
+                await File.ReadAllBytesAsync(client.ObjectOf(stored) + ".manifest.json", Token),
+                await answer.Content.ReadAsByteArrayAsync(Token)
+            );
 
-            using var again = new HttpRequestMessage(HttpMethod.Get, PathOf(id)) { Headers = { IfNoneMatch = { EntityTagHeaderValue.Parse(answer.Headers.ETag!.ToString()) } } };
+            using var again = new HttpRequestMessage(HttpMethod.Get, PathOf(id))
+            {
+                Headers = { IfNoneMatch = { EntityTagHeaderValue.Parse(answer.Headers.ETag!.ToString()) } },
+            };
             Assert.Equal(HttpStatusCode.NotModified, (await client.Http.SendAsync(again, Token)).StatusCode);
         }
     }
@@ -35,7 +41,11 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
         var id = IdOf(await owner.StoreAsync(Recorded.Gzip("full"), "tank/a", "gzip"));
 
         (await other.GetAsync(PathOf(id))).AssertRefused(HttpStatusCode.NotFound, "not_found", id);
-        (await owner.GetAsync(PathOf("client1/no-such"))).AssertRefused(HttpStatusCode.NotFound, "not_found", "client1/no-such");
+        (await owner.GetAsync(PathOf("client1/no-such"))).AssertRefused(
+            HttpStatusCode.NotFound,
+            "not_found",
+            "client1/no-such"
+        );
         using var nobody = await server.Process.Http.GetAsync(PathOf(id), Token);
         Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
     }
@@ -50,9 +60,12 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
         var stored = await client.StoreAsync(Recorded.Gzip("full"), "tank/a", "gzip");
         var other = await client.StoreAsync(Recorded.Gzip("empty"), "tank/b", "gzip");
         var manifest = client.ObjectOf(stored) + ".manifest.json";
-        if (what == "gone") File.Delete(manifest);
-        else if (what == "damaged") await File.WriteAllTextAsync(manifest, "{}", Token);
-        else File.Copy(client.ObjectOf(other) + ".manifest.json", manifest, overwrite: true);
+        if (what == "gone")
+            File.Delete(manifest);
+        else if (what == "damaged")
+            await File.WriteAllTextAsync(manifest, "{}", Token);
+        else
+            File.Copy(client.ObjectOf(other) + ".manifest.json", manifest, overwrite: true);
 
         Assert.Equal(code, (await client.GetAsync(PathOf(IdOf(stored)))).Code);
         var verify = (await client.RestoreAsync("verify", "all", "--verbose")).MustSucceed();
@@ -64,10 +77,15 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
         var bytes = await File.ReadAllBytesAsync(client.ObjectOf(stored), Token);
         bytes[bytes.Length / 2] ^= 1;
         await File.WriteAllBytesAsync(client.ObjectOf(stored), bytes, Token);
-        Assert.Contains($"{IdOf(stored)}: DAMAGED", (await client.RestoreAsync("verify", "all")).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{IdOf(stored)}: DAMAGED",
+            (await client.RestoreAsync("verify", "all")).Output,
+            StringComparison.Ordinal
+        );
     }
 
-    private static string IdOf(Answer stored) => stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!;
+    private static string IdOf(Answer stored) =>
+        stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!;
 
     private static string PathOf(string id) => $"snapshots/{Uri.EscapeDataString(id)}/manifest";
 }

@@ -10,7 +10,10 @@ namespace ZfsSnapshotManager.SystemTests.Http;
 /// <summary>A key that is shown, rightly or wrongly, in whatever way, is written down nowhere.</summary>
 public sealed class SecrecyTests
 {
-    private static readonly Dictionary<string, string> Unlimited = new(StringComparer.Ordinal) { ["AUTH_FAILURES_PER_MINUTE"] = "0" };
+    private static readonly Dictionary<string, string> Unlimited = new(StringComparer.Ordinal)
+    {
+        ["AUTH_FAILURES_PER_MINUTE"] = "0",
+    };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -20,25 +23,41 @@ public sealed class SecrecyTests
         await using var server = await ServerProcess.StartAsync(Unlimited);
         using var client = await Uploader.CreateAsync(server);
         await client.StoreAsync(Recorded.Plain("empty"));
-        using var rotated = JsonDocument.Parse((await server.RunAsync("client", "rotate-key", client.Id, "--json")).MustSucceed().Output);
+        using var rotated = JsonDocument.Parse(
+            (await server.RunAsync("client", "rotate-key", client.Id, "--json")).MustSucceed().Output
+        );
         var renewed = rotated.RootElement.GetProperty("api_key").GetString()!;
         string[] right = [client.Key, renewed];
         string[] wrong = [.. right.Select(key => key[..^1] + (key[^1] == '0' ? '1' : '0')), "my-own-secret"];
 
         foreach (var key in right)
         {
-            foreach (var request in Ways(client.Id, key)) Assert.Equal(HttpStatusCode.OK, await SendAsync(server, request));
-            foreach (var request in Mistakes(client.Id, key)) await SendAsync(server, request);
+            foreach (var request in Ways(client.Id, key))
+                Assert.Equal(HttpStatusCode.OK, await SendAsync(server, request));
+            foreach (var request in Mistakes(client.Id, key))
+                await SendAsync(server, request);
         }
 
         foreach (var key in wrong)
         {
-            foreach (var request in Ways(client.Id, key)) Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(server, request));
-            foreach (var request in Mistakes(client.Id, key)) await SendAsync(server, request);
+            foreach (var request in Ways(client.Id, key))
+                Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(server, request));
+            foreach (var request in Mistakes(client.Id, key))
+                await SendAsync(server, request);
         }
 
         var shown = new StringBuilder();
-        foreach (var command in (string[][])[["audit", "--limit", "1000"], ["audit", "--json"], ["client", "list", "--json"], ["client", "show", client.Id], ["client", "show", client.Id, "--json"], ["client", "set", client.Id, "--max-size", "1G"]])
+        foreach (
+            var command in (string[][])
+                [
+                    ["audit", "--limit", "1000"],
+                    ["audit", "--json"],
+                    ["client", "list", "--json"],
+                    ["client", "show", client.Id],
+                    ["client", "show", client.Id, "--json"],
+                    ["client", "set", client.Id, "--max-size", "1G"],
+                ]
+        )
             shown.AppendLine((await server.RunAsync(command)).MustSucceed().Text);
         await server.StopAsync();
 
@@ -46,10 +65,18 @@ public sealed class SecrecyTests
         Assert.Contains("auth.failed", shown.ToString(), StringComparison.Ordinal); // else nothing was looked at
         AssertNone(secrets, "what commands show", shown.ToString());
         AssertNone(secrets, "the server's log", server.Log);
-        var files = Directory.GetFiles(server.DataFolder, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "clients.json").ToList();
+        var files = Directory
+            .GetFiles(server.DataFolder, "*", SearchOption.AllDirectories)
+            .Where(file => Path.GetFileName(file) != "clients.json")
+            .ToList();
         Assert.Contains(Path.Combine(server.DataFolder, "audit.log"), files);
-        foreach (var file in files) AssertNone(secrets, file, await File.ReadAllTextAsync(file, Encoding.Latin1, Token));
-        AssertNone([.. right, .. wrong], "clients.json", await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "clients.json"), Token));
+        foreach (var file in files)
+            AssertNone(secrets, file, await File.ReadAllTextAsync(file, Encoding.Latin1, Token));
+        AssertNone(
+            [.. right, .. wrong],
+            "clients.json",
+            await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "clients.json"), Token)
+        );
     }
 
     [Fact]
@@ -60,7 +87,11 @@ public sealed class SecrecyTests
         using var other = await Uploader.CreateAsync(server, "client2");
         using var impostor = server.As(client.Id, "wrong");
 
-        for (var failure = 0; failure < 10; failure++) (await Answer.ReadAsync(await impostor.GetAsync("status", Token))).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
+        for (var failure = 0; failure < 10; failure++)
+            (await Answer.ReadAsync(await impostor.GetAsync("status", Token))).AssertRefused(
+                HttpStatusCode.Unauthorized,
+                "unauthorized"
+            );
         var refused = await Answer.ReadAsync(await impostor.GetAsync("status", Token));
 
         refused.AssertRefused(HttpStatusCode.TooManyRequests, "too_many_failures");
@@ -86,14 +117,28 @@ public sealed class SecrecyTests
 
         var events = await AuditAsync(server);
 
-        string[] expected = ["client.added", "backup.committed", "backup.downloaded", "client.changed", "client.disabled", "client.removed"];
+        string[] expected =
+        [
+            "client.added",
+            "backup.committed",
+            "backup.downloaded",
+            "client.changed",
+            "client.disabled",
+            "client.removed",
+        ];
         Assert.Equal(expected, events.Select(e => (string)e!["event"]!));
         Assert.All(events, e => Assert.Equal(client.Id, (string)e!["client_id"]!));
-        Assert.Equal((id, "127.0.0.1", "client"), ((string)events[1]!["snapshot_id"]!, (string)events[1]!["address"]!, (string)events[1]!["actor"]!));
+        Assert.Equal(
+            (id, "127.0.0.1", "client"),
+            ((string)events[1]!["snapshot_id"]!, (string)events[1]!["address"]!, (string)events[1]!["actor"]!)
+        );
         Assert.Equal("none → 5000", (string)events[3]!["details"]!["max_size_bytes"]!);
         Assert.Equal("1", (string)events[5]!["details"]!["kept_backups"]!);
         Assert.True(File.Exists(client.ObjectOf(stored)));
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(server.DataFolder, "audit.log")));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            File.GetUnixFileMode(Path.Combine(server.DataFolder, "audit.log"))
+        );
     }
 
     private static async Task<JsonArray> AuditAsync(ServerProcess server, params string[] options) =>
@@ -101,46 +146,50 @@ public sealed class SecrecyTests
 
     /// <summary>Every way in which a key counts.</summary>
     private static IEnumerable<HttpRequestMessage> Ways(string id, string key) =>
-    [
-        Get("status", ("X-API-Key", key)),
-        Get("status", ("X-Client-ID", id), ("X-API-Key", key)),
-        Get("status", ("Authorization", $"Bearer {key}")),
-        Get($"status?api_key={key}"),
-        Get($"snapshots?client_id={id}&api_key={key}"),
-        Post($"{{\"client_id\":\"{id}\",\"api_key\":\"{key}\",\"dataset_name\":\"tank/data\"}}"),
-        Post($"{{\"api_key\":\"{key}\",\"dataset_name\":\"tank/data\"}}"),
-    ];
+        [
+            Get("status", ("X-API-Key", key)),
+            Get("status", ("X-Client-ID", id), ("X-API-Key", key)),
+            Get("status", ("Authorization", $"Bearer {key}")),
+            Get($"status?api_key={key}"),
+            Get($"snapshots?client_id={id}&api_key={key}"),
+            Post($"{{\"client_id\":\"{id}\",\"api_key\":\"{key}\",\"dataset_name\":\"tank/data\"}}"),
+            Post($"{{\"api_key\":\"{key}\",\"dataset_name\":\"tank/data\"}}"),
+        ];
 
     /// <summary>Where keys end up by mistake.</summary>
     private static IEnumerable<HttpRequestMessage> Mistakes(string id, string key) =>
-    [
-        Get("status", ("X-Client-ID", key), ("X-API-Key", key)),
-        Get($"status?client_id={key}&api_key={id}"),
-        Get($"{key}/status"),
-        Get($"download?snapshot_id={key}", ("X-API-Key", key)),
-        Get($"upload-stream/{key}", ("Authorization", $"Basic {key}")),
-        Post($"{{\"api_key\":\"{key}\",\"dataset_name\":"),
-        Post($"{{\"api_key\":[\"{key}\"],\"dataset_name\":\"tank/data\"}}"),
-        Post($"{{\"client_id\":\"{key}\",\"api_key\":\"{key}\",\"dataset_name\":\"{key}\"}}"),
-    ];
+        [
+            Get("status", ("X-Client-ID", key), ("X-API-Key", key)),
+            Get($"status?client_id={key}&api_key={id}"),
+            Get($"{key}/status"),
+            Get($"download?snapshot_id={key}", ("X-API-Key", key)),
+            Get($"upload-stream/{key}", ("Authorization", $"Basic {key}")),
+            Post($"{{\"api_key\":\"{key}\",\"dataset_name\":"),
+            Post($"{{\"api_key\":[\"{key}\"],\"dataset_name\":\"tank/data\"}}"),
+            Post($"{{\"client_id\":\"{key}\",\"api_key\":\"{key}\",\"dataset_name\":\"{key}\"}}"),
+        ];
 
     private static HttpRequestMessage Get(string path, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);
-        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        foreach (var (name, value) in headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         return request;
     }
 
-    private static HttpRequestMessage Post(string body) => new(HttpMethod.Post, "upload") { Content = new StringContent(body) };
+    private static HttpRequestMessage Post(string body) =>
+        new(HttpMethod.Post, "upload") { Content = new StringContent(body) };
 
     private static async Task<HttpStatusCode> SendAsync(ServerProcess server, HttpRequestMessage request)
     {
-        using (request) return (await Answer.ReadAsync(await server.Http.SendAsync(request, Token))).Status;
+        using (request)
+            return (await Answer.ReadAsync(await server.Http.SendAsync(request, Token))).Status;
     }
 
     private static void AssertNone(IEnumerable<string> secrets, string where, string text)
     {
-        foreach (var secret in secrets) Assert.False(text.Contains(secret, StringComparison.OrdinalIgnoreCase), $"{where} holds {secret}");
+        foreach (var secret in secrets)
+            Assert.False(text.Contains(secret, StringComparison.OrdinalIgnoreCase), $"{where} holds {secret}");
     }
 
     private static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));

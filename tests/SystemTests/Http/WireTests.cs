@@ -5,56 +5,59 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Http;
 
-/// <summary>The HTTP API as others speak it: curl in its plainest use, ranges, and requests that are wrong in every way.</summary>
+/// <summary>
+/// The HTTP API as others speak it: curl in its plainest use, ranges, and requests that are wrong in every way.
+/// </summary>
 public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
 {
     private static readonly byte[] Gzip = Recorded.Gzip("full");
 
-    public static TheoryData<string, string> WrongFields => new()
-    {
-        { "{}", "dataset_name" },
-        { "{\"dataset_name\":\"\"}", "dataset_name" },
-        { "{\"dataset_name\":\"../../etc\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/../../etc\"}", "dataset_name" },
-        { "{\"dataset_name\":\"/tank\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank//data\"}", "dataset_name" },
-        { "{\"dataset_name\":\"-rf\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/data@one\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/$(reboot)\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/da\\u0000ta\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/da\\nta\"}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/d\u00e4ta\"}", "dataset_name" },
-        { $"{{\"dataset_name\":\"tank/{new string('d', 300)}\"}}", "dataset_name" },
-        { "{\"dataset_name\":5}", "dataset_name" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"tank/other@one\"}", "snapshot_name" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"tank/data#one\"}", "snapshot_name" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"a/b\"}", "snapshot_name" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"one@two\"}", "snapshot_name" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"0\"}", "snapshot_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"-5\"}", "snapshot_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"0x12\"}", "snapshot_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"18446744073709551616\"}", "snapshot_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"from_guid\":1.5}", "from_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"incremental\":true}", "from_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"incremental\":false,\"from_guid\":\"5\"}", "from_guid" },
-        { "{\"dataset_name\":\"tank/data\",\"estimated_size\":-1}", "estimated_size" },
-        { "{\"dataset_name\":\"tank/data\",\"estimated_size\":99999999999999999999}", "estimated_size" },
-        { "{\"dataset_name\":\"tank/data\",\"timestamp\":\"yesterday\"}", "timestamp" },
-        { "{\"dataset_name\":\"tank/data\",\"compression\":\"rar\"}", "compression" },
-        { "{\"dataset_name\":\"tank/data\",\"compression\":\"GZIP\"}", "compression" },
-        { "{\"dataset_name\":\"tank/data\",\"storage_type\":\"tape\"}", "storage_type" },
-        { "{\"dataset_name\":\"tank/data\",\"raw\":\"yes\"}", "raw" },
-        { "{\"dataset_name\":\"tank/data\",\"send_flags\":[\"-R\"]}", "send_flags" },
-        { "{\"dataset_name\":\"tank/data\",\"send_flags\":[\"-L\",\";reboot\"]}", "send_flags" },
-        { "{\"dataset_name\":\"tank/data\",\"send_flags\":[null]}", "send_flags" },
-        { "{\"dataset_name\":\"tank/data\",\"send_flags\":[null,\"-R\"]}", "send_flags" },
-        { "{\"dataset_name\":\"tank/data\",\"send_flags\":\"-L\"}", "send_flags" },
-        { "{\"dataset_name\":", "JSON" },
-        { "{\"dataset_name\":\"tank/data\"} and more", "JSON" },
-        { "[]", "JSON" },
-        { "null", "The body is" },
-        { "", "JSON" },
-    };
+    public static TheoryData<string, string> WrongFields =>
+        new()
+        {
+            { "{}", "dataset_name" },
+            { "{\"dataset_name\":\"\"}", "dataset_name" },
+            { "{\"dataset_name\":\"../../etc\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/../../etc\"}", "dataset_name" },
+            { "{\"dataset_name\":\"/tank\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank//data\"}", "dataset_name" },
+            { "{\"dataset_name\":\"-rf\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/data@one\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/$(reboot)\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/da\\u0000ta\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/da\\nta\"}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/d\u00e4ta\"}", "dataset_name" },
+            { $"{{\"dataset_name\":\"tank/{new string('d', 300)}\"}}", "dataset_name" },
+            { "{\"dataset_name\":5}", "dataset_name" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"tank/other@one\"}", "snapshot_name" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"tank/data#one\"}", "snapshot_name" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"a/b\"}", "snapshot_name" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_name\":\"one@two\"}", "snapshot_name" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"0\"}", "snapshot_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"-5\"}", "snapshot_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"0x12\"}", "snapshot_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"snapshot_guid\":\"18446744073709551616\"}", "snapshot_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"from_guid\":1.5}", "from_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"incremental\":true}", "from_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"incremental\":false,\"from_guid\":\"5\"}", "from_guid" },
+            { "{\"dataset_name\":\"tank/data\",\"estimated_size\":-1}", "estimated_size" },
+            { "{\"dataset_name\":\"tank/data\",\"estimated_size\":99999999999999999999}", "estimated_size" },
+            { "{\"dataset_name\":\"tank/data\",\"timestamp\":\"yesterday\"}", "timestamp" },
+            { "{\"dataset_name\":\"tank/data\",\"compression\":\"rar\"}", "compression" },
+            { "{\"dataset_name\":\"tank/data\",\"compression\":\"GZIP\"}", "compression" },
+            { "{\"dataset_name\":\"tank/data\",\"storage_type\":\"tape\"}", "storage_type" },
+            { "{\"dataset_name\":\"tank/data\",\"raw\":\"yes\"}", "raw" },
+            { "{\"dataset_name\":\"tank/data\",\"send_flags\":[\"-R\"]}", "send_flags" },
+            { "{\"dataset_name\":\"tank/data\",\"send_flags\":[\"-L\",\";reboot\"]}", "send_flags" },
+            { "{\"dataset_name\":\"tank/data\",\"send_flags\":[null]}", "send_flags" },
+            { "{\"dataset_name\":\"tank/data\",\"send_flags\":[null,\"-R\"]}", "send_flags" },
+            { "{\"dataset_name\":\"tank/data\",\"send_flags\":\"-L\"}", "send_flags" },
+            { "{\"dataset_name\":", "JSON" },
+            { "{\"dataset_name\":\"tank/data\"} and more", "JSON" },
+            { "[]", "JSON" },
+            { "null", "The body is" },
+            { "", "JSON" },
+        };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -69,13 +72,41 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
         using var client = await server.NewClientAsync();
         await File.WriteAllBytesAsync(Path.Combine(client.Folder, "stream"), Recorded.Plain("full"), Token);
 
-        var upload = (await Curl.RunAsync(server.Process, client, "curl -H 'Content-Type: application/json' -d \"{\\\"client_id\\\":\\\"$ID\\\",\\\"api_key\\\":\\\"$KEY\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" $URL/upload")).MustSucceed().Json;
+        var upload = (
+            await Curl.RunAsync(
+                server.Process,
+                client,
+                "curl -H 'Content-Type: application/json' -d "
+                    + "\"{\\\"client_id\\\":\\\"$ID\\\",\\\"api_key\\\":\\\"$KEY\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" "
+                    + ""
+                    + "$URL/upload"
+            )
+        )
+            .MustSucceed()
+            .Json;
         Assert.Equal("POST", upload.GetProperty("upload_method").GetString());
-        var committed = (await Curl.RunAsync(server.Process, client, $"gzip < stream | curl {how} \"$URL{upload.GetProperty("upload_url").GetString()}?client_id=$ID&api_key=$KEY\"")).MustSucceed().Json;
+        var committed = (
+            await Curl.RunAsync(
+                server.Process,
+                client,
+                $"gzip < stream | curl {how} "
+                    + $"\"$URL{upload.GetProperty("upload_url").GetString()}?client_id=$ID&api_key=$KEY\""
+            )
+        )
+            .MustSucceed()
+            .Json;
 
         var snapshot = committed.GetProperty("snapshot");
-        Assert.Equal((committed.GetProperty("storage_key").GetString(), "one"), (snapshot.GetProperty("storage_key").GetString(), snapshot.GetProperty("snapshot_name").GetString()));
-        await Curl.RunAsync(server.Process, client, $"curl -o restored \"$URL/download?client_id=$ID&api_key=$KEY&snapshot_id={snapshot.GetProperty("snapshot_id").GetString()!.Replace(":", "%3A", StringComparison.Ordinal)}\"");
+        Assert.Equal(
+            (committed.GetProperty("storage_key").GetString(), "one"),
+            (snapshot.GetProperty("storage_key").GetString(), snapshot.GetProperty("snapshot_name").GetString())
+        );
+        await Curl.RunAsync(
+            server.Process,
+            client,
+            "curl -o restored "
+                + $"\"$URL/download?client_id=$ID&api_key=$KEY&snapshot_id={snapshot.GetProperty("snapshot_id").GetString()!.Replace(":", "%3A", StringComparison.Ordinal)}\""
+        );
         (await Command.RunAsync("bash", ["-c", "gunzip < restored | cmp - stream"], client.Folder)).MustSucceed();
     }
 
@@ -89,7 +120,8 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
 
         var answer = await client.AskAsync("{\"dataset_name\":\"tank/data\"}", contentType);
 
-        if (answer.Status != HttpStatusCode.OK) answer.AssertRefused(HttpStatusCode.UnsupportedMediaType, "bad_request", "application/json");
+        if (answer.Status != HttpStatusCode.OK)
+            answer.AssertRefused(HttpStatusCode.UnsupportedMediaType, "bad_request", "application/json");
     }
 
     [Theory]
@@ -100,13 +132,23 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     public async Task A_refusal_is_heard_though_most_of_the_stream_is_still_to_come(string how, string wrongKey)
     {
         using var client = await server.NewClientAsync();
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" });
-        var (status, code) = wrongKey.Length == 0 ? (HttpStatusCode.UnprocessableEntity, "stream_damaged") : (HttpStatusCode.Unauthorized, "unauthorized");
+        var upload = await client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" }
+        );
+        var (status, code) =
+            wrongKey.Length == 0
+                ? (HttpStatusCode.UnprocessableEntity, "stream_damaged")
+                : (HttpStatusCode.Unauthorized, "unauthorized");
 
         // Several times: where the server closes too soon, it is chance whether the answer still gets through.
         for (var time = 0; time < 8; time++)
         {
-            var answer = await Curl.RunAsync(server.Process, client, $"head -c 100M /dev/zero | curl {how} -T - -X POST \"$URL/upload-stream/{upload}?client_id=$ID&api_key=$KEY{wrongKey}\" || true");
+            var answer = await Curl.RunAsync(
+                server.Process,
+                client,
+                $"head -c 100M /dev/zero | curl {how} -T - -X POST "
+                    + $"\"$URL/upload-stream/{upload}?client_id=$ID&api_key=$KEY{wrongKey}\" || true"
+            );
 
             Assert.True(answer.Status == status, $"{(int)answer.Status} {answer.Text} {answer.Error}");
             Assert.Equal(code, answer.Json.GetProperty("code").GetString());
@@ -118,27 +160,51 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Gzip, compression: "gzip");
-        var url = $"download?snapshot_id={Uri.EscapeDataString(stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!)}";
+        var url =
+            $"download?snapshot_id={Uri.EscapeDataString(stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!)}";
         var tag = $"\"{stored.Json.GetProperty("snapshot").GetProperty("parts_sha256").GetString()}\"";
 
         var (whole, wholeBytes) = await DownloadAsync(client, url);
-        Assert.Equal((HttpStatusCode.OK, tag, "bytes", Gzip.Length), (whole.StatusCode, whole.Headers.ETag?.Tag, Assert.Single(whole.Headers.AcceptRanges), (int)whole.Content.Headers.ContentLength!.Value));
+        Assert.Equal(
+            (HttpStatusCode.OK, tag, "bytes", Gzip.Length),
+            (
+                whole.StatusCode,
+                whole.Headers.ETag?.Tag,
+                Assert.Single(whole.Headers.AcceptRanges),
+                (int)whole.Content.Headers.ContentLength!.Value
+            )
+        );
         Assert.Equal(Gzip, wholeBytes);
         await AssertRangeAsync("bytes=0-0", 0, 1);
         await AssertRangeAsync("bytes=100-199", 100, 100);
         await AssertRangeAsync("bytes=1000-", 1000, Gzip.Length - 1000);
         await AssertRangeAsync("bytes=-300", Gzip.Length - 300, 300);
         await AssertRangeAsync($"bytes=50-{Gzip.Length + 1000}", 50, Gzip.Length - 50);
-        Assert.Equal(HttpStatusCode.NotModified, (await DownloadAsync(client, url, ("If-None-Match", tag))).Response.StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await DownloadAsync(client, url, ("If-None-Match", "\"another\""))).Response.StatusCode);
-        Assert.Equal(HttpStatusCode.PartialContent, (await DownloadAsync(client, url, ("Range", "bytes=5-9"), ("If-Range", tag))).Response.StatusCode);
-        Assert.Equal(Gzip, (await DownloadAsync(client, url, ("Range", "bytes=5-9"), ("If-Range", "\"another\""))).Bytes);
+        Assert.Equal(
+            HttpStatusCode.NotModified,
+            (await DownloadAsync(client, url, ("If-None-Match", tag))).Response.StatusCode
+        );
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (await DownloadAsync(client, url, ("If-None-Match", "\"another\""))).Response.StatusCode
+        );
+        Assert.Equal(
+            HttpStatusCode.PartialContent,
+            (await DownloadAsync(client, url, ("Range", "bytes=5-9"), ("If-Range", tag))).Response.StatusCode
+        );
+        Assert.Equal(
+            Gzip,
+            (await DownloadAsync(client, url, ("Range", "bytes=5-9"), ("If-Range", "\"another\""))).Bytes
+        );
 
         async Task AssertRangeAsync(string range, int from, int count)
         {
             var (part, bytes) = await DownloadAsync(client, url, ("Range", range));
             Assert.Equal(HttpStatusCode.PartialContent, part.StatusCode);
-            Assert.Equal(new ContentRangeHeaderValue(from, from + count - 1, Gzip.Length), part.Content.Headers.ContentRange);
+            Assert.Equal(
+                new ContentRangeHeaderValue(from, from + count - 1, Gzip.Length),
+                part.Content.Headers.ContentRange
+            );
             Assert.Equal(Gzip[from..(from + count)], bytes);
         }
     }
@@ -148,7 +214,10 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Gzip, compression: "gzip");
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(stored.Json.GetProperty("storage_key").GetString()!)}");
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"download?snapshot_id={Uri.EscapeDataString(stored.Json.GetProperty("storage_key").GetString()!)}"
+        );
         request.Headers.Add("Range", $"bytes={Gzip.Length}-");
 
         var answer = await Answer.ReadAsync(await client.Http.SendAsync(request, Token));
@@ -174,8 +243,13 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
 
-        (await client.AskAsync($"{{\"dataset_name\":\"tank/data\",\"more\":\"{new string('x', 100_000)}\"}}")).AssertRefused(HttpStatusCode.RequestEntityTooLarge, "too_large");
-        (await client.AskAsync(string.Concat(Enumerable.Repeat("[", 10_000)))).AssertRefused(HttpStatusCode.BadRequest, "bad_request");
+        (
+            await client.AskAsync($"{{\"dataset_name\":\"tank/data\",\"more\":\"{new string('x', 100_000)}\"}}")
+        ).AssertRefused(HttpStatusCode.RequestEntityTooLarge, "too_large");
+        (await client.AskAsync(string.Concat(Enumerable.Repeat("[", 10_000)))).AssertRefused(
+            HttpStatusCode.BadRequest,
+            "bad_request"
+        );
     }
 
     [Theory]
@@ -212,7 +286,8 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
         var answer = await Answer.ReadAsync(await client.Http.SendAsync(request, Token));
 
         answer.AssertRefused((HttpStatusCode)status, status == 404 ? "not_found" : "bad_request");
-        if (status == 405) Assert.NotEmpty(answer.ContentHeaders.Allow);
+        if (status == 405)
+            Assert.NotEmpty(answer.ContentHeaders.Allow);
         Assert.Equal(before, await client.PictureAsync());
     }
 
@@ -221,7 +296,10 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
 
-        (await client.GetAsync($"upload-stream/{new string('a', 5000)}")).AssertRefused(HttpStatusCode.NotFound, "not_found");
+        (await client.GetAsync($"upload-stream/{new string('a', 5000)}")).AssertRefused(
+            HttpStatusCode.NotFound,
+            "not_found"
+        );
     }
 
     [Fact]
@@ -229,13 +307,30 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
         const string Time = "2024-02-13T15:30:00+01:00";
-        string[] keys = [await KeyAsync("tank/a/b"), await KeyAsync("tank/a_b"), await KeyAsync("tank_a/b"), await KeyAsync("tank_a/b")];
+        string[] keys =
+        [
+            await KeyAsync("tank/a/b"),
+            await KeyAsync("tank/a_b"),
+            await KeyAsync("tank_a/b"),
+            await KeyAsync("tank_a/b"),
+        ];
 
         const string Stem = "tank_a_b_2024-02-13_14:30:00";
-        Assert.Equal([$"{client.Id}/{Stem}.zfs.gz", $"{client.Id}/{Stem}~2.zfs.gz", $"{client.Id}/{Stem}~3.zfs.gz", $"{client.Id}/{Stem}~4.zfs.gz"], keys);
+        Assert.Equal(
+            [
+                $"{client.Id}/{Stem}.zfs.gz",
+                $"{client.Id}/{Stem}~2.zfs.gz",
+                $"{client.Id}/{Stem}~3.zfs.gz",
+                $"{client.Id}/{Stem}~4.zfs.gz",
+            ],
+            keys
+        );
 
         async Task<string> KeyAsync(string dataset) =>
-            (await client.AskAsync(new JsonObject { ["dataset_name"] = dataset, ["timestamp"] = Time })).MustSucceed().Json.GetProperty("storage_key").GetString()!;
+            (await client.AskAsync(new JsonObject { ["dataset_name"] = dataset, ["timestamp"] = Time }))
+                .MustSucceed()
+                .Json.GetProperty("storage_key")
+                .GetString()!;
     }
 
     [Fact]
@@ -245,16 +340,33 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
         List<string?> keys = [];
         foreach (var compression in (string[])["gzip", "none"])
         {
-            keys.Add((await client.AskAsync(new JsonObject { ["dataset_name"] = "tank/data", ["timestamp"] = "2024-02-13T14:30:00Z", ["compression"] = compression })).MustSucceed().Json.GetProperty("storage_key").GetString());
+            keys.Add((
+                    await client.AskAsync(
+                        new JsonObject
+                        {
+                            ["dataset_name"] = "tank/data",
+                            ["timestamp"] = "2024-02-13T14:30:00Z",
+                            ["compression"] = compression,
+                        }
+                    )
+                ).MustSucceed().Json.GetProperty("storage_key").GetString());
         }
 
-        Assert.Equal([$"{client.Id}/tank_data_2024-02-13_14:30:00.zfs.gz", $"{client.Id}/tank_data_2024-02-13_14:30:00~2.zfs"], keys);
+        Assert.Equal(
+            [$"{client.Id}/tank_data_2024-02-13_14:30:00.zfs.gz", $"{client.Id}/tank_data_2024-02-13_14:30:00~2.zfs"],
+            keys
+        );
     }
 
-    private static async Task<(HttpResponseMessage Response, byte[] Bytes)> DownloadAsync(Uploader client, string url, params (string Name, string Value)[] headers)
+    private static async Task<(HttpResponseMessage Response, byte[] Bytes)> DownloadAsync(
+        Uploader client,
+        string url,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
-        foreach (var (name, value) in headers) request.Headers.Add(name, value);
+        foreach (var (name, value) in headers)
+            request.Headers.Add(name, value);
         var response = await client.Http.SendAsync(request, Token);
         return (response, await response.Content.ReadAsByteArrayAsync(Token));
     }

@@ -2,7 +2,10 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>An upload of one part, sent with curl: between its part and its completion ZFS has all of it but the END, for as long as a test likes.</summary>
+/// <summary>
+/// An upload of one part, sent with curl: between its part and its completion ZFS has all of it but the END, for as
+/// long as a test likes.
+/// </summary>
 internal sealed class HeldUpload
 {
     private readonly LocalLab _lab;
@@ -23,26 +26,48 @@ internal sealed class HeldUpload
     /// <summary>PUT of its only part.</summary>
     public async Task<CurlAnswer> SendAsync()
     {
-        var digest = await _lab.Host.OutputAsync($"printf \"$(sha256sum {_file} | cut -c1-64 | sed 's/../\\\\x&/g')\" | base64 -w0");
-        return await _lab.CurlAsync($"-X PUT -T {_file} -H 'Content-Digest: sha-256=:{digest}:' URL/upload-stream/{_id}/parts/1");
+        var digest = await _lab.Host.OutputAsync(
+            $"printf \"$(sha256sum {_file} | cut -c1-64 | sed 's/../\\\\x&/g')\" | base64 -w0"
+        );
+        return await _lab.CurlAsync(
+            $"-X PUT -T {_file} -H 'Content-Digest: sha-256=:{digest}:' URL/upload-stream/{_id}/parts/1"
+        );
     }
 
     public async Task<CurlAnswer> CompleteAsync()
     {
-        var whole = (await _lab.Host.OutputAsync($"printf \"$(sha256sum {_file} | cut -c1-64 | sed 's/../\\\\x&/g')\" | sha256sum | cut -c1-64; stat -c %s {_file}")).Split('\n');
-        return await _lab.CurlAsync($"-d '{{\"parts\":1,\"stream_bytes\":{whole[1]},\"parts_sha256\":\"{whole[0]}\"}}' URL/upload-stream/{_id}/complete");
+        var whole = (
+            await _lab.Host.OutputAsync(
+                $"printf \"$(sha256sum {_file} | cut -c1-64 | sed 's/../\\\\x&/g')\" | sha256sum | cut -c1-64; stat "
+                    + $"-c %s {_file}"
+            )
+        ).Split('\n');
+        return await _lab.CurlAsync(
+            $"-d '{{\"parts\":1,\"stream_bytes\":{whole[1]},\"parts_sha256\":\"{whole[0]}\"}}' "
+                + $"URL/upload-stream/{_id}/complete"
+        );
     }
 
     public Task<CurlAnswer> DropAsync() => _lab.CurlAsync($"-X DELETE URL/upload-stream/{_id}");
 
-    /// <summary>POST of all of it in one body, of which the last bytes wait until there is a file <c>go</c> in the server's folder.</summary>
-    public System.Diagnostics.Process StartBody() => _lab.Host.Start(
-        $"{{ head -c -1000 {_file}; until [ -e {_lab.Folder}/go ]; do sleep 0.1; done; tail -c 1000 {_file}; }} | curl -s -o {_file}.answer -w '%{{http_code}}' -H 'X-API-Key: {_lab.Client.Key}' -X POST -T - {_lab.Url}/upload-stream/{_id}");
+    /// <summary>
+    /// POST of all of it in one body, of which the last bytes wait until there is a file <c>go</c> in the server's
+    /// folder.
+    /// </summary>
+    public System.Diagnostics.Process StartBody() =>
+        _lab.Host.Start(
+            $"{{ head -c -1000 {_file}; until [ -e {_lab.Folder}/go ]; do sleep 0.1; done; tail -c 1000 {_file}; }} "
+                + $"| curl -s -o {_file}.answer -w '%{{http_code}}' -H 'X-API-Key: {_lab.Client.Key}' -X POST -T - "
+                + $"{_lab.Url}/upload-stream/{_id}"
+        );
 
     /// <summary>What <see cref="StartBody"/> was answered.</summary>
     public async Task<CurlAnswer> AnswerAsync(System.Diagnostics.Process body)
     {
         var status = await body.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        return new CurlAnswer(int.Parse(status, System.Globalization.CultureInfo.InvariantCulture), await _lab.Host.OutputAsync($"cat {_file}.answer"));
+        return new CurlAnswer(
+            int.Parse(status, System.Globalization.CultureInfo.InvariantCulture),
+            await _lab.Host.OutputAsync($"cat {_file}.answer")
+        );
     }
 }

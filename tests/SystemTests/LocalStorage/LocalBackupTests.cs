@@ -8,13 +8,27 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 public sealed class LocalBackupTests(SecondZfsHost host)
 {
     /// <summary>What nobody must be able to do to the server by what he sends.</summary>
-    private static readonly string[] Harmless = ["canmount=off", "mountpoint=none", "readonly=on", "setuid=off", "exec=off", "devices=off", "sharenfs=off", "sharesmb=off", "atime=off", "mounted=no"];
+    private static readonly string[] Harmless =
+    [
+        "canmount=off",
+        "mountpoint=none",
+        "readonly=on",
+        "setuid=off",
+        "exec=off",
+        "devices=off",
+        "sharenfs=off",
+        "sharesmb=off",
+        "atime=off",
+        "mounted=no",
+    ];
 
     [Fact]
     public async Task A_full_backup_and_an_incremental_are_snapshots_that_restore_alone()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        await lab.Client.ShellAsync($"zfs set sharenfs=on setuid=on exec=on quota=1G org.example:evil=yes {lab.Source}");
+        await lab.Client.ShellAsync(
+            $"zfs set sharenfs=on setuid=on exec=on quota=1G org.example:evil=yes {lab.Source}"
+        );
         await lab.FillAsync("first", 5);
         var full = (await lab.BackUpAsync()).GetProperty("backup");
         await lab.FillAsync("second", 3);
@@ -23,16 +37,38 @@ public sealed class LocalBackupTests(SecondZfsHost host)
 
         Assert.Equal("local", full.GetProperty("storage_type").GetString());
         Assert.False(incremental.TryGetProperty("from_guid", out _));
-        Assert.Equal([lab.Received, full.GetProperty("storage_key").GetString()!, incremental.GetProperty("storage_key").GetString()!], await lab.ReceivedNamesAsync());
+        Assert.Equal(
+            [
+                lab.Received,
+                full.GetProperty("storage_key").GetString()!,
+                incremental.GetProperty("storage_key").GetString()!,
+            ],
+            await lab.ReceivedNamesAsync()
+        );
         Assert.Equal(lab.Received, incremental.GetProperty("storage_key").GetString()!.Split('@')[0]);
         await AssertHarmlessAsync(lab);
 
-        var sources = (await lab.Client.SnapshotsOfAsync(lab.Source)).Where(name => name.Contains('@', StringComparison.Ordinal)).ToArray();
+        var sources = (await lab.Client.SnapshotsOfAsync(lab.Source))
+            .Where(name => name.Contains('@', StringComparison.Ordinal))
+            .ToArray();
         await lab.AssertRestoresAsync(sources[1]);
         await lab.Client.JsonAsync($"zfs-restore restore 2 {lab.Client.Area}/older");
-        Assert.Equal(await lab.Client.TreeOfAsync(sources[0]), await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{sources[0].Split('@')[1]}"));
-        await lab.Host.OutputAsync($"set -o pipefail; curl -sf -H 'X-API-Key: {lab.Client.Key}' '{lab.Url}/download?snapshot_id={incremental.GetProperty("snapshot_id").GetString()}&from_guid={full.GetProperty("snapshot_guid").GetString()}' | zfs receive -u {lab.Client.Area}/older");
-        Assert.Equal(await lab.Client.TreeOfAsync(sources[1]), await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{incremental.GetProperty("storage_key").GetString()!.Split('@')[1]}"));
+        Assert.Equal(
+            await lab.Client.TreeOfAsync(sources[0]),
+            await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{sources[0].Split('@')[1]}")
+        );
+        await lab.Host.OutputAsync(
+            $"set -o pipefail; curl -sf -H 'X-API-Key: {lab.Client.Key}' "
+                + $"'{lab.Url}/download?snapshot_id={incremental.GetProperty("snapshot_id").GetString()}&from_guid={full.GetProperty("snapshot_guid").GetString()}' "
+                + ""
+                + $"| zfs receive -u {lab.Client.Area}/older"
+        );
+        Assert.Equal(
+            await lab.Client.TreeOfAsync(sources[1]),
+            await lab.Client.TreeOfAsync(
+                $"{lab.Client.Area}/older@{incremental.GetProperty("storage_key").GetString()!.Split('@')[1]}"
+            )
+        );
         (await lab.Client.RunAsync("zfs-restore verify all")).MustSucceed();
         await lab.Client.JsonAsync("zfs-restore save 1 saved.zfs");
         (await lab.Client.RunAsync("zfs-restore stream verify saved.zfs")).MustSucceed();
@@ -50,12 +86,24 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         await lab.BackUpAsync();
         await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@byhand");
 
-        (await lab.SendAsync($"zfs send -i {older} {lab.Source}@byhand")).AssertRefused(409, "base_missing", "not the newest");
-        await lab.Client.ShellAsync($"zfs list -H -o name -t snapshot,bookmark -d 1 {lab.Source} | tac | grep -v '{older}$' | grep -v '{older.Replace('@', '#')}$' | while read -r s; do zfs release zsm-upload $s 2>/dev/null; zfs destroy $s; done");
+        (await lab.SendAsync($"zfs send -i {older} {lab.Source}@byhand")).AssertRefused(
+            409,
+            "base_missing",
+            "not the newest"
+        );
+        await lab.Client.ShellAsync(
+            $"zfs list -H -o name -t snapshot,bookmark -d 1 {lab.Source} | tac | grep -v '{older}$' | grep -v "
+                + $"'{older.Replace('@', '#')}$' | while read -r s; do zfs release zsm-upload $s 2>/dev/null; zfs "
+                + "destroy $s; done"
+        );
         var next = await lab.BackUpAsync(); // what both have is the base of another one there
 
         Assert.Equal("full", next.GetProperty("kind").GetString());
-        Assert.StartsWith($"{lab.Received}-2@", next.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{lab.Received}-2@",
+            next.GetProperty("backup").GetProperty("storage_key").GetString(),
+            StringComparison.Ordinal
+        );
         await lab.FillAsync("more", 1);
         Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
     }
@@ -75,9 +123,13 @@ public sealed class LocalBackupTests(SecondZfsHost host)
 
         async Task<string> BackUpAsync(string? storageType)
         {
-            await lab.Client.WriteSettingsAsync([$"LOCAL_DATASET={lab.Source}", .. storageType is null ? (string[])[] : [$"STORAGE_TYPE={storageType}"]]);
+            await lab.Client.WriteSettingsAsync([
+                $"LOCAL_DATASET={lab.Source}",
+                .. storageType is null ? (string[])[] : [$"STORAGE_TYPE={storageType}"],
+            ]);
             var made = await lab.BackUpAsync();
-            return $"{made.GetProperty("backup").GetProperty("storage_type").GetString()} {made.GetProperty("kind").GetString()}";
+            return $"{made.GetProperty("backup").GetProperty("storage_type").GetString()} "
+                + $"{made.GetProperty("kind").GetString()}";
         }
     }
 
@@ -86,18 +138,37 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     {
         await using var lab = await LocalLab.CreateAsync(host);
         var (volume, secret) = ($"{lab.Client.Area}/vol", $"{lab.Client.Area}/secret");
-        await lab.Client.ShellAsync($"zfs create -V 8M {volume} && for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; head -c 2M /dev/urandom > /dev/zvol/{volume}; sync; zfs snapshot {volume}@v");
-        await lab.Client.ShellAsync($"echo correct-horse > /tmp/key && zfs create -o encryption=on -o keyformat=passphrase -o keylocation=file:///tmp/key {secret} && head -c 1M /dev/urandom > /{secret}/f && sync && zfs snapshot {secret}@s");
+        await lab.Client.ShellAsync(
+            $"zfs create -V 8M {volume} && for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; "
+                + $"done; head -c 2M /dev/urandom > /dev/zvol/{volume}; sync; zfs snapshot {volume}@v"
+        );
+        await lab.Client.ShellAsync(
+            "echo correct-horse > /tmp/key && zfs create -o encryption=on -o keyformat=passphrase -o "
+                + $"keylocation=file:///tmp/key {secret} && head -c 1M /dev/urandom > /{secret}/f && sync && zfs "
+                + $"snapshot {secret}@s"
+        );
 
         (await lab.SendAsync($"zfs send -L {volume}@v", volume)).MustSucceed();
         (await lab.SendAsync($"zfs send -L -w {secret}@s", secret)).MustSucceed();
 
-        Assert.Equal("none\non\noff", await host.OutputAsync($"zfs get -H -o value volmode,readonly {lab.Parent}/{volume.Replace('/', '_')}; zfs get -H -o value canmount {lab.Parent}/{secret.Replace('/', '_')}"));
-        Assert.Equal("unavailable", await host.OutputAsync($"zfs get -H -o value keystatus {lab.Parent}/{secret.Replace('/', '_')}"));
+        Assert.Equal(
+            "none\non\noff",
+            await host.OutputAsync(
+                $"zfs get -H -o value volmode,readonly {lab.Parent}/{volume.Replace('/', '_')}; zfs get -H -o value "
+                    + $"canmount {lab.Parent}/{secret.Replace('/', '_')}"
+            )
+        );
+        Assert.Equal(
+            "unavailable",
+            await host.OutputAsync($"zfs get -H -o value keystatus {lab.Parent}/{secret.Replace('/', '_')}")
+        );
         await lab.Client.JsonAsync($"zfs-restore latest {volume}2 --source {volume}");
         Assert.Equal(await DigestAsync(volume), await DigestAsync($"{volume}2"));
         await lab.Client.JsonAsync($"zfs-restore latest {secret}2 --source {secret}");
-        await lab.Client.ShellAsync($"zfs load-key -L file:///tmp/key {secret}2 && zfs mount -o ro {secret}2 2>/dev/null || zfs set canmount=on {secret}2 && zfs mount {secret}2; cmp /{secret}/f /{secret}2/f");
+        await lab.Client.ShellAsync(
+            $"zfs load-key -L file:///tmp/key {secret}2 && zfs mount -o ro {secret}2 2>/dev/null || zfs set "
+                + $"canmount=on {secret}2 && zfs mount {secret}2; cmp /{secret}/f /{secret}2/f"
+        );
     }
 
     [Fact]
@@ -109,7 +180,11 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         await lab.BackUpAsync();
         var before = (await lab.Client.RunAsync("zfs-restore list --json")).MustSucceed().Output;
         (await lab.ServerAsync("catalogue check --deep")).MustSucceed();
-        Assert.Contains(lab.Received, (await lab.ServerAsync("backup list")).MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            lab.Received,
+            (await lab.ServerAsync("backup list")).MustSucceed().Output,
+            StringComparison.Ordinal
+        );
 
         await lab.StopServerAsync();
         (await lab.ServerAsync("catalogue rebuild")).MustSucceed();
@@ -122,29 +197,59 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         Assert.Equal(7, check.ExitCode);
         Assert.Contains("object_missing", check.Output, StringComparison.Ordinal);
         var lost = (await lab.Client.ListBackupsAsync())[1].GetProperty("snapshot_id").GetString();
-        (await lab.CurlAsync($"'URL/download?snapshot_id={Uri.EscapeDataString(lost!)}'")).AssertRefused(500, "object_missing");
+        (await lab.CurlAsync($"'URL/download?snapshot_id={Uri.EscapeDataString(lost!)}'")).AssertRefused(
+            500,
+            "object_missing"
+        );
     }
 
     [Fact]
     public async Task A_tree_comes_back_with_the_properties_that_its_snapshots_note_and_without_where_they_do_not()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        await lab.Client.ShellAsync($"zfs create {lab.Source}/a && echo x > /{lab.Source}/file && echo a > /{lab.Source}/a/file && zfs set compression=lz4 mountpoint=/tmp/elsewhere {lab.Source}");
-        await lab.Client.ShellAsync($"zfs set recordsize=64K quota=1G org.example:note='$(touch /tmp/no); \"ü\"' org.example:long=$(head -c 8000 /dev/zero | tr '\\0' x) {lab.Source}/a");
-        var backups = (await lab.Client.JsonAsync("zfs-client backup --recursive")).GetProperty("results").EnumerateArray().Select(result => result.GetProperty("backup")).ToArray();
+        await lab.Client.ShellAsync(
+            $"zfs create {lab.Source}/a && echo x > /{lab.Source}/file && echo a > /{lab.Source}/a/file && zfs set "
+                + $"compression=lz4 mountpoint=/tmp/elsewhere {lab.Source}"
+        );
+        await lab.Client.ShellAsync(
+            "zfs set recordsize=64K quota=1G org.example:note='$(touch /tmp/no); \"ü\"' org.example:long=$(head -c "
+                + $"8000 /dev/zero | tr '\\0' x) {lab.Source}/a"
+        );
+        var backups = (await lab.Client.JsonAsync("zfs-client backup --recursive"))
+            .GetProperty("results")
+            .EnumerateArray()
+            .Select(result => result.GetProperty("backup"))
+            .ToArray();
 
         var properties = await RestorePropertiesAsync(lab, "restored");
         Assert.Equal(["compression"], NamesOf(properties[1].GetProperty("set")));
-        Assert.Equal(["mountpoint"], properties[1].GetProperty("skipped").EnumerateObject().Select(skipped => skipped.Name));
+        Assert.Equal(
+            ["mountpoint"],
+            properties[1].GetProperty("skipped").EnumerateObject().Select(skipped => skipped.Name)
+        );
         Assert.Equal(["org.example:note", "quota", "recordsize"], NamesOf(properties[0].GetProperty("set")));
-        Assert.Contains("too long", properties[0].GetProperty("skipped").GetProperty("org.example:long").GetString(), StringComparison.Ordinal);
-        Assert.Equal("lz4 65536 1073741824 $(touch /tmp/no); \"ü\" -", await lab.Client.ShellAsync($"echo $(zfs get -Hpo value compression {lab.Client.Area}/restored) $(zfs get -Hpo value recordsize,quota,org.example:note,org.example:long {lab.Client.Area}/restored/a)"));
+        Assert.Contains(
+            "too long",
+            properties[0].GetProperty("skipped").GetProperty("org.example:long").GetString(),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            "lz4 65536 1073741824 $(touch /tmp/no); \"ü\" -",
+            await lab.Client.ShellAsync(
+                $"echo $(zfs get -Hpo value compression {lab.Client.Area}/restored) $(zfs get -Hpo value "
+                    + $"recordsize,quota,org.example:note,org.example:long {lab.Client.Area}/restored/a)"
+            )
+        );
 
         var (lost, wrong) = (backups[0], backups[1]);
         var manifest = (await ManifestAsync(lab, lost)).MustSucceed().Json;
         Assert.Equal("lz4", manifest.GetProperty("properties").GetProperty("compression").GetString());
         Assert.Equal(0, manifest.GetProperty("objects").GetArrayLength());
-        await host.OutputAsync($"note=$(zfs get -H -o value zfs-snapshot-manager:manifest {KeyOf(lost)}) && zfs inherit zfs-snapshot-manager:manifest {KeyOf(lost)} && zfs set \"zfs-snapshot-manager:manifest=$note\" {KeyOf(wrong)}");
+        await host.OutputAsync(
+            $"note=$(zfs get -H -o value zfs-snapshot-manager:manifest {KeyOf(lost)}) && zfs inherit "
+                + $"zfs-snapshot-manager:manifest {KeyOf(lost)} && zfs set \"zfs-snapshot-manager:manifest=$note\" "
+                + $"{KeyOf(wrong)}"
+        );
         (await ManifestAsync(lab, lost)).AssertRefused(404, "not_found", "no manifest noted");
         (await ManifestAsync(lab, wrong)).AssertRefused(500, "object_damaged", "not the one that was stored");
         await host.OutputAsync($"zfs set zfs-snapshot-manager:manifest='{{}}' {KeyOf(wrong)}");
@@ -158,22 +263,43 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         await lab.AssertRestoresAsync(sent, "alone", $"--source {lab.Source}/a");
     }
 
-    /// <summary>Restores all of the source, and tells what became of the properties: of what is below it first.</summary>
+    /// <summary>
+    /// Restores all of the source, and tells what became of the properties: of what is below it first.
+    /// </summary>
     private static async Task<JsonElement[]> RestorePropertiesAsync(LocalLab lab, string target) =>
-        [.. (await lab.Client.JsonAsync($"zfs-restore latest {lab.Client.Area}/{target} --source {lab.Source} --recursive --properties")).GetProperty("properties").EnumerateArray()];
+        [
+            .. (
+                await lab.Client.JsonAsync(
+                    $"zfs-restore latest {lab.Client.Area}/{target} --source {lab.Source} --recursive --properties"
+                )
+            )
+                .GetProperty("properties")
+                .EnumerateArray(),
+        ];
 
-    private static Task<CurlAnswer> ManifestAsync(LocalLab lab, JsonElement backup) => lab.CurlAsync($"'URL/snapshots/{Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}/manifest'");
+    private static Task<CurlAnswer> ManifestAsync(LocalLab lab, JsonElement backup) =>
+        lab.CurlAsync(
+            $"'URL/snapshots/{Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}/manifest'"
+        );
 
     private static string KeyOf(JsonElement backup) => $"'{backup.GetProperty("storage_key").GetString()}'";
 
-    private static IEnumerable<string?> NamesOf(JsonElement list) => list.EnumerateArray().Select(name => name.GetString());
+    private static IEnumerable<string?> NamesOf(JsonElement list) =>
+        list.EnumerateArray().Select(name => name.GetString());
 
-    private Task<string> DigestAsync(string volume) => host.OutputAsync($"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < /dev/zvol/{volume}");
+    private Task<string> DigestAsync(string volume) =>
+        host.OutputAsync(
+            $"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < "
+                + $"/dev/zvol/{volume}"
+        );
 
     private async Task AssertHarmlessAsync(LocalLab lab)
     {
         var properties = Harmless.Select(property => property.Split('=')[0]);
-        Assert.Equal(Harmless.Select(property => property.Split('=')[1]), (await host.OutputAsync($"zfs get -H -o value {string.Join(',', properties)} {lab.Received}")).Split('\n'));
+        Assert.Equal(
+            Harmless.Select(property => property.Split('=')[1]),
+            (await host.OutputAsync($"zfs get -H -o value {string.Join(',', properties)} {lab.Received}")).Split('\n')
+        );
         Assert.Equal("-\nnone", await host.OutputAsync($"zfs get -H -o value org.example:evil,quota {lab.Received}"));
     }
 }

@@ -17,7 +17,10 @@ public sealed class LocalCrashTests(SecondZfsHost host)
     [InlineData("after receive", 3)]
     [InlineData("before " + Note, 3)]
     [InlineData("after " + Note, 3)]
-    public async Task A_backup_whose_commit_was_cut_off_after_its_snapshot_was_made_is_listed_once(string moment, int megabytes)
+    public async Task A_backup_whose_commit_was_cut_off_after_its_snapshot_was_made_is_listed_once(
+        string moment,
+        int megabytes
+    )
     {
         await using var lab = await LocalLab.CreateAsync(host, "--max-size 100MiB");
         await lab.FillAsync("data", megabytes);
@@ -25,18 +28,34 @@ public sealed class LocalCrashTests(SecondZfsHost host)
         using var backup = lab.Client.Start("exec zfs-client backup --json");
         await lab.WaitForServerEndAsync();
         Assert.Equal(2, (await lab.ReceivedNamesAsync()).Length);
-        Assert.Empty(JsonDocument.Parse((await lab.ServerAsync("backup list --json")).MustSucceed().Output).RootElement.EnumerateArray());
+        Assert.Empty(
+            JsonDocument
+                .Parse((await lab.ServerAsync("backup list --json")).MustSucceed().Output)
+                .RootElement.EnumerateArray()
+        );
 
         await lab.StartServerAsync();
 
         var made = await EndOfAsync(backup);
         var listed = Assert.Single(await lab.Client.ListBackupsAsync());
-        Assert.Equal(listed.GetProperty("snapshot_id").GetString(), made.GetProperty("backup").GetProperty("snapshot_id").GetString());
+        Assert.Equal(
+            listed.GetProperty("snapshot_id").GetString(),
+            made.GetProperty("backup").GetProperty("snapshot_id").GetString()
+        );
         Assert.Equal([lab.Received, listed.GetProperty("storage_key").GetString()!], await lab.ReceivedNamesAsync());
         Assert.Contains("whose commit was cut off", await lab.LogAsync(), StringComparison.Ordinal);
         var status = await lab.Client.JsonAsync("zfs-client status");
-        Assert.Equal(long.Parse(await host.OutputAsync($"zfs get -H -p -o value used {lab.Parent}"), System.Globalization.CultureInfo.InvariantCulture), status.GetProperty("used_bytes").GetInt64());
-        Assert.Equal((0, 0L), (status.GetProperty("open_uploads").GetInt32(), status.GetProperty("reserved_bytes").GetInt64()));
+        Assert.Equal(
+            long.Parse(
+                await host.OutputAsync($"zfs get -H -p -o value used {lab.Parent}"),
+                System.Globalization.CultureInfo.InvariantCulture
+            ),
+            status.GetProperty("used_bytes").GetInt64()
+        );
+        Assert.Equal(
+            (0, 0L),
+            (status.GetProperty("open_uploads").GetInt32(), status.GetProperty("reserved_bytes").GetInt64())
+        );
         await lab.AssertRestoresAsync((await lab.Client.SnapshotsOfAsync(lab.Source))[0]);
         (await lab.ServerAsync("catalogue check")).MustSucceed();
         Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());

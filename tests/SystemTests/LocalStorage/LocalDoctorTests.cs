@@ -14,13 +14,18 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
         var good = await RunAsync(lab);
         Assert.True(good.ExitCode == 0, good.Text);
         Assert.Equal($"{lab.Base} is there, and backup has all that it needs on it", good.Find("dataset").Message);
-        Assert.Equal([$"{lab.Client.Id}: {lab.Parent} is there", $"second: {lab.Base}/second is made when it is needed"], good.Checks.Where(check => check.Name == "client").Select(check => check.Message));
+        Assert.Equal(
+            [$"{lab.Client.Id}: {lab.Parent} is there", $"second: {lab.Base}/second is made when it is needed"],
+            good.Checks.Where(check => check.Name == "client").Select(check => check.Message)
+        );
 
         await host.OutputAsync($"zfs unallow -u backup exec {lab.Base}");
         Assert.Equal($"zfs allow -u backup exec {lab.Base}", await MendAsync(lab, exitCode: 6));
         await lab.FillAsync("data", 1);
         await lab.BackUpAsync();
-        await host.OutputAsync($"zfs unallow -u backup create,quota {lab.Base} && zfs allow -u backup create,quota {lab.Parent}");
+        await host.OutputAsync(
+            $"zfs unallow -u backup create,quota {lab.Base} && zfs allow -u backup create,quota {lab.Parent}"
+        );
         Assert.Equal($"zfs allow -u backup create,quota {lab.Base}", await MendAsync(lab, exitCode: 6));
         Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
     }
@@ -30,8 +35,20 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
     {
         await using var lab = await LocalLab.CreateAsync(host);
         var missing = $"{lab.Base}/deep/er";
-        Assert.StartsWith($"zfs create -p -o mountpoint=none -o canmount=off {missing} && zfs allow -u backup create,", await MendAsync(lab, exitCode: 8, $"ZFS_BASE_DATASET={missing}"), StringComparison.Ordinal);
-        Assert.Equal($"install -d -m 700 -o backup {lab.Folder}/roots/data", await MendAsync(lab, exitCode: 3, $"DATA_DIR={lab.Folder}/roots/data CONFIG_FILE={lab.Folder}/data/clients.json PORT=0", $"install -d -m 755 {lab.Folder}/roots"));
+        Assert.StartsWith(
+            $"zfs create -p -o mountpoint=none -o canmount=off {missing} && zfs allow -u backup create,",
+            await MendAsync(lab, exitCode: 8, $"ZFS_BASE_DATASET={missing}"),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            $"install -d -m 700 -o backup {lab.Folder}/roots/data",
+            await MendAsync(
+                lab,
+                exitCode: 3,
+                $"DATA_DIR={lab.Folder}/roots/data CONFIG_FILE={lab.Folder}/data/clients.json PORT=0",
+                $"install -d -m 755 {lab.Folder}/roots"
+            )
+        );
 
         (await lab.ServerAsync($"client set {lab.Client.Id} --storage-type s3")).MustSucceed();
         var unused = await RunAsync(lab, $"ZFS_BASE_DATASET={lab.Base}/nowhere");
@@ -40,7 +57,12 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
 
     /// <summary>Something is missing; after root has run the printed line nothing is.</summary>
     /// <returns>The line.</returns>
-    private static async Task<string> MendAsync(LocalLab lab, int exitCode, string settings = "", string prepare = "true")
+    private static async Task<string> MendAsync(
+        LocalLab lab,
+        int exitCode,
+        string settings = "",
+        string prepare = "true"
+    )
     {
         await lab.Host.OutputAsync(prepare);
         var sick = await RunAsync(lab, settings);
@@ -52,5 +74,6 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
         return line;
     }
 
-    private static async Task<DoctorReport> RunAsync(LocalLab lab, string settings = "") => DoctorReport.Of(await lab.ServerAsync("doctor --json", settings));
+    private static async Task<DoctorReport> RunAsync(LocalLab lab, string settings = "") =>
+        DoctorReport.Of(await lab.ServerAsync("doctor --json", settings));
 }

@@ -7,8 +7,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
 /// <summary>
-/// A zfs-server on the ZFS machine, as the ordinary user "backup" with the permissions of docs/operations.md and no others, and a client of it
-/// that is stored in ZFS.
+/// A zfs-server on the ZFS machine, as the ordinary user "backup" with the permissions of docs/operations.md and no
+/// others, and a client of it that is stored in ZFS.
 /// </summary>
 internal sealed class LocalLab : IAsyncDisposable
 {
@@ -19,7 +19,19 @@ internal sealed class LocalLab : IAsyncDisposable
     {
         var unique = Guid.NewGuid().ToString("N")[..8];
         (Host, Base, Folder) = (host, $"{host.Pool}/srv{unique}", $"/tmp/server-{unique}");
-        _environment = string.Join(' ', (string[])[$"PATH={Folder}/bin:$PATH", $"DATA_DIR={Folder}/data", $"PORT={_port}", "BIND_ADDRESS=127.0.0.1", "PART_SIZE_MIB=1", $"ZFS_BASE_DATASET={Base}", .. settings]);
+        _environment = string.Join(
+            ' ',
+            (string[])
+                [
+                    $"PATH={Folder}/bin:$PATH",
+                    $"DATA_DIR={Folder}/data",
+                    $"PORT={_port}",
+                    "BIND_ADDRESS=127.0.0.1",
+                    "PART_SIZE_MIB=1",
+                    $"ZFS_BASE_DATASET={Base}",
+                    .. settings,
+                ]
+        );
     }
 
     public ZfsHost Host { get; }
@@ -47,17 +59,36 @@ internal sealed class LocalLab : IAsyncDisposable
     {
         await host.StartAsync();
         var lab = new LocalLab(host, settings);
-        await host.OutputAsync($"zfs create -o mountpoint=none -o canmount=off {lab.Base} && {ZfsDelegation.AllowLine("backup", ZfsDelegation.ForStorage, DatasetName.Parse(lab.Base))} && install -d -o backup {lab.Folder}");
+        await host.OutputAsync(
+            $"zfs create -o mountpoint=none -o canmount=off {lab.Base} && "
+                + $"{ZfsDelegation.AllowLine("backup", ZfsDelegation.ForStorage, DatasetName.Parse(lab.Base))} && "
+                + $"install -d -o backup {lab.Folder}"
+        );
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
-        var added = JsonDocument.Parse((await lab.ServerAsync($"client add {id} --storage-type local {options} --json")).MustSucceed().Output).RootElement;
+        var added = JsonDocument
+            .Parse(
+                (await lab.ServerAsync($"client add {id} --storage-type local {options} --json")).MustSucceed().Output
+            )
+            .RootElement;
         await lab.StartServerAsync();
-        lab.Client = await ClientMachine.CreateAsync(host, lab.Url, id, added.GetProperty("api_key").GetString()!, "data");
+        lab.Client = await ClientMachine.CreateAsync(
+            host,
+            lab.Url,
+            id,
+            added.GetProperty("api_key").GetString()!,
+            "data"
+        );
         return lab;
     }
 
     public async Task StartServerAsync()
     {
-        await Host.OutputAsync($"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c 'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in $(seq 200); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {Folder}/log; exit 1");
+        await Host.OutputAsync(
+            $"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c "
+                + $"'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in "
+                + $"$(seq 200); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {Folder}/log; "
+                + "exit 1"
+        );
     }
 
     public Task KillServerAsync() => Host.OutputAsync($"kill -9 $(cat {Folder}/pid)");
@@ -69,10 +100,15 @@ internal sealed class LocalLab : IAsyncDisposable
     }
 
     /// <summary>Waits until the server has ended, however it does.</summary>
-    public Task WaitForServerEndAsync() => Host.OutputAsync($"pid=$(cat {Folder}/pid); for i in $(seq 1200); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; echo it runs on; exit 1");
+    public Task WaitForServerEndAsync() =>
+        Host.OutputAsync(
+            $"pid=$(cat {Folder}/pid); for i in $(seq 1200); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; "
+                + "echo it runs on; exit 1"
+        );
 
     /// <summary>
-    /// Lets the server be killed by the <c>zfs</c> that it runs: the real one, but for that. So the kill comes at one certain moment of a commit.
+    /// Lets the server be killed by the <c>zfs</c> that it runs: the real one, but for that. So the kill comes at one
+    /// certain moment of a commit.
     /// </summary>
     /// <param name="moment"><c>before</c> or <c>after</c>, and how the command begins: <c>after receive</c>.</param>
     public async Task KillServerAtAsync(string moment)
@@ -86,7 +122,13 @@ internal sealed class LocalLab : IAsyncDisposable
             zfs "$@" || exit
             case "after $*" in "$moment"*) strike ;; esac
             """;
-        (await Host.RunAsync($"mkdir -p {Folder}/bin && cat > {Folder}/bin/zfs && chmod 755 {Folder}/bin/zfs && echo '{moment}' > {Folder}/moment", Encoding.UTF8.GetBytes(script + "\n"))).MustSucceed();
+        (
+            await Host.RunAsync(
+                $"mkdir -p {Folder}/bin && cat > {Folder}/bin/zfs && chmod 755 {Folder}/bin/zfs && echo '{moment}' > "
+                    + $"{Folder}/moment",
+                Encoding.UTF8.GetBytes(script + "\n")
+            )
+        ).MustSucceed();
     }
 
     public Task<string> LogAsync() => Host.OutputAsync($"cat {Folder}/log");
@@ -94,34 +136,53 @@ internal sealed class LocalLab : IAsyncDisposable
     /// <summary>Runs <c>zfs-server …</c> as its administrator does.</summary>
     /// <param name="settings">In the environment, besides the server's.</param>
     public Task<CommandResult> ServerAsync(string arguments, string settings = "") =>
-        Host.RunAsync($"cd {Folder} && setpriv --reuid backup --regid backup --clear-groups env {_environment} {settings} {Host.ProgramFolder}/zfs-server {arguments}");
+        Host.RunAsync(
+            $"cd {Folder} && setpriv --reuid backup --regid backup --clear-groups env {_environment} {settings} "
+                + $"{Host.ProgramFolder}/zfs-server {arguments}"
+        );
 
     /// <summary>Runs curl with the client's key.</summary>
     /// <param name="arguments">Where <c>URL</c> stands for the server's.</param>
     public async Task<CurlAnswer> CurlAsync(string arguments)
     {
-        var result = await Host.RunAsync($"curl -s -w '\\n%{{http_code}}' -H 'X-API-Key: {Client.Key}' {arguments.Replace("URL", Url, StringComparison.Ordinal)}");
+        var result = await Host.RunAsync(
+            $"curl -s -w '\\n%{{http_code}}' -H 'X-API-Key: {Client.Key}' "
+                + $"{arguments.Replace("URL", Url, StringComparison.Ordinal)}"
+        );
         var lines = result.MustSucceed().Output.TrimEnd('\n').Split('\n');
-        return new CurlAnswer(int.Parse(lines[^1], System.Globalization.CultureInfo.InvariantCulture), string.Join('\n', lines[..^1]));
+        return new CurlAnswer(
+            int.Parse(lines[^1], System.Globalization.CultureInfo.InvariantCulture),
+            string.Join('\n', lines[..^1])
+        );
     }
 
     /// <summary>Announces a plain stream and sends what a line of shell prints.</summary>
     public async Task<CurlAnswer> SendAsync(string line, string dataset = "tank/sent")
     {
-        var upload = (await CurlAsync($"-d '{{\"dataset_name\":\"{dataset}\",\"compression\":\"none\"}}' URL/upload")).MustSucceed().Json.GetProperty("upload_id").GetString();
+        var upload = (await CurlAsync($"-d '{{\"dataset_name\":\"{dataset}\",\"compression\":\"none\"}}' URL/upload"))
+            .MustSucceed()
+            .Json.GetProperty("upload_id")
+            .GetString();
         await Host.RunAsync($"{line} > {Folder}/stream");
         return await CurlAsync($"-X POST -T {Folder}/stream URL/upload-stream/{upload}");
     }
 
     /// <summary>Makes files of which a tree can be compared, and some MiB that take many parts.</summary>
     public Task<string> FillAsync(string name, int megabytes) =>
-        Client.ShellAsync($"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && for i in $(seq 20); do head -c 3000 /dev/urandom > {name}/f$i; done && ln -s large {name}/link && sync");
+        Client.ShellAsync(
+            $"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && for i in $(seq "
+                + $"20); do head -c 3000 /dev/urandom > {name}/f$i; done && ln -s large {name}/link && sync"
+        );
 
     public Task<JsonElement> BackUpAsync() => Client.JsonAsync("zfs-client backup");
 
     /// <summary>Names of datasets and snapshots below the client's.</summary>
     public async Task<string[]> ReceivedNamesAsync() =>
-        [.. (await Host.OutputAsync($"zfs list -H -r -t filesystem,volume,snapshot -o name {Parent}")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)];
+        [
+            .. (await Host.OutputAsync($"zfs list -H -r -t filesystem,volume,snapshot -o name {Parent}"))
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Skip(1),
+        ];
 
     public async Task AssertRestoresAsync(string snapshot, string target = "restored", string options = "")
     {
@@ -139,8 +200,14 @@ internal sealed class LocalLab : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (TestContext.Current.TestState?.Result == TestResult.Failed) TestContext.Current.TestOutputHelper?.WriteLine(await LogAsync());
-        await Host.RunAsync($"kill -9 $(cat {Folder}/pid); sleep 1; zfs list -H -r -t snapshot -o name {Base} | while read -r s; do zfs holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; zfs destroy -R {Base}; rm -rf {Folder}");
-        if (Client is not null) await Client.DisposeAsync();
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+            TestContext.Current.TestOutputHelper?.WriteLine(await LogAsync());
+        await Host.RunAsync(
+            $"kill -9 $(cat {Folder}/pid); sleep 1; zfs list -H -r -t snapshot -o name {Base} | while read -r s; do "
+                + "zfs holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; zfs destroy -R "
+                + $"{Base}; rm -rf {Folder}"
+        );
+        if (Client is not null)
+            await Client.DisposeAsync();
     }
 }

@@ -11,7 +11,13 @@ public sealed class LocalOverSshTests(SecondZfsHost host)
     public async Task A_storage_box_that_cannot_run_the_server_stores_for_it()
     {
         await using var lab = await StorageLab.InZfsAsync(host);
-        await using var client = await ClientMachine.CreateAsync(host, $"http://{host.ServerAddress}:{lab.Server.Port}", lab.Client.Id, lab.Client.Key, "data");
+        await using var client = await ClientMachine.CreateAsync(
+            host,
+            $"http://{host.ServerAddress}:{lab.Server.Port}",
+            lab.Client.Id,
+            lab.Client.Key,
+            "data"
+        );
         await client.ShellAsync($"cd /{client.Area}/data && dd if=/dev/urandom of=random bs=1M count=4 2>/dev/null");
         await client.JsonAsync("zfs-client backup");
         await client.ShellAsync($"echo more > /{client.Area}/data/file");
@@ -19,11 +25,21 @@ public sealed class LocalOverSshTests(SecondZfsHost host)
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
 
         Assert.Equal("incremental", backup.GetProperty("kind").GetString());
-        Assert.StartsWith($"{lab.Place}/{lab.Client.Id}/", backup.GetProperty("backup").GetProperty("storage_key").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{lab.Place}/{lab.Client.Id}/",
+            backup.GetProperty("backup").GetProperty("storage_key").GetString(),
+            StringComparison.Ordinal
+        );
         var snapshot = backup.GetProperty("snapshot").GetString()!;
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}")
+        );
         await RestoreThroughCutConnectionsAsync(client, lab.Server);
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/again@{snapshot.Split('@')[1]}"));
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/again@{snapshot.Split('@')[1]}")
+        );
     }
 
     /// <summary>In one run, which goes on each time.</summary>

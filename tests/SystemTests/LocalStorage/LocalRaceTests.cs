@@ -2,7 +2,10 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>Uploads of one client at once that want the same place: ZFS receives only on the newest snapshot of a dataset, and one stream at a time.</summary>
+/// <summary>
+/// Uploads of one client at once that want the same place: ZFS receives only on the newest snapshot of a dataset, and
+/// one stream at a time.
+/// </summary>
 [Collection("zfs-2")]
 public sealed class LocalRaceTests(SecondZfsHost host)
 {
@@ -54,7 +57,8 @@ public sealed class LocalRaceTests(SecondZfsHost host)
         await Patience.UntilAsync("ZFS has written down what it had of the first one", async () =>
         {
             var sent = await second.SendAsync();
-            if (sent.Status != 200) sent.AssertRefused(503, "server_busy");
+            if (sent.Status != 200)
+                sent.AssertRefused(503, "server_busy");
             return sent.Status == 200;
         });
         (await second.CompleteAsync()).MustSucceed();
@@ -92,14 +96,18 @@ public sealed class LocalRaceTests(SecondZfsHost host)
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.FillAsync("data", 2);
 
-        var runs = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => lab.Client.RunAsync("zfs-client backup --json")));
+        var runs = await Task.WhenAll(
+            Enumerable.Range(0, 3).Select(_ => lab.Client.RunAsync("zfs-client backup --json"))
+        );
 
         Assert.All(runs, run => Assert.True(run.ExitCode is 0 or 9, run.Text));
         var made = runs.Count(run => run.ExitCode == 0);
         Assert.InRange(made, 1, 3);
         Assert.Equal(made, (await lab.Client.ListBackupsAsync()).Length);
         Assert.Equal(made + 1, (await lab.ReceivedNamesAsync()).Length);
-        await lab.AssertRestoresAsync((await lab.Client.SnapshotsOfAsync(lab.Source)).Last(name => name.Contains('@', StringComparison.Ordinal)));
+        await lab.AssertRestoresAsync(
+            (await lab.Client.SnapshotsOfAsync(lab.Source)).Last(name => name.Contains('@', StringComparison.Ordinal))
+        );
     }
 
     /// <summary>A dataset with snapshots base, one and two, of which the server has the first.</summary>
@@ -117,18 +125,36 @@ public sealed class LocalRaceTests(SecondZfsHost host)
     }
 
     private static async Task<(HeldUpload First, HeldUpload Second)> AnnounceTwoAsync(LocalLab lab) =>
-        (await HeldUpload.AnnounceAsync(lab, $"zfs send -L -i @base {lab.Source}@one"), await HeldUpload.AnnounceAsync(lab, $"zfs send -L -i @base {lab.Source}@two"));
+        (
+            await HeldUpload.AnnounceAsync(lab, $"zfs send -L -i @base {lab.Source}@one"),
+            await HeldUpload.AnnounceAsync(lab, $"zfs send -L -i @base {lab.Source}@two")
+        );
 
     private static Task WaitForReceiveAsync(LocalLab lab, string snapshot, string dataset = "tank_sent") =>
-        Patience.UntilAsync("ZFS receives", async () => (await lab.Host.RunAsync($"pgrep -f '[z]fs receive .*{lab.Parent}/{dataset}@{snapshot}'")).ExitCode == 0);
+        Patience.UntilAsync("ZFS receives", async () =>
+            (await lab.Host.RunAsync($"pgrep -f '[z]fs receive .*{lab.Parent}/{dataset}@{snapshot}'")).ExitCode == 0
+        );
 
-    /// <summary>These snapshots are there and listed, and restore; nothing else is, and nothing is left half received.</summary>
+    /// <summary>
+    /// These snapshots are there and listed, and restore; nothing else is, and nothing is left half received.
+    /// </summary>
     private static async Task AssertHoldsAsync(LocalLab lab, params string[] snapshots)
     {
         string[] names = [.. snapshots.Select(snapshot => $"{lab.Parent}/{snapshot}")];
-        Assert.Equal(names.Select(name => name.Split('@')[0]).Distinct().Concat(names).Order(StringComparer.Ordinal), (await lab.ReceivedNamesAsync()).Order(StringComparer.Ordinal));
-        Assert.Equal(names.Order(StringComparer.Ordinal), (await lab.Client.ListBackupsAsync()).Select(backup => backup.GetProperty("storage_key").GetString()!).Order(StringComparer.Ordinal));
-        Assert.DoesNotContain(await lab.Host.OutputAsync($"zfs get -H -r -t filesystem -o value receive_resume_token {lab.Parent}"), character => character is not ('-' or '\n'));
+        Assert.Equal(
+            names.Select(name => name.Split('@')[0]).Distinct().Concat(names).Order(StringComparer.Ordinal),
+            (await lab.ReceivedNamesAsync()).Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(
+            names.Order(StringComparer.Ordinal),
+            (await lab.Client.ListBackupsAsync())
+                .Select(backup => backup.GetProperty("storage_key").GetString()!)
+                .Order(StringComparer.Ordinal)
+        );
+        Assert.DoesNotContain(
+            await lab.Host.OutputAsync($"zfs get -H -r -t filesystem -o value receive_resume_token {lab.Parent}"),
+            character => character is not ('-' or '\n')
+        );
         (await lab.Client.RunAsync("zfs-restore verify all")).MustSucceed();
         (await lab.ServerAsync("catalogue check")).MustSucceed();
     }

@@ -14,7 +14,9 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await using var lab = await LocalLab.CreateAsync(host, "", $"PATH={folder}:$PATH");
         await lab.FillAsync("data", 24);
         await lab.BackUpAsync();
-        using var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored --verbose 2> restore.log");
+        using var restore = lab.Client.Start(
+            $"exec zfs-restore latest {lab.Client.Area}/restored --verbose 2> restore.log"
+        );
 
         var (send, token) = await FindSendAsync(lab, folder, after: "");
         await host.OutputAsync($"kill -9 {send}");
@@ -30,13 +32,23 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         Assert.True(restore.ExitCode == 0, $"{restore.ExitCode}: {said}");
         Assert.Matches("its stream broke [0-9]+ times", said);
         await lab.AssertSameAsync((await lab.Client.SnapshotsOfAsync(lab.Source))[0], "restored");
-        Assert.Equal(["-L", "-L", "-t", "-t", "-t"], (await host.OutputAsync($"cut -d' ' -f2 {folder}/sends")).Split('\n'));
-        Assert.Equal("", await host.OutputAsync($"rm -r {folder}; zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {lab.Client.Area}/restored"));
+        Assert.Equal(
+            ["-L", "-L", "-t", "-t", "-t"],
+            (await host.OutputAsync($"cut -d' ' -f2 {folder}/sends")).Split('\n')
+        );
+        Assert.Equal(
+            "",
+            await host.OutputAsync(
+                $"rm -r {folder}; zfs get -H -o value -s local "
+                    + $"zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {lab.Client.Area}/restored"
+            )
+        );
     }
 
     /// <summary>
-    /// A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes that the receiver keeps nothing; the next
-    /// two bring 6 MiB and then so little that they stay in the middle until they are ended, however slow the machine is; the fourth sends all, and fails.
+    /// A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes
+    /// that the receiver keeps nothing; the next two bring 6 MiB and then so little that they stay in the middle until
+    /// they are ended, however slow the machine is; the fourth sends all, and fails.
     /// </summary>
     private async Task<string> MakeFailingSendAsync()
     {
@@ -56,18 +68,28 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
             esac
             """.Replace("ZFS", await host.OutputAsync("command -v zfs"), StringComparison.Ordinal);
         await host.OutputAsync($"install -d -o backup {folder}");
-        (await host.RunAsync($"cat > {folder}/zfs && chmod 755 {folder}/zfs", System.Text.Encoding.UTF8.GetBytes(script + "\n"))).MustSucceed();
+        (
+            await host.RunAsync(
+                $"cat > {folder}/zfs && chmod 755 {folder}/zfs",
+                System.Text.Encoding.UTF8.GetBytes(script + "\n")
+            )
+        ).MustSucceed();
         return folder;
     }
 
-    /// <summary>Waits until the receiving ZFS has noted how far it came, and finds the server's <c>zfs send</c>, which is in the middle then.</summary>
+    /// <summary>
+    /// Waits until the receiving ZFS has noted how far it came, and finds the server's <c>zfs send</c>, which is in the
+    /// middle then.
+    /// </summary>
     /// <param name="lab">The lab.</param>
-    /// <param name="folder">What is in the server's PATH, and in that of what it starts: not every <c>zfs send</c> of the machine is its own.</param>
+    /// <param name="folder">What is in the server's PATH, and in that of what it starts: not every <c>zfs send</c> of
+    /// the machine is its own.</param>
     /// <param name="after">What was noted before.</param>
     /// <returns>Its process, and what ZFS noted.</returns>
     private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string folder, string after)
     {
-        var found = await host.RunAsync($"""
+        var found = await host.RunAsync(
+            $"""
             for i in $(seq 100); do
               zpool sync {host.Pool}
               token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
@@ -77,14 +99,25 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
               done
             done
             exit 1
-            """);
-        Assert.True(found.ExitCode == 0, $"The restore did not come to its middle. {await SaidAsync(lab)}\n{found.Text}\n{await lab.LogAsync()}");
+            """
+        );
+        Assert.True(
+            found.ExitCode == 0,
+            $"The restore did not come to its middle. {await SaidAsync(lab)}\n{found.Text}\n{await lab.LogAsync()}"
+        );
         var words = found.Output.Split();
         return (words[0], words[1]);
     }
 
-    private static Task<string> SaidAsync(LocalLab lab) => lab.Client.ShellAsync($"cat {lab.Client.Folder}/restore.log");
+    private static Task<string> SaidAsync(LocalLab lab) =>
+        lab.Client.ShellAsync($"cat {lab.Client.Folder}/restore.log");
 
     private static async Task AssertNotThereAsync(LocalLab lab) =>
-        Assert.Equal("", await lab.Client.ShellAsync($"zfs list -H -o name -t snapshot -r {lab.Client.Area} | grep restor || true; zfs list -H -o name {lab.Client.Area}/restored 2>/dev/null || true"));
+        Assert.Equal(
+            "",
+            await lab.Client.ShellAsync(
+                $"zfs list -H -o name -t snapshot -r {lab.Client.Area} | grep restor || true; zfs list -H -o name "
+                    + $"{lab.Client.Area}/restored 2>/dev/null || true"
+            )
+        );
 }

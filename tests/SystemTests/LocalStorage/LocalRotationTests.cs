@@ -9,11 +9,17 @@ public sealed class LocalRotationTests(SecondZfsHost host)
     [Fact]
     public async Task Single_snapshots_go_but_not_what_is_held_or_cloned_nor_the_newest()
     {
-        await using var lab = await LocalLab.CreateAsync(host, "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0");
+        await using var lab = await LocalLab.CreateAsync(
+            host,
+            "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0"
+        );
         await lab.FillAsync("data", 1);
-        for (var run = 0; run < 4; run++) await lab.BackUpAsync();
+        for (var run = 0; run < 4; run++)
+            await lab.BackUpAsync();
         var snapshots = (await lab.ReceivedNamesAsync())[1..];
-        await host.OutputAsync($"zfs hold keep {snapshots[0]} && zfs clone -o mountpoint=none {snapshots[1]} {lab.Base}/clone");
+        await host.OutputAsync(
+            $"zfs hold keep {snapshots[0]} && zfs clone -o mountpoint=none {snapshots[1]} {lab.Base}/clone"
+        );
 
         var dry = (await lab.CurlAsync("-d '{\"dry_run\":true}' URL/rotate")).MustSucceed().Text;
         var rotated = (await lab.CurlAsync("-X POST URL/rotate")).MustSucceed().Json;
@@ -29,7 +35,10 @@ public sealed class LocalRotationTests(SecondZfsHost host)
     [Fact]
     public async Task A_dataset_goes_with_its_last_snapshot_when_another_chain_is_newer()
     {
-        await using var lab = await LocalLab.CreateAsync(host, "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0");
+        await using var lab = await LocalLab.CreateAsync(
+            host,
+            "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0"
+        );
         await lab.FillAsync("data", 1);
         await lab.BackUpAsync();
         await lab.Client.JsonAsync("zfs-client backup-full");

@@ -18,7 +18,10 @@ public sealed class LocalUploadTests(SecondZfsHost host)
 
         (await lab.SendAsync($"{send} | head -c -312")).AssertRefused(422, "stream_damaged");
         (await lab.SendAsync($"{send} | head -c 2000000")).AssertRefused(422, "stream_damaged");
-        (await lab.SendAsync($"{{ {send} | head -c 2000000; printf x; {send} | tail -c +2000002; }}")).AssertRefused(422, "stream_damaged");
+        (await lab.SendAsync($"{{ {send} | head -c 2000000; printf x; {send} | tail -c +2000002; }}")).AssertRefused(
+            422,
+            "stream_damaged"
+        );
         (await lab.SendAsync($"{{ {send}; printf x; }}")).AssertRefused(422, "stream_damaged");
         (await lab.SendAsync($"zfs send -p {lab.Source}@one")).AssertRefused(422, "stream_is_package");
 
@@ -37,7 +40,11 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         var refused = await lab.SendAsync($"zfs send -L {lab.Source}@one");
 
         refused.AssertRefused(500, "receive_failed", "exec=off");
-        Assert.EndsWith($": zfs allow -u backup exec {lab.Parent}", refused.Json.GetProperty("remedy").GetString(), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $": zfs allow -u backup exec {lab.Parent}",
+            refused.Json.GetProperty("remedy").GetString(),
+            StringComparison.Ordinal
+        );
         Assert.Empty(await lab.ReceivedNamesAsync());
     }
 
@@ -89,8 +96,16 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         var guid = await lab.Client.GuidOfAsync(Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Source)));
         for (var run = 0; run < 2; run++)
         {
-            var answer = (await lab.CurlAsync($$"""-d '{"dataset_name":"{{lab.Source}}","snapshot_guid":"{{guid}}","incremental":false,"compression":"none","storage_type":"local"}' URL/upload""")).MustSucceed();
-            Assert.StartsWith("1-", answer.Json.GetProperty("resume").GetProperty("receive_resume_token").GetString(), StringComparison.Ordinal);
+            var answer = (
+                await lab.CurlAsync(
+                    $$"""-d '{"dataset_name":"{{lab.Source}}","snapshot_guid":"{{guid}}","incremental":false,"compression":"none","storage_type":"local"}' URL/upload"""
+                )
+            ).MustSucceed();
+            Assert.StartsWith(
+                "1-",
+                answer.Json.GetProperty("resume").GetProperty("receive_resume_token").GetString(),
+                StringComparison.Ordinal
+            );
         }
 
         await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}");
@@ -110,7 +125,9 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         var partial = $"{lab.Client.Area}/restored.restoring";
         using (var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored"))
         {
-            await Patience.UntilAsync("something was received", async () => await TokenAsync(lab, partial) is not ("" or "-"));
+            await Patience.UntilAsync("something was received", async () =>
+                await TokenAsync(lab, partial) is not ("" or "-")
+            );
             await lab.Client.ShellAsync("pkill -9 -x zfs-restore");
             await restore.WaitForExitAsync(Token);
             Assert.NotEqual(0, restore.ExitCode);
@@ -119,7 +136,10 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         var result = await lab.Client.JsonAsync($"zfs-restore latest {lab.Client.Area}/restored");
         Assert.True(result.GetProperty("resumed").GetProperty("stream_bytes").GetInt64() > 0);
         var source = (await lab.Client.SnapshotsOfAsync(lab.Source))[0];
-        Assert.Equal(await lab.Client.TreeOfAsync(source), await lab.Client.TreeOfAsync($"{lab.Client.Area}/restored@{source.Split('@')[1]}"));
+        Assert.Equal(
+            await lab.Client.TreeOfAsync(source),
+            await lab.Client.TreeOfAsync($"{lab.Client.Area}/restored@{source.Split('@')[1]}")
+        );
     }
 
     [Fact]
@@ -147,14 +167,21 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}", "BANDWIDTH_LIMIT=3M", "COMPRESSION=none");
     }
 
-    /// <summary>ZFS notes how far it came with each transaction group, which is every five seconds if nobody asks for one.</summary>
+    /// <summary>
+    /// ZFS notes how far it came with each transaction group, which is every five seconds if nobody asks for one.
+    /// </summary>
     private static async Task WaitForHalfAsync(LocalLab lab)
     {
-        await Patience.UntilAsync("ZFS has noted how far it came", async () => await TokenAsync(lab, lab.Received) is not ("" or "-"));
+        await Patience.UntilAsync("ZFS has noted how far it came", async () =>
+            await TokenAsync(lab, lab.Received) is not ("" or "-")
+        );
         await Task.Delay(1000, Token);
     }
 
-    private static Task<string> TokenAsync(LocalLab lab, string dataset) => lab.Host.OutputAsync($"zpool sync {lab.Host.Pool}; zfs get -H -o value receive_resume_token {dataset} 2>/dev/null || true");
+    private static Task<string> TokenAsync(LocalLab lab, string dataset) =>
+        lab.Host.OutputAsync(
+            $"zpool sync {lab.Host.Pool}; zfs get -H -o value receive_resume_token {dataset} 2>/dev/null || true"
+        );
 
     private static async Task AssertEndedAsync(System.Diagnostics.Process backup)
     {
@@ -164,5 +191,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     private static async Task AssertRestoresAsync(LocalLab lab) =>
-        await lab.AssertRestoresAsync((await lab.Client.SnapshotsOfAsync(lab.Source)).Last(name => name.Contains('@', StringComparison.Ordinal)));
+        await lab.AssertRestoresAsync(
+            (await lab.Client.SnapshotsOfAsync(lab.Source)).Last(name => name.Contains('@', StringComparison.Ordinal))
+        );
 }

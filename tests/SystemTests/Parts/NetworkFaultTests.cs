@@ -2,7 +2,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Parts;
 
-/// <summary>The real client, past a network that fails: one run of it comes through, and what it stored restores.</summary>
+/// <summary>
+/// The real client, past a network that fails: one run of it comes through, and what it stored restores.
+/// </summary>
 [Collection("zfs")]
 public sealed class NetworkFaultTests(ZfsHost host)
 {
@@ -59,12 +61,16 @@ public sealed class NetworkFaultTests(ZfsHost host)
         await using var two = await CreateClientAsync(server, server.Port);
         using var first = one.Start("exec zfs-client backup");
         using var second = two.Start("exec zfs-client backup");
-        await Patience.UntilAsync("both have begun", () => Directory.EnumerateFiles(Path.Combine(server.DataFolder, "incoming")).Count() == 2);
+        await Patience.UntilAsync("both have begun", () =>
+            Directory.EnumerateFiles(Path.Combine(server.DataFolder, "incoming")).Count() == 2
+        );
         for (var restart = 0; restart < 3; restart++)
         {
             await Task.Delay(1000, Token);
-            if (restart == 1) await server.KillAsync();
-            else await server.StopAsync();
+            if (restart == 1)
+                await server.KillAsync();
+            else
+                await server.StopAsync();
             await Task.Delay(1000, Token);
             await server.StartAgainAsync();
         }
@@ -76,22 +82,31 @@ public sealed class NetworkFaultTests(ZfsHost host)
         Assert.DoesNotContain(server.StoredFiles(), file => file.StartsWith("incoming", StringComparison.Ordinal));
     }
 
-    private static Task<ServerProcess> StartServerAsync() => ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+    private static Task<ServerProcess> StartServerAsync() =>
+        ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
 
     /// <summary>One whose backup takes some seconds, so that there is time for things to go wrong.</summary>
     private async Task<ClientMachine> CreateClientAsync(ServerProcess server, int port)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", $"SERVER_URL=http://{client.Host.ServerAddress}:{port}", "BANDWIDTH_LIMIT=2M", "RETRY_TIME=120");
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync");
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={client.Area}/data",
+            $"SERVER_URL=http://{client.Host.ServerAddress}:{port}",
+            "BANDWIDTH_LIMIT=2M",
+            "RETRY_TIME=120"
+        );
+        await client.ShellAsync(
+            $"cd /{client.Area}/data && head -c 20M /dev/urandom > large && echo small > small && sync"
+        );
         return client;
     }
 
-    private static Task WaitForBytesAsync(TcpProxy proxy, long bytes, System.Diagnostics.Process backup) => Patience.UntilAsync("bytes have passed", () =>
-    {
-        Assert.False(backup.HasExited, "the backup ended before anything went wrong");
-        return proxy.ToServer >= bytes;
-    });
+    private static Task WaitForBytesAsync(TcpProxy proxy, long bytes, System.Diagnostics.Process backup) =>
+        Patience.UntilAsync("bytes have passed", () =>
+        {
+            Assert.False(backup.HasExited, "the backup ended before anything went wrong");
+            return proxy.ToServer >= bytes;
+        });
 
     private static async Task AssertSucceedsAsync(System.Diagnostics.Process backup)
     {
@@ -102,9 +117,14 @@ public sealed class NetworkFaultTests(ZfsHost host)
 
     private static async Task AssertRestoresAsync(ClientMachine client)
     {
-        var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/data")).Single(name => name.Contains('@', StringComparison.Ordinal));
+        var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/data")).Single(name =>
+            name.Contains('@', StringComparison.Ordinal)
+        );
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}"));
+        Assert.Equal(
+            await client.TreeOfAsync(snapshot),
+            await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}")
+        );
         Assert.Single(await client.ListBackupsAsync());
     }
 }

@@ -29,20 +29,37 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         var upload = await AnnounceAsync(client, compression);
         var order = cut.Parts.Concat(cut.Parts.Where(_ => random.Next(3) == 0)).OrderBy(_ => random.Next()).ToList();
 
-        await Parallel.ForEachAsync(order, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = Token }, async (part, token) =>
-        {
-            var answer = await SendAsync(client, part.Request(upload));
-            if (answer.Code == "upload_replaced") return; // the same part came once more meanwhile
-            Assert.Equal(StreamState.WriteWithoutBegin(part.End), answer.MustSucceed().Json.GetProperty("state").GetString());
-            Assert.Equal(part.End.StreamOffset - part.Start.StreamOffset, answer.Json.GetProperty("stream_bytes").GetInt64());
-        });
+        await Parallel.ForEachAsync(
+            order,
+            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = Token },
+            async (part, token) =>
+            {
+                var answer = await SendAsync(client, part.Request(upload));
+                if (answer.Code == "upload_replaced")
+                    return; // the same part came once more meanwhile
+                Assert.Equal(
+                    StreamState.WriteWithoutBegin(part.End),
+                    answer.MustSucceed().Json.GetProperty("state").GetString()
+                );
+                Assert.Equal(
+                    part.End.StreamOffset - part.Start.StreamOffset,
+                    answer.Json.GetProperty("stream_bytes").GetInt64()
+                );
+            }
+        );
         var committed = (await CompleteAsync(client, upload, cut)).MustSucceed();
 
         var snapshot = committed.Json.GetProperty("snapshot");
         Assert.Equal(cut.Digest, snapshot.GetProperty("parts_sha256").GetString());
         Assert.False(snapshot.TryGetProperty("sha256", out _));
         Assert.Equal(Stream.Value.Length, snapshot.GetProperty("stream_bytes").GetInt64());
-        Assert.Equal(cut.Stored, await client.Http.GetByteArrayAsync($"download?snapshot_id={snapshot.GetProperty("snapshot_id").GetString()}", Token));
+        Assert.Equal(
+            cut.Stored,
+            await client.Http.GetByteArrayAsync(
+                $"download?snapshot_id={snapshot.GetProperty("snapshot_id").GetString()}",
+                Token
+            )
+        );
         (await client.RestoreAsync("verify", "all")).MustSucceed();
         Assert.Empty((await client.GetAsync("uploads")).MustSucceed().Json.GetProperty("uploads").EnumerateArray());
     }
@@ -53,12 +70,18 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         using var client = await server.NewClientAsync();
         var cut = CutParts.Cut(Stream.Value, PartSize, new Random(1));
         var upload = await AnnounceAsync(client);
-        foreach (var part in cut.Parts) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        foreach (var part in cut.Parts)
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
         var committed = (await CompleteAsync(client, upload, cut)).MustSucceed();
 
-        var manifest = JsonNode.Parse(await File.ReadAllTextAsync(client.ObjectOf(committed) + ".manifest.json", Token))!;
+        var manifest = JsonNode.Parse(
+            await File.ReadAllTextAsync(client.ObjectOf(committed) + ".manifest.json", Token)
+        )!;
         var parts = manifest["objects"]![0]!["parts"]!.AsArray();
-        Assert.Equal(cut.Parts.Select(part => StreamState.WriteWithoutBegin(part.End)), parts.Select(part => (string)part!["state"]!));
+        Assert.Equal(
+            cut.Parts.Select(part => StreamState.WriteWithoutBegin(part.End)),
+            parts.Select(part => (string)part!["state"]!)
+        );
         Assert.Equal(cut.Parts.Select(part => part.Stored.Length), parts.Select(part => (int)part!["size"]!));
         Assert.Equal(cut.Digest, (string)manifest["parts_sha256"]!);
         Assert.Null(manifest["sha256"]);
@@ -71,7 +94,8 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         var cut = CutParts.Cut(Stream.Value, PartSize, new Random(2));
         var fields = Fields();
         var upload = await client.AnnounceAsync(fields);
-        foreach (var part in cut.Parts.Take(3).Append(cut.Parts[4])) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        foreach (var part in cut.Parts.Take(3).Append(cut.Parts[4]))
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
         await server.Process.KillAsync();
         await server.Process.StartAgainAsync();
 
@@ -83,12 +107,27 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         Assert.Equal(cut.Parts[3].StoredOffset, resume.GetProperty("stored_bytes").GetInt64());
         Assert.Equal(cut.Parts[3].Start.StreamOffset, resume.GetProperty("stream_bytes").GetInt64());
         Assert.Equal(StreamState.Write(cut.Parts[3].Start), resume.GetProperty("state").GetString());
-        Assert.Equal(string.Concat(cut.Parts.Take(3).Select(part => StoredPart.Of(part.Stored).Sha256)), resume.GetProperty("part_digests").GetString());
-        Assert.Equal(4, (await client.GetAsync("uploads")).Json.GetProperty("uploads")[0].GetProperty("resume").GetProperty("next_part").GetInt32());
+        Assert.Equal(
+            string.Concat(cut.Parts.Take(3).Select(part => StoredPart.Of(part.Stored).Sha256)),
+            resume.GetProperty("part_digests").GetString()
+        );
+        Assert.Equal(
+            4,
+            (await client.GetAsync("uploads"))
+                .Json.GetProperty("uploads")[0]
+                .GetProperty("resume")
+                .GetProperty("next_part")
+                .GetInt32()
+        );
 
         // The part behind the gap is forgotten: another run may cut differently there.
-        (await CompleteAsync(client, upload, cut)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "3 parts are here, not");
-        foreach (var part in cut.Parts.Skip(3)) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        (await CompleteAsync(client, upload, cut)).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete",
+            "3 parts are here, not"
+        );
+        foreach (var part in cut.Parts.Skip(3))
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
         (await CompleteAsync(client, upload, cut)).MustSucceed();
     }
 
@@ -102,30 +141,175 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         (await SendAsync(client, first.Request(upload))).MustSucceed();
         var before = await client.GetAsync("uploads");
 
-        await AssertRefusedAsync(second with { Stored = Flip(second.Stored, second.Stored.Length / 2) }, request => SetDigest(request, second.ContentDigest), HttpStatusCode.UnprocessableEntity, "part_damaged", "SHA-256");
-        await AssertRefusedAsync(second with { Stored = Flip(second.Stored, second.Stored.Length / 2) }, null, HttpStatusCode.UnprocessableEntity, null);
-        await AssertRefusedAsync(second with { Stored = second.Stored[..^100] }, null, HttpStatusCode.UnprocessableEntity, "compression_damaged");
-        await AssertRefusedAsync(second with { Stored = [.. second.Stored, 0, 1, 2] }, null, HttpStatusCode.UnprocessableEntity, "compression_damaged");
-        await AssertRefusedAsync(second with { Start = first.Start with { } }, null, HttpStatusCode.BadRequest, "bad_request", "X-Part-Start");
-        await AssertRefusedAsync(second with { Start = second.End }, null, HttpStatusCode.UnprocessableEntity, "stream_damaged", "checksum");
-        await AssertRefusedAsync(second with { Start = Other(second.Start) }, null, HttpStatusCode.UnprocessableEntity, "stream_mismatch");
-        await AssertRefusedAsync(second with { End = second.Start }, null, HttpStatusCode.UnprocessableEntity, "stream_mismatch", "ends in the state");
-        await AssertRefusedAsync(second with { StoredOffset = second.StoredOffset - 1 }, null, HttpStatusCode.Conflict, "part_misplaced");
-        await AssertRefusedAsync(second with { StoredOffset = 0 }, null, HttpStatusCode.BadRequest, "bad_request", "X-Part-Offset");
-        await AssertRefusedAsync(second, request => request.Headers.Remove("Content-Digest"), HttpStatusCode.BadRequest, "bad_request", "Content-Digest");
-        await AssertRefusedAsync(second, request => SetDigest(request, "sha-256=:AAAA:"), HttpStatusCode.BadRequest, "bad_request", "Content-Digest");
-        await AssertRefusedAsync(second, request => request.Headers.Remove("X-Part-Start"), HttpStatusCode.BadRequest, "bad_request", "X-Part-Start");
-        await AssertRefusedAsync(second, request => request.Headers.TransferEncodingChunked = true, HttpStatusCode.LengthRequired, "length_required");
-        await AssertRefusedAsync(second with { Stored = new byte[PartSize + 19 * 1024 * 1024] }, null, HttpStatusCode.RequestEntityTooLarge, "part_too_large");
+        await AssertRefusedAsync(
+            second with
+            {
+                Stored = Flip(second.Stored, second.Stored.Length / 2),
+            },
+            request => SetDigest(request, second.ContentDigest),
+            HttpStatusCode.UnprocessableEntity,
+            "part_damaged",
+            "SHA-256"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Stored = Flip(second.Stored, second.Stored.Length / 2),
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            null
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Stored = second.Stored[..^100],
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            "compression_damaged"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Stored = [.. second.Stored, 0, 1, 2],
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            "compression_damaged"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Start = first.Start with { },
+            },
+            null,
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "X-Part-Start"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Start = second.End,
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            "stream_damaged",
+            "checksum"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Start = Other(second.Start),
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            "stream_mismatch"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                End = second.Start,
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            "stream_mismatch",
+            "ends in the state"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                StoredOffset = second.StoredOffset - 1,
+            },
+            null,
+            HttpStatusCode.Conflict,
+            "part_misplaced"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                StoredOffset = 0,
+            },
+            null,
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "X-Part-Offset"
+        );
+        await AssertRefusedAsync(
+            second,
+            request => request.Headers.Remove("Content-Digest"),
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "Content-Digest"
+        );
+        await AssertRefusedAsync(
+            second,
+            request => SetDigest(request, "sha-256=:AAAA:"),
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "Content-Digest"
+        );
+        await AssertRefusedAsync(
+            second,
+            request => request.Headers.Remove("X-Part-Start"),
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "X-Part-Start"
+        );
+        await AssertRefusedAsync(
+            second,
+            request => request.Headers.TransferEncodingChunked = true,
+            HttpStatusCode.LengthRequired,
+            "length_required"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
+                Stored = new byte[PartSize + 19 * 1024 * 1024],
+            },
+            null,
+            HttpStatusCode.RequestEntityTooLarge,
+            "part_too_large"
+        );
         await AssertRefusedAsync(second with { Number = 0 }, null, HttpStatusCode.BadRequest, "bad_request");
-        await AssertRefusedAsync(first with { Stored = CutParts.Cut(Stream.Value, 1, new Random(4)).Parts[0].Stored }, null, HttpStatusCode.BadRequest, "bad_request", "must have 1048576 at least");
-        await AssertRefusedAsync(last with { Number = 1, StoredOffset = 0, Start = ParserState.Start }, null, HttpStatusCode.UnprocessableEntity, "stream_damaged");
+        await AssertRefusedAsync(
+            first with
+            {
+                Stored = CutParts.Cut(Stream.Value, 1, new Random(4)).Parts[0].Stored,
+            },
+            null,
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "must have 1048576 at least"
+        );
+        await AssertRefusedAsync(
+            last with
+            {
+                Number = 1,
+                StoredOffset = 0,
+                Start = ParserState.Start,
+            },
+            null,
+            HttpStatusCode.UnprocessableEntity,
+            "stream_damaged"
+        );
 
-        Assert.Equal(before.Json.GetProperty("uploads")[0].GetProperty("resume").GetRawText(), (await client.GetAsync("uploads")).Json.GetProperty("uploads")[0].GetProperty("resume").GetRawText());
-        foreach (var part in cut.Parts.Skip(1)) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        Assert.Equal(
+            before.Json.GetProperty("uploads")[0].GetProperty("resume").GetRawText(),
+            (await client.GetAsync("uploads")).Json.GetProperty("uploads")[0].GetProperty("resume").GetRawText()
+        );
+        foreach (var part in cut.Parts.Skip(1))
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
         (await CompleteAsync(client, upload, cut)).MustSucceed();
 
-        async Task AssertRefusedAsync(CutPart part, Action<HttpRequestMessage>? change, HttpStatusCode status, string? code, params string[] says)
+        async Task AssertRefusedAsync(
+            CutPart part,
+            Action<HttpRequestMessage>? change,
+            HttpStatusCode status,
+            string? code,
+            params string[] says
+        )
         {
             using var request = part.Request(upload);
             change?.Invoke(request);
@@ -140,18 +324,47 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         using var client = await server.NewClientAsync();
         var cut = CutParts.Cut(Stream.Value, PartSize, new Random(5));
         var upload = await AnnounceAsync(client);
-        (await CompleteAsync(client, upload, cut)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "part 1 is missing");
-        foreach (var part in cut.Parts.Where(part => part.Number != 2)) (await SendAsync(client, part.Request(upload))).MustSucceed();
-        (await CompleteAsync(client, upload, cut)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "part 2 is missing");
+        (await CompleteAsync(client, upload, cut)).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete",
+            "part 1 is missing"
+        );
+        foreach (var part in cut.Parts.Where(part => part.Number != 2))
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
+        (await CompleteAsync(client, upload, cut)).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete",
+            "part 2 is missing"
+        );
 
         // The third part in the place of the second: right by itself, and its state is a true one of this stream.
         var third = cut.Parts[2];
-        var misplaced = await SendAsync(client, (third with { Number = 2, StoredOffset = cut.Parts[1].StoredOffset }).Request(upload));
-        if (misplaced.Code != "part_misplaced") (await CompleteAsync(client, upload, cut)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "part 2 does not go on");
+        var misplaced = await SendAsync(
+            client,
+            (third with { Number = 2, StoredOffset = cut.Parts[1].StoredOffset }).Request(upload)
+        );
+        if (misplaced.Code != "part_misplaced")
+            (await CompleteAsync(client, upload, cut)).AssertRefused(
+                HttpStatusCode.Conflict,
+                "parts_incomplete",
+                "part 2 does not go on"
+            );
         (await SendAsync(client, cut.Parts[1].Request(upload))).MustSucceed();
-        (await CompleteAsync(client, upload, cut, parts: cut.Parts.Count - 1)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "parts are here");
-        (await CompleteAsync(client, upload, cut, digest: new string('0', 64))).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "digest");
-        (await CompleteAsync(client, upload, cut, bytes: 7)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete", "bytes of the stream");
+        (await CompleteAsync(client, upload, cut, parts: cut.Parts.Count - 1)).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete",
+            "parts are here"
+        );
+        (await CompleteAsync(client, upload, cut, digest: new string('0', 64))).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete",
+            "digest"
+        );
+        (await CompleteAsync(client, upload, cut, bytes: 7)).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete",
+            "bytes of the stream"
+        );
         Assert.Empty((await client.GetAsync("snapshots")).Json.GetProperty("snapshots").EnumerateArray());
 
         (await CompleteAsync(client, upload, cut)).MustSucceed();
@@ -166,11 +379,17 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         var one = CutParts.Cut(Stream.Value, PartSize, new Random(6));
         var other = CutParts.Cut(Stream.Value, PartSize, new Random(7));
         var upload = await AnnounceAsync(client);
-        foreach (var part in one.Parts) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        foreach (var part in one.Parts)
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
 
-        // Its own start, in a place that is the other cut's: the records are right, and those between the two cuts are missing or there twice.
-        var answer = await SendAsync(client, (other.Parts[1] with { StoredOffset = one.Parts[1].StoredOffset }).Request(upload));
-        if (answer.Code != "part_misplaced") (await CompleteAsync(client, upload, one)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete");
+        // Its own start, in a place that is the other cut's: the records are right, and those between the two cuts are
+        // missing or there twice.
+        var answer = await SendAsync(
+            client,
+            (other.Parts[1] with { StoredOffset = one.Parts[1].StoredOffset }).Request(upload)
+        );
+        if (answer.Code != "part_misplaced")
+            (await CompleteAsync(client, upload, one)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete");
         (await SendAsync(client, one.Parts[1].Request(upload))).MustSucceed();
         (await CompleteAsync(client, upload, one)).MustSucceed();
     }
@@ -188,7 +407,10 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         (await CompleteAsync(other, upload, cut)).AssertRefused(HttpStatusCode.NotFound, "not_found");
         (await other.DeleteAsync($"upload-stream/{upload}")).AssertRefused(HttpStatusCode.NotFound, "not_found");
         Assert.Empty((await other.GetAsync("uploads")).Json.GetProperty("uploads").EnumerateArray());
-        Assert.Equal(HttpStatusCode.Unauthorized, (await server.Process.Http.SendAsync(cut.Parts[1].Request(upload), Token)).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            (await server.Process.Http.SendAsync(cut.Parts[1].Request(upload), Token)).StatusCode
+        );
     }
 
     [Fact]
@@ -198,12 +420,14 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         var cut = CutParts.Cut(Stream.Value, PartSize, new Random(9));
         var before = await client.PictureAsync();
         var upload = await AnnounceAsync(client);
-        foreach (var part in cut.Parts) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        foreach (var part in cut.Parts)
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
         (await client.DeleteAsync($"upload-stream/{upload}")).MustSucceed();
         Assert.Equal(before, await client.PictureAsync());
 
         upload = await AnnounceAsync(client);
-        foreach (var part in cut.Parts.Take(2)) (await SendAsync(client, part.Request(upload))).MustSucceed();
+        foreach (var part in cut.Parts.Take(2))
+            (await SendAsync(client, part.Request(upload))).MustSucceed();
         var stored = (await client.SendAsync(upload, cut.Stored)).MustSucceed();
         Assert.Equal(cut.Stored, await File.ReadAllBytesAsync(client.ObjectOf(stored), Token));
         (await client.RestoreAsync("verify", "all")).MustSucceed();
@@ -224,10 +448,17 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         for (var kill = 0; kill < Kills || !committed; kill++)
         {
             var resume = await FindResumeAsync();
-            if (resume > 0) await RunAsync(kill < Kills);
+            if (resume > 0)
+                await RunAsync(kill < Kills);
         }
 
-        Assert.Equal(cut.Stored, await client.Http.GetByteArrayAsync($"download?snapshot_id={(await client.GetAsync("snapshots")).Json.GetProperty("snapshots")[0].GetProperty("snapshot_id").GetString()}", Token));
+        Assert.Equal(
+            cut.Stored,
+            await client.Http.GetByteArrayAsync(
+                $"download?snapshot_id={(await client.GetAsync("snapshots")).Json.GetProperty("snapshots")[0].GetProperty("snapshot_id").GetString()}",
+                Token
+            )
+        );
         (await client.RestoreAsync("verify", "all")).MustSucceed();
 
         // From where it goes on; 0 where it is committed.
@@ -235,21 +466,36 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         {
             var answer = await client.AskAsync(fields.DeepClone().AsObject());
             committed = answer.Code == "snapshot_exists";
-            if (committed) return 0;
+            if (committed)
+                return 0;
             upload = answer.MustSucceed().Json.GetProperty("upload_id").GetString()!;
-            var next = answer.Json.TryGetProperty("resume", out var resume) ? resume.GetProperty("next_part").GetInt32() : 1;
-            Assert.True(Enumerable.Range(1, cut.Parts.Count + 1).First(number => !acknowledged.ContainsKey(number)) <= next, "an acknowledged part is gone");
-            foreach (var number in acknowledged.Keys.Where(number => number >= next).ToList()) acknowledged.TryRemove(number, out _);
+            var next = answer.Json.TryGetProperty("resume", out var resume)
+                ? resume.GetProperty("next_part").GetInt32()
+                : 1;
+            Assert.True(
+                Enumerable.Range(1, cut.Parts.Count + 1).First(number => !acknowledged.ContainsKey(number)) <= next,
+                "an acknowledged part is gone"
+            );
+            foreach (var number in acknowledged.Keys.Where(number => number >= next).ToList())
+                acknowledged.TryRemove(number, out _);
             return next;
         }
 
         async Task RunAsync(bool kills)
         {
-            var missing = cut.Parts.Where(part => !acknowledged.ContainsKey(part.Number)).Take(kills ? 6 : int.MaxValue).ToList();
-            var work = Parallel.ForEachAsync(missing, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = Token }, async (part, token) =>
-            {
-                if ((await SendAsync(client, part.Request(upload))).Status == HttpStatusCode.OK) acknowledged[part.Number] = true;
-            });
+            var missing = cut
+                .Parts.Where(part => !acknowledged.ContainsKey(part.Number))
+                .Take(kills ? 6 : int.MaxValue)
+                .ToList();
+            var work = Parallel.ForEachAsync(
+                missing,
+                new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = Token },
+                async (part, token) =>
+                {
+                    if ((await SendAsync(client, part.Request(upload))).Status == HttpStatusCode.OK)
+                        acknowledged[part.Number] = true;
+                }
+            );
             if (kills)
             {
                 await Task.Delay(random.Next(400), Token);
@@ -281,23 +527,32 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         return new Random(CrashSweep.Seed);
     }
 
-    private static JsonObject Fields(string compression = "gzip") => new()
-    {
-        ["dataset_name"] = "tank/data",
-        ["snapshot_guid"] = $"{PartServer.Guid}",
-        ["incremental"] = false,
-        ["compression"] = compression,
-    };
+    private static JsonObject Fields(string compression = "gzip") =>
+        new()
+        {
+            ["dataset_name"] = "tank/data",
+            ["snapshot_guid"] = $"{PartServer.Guid}",
+            ["incremental"] = false,
+            ["compression"] = compression,
+        };
 
-    private static Task<string> AnnounceAsync(Uploader client, string compression = "gzip") => client.AnnounceAsync(Fields(compression));
+    private static Task<string> AnnounceAsync(Uploader client, string compression = "gzip") =>
+        client.AnnounceAsync(Fields(compression));
 
     private static async Task<Answer> SendAsync(Uploader client, HttpRequestMessage request)
     {
-        using (request) return await Answer.ReadAsync(await client.Http.SendAsync(request, Token));
+        using (request)
+            return await Answer.ReadAsync(await client.Http.SendAsync(request, Token));
     }
 
-    private static Task<Answer> CompleteAsync(Uploader client, string upload, CutParts cut, int? parts = null, string? digest = null, long? bytes = null) =>
-        client.CompleteAsync(upload, parts ?? cut.Parts.Count, bytes ?? cut.Stream.Length, digest ?? cut.Digest);
+    private static Task<Answer> CompleteAsync(
+        Uploader client,
+        string upload,
+        CutParts cut,
+        int? parts = null,
+        string? digest = null,
+        long? bytes = null
+    ) => client.CompleteAsync(upload, parts ?? cut.Parts.Count, bytes ?? cut.Stream.Length, digest ?? cut.Digest);
 
     private static void SetDigest(HttpRequestMessage request, string digest)
     {
@@ -312,7 +567,12 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         return flipped;
     }
 
-    private static ParserState Other(ParserState state) => state with { Begin = state.Begin! with { ToGuid = 1 }, Snapshot = state.Snapshot! with { ToGuid = 1 } };
+    private static ParserState Other(ParserState state) =>
+        state with
+        {
+            Begin = state.Begin! with { ToGuid = 1 },
+            Snapshot = state.Snapshot! with { ToGuid = 1 },
+        };
 }
 
 /// <summary>A server with small parts, and streams to cut.</summary>
@@ -324,17 +584,20 @@ public sealed class PartServer : IAsyncLifetime
 
     internal ServerProcess Process { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Process = await ServerProcess.StartAsync(new Dictionary<string, string> { ["PART_SIZE_MIB"] = "1" });
+    public async ValueTask InitializeAsync() =>
+        Process = await ServerProcess.StartAsync(new Dictionary<string, string> { ["PART_SIZE_MIB"] = "1" });
 
     public ValueTask DisposeAsync() => Process.DisposeAsync();
 
-    internal Task<Uploader> NewClientAsync() => Uploader.CreateAsync(Process, $"client{Interlocked.Increment(ref _clients)}");
+    internal Task<Uploader> NewClientAsync() =>
+        Uploader.CreateAsync(Process, $"client{Interlocked.Increment(ref _clients)}");
 
     /// <summary>A right stream whose data do not compress.</summary>
     internal static byte[] Noise(int blocks)
     {
         var builder = new StreamBuilder().Begin(Guid).Object(1, bonus: []);
-        for (var block = 0; block < blocks; block++) builder = builder.Write(1, (ulong)block * 131072, StreamBuilder.Noise(131072, block + 1));
+        for (var block = 0; block < blocks; block++)
+            builder = builder.Write(1, (ulong)block * 131072, StreamBuilder.Noise(131072, block + 1));
         return builder.End().ToArray();
     }
 }

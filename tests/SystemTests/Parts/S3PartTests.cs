@@ -19,7 +19,14 @@ public sealed class S3PartTests(Radosgw s3)
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private static JsonObject Fields => new() { ["dataset_name"] = "tank/data", ["snapshot_guid"] = $"{PartServer.Guid}", ["incremental"] = false, ["compression"] = "gzip" };
+    private static JsonObject Fields =>
+        new()
+        {
+            ["dataset_name"] = "tank/data",
+            ["snapshot_guid"] = $"{PartServer.Guid}",
+            ["incremental"] = false,
+            ["compression"] = "gzip",
+        };
 
     [Fact]
     public async Task Where_an_object_is_full_the_parts_go_into_further_ones()
@@ -28,13 +35,26 @@ public sealed class S3PartTests(Radosgw s3)
         var cut = CutParts.Cut(Stream.Value, PartSize, new Random(1));
         Assert.True(cut.Parts.Count > 4);
         var upload = await lab.Client.AnnounceAsync(Fields);
-        foreach (var part in cut.Parts.Reverse()) (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
+        foreach (var part in cut.Parts.Reverse())
+            (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
 
         var snapshot = (await lab.Client.CompleteAsync(upload, cut)).MustSucceed().Json.GetProperty("snapshot");
 
         var key = snapshot.GetProperty("storage_key").GetString()!;
-        var objects = (await s3.ListAsync(lab.Bucket)).Where(found => found.Key.StartsWith(key, StringComparison.Ordinal) && !found.Key.EndsWith(".manifest.json", StringComparison.Ordinal)).ToList();
-        Assert.Equal(cut.Parts.Chunk(2).Select((chunk, index) => (index == 0 ? key : $"{key}.{index + 1:0000}", chunk.Sum(part => (long)part.Stored.Length))), objects);
+        var objects = (await s3.ListAsync(lab.Bucket))
+            .Where(found =>
+                found.Key.StartsWith(key, StringComparison.Ordinal)
+                && !found.Key.EndsWith(".manifest.json", StringComparison.Ordinal)
+            )
+            .ToList();
+        Assert.Equal(
+            cut.Parts.Chunk(2)
+                .Select(
+                    (chunk, index) =>
+                        (index == 0 ? key : $"{key}.{index + 1:0000}", chunk.Sum(part => (long)part.Stored.Length))
+                ),
+            objects
+        );
         Assert.Equal(0, await s3.CountUnfinishedAsync(lab.Bucket));
         await AssertDownloadsAsync(lab, cut);
     }
@@ -47,10 +67,14 @@ public sealed class S3PartTests(Radosgw s3)
         var upload = await lab.Client.AnnounceAsync(Fields);
         (await lab.Client.SendPartAsync(upload, cut.Parts[0])).MustSucceed();
         lab.Proxy.Add(Fault.SlowDown, request => request.Kind == S3Kind.UploadPart, times: 1000);
-        (await lab.Client.SendPartAsync(upload, cut.Parts[1])).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        (await lab.Client.SendPartAsync(upload, cut.Parts[1])).AssertRefused(
+            HttpStatusCode.ServiceUnavailable,
+            "storage_unavailable"
+        );
         lab.Proxy.Forget();
 
-        foreach (var part in cut.Parts.Skip(1)) (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
+        foreach (var part in cut.Parts.Skip(1))
+            (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
         lab.Proxy.Add(Fault.LoseAnswer, request => request.Kind == S3Kind.CompleteMultipart, times: 1);
         (await lab.Client.CompleteAsync(upload, cut)).MustSucceed();
         await AssertDownloadsAsync(lab, cut);
@@ -64,14 +88,23 @@ public sealed class S3PartTests(Radosgw s3)
         var cut = CutParts.Cut(Stream.Value, PartSize, new Random(3));
         var upload = await lab.Client.AnnounceAsync(Fields);
         (await lab.Client.SendPartAsync(upload, cut.Parts[0])).MustSucceed();
-        foreach (var unfinished in (await s3.Client.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = lab.Bucket }, Token)).MultipartUploads)
+        foreach (
+            var unfinished in (
+                await s3.Client.ListMultipartUploadsAsync(
+                    new ListMultipartUploadsRequest { BucketName = lab.Bucket },
+                    Token
+                )
+            ).MultipartUploads
+        )
         {
-            await s3.Client.AbortMultipartUploadAsync(lab.Bucket, unfinished.Key, unfinished.UploadId, Token); // as a lifecycle rule does
+            // As a lifecycle rule does.
+            await s3.Client.AbortMultipartUploadAsync(lab.Bucket, unfinished.Key, unfinished.UploadId, Token);
         }
 
         (await lab.Client.SendPartAsync(upload, cut.Parts[1])).AssertRefused(HttpStatusCode.Conflict, "upload_lost");
         Assert.False((await lab.Client.AskAsync(Fields)).MustSucceed().Json.TryGetProperty("resume", out _));
-        foreach (var part in cut.Parts) (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
+        foreach (var part in cut.Parts)
+            (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
         (await lab.Client.CompleteAsync(upload, cut)).MustSucceed();
         await AssertDownloadsAsync(lab, cut);
     }
@@ -95,7 +128,10 @@ public sealed class S3PartTests(Radosgw s3)
             Touch(lab, upload, TimeProvider.System.GetUtcNow() - TimeSpan.FromDays(days));
             await lab.Server.StartAgainAsync();
             Assert.Equal(unfinished, await s3.CountUnfinishedAsync(lab.Bucket));
-            Assert.Equal(unfinished, (await lab.Client.GetAsync("uploads")).Json.GetProperty("uploads").GetArrayLength());
+            Assert.Equal(
+                unfinished,
+                (await lab.Client.GetAsync("uploads")).Json.GetProperty("uploads").GetArrayLength()
+            );
         }
 
         await lab.AssertHoldsWhatIsListedAsync(0);
@@ -112,9 +148,12 @@ public sealed class S3PartTests(Radosgw s3)
         for (var kill = 1; ; kill++)
         {
             var asked = await lab.Client.AskAsync(Fields);
-            if (asked.Code == "snapshot_exists") break;
+            if (asked.Code == "snapshot_exists")
+                break;
             var upload = asked.MustSucceed().Json.GetProperty("upload_id").GetString()!;
-            var next = asked.Json.TryGetProperty("resume", out var resume) ? resume.GetProperty("next_part").GetInt32() : 1;
+            var next = asked.Json.TryGetProperty("resume", out var resume)
+                ? resume.GetProperty("next_part").GetInt32()
+                : 1;
             var sending = SendAsync(lab, upload, cut, next);
             if (kill > Kills)
             {
@@ -136,20 +175,29 @@ public sealed class S3PartTests(Radosgw s3)
     private static async Task SendAsync(S3Lab lab, string upload, CutParts cut, int next)
     {
         var parts = cut.Parts.Where(part => part.Number >= next);
-        await Parallel.ForEachAsync(parts, new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = Token }, async (part, token) => (await lab.Client.SendPartAsync(upload, part)).MustSucceed());
+        await Parallel.ForEachAsync(
+            parts,
+            new ParallelOptions { MaxDegreeOfParallelism = 3, CancellationToken = Token },
+            async (part, token) => (await lab.Client.SendPartAsync(upload, part)).MustSucceed()
+        );
         (await lab.Client.CompleteAsync(upload, cut)).MustSucceed();
     }
 
     private static async Task AssertDownloadsAsync(S3Lab lab, CutParts cut)
     {
         var id = (await lab.ListAsync())[0].GetProperty("snapshot_id").GetString()!;
-        Assert.Equal(SHA256.HashData(cut.Stored), SHA256.HashData(await lab.Client.Http.GetByteArrayAsync($"download?snapshot_id={id}", Token)));
+        Assert.Equal(
+            SHA256.HashData(cut.Stored),
+            SHA256.HashData(await lab.Client.Http.GetByteArrayAsync($"download?snapshot_id={id}", Token))
+        );
     }
 
     /// <summary>Sets back when somebody last worked on an upload; nobody waits for days in a test.</summary>
     private static void Touch(S3Lab lab, string upload, DateTimeOffset when)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(lab.Server.DataFolder, "metadata.db")};Pooling=False");
+        using var connection = new SqliteConnection(
+            $"Data Source={Path.Combine(lab.Server.DataFolder, "metadata.db")};Pooling=False"
+        );
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = "UPDATE uploads SET touched_at = @when WHERE upload_id = @upload";

@@ -9,11 +9,17 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
 {
     /// <summary>Continuations and clones restore nothing by themselves, and packages hold several streams.</summary>
     private static readonly IReadOnlyList<RecordedStream> Acceptable =
-        [.. RecordedStream.Whole.Where(stream => stream.Kind != "package" && !stream.IsResumed && stream.File != "clone.zfs.gz")];
+    [
+        .. RecordedStream.Whole.Where(stream =>
+            stream.Kind != "package" && !stream.IsResumed && stream.File != "clone.zfs.gz"
+        ),
+    ];
 
-    public static TheoryData<string> FullStreams => [.. Acceptable.Where(stream => stream.BaseGuid is null).Select(NameOf)];
+    public static TheoryData<string> FullStreams =>
+        [.. Acceptable.Where(stream => stream.BaseGuid is null).Select(NameOf)];
 
-    public static TheoryData<string> IncrementalStreams => [.. Acceptable.Where(stream => stream.BaseGuid is not null).Select(NameOf)];
+    public static TheoryData<string> IncrementalStreams =>
+        [.. Acceptable.Where(stream => stream.BaseGuid is not null).Select(NameOf)];
 
     [Theory]
     [MemberData(nameof(FullStreams))]
@@ -29,7 +35,8 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     public async Task An_incremental_stream_of_a_real_ZFS_is_taken_after_its_base(string name)
     {
         using var client = await server.NewClientAsync();
-        foreach (var member in ChainOf(Recorded.Get(name))) await AssertTakenAsync(client, NameOf(member));
+        foreach (var member in ChainOf(Recorded.Get(name)))
+            await AssertTakenAsync(client, NameOf(member));
         (await client.RestoreAsync("verify", "all")).MustSucceed();
     }
 
@@ -40,7 +47,11 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     public async Task What_the_gzip_tool_writes_is_taken(string level)
     {
         using var client = await server.NewClientAsync();
-        await AssertStoredAsync(client, await GzipFile.CompressWithToolAsync(Recorded.Plain("full"), client.Folder, level), "gzip");
+        await AssertStoredAsync(
+            client,
+            await GzipFile.CompressWithToolAsync(Recorded.Plain("full"), client.Folder, level),
+            "gzip"
+        );
     }
 
     [Theory]
@@ -86,8 +97,11 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     /// <summary>The stream and what it builds on, the full one first.</summary>
     private static IEnumerable<RecordedStream> ChainOf(RecordedStream stream)
     {
-        if (stream.BaseGuid is not { } guid) return [stream];
-        var compatible = Acceptable.Where(other => other.Guid == guid && Recorded.IsRaw(other) == Recorded.IsRaw(stream) && NameOf(other) != "redacted");
+        if (stream.BaseGuid is not { } guid)
+            return [stream];
+        var compatible = Acceptable.Where(other =>
+            other.Guid == guid && Recorded.IsRaw(other) == Recorded.IsRaw(stream) && NameOf(other) != "redacted"
+        );
         return [.. ChainOf(compatible.First()), stream];
     }
 
@@ -97,7 +111,10 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
         var upload = await client.AnnounceAsync(Recorded.Announce(stream, "gzip"));
         (await client.SendAsync(upload, stored)).MustSucceed();
 
-        var listed = (await client.GetAsync("snapshots")).Json.GetProperty("snapshots").EnumerateArray().Single(s => s.GetProperty("snapshot_guid").GetString() == $"{stream.Guid}");
+        var listed = (await client.GetAsync("snapshots"))
+            .Json.GetProperty("snapshots")
+            .EnumerateArray()
+            .Single(s => s.GetProperty("snapshot_guid").GetString() == $"{stream.Guid}");
         Assert.Equal(stream.Snapshot, $"{Text(listed, "dataset_name")}@{Text(listed, "snapshot_name")}");
         Assert.Equal(stream.BaseGuid?.ToString(), Text(listed, "from_guid"));
         Assert.Equal(stream.Type, Text(listed, "dataset_type"));
@@ -116,7 +133,11 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     }
 
     private static Task<byte[]> DownloadAsync(Uploader client, string id) =>
-        client.Http.GetByteArrayAsync($"download?snapshot_id={Uri.EscapeDataString(id)}", TestContext.Current.CancellationToken);
+        client.Http.GetByteArrayAsync(
+            $"download?snapshot_id={Uri.EscapeDataString(id)}",
+            TestContext.Current.CancellationToken
+        );
 
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) ? value.GetString() : null;
 }

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Refusals;
 
-/// <summary>An upload whose connection breaks, stalls or is taken over leaves nothing behind and can be made again.</summary>
+/// <summary>
+/// An upload whose connection breaks, stalls or is taken over leaves nothing behind and can be made again.
+/// </summary>
 public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<SharedServer>
 {
     private static readonly byte[] Stream = Recorded.Plain("large-blocks");
@@ -27,7 +29,8 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         using var client = await server.NewClientAsync();
         var (upload, before) = await AnnounceAsync(client);
         using var broken = await BeginAsync(server.Process, client, upload);
-        await broken.SendChunkAsync(Stream.AsMemory(Stream.Length / 2)); // the whole stream is there, and yet not the whole request
+        // The whole stream is there, and yet not the whole request.
+        await broken.SendChunkAsync(Stream.AsMemory(Stream.Length / 2));
 
         broken.EndEarly();
 
@@ -37,7 +40,9 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
     [Fact]
     public async Task A_body_that_stalls_is_given_up()
     {
-        await using var impatient = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["UPLOAD_IDLE_TIMEOUT"] = "2" });
+        await using var impatient = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["UPLOAD_IDLE_TIMEOUT"] = "2" }
+        );
         using var client = await Uploader.CreateAsync(impatient);
         var (upload, before) = await AnnounceAsync(client);
         using var broken = await BeginAsync(impatient, client, upload);
@@ -99,13 +104,24 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         var answers = await Task.WhenAll(uploads.Select(upload => client.SendAsync(upload, Stream)));
 
         Assert.Single(answers, answer => answer.Status == HttpStatusCode.OK);
-        answers.Single(answer => answer.Status != HttpStatusCode.OK).AssertRefused(HttpStatusCode.Conflict, "snapshot_exists");
+        answers
+            .Single(answer => answer.Status != HttpStatusCode.OK)
+            .AssertRefused(HttpStatusCode.Conflict, "snapshot_exists");
         Assert.Equal(1, (await client.GetAsync("status")).Json.GetProperty("snapshot_count").GetInt32());
-        Assert.Equal(2, server.Process.StoredFiles().Count(file => file.StartsWith($"objects/{client.Id}/", StringComparison.Ordinal))); // the object and its manifest
+        // The object and its manifest.
+        Assert.Equal(
+            2,
+            server
+                .Process.StoredFiles()
+                .Count(file => file.StartsWith($"objects/{client.Id}/", StringComparison.Ordinal))
+        );
         (await client.RestoreAsync("verify", "all")).MustSucceed();
     }
 
-    /// <summary>Where the object or its manifest must go lies something else; the server can do nothing but say so, and clear up.</summary>
+    /// <summary>
+    /// Where the object or its manifest must go lies something else; the server can do nothing but say so, and clear
+    /// up.
+    /// </summary>
     [Theory]
     [InlineData("")]
     [InlineData(".manifest.json")]
@@ -128,7 +144,8 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
 
     private static JsonObject Fields() => new() { ["dataset_name"] = "tank/data", ["compression"] = "none" };
 
-    private static async Task<(string Upload, string Before)> AnnounceAsync(Uploader client) => (await client.AnnounceAsync(Fields()), await client.PictureAsync());
+    private static async Task<(string Upload, string Before)> AnnounceAsync(Uploader client) =>
+        (await client.AnnounceAsync(Fields()), await client.PictureAsync());
 
     /// <summary>Sends the first half of the stream and waits until the server receives it.</summary>
     private static async Task<BrokenConnection> BeginAsync(ServerProcess server, Uploader client, string upload)
@@ -144,7 +161,9 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         await Patience.UntilAsync($"the upload ends with {code}", async () =>
         {
             var state = (await client.GetAsync($"upload-stream/{upload}")).MustSucceed().Json;
-            return state.GetProperty("state").GetString() == "open" && state.TryGetProperty("last_error", out var error) && error.GetProperty("code").GetString() == code;
+            return state.GetProperty("state").GetString() == "open"
+                && state.TryGetProperty("last_error", out var error)
+                && error.GetProperty("code").GetString() == code;
         });
         Assert.Equal(before, await client.PictureAsync());
         (await client.SendAsync(upload, Stream)).MustSucceed();

@@ -5,7 +5,10 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Refusals;
 
-/// <summary>A stream that is not whole, not right or not the one announced is refused, leaves nothing behind, and can be sent again.</summary>
+/// <summary>
+/// A stream that is not whole, not right or not the one announced is refused, leaves nothing behind, and can be sent
+/// again.
+/// </summary>
 public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<SharedServer>
 {
     private static readonly byte[] Plain = Recorded.Plain("full");
@@ -59,7 +62,17 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     [Theory]
     [MemberData(nameof(DamagedGzipNames))]
     public Task A_gzip_file_that_is_not_whole_and_right_is_refused(string name) =>
-        AssertRefusedAsync(new Refusal(DamagedGzips[name], HttpStatusCode.UnprocessableEntity, "compression_damaged", "compressed data") { Compression = "gzip" });
+        AssertRefusedAsync(
+            new Refusal(
+                DamagedGzips[name],
+                HttpStatusCode.UnprocessableEntity,
+                "compression_damaged",
+                "compressed data"
+            )
+            {
+                Compression = "gzip",
+            }
+        );
 
     [Theory]
     [InlineData(1)]
@@ -71,9 +84,21 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     [InlineData(7)]
     [InlineData(8)]
     public Task A_gzip_file_without_the_end_of_its_trailer_is_refused(int missing) =>
-        AssertRefusedAsync(new Refusal(GzipFile.WithoutTrailer(Gzip, missing), HttpStatusCode.UnprocessableEntity, "compression_damaged", "cut off") { Compression = "gzip" });
+        AssertRefusedAsync(
+            new Refusal(
+                GzipFile.WithoutTrailer(Gzip, missing),
+                HttpStatusCode.UnprocessableEntity,
+                "compression_damaged",
+                "cut off"
+            )
+            {
+                Compression = "gzip",
+            }
+        );
 
-    /// <summary>Some flips the decompressor cannot make sense of; of others it makes bytes that were never sent.</summary>
+    /// <summary>
+    /// Some flips the decompressor cannot make sense of; of others it makes bytes that were never sent.
+    /// </summary>
     [Theory]
     [InlineData(0.01)]
     [InlineData(0.2)]
@@ -84,7 +109,12 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     {
         var flipped = (byte[])Gzip.Clone();
         flipped[(int)(share * flipped.Length)] ^= 0x10;
-        return AssertRefusedAsync(new Refusal(flipped, HttpStatusCode.UnprocessableEntity, "stream_damaged|compression_damaged") { Compression = "gzip" });
+        return AssertRefusedAsync(
+            new Refusal(flipped, HttpStatusCode.UnprocessableEntity, "stream_damaged|compression_damaged")
+            {
+                Compression = "gzip",
+            }
+        );
     }
 
     [Theory]
@@ -111,22 +141,35 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
         using var other = await server.NewClientAsync();
         await owner.StoreAsync(Plain);
 
-        (await other.AskAsync(Recorded.Announce(Recorded.Get("incremental-1"), "none"))).AssertRefused(HttpStatusCode.Conflict, "base_missing");
+        (await other.AskAsync(Recorded.Announce(Recorded.Get("incremental-1"), "none"))).AssertRefused(
+            HttpStatusCode.Conflict,
+            "base_missing"
+        );
     }
 
-    /// <summary>A redacted snapshot has the GUID of the whole one, but zfs receive takes no plain incremental on top of it (dmu_recv.c, redact_check).</summary>
+    /// <summary>
+    /// A redacted snapshot has the GUID of the whole one, but zfs receive takes no plain incremental on top of it
+    /// (dmu_recv.c, redact_check).
+    /// </summary>
     [Fact]
     public async Task A_redacted_backup_is_no_base_of_a_plain_incremental()
     {
         using var client = await server.NewClientAsync();
-        await client.SendAsync(await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/plain" }), Recorded.Gzip("redacted"));
+        await client.SendAsync(
+            await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/plain" }),
+            Recorded.Gzip("redacted")
+        );
         var before = await client.PictureAsync();
         var incremental = await client.AskAsync(new JsonObject { ["dataset_name"] = "tank/plain" });
 
-        var answer = await client.SendAsync(incremental.MustSucceed().Json.GetProperty("upload_id").GetString()!, Recorded.Gzip("incremental-1"));
+        var answer = await client.SendAsync(
+            incremental.MustSucceed().Json.GetProperty("upload_id").GetString()!,
+            Recorded.Gzip("incremental-1")
+        );
 
         answer.AssertRefused(HttpStatusCode.Conflict, "base_missing");
-        Assert.Equal(before.Split('\n')[..^1], (await client.PictureAsync()).Split('\n')[..^1]); // all but the count of open uploads
+        // All but the count of open uploads.
+        Assert.Equal(before.Split('\n')[..^1], (await client.PictureAsync()).Split('\n')[..^1]);
     }
 
     [Fact]
@@ -138,23 +181,33 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
 
         var answer = await client.AskAsync(Recorded.Announce(Recorded.Get("full"), "gzip"));
 
-        answer.AssertRefused(HttpStatusCode.Conflict, "snapshot_exists", stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!);
+        answer.AssertRefused(
+            HttpStatusCode.Conflict,
+            "snapshot_exists",
+            stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!
+        );
         Assert.Equal(before, await client.PictureAsync());
     }
 
-    /// <summary>The message leads to the flipped record: by its own checksum, or, for what that does not cover, by the next one's.</summary>
+    /// <summary>
+    /// The message leads to the flipped record: by its own checksum, or, for what that does not cover, by the next
+    /// one's.
+    /// </summary>
     private async Task AssertFlipIsRefusedAsync(int index, int at)
     {
         var flipped = (byte[])Plain.Clone();
         flipped[at] ^= 0x10;
-        var answer = await AssertRefusedAsync(new Refusal(flipped, HttpStatusCode.UnprocessableEntity, "stream_damaged", "at stream byte"));
+        var answer = await AssertRefusedAsync(
+            new Refusal(flipped, HttpStatusCode.UnprocessableEntity, "stream_damaged", "at stream byte")
+        );
         Assert.Matches($"record ({index}|{index + 1}), counted from 0", answer.Message);
     }
 
     private async Task<Answer> AssertRefusedAsync(Refusal refusal)
     {
         using var client = await server.NewClientAsync();
-        foreach (var name in refusal.Stored) await client.StoreAsync(Recorded.Plain(name), "tank/plain");
+        foreach (var name in refusal.Stored)
+            await client.StoreAsync(Recorded.Plain(name), "tank/plain");
         var announced = refusal.Announced?.DeepClone().AsObject() ?? new JsonObject { ["dataset_name"] = "tank/plain" };
         announced["compression"] = refusal.Compression;
         var upload = await client.AnnounceAsync(announced);
@@ -170,7 +223,10 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
         Assert.Equal(code, state.GetProperty("last_error").GetProperty("code").GetString());
 
         var right = refusal.Compression == "gzip" ? Recorded.Gzip(refusal.Right) : Recorded.Plain(refusal.Right);
-        Assert.Equal("committed", (await client.SendAsync(upload, right)).MustSucceed().Json.GetProperty("state").GetString());
+        Assert.Equal(
+            "committed",
+            (await client.SendAsync(upload, right)).MustSucceed().Json.GetProperty("state").GetString()
+        );
         (await client.RestoreAsync("verify", "all")).MustSucceed();
         return answer;
     }
@@ -227,14 +283,22 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
             ["the length flipped"] = Flipped(Gzip.Length - 1),
             ["half of the header"] = Gzip[..5],
             ["cut in the middle"] = Gzip[..(Gzip.Length / 2)],
-            ["a member that is cut after one that is whole"] = [.. GzipFile.Compress(Plain.AsSpan(0, 400_000)), .. GzipFile.Compress(Plain.AsSpan(400_000))[..^9]],
+            ["a member that is cut after one that is whole"] =
+            [
+                .. GzipFile.Compress(Plain.AsSpan(0, 400_000)),
+                .. GzipFile.Compress(Plain.AsSpan(400_000))[..^9],
+            ],
             ["a zero behind it"] = [.. Gzip, 0],
             ["a thousand zeros behind it"] = [.. Gzip, .. new byte[1000]],
             ["half of a magic behind it"] = [.. Gzip, 0x1f],
             ["a magic behind it"] = [.. Gzip, 0x1f, 0x8b],
             ["noise behind it"] = [.. Gzip, .. StreamBuilder.Noise(50_000, 3)],
             ["a zero behind full buffers"] = [.. GzipFile.CompressToMultipleOf(256 * 1024, Plain), 0],
-            ["noise behind full buffers"] = [.. GzipFile.CompressToMultipleOf(256 * 1024, Plain), .. StreamBuilder.Noise(300_000, 4)],
+            ["noise behind full buffers"] =
+            [
+                .. GzipFile.CompressToMultipleOf(256 * 1024, Plain),
+                .. StreamBuilder.Noise(300_000, 4),
+            ],
         };
     }
 
@@ -244,43 +308,189 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
         var (full, first, volume) = (Recorded.Get("full"), Recorded.Get("incremental-1"), Recorded.Get("volume"));
         return new Dictionary<string, Refusal>(StringComparer.Ordinal)
         {
-            ["a gzip file of nothing"] = new(GzipFile.Compress([]), Unprocessable, "stream_damaged", "empty") { Compression = "gzip" },
+            ["a gzip file of nothing"] = new(GzipFile.Compress([]), Unprocessable, "stream_damaged", "empty")
+            {
+                Compression = "gzip",
+            },
             ["no gzip file at all"] = new([], Unprocessable, "stream_damaged", "empty") { Compression = "gzip" },
-            ["a right gzip file of noise"] = new(GzipFile.Compress(StreamBuilder.Noise(10_000, 5)), Unprocessable, "stream_damaged") { Compression = "gzip" },
-            ["a right gzip file of half a stream"] = new(GzipFile.Compress(Plain.AsSpan(0, 300_000)), Unprocessable, "stream_damaged", "ends early") { Compression = "gzip" },
-            ["a second member with another stream"] = new([.. Gzip, .. Recorded.Gzip("empty")], Unprocessable, "stream_damaged", "more bytes follow") { Compression = "gzip" },
+            ["a right gzip file of noise"] = new(
+                GzipFile.Compress(StreamBuilder.Noise(10_000, 5)),
+                Unprocessable,
+                "stream_damaged"
+            )
+            {
+                Compression = "gzip",
+            },
+            ["a right gzip file of half a stream"] = new(
+                GzipFile.Compress(Plain.AsSpan(0, 300_000)),
+                Unprocessable,
+                "stream_damaged",
+                "ends early"
+            )
+            {
+                Compression = "gzip",
+            },
+            ["a second member with another stream"] = new(
+                [.. Gzip, .. Recorded.Gzip("empty")],
+                Unprocessable,
+                "stream_damaged",
+                "more bytes follow"
+            )
+            {
+                Compression = "gzip",
+            },
             ["a package (-R)"] = new(Recorded.Plain("package"), Unprocessable, "stream_is_package", "-R"),
             ["a package with holds (-R -h)"] = new(Recorded.Plain("package-holds"), Unprocessable, "stream_is_package"),
-            ["a stream with properties (-p)"] = new(Recorded.Plain("properties"), Unprocessable, "stream_is_package", "-p"),
-            ["several incrementals at once (-I)"] = new(Recorded.Plain("incremental-all"), Unprocessable, "stream_is_package") { Stored = ["full"], Right = "incremental-1" },
-            ["the continuation of an interrupted send"] = new(Recorded.Plain("resumed"), Unprocessable, "stream_mismatch", "continuation"),
-            ["the continuation of an interrupted incremental"] = new(Recorded.Plain("resumed-incremental"), Unprocessable, "stream_mismatch", "continuation") { Stored = ["full"], Right = "incremental-1" },
+            ["a stream with properties (-p)"] = new(
+                Recorded.Plain("properties"),
+                Unprocessable,
+                "stream_is_package",
+                "-p"
+            ),
+            ["several incrementals at once (-I)"] = new(
+                Recorded.Plain("incremental-all"),
+                Unprocessable,
+                "stream_is_package"
+            )
+            {
+                Stored = ["full"],
+                Right = "incremental-1",
+            },
+            ["the continuation of an interrupted send"] = new(
+                Recorded.Plain("resumed"),
+                Unprocessable,
+                "stream_mismatch",
+                "continuation"
+            ),
+            ["the continuation of an interrupted incremental"] = new(
+                Recorded.Plain("resumed-incremental"),
+                Unprocessable,
+                "stream_mismatch",
+                "continuation"
+            )
+            {
+                Stored = ["full"],
+                Right = "incremental-1",
+            },
             ["a saved half (--saved)"] = new(Recorded.Plain("saved"), Unprocessable, "stream_damaged"),
-            ["a clone's"] = new(Recorded.Plain("clone"), Unprocessable, "stream_mismatch", "clone") { Stored = ["full", "incremental-1"], Right = "incremental-2" },
-            ["an incremental whose base is not stored"] = new(Recorded.Plain("incremental-1"), HttpStatusCode.Conflict, "base_missing", $"{first.BaseGuid}"),
-            ["a raw incremental whose base is stored decrypted only"] = new(Recorded.Plain("raw-incremental"), HttpStatusCode.Conflict, "base_missing", "raw") { Stored = ["decrypted"] },
+            ["a clone's"] = new(Recorded.Plain("clone"), Unprocessable, "stream_mismatch", "clone")
+            {
+                Stored = ["full", "incremental-1"],
+                Right = "incremental-2",
+            },
+            ["an incremental whose base is not stored"] = new(
+                Recorded.Plain("incremental-1"),
+                HttpStatusCode.Conflict,
+                "base_missing",
+                $"{first.BaseGuid}"
+            ),
+            ["a raw incremental whose base is stored decrypted only"] = new(
+                Recorded.Plain("raw-incremental"),
+                HttpStatusCode.Conflict,
+                "base_missing",
+                "raw"
+            )
+            {
+                Stored = ["decrypted"],
+            },
             // A chain that zfs receive refuses: dmu_recv.c, recv_check_large_blocks.
-            ["an incremental without -L whose base is stored with -L only"] = new(SmallIncremental(Recorded.Get("large-blocks").Guid), HttpStatusCode.Conflict, "base_missing", "-L") { Stored = ["large-blocks"], Right = "large-compressed-embedded-incremental" },
-            ["the same snapshot again"] = new(Plain, HttpStatusCode.Conflict, "snapshot_exists", "already stored") { Stored = ["full"], Right = "incremental-1" },
-            ["another snapshot than announced"] = new(Recorded.Plain("volume"), Unprocessable, "stream_mismatch", $"{full.Guid}", $"{volume.Guid}") { Announced = With("snapshot_guid", $"{full.Guid}") },
-            ["another snapshot's name than announced"] = new(Recorded.Plain("empty"), Unprocessable, "stream_mismatch", "'snap'", "'one'") { Announced = With("snapshot_name", "one") },
-            ["another base than announced"] = new(Recorded.Plain("incremental-bookmark"), Unprocessable, "stream_mismatch", $"{full.Guid}", $"{first.Guid}")
+            ["an incremental without -L whose base is stored with -L only"] = new(
+                SmallIncremental(Recorded.Get("large-blocks").Guid),
+                HttpStatusCode.Conflict,
+                "base_missing",
+                "-L"
+            )
+            {
+                Stored = ["large-blocks"],
+                Right = "large-compressed-embedded-incremental",
+            },
+            ["the same snapshot again"] = new(Plain, HttpStatusCode.Conflict, "snapshot_exists", "already stored")
+            {
+                Stored = ["full"],
+                Right = "incremental-1",
+            },
+            ["another snapshot than announced"] = new(
+                Recorded.Plain("volume"),
+                Unprocessable,
+                "stream_mismatch",
+                $"{full.Guid}",
+                $"{volume.Guid}"
+            )
+            {
+                Announced = With("snapshot_guid", $"{full.Guid}"),
+            },
+            ["another snapshot's name than announced"] = new(
+                Recorded.Plain("empty"),
+                Unprocessable,
+                "stream_mismatch",
+                "'snap'",
+                "'one'"
+            )
+            {
+                Announced = With("snapshot_name", "one"),
+            },
+            ["another base than announced"] = new(
+                Recorded.Plain("incremental-bookmark"),
+                Unprocessable,
+                "stream_mismatch",
+                $"{full.Guid}",
+                $"{first.Guid}"
+            )
             {
                 Stored = ["full", "incremental-1"],
                 Announced = With("from_guid", $"{first.Guid}"),
                 Right = "incremental-2",
             },
-            ["incremental, though announced as full"] = new(Recorded.Plain("incremental-1"), Unprocessable, "stream_mismatch", "a full send") { Stored = ["decrypted"], Announced = With("incremental", false) },
-            ["full, though announced as incremental"] = new(Recorded.Plain("empty"), Unprocessable, "stream_mismatch", "a full send") { Stored = ["full"], Announced = With("from_guid", $"{full.Guid}"), Right = "incremental-1" },
-            ["not raw, though announced as raw"] = new(Recorded.Plain("decrypted"), Unprocessable, "stream_mismatch", "raw") { Announced = With("raw", true), Right = "raw" },
-            ["raw, though announced as not raw"] = new(Recorded.Plain("raw"), Unprocessable, "stream_mismatch", "raw") { Announced = With("raw", false), Right = "decrypted" },
+            ["incremental, though announced as full"] = new(
+                Recorded.Plain("incremental-1"),
+                Unprocessable,
+                "stream_mismatch",
+                "a full send"
+            )
+            {
+                Stored = ["decrypted"],
+                Announced = With("incremental", false),
+            },
+            ["full, though announced as incremental"] = new(
+                Recorded.Plain("empty"),
+                Unprocessable,
+                "stream_mismatch",
+                "a full send"
+            )
+            {
+                Stored = ["full"],
+                Announced = With("from_guid", $"{full.Guid}"),
+                Right = "incremental-1",
+            },
+            ["not raw, though announced as raw"] = new(
+                Recorded.Plain("decrypted"),
+                Unprocessable,
+                "stream_mismatch",
+                "raw"
+            )
+            {
+                Announced = With("raw", true),
+                Right = "raw",
+            },
+            ["raw, though announced as not raw"] = new(Recorded.Plain("raw"), Unprocessable, "stream_mismatch", "raw")
+            {
+                Announced = With("raw", false),
+                Right = "decrypted",
+            },
         };
     }
 
     /// <summary>A plain incremental with blocks of the usual size.</summary>
-    private static byte[] SmallIncremental(ulong from) => new StreamBuilder().Begin(guid: 99, fromGuid: from, name: "tank/large@two").Object(1, bonus: []).Write(1, 0, StreamBuilder.Noise(512, 6)).End().ToArray();
+    private static byte[] SmallIncremental(ulong from) =>
+        new StreamBuilder()
+            .Begin(guid: 99, fromGuid: from, name: "tank/large@two")
+            .Object(1, bonus: [])
+            .Write(1, 0, StreamBuilder.Noise(512, 6))
+            .End()
+            .ToArray();
 
-    private static JsonObject With(string field, JsonNode value) => new() { ["dataset_name"] = "tank/plain", [field] = value };
+    private static JsonObject With(string field, JsonNode value) =>
+        new() { ["dataset_name"] = "tank/plain", [field] = value };
 
     /// <summary>A body that is refused, and how; where several codes are right, | is between them.</summary>
     private sealed record Refusal(byte[] Body, HttpStatusCode Status, string Code, params string[] Says)

@@ -20,7 +20,8 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     {
         var help = (await RunAsync(new Dictionary<string, string>(StringComparer.Ordinal), argument)).MustSucceed();
 
-        foreach (var verb in Verbs) Assert.Matches($"(?m)^  {verb}\\b", help.Output);
+        foreach (var verb in Verbs)
+            Assert.Matches($"(?m)^  {verb}\\b", help.Output);
         Assert.Equal("", help.Error);
     }
 
@@ -29,7 +30,9 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     {
         foreach (var verb in Verbs.Except(["help", "stream"]))
         {
-            var help = (await RunAsync(new Dictionary<string, string>(StringComparer.Ordinal), verb, "--help")).MustSucceed();
+            var help = (
+                await RunAsync(new Dictionary<string, string>(StringComparer.Ordinal), verb, "--help")
+            ).MustSucceed();
             Assert.Contains($"Examples:\n  zfs-restore {verb}", help.Output, StringComparison.Ordinal);
         }
     }
@@ -37,7 +40,10 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     [Fact]
     public async Task The_version_is_printed()
     {
-        Assert.Matches("^[0-9]+\\.[0-9]+\\.[0-9]+", (await RunAsync(new Dictionary<string, string>(StringComparer.Ordinal), "--version")).MustSucceed().Output);
+        Assert.Matches(
+            "^[0-9]+\\.[0-9]+\\.[0-9]+",
+            (await RunAsync(new Dictionary<string, string>(StringComparer.Ordinal), "--version")).MustSucceed().Output
+        );
     }
 
     [Theory]
@@ -71,7 +77,8 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
         var result = await RunAsync(new Dictionary<string, string>(StringComparer.Ordinal), "list");
 
         Assert.Equal(3, result.ExitCode);
-        foreach (var name in (string[])["CLIENT_ID", "API_KEY", "SERVER_URL"]) Assert.Contains($"{name} is missing", result.Error, StringComparison.Ordinal);
+        foreach (var name in (string[])["CLIENT_ID", "API_KEY", "SERVER_URL"])
+            Assert.Contains($"{name} is missing", result.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -84,7 +91,10 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     {
         using var client = await server.NewClientAsync();
 
-        var result = await RunAsync(new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { [name] = value }, "list");
+        var result = await RunAsync(
+            new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { [name] = value },
+            "list"
+        );
 
         Assert.Equal(3, result.ExitCode);
         Assert.Contains(named, result.Error, StringComparison.Ordinal);
@@ -96,7 +106,13 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     {
         using var client = await server.NewClientAsync();
 
-        var result = await RunAsync(new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { ["SERVER_URL"] = "http://ann:opensesame@backup-server" }, "list");
+        var result = await RunAsync(
+            new Dictionary<string, string>(client.Settings, StringComparer.Ordinal)
+            {
+                ["SERVER_URL"] = "http://ann:opensesame@backup-server",
+            },
+            "list"
+        );
 
         Assert.Equal(3, result.ExitCode);
         Assert.Contains("SERVER_URL", result.Error, StringComparison.Ordinal);
@@ -109,7 +125,16 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
         using var client = await server.NewClientAsync();
         await File.WriteAllTextAsync(Path.Combine(client.Folder, "key"), client.Key + "\n", Token);
 
-        (await RunAsync(new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { ["API_KEY"] = "", ["API_KEY_FILE"] = Path.Combine(client.Folder, "key") }, "list")).MustSucceed();
+        (
+            await RunAsync(
+                new Dictionary<string, string>(client.Settings, StringComparer.Ordinal)
+                {
+                    ["API_KEY"] = "",
+                    ["API_KEY_FILE"] = Path.Combine(client.Folder, "key"),
+                },
+                "list"
+            )
+        ).MustSucceed();
     }
 
     [Fact]
@@ -117,7 +142,13 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     {
         using var client = await server.NewClientAsync();
 
-        var result = await RunAsync(new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { ["SERVER_URL"] = "http://127.0.0.1:1" }, "list");
+        var result = await RunAsync(
+            new Dictionary<string, string>(client.Settings, StringComparer.Ordinal)
+            {
+                ["SERVER_URL"] = "http://127.0.0.1:1",
+            },
+            "list"
+        );
 
         Assert.Equal(4, result.ExitCode);
         Assert.Contains("http://127.0.0.1:1", result.Error, StringComparison.Ordinal);
@@ -130,9 +161,19 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
         using var client = await server.NewClientAsync();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var serving = ServeOnceAsync(listener, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 17\r\nConnection: close\r\n\r\n<h1>It works</h1>");
+        var serving = ServeOnceAsync(
+            listener,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 17\r\nConnection: close\r\n\r\n<h1>It "
+                + "works</h1>"
+        );
 
-        var result = await RunAsync(new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { ["SERVER_URL"] = $"http://{listener.LocalEndpoint}" }, "list");
+        var result = await RunAsync(
+            new Dictionary<string, string>(client.Settings, StringComparer.Ordinal)
+            {
+                ["SERVER_URL"] = $"http://{listener.LocalEndpoint}",
+            },
+            "list"
+        );
 
         await serving;
         Assert.Equal(11, result.ExitCode);
@@ -144,7 +185,10 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     {
         using var client = await server.NewClientAsync();
 
-        var result = await RunAsync(new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { ["API_KEY"] = "zsm_wrong" }, "list");
+        var result = await RunAsync(
+            new Dictionary<string, string>(client.Settings, StringComparer.Ordinal) { ["API_KEY"] = "zsm_wrong" },
+            "list"
+        );
 
         Assert.Equal(5, result.ExitCode);
         Assert.DoesNotContain("zsm_wrong", result.Text, StringComparison.Ordinal);
@@ -175,11 +219,24 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
         using var client = await server.NewClientAsync();
         await WriteSettingsAsync(client, client.Key);
         (await RunInAsync(client, [])).MustSucceed();
-        Assert.Equal(5, (await RunInAsync(client, new Dictionary<string, string>(StringComparer.Ordinal) { ["API_KEY"] = "wrong" })).ExitCode);
+        Assert.Equal(
+            5,
+            (
+                await RunInAsync(
+                    client,
+                    new Dictionary<string, string>(StringComparer.Ordinal) { ["API_KEY"] = "wrong" }
+                )
+            ).ExitCode
+        );
 
         await WriteSettingsAsync(client, "wrong");
         Assert.Equal(5, (await RunInAsync(client, [])).ExitCode);
-        (await RunInAsync(client, new Dictionary<string, string>(StringComparer.Ordinal) { ["API_KEY"] = client.Key })).MustSucceed();
+        (
+            await RunInAsync(
+                client,
+                new Dictionary<string, string>(StringComparer.Ordinal) { ["API_KEY"] = client.Key }
+            )
+        ).MustSucceed();
     }
 
     [Fact]
@@ -190,19 +247,33 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
         await client.StoreAsync(Recorded.Plain("full"), "tank/a");
         await client.StoreAsync(Recorded.Plain("incremental-1"), "tank/a");
 
-        var lines = (await client.RestoreAsync("list")).MustSucceed().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = (await client.RestoreAsync("list"))
+            .MustSucceed()
+            .Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         Assert.Matches("^# +Snapshot ID +Timestamp +Size", lines[0]);
         var (full, incremental) = (Recorded.Get("full"), Recorded.Get("incremental-1"));
-        Assert.Matches($"^1 +{client.Id}/tank_a_[^ ]+ +{Recorded.CreatedAt(incremental):yyyy-MM-dd HH:mm} +{incremental.Length / 1000.0:0.0} kB", lines[1]);
-        Assert.Matches($"^2 +{client.Id}/tank_a_[^ ]+ +{Recorded.CreatedAt(full):yyyy-MM-dd HH:mm} +{full.Length / 1000.0:0.0} kB", lines[2]);
+        Assert.Matches(
+            $"^1 +{client.Id}/tank_a_[^ ]+ +{Recorded.CreatedAt(incremental):yyyy-MM-dd HH:mm} "
+                + $"+{incremental.Length / 1000.0:0.0} kB",
+            lines[1]
+        );
+        Assert.Matches(
+            $"^2 +{client.Id}/tank_a_[^ ]+ +{Recorded.CreatedAt(full):yyyy-MM-dd HH:mm} +{full.Length / 1000.0:0.0} kB",
+            lines[2]
+        );
         Assert.Equal(3, lines.Length);
     }
 
     private static Task WriteSettingsAsync(Uploader client, string key) =>
-        File.WriteAllTextAsync(Path.Combine(client.Folder, ".env"), $"# settings\nCLIENT_ID={client.Id}\nAPI_KEY=\"{key}\"\nSERVER_URL={client.Settings["SERVER_URL"]}\n", Token);
+        File.WriteAllTextAsync(
+            Path.Combine(client.Folder, ".env"),
+            $"# settings\nCLIENT_ID={client.Id}\nAPI_KEY=\"{key}\"\nSERVER_URL={client.Settings["SERVER_URL"]}\n",
+            Token
+        );
 
-    private static Task<CommandResult> RunInAsync(Uploader client, Dictionary<string, string> environment) => Command.RunAsync(Repository.Program("zfs-restore"), ["list"], client.Folder, environment);
+    private static Task<CommandResult> RunInAsync(Uploader client, Dictionary<string, string> environment) =>
+        Command.RunAsync(Repository.Program("zfs-restore"), ["list"], client.Folder, environment);
 
     /// <summary>In a folder without an .env file.</summary>
     private Task<CommandResult> RunAsync(Dictionary<string, string> environment, params string[] arguments) =>

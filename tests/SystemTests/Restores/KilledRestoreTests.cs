@@ -4,14 +4,17 @@ using ZfsSnapshotManager.SystemTests.Streams;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
-/// <summary>Either side is killed at random moments of a restore; each time the next run goes on, and at the end all is there.</summary>
+/// <summary>
+/// Either side is killed at random moments of a restore; each time the next run goes on, and at the end all is there.
+/// </summary>
 [Collection("zfs-2")]
 public sealed class KilledRestoreTests(SecondZfsHost host)
 {
     /// <summary>An emulated machine takes some ten seconds for each.</summary>
     private static int Kills { get; } = GuestScripts.IsSoak ? 50 : 15;
 
-    private static int Seed { get; } = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : 11;
+    private static int Seed { get; } =
+        int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : 11;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -29,9 +32,12 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
             using var restore = lab.StartRestore("--json");
             await Task.Delay(whole * random.NextDouble(), Token);
             await lab.KillRestoreAsync();
-            if (await WasResumedAsync(restore)) resumed++;
-            if (restore.ExitCode == 0) await lab.AssertNoMarksAsync();
-            else kills++;
+            if (await WasResumedAsync(restore))
+                resumed++;
+            if (restore.ExitCode == 0)
+                await lab.AssertNoMarksAsync();
+            else
+                kills++;
             if ((await host.RunAsync($"zfs list {lab.Target}")).ExitCode != 0)
             {
                 Assert.NotEqual(0, restore.ExitCode);
@@ -42,11 +48,14 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
             await lab.UndoAsync();
         }
 
-        if ((await lab.FinishAsync()).TryGetProperty("resumed", out _)) resumed++;
+        if ((await lab.FinishAsync()).TryGetProperty("resumed", out _))
+            resumed++;
         await lab.AssertRestoredAsync();
         await lab.AssertNoMarksAsync();
         Assert.True(resumed > 0, "no run went on where another was killed");
-        TestContext.Current.TestOutputHelper!.WriteLine($"{kills} kills, {resumed} restores ended that had been interrupted");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{kills} kills, {resumed} restores ended that had been interrupted"
+        );
     }
 
     [Fact]
@@ -63,15 +72,18 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
             using var restore = lab.StartRestore("--json");
             await Task.Delay(whole * random.NextDouble(), Token);
             await lab.Server.KillAsync();
-            if (await WasResumedAsync(restore)) resumed++;
+            if (await WasResumedAsync(restore))
+                resumed++;
             Assert.Contains(restore.ExitCode, (int[])[0, 4]);
             await lab.Server.StartAgainAsync();
-            if (restore.ExitCode != 0) continue;
+            if (restore.ExitCode != 0)
+                continue;
             await lab.AssertRestoredAsync();
             await lab.UndoAsync();
         }
 
-        if ((await lab.FinishAsync()).TryGetProperty("resumed", out _)) resumed++;
+        if ((await lab.FinishAsync()).TryGetProperty("resumed", out _))
+            resumed++;
         await lab.AssertRestoredAsync();
         Assert.True(resumed > 0, "no run went on where another ended");
     }
@@ -81,7 +93,11 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
     {
         await using var lab = await RestoreLab.CreateAsync(host);
         await using var proxy = new TcpProxy(lab.Server.Port);
-        await lab.SetAsync($"SERVER_URL=http://{host.ServerAddress}:{proxy.Port}", "RETRY_TIME=120", "DOWNLOAD_PARALLEL=2");
+        await lab.SetAsync(
+            $"SERVER_URL=http://{host.ServerAddress}:{proxy.Port}",
+            "RETRY_TIME=120",
+            "DOWNLOAD_PARALLEL=2"
+        );
         proxy.Fault = NetworkFault.Delay; // so that it lasts some seconds
         using var restore = lab.StartRestore("--json");
         var random = NewRandom();

@@ -4,10 +4,13 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
-/// <summary>A client with backups of some size in small parts, and what tests of interrupted restores do with it.</summary>
+/// <summary>
+/// A client with backups of some size in small parts, and what tests of interrupted restores do with it.
+/// </summary>
 internal sealed class RestoreLab : IAsyncDisposable
 {
-    private RestoreLab(ServerProcess server, ClientMachine client, string dataset) => (Server, Client, Source) = (server, client, dataset);
+    private RestoreLab(ServerProcess server, ClientMachine client, string dataset) =>
+        (Server, Client, Source) = (server, client, dataset);
 
     public ServerProcess Server { get; }
 
@@ -23,23 +26,33 @@ internal sealed class RestoreLab : IAsyncDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <param name="make">Shell that makes the dataset AREA/data, and what is in it.</param>
-    /// <param name="inParts">False: the backup is sent in one body, and the server's parts begin anywhere in it.</param>
+    /// <param name="inParts">False: the backup is sent in one body, and the server's parts begin anywhere in
+    /// it.</param>
     public static async Task<RestoreLab> CreateAsync(ZfsHost host, string? make = null, bool inParts = true)
     {
-        var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" });
+        var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
+        );
         var client = await ClientMachine.CreateAsync(host, server);
         var lab = new RestoreLab(server, client, $"{client.Area}/data");
-        await client.ShellAsync(make?.Replace("AREA", client.Area, StringComparison.Ordinal)
-            ?? $"zfs create {lab.Source} && cd /{lab.Source} && head -c 12M /dev/urandom > large && for i in $(seq 100); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large folder/link && sync");
-        if (inParts) await lab.BackUpAsync();
-        else await lab.BackUpAsWholeAsync();
+        await client.ShellAsync(
+            make?.Replace("AREA", client.Area, StringComparison.Ordinal)
+                ?? $"zfs create {lab.Source} && cd /{lab.Source} && head -c 12M /dev/urandom > large && for i in "
+                    + "$(seq 100); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large "
+                    + "folder/link && sync"
+        );
+        if (inParts)
+            await lab.BackUpAsync();
+        else
+            await lab.BackUpAsWholeAsync();
         return lab;
     }
 
     public Task BackUpAsync() => Client.JsonAsync("zfs-client backup");
 
     /// <summary>Settings of the client, besides those that every one has.</summary>
-    public Task SetAsync(params string[] settings) => Client.WriteSettingsAsync([$"LOCAL_DATASET={Source}", .. settings]);
+    public Task SetAsync(params string[] settings) =>
+        Client.WriteSettingsAsync([$"LOCAL_DATASET={Source}", .. settings]);
 
     public Process StartRestore(string options = "") => Client.Start($"exec zfs-restore latest {Target} {options}");
 
@@ -59,25 +72,39 @@ internal sealed class RestoreLab : IAsyncDisposable
     public Task KillRestoreAsync() => Client.KillAsync("zfs-restore");
 
     /// <summary>Waits until there is something to go on with.</summary>
-    public Task WaitForTokenAsync() => Patience.UntilAsync("something was received", async () =>
-        await Client.ShellAsync($"zfs get -H -o value receive_resume_token {Partial} 2>/dev/null || true") is not ("" or "-"));
+    public Task WaitForTokenAsync() =>
+        Patience.UntilAsync("something was received", async () =>
+            await Client.ShellAsync($"zfs get -H -o value receive_resume_token {Partial} 2>/dev/null || true")
+                is not ("" or "-")
+        );
 
     /// <summary>Runs a restore to its end; it must succeed.</summary>
-    public async Task<JsonElement> FinishAsync(string options = "") => await Client.JsonAsync($"zfs-restore latest {Target} {options}");
+    public async Task<JsonElement> FinishAsync(string options = "") =>
+        await Client.JsonAsync($"zfs-restore latest {Target} {options}");
 
     public async Task AssertRestoredAsync()
     {
         var (source, restored) = (await SnapshotsOfAsync(Source), await SnapshotsOfAsync(Target));
         Assert.Equal(source.Select(name => name.Split('@')[1]), restored.Select(name => name.Split('@')[1]));
-        foreach (var (from, to) in source.Zip(restored)) Assert.Equal(await Client.GuidOfAsync(from), await Client.GuidOfAsync(to));
-        if (await Client.ShellAsync($"zfs get -H -o value type {Source}") == "volume") Assert.Equal(await DigestOfVolumeAsync(Source), await DigestOfVolumeAsync(Target));
-        else Assert.Equal(await Client.TreeOfAsync(source[^1]), await Client.TreeOfAsync(restored[^1]));
+        foreach (var (from, to) in source.Zip(restored))
+            Assert.Equal(await Client.GuidOfAsync(from), await Client.GuidOfAsync(to));
+        if (await Client.ShellAsync($"zfs get -H -o value type {Source}") == "volume")
+            Assert.Equal(await DigestOfVolumeAsync(Source), await DigestOfVolumeAsync(Target));
+        else
+            Assert.Equal(await Client.TreeOfAsync(source[^1]), await Client.TreeOfAsync(restored[^1]));
         await AssertNoTracesAsync();
     }
 
-    /// <summary>A restore that ended leaves none of its marks; one that was killed behind its last step but these may.</summary>
+    /// <summary>
+    /// A restore that ended leaves none of its marks; one that was killed behind its last step but these may.
+    /// </summary>
     public async Task AssertNoMarksAsync() =>
-        Assert.Equal("", await Client.ShellAsync($"zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {Target}"));
+        Assert.Equal(
+            "",
+            await Client.ShellAsync(
+                $"zfs get -H -o value -s local zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {Target}"
+            )
+        );
 
     /// <summary>No dataset under one of the names that a restore uses on its way.</summary>
     public async Task AssertNoTracesAsync()
@@ -92,8 +119,18 @@ internal sealed class RestoreLab : IAsyncDisposable
     {
         using var http = Server.As(Client.Id, Client.Key);
         var id = (await Client.ListBackupsAsync())[0].GetProperty("snapshot_id").GetString()!;
-        var manifest = (await Answer.ReadAsync(await http.GetAsync($"snapshots/{Uri.EscapeDataString(id)}/manifest", Token))).MustSucceed().Json;
-        JsonElement[] parts = [.. manifest.GetProperty("objects").EnumerateArray().SelectMany(stored => stored.GetProperty("parts").EnumerateArray())];
+        var manifest = (
+            await Answer.ReadAsync(await http.GetAsync($"snapshots/{Uri.EscapeDataString(id)}/manifest", Token))
+        )
+            .MustSucceed()
+            .Json;
+        JsonElement[] parts =
+        [
+            .. manifest
+                .GetProperty("objects")
+                .EnumerateArray()
+                .SelectMany(stored => stored.GetProperty("parts").EnumerateArray()),
+        ];
         return (parts.Length, parts.All(part => part.GetProperty("state").ValueKind == JsonValueKind.String));
     }
 
@@ -109,13 +146,20 @@ internal sealed class RestoreLab : IAsyncDisposable
         var stream = Convert.FromBase64String(await Client.ShellAsync($"zfs send -L {Source}@whole | base64 -w0"));
         using var http = Server.As(Client.Id, Client.Key);
         using var announcement = new StringContent($"{{\"dataset_name\":\"{Source}\",\"compression\":\"none\"}}");
-        var upload = (await Answer.ReadAsync(await http.PostAsync("upload", announcement, Token))).MustSucceed().Json.GetProperty("upload_id").GetString();
+        var upload = (await Answer.ReadAsync(await http.PostAsync("upload", announcement, Token)))
+            .MustSucceed()
+            .Json.GetProperty("upload_id")
+            .GetString();
         using var body = new ByteArrayContent(stream);
         (await Answer.ReadAsync(await http.PostAsync($"upload-stream/{upload}", body, Token))).MustSucceed();
     }
 
-    private async Task<string[]> SnapshotsOfAsync(string dataset) => [.. (await Client.SnapshotsOfAsync(dataset)).Where(name => name.Contains('@', StringComparison.Ordinal))];
+    private async Task<string[]> SnapshotsOfAsync(string dataset) =>
+        [.. (await Client.SnapshotsOfAsync(dataset)).Where(name => name.Contains('@', StringComparison.Ordinal))];
 
     private Task<string> DigestOfVolumeAsync(string volume) =>
-        Client.ShellAsync($"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < /dev/zvol/{volume}");
+        Client.ShellAsync(
+            $"for i in $(seq 100); do [ -b /dev/zvol/{volume} ] && break; sleep 0.1; done; sha256sum < "
+                + $"/dev/zvol/{volume}"
+        );
 }

@@ -2,7 +2,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
-/// <summary>A restore makes exactly what was asked for, harms nothing that is there, and a failed one leaves no trace.</summary>
+/// <summary>
+/// A restore makes exactly what was asked for, harms nothing that is there, and a failed one leaves no trace.
+/// </summary>
 [Collection("zfs-2")]
 public sealed class RestoreTests(SecondZfsHost host)
 {
@@ -14,7 +16,10 @@ public sealed class RestoreTests(SecondZfsHost host)
 
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
 
-        Assert.Equal("no\nnoauto", await client.ShellAsync($"zfs get -H -o value mounted,canmount {client.Area}/restored"));
+        Assert.Equal(
+            "no\nnoauto",
+            await client.ShellAsync($"zfs get -H -o value mounted,canmount {client.Area}/restored")
+        );
         await client.ShellAsync("zfs mount -a");
         Assert.Equal("no", await client.ShellAsync($"zfs get -H -o value mounted {client.Area}/restored"));
     }
@@ -32,7 +37,10 @@ public sealed class RestoreTests(SecondZfsHost host)
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
 
         await client.JsonAsync($"zfs-restore latest {client.Area}/target -f");
-        Assert.Equal(await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/data"))[0]), await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/target"))[0]));
+        Assert.Equal(
+            await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/data"))[0]),
+            await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/target"))[0])
+        );
         await AssertNoTracesAsync(client);
     }
 
@@ -56,7 +64,10 @@ public sealed class RestoreTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateBackedUpClientAsync(server);
-        await client.ShellAsync($"zfs create -p {client.Area}/parent/child && zfs create {client.Area}/origin && zfs snapshot {client.Area}/origin@s && zfs clone {client.Area}/origin@s {client.Area}/clone");
+        await client.ShellAsync(
+            $"zfs create -p {client.Area}/parent/child && zfs create {client.Area}/origin && zfs snapshot "
+                + $"{client.Area}/origin@s && zfs clone {client.Area}/origin@s {client.Area}/clone"
+        );
 
         foreach (var target in (string[])["parent", "origin"])
         {
@@ -76,14 +87,20 @@ public sealed class RestoreTests(SecondZfsHost host)
         await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
         using var user = client.Start($"cd /{client.Area}/target && exec sleep 300");
 
-        await Patience.UntilAsync("the dataset is in use", async () => (await host.RunAsync($"ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -q '{client.Area}/target$'")).ExitCode == 0);
+        await Patience.UntilAsync("the dataset is in use", async () =>
+            (await host.RunAsync($"ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -q '{client.Area}/target$'")).ExitCode == 0
+        );
         var result = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
         await host.RunAsync("pkill -x sleep");
         await user.WaitForExitAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(6, result.ExitCode);
         Assert.Contains("busy", result.Error, StringComparison.Ordinal);
-        Assert.Contains($"What was received stays in {client.Area}/target.restoring", result.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"What was received stays in {client.Area}/target.restoring",
+            result.Error,
+            StringComparison.Ordinal
+        );
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
         var again = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
         Assert.Contains("all is there", again.MustSucceed().Error, StringComparison.Ordinal);
@@ -102,7 +119,11 @@ public sealed class RestoreTests(SecondZfsHost host)
 
         Assert.Equal(7, result.ExitCode);
         Assert.Contains("is damaged", result.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain($"{client.Area}/restored", await client.ShellAsync("zfs list -H -o name"), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            $"{client.Area}/restored",
+            await client.ShellAsync("zfs list -H -o name"),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -129,8 +150,12 @@ public sealed class RestoreTests(SecondZfsHost host)
         await using var client = await CreateBackedUpClientAsync(server);
         await using (var proxy = new TcpProxy(server.Port) { Fault = NetworkFault.Delay })
         {
-            using var restore = client.Start($"SERVER_URL=http://{host.ServerAddress}:{proxy.Port} exec zfs-restore latest {client.Area}/restored");
-            await Patience.UntilAsync("the restore is under way", async () => (await host.RunAsync($"pgrep -f '[z]fs receive.*{client.Area}/restored'")).ExitCode == 0);
+            using var restore = client.Start(
+                $"SERVER_URL=http://{host.ServerAddress}:{proxy.Port} exec zfs-restore latest {client.Area}/restored"
+            );
+            await Patience.UntilAsync("the restore is under way", async () =>
+                (await host.RunAsync($"pgrep -f '[z]fs receive.*{client.Area}/restored'")).ExitCode == 0
+            );
             proxy.Fault = NetworkFault.Silence; // however long the kill takes, it does not end before
 
             await client.KillAsync("zfs-restore");
@@ -170,14 +195,18 @@ public sealed class RestoreTests(SecondZfsHost host)
     private async Task<ClientMachine> CreateBackedUpClientAsync(ServerProcess server)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"cd /{client.Area}/data && head -c 12M /dev/urandom > large && echo small > small && sync");
+        await client.ShellAsync(
+            $"cd /{client.Area}/data && head -c 12M /dev/urandom > large && echo small > small && sync"
+        );
         await client.JsonAsync("zfs-client backup");
         return client;
     }
 
     private static void DamageLargestObject(ServerProcess server)
     {
-        var largest = new DirectoryInfo(Path.Combine(server.DataFolder, "objects")).EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories).MaxBy(file => file.Length)!;
+        var largest = new DirectoryInfo(Path.Combine(server.DataFolder, "objects"))
+            .EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories)
+            .MaxBy(file => file.Length)!;
         using var file = largest.Open(FileMode.Open, FileAccess.ReadWrite);
         file.Position = file.Length / 2;
         var value = file.ReadByte();

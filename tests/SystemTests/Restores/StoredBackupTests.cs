@@ -4,7 +4,9 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
-/// <summary><c>zfs-restore verify</c> and <c>save</c> on objects that the server's disk has kept, changed or lost.</summary>
+/// <summary>
+/// <c>zfs-restore verify</c> and <c>save</c> on objects that the server's disk has kept, changed or lost.
+/// </summary>
 public sealed class StoredBackupTests(SharedServer server) : IClassFixture<SharedServer>
 {
     /// <summary>What can happen to an object on disk.</summary>
@@ -41,14 +43,20 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         var all = await client.RestoreAsync("verify", "all");
         Assert.Equal(7, all.ExitCode);
         Assert.Matches($"{IdOf(damaged)}: DAMAGED: .", all.Output);
-        foreach (var other in (Answer[])[whole, incremental]) Assert.Matches($"{IdOf(other)}: ok, [0-9]+ records", all.Output);
+        foreach (var other in (Answer[])[whole, incremental])
+            Assert.Matches($"{IdOf(other)}: ok, [0-9]+ records", all.Output);
         Assert.Contains("1 of 3 are damaged", all.Output, StringComparison.Ordinal);
 
         var results = await client.RestoreAsync("verify", "all", "--json");
         Assert.Equal(7, results.ExitCode);
         Assert.Equal(
             [IdOf(damaged)],
-            JsonDocument.Parse(results.Output).RootElement.EnumerateArray().Where(r => !r.GetProperty("ok").GetBoolean()).Select(r => r.GetProperty("snapshot_id").GetString()));
+            JsonDocument
+                .Parse(results.Output)
+                .RootElement.EnumerateArray()
+                .Where(r => !r.GetProperty("ok").GetBoolean())
+                .Select(r => r.GetProperty("snapshot_id").GetString())
+        );
 
         var number = await NumberOfAsync(client, damaged);
         Assert.Equal(7, (await client.RestoreAsync("verify", number)).ExitCode);
@@ -74,7 +82,8 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
 
         var all = await client.RestoreAsync("verify", "all");
         Assert.Equal(7, all.ExitCode);
-        foreach (var stored in (Answer[])[first, second]) Assert.Matches($"{IdOf(stored)}: DAMAGED: .*are not those that were stored", all.Output);
+        foreach (var stored in (Answer[])[first, second])
+            Assert.Matches($"{IdOf(stored)}: DAMAGED: .*are not those that were stored", all.Output);
     }
 
     [Fact]
@@ -110,11 +119,16 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         {
             "cut" => text[..(text.Length / 2)],
             "empty" => "",
-            "of a later version" => text.Replace("\"format_version\": 1", "\"format_version\": 2", StringComparison.Ordinal),
+            "of a later version" => text.Replace(
+                "\"format_version\": 1",
+                "\"format_version\": 2",
+                StringComparison.Ordinal
+            ),
             "with a digest that is none" => string.Concat(text.AsSpan(0, digest), "none", text.AsSpan(digest + 64)),
             _ => await File.ReadAllTextAsync(client.ObjectOf(other) + ".manifest.json", Token),
         };
-        if (manifest != "lost") await File.WriteAllTextAsync(path, harmed, Token);
+        if (manifest != "lost")
+            await File.WriteAllTextAsync(path, harmed, Token);
 
         (await client.RestoreAsync("verify", await NumberOfAsync(client, stored))).MustSucceed();
         (await client.RestoreAsync("save", await NumberOfAsync(client, stored), "saved")).MustSucceed();
@@ -135,11 +149,24 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         var incremental = await client.RestoreAsync("save", "1", "incremental.zfs", "--json");
 
         Assert.Contains("every record verified", full.MustSucceed().Output, StringComparison.Ordinal);
-        Assert.Equal(Recorded.Gzip("full"), await File.ReadAllBytesAsync(Path.Combine(client.Folder, "full.zfs.gz"), Token));
+        Assert.Equal(
+            Recorded.Gzip("full"),
+            await File.ReadAllBytesAsync(Path.Combine(client.Folder, "full.zfs.gz"), Token)
+        );
         var result = JsonDocument.Parse(incremental.MustSucceed().Output).RootElement;
         Assert.Equal(Path.Combine(client.Folder, "incremental.zfs"), result.GetProperty("file").GetString());
-        Assert.EndsWith("tank_a", string.Join('_', Assert.Single(result.GetProperty("needs").EnumerateArray()).GetString()!.Split('/')[1].Split('_')[..2]), StringComparison.Ordinal);
-        Assert.Equal(Recorded.Plain("incremental-1"), await File.ReadAllBytesAsync(Path.Combine(client.Folder, "incremental.zfs"), Token));
+        Assert.EndsWith(
+            "tank_a",
+            string.Join(
+                '_',
+                Assert.Single(result.GetProperty("needs").EnumerateArray()).GetString()!.Split('/')[1].Split('_')[..2]
+            ),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            Recorded.Plain("incremental-1"),
+            await File.ReadAllBytesAsync(Path.Combine(client.Folder, "incremental.zfs"), Token)
+        );
         Assert.Equal(2, Directory.GetFiles(client.Folder).Length);
     }
 
@@ -179,13 +206,24 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
     }
 
     /// <summary>A stream whose length is always the same.</summary>
-    private static byte[] Synthetic(ulong guid, int seed = 1) => new StreamBuilder().Begin(guid).Object(1, bonus: []).Write(1, 0, StreamBuilder.Noise(512, seed)).End().ToArray();
+    private static byte[] Synthetic(ulong guid, int seed = 1) =>
+        new StreamBuilder()
+            .Begin(guid)
+            .Object(1, bonus: [])
+            .Write(1, 0, StreamBuilder.Noise(512, seed))
+            .End()
+            .ToArray();
 
-    private static string IdOf(Answer stored) => stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!;
+    private static string IdOf(Answer stored) =>
+        stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!;
 
     private static async Task<string> NumberOfAsync(Uploader client, Answer stored)
     {
-        var list = JsonDocument.Parse((await client.RestoreAsync("list", "--json")).MustSucceed().Output).RootElement.EnumerateArray().Select(b => b.GetProperty("snapshot_id").GetString()).ToList();
+        var list = JsonDocument
+            .Parse((await client.RestoreAsync("list", "--json")).MustSucceed().Output)
+            .RootElement.EnumerateArray()
+            .Select(b => b.GetProperty("snapshot_id").GetString())
+            .ToList();
         return $"{list.IndexOf(IdOf(stored)) + 1}";
     }
 

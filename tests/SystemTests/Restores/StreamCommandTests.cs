@@ -4,12 +4,15 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
-/// <summary><c>zfs-restore stream info|verify</c>: what a stream is, and whether it is whole, from files and pipes.</summary>
+/// <summary>
+/// <c>zfs-restore stream info|verify</c>: what a stream is, and whether it is whole, from files and pipes.
+/// </summary>
 public sealed class StreamCommandTests : IDisposable
 {
     private readonly string _folder = Repository.NewFolder("stream");
 
-    public static TheoryData<string> WholeStreams => [.. RecordedStream.Whole.Select(stream => stream.File[..^".zfs.gz".Length])];
+    public static TheoryData<string> WholeStreams =>
+        [.. RecordedStream.Whole.Select(stream => stream.File[..^".zfs.gz".Length])];
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -22,21 +25,40 @@ public sealed class StreamCommandTests : IDisposable
         var info = Json(await RunAsync(["stream", "info", Recorded.PathOf(name), "--json"]));
 
         Assert.True(info.GetProperty("success").GetBoolean());
-        Assert.Equal((stream.Kind, "gzip", stream.Length), (Text(info, "kind"), Text(info, "compression"), info.GetProperty("stream_bytes").GetInt64()));
+        Assert.Equal(
+            (stream.Kind, "gzip", stream.Length),
+            (Text(info, "kind"), Text(info, "compression"), info.GetProperty("stream_bytes").GetInt64())
+        );
         Assert.Equal(new FileInfo(Recorded.PathOf(name)).Length, info.GetProperty("stored_bytes").GetInt64());
         Assert.Equal(
-            stream.Records.ToDictionary(r => r.Key.Replace("_", "", StringComparison.Ordinal), r => r.Value, StringComparer.Ordinal),
-            info.GetProperty("records").EnumerateObject().ToDictionary(r => r.Name.ToUpperInvariant(), r => r.Value.GetInt64(), StringComparer.Ordinal));
+            stream.Records.ToDictionary(
+                r => r.Key.Replace("_", "", StringComparison.Ordinal),
+                r => r.Value,
+                StringComparer.Ordinal
+            ),
+            info.GetProperty("records")
+                .EnumerateObject()
+                .ToDictionary(r => r.Name.ToUpperInvariant(), r => r.Value.GetInt64(), StringComparer.Ordinal)
+        );
         var snapshots = info.GetProperty("snapshots").EnumerateArray().ToList();
         if (stream.Kind == "package")
         {
-            Assert.Equal(stream.Contains.Order(), snapshots.Select(s => (Text(s, "name")!, ulong.Parse(Text(s, "guid")!))).Order());
+            Assert.Equal(
+                stream.Contains.Order(),
+                snapshots.Select(s => (Text(s, "name")!, ulong.Parse(Text(s, "guid")!))).Order()
+            );
             return;
         }
 
         var snapshot = Assert.Single(snapshots);
-        Assert.Equal((stream.Snapshot, $"{stream.Guid}", stream.BaseGuid?.ToString(), stream.Type), (Text(snapshot, "name"), Text(snapshot, "guid"), Text(snapshot, "from_guid"), Text(snapshot, "type")));
-        Assert.Equal((Recorded.IsRaw(stream), stream.IsResumed), (snapshot.GetProperty("raw").GetBoolean(), snapshot.GetProperty("resumed").GetBoolean()));
+        Assert.Equal(
+            (stream.Snapshot, $"{stream.Guid}", stream.BaseGuid?.ToString(), stream.Type),
+            (Text(snapshot, "name"), Text(snapshot, "guid"), Text(snapshot, "from_guid"), Text(snapshot, "type"))
+        );
+        Assert.Equal(
+            (Recorded.IsRaw(stream), stream.IsResumed),
+            (snapshot.GetProperty("raw").GetBoolean(), snapshot.GetProperty("resumed").GetBoolean())
+        );
         Assert.Equal(Recorded.CreatedAt(stream), snapshot.GetProperty("created_at").GetDateTimeOffset());
     }
 
@@ -49,12 +71,20 @@ public sealed class StreamCommandTests : IDisposable
     {
         var stream = Recorded.Get("large-blocks");
 
-        var verified = await RunOnAsync("verify", compression == "gzip" ? Recorded.Gzip("large-blocks") : stream.Bytes, byPipe);
+        var verified = await RunOnAsync(
+            "verify",
+            compression == "gzip" ? Recorded.Gzip("large-blocks") : stream.Bytes,
+            byPipe
+        );
 
         Assert.Equal(0, verified.ExitCode);
         Assert.Equal($"ok: {stream.TotalRecords} records, {stream.Length} bytes\n", verified.Output);
         Assert.Equal("", verified.Error);
-        var info = await RunOnAsync("info", compression == "gzip" ? Recorded.Gzip("large-blocks") : stream.Bytes, byPipe);
+        var info = await RunOnAsync(
+            "info",
+            compression == "gzip" ? Recorded.Gzip("large-blocks") : stream.Bytes,
+            byPipe
+        );
         Assert.Equal(0, info.ExitCode);
         Assert.Contains($"Compression: {compression}", info.Output, StringComparison.Ordinal);
         Assert.Contains($"{stream.Guid}", info.Output, StringComparison.Ordinal);
@@ -75,7 +105,11 @@ public sealed class StreamCommandTests : IDisposable
             var result = await RunOnAsync(command, stream, byPipe);
 
             Assert.Equal(7, result.ExitCode);
-            Assert.Contains($"record {Record}, counted from 0, at stream byte {places[Record]}", result.Error, StringComparison.Ordinal);
+            Assert.Contains(
+                $"record {Record}, counted from 0, at stream byte {places[Record]}",
+                result.Error,
+                StringComparison.Ordinal
+            );
             Assert.Equal("", result.Output);
         }
     }
@@ -109,7 +143,10 @@ public sealed class StreamCommandTests : IDisposable
     public async Task What_follows_a_gzip_file_is_not_overlooked()
     {
         Assert.Equal(7, (await RunOnAsync("verify", [.. Recorded.Gzip("full"), 0], byPipe: true)).ExitCode);
-        Assert.Equal(7, (await RunOnAsync("verify", [.. Recorded.Gzip("full"), .. Recorded.Gzip("full")], byPipe: true)).ExitCode);
+        Assert.Equal(
+            7,
+            (await RunOnAsync("verify", [.. Recorded.Gzip("full"), .. Recorded.Gzip("full")], byPipe: true)).ExitCode
+        );
     }
 
     [Fact]
@@ -148,27 +185,40 @@ public sealed class StreamCommandTests : IDisposable
     public async Task A_pipe_that_brings_nothing_can_be_interrupted(string signal)
     {
         using var process = Command.Start(Repository.Program("zfs-restore"), ["stream", "verify", "-"], _folder);
-        await process.StandardInput.BaseStream.WriteAsync(Recorded.Plain("full").AsMemory(0, 1000), TestContext.Current.CancellationToken);
+        await process.StandardInput.BaseStream.WriteAsync(
+            Recorded.Plain("full").AsMemory(0, 1000),
+            TestContext.Current.CancellationToken
+        );
         await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
         await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
 
         (await Command.RunAsync("kill", [signal, $"{process.Id}"])).MustSucceed();
 
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await process
+            .WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         Assert.Equal(130, process.ExitCode);
-        Assert.Contains("Interrupted", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            "Interrupted",
+            await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken),
+            StringComparison.Ordinal
+        );
     }
 
-    private static JsonElement Json(CommandResult result) => JsonDocument.Parse(result.MustSucceed().Output).RootElement;
+    private static JsonElement Json(CommandResult result) =>
+        JsonDocument.Parse(result.MustSucceed().Output).RootElement;
 
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) ? value.GetString() : null;
 
     private async Task<CommandResult> RunOnAsync(string command, byte[] stream, bool byPipe)
     {
-        if (byPipe) return await RunAsync(["stream", command, "-"], stream);
+        if (byPipe)
+            return await RunAsync(["stream", command, "-"], stream);
         await File.WriteAllBytesAsync(Path.Combine(_folder, "stream"), stream, TestContext.Current.CancellationToken);
         return await RunAsync(["stream", command, "stream"]);
     }
 
-    private Task<CommandResult> RunAsync(string[] arguments, byte[]? input = null) => Command.RunAsync(Repository.Program("zfs-restore"), arguments, _folder, input: input);
+    private Task<CommandResult> RunAsync(string[] arguments, byte[]? input = null) =>
+        Command.RunAsync(Repository.Program("zfs-restore"), arguments, _folder, input: input);
 }

@@ -14,13 +14,30 @@ public sealed class StreamEditCommandTests : IDisposable
     [Fact]
     public async Task A_chain_of_files_is_merged_into_a_file()
     {
-        var made = Json(await RunAsync(["stream", "merge", Recorded.PathOf("full"), Recorded.PathOf("incremental-1"), Recorded.PathOf("incremental-2"), "-o", "merged.zfs", "--json"]));
+        var made = Json(
+            await RunAsync([
+                "stream",
+                "merge",
+                Recorded.PathOf("full"),
+                Recorded.PathOf("incremental-1"),
+                Recorded.PathOf("incremental-2"),
+                "-o",
+                "merged.zfs",
+                "--json",
+            ])
+        );
 
-        Assert.Equal((true, InFolder("merged.zfs")), (made.GetProperty("success").GetBoolean(), made.GetProperty("file").GetString()));
+        Assert.Equal(
+            (true, InFolder("merged.zfs")),
+            (made.GetProperty("success").GetBoolean(), made.GetProperty("file").GetString())
+        );
         Assert.Equal(new FileInfo(InFolder("merged.zfs")).Length, made.GetProperty("stream_bytes").GetInt64());
         var info = Json(await RunAsync(["stream", "info", "merged.zfs", "--json"]));
         Assert.Equal("full", info.GetProperty("kind").GetString());
-        Assert.Equal($"{Recorded.Get("incremental-2").Guid}", info.GetProperty("snapshots")[0].GetProperty("guid").GetString());
+        Assert.Equal(
+            $"{Recorded.Get("incremental-2").Guid}",
+            info.GetProperty("snapshots")[0].GetProperty("guid").GetString()
+        );
         Assert.Equal([InFolder("merged.zfs")], Directory.GetFiles(_folder));
     }
 
@@ -28,20 +45,41 @@ public sealed class StreamEditCommandTests : IDisposable
     public async Task Streams_come_from_pipes_and_go_into_pipes()
     {
         var whole = Recorded.Plain("incremental-1");
-        var result = await ShellAsync($"gunzip < {Recorded.PathOf("incremental-1")} | {Program} stream merge - | tee out.zfs | {Program} stream verify -");
+        var result = await ShellAsync(
+            $"gunzip < {Recorded.PathOf("incremental-1")} | {Program} stream merge - | tee out.zfs | {Program} "
+                + "stream verify -"
+        );
 
-        Assert.Equal($"ok: {Recorded.Get("incremental-1").TotalRecords} records, {whole.Length} bytes\n", result.MustSucceed().Output);
+        Assert.Equal(
+            $"ok: {Recorded.Get("incremental-1").TotalRecords} records, {whole.Length} bytes\n",
+            result.MustSucceed().Output
+        );
         Assert.Equal(whole, await ReadAsync("out.zfs"));
     }
 
     [Fact]
     public async Task What_cannot_be_merged_is_refused_and_leaves_nothing()
     {
-        var unfit = await RunAsync(["stream", "merge", Recorded.PathOf("full"), Recorded.PathOf("incremental-2"), "-o", "merged.zfs"]);
+        var unfit = await RunAsync([
+            "stream",
+            "merge",
+            Recorded.PathOf("full"),
+            Recorded.PathOf("incremental-2"),
+            "-o",
+            "merged.zfs",
+        ]);
         Assert.Equal(9, unfit.ExitCode);
-        Assert.Contains("stream 2 (tank/plain@three) is incremental to the snapshot with GUID", unfit.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "stream 2 (tank/plain@three) is incremental to the snapshot with GUID",
+            unfit.Error,
+            StringComparison.Ordinal
+        );
 
-        await File.WriteAllBytesAsync(InFolder("cut.gz"), Recorded.Gzip("incremental-1")[..^5000], TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(
+            InFolder("cut.gz"),
+            Recorded.Gzip("incremental-1")[..^5000],
+            TestContext.Current.CancellationToken
+        );
         var damaged = await RunAsync(["stream", "merge", Recorded.PathOf("full"), "cut.gz", "-o", "merged.zfs"]);
         Assert.Equal(7, damaged.ExitCode);
         Assert.Contains("cut.gz", damaged.Error, StringComparison.Ordinal);
@@ -52,8 +90,14 @@ public sealed class StreamEditCommandTests : IDisposable
     [Fact]
     public async Task A_pipe_gets_no_end_when_a_stream_is_damaged()
     {
-        await File.WriteAllBytesAsync(InFolder("cut.zfs"), Recorded.Plain("incremental-1")[..^100], TestContext.Current.CancellationToken);
-        var result = await ShellAsync($"set -o pipefail; {Program} stream merge {Recorded.PathOf("full")} cut.zfs | {Program} stream verify -");
+        await File.WriteAllBytesAsync(
+            InFolder("cut.zfs"),
+            Recorded.Plain("incremental-1")[..^100],
+            TestContext.Current.CancellationToken
+        );
+        var result = await ShellAsync(
+            $"set -o pipefail; {Program} stream merge {Recorded.PathOf("full")} cut.zfs | {Program} stream verify -"
+        );
         Assert.Equal(7, result.ExitCode);
         Assert.Contains("ends early", result.Error, StringComparison.Ordinal);
     }
@@ -88,7 +132,11 @@ public sealed class StreamEditCommandTests : IDisposable
     public async Task A_cut_stream_gets_the_token_of_its_last_whole_record()
     {
         var real = RecordedStream.All["resumed.zfs.gz"];
-        await File.WriteAllBytesAsync(InFolder("cut.zfs"), Recorded.Plain("full")[..200_000], TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(
+            InFolder("cut.zfs"),
+            Recorded.Plain("full")[..200_000],
+            TestContext.Current.CancellationToken
+        );
 
         var token = (await RunAsync(["stream", "resume-token", "cut.zfs"])).MustSucceed().Output.Trim();
         var made = Json(await RunAsync(["stream", "resume-token", "cut.zfs", "--json"]));
@@ -99,14 +147,25 @@ public sealed class StreamEditCommandTests : IDisposable
         Assert.Contains("ends early", made.GetProperty("fault").GetString(), StringComparison.Ordinal);
         foreach (var name in (string[])["token", "snapshot", "guid", "object", "offset", "bytes", "send_options"])
             Assert.Equal(made.GetProperty(name).ToString(), shown.GetProperty(name).ToString());
-        Assert.Equal((real.Snapshot, $"{real.Guid}"), (shown.GetProperty("snapshot").GetString(), shown.GetProperty("guid").GetString()));
-        Assert.Contains(real.Snapshot, (await RunAsync(["stream", "resume-token", real.Token!])).MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Equal(
+            (real.Snapshot, $"{real.Guid}"),
+            (shown.GetProperty("snapshot").GetString(), shown.GetProperty("guid").GetString())
+        );
+        Assert.Contains(
+            real.Snapshot,
+            (await RunAsync(["stream", "resume-token", real.Token!])).MustSucceed().Output,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task A_cut_gzip_file_gets_a_token_too()
     {
-        await File.WriteAllBytesAsync(InFolder("cut.gz"), Recorded.Gzip("full")[..^20_000], TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(
+            InFolder("cut.gz"),
+            Recorded.Gzip("full")[..^20_000],
+            TestContext.Current.CancellationToken
+        );
         var made = Json(await RunAsync(["stream", "resume-token", "cut.gz", "--json"]));
         Assert.InRange(made.GetProperty("good_bytes").GetInt64(), 10_000, Recorded.Plain("full").Length - 1000);
     }
@@ -117,7 +176,12 @@ public sealed class StreamEditCommandTests : IDisposable
     [InlineData("package", 9)]
     public async Task Where_there_is_nothing_to_go_on_with_is_said(string what, int exitCode)
     {
-        byte[] stream = what switch { "whole" => Recorded.Plain("full"), "package" => Recorded.Plain("package")[..10_000], _ => [] };
+        byte[] stream = what switch
+        {
+            "whole" => Recorded.Plain("full"),
+            "package" => Recorded.Plain("package")[..10_000],
+            _ => [],
+        };
         await File.WriteAllBytesAsync(InFolder("cut.zfs"), stream, TestContext.Current.CancellationToken);
         var result = await RunAsync(["stream", "resume-token", "cut.zfs"]);
         Assert.Equal(exitCode, result.ExitCode);
@@ -131,7 +195,12 @@ public sealed class StreamEditCommandTests : IDisposable
         var result = await RunAsync(["stream", "resume-token", token[..^1] + (token[^1] == '0' ? '1' : '0')]);
         Assert.Equal(7, result.ExitCode);
         Assert.Contains("no resume token", result.Error, StringComparison.Ordinal);
-        Assert.Equal(7, (await RunAsync(["stream", "resume-receive", "1-2-3-4", Recorded.PathOf("full"), "-o", "rest.zfs"])).ExitCode);
+        Assert.Equal(
+            7,
+            (
+                await RunAsync(["stream", "resume-receive", "1-2-3-4", Recorded.PathOf("full"), "-o", "rest.zfs"])
+            ).ExitCode
+        );
     }
 
     [Theory]
@@ -143,7 +212,11 @@ public sealed class StreamEditCommandTests : IDisposable
     {
         // The rests start earlier than the cut: what both have is taken once.
         var stream = Recorded.Plain(whole);
-        await File.WriteAllBytesAsync(InFolder("cut.zfs"), stream[..(stream.Length * 9 / 10)], TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(
+            InFolder("cut.zfs"),
+            stream[..(stream.Length * 9 / 10)],
+            TestContext.Current.CancellationToken
+        );
 
         (await RunAsync(["stream", "splice", "cut.zfs", Recorded.PathOf(rest), "-o", "whole.zfs"])).MustSucceed();
 
@@ -153,7 +226,11 @@ public sealed class StreamEditCommandTests : IDisposable
     [Fact]
     public async Task Parts_of_different_streams_are_not_spliced()
     {
-        await File.WriteAllBytesAsync(InFolder("cut.zfs"), Recorded.Plain("full")[..300_000], TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(
+            InFolder("cut.zfs"),
+            Recorded.Plain("full")[..300_000],
+            TestContext.Current.CancellationToken
+        );
         var result = await RunAsync(["stream", "splice", "cut.zfs", Recorded.PathOf("resumed-raw"), "-o", "whole.zfs"]);
         Assert.Equal(9, result.ExitCode);
         Assert.Contains("do not belong together", result.Error, StringComparison.Ordinal);
@@ -165,7 +242,16 @@ public sealed class StreamEditCommandTests : IDisposable
     [InlineData("raw", "resumed-raw")]
     public async Task The_rest_for_a_receive_is_what_ZFS_itself_would_send(string whole, string rest)
     {
-        (await RunAsync(["stream", "resume-receive", RecordedStream.All[rest + ".zfs.gz"].Token!, Recorded.PathOf(whole), "-o", "rest.zfs"])).MustSucceed();
+        (
+            await RunAsync([
+                "stream",
+                "resume-receive",
+                RecordedStream.All[rest + ".zfs.gz"].Token!,
+                Recorded.PathOf(whole),
+                "-o",
+                "rest.zfs",
+            ])
+        ).MustSucceed();
         Assert.Equal(Recorded.Plain(rest), await ReadAsync("rest.zfs"));
     }
 
@@ -173,26 +259,34 @@ public sealed class StreamEditCommandTests : IDisposable
     public async Task A_merge_that_waits_for_a_pipe_can_be_interrupted_and_leaves_no_file()
     {
         using var process = Command.Start(Program, ["stream", "merge", "-", "-o", "merged.zfs"], _folder);
-        await process.StandardInput.BaseStream.WriteAsync(Recorded.Plain("full").AsMemory(0, 600_000), TestContext.Current.CancellationToken);
+        await process.StandardInput.BaseStream.WriteAsync(
+            Recorded.Plain("full").AsMemory(0, 600_000),
+            TestContext.Current.CancellationToken
+        );
         await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
         await Patience.UntilAsync("the file is begun", () => File.Exists(InFolder("merged.zfs.partial")));
 
         (await Command.RunAsync("kill", ["-INT", $"{process.Id}"])).MustSucceed();
 
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await process
+            .WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         Assert.Equal(130, process.ExitCode);
         Assert.Empty(Directory.GetFiles(_folder));
     }
 
     private static string Program => Repository.Program("zfs-restore");
 
-    private static JsonElement Json(CommandResult result) => JsonDocument.Parse(result.MustSucceed().Output).RootElement;
+    private static JsonElement Json(CommandResult result) =>
+        JsonDocument.Parse(result.MustSucceed().Output).RootElement;
 
     private string InFolder(string name) => Path.Combine(_folder, name);
 
-    private Task<byte[]> ReadAsync(string name) => File.ReadAllBytesAsync(InFolder(name), TestContext.Current.CancellationToken);
+    private Task<byte[]> ReadAsync(string name) =>
+        File.ReadAllBytesAsync(InFolder(name), TestContext.Current.CancellationToken);
 
-    private Task<CommandResult> RunAsync(string[] arguments) => Command.RunAsync(Program, arguments, _folder, input: []);
+    private Task<CommandResult> RunAsync(string[] arguments) =>
+        Command.RunAsync(Program, arguments, _folder, input: []);
 
     private Task<CommandResult> ShellAsync(string line) => Command.RunAsync("bash", ["-c", line], _folder, input: []);
 }

@@ -13,18 +13,41 @@ public sealed class ClientRotationTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var data = $"{client.Area}/data";
         await client.WriteSettingsAsync($"LOCAL_DATASET={data}", "KEEP_HOURLY=2", "KEEP_DAILY=1");
-        await client.ShellAsync($"zfs snapshot {data}@zsm-hourly-of-somebody-else && zfs bookmark {data}@zsm-hourly-of-somebody-else {data}#mine");
+        await client.ShellAsync(
+            $"zfs snapshot {data}@zsm-hourly-of-somebody-else && zfs bookmark {data}@zsm-hourly-of-somebody-else "
+                + $"{data}#mine"
+        );
         var manual = (await client.JsonAsync("zfs-client backup")).GetProperty("snapshot").GetString()!;
         List<string> hourly = [];
-        for (var index = 0; index < 4; index++) hourly.Add((await client.JsonAsync("zfs-client snapshot hourly")).GetProperty("snapshot").GetString()!);
+        for (var index = 0; index < 4; index++)
+            hourly.Add((await client.JsonAsync("zfs-client snapshot hourly")).GetProperty("snapshot").GetString()!);
         var daily = (await client.JsonAsync("zfs-client snapshot daily")).GetProperty("snapshot").GetString()!;
 
         var left = await client.SnapshotsOfAsync(data);
 
-        Assert.Equal(new[] { $"{data}@zsm-hourly-of-somebody-else", $"{data}#mine", manual, manual.Replace('@', '#'), hourly[2], hourly[3], daily }.Order(StringComparer.Ordinal), left.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            new[]
+            {
+                $"{data}@zsm-hourly-of-somebody-else",
+                $"{data}#mine",
+                manual,
+                manual.Replace('@', '#'),
+                hourly[2],
+                hourly[3],
+                daily,
+            }.Order(StringComparer.Ordinal),
+            left.Order(StringComparer.Ordinal)
+        );
         var plan = await client.JsonAsync("zfs-client rotate --dry-run");
-        Assert.Equal(0, plan.GetProperty("decisions").EnumerateArray().Count(item => item.GetProperty("action").GetString() != "keep"));
-        Assert.All(plan.GetProperty("decisions").EnumerateArray(), item => Assert.NotEmpty(item.GetProperty("reason").GetString()!));
+        Assert.Equal(
+            0,
+            plan.GetProperty("decisions")
+                .EnumerateArray()
+                .Count(item => item.GetProperty("action").GetString() != "keep")
+        );
+        Assert.All(plan.GetProperty("decisions").EnumerateArray(), item =>
+            Assert.NotEmpty(item.GetProperty("reason").GetString()!)
+        );
     }
 
     [Fact]
@@ -34,7 +57,14 @@ public sealed class ClientRotationTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var data = $"{client.Area}/data";
         await client.WriteSettingsAsync($"LOCAL_DATASET={data}", "KEEP_HOURLY=50", "MAX_CHAIN=1");
-        await EditedClients.ChangeAsync(server, client.Id, entry => entry["rotation_policy"] = new System.Text.Json.Nodes.JsonObject { ["keep_hourly"] = 2, ["keep_daily"] = 0, ["keep_weekly"] = 0, ["keep_monthly"] = 0 });
+        await EditedClients.ChangeAsync(server, client.Id, entry => entry["rotation_policy"] =
+                new System.Text.Json.Nodes.JsonObject
+                {
+                    ["keep_hourly"] = 2,
+                    ["keep_daily"] = 0,
+                    ["keep_weekly"] = 0,
+                    ["keep_monthly"] = 0,
+                });
         List<string> kinds = [];
         CommandResult last = null!;
         for (var index = 0; index < 6; index++)
@@ -46,20 +76,37 @@ public sealed class ClientRotationTests(ZfsHost host)
 
         Assert.Contains("the server's rotation policy counts", last.Error, StringComparison.Ordinal);
         Assert.Equal(["full", "incremental", "full", "incremental", "full", "incremental"], kinds); // MAX_CHAIN
-        Assert.Equal(2, (await client.SnapshotsOfAsync(data)).Count(name => name.Contains("@zsm-hourly-", StringComparison.Ordinal)));
+        Assert.Equal(
+            2,
+            (await client.SnapshotsOfAsync(data)).Count(name => name.Contains("@zsm-hourly-", StringComparison.Ordinal))
+        );
         Assert.Equal(6, (await client.ListBackupsAsync()).Length);
         var dry = await client.JsonAsync("zfs-client rotate-remote --dry-run");
-        Assert.Equal(4, dry.GetProperty("decisions").EnumerateArray().Count(item => item.GetProperty("action").GetString() == "delete"));
+        Assert.Equal(
+            4,
+            dry.GetProperty("decisions")
+                .EnumerateArray()
+                .Count(item => item.GetProperty("action").GetString() == "delete")
+        );
 
         var rotated = await client.JsonAsync("zfs-client rotate-remote");
 
         Assert.Equal(4, rotated.GetProperty("deleted_count").GetInt32());
         Assert.Equal(2, (await client.ListBackupsAsync()).Length);
         (await client.RunAsync("zfs-client rotate")).MustSucceed(); // bookmarks of what is gone go, too
-        Assert.Equal(2, (await client.SnapshotsOfAsync(data)).Count(name => name.Contains('#', StringComparison.Ordinal)));
+        Assert.Equal(
+            2,
+            (await client.SnapshotsOfAsync(data)).Count(name => name.Contains('#', StringComparison.Ordinal))
+        );
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-        var newest = (await client.SnapshotsOfAsync(data)).Where(name => name.Contains('@', StringComparison.Ordinal)).Order(StringComparer.Ordinal).Last();
-        Assert.Equal(await client.TreeOfAsync(newest), await client.TreeOfAsync($"{client.Area}/restored@{newest.Split('@')[1]}"));
+        var newest = (await client.SnapshotsOfAsync(data))
+            .Where(name => name.Contains('@', StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)
+            .Last();
+        Assert.Equal(
+            await client.TreeOfAsync(newest),
+            await client.TreeOfAsync($"{client.Area}/restored@{newest.Split('@')[1]}")
+        );
         await client.ShellAsync($"head -c 100000 /dev/urandom > /{data}/more");
         Assert.Equal("full", (await client.JsonAsync("zfs-client backup")).GetProperty("kind").GetString());
     }

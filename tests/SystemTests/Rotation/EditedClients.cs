@@ -9,7 +9,9 @@ internal static class EditedClients
     public static async Task ChangeAsync(ServerProcess server, string clientId, Action<JsonObject> change)
     {
         var path = Path.Combine(server.DataFolder, "clients.json");
-        var clients = JsonNode.Parse(await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken))!.AsArray();
+        var clients = JsonNode
+            .Parse(await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken))!
+            .AsArray();
         change(clients.Single(entry => (string)entry!["client_id"]! == clientId)!.AsObject());
         var edited = path + ".edited"; // replaced in one step, so that nobody reads a half
         await File.WriteAllTextAsync(edited, clients.ToJsonString(), TestContext.Current.CancellationToken);

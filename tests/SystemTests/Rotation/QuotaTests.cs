@@ -40,7 +40,10 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         (await client.SendAsync(await client.AnnounceAsync(Fields()), stream)).MustSucceed();
 
         var status = (await client.GetAsync("status")).MustSucceed().Json;
-        Assert.Equal((stream.Length, 0L), (status.GetProperty("used_bytes").GetInt64(), status.GetProperty("reserved_bytes").GetInt64()));
+        Assert.Equal(
+            (stream.Length, 0L),
+            (status.GetProperty("used_bytes").GetInt64(), status.GetProperty("reserved_bytes").GetInt64())
+        );
         var full = await client.AskAsync(Fields());
         Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (full.Status, full.Code));
     }
@@ -57,7 +60,10 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         var refused = await client.SendPartAsync(upload, cut.Parts[1]);
 
         Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (refused.Status, refused.Code));
-        Assert.Equal(cut.Parts[0].Stored.Length, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64());
+        Assert.Equal(
+            cut.Parts[0].Stored.Length,
+            (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64()
+        );
         (await client.DeleteAsync($"upload-stream/{upload}")).MustSucceed();
         Assert.Equal(0, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64());
     }
@@ -68,30 +74,51 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         for (var round = 0; round < 5; round++)
         {
             using var client = await LimitedAsync(15 * Block);
-            var uploads = await Task.WhenAll(Enumerable.Range(0, 3).Select(async index => (Id: await client.AnnounceAsync(Fields()), Stream: StreamChain.Stream((ulong)index + 1, 0, Now, blocks: 10))));
+            var uploads = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 3)
+                    .Select(async index =>
+                        (
+                            Id: await client.AnnounceAsync(Fields()),
+                            Stream: StreamChain.Stream((ulong)index + 1, 0, Now, blocks: 10)
+                        )
+                    )
+            );
 
             var answers = await Task.WhenAll(uploads.Select(upload => client.SendAsync(upload.Id, upload.Stream)));
 
-            Assert.InRange(answers.Count(answer => answer.Status == HttpStatusCode.OK), 0, 1); // none, where each took a half before it met the other
-            Assert.All(answers.Where(answer => answer.Status != HttpStatusCode.OK), answer => Assert.Equal("quota_exceeded", answer.Code));
+            // None, where each took a half before it met the other.
+            Assert.InRange(answers.Count(answer => answer.Status == HttpStatusCode.OK), 0, 1);
+            Assert.All(answers.Where(answer => answer.Status != HttpStatusCode.OK), answer =>
+                Assert.Equal("quota_exceeded", answer.Code)
+            );
             var used = (await client.GetAsync("status")).MustSucceed().Json;
             Assert.True(used.GetProperty("used_bytes").GetInt64() <= 15 * Block);
             Assert.Equal(0, used.GetProperty("reserved_bytes").GetInt64());
         }
     }
 
-    /// <summary>The server reserves ahead of what has come, so as not to count for each block; that must take nobody's place.</summary>
+    /// <summary>
+    /// The server reserves ahead of what has come, so as not to count for each block; that must take nobody's place.
+    /// </summary>
     [Fact]
     public async Task Two_uploads_at_once_that_together_just_fit_are_both_taken_and_nothing_goes_for_them()
     {
-        byte[] small = StreamChain.Stream(3, 0, Now, blocks: 10), large = StreamChain.Stream(4, 0, Now, blocks: 72); // 9 MiB
+        // 9 MiB.
+        byte[] small = StreamChain.Stream(3, 0, Now, blocks: 10),
+            large = StreamChain.Stream(4, 0, Now, blocks: 72);
         var stored = StreamChain.Stream(1, 0, Now, blocks: 3).Length;
         using var client = await LimitedAsync((2 * stored) + small.Length + large.Length);
         await StoreAsync(client, 1, 0, blocks: 3, hours: -9); // it would go if there were too little room
         await StoreAsync(client, 2, 0, blocks: 3, hours: -8);
         using var gate = new SemaphoreSlim(0);
-        var waiting = client.SendAsync(await client.AnnounceAsync(Fields()), new HaltingContent(small, small.Length / 2, gate));
-        await Patience.UntilAsync("its first half is there", async () => (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64() > 0);
+        var waiting = client.SendAsync(
+            await client.AnnounceAsync(Fields()),
+            new HaltingContent(small, small.Length / 2, gate)
+        );
+        await Patience.UntilAsync("its first half is there", async () =>
+            (await client.GetAsync("status")).MustSucceed().Json.GetProperty("reserved_bytes").GetInt64() > 0
+        );
 
         (await client.SendAsync(await client.AnnounceAsync(Fields()), large)).MustSucceed();
         gate.Release();
@@ -126,12 +153,20 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     public async Task A_policy_of_the_server_is_a_floor()
     {
         using var client = await LimitedAsync(10 * Block);
-        await EditedClients.ChangeAsync(server.Process, client.Id, entry => entry["rotation_policy"] = new JsonObject { ["keep_hourly"] = 2, ["keep_daily"] = 0, ["keep_weekly"] = 0, ["keep_monthly"] = 0 });
-        for (var guid = 1UL; guid <= 3; guid++) await StoreAsync(client, guid, 0, blocks: 3, hours: -9 + (int)guid, type: "hourly");
+        await EditedClients.ChangeAsync(server.Process, client.Id, entry => entry["rotation_policy"] = new JsonObject
+            {
+                ["keep_hourly"] = 2,
+                ["keep_daily"] = 0,
+                ["keep_weekly"] = 0,
+                ["keep_monthly"] = 0,
+            });
+        for (var guid = 1UL; guid <= 3; guid++)
+            await StoreAsync(client, guid, 0, blocks: 3, hours: -9 + (int)guid, type: "hourly");
 
         await StoreAsync(client, 4, 0, blocks: 3, hours: -2, type: "hourly");
 
-        Assert.Equal(["2", "3", "4"], await ListAsync(client)); // the policy no longer keeps 1; before 4 is there, it keeps 2
+        // The policy no longer keeps 1; before 4 is there, it keeps 2.
+        Assert.Equal(["2", "3", "4"], await ListAsync(client));
         await StoreAsync(client, 5, 0, blocks: 3, hours: -1, type: "hourly");
         Assert.Equal(["3", "4", "5"], await ListAsync(client));
         var upload = await client.AnnounceAsync(Fields("none", "hourly"));
@@ -146,11 +181,36 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         return client;
     }
 
-    private static JsonObject Fields(string compression = "none", string type = "manual") => new() { ["dataset_name"] = "tank/data", ["compression"] = compression, ["snapshot_type"] = type };
+    private static JsonObject Fields(string compression = "none", string type = "manual") =>
+        new()
+        {
+            ["dataset_name"] = "tank/data",
+            ["compression"] = compression,
+            ["snapshot_type"] = type,
+        };
 
-    private static async Task StoreAsync(Uploader client, ulong guid, ulong from, int blocks, int hours = 0, string type = "manual") =>
-        (await client.SendAsync(await client.AnnounceAsync(Fields("none", type)), StreamChain.Stream(guid, from, Now.AddHours(hours), blocks))).MustSucceed();
+    private static async Task StoreAsync(
+        Uploader client,
+        ulong guid,
+        ulong from,
+        int blocks,
+        int hours = 0,
+        string type = "manual"
+    ) =>
+        (
+            await client.SendAsync(
+                await client.AnnounceAsync(Fields("none", type)),
+                StreamChain.Stream(guid, from, Now.AddHours(hours), blocks)
+            )
+        ).MustSucceed();
 
     private static async Task<List<string>> ListAsync(Uploader client) =>
-        [.. (await client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().Select(backup => backup.GetProperty("snapshot_guid").GetString()!).Order(StringComparer.Ordinal)];
+        [
+            .. (await client.GetAsync("snapshots"))
+                .MustSucceed()
+                .Json.GetProperty("snapshots")
+                .EnumerateArray()
+                .Select(backup => backup.GetProperty("snapshot_guid").GetString()!)
+                .Order(StringComparer.Ordinal),
+        ];
 }

@@ -31,8 +31,21 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         Assert.Equal(2, rotated.GetProperty("deleted_count").GetInt32());
         Assert.True(rotated.GetProperty("server_managed").GetBoolean());
         Assert.Equal(["3", "4", "5", "6"], await ListAsync(client));
-        Assert.Equal(8, server.Process.StoredFiles().Count(file => file.StartsWith($"objects/{client.Id}/", StringComparison.Ordinal))); // each with its manifest
-        Assert.Equal(rotated.GetProperty("reclaimed_bytes").GetInt64(), planned.GetProperty("decisions").EnumerateArray().Where(item => item.GetProperty("action").GetString() == "delete").Sum(item => item.GetProperty("size_bytes").GetInt64()));
+        // Each with its manifest.
+        Assert.Equal(
+            8,
+            server
+                .Process.StoredFiles()
+                .Count(file => file.StartsWith($"objects/{client.Id}/", StringComparison.Ordinal))
+        );
+        Assert.Equal(
+            rotated.GetProperty("reclaimed_bytes").GetInt64(),
+            planned
+                .GetProperty("decisions")
+                .EnumerateArray()
+                .Where(item => item.GetProperty("action").GetString() == "delete")
+                .Sum(item => item.GetProperty("size_bytes").GetInt64())
+        );
         (await client.RestoreAsync("verify", "all")).MustSucceed();
         Assert.Equal(0, (await RotateAsync(client)).GetProperty("deleted_count").GetInt32());
     }
@@ -44,7 +57,8 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         using var autonomous = await server.NewClientAsync();
         foreach (var client in (Uploader[])[managed, autonomous])
         {
-            for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+            for (var guid = 1UL; guid <= 3; guid++)
+                await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
         }
 
         await RotateAsync(managed, policy: """{"keep_hourly":1,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}""");
@@ -58,7 +72,8 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     public async Task Without_any_policy_and_within_the_quota_nothing_goes()
     {
         using var client = await server.NewClientAsync();
-        for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddYears(-3), "hourly");
+        for (var guid = 1UL; guid <= 3; guid++)
+            await SendAsync(client, guid, 0, Now.AddYears(-3), "hourly");
 
         var answer = await Answer.ReadAsync(await client.Http.PostAsync("rotate", null, Token));
 
@@ -72,12 +87,24 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         using var client = await ManagedAsync(hourly: 1, daily: 0);
         await SendAsync(client, 1, 0, Now.AddHours(-5), "hourly");
         await SendAsync(client, 2, 0, Now.AddHours(-4), "hourly");
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none", ["snapshot_type"] = "hourly" });
+        var upload = await client.AnnounceAsync(
+            new JsonObject
+            {
+                ["dataset_name"] = "tank/data",
+                ["compression"] = "none",
+                ["snapshot_type"] = "hourly",
+            }
+        );
         using var gate = new SemaphoreSlim(0);
         var stream = StreamChain.Stream(3, 1, Now, blocks: 20);
         var sending = client.SendAsync(upload, new HaltingContent(stream, stream.Length / 2, gate));
         await client.WaitForReceivingAsync(upload);
-        await Patience.UntilAsync("the stream's BEGIN is read", async () => (await RotateAsync(client, dryRun: true)).GetProperty("decisions").EnumerateArray().All(item => item.GetProperty("action").GetString() == "keep"));
+        await Patience.UntilAsync("the stream's BEGIN is read", async () =>
+            (await RotateAsync(client, dryRun: true))
+                .GetProperty("decisions")
+                .EnumerateArray()
+                .All(item => item.GetProperty("action").GetString() == "keep")
+        );
 
         await RotateAsync(client);
         gate.Release();
@@ -91,14 +118,19 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     public async Task A_pinned_backup_stays_until_it_is_unpinned()
     {
         using var client = await ManagedAsync(hourly: 1, daily: 0);
-        for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+        for (var guid = 1UL; guid <= 3; guid++)
+            await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
         var first = await IdOfAsync(client, "1");
 
         (await server.Process.RunAsync("backup", "pin", first)).MustSucceed();
         await RotateAsync(client);
 
         Assert.Equal(["1", "3"], await ListAsync(client));
-        Assert.Contains("pinned", (await server.Process.RunAsync("backup", "show", first)).MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "pinned",
+            (await server.Process.RunAsync("backup", "show", first)).MustSucceed().Output,
+            StringComparison.Ordinal
+        );
         (await server.Process.RunAsync("backup", "unpin", first)).MustSucceed();
         await RotateAsync(client);
         Assert.Equal(["3"], await ListAsync(client));
@@ -107,9 +139,12 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     [Fact]
     public async Task With_a_delay_what_is_rotated_stays_for_a_while_and_can_be_kept()
     {
-        await using var own = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" });
+        await using var own = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" }
+        );
         using var client = await ManagedAsync(own, hourly: 1, daily: 0);
-        for (var guid = 1UL; guid <= 3; guid++) await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+        for (var guid = 1UL; guid <= 3; guid++)
+            await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
 
         var rotated = await RotateAsync(client);
 
@@ -117,10 +152,16 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         Assert.Equal(3, (await ListAsync(client)).Count);
         Assert.Equal(2, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("expiring_count").GetInt32());
         (await own.RunAsync("backup", "keep", await IdOfAsync(client, "1"))).MustSucceed();
-        var left = JsonDocument.Parse((await own.RunAsync("backup", "list", "--expiring", "--json")).MustSucceed().Output).RootElement;
+        var left = JsonDocument
+            .Parse((await own.RunAsync("backup", "list", "--expiring", "--json")).MustSucceed().Output)
+            .RootElement;
         var expiring = Assert.Single(left.EnumerateArray()).GetProperty("backup");
         Assert.Equal("2", expiring.GetProperty("snapshot_guid").GetString());
-        Assert.InRange(expiring.GetProperty("expires_at").GetDateTimeOffset(), Now.AddHours(47), TimeProvider.System.GetUtcNow().AddHours(49));
+        Assert.InRange(
+            expiring.GetProperty("expires_at").GetDateTimeOffset(),
+            Now.AddHours(47),
+            TimeProvider.System.GetUtcNow().AddHours(49)
+        );
     }
 
     private Task<Uploader> ManagedAsync(int hourly, int daily) => ManagedAsync(server.Process, hourly, daily);
@@ -128,31 +169,60 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     private static async Task<Uploader> ManagedAsync(ServerProcess server, int hourly, int daily)
     {
         var client = await Uploader.CreateAsync(server, $"managed{Guid.NewGuid().ToString("N")[..6]}");
-        await EditedClients.ChangeAsync(server, client.Id, entry => entry["rotation_policy"] = new JsonObject { ["keep_hourly"] = hourly, ["keep_daily"] = daily });
+        await EditedClients.ChangeAsync(server, client.Id, entry =>
+            entry["rotation_policy"] = new JsonObject { ["keep_hourly"] = hourly, ["keep_daily"] = daily }
+        );
         return client;
     }
 
     private static async Task SendAsync(Uploader client, ulong guid, ulong from, DateTimeOffset time, string type)
     {
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none", ["snapshot_type"] = type });
+        var upload = await client.AnnounceAsync(
+            new JsonObject
+            {
+                ["dataset_name"] = "tank/data",
+                ["compression"] = "none",
+                ["snapshot_type"] = type,
+            }
+        );
         (await client.SendAsync(upload, StreamChain.Stream(guid, from, time))).MustSucceed();
     }
 
     private static async Task<JsonElement> RotateAsync(Uploader client, bool dryRun = false, string? policy = null)
     {
         var body = new JsonObject { ["dry_run"] = dryRun };
-        if (policy is not null) body["rotation_policy"] = JsonNode.Parse(policy);
+        if (policy is not null)
+            body["rotation_policy"] = JsonNode.Parse(policy);
         using var content = new StringContent(body.ToJsonString());
         return (await Answer.ReadAsync(await client.Http.PostAsync("rotate", content, Token))).MustSucceed().Json;
     }
 
     private static IEnumerable<string> Actions(JsonElement answer) =>
-        answer.GetProperty("decisions").EnumerateArray().Select(item => $"{item.GetProperty("snapshot_name").GetString()![1..]}:{item.GetProperty("action").GetString()}").Order(StringComparer.Ordinal);
+        answer
+            .GetProperty("decisions")
+            .EnumerateArray()
+            .Select(item =>
+                $"{item.GetProperty("snapshot_name").GetString()![1..]}:{item.GetProperty("action").GetString()}"
+            )
+            .Order(StringComparer.Ordinal);
 
     /// <summary>GUIDs of the client's backups.</summary>
     private static async Task<List<string>> ListAsync(Uploader client) =>
-        [.. (await client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().Select(backup => backup.GetProperty("snapshot_guid").GetString()!).Order(StringComparer.Ordinal)];
+        [
+            .. (await client.GetAsync("snapshots"))
+                .MustSucceed()
+                .Json.GetProperty("snapshots")
+                .EnumerateArray()
+                .Select(backup => backup.GetProperty("snapshot_guid").GetString()!)
+                .Order(StringComparer.Ordinal),
+        ];
 
     private static async Task<string> IdOfAsync(Uploader client, string guid) =>
-        (await client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().Single(backup => backup.GetProperty("snapshot_guid").GetString() == guid).GetProperty("snapshot_id").GetString()!;
+        (await client.GetAsync("snapshots"))
+            .MustSucceed()
+            .Json.GetProperty("snapshots")
+            .EnumerateArray()
+            .Single(backup => backup.GetProperty("snapshot_guid").GetString() == guid)
+            .GetProperty("snapshot_id")
+            .GetString()!;
 }

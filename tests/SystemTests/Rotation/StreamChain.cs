@@ -13,8 +13,13 @@ internal static class StreamChain
     /// <param name="blocks">Of 128 KiB that do not compress.</param>
     public static byte[] Stream(ulong guid, ulong from, DateTimeOffset time, int blocks = 1)
     {
-        var builder = new StreamBuilder().Begin(guid, from, $"tank/data@s{guid}", change: fields => BitConverter.TryWriteBytes(fields.AsSpan(CreationTimeOffset), time.ToUnixTimeSeconds())).Object(1, bonus: []);
-        for (var block = 0; block < blocks; block++) builder = builder.Write(1, (ulong)block * 131072, StreamBuilder.Noise(131072, ((int)guid * 1000) + block));
+        var builder = new StreamBuilder()
+            .Begin(guid, from, $"tank/data@s{guid}", change: fields =>
+                BitConverter.TryWriteBytes(fields.AsSpan(CreationTimeOffset), time.ToUnixTimeSeconds())
+            )
+            .Object(1, bonus: []);
+        for (var block = 0; block < blocks; block++)
+            builder = builder.Write(1, (ulong)block * 131072, StreamBuilder.Noise(131072, ((int)guid * 1000) + block));
         return builder.End().ToArray();
     }
 }

@@ -52,7 +52,10 @@ internal sealed class Gateway : IAsyncDisposable
         });
     }
 
-    public async Task SignalAsync(string name) => (await Command.RunAsync("kill", [$"-{name}", _process!.Id.ToString(CultureInfo.InvariantCulture)])).MustSucceed();
+    public async Task SignalAsync(string name) =>
+        (
+            await Command.RunAsync("kill", [$"-{name}", _process!.Id.ToString(CultureInfo.InvariantCulture)])
+        ).MustSucceed();
 
     public async Task KillAsync()
     {
@@ -64,7 +67,8 @@ internal sealed class Gateway : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is null) return;
+        if (_process is null)
+            return;
         _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();

@@ -23,9 +23,14 @@ public abstract class ObjectStoreContract
         Assert.Null(await store.FindAsync(Key, Token));
 
         await store.PutNewAsync(Key, content, "upload-1", ObjectKind.Stream, Token);
-        await store.PutNewAsync(Key, content, "upload-1", ObjectKind.Stream, Token); // the same again, as after a lost answer
-        await AssertFaultAsync(StorageFault.Exists, () => store.PutNewAsync(Key, Noise(1000, 2), "upload-2", ObjectKind.Stream, Token));
-        await AssertFaultAsync(StorageFault.Exists, () => store.PutNewAsync(Key, Noise(999, 1), "upload-1", ObjectKind.Stream, Token));
+        // The same again, as after a lost answer.
+        await store.PutNewAsync(Key, content, "upload-1", ObjectKind.Stream, Token);
+        await AssertFaultAsync(StorageFault.Exists, () =>
+            store.PutNewAsync(Key, Noise(1000, 2), "upload-2", ObjectKind.Stream, Token)
+        );
+        await AssertFaultAsync(StorageFault.Exists, () =>
+            store.PutNewAsync(Key, Noise(999, 1), "upload-1", ObjectKind.Stream, Token)
+        );
         await using (var writer = await ObjectParts.BeginAsync(store, Key, "upload-3"))
         {
             await writer.WritePartAsync(0, Noise(500, 3), Token);
@@ -49,7 +54,11 @@ public abstract class ObjectStoreContract
         await using (var writer = await ObjectParts.BeginAsync(store, Key, "upload-1"))
         {
             await writer.WritePartAsync(2, content.AsMemory(store.PartSize * 2), Token);
-            await Task.WhenAll(((int[])[1, 0]).Select(part => writer.WritePartAsync(part, content.AsMemory(part * store.PartSize, store.PartSize), Token)));
+            await Task.WhenAll(
+                ((int[])[1, 0]).Select(part =>
+                    writer.WritePartAsync(part, content.AsMemory(part * store.PartSize, store.PartSize), Token)
+                )
+            );
             Assert.Null(await store.FindAsync(Key, Token));
             Assert.Empty(await ListAsync(store, ""));
 
@@ -59,16 +68,33 @@ public abstract class ObjectStoreContract
 
         Assert.Equal(content.Length, (await store.FindAsync(Key, Token))!.Size);
         Assert.Equal(0, await open.CountUnfinishedAsync());
-        foreach (var (offset, length) in ((int, int)[])[(0, 1), (0, 100_000), (store.PartSize - 10, 20), (store.PartSize - 1, store.PartSize + 2), (content.Length - 1, 1), (content.Length - 1000, 1000), (0, content.Length)])
+        foreach (
+            var (offset, length) in ((int, int)[])
+                [
+                    (0, 1),
+                    (0, 100_000),
+                    (store.PartSize - 10, 20),
+                    (store.PartSize - 1, store.PartSize + 2),
+                    (content.Length - 1, 1),
+                    (content.Length - 1000, 1000),
+                    (0, content.Length),
+                ]
+        )
         {
-            AssertSame(content.AsMemory(offset, length), await ReadAsync(store, Key, offset, length), $"{length} bytes from {offset}");
+            AssertSame(
+                content.AsMemory(offset, length),
+                await ReadAsync(store, Key, offset, length),
+                $"{length} bytes from {offset}"
+            );
         }
 
         await AssertFaultAsync(StorageFault.Missing, () => ReadAsync(store, Key, content.Length - 5, 6));
         await AssertFaultAsync(StorageFault.Missing, () => ReadAsync(store, Key, content.Length, 1));
         await AssertFaultAsync(StorageFault.Missing, () => ReadAsync(store, Key, content.Length + 1000, 10));
         await AssertFaultAsync(StorageFault.Missing, () => ReadAsync(store, Key + ".no", 0, 1));
-        await AssertFaultAsync(StorageFault.Exists, () => store.PutNewAsync(Key, new byte[10], "upload-2", ObjectKind.Stream, Token));
+        await AssertFaultAsync(StorageFault.Exists, () =>
+            store.PutNewAsync(Key, new byte[10], "upload-2", ObjectKind.Stream, Token)
+        );
     }
 
     [Fact]
@@ -101,21 +127,32 @@ public abstract class ObjectStoreContract
         }
 
         var store = await open.OpenAgainAsync();
-        Assert.Equal(0, await store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, new HashSet<string> { parts.Writer.Token }, Token));
+        Assert.Equal(
+            0,
+            await store.RemoveIncompleteAsync(
+                DateTimeOffset.MaxValue,
+                new HashSet<string> { parts.Writer.Token },
+                Token
+            )
+        );
         Assert.Equal(1, await open.CountUnfinishedAsync());
         Assert.Null(await store.FindAsync(Key, Token));
-        await using (parts = parts.ReopenBy(store, Key, "upload-1")) await Task.WhenAll(WriteAsync(parts, 3), WriteAsync(parts, 0));
+        await using (parts = parts.ReopenBy(store, Key, "upload-1"))
+            await Task.WhenAll(WriteAsync(parts, 3), WriteAsync(parts, 0));
         await using (parts = parts.ReopenBy(store, Key, "upload-1"))
         {
             await WriteAsync(parts, 1);
             await parts.CompleteAsync(Token);
         }
 
-        await using (parts = parts.ReopenBy(await open.OpenAgainAsync(), Key, "upload-1")) await parts.CompleteAsync(Token); // its answer was lost
+        // Its answer was lost.
+        await using (parts = parts.ReopenBy(await open.OpenAgainAsync(), Key, "upload-1"))
+            await parts.CompleteAsync(Token);
         Assert.Equal(0, await open.CountUnfinishedAsync());
         AssertSame(content, await ReadAsync(store, Key, 0, content.Length), "the object");
 
-        Task WriteAsync(ObjectParts to, int part) => to.WritePartAsync(part, sizes[..part].Sum(), content.AsMemory(sizes[..part].Sum(), sizes[part]), Token);
+        Task WriteAsync(ObjectParts to, int part) =>
+            to.WritePartAsync(part, sizes[..part].Sum(), content.AsMemory(sizes[..part].Sum(), sizes[part]), Token);
     }
 
     [Fact]
@@ -159,11 +196,23 @@ public abstract class ObjectStoreContract
     public async Task Keys_with_all_kinds_of_characters_are_kept_and_listed_in_order()
     {
         await using var open = await OpenAsync();
-        string[] keys = ["a.manifest.json", "a/b:c~2 d+e_f.g-h=i.zfs.gz", "b/100%/%41&x='y'(z)", "b/a,b;c@d!e$f", "c/ünï/日本語", "d"];
-        for (var index = 0; index < keys.Length; index++) await open.Store.PutNewAsync(keys[index], new byte[index + 1], "upload-1", ObjectKind.Stream, Token);
+        string[] keys =
+        [
+            "a.manifest.json",
+            "a/b:c~2 d+e_f.g-h=i.zfs.gz",
+            "b/100%/%41&x='y'(z)",
+            "b/a,b;c@d!e$f",
+            "c/ünï/日本語",
+            "d",
+        ];
+        for (var index = 0; index < keys.Length; index++)
+            await open.Store.PutNewAsync(keys[index], new byte[index + 1], "upload-1", ObjectKind.Stream, Token);
 
         Assert.Equal(keys.Select((key, index) => new ListedObject(key, index + 1)), await ListAsync(open.Store, ""));
-        Assert.Equal(["a.manifest.json", "a/b:c~2 d+e_f.g-h=i.zfs.gz"], (await ListAsync(open.Store, "a")).Select(found => found.Key));
+        Assert.Equal(
+            ["a.manifest.json", "a/b:c~2 d+e_f.g-h=i.zfs.gz"],
+            (await ListAsync(open.Store, "a")).Select(found => found.Key)
+        );
         Assert.Equal(["b/100%/%41&x='y'(z)"], (await ListAsync(open.Store, "b/1")).Select(found => found.Key));
         Assert.Empty(await ListAsync(open.Store, "e"));
         foreach (var key in keys)
@@ -174,7 +223,8 @@ public abstract class ObjectStoreContract
         }
 
         Assert.Empty(await ListAsync(open.Store, ""));
-        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Nothing, Token)); // of an empty store
+        // Of an empty store.
+        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Nothing, Token));
     }
 
     [Fact]
@@ -186,7 +236,14 @@ public abstract class ObjectStoreContract
         await abandoned.WritePartAsync(0, new byte[open.Store.PartSize], Token);
         await using var empty = await ObjectParts.BeginAsync(another, Key + ".empty", "upload-2");
 
-        Assert.Equal(0, await open.Store.RemoveIncompleteAsync(TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1), Nothing, Token));
+        Assert.Equal(
+            0,
+            await open.Store.RemoveIncompleteAsync(
+                TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(1),
+                Nothing,
+                Token
+            )
+        );
         Assert.Equal(2, await open.CountUnfinishedAsync());
         Assert.Equal(2, await open.Store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, Nothing, Token));
         Assert.Equal(0, await open.CountUnfinishedAsync());
@@ -204,7 +261,8 @@ public abstract class ObjectStoreContract
             var objects = await WriteAsync(store, buffers, $"{Key}-{length}", content);
 
             AssertDescribes(objects, content, size, store.MaxParts);
-            await using (var stream = new BackupStream(store, buffers, objects)) AssertSame(content, await ReadAllAsync(stream), $"{length} bytes");
+            await using (var stream = new BackupStream(store, buffers, objects))
+                AssertSame(content, await ReadAllAsync(stream), $"{length} bytes");
             Assert.InRange(store.Buffers, 1, 3);
             AssertAllReturned(buffers);
         }
@@ -217,10 +275,15 @@ public abstract class ObjectStoreContract
         var size = open.Store.PartSize;
         var content = Noise(size * 3 + 17, 5);
         var buffers = new PartBuffers(size, 3);
-        await using (var stream = new BackupStream(open.Store, buffers, await WriteAsync(open.Store, buffers, Key, content)))
+        await using (
+            var stream = new BackupStream(open.Store, buffers, await WriteAsync(open.Store, buffers, Key, content))
+        )
         {
             Assert.Equal(content.Length, stream.Length);
-            foreach (var position in (int[])[content.Length - 1, 0, size, size - 1, size * 3, 1, size * 2 + 5, content.Length])
+            foreach (
+                var position in (int[])
+                    [content.Length - 1, 0, size, size - 1, size * 3, 1, size * 2 + 5, content.Length]
+            )
             {
                 stream.Position = position;
                 var some = new byte[Math.Min(size + 100, content.Length - position)];
@@ -251,8 +314,14 @@ public abstract class ObjectStoreContract
             var first = new byte[size];
             await stream.ReadExactlyAsync(first, Token);
             AssertSame(content.AsMemory(0, size), first, "the part before it");
-            var fault = await AssertFaultAsync(StorageFault.Damaged, () => stream.ReadAsync(new byte[1], Token).AsTask());
-            Assert.Contains($"The bytes {size} to {size * 2 - 1} of {Key} are not those that were stored", fault.Message, StringComparison.Ordinal);
+            var fault = await AssertFaultAsync(StorageFault.Damaged, () =>
+                stream.ReadAsync(new byte[1], Token).AsTask()
+            );
+            Assert.Contains(
+                $"The bytes {size} to {size * 2 - 1} of {Key} are not those that were stored",
+                fault.Message,
+                StringComparison.Ordinal
+            );
             stream.Position = size * 2;
             AssertSame(content.AsMemory(size * 2), await ReadAllAsync(stream), "the part after it");
         }
@@ -270,19 +339,26 @@ public abstract class ObjectStoreContract
         var contents = Enumerable.Range(0, 3).Select(number => Noise(size * 3 + number, number)).ToList();
         var most = limit + contents.Count - 1;
 
-        var written = await Task.WhenAll(contents.Select((content, number) => WriteAsync(store, buffers, $"{Key}-{number}", content)));
+        var written = await Task.WhenAll(
+            contents.Select((content, number) => WriteAsync(store, buffers, $"{Key}-{number}", content))
+        );
         Assert.InRange(store.MostAtOnce, 1, most);
         Assert.InRange(store.Buffers, 1, most);
         AssertAllReturned(buffers);
 
-        await Task.WhenAll(contents.Select(async (content, number) =>
-        {
-            await using var stream = new BackupStream(store, buffers, written[number]);
-            AssertSame(content, await ReadAllAsync(stream), $"backup {number}");
-        }));
+        await Task.WhenAll(
+            contents.Select(
+                async (content, number) =>
+                {
+                    await using var stream = new BackupStream(store, buffers, written[number]);
+                    AssertSame(content, await ReadAllAsync(stream), $"backup {number}");
+                }
+            )
+        );
         Assert.InRange(store.MostAtOnce, 1, most);
         AssertAllReturned(buffers);
-        Assert.InRange(store.Buffers, 1, most); // what is not kept for the next one is garbage that stays in memory for long
+        // What is not kept for the next one is garbage that stays in memory for long.
+        Assert.InRange(store.Buffers, 1, most);
     }
 
     [Fact]
@@ -290,7 +366,8 @@ public abstract class ObjectStoreContract
     {
         await using var open = await OpenAsync();
         var buffers = new PartBuffers(open.Store.PartSize, 2);
-        await using (var writer = new BackupWriter(open.Store, buffers, Key, "upload-1")) await writer.WriteAsync(new byte[open.Store.PartSize * 2 + 5], Token);
+        await using (var writer = new BackupWriter(open.Store, buffers, Key, "upload-1"))
+            await writer.WriteAsync(new byte[open.Store.PartSize * 2 + 5], Token);
 
         Assert.Empty(await ListAsync(open.Store, ""));
         Assert.Equal(0, await open.CountUnfinishedAsync());
@@ -304,23 +381,45 @@ public abstract class ObjectStoreContract
         return content;
     }
 
-    private protected static async Task<IReadOnlyList<StoredObject>> WriteAsync(IObjectStore store, PartBuffers buffers, string key, byte[] content)
+    private protected static async Task<IReadOnlyList<StoredObject>> WriteAsync(
+        IObjectStore store,
+        PartBuffers buffers,
+        string key,
+        byte[] content
+    )
     {
-        await using var writer = new BackupWriter(store, buffers, key, $"upload-{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)))[..12]}");
-        for (var offset = 0; offset < content.Length; offset += 1_000_003) await writer.WriteAsync(content.AsMemory(offset, Math.Min(1_000_003, content.Length - offset)), Token);
+        await using var writer = new BackupWriter(
+            store,
+            buffers,
+            key,
+            $"upload-{Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)))[..12]}"
+        );
+        for (var offset = 0; offset < content.Length; offset += 1_000_003)
+            await writer.WriteAsync(content.AsMemory(offset, Math.Min(1_000_003, content.Length - offset)), Token);
         await writer.FinishAsync(Token);
         await writer.CompleteAsync(Token);
         return writer.Objects;
     }
 
     /// <summary>Parts are as large as may be, the digests are those of the content, and the keys count up.</summary>
-    private protected static void AssertDescribes(IReadOnlyList<StoredObject> objects, byte[] content, int partSize, int maxParts)
+    private protected static void AssertDescribes(
+        IReadOnlyList<StoredObject> objects,
+        byte[] content,
+        int partSize,
+        int maxParts
+    )
     {
         var parts = objects.SelectMany(stored => stored.Parts).ToList();
         Assert.Equal(content.Chunk(partSize).Select(part => part.Length), parts.Select(part => part.Size));
-        Assert.Equal(content.Chunk(partSize).Select(part => Convert.ToHexStringLower(SHA256.HashData(part))), parts.Select(part => part.Sha256!));
+        Assert.Equal(
+            content.Chunk(partSize).Select(part => Convert.ToHexStringLower(SHA256.HashData(part))),
+            parts.Select(part => part.Sha256!)
+        );
         Assert.All(objects.SkipLast(1), stored => Assert.Equal(maxParts, stored.Parts.Count));
-        Assert.Equal(objects.Select((_, index) => index == 0 ? objects[0].Key : $"{objects[0].Key}.{index + 1:0000}"), objects.Select(stored => stored.Key));
+        Assert.Equal(
+            objects.Select((_, index) => index == 0 ? objects[0].Key : $"{objects[0].Key}.{index + 1:0000}"),
+            objects.Select(stored => stored.Key)
+        );
         Assert.All(objects, stored => Assert.Equal(stored.Parts.Sum(part => part.Size), stored.Size));
     }
 
@@ -341,7 +440,8 @@ public abstract class ObjectStoreContract
     private protected static async Task<IReadOnlyList<ListedObject>> ListAsync(IObjectStore store, string prefix)
     {
         List<ListedObject> all = [];
-        await foreach (var found in store.ListAsync(prefix, Token)) all.Add(found);
+        await foreach (var found in store.ListAsync(prefix, Token))
+            all.Add(found);
         return all;
     }
 
@@ -354,7 +454,11 @@ public abstract class ObjectStoreContract
 
     /// <summary>Says where they differ, not what they are.</summary>
     private protected static void AssertSame(ReadOnlyMemory<byte> expected, ReadOnlyMemory<byte> actual, string what) =>
-        Assert.True(expected.Span.SequenceEqual(actual.Span), $"{what}: {actual.Length} bytes came for {expected.Length}; they are alike up to {expected.Span.CommonPrefixLength(actual.Span)}");
+        Assert.True(
+            expected.Span.SequenceEqual(actual.Span),
+            $"{what}: {actual.Length} bytes came for {expected.Length}; they are alike up to "
+                + $"{expected.Span.CommonPrefixLength(actual.Span)}"
+        );
 
     /// <summary>A share gets all buffers that there may be, which is so only when nobody else holds one.</summary>
     private protected static void AssertAllReturned(PartBuffers buffers)
@@ -363,6 +467,7 @@ public abstract class ObjectStoreContract
         var taken = Enumerable.Range(0, buffers.Limit).Select(_ => share.TryTake(1)).ToList();
         Assert.DoesNotContain(null, taken);
         Assert.Null(share.TryTake(1));
-        foreach (var buffer in taken) share.Return(buffer!);
+        foreach (var buffer in taken)
+            share.Return(buffer!);
     }
 }

@@ -40,9 +40,11 @@ internal sealed class OpenDirectory : OpenStore
 
     public override IObjectStore Store { get; }
 
-    public override Task<IObjectStore> OpenAgainAsync() => Task.FromResult<IObjectStore>(new DirectoryStore(Settings()));
+    public override Task<IObjectStore> OpenAgainAsync() =>
+        Task.FromResult<IObjectStore>(new DirectoryStore(Settings()));
 
-    public override Task<int> CountUnfinishedAsync() => Task.FromResult(Directory.GetFiles(Path.Combine(_folder, "incoming")).Length);
+    public override Task<int> CountUnfinishedAsync() =>
+        Task.FromResult(Directory.GetFiles(Path.Combine(_folder, "incoming")).Length);
 
     public override async Task ChangeByteAsync(string key, int offset)
     {
@@ -56,7 +58,10 @@ internal sealed class OpenDirectory : OpenStore
         return ValueTask.CompletedTask;
     }
 
-    private ServerSettings Settings() => ServerSettings.Read(OpenBucket.ReaderOf(new Dictionary<string, string>(StringComparer.Ordinal) { ["DATA_DIR"] = _folder }));
+    private ServerSettings Settings() =>
+        ServerSettings.Read(
+            OpenBucket.ReaderOf(new Dictionary<string, string>(StringComparer.Ordinal) { ["DATA_DIR"] = _folder })
+        );
 }
 
 /// <summary>A store in a new bucket, opened as the server opens it.</summary>
@@ -67,7 +72,8 @@ internal sealed class OpenBucket : OpenStore
     private readonly Dictionary<string, string> _settings;
     private S3Store? _store;
 
-    private OpenBucket(S3Server server, string bucket, Dictionary<string, string> settings) => (_server, Bucket, _settings) = (server, bucket, settings);
+    private OpenBucket(S3Server server, string bucket, Dictionary<string, string> settings) =>
+        (_server, Bucket, _settings) = (server, bucket, settings);
 
     public string Bucket { get; }
 
@@ -76,14 +82,20 @@ internal sealed class OpenBucket : OpenStore
     public S3Abilities Abilities => _store!.Abilities;
 
     /// <param name="bucket">Null: a new one.</param>
-    /// <param name="more">Settings beside those that lead to the bucket; the smallest parts that S3 knows unless they say otherwise.</param>
-    public static async Task<OpenBucket> OpenAsync(S3Server server, IReadOnlyDictionary<string, string>? more = null, string? bucket = null)
+    /// <param name="more">Settings beside those that lead to the bucket; the smallest parts that S3 knows unless they
+    /// say otherwise.</param>
+    public static async Task<OpenBucket> OpenAsync(
+        S3Server server,
+        IReadOnlyDictionary<string, string>? more = null,
+        string? bucket = null
+    )
     {
         var name = bucket ?? await server.NewBucketAsync();
         var settings = server.Settings(name);
         settings["S3_PART_SIZE_MIB"] = "5";
         settings["S3_PREFIX"] = "some/place";
-        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal)) settings[key] = value;
+        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            settings[key] = value;
         var opened = new OpenBucket(server, name, settings);
         opened._store = await opened.ConnectAsync();
         return opened;
@@ -108,14 +120,24 @@ internal sealed class OpenBucket : OpenStore
     {
         key = $"some/place/{key}";
         using var content = new MemoryStream();
-        using (var found = await _server.Client.GetObjectAsync(Bucket, key)) await found.ResponseStream.CopyToAsync(content);
+        using (var found = await _server.Client.GetObjectAsync(Bucket, key))
+            await found.ResponseStream.CopyToAsync(content);
         using var changed = new MemoryStream(Changed(content.ToArray(), offset));
-        await _server.Client.PutObjectAsync(new PutObjectRequest { BucketName = Bucket, Key = key, InputStream = changed, UseChunkEncoding = false });
+        await _server.Client.PutObjectAsync(
+            new PutObjectRequest
+            {
+                BucketName = Bucket,
+                Key = key,
+                InputStream = changed,
+                UseChunkEncoding = false,
+            }
+        );
     }
 
     public override ValueTask DisposeAsync()
     {
-        foreach (var connection in _connections) connection.Dispose();
+        foreach (var connection in _connections)
+            connection.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -8,7 +8,12 @@ namespace ZfsSnapshotManager.SystemTests.S3;
 [Collection("s3")]
 public sealed class S3CatalogueTests(Radosgw s3)
 {
-    private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal) { ["S3_MAX_PARTS"] = "2", ["S3_PREFIX"] = "some/place", ["S3_IDLE_TIMEOUT"] = "30" };
+    private static readonly Dictionary<string, string> Settings = new(StringComparer.Ordinal)
+    {
+        ["S3_MAX_PARTS"] = "2",
+        ["S3_PREFIX"] = "some/place",
+        ["S3_IDLE_TIMEOUT"] = "30",
+    };
 
     private readonly Dictionary<string, byte[]> _originals = new(StringComparer.Ordinal); // of what was harmed
 
@@ -19,7 +24,10 @@ public sealed class S3CatalogueTests(Radosgw s3)
     {
         await using var lab = await StartAsync(1, S3Lab.ThreeParts, S3Lab.ThreeParts);
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
-        Assert.Equal(2, (await s3.ListAsync(lab.Bucket)).Count(found => found.Key.EndsWith(".0002", StringComparison.Ordinal)));
+        Assert.Equal(
+            2,
+            (await s3.ListAsync(lab.Bucket)).Count(found => found.Key.EndsWith(".0002", StringComparison.Ordinal))
+        );
         Assert.Equal(0, await lab.Server.StopAsync());
         File.Delete(CatalogueOf(lab));
         var checkedWithout = await lab.Server.RunAsync("catalogue", "check");
@@ -29,12 +37,16 @@ public sealed class S3CatalogueTests(Radosgw s3)
         var dry = await RunAsync(lab, 0, "rebuild", "--dry-run");
         Assert.Equal(3, dry.GetProperty("listed").GetInt32());
         Assert.False(File.Exists(CatalogueOf(lab)));
-        Assert.Equal("ListObjects=1 HeadObject=1 GetObject=4", lab.Proxy.Counts); // the owner, and a manifest for each backup
+        // The owner, and a manifest for each backup.
+        Assert.Equal("ListObjects=1 HeadObject=1 GetObject=4", lab.Proxy.Counts);
         var rebuilt = await RunAsync(lab, 0, "rebuild");
 
         Assert.Equal(3, rebuilt.GetProperty("listed").GetInt32());
         Assert.Empty(Kinds(rebuilt));
-        Assert.DoesNotContain(lab.Proxy.Requests, request => request is { Kind: S3Kind.GetObject, IsManifest: false } && request.Path.Contains("/client1/", StringComparison.Ordinal));
+        Assert.DoesNotContain(lab.Proxy.Requests, request =>
+            request is { Kind: S3Kind.GetObject, IsManifest: false }
+            && request.Path.Contains("/client1/", StringComparison.Ordinal)
+        );
         await lab.Server.StartAgainAsync();
         Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
         await lab.AssertVerifiesAsync();
@@ -51,24 +63,59 @@ public sealed class S3CatalogueTests(Radosgw s3)
         var harmed = await HarmAsync(lab, keys);
 
         // A flipped byte is seen by who reads it, and by nobody else.
-        string[] byCheck = ["manifest_missing", "manifest_unreadable", "object_missing", "object_missing", "object_missing", "object_size", "orphan_object", "orphan_object"];
-        string[] byRebuild = ["manifest_unreadable", "object_missing", "object_missing", "object_missing", "object_size", "orphan_object", "orphan_object", "orphan_object"];
+        string[] byCheck =
+        [
+            "manifest_missing",
+            "manifest_unreadable",
+            "object_missing",
+            "object_missing",
+            "object_missing",
+            "object_size",
+            "orphan_object",
+            "orphan_object",
+        ];
+        string[] byRebuild =
+        [
+            "manifest_unreadable",
+            "object_missing",
+            "object_missing",
+            "object_missing",
+            "object_size",
+            "orphan_object",
+            "orphan_object",
+            "orphan_object",
+        ];
         var found = await RunAsync(lab, 7, "check");
         Assert.Equal(byCheck, Kinds(found));
-        Assert.Equal([.. byCheck.Append("part_damaged").Order(StringComparer.Ordinal)], Kinds(await RunAsync(lab, 7, "check", "--deep")));
-        foreach (var (kind, key) in harmed) Assert.Contains(found.GetProperty("findings").EnumerateArray(), finding => finding.GetProperty("kind").GetString() == kind && finding.GetProperty("key").GetString() == key);
+        Assert.Equal(
+            [.. byCheck.Append("part_damaged").Order(StringComparer.Ordinal)],
+            Kinds(await RunAsync(lab, 7, "check", "--deep"))
+        );
+        foreach (var (kind, key) in harmed)
+            Assert.Contains(found.GetProperty("findings").EnumerateArray(), finding =>
+                finding.GetProperty("kind").GetString() == kind && finding.GetProperty("key").GetString() == key
+            );
 
         Assert.Equal(0, await lab.Server.StopAsync());
         Assert.Equal(byRebuild, Kinds(await RunAsync(lab, 7, "rebuild", "--dry-run")));
         var rebuilt = await RunAsync(lab, 7, "rebuild");
         Assert.Equal(byRebuild, Kinds(rebuilt));
-        Assert.Equal((4, 7, 6), (rebuilt.GetProperty("listed").GetInt32(), rebuilt.GetProperty("left_out").GetInt32(), rebuilt.GetProperty("no_longer_listed").GetArrayLength()));
+        Assert.Equal(
+            (4, 7, 6),
+            (
+                rebuilt.GetProperty("listed").GetInt32(),
+                rebuilt.GetProperty("left_out").GetInt32(),
+                rebuilt.GetProperty("no_longer_listed").GetArrayLength()
+            )
+        );
         await lab.Server.StartAgainAsync();
         Assert.Equal(4, (await lab.ListAsync()).Count);
         Assert.Equal(0, await lab.Server.StopAsync());
 
-        foreach (var (key, content) in _originals) await PutAsync(lab, key, content);
-        Assert.Equal(["orphan_object", "orphan_object"], Kinds(await RunAsync(lab, 7, "rebuild"))); // what belongs to nothing is never taken away
+        foreach (var (key, content) in _originals)
+            await PutAsync(lab, key, content);
+        // What belongs to nothing is never taken away.
+        Assert.Equal(["orphan_object", "orphan_object"], Kinds(await RunAsync(lab, 7, "rebuild")));
         await lab.Server.StartAgainAsync();
         Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
         await lab.AssertVerifiesAsync();
@@ -79,10 +126,12 @@ public sealed class S3CatalogueTests(Radosgw s3)
     {
         await using var lab = await StartAsync(1);
         await lab.Server.KillAsync();
-        await using var other = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal)); // a data folder of its own, without S3
+        // A data folder of its own, without S3.
+        await using var other = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal));
         Assert.Equal(0, await other.StopAsync());
         var settings = s3.Settings(lab.Bucket, lab.Proxy.Endpoint);
-        foreach (var (key, value) in Settings) settings[key] = value;
+        foreach (var (key, value) in Settings)
+            settings[key] = value;
 
         await AssertRefusedAsync("belongs to another catalogue");
         Assert.Equal(1, (await RunOtherAsync("catalogue", "rebuild", "--json")).GetProperty("listed").GetInt32());
@@ -106,36 +155,60 @@ public sealed class S3CatalogueTests(Radosgw s3)
         }
 
         async Task<JsonElement> RunOtherAsync(params string[] arguments) =>
-            JsonDocument.Parse((await Command.RunAsync(Repository.Program("zfs-server"), arguments, other.Folder, settings)).MustSucceed().Output).RootElement;
+            JsonDocument
+                .Parse(
+                    (await Command.RunAsync(Repository.Program("zfs-server"), arguments, other.Folder, settings))
+                        .MustSucceed()
+                        .Output
+                )
+                .RootElement;
     }
 
     [Fact]
     public async Task A_bucket_that_is_away_or_gone_ends_both_commands_and_changes_nothing()
     {
-        await using var lab = await StartAsync(new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" }, 1, 1);
+        await using var lab = await StartAsync(
+            new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" },
+            1,
+            1
+        );
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
         Assert.Equal(0, await lab.Server.StopAsync());
-        string[][] commands = [["check"], ["check", "--deep"], ["rebuild"], ["rebuild", "--dry-run"]];
+        string[][] commands =
+        [
+            ["check"],
+            ["check", "--deep"],
+            ["rebuild"],
+            ["rebuild", "--dry-run"],
+        ];
 
         lab.Proxy.GoAway();
-        foreach (var command in commands) await AssertEndsAsync(command, 4, "does not work at the moment");
+        foreach (var command in commands)
+            await AssertEndsAsync(command, 4, "does not work at the moment");
         lab.Proxy.ComeBack();
 
-        lab.Proxy.Add(Fault.SlowDown, request => request is { Kind: S3Kind.GetObject, IsManifest: true }, times: 1000); // away in the middle
-        foreach (var command in commands[2..]) await AssertEndsAsync(command, 4, "does not work at the moment");
+        // Away in the middle.
+        lab.Proxy.Add(Fault.SlowDown, request => request is { Kind: S3Kind.GetObject, IsManifest: true }, times: 1000);
+        foreach (var command in commands[2..])
+            await AssertEndsAsync(command, 4, "does not work at the moment");
         lab.Proxy.Forget();
         await lab.Server.StartAgainAsync();
         Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
         Assert.Equal(0, await lab.Server.StopAsync());
 
-        foreach (var (key, _) in await s3.ListAsync(lab.Bucket)) await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
+        foreach (var (key, _) in await s3.ListAsync(lab.Bucket))
+            await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
         await s3.Client.DeleteBucketAsync(lab.Bucket, Token);
-        foreach (var command in commands) await AssertEndsAsync(command, 3, "S3_BUCKET");
+        foreach (var command in commands)
+            await AssertEndsAsync(command, 3, "S3_BUCKET");
 
         async Task AssertEndsAsync(string[] command, int exitCode, string words)
         {
             var ended = await lab.Server.RunAsync(["catalogue", .. command]);
-            Assert.True(ended.ExitCode == exitCode && ended.Error.Contains(words, StringComparison.Ordinal), $"{string.Join(' ', command)}: {ended.ExitCode} {ended.Text}");
+            Assert.True(
+                ended.ExitCode == exitCode && ended.Error.Contains(words, StringComparison.Ordinal),
+                $"{string.Join(' ', command)}: {ended.ExitCode} {ended.Text}"
+            );
         }
     }
 
@@ -150,7 +223,11 @@ public sealed class S3CatalogueTests(Radosgw s3)
         lab.Proxy.BytesPerSecond = 0;
         (await sending).MustSucceed();
 
-        var manifest = lab.Proxy.Add(Fault.Hang, request => request is { Kind: S3Kind.PutObject, IsManifest: true }, times: 1000);
+        var manifest = lab.Proxy.Add(
+            Fault.Hang,
+            request => request is { Kind: S3Kind.PutObject, IsManifest: true },
+            times: 1000
+        );
         var cut = lab.UploadAsync("tank/cut");
         await Patience.UntilAsync("the manifest is on its way", () => manifest.Hits > 0);
         await lab.Server.KillAsync();
@@ -170,7 +247,8 @@ public sealed class S3CatalogueTests(Radosgw s3)
     private async Task<S3Lab> StartAsync(Dictionary<string, string> settings, params int[] blocks)
     {
         var lab = await S3Lab.StartAsync(s3, settings);
-        for (var number = 0; number < blocks.Length; number++) (await lab.UploadAsync($"tank/b{number}", blocks[number])).MustSucceed();
+        for (var number = 0; number < blocks.Length; number++)
+            (await lab.UploadAsync($"tank/b{number}", blocks[number])).MustSucceed();
         return lab;
     }
 
@@ -183,19 +261,31 @@ public sealed class S3CatalogueTests(Radosgw s3)
         await DeleteAsync(lab, keys[2]);
         await DeleteAsync(lab, keys[3] + ".0002");
         await PutAsync(lab, keys[4] + ".0002", (await GetAsync(lab, keys[4] + ".0002"))[..^1]);
-        foreach (var end in (string[])["", ".0002", ".manifest.json"]) await DeleteAsync(lab, keys[5] + end);
+        foreach (var end in (string[])["", ".0002", ".manifest.json"])
+            await DeleteAsync(lab, keys[5] + end);
         await PutAsync(lab, keys[6] + ".0003", "left"u8.ToArray());
         await PutAsync(lab, "client1/left_2026-01-01_00:00:00.zfs", "left"u8.ToArray());
         var flipped = await GetAsync(lab, keys[7]);
         flipped[^1] ^= 1;
         await PutAsync(lab, keys[7], flipped);
-        return [("manifest_unreadable", keys[0]), ("manifest_missing", keys[1]), ("object_missing", keys[2]), ("object_missing", keys[3]), ("object_size", keys[4]), ("object_missing", keys[5]), ("orphan_object", keys[6]), ("orphan_object", "client1/left_2026-01-01_00:00:00.zfs")];
+        return
+        [
+            ("manifest_unreadable", keys[0]),
+            ("manifest_missing", keys[1]),
+            ("object_missing", keys[2]),
+            ("object_missing", keys[3]),
+            ("object_size", keys[4]),
+            ("object_missing", keys[5]),
+            ("orphan_object", keys[6]),
+            ("orphan_object", "client1/left_2026-01-01_00:00:00.zfs"),
+        ];
     }
 
     private async Task<byte[]> GetAsync(S3Lab lab, string key)
     {
         using var content = new MemoryStream();
-        using (var found = await s3.Client.GetObjectAsync(lab.Bucket, $"some/place/{key}", Token)) await found.ResponseStream.CopyToAsync(content, Token);
+        using (var found = await s3.Client.GetObjectAsync(lab.Bucket, $"some/place/{key}", Token))
+            await found.ResponseStream.CopyToAsync(content, Token);
         _originals.TryAdd(key, content.ToArray());
         return content.ToArray();
     }
@@ -209,7 +299,16 @@ public sealed class S3CatalogueTests(Radosgw s3)
     private async Task PutAsync(S3Lab lab, string key, byte[] content)
     {
         using var body = new MemoryStream(content);
-        await s3.Client.PutObjectAsync(new PutObjectRequest { BucketName = lab.Bucket, Key = $"some/place/{key}", InputStream = body, UseChunkEncoding = false }, Token);
+        await s3.Client.PutObjectAsync(
+            new PutObjectRequest
+            {
+                BucketName = lab.Bucket,
+                Key = $"some/place/{key}",
+                InputStream = body,
+                UseChunkEncoding = false,
+            },
+            Token
+        );
     }
 
     /// <summary>Runs <c>zfs-server catalogue … --json</c>.</summary>
@@ -227,5 +326,11 @@ public sealed class S3CatalogueTests(Radosgw s3)
     private static IReadOnlyList<string> Notes(JsonElement report) => KindsOf(report, "notes");
 
     private static IReadOnlyList<string> KindsOf(JsonElement report, string list) =>
-        [.. report.GetProperty(list).EnumerateArray().Select(finding => finding.GetProperty("kind").GetString()!).Order(StringComparer.Ordinal)];
+        [
+            .. report
+                .GetProperty(list)
+                .EnumerateArray()
+                .Select(finding => finding.GetProperty("kind").GetString()!)
+                .Order(StringComparer.Ordinal),
+        ];
 }

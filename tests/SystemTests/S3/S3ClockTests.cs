@@ -3,7 +3,10 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>S3 refuses what is signed with a time that is too far from its own. A server whose clock is wrong says so, and works all the same.</summary>
+/// <summary>
+/// S3 refuses what is signed with a time that is too far from its own. A server whose clock is wrong says so, and works
+/// all the same.
+/// </summary>
 [Collection("s3")]
 public sealed class S3ClockTests(Radosgw s3)
 {
@@ -47,7 +50,8 @@ public sealed class S3ClockTests(Radosgw s3)
         }
 
         lab.Proxy.BytesPerSecond = 0;
-        foreach (var words in (string[])["30 minutes behind", "30 minutes ahead of"]) await lab.Server.MustLogAsync(words);
+        foreach (var words in (string[])["30 minutes behind", "30 minutes ahead of"])
+            await lab.Server.MustLogAsync(words);
         await lab.AssertHoldsWhatIsListedAsync(3);
         await lab.AssertVerifiesAsync();
     }
@@ -65,11 +69,12 @@ public sealed class S3ClockTests(Radosgw s3)
             File.Move(Offset + ".new", Offset, overwrite: true); // never half written
         }
 
-        public async Task<Dictionary<string, string>> SettingsAsync() => new(StringComparer.Ordinal)
-        {
-            ["LD_PRELOAD"] = await PreloadedLibrary.CompileAsync("S3/clock_off.c"),
-            ["ZSM_CLOCK_FILE"] = Offset,
-        };
+        public async Task<Dictionary<string, string>> SettingsAsync() =>
+            new(StringComparer.Ordinal)
+            {
+                ["LD_PRELOAD"] = await PreloadedLibrary.CompileAsync("S3/clock_off.c"),
+                ["ZSM_CLOCK_FILE"] = Offset,
+            };
 
         public void Dispose() => Directory.Delete(_folder, recursive: true);
     }

@@ -6,11 +6,21 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>A network or an S3 that fails now and then costs time and nothing else; what cannot be done is told, and leaves nothing.</summary>
+/// <summary>
+/// A network or an S3 that fails now and then costs time and nothing else; what cannot be done is told, and leaves
+/// nothing.
+/// </summary>
 [Collection("s3")]
 public sealed class S3FaultTests(Radosgw s3)
 {
-    private static readonly S3Kind[] KindsOfUpload = [S3Kind.HeadObject, S3Kind.CreateMultipart, S3Kind.UploadPart, S3Kind.CompleteMultipart, S3Kind.PutObject];
+    private static readonly S3Kind[] KindsOfUpload =
+    [
+        S3Kind.HeadObject,
+        S3Kind.CreateMultipart,
+        S3Kind.UploadPart,
+        S3Kind.CompleteMultipart,
+        S3Kind.PutObject,
+    ];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -21,20 +31,35 @@ public sealed class S3FaultTests(Radosgw s3)
         List<(S3Kind Kind, Fault Fault, int Blocks)> cases =
         [
             .. KindsOfUpload.SelectMany(kind => FaultsOf(kind).Select(fault => (kind, fault, S3Lab.ThreeParts))),
-            .. FaultsOf(S3Kind.PutObject).Select(fault => (S3Kind.PutObject, fault, 1)), // the object of a stream that fits in one part
+            // The object of a stream that fits in one part.
+            .. FaultsOf(S3Kind.PutObject).Select(fault => (S3Kind.PutObject, fault, 1)),
         ];
-        cases.RemoveAll(one => one is { Kind: S3Kind.CreateMultipart, Fault: Fault.LoseAnswer or Fault.HangAfter }); // the next test's
+        // The next test's.
+        cases.RemoveAll(one => one is { Kind: S3Kind.CreateMultipart, Fault: Fault.LoseAnswer or Fault.HangAfter });
         List<string> faults = [];
-        await Parallel.ForEachAsync(Enumerable.Range(0, cases.Count), new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = Token }, async (number, _) =>
-        {
-            var (kind, fault, blocks) = cases[number];
-            var rule = lab.Proxy.Add(fault, request => request.Kind == kind && request.Path.Contains($"tank_c{number}_", StringComparison.Ordinal), skip: kind == S3Kind.UploadPart ? 1 : 0);
-            var answer = await lab.UploadAsync($"tank/c{number}", blocks);
-            if (answer.Status != HttpStatusCode.OK || rule.Hits != 1)
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, cases.Count),
+            new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = Token },
+            async (number, _) =>
             {
-                lock (faults) faults.Add($"{fault} of {kind} with {blocks} blocks: hit {rule.Hits} times, answer {(int)answer.Status} {answer.Text}");
+                var (kind, fault, blocks) = cases[number];
+                var rule = lab.Proxy.Add(
+                    fault,
+                    request =>
+                        request.Kind == kind && request.Path.Contains($"tank_c{number}_", StringComparison.Ordinal),
+                    skip: kind == S3Kind.UploadPart ? 1 : 0
+                );
+                var answer = await lab.UploadAsync($"tank/c{number}", blocks);
+                if (answer.Status != HttpStatusCode.OK || rule.Hits != 1)
+                {
+                    lock (faults)
+                        faults.Add(
+                            $"{fault} of {kind} with {blocks} blocks: hit {rule.Hits} times, answer "
+                                + $"{(int)answer.Status} {answer.Text}"
+                        );
+                }
             }
-        });
+        );
 
         Assert.True(faults.Count == 0, string.Join('\n', faults));
         await lab.AssertHoldsWhatIsListedAsync(cases.Count);
@@ -61,15 +86,36 @@ public sealed class S3FaultTests(Radosgw s3)
     public async Task A_download_survives_any_fault_that_does_not_last()
     {
         await using var lab = await S3Lab.StartAsync(s3);
-        foreach (var fault in (Fault[])[Fault.SlowDown, Fault.InternalError, Fault.ResetBefore, Fault.LoseAnswer, Fault.HangAfter, Fault.CutAnswer, Fault.CorruptAnswer])
+        foreach (
+            var fault in (Fault[])
+                [
+                    Fault.SlowDown,
+                    Fault.InternalError,
+                    Fault.ResetBefore,
+                    Fault.LoseAnswer,
+                    Fault.HangAfter,
+                    Fault.CutAnswer,
+                    Fault.CorruptAnswer,
+                ]
+        )
         {
             (await lab.UploadAsync($"tank/{fault}")).MustSucceed();
-            var backup = (await lab.ListAsync())[0]; // another one each time: the manifest of one that was read before is not read again
+            // Another one each time: the manifest of one that was read before is not read again.
+            var backup = (await lab.ListAsync())[0];
             lab.Proxy.Forget();
-            var parts = lab.Proxy.Add(fault, request => request is { Kind: S3Kind.GetObject, IsManifest: false }, times: 2);
-            var manifest = lab.Proxy.Add(fault is Fault.CorruptAnswer ? Fault.CutAnswer : fault, request => request is { Kind: S3Kind.GetObject, IsManifest: true });
+            var parts = lab.Proxy.Add(
+                fault,
+                request => request is { Kind: S3Kind.GetObject, IsManifest: false },
+                times: 2
+            );
+            var manifest = lab.Proxy.Add(fault is Fault.CorruptAnswer ? Fault.CutAnswer : fault, request =>
+                request is { Kind: S3Kind.GetObject, IsManifest: true }
+            );
             await lab.DownloadAsync(backup);
-            Assert.True(parts.Hits == 2 && manifest.Hits == 1, $"{fault} hit {parts.Hits} parts and {manifest.Hits} manifests");
+            Assert.True(
+                parts.Hits == 2 && manifest.Hits == 1,
+                $"{fault} hit {parts.Hits} parts and {manifest.Hits} manifests"
+            );
         }
     }
 
@@ -80,22 +126,44 @@ public sealed class S3FaultTests(Radosgw s3)
         (await lab.UploadAsync("tank/data")).MustSucceed();
         var backup = Assert.Single(await lab.ListAsync());
         var right = await lab.DownloadAsync(backup);
-        lab.Proxy.Add(Fault.CorruptAnswer, request => request is { Kind: S3Kind.GetObject, IsManifest: false }, skip: 1, times: 1000);
+        lab.Proxy.Add(
+            Fault.CorruptAnswer,
+            request => request is { Kind: S3Kind.GetObject, IsManifest: false },
+            skip: 1,
+            times: 1000
+        );
 
         var (received, e) = await ReceiveAsync(lab, backup);
 
         Assert.NotNull(e);
-        Assert.True(received.Length <= 5 * 1024 * 1024 && right.AsSpan().StartsWith(received), $"{received.Length} bytes came");
+        Assert.True(
+            received.Length <= 5 * 1024 * 1024 && right.AsSpan().StartsWith(received),
+            $"{received.Length} bytes came"
+        );
         var verified = await lab.Client.RestoreAsync("verify", "all");
         Assert.Equal(7, verified.ExitCode);
-        await Patience.UntilAsync("the log tells", () => lab.Server.Log.Contains("are not those that were stored", StringComparison.Ordinal));
+        await Patience.UntilAsync("the log tells", () =>
+            lab.Server.Log.Contains("are not those that were stored", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public async Task The_server_starts_though_any_request_of_its_start_fails_once()
     {
         await using var lab = await S3Lab.StartAsync(s3);
-        S3Kind[] kinds = [S3Kind.ListObjects, S3Kind.ListMultipartUploads, S3Kind.PutObject, S3Kind.GetObject, S3Kind.HeadObject, S3Kind.CreateMultipart, S3Kind.UploadPart, S3Kind.CompleteMultipart, S3Kind.AbortMultipart, S3Kind.DeleteObject];
+        S3Kind[] kinds =
+        [
+            S3Kind.ListObjects,
+            S3Kind.ListMultipartUploads,
+            S3Kind.PutObject,
+            S3Kind.GetObject,
+            S3Kind.HeadObject,
+            S3Kind.CreateMultipart,
+            S3Kind.UploadPart,
+            S3Kind.CompleteMultipart,
+            S3Kind.AbortMultipart,
+            S3Kind.DeleteObject,
+        ];
         List<string> faults = [];
         foreach (var kind in kinds)
         {
@@ -107,11 +175,14 @@ public sealed class S3FaultTests(Radosgw s3)
                 try
                 {
                     await lab.Server.StartAgainAsync();
-                    if (rule.Hits != 1) faults.Add($"{fault} of {kind} did not come about");
+                    if (rule.Hits != 1)
+                        faults.Add($"{fault} of {kind} did not come about");
                 }
                 catch (InvalidOperationException e)
                 {
-                    faults.Add($"{fault} of {kind}: {e.Message.Split('\n')[0]} {lab.Server.Log.TrimEnd().Split('\n')[^1]}");
+                    faults.Add(
+                        $"{fault} of {kind}: {e.Message.Split('\n')[0]} {lab.Server.Log.TrimEnd().Split('\n')[^1]}"
+                    );
                     lab.Proxy.Forget();
                     await lab.Server.StartAgainAsync();
                 }
@@ -129,15 +200,24 @@ public sealed class S3FaultTests(Radosgw s3)
     [Fact]
     public async Task An_S3_that_is_away_for_too_long_is_told_and_the_same_upload_can_be_sent_later()
     {
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "2" });
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "2" }
+        );
         (await lab.UploadAsync("tank/before")).MustSucceed();
         var upload = await lab.AnnounceAsync("tank/data");
         lab.Proxy.GoAway();
 
         var backup = Assert.Single(await lab.ListAsync());
         (await lab.Client.GetAsync("status")).MustSucceed();
-        (await lab.Client.AskAsync(new JsonObject { ["dataset_name"] = "tank/more", ["compression"] = "none" })).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
-        (await lab.Client.GetAsync($"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}")).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        (
+            await lab.Client.AskAsync(new JsonObject { ["dataset_name"] = "tank/more", ["compression"] = "none" })
+        ).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        (
+            await lab.Client.GetAsync(
+                $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}"
+            )
+        ).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
         var answer = await lab.SendAsync(upload);
 
         lab.Proxy.ComeBack();
@@ -150,7 +230,10 @@ public sealed class S3FaultTests(Radosgw s3)
     [Fact]
     public async Task An_upload_that_S3_does_not_take_from_some_point_on_leaves_nothing()
     {
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" });
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" }
+        );
         var upload = await lab.AnnounceAsync("tank/data");
         foreach (var kind in KindsOfUpload.Where(kind => kind != S3Kind.HeadObject))
         {
@@ -165,16 +248,25 @@ public sealed class S3FaultTests(Radosgw s3)
         await lab.AssertVerifiesAsync();
     }
 
-    /// <summary>The worst moment to lose S3: it has done what was asked for, nobody knows, and nobody can ask.</summary>
+    /// <summary>
+    /// The worst moment to lose S3: it has done what was asked for, nobody knows, and nobody can ask.
+    /// </summary>
     [Theory]
     [InlineData(nameof(S3Kind.CompleteMultipart), S3Lab.ThreeParts, false)]
     [InlineData(nameof(S3Kind.PutObject), S3Lab.ThreeParts, false)]
     [InlineData(nameof(S3Kind.PutObject), 1, false)]
     [InlineData(nameof(S3Kind.CompleteMultipart), S3Lab.ThreeParts, true)]
     [InlineData(nameof(S3Kind.PutObject), S3Lab.ThreeParts, true)]
-    public async Task What_S3_stored_before_it_went_away_is_settled_when_it_is_back(string kind, int blocks, bool restart)
+    public async Task What_S3_stored_before_it_went_away_is_settled_when_it_is_back(
+        string kind,
+        int blocks,
+        bool restart
+    )
     {
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" });
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" }
+        );
         var upload = await lab.AnnounceAsync("tank/data");
         var lost = lab.Proxy.Add(Fault.LoseAnswer, Enum.Parse<S3Kind>(kind));
         lab.Proxy.Add(Fault.SlowDown, _ => lost.Hits == 1, times: 1000);
@@ -197,14 +289,24 @@ public sealed class S3FaultTests(Radosgw s3)
         await lab.AssertVerifiesAsync();
     }
 
-    /// <summary>What is left of an object that could not be removed must not be in the way of the next attempt, nor stay behind.</summary>
+    /// <summary>
+    /// What is left of an object that could not be removed must not be in the way of the next attempt, nor stay behind.
+    /// </summary>
     [Fact]
     public async Task A_backup_of_several_objects_that_could_only_be_removed_in_part_can_be_sent_again()
     {
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1", ["S3_MAX_PARTS"] = "2" });
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1", ["S3_MAX_PARTS"] = "2" }
+        );
         var upload = await lab.AnnounceAsync("tank/data");
         lab.Proxy.Add(Fault.SlowDown, request => request is { Kind: S3Kind.PutObject, IsManifest: true }, times: 1000);
-        lab.Proxy.Add(Fault.SlowDown, request => request is { Kind: S3Kind.DeleteObject, IsManifest: false }, skip: 1, times: 1000);
+        lab.Proxy.Add(
+            Fault.SlowDown,
+            request => request is { Kind: S3Kind.DeleteObject, IsManifest: false },
+            skip: 1,
+            times: 1000
+        );
         (await lab.SendAsync(upload)).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
         Assert.Equal(2, (await s3.ListAsync(lab.Bucket)).Count); // zfs-server.json and what is left
         lab.Proxy.Forget();
@@ -217,10 +319,17 @@ public sealed class S3FaultTests(Radosgw s3)
     public async Task A_bucket_that_is_deleted_under_the_server_is_told()
     {
         await using var lab = await S3Lab.StartAsync(s3);
-        foreach (var (key, _) in await s3.ListAsync(lab.Bucket)) await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
+        foreach (var (key, _) in await s3.ListAsync(lab.Bucket))
+            await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
         await s3.Client.DeleteBucketAsync(lab.Bucket, Token);
 
-        foreach (var blocks in (int[])[1, S3Lab.ThreeParts]) (await lab.UploadAsync("tank/data", blocks)).AssertRefused(HttpStatusCode.InternalServerError, "storage_refused", lab.Bucket, "S3_BUCKET");
+        foreach (var blocks in (int[])[1, S3Lab.ThreeParts])
+            (await lab.UploadAsync("tank/data", blocks)).AssertRefused(
+                HttpStatusCode.InternalServerError,
+                "storage_refused",
+                lab.Bucket,
+                "S3_BUCKET"
+            );
 
         Assert.Empty(await lab.ListAsync());
         Assert.DoesNotContain(s3["S3_SECRET_KEY"], lab.Server.Log, StringComparison.Ordinal);
@@ -233,7 +342,12 @@ public sealed class S3FaultTests(Radosgw s3)
         await s3.AdminAsync("quota", "set", "--quota-scope=bucket", $"--bucket={lab.Bucket}", "--max-objects=1");
         await s3.AdminAsync("quota", "enable", "--quota-scope=bucket", $"--bucket={lab.Bucket}");
 
-        foreach (var blocks in (int[])[1, S3Lab.ThreeParts]) (await lab.UploadAsync("tank/data", blocks)).AssertRefused(HttpStatusCode.InsufficientStorage, "storage_full", lab.Bucket);
+        foreach (var blocks in (int[])[1, S3Lab.ThreeParts])
+            (await lab.UploadAsync("tank/data", blocks)).AssertRefused(
+                HttpStatusCode.InsufficientStorage,
+                "storage_full",
+                lab.Bucket
+            );
 
         await lab.AssertHoldsWhatIsListedAsync(0);
         await s3.AdminAsync("quota", "disable", "--quota-scope=bucket", $"--bucket={lab.Bucket}");
@@ -270,7 +384,9 @@ public sealed class S3FaultTests(Radosgw s3)
         var backup = (await lab.ListAsync())[0];
         var right = await lab.DownloadAsync(backup);
         Assert.Equal(0, await lab.Server.StopAsync());
-        await lab.Server.StartAgainAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" });
+        await lab.Server.StartAgainAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" }
+        );
         lab.Proxy.BytesPerSecond = 10_000_000;
         lab.Proxy.Forget();
         var receiving = ReceiveAsync(lab, backup);
@@ -278,7 +394,10 @@ public sealed class S3FaultTests(Radosgw s3)
         await gateway.KillAsync();
         var (received, e) = await receiving;
         Assert.NotNull(e);
-        Assert.True(received.Length < right.Length && right.AsSpan().StartsWith(received), $"{received.Length} bytes came");
+        Assert.True(
+            received.Length < right.Length && right.AsSpan().StartsWith(received),
+            $"{received.Length} bytes came"
+        );
     }
 
     [Fact]
@@ -298,12 +417,19 @@ public sealed class S3FaultTests(Radosgw s3)
             var sending = TryUploadAsync(round);
             await Task.Delay(moment, Token);
             await lab.Server.KillAsync();
-            if (await sending is { } key) acknowledged.Add(key);
+            if (await sending is { } key)
+                acknowledged.Add(key);
             await lab.Server.StartAgainAsync();
 
-            var keys = (await lab.ListAsync()).Select(backup => backup.GetProperty("storage_key").GetString()!).ToHashSet(StringComparer.Ordinal);
+            var keys = (await lab.ListAsync())
+                .Select(backup => backup.GetProperty("storage_key").GetString()!)
+                .ToHashSet(StringComparer.Ordinal);
             var when = $"ZSM_SEED={CrashSweep.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms";
-            Assert.True(acknowledged.IsSubsetOf(keys), $"{when}: {string.Join(", ", acknowledged.Except(keys, StringComparer.Ordinal))} was acknowledged and is not listed");
+            Assert.True(
+                acknowledged.IsSubsetOf(keys),
+                $"{when}: {string.Join(", ", acknowledged.Except(keys, StringComparer.Ordinal))} was acknowledged "
+                    + "and is not listed"
+            );
             CrashSweep.Print($"{when}: {keys.Count} listed");
             await lab.AssertHoldsWhatIsListedAsync(keys.Count);
         }
@@ -329,31 +455,63 @@ public sealed class S3FaultTests(Radosgw s3)
     {
         const int mebibyte = 1024 * 1024;
         List<(string Line, long Stored, long Peak)> measured = [];
-        foreach (var (uploads, speed, size) in ((int, int, int)[])[(1, 0, 200_000_000), (4, 0, 200_000_000), (4, 40_000_000, 50_000_000)])
+        foreach (
+            var (uploads, speed, size) in ((int, int, int)[])
+                [(1, 0, 200_000_000), (4, 0, 200_000_000), (4, 40_000_000, 50_000_000)]
+        )
         {
-            await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_PART_SIZE_MIB"] = "16", ["S3_IDLE_TIMEOUT"] = "30" });
+            await using var lab = await S3Lab.StartAsync(
+                s3,
+                new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["S3_PART_SIZE_MIB"] = "16",
+                    ["S3_IDLE_TIMEOUT"] = "30",
+                }
+            );
             var idle = lab.Server.PeakMemory();
             lab.Proxy.BytesPerSecond = speed;
-            var answers = await Task.WhenAll(Enumerable.Range(0, uploads).Select(number => lab.UploadAsync($"tank/m{number}", size / GeneratedStream.BlockSize)));
+            var answers = await Task.WhenAll(
+                Enumerable
+                    .Range(0, uploads)
+                    .Select(number => lab.UploadAsync($"tank/m{number}", size / GeneratedStream.BlockSize))
+            );
             Assert.All(answers, answer => answer.MustSucceed());
             var stored = lab.Server.PeakMemory();
             lab.Proxy.BytesPerSecond = 0;
             await lab.AssertHoldsWhatIsListedAsync(uploads);
-            await Task.WhenAll((await lab.ListAsync()).Select(async backup => await ReceiveAsync(lab, backup, keep: false)));
+            await Task.WhenAll(
+                (await lab.ListAsync()).Select(async backup => await ReceiveAsync(lab, backup, keep: false))
+            );
             var peak = lab.Server.PeakMemory();
-            var line = $"{uploads} uploads of {size / 1_000_000} MB at once, S3 at {(speed == 0 ? "full speed" : $"{speed / 1_000_000} MB/s")}: peak {idle / (double)mebibyte:0.0} MiB at start, {stored / (double)mebibyte:0.0} MiB after them, {peak / (double)mebibyte:0.0} MiB after as many downloads at once";
+            var line =
+                $"{uploads} uploads of {size / 1_000_000} MB at once, S3 at "
+                + $"{(speed == 0 ? "full speed" : $"{speed / 1_000_000} MB/s")}: peak {idle / (double)mebibyte:0.0} "
+                + $"MiB at start, {stored / (double)mebibyte:0.0} MiB after them, {peak / (double)mebibyte:0.0} MiB "
+                + "after as many downloads at once";
             TestContext.Current.TestOutputHelper!.WriteLine(line);
             TestContext.Current.SendDiagnosticMessage(line);
             measured.Add((line, stored, peak));
-            foreach (var (key, _) in await s3.ListAsync(lab.Bucket)) await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
+            foreach (var (key, _) in await s3.ListAsync(lab.Bucket))
+                await s3.Client.DeleteObjectAsync(lab.Bucket, key, Token);
         }
 
-        Assert.True(measured.All(one => one.Stored <= 120L * mebibyte && one.Peak <= 128L * mebibyte), string.Join('\n', measured.Select(one => one.Line)));
+        Assert.True(
+            measured.All(one => one.Stored <= 120L * mebibyte && one.Peak <= 128L * mebibyte),
+            string.Join('\n', measured.Select(one => one.Line))
+        );
     }
 
     private static IEnumerable<Fault> FaultsOf(S3Kind kind)
     {
-        Fault[] any = [Fault.SlowDown, Fault.InternalError, Fault.ResetBefore, Fault.LoseAnswer, Fault.Hang, Fault.HangAfter];
+        Fault[] any =
+        [
+            Fault.SlowDown,
+            Fault.InternalError,
+            Fault.ResetBefore,
+            Fault.LoseAnswer,
+            Fault.Hang,
+            Fault.HangAfter,
+        ];
         return kind switch
         {
             S3Kind.UploadPart or S3Kind.PutObject => any.Concat([Fault.ResetInBody, Fault.CorruptBody]),
@@ -363,12 +521,20 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     /// <summary>Downloads as far as it goes.</summary>
-    private static async Task<(byte[] Received, Exception? Fault)> ReceiveAsync(S3Lab lab, JsonElement backup, bool keep = true)
+    private static async Task<(byte[] Received, Exception? Fault)> ReceiveAsync(
+        S3Lab lab,
+        JsonElement backup,
+        bool keep = true
+    )
     {
         using var received = new MemoryStream();
         try
         {
-            using var response = await lab.Client.Http.GetAsync($"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}", HttpCompletionOption.ResponseHeadersRead, Token);
+            using var response = await lab.Client.Http.GetAsync(
+                $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}",
+                HttpCompletionOption.ResponseHeadersRead,
+                Token
+            );
             response.EnsureSuccessStatusCode();
             await (await response.Content.ReadAsStreamAsync(Token)).CopyToAsync(keep ? received : Stream.Null, Token);
             return (received.ToArray(), null);

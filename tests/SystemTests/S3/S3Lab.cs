@@ -29,7 +29,12 @@ internal sealed class S3Lab : IAsyncDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <param name="endpoint">What the proxy leads to; null: the S3 server's own address.</param>
-    public static async Task<S3Lab> StartAsync(S3Server s3, IReadOnlyDictionary<string, string>? more = null, string? endpoint = null, string? bucket = null)
+    public static async Task<S3Lab> StartAsync(
+        S3Server s3,
+        IReadOnlyDictionary<string, string>? more = null,
+        string? endpoint = null,
+        string? bucket = null
+    )
     {
         bucket ??= await s3.NewBucketAsync();
         var proxy = new FaultProxy(endpoint ?? s3.Endpoint);
@@ -37,26 +42,41 @@ internal sealed class S3Lab : IAsyncDisposable
         settings["S3_PART_SIZE_MIB"] = "5";
         settings["S3_IDLE_TIMEOUT"] = "2";
         settings["S3_RETRY_TIME"] = "60";
-        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal)) settings[key] = value;
+        foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            settings[key] = value;
         var server = await ServerProcess.StartAsync(settings);
         return new S3Lab(s3, bucket, proxy, server, await Uploader.CreateAsync(server));
     }
 
-    public Task<string> AnnounceAsync(string dataset) => Client.AnnounceAsync(new JsonObject { ["dataset_name"] = dataset, ["compression"] = "none" });
+    public Task<string> AnnounceAsync(string dataset) =>
+        Client.AnnounceAsync(new JsonObject { ["dataset_name"] = dataset, ["compression"] = "none" });
 
-    public async Task<Answer> UploadAsync(string dataset, int blocks = ThreeParts) => await SendAsync(await AnnounceAsync(dataset), blocks);
+    public async Task<Answer> UploadAsync(string dataset, int blocks = ThreeParts) =>
+        await SendAsync(await AnnounceAsync(dataset), blocks);
 
-    public Task<Answer> SendAsync(string uploadId, int blocks = ThreeParts) => Client.SendAsync(uploadId, new GeneratedStream(blocks, (ulong)Interlocked.Increment(ref _guid), compress: false));
+    public Task<Answer> SendAsync(string uploadId, int blocks = ThreeParts) =>
+        Client.SendAsync(
+            uploadId,
+            new GeneratedStream(blocks, (ulong)Interlocked.Increment(ref _guid), compress: false)
+        );
 
     /// <summary>What GET /snapshots lists.</summary>
-    public async Task<IReadOnlyList<JsonElement>> ListAsync() => [.. (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray()];
+    public async Task<IReadOnlyList<JsonElement>> ListAsync() =>
+        [.. (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray()];
 
-    /// <summary>The bucket holds an object and a manifest for every backup that is listed, the server's name, and nothing else, finished or not.</summary>
+    /// <summary>
+    /// The bucket holds an object and a manifest for every backup that is listed, the server's name, and nothing else,
+    /// finished or not.
+    /// </summary>
     public async Task AssertHoldsWhatIsListedAsync(int count)
     {
         var listed = await ListAsync();
         Assert.Equal(count, listed.Count);
-        var expected = listed.Select(backup => backup.GetProperty("storage_key").GetString()!).SelectMany(key => (string[])[key, $"{key}.manifest.json"]).Append("zfs-server.json").Order(StringComparer.Ordinal);
+        var expected = listed
+            .Select(backup => backup.GetProperty("storage_key").GetString()!)
+            .SelectMany(key => (string[])[key, $"{key}.manifest.json"])
+            .Append("zfs-server.json")
+            .Order(StringComparer.Ordinal);
         Assert.Equal(expected, (await S3.ListAsync(Bucket)).Select(found => found.Key).Order(StringComparer.Ordinal));
         Assert.Equal(0, await S3.CountUnfinishedAsync(Bucket));
     }
@@ -67,7 +87,10 @@ internal sealed class S3Lab : IAsyncDisposable
     /// <returns>The bytes of a download whose length and digest are those that are listed.</returns>
     public async Task<byte[]> DownloadAsync(JsonElement backup)
     {
-        var content = await Client.Http.GetByteArrayAsync($"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}", Token);
+        var content = await Client.Http.GetByteArrayAsync(
+            $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}",
+            Token
+        );
         Assert.Equal(backup.GetProperty("sha256").GetString(), Convert.ToHexStringLower(SHA256.HashData(content)));
         return content;
     }

@@ -19,27 +19,49 @@ public sealed class S3ReadyTests(Radosgw s3)
         await using var lab = await S3Lab.StartAsync(s3, endpoint: gateway.Endpoint);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(lab)).Status);
 
-        if (how == "killed") await gateway.KillAsync();
-        else if (how == "frozen") await gateway.SignalAsync("STOP");
-        else await s3.Client.CopyObjectAsync(lab.Bucket, "zfs-server.json", lab.Bucket, "aside", Token);
-        if (how == "emptied") await s3.Client.DeleteObjectAsync(lab.Bucket, "zfs-server.json", Token);
-        await Patience.UntilAsync("it is noticed", async () => (await AskAsync(lab)).Status == HttpStatusCode.ServiceUnavailable);
+        if (how == "killed")
+            await gateway.KillAsync();
+        else if (how == "frozen")
+            await gateway.SignalAsync("STOP");
+        else
+            await s3.Client.CopyObjectAsync(lab.Bucket, "zfs-server.json", lab.Bucket, "aside", Token);
+        if (how == "emptied")
+            await s3.Client.DeleteObjectAsync(lab.Bucket, "zfs-server.json", Token);
+        await Patience.UntilAsync("it is noticed", async () =>
+            (await AskAsync(lab)).Status == HttpStatusCode.ServiceUnavailable
+        );
 
         var start = TimeProvider.System.GetTimestamp();
         var answer = await AskAsync(lab);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(10)); // S3_RETRY_TIME is a minute
-        var fault = Assert.Single(answer.Json.GetProperty("checks").EnumerateArray(), check => !check.GetProperty("ok").GetBoolean());
-        Assert.Equal(("not_ready", "store"), (answer.Json.GetProperty("status").GetString(), fault.GetProperty("name").GetString()));
-        Assert.Contains(how == "emptied" ? "does not hold what it should" : "does not answer", fault.GetProperty("message").GetString(), StringComparison.Ordinal);
-        Assert.DoesNotContain((string[])[lab.Bucket, lab.Proxy.Endpoint], secret => answer.Text.Contains(secret, StringComparison.Ordinal));
+        // S3_RETRY_TIME is a minute.
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        var fault = Assert.Single(answer.Json.GetProperty("checks").EnumerateArray(), check =>
+            !check.GetProperty("ok").GetBoolean()
+        );
+        Assert.Equal(
+            ("not_ready", "store"),
+            (answer.Json.GetProperty("status").GetString(), fault.GetProperty("name").GetString())
+        );
+        Assert.Contains(
+            how == "emptied" ? "does not hold what it should" : "does not answer",
+            fault.GetProperty("message").GetString(),
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain((string[])[lab.Bucket, lab.Proxy.Endpoint], secret =>
+            answer.Text.Contains(secret, StringComparison.Ordinal)
+        );
         await lab.Server.MustLogAsync("Not ready: store");
 
-        if (how == "killed") await gateway.StartAgainAsync();
-        else if (how == "frozen") await gateway.SignalAsync("CONT");
-        else await s3.Client.CopyObjectAsync(lab.Bucket, "aside", lab.Bucket, "zfs-server.json", Token);
+        if (how == "killed")
+            await gateway.StartAgainAsync();
+        else if (how == "frozen")
+            await gateway.SignalAsync("CONT");
+        else
+            await s3.Client.CopyObjectAsync(lab.Bucket, "aside", lab.Bucket, "zfs-server.json", Token);
         await Patience.UntilAsync("it is ready again", async () => (await AskAsync(lab)).Status == HttpStatusCode.OK);
         await lab.Server.MustLogAsync("Ready again: store");
     }
 
-    private static async Task<Answer> AskAsync(S3Lab lab) => await Answer.ReadAsync(await lab.Server.Http.GetAsync("ready", Token));
+    private static async Task<Answer> AskAsync(S3Lab lab) =>
+        await Answer.ReadAsync(await lab.Server.Http.GetAsync("ready", Token));
 }

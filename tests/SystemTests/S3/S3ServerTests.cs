@@ -7,7 +7,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>A server that stores in S3: how it starts or refuses to, what it sends, and what it costs in requests.</summary>
+/// <summary>
+/// A server that stores in S3: how it starts or refuses to, what it sends, and what it costs in requests.
+/// </summary>
 [Collection("s3")]
 public sealed class S3ServerTests(Radosgw s3, Swift swift)
 {
@@ -26,27 +28,60 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
             ("wrong secret", 3, ["S3_SECRET_KEY"], [("S3_SECRET_KEY", "wrong-secret-0123456789")]),
             ("unknown key", 3, ["S3_ACCESS_KEY"], [("S3_ACCESS_KEY", "NOBODY")]),
             ("missing bucket", 3, ["S3_BUCKET", "no-such-bucket"], [("S3_BUCKET", "no-such-bucket")]),
-            ("somebody else's bucket", 3, ["S3_ACCESS_KEY", bucket], [("S3_ACCESS_KEY", s3["S3_OTHER_ACCESS_KEY"]), ("S3_SECRET_KEY", s3["S3_OTHER_SECRET_KEY"])]),
-            ("untrusted certificate", 3, ["S3_CA_FILE"], [("S3_ENDPOINT", s3["S3_TLS_ENDPOINT"]), ("S3_USE_SSL", "true")]),
-            ("authorities that are none", 3, ["S3_CA_FILE", caOfNobody], [("S3_ENDPOINT", s3["S3_TLS_ENDPOINT"]), ("S3_USE_SSL", "true"), ("S3_CA_FILE", caOfNobody)]),
+            (
+                "somebody else's bucket",
+                3,
+                ["S3_ACCESS_KEY", bucket],
+                [("S3_ACCESS_KEY", s3["S3_OTHER_ACCESS_KEY"]), ("S3_SECRET_KEY", s3["S3_OTHER_SECRET_KEY"])]
+            ),
+            (
+                "untrusted certificate",
+                3,
+                ["S3_CA_FILE"],
+                [("S3_ENDPOINT", s3["S3_TLS_ENDPOINT"]), ("S3_USE_SSL", "true")]
+            ),
+            (
+                "authorities that are none",
+                3,
+                ["S3_CA_FILE", caOfNobody],
+                [("S3_ENDPOINT", s3["S3_TLS_ENDPOINT"]), ("S3_USE_SSL", "true"), ("S3_CA_FILE", caOfNobody)]
+            ),
             ("nothing listens", 4, ["127.0.0.1:1"], [("S3_ENDPOINT", "127.0.0.1:1"), ("S3_RETRY_TIME", "1")]),
             ("TLS to where there is none", 3, ["S3_USE_SSL"], [("S3_USE_SSL", "true"), ("S3_RETRY_TIME", "1")]),
-            ("no TLS to where there is", 4, ["S3_USE_SSL"], [("S3_ENDPOINT", s3["S3_TLS_ENDPOINT"]), ("S3_RETRY_TIME", "1")]),
+            (
+                "no TLS to where there is",
+                4,
+                ["S3_USE_SSL"],
+                [("S3_ENDPOINT", s3["S3_TLS_ENDPOINT"]), ("S3_RETRY_TIME", "1")]
+            ),
             ("no object lock", 3, ["S3_OBJECT_LOCK_DAYS"], [("S3_OBJECT_LOCK_DAYS", "1")]),
             ("no encryption by the provider", 3, ["S3_SSE"], [("S3_SSE", "AES256")]),
             ("contradiction", 3, ["S3_USE_SSL=false", "https"], [("S3_ENDPOINT", "https://" + s3.Endpoint)]),
-            ("nothing set", 3, ["S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_BUCKET"], [("S3_ENDPOINT", ""), ("S3_ACCESS_KEY", ""), ("S3_SECRET_KEY", ""), ("S3_BUCKET", "")]),
+            (
+                "nothing set",
+                3,
+                ["S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_BUCKET"],
+                [("S3_ENDPOINT", ""), ("S3_ACCESS_KEY", ""), ("S3_SECRET_KEY", ""), ("S3_BUCKET", "")]
+            ),
         ];
         List<string> faults = [];
         foreach (var (what, exitCode, says, changed) in cases)
         {
             var settings = s3.Settings(bucket);
-            foreach (var (key, value) in changed) settings[key] = value;
+            foreach (var (key, value) in changed)
+                settings[key] = value;
             var ended = await RunServerAsync(settings);
-            if (ended.ExitCode != exitCode || says.Any(word => !ended.Error.Contains(word, StringComparison.Ordinal))) faults.Add($"{what}: exit code {ended.ExitCode}, not {exitCode}; must say {string.Join(", ", says)}: {ended.Text}");
-            foreach (var secret in (string[])[s3["S3_SECRET_KEY"], s3["S3_OTHER_SECRET_KEY"], "wrong-secret-0123456789"])
+            if (ended.ExitCode != exitCode || says.Any(word => !ended.Error.Contains(word, StringComparison.Ordinal)))
+                faults.Add(
+                    $"{what}: exit code {ended.ExitCode}, not {exitCode}; must say {string.Join(", ", says)}: "
+                        + $"{ended.Text}"
+                );
+            foreach (
+                var secret in (string[])[s3["S3_SECRET_KEY"], s3["S3_OTHER_SECRET_KEY"], "wrong-secret-0123456789"]
+            )
             {
-                if (ended.Text.Contains(secret, StringComparison.Ordinal)) faults.Add($"{what}: shows a secret: {ended.Text}");
+                if (ended.Text.Contains(secret, StringComparison.Ordinal))
+                    faults.Add($"{what}: shows a secret: {ended.Text}");
             }
         }
 
@@ -61,12 +96,17 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         await using var lab = await S3Lab.StartAsync(s3);
         var good = await DoctorReport.RunAsync(lab.Server);
         Assert.True(good.ExitCode == 0, good.Text);
-        foreach (var name in (string[])["settings", "data", "catalogue", "server", "store", "clock"]) Assert.Contains("ok", good.StatusesOf(name));
+        foreach (var name in (string[])["settings", "data", "catalogue", "server", "store", "clock"])
+            Assert.Contains("ok", good.StatusesOf(name));
         await lab.AssertHoldsWhatIsListedAsync(0);
 
         var wrong = await DoctorReport.RunAsync(lab.Server, ("S3_SECRET_KEY", "wrong-secret-0123456789"));
         var away = await DoctorReport.RunAsync(lab.Server, ("S3_ENDPOINT", "127.0.0.1:1"));
-        var anothers = await DoctorReport.RunAsync(lab.Server, ("DATA_DIR", Path.Combine(lab.Server.Folder, "new")), ("PORT", "0"));
+        var anothers = await DoctorReport.RunAsync(
+            lab.Server,
+            ("DATA_DIR", Path.Combine(lab.Server.Folder, "new")),
+            ("PORT", "0")
+        );
 
         Assert.Equal((3, 4, 9), (wrong.ExitCode, away.ExitCode, anothers.ExitCode));
         Assert.Equal(["store"], wrong.Failed);
@@ -81,7 +121,11 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     public async Task Over_TLS_with_an_authority_of_one_s_own_it_stores_and_gives_back()
     {
         var settings = s3.Settings(await s3.NewBucketAsync(), s3["S3_TLS_ENDPOINT"]);
-        (settings["S3_USE_SSL"], settings["S3_CA_FILE"], settings["S3_PART_SIZE_MIB"]) = ("true", s3["S3_CA_FILE"], "5");
+        (settings["S3_USE_SSL"], settings["S3_CA_FILE"], settings["S3_PART_SIZE_MIB"]) = (
+            "true",
+            s3["S3_CA_FILE"],
+            "5"
+        );
         await using var server = await ServerProcess.StartAsync(settings);
         using var client = await Uploader.CreateAsync(server);
 
@@ -143,7 +187,12 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         (await lab.UploadAsync("tank/small", 1)).MustSucceed();
         (await lab.UploadAsync("tank/large")).MustSucceed();
         await lab.AssertVerifiesAsync();
-        var creations = lab.Proxy.Requests.Where(request => request is { Kind: S3Kind.CreateMultipart or S3Kind.PutObject, Query: not "retention" } && request.Path.Contains("/client1/", StringComparison.Ordinal)).ToList();
+        var creations = lab
+            .Proxy.Requests.Where(request =>
+                request is { Kind: S3Kind.CreateMultipart or S3Kind.PutObject, Query: not "retention" }
+                && request.Path.Contains("/client1/", StringComparison.Ordinal)
+            )
+            .ToList();
         Assert.Equal(4, creations.Count);
         Assert.All(creations, request => Assert.Equal("GOVERNANCE", request["x-amz-object-lock-mode"]));
 
@@ -154,11 +203,18 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
             foreach (var name in (string[])[key, key + ".manifest.json"])
             {
                 var found = await s3.Client.GetObjectMetadataAsync(bucket, name, Token);
-                Assert.True(found.ObjectLockMode?.Value == "GOVERNANCE" && found.ObjectLockRetainUntilDate is not null, $"{name} is not locked");
+                Assert.True(
+                    found.ObjectLockMode?.Value == "GOVERNANCE" && found.ObjectLockRetainUntilDate is not null,
+                    $"{name} is not locked"
+                );
                 AssertInADay(new DateTimeOffset(found.ObjectLockRetainUntilDate.Value.ToUniversalTime()));
             }
 
-            await using var store = await OpenBucket.OpenAsync(s3, new Dictionary<string, string>(days, StringComparer.Ordinal) { ["S3_PREFIX"] = "" }, bucket);
+            await using var store = await OpenBucket.OpenAsync(
+                s3,
+                new Dictionary<string, string>(days, StringComparer.Ordinal) { ["S3_PREFIX"] = "" },
+                bucket
+            );
             var e = await Assert.ThrowsAsync<StorageException>(() => store.Store.DeleteAsync(key, Token));
             Assert.Equal(StorageFault.Locked, e.Fault);
             AssertInADay((await store.Store.FindAsync(key, Token))!.LockedUntil!.Value);
@@ -168,25 +224,61 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         await lab.AssertHoldsWhatIsListedAsync(2);
     }
 
-    /// <summary>In a bucket that keeps versions, a delete keeps the bytes; each start would cost a little, for ever.</summary>
+    /// <summary>
+    /// In a bucket that keeps versions, a delete keeps the bytes; each start would cost a little, for ever.
+    /// </summary>
     [Fact]
     public async Task The_trial_at_start_leaves_no_versions_behind()
     {
         var bucket = await s3.NewBucketAsync(objectLock: true);
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_OBJECT_LOCK_DAYS"] = "1" }, bucket: bucket);
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_OBJECT_LOCK_DAYS"] = "1" },
+            bucket: bucket
+        );
 
         var versions = (await s3.Client.ListVersionsAsync(bucket, ".zfs-server-probe/", Token)).Versions ?? [];
 
-        Assert.True(versions.Count == 0, $"{versions.Count} versions are left: {string.Join(", ", versions.Select(version => $"{version.Key}{(version.IsDeleteMarker == true ? " (delete marker)" : "")}"))}");
+        Assert.True(
+            versions.Count == 0,
+            $"{versions.Count} versions are left: "
+                + $"{string.Join(", ", versions.Select(version => $"{version.Key}{(version.IsDeleteMarker == true ? " (delete marker)" : "")}"))}"
+        );
     }
 
     [Fact]
     public async Task Streams_get_the_storage_class_that_is_set_and_manifests_keep_the_standard_one()
     {
-        await s3.AdminAsync("zonegroup", "placement", "add", "--rgw-zonegroup", "default", "--placement-id", "default-placement", "--storage-class", "COLD");
-        await s3.AdminAsync("zone", "placement", "add", "--rgw-zone", "default", "--placement-id", "default-placement", "--storage-class", "COLD", "--data-pool", "default.rgw.buckets.data");
+        await s3.AdminAsync(
+            "zonegroup",
+            "placement",
+            "add",
+            "--rgw-zonegroup",
+            "default",
+            "--placement-id",
+            "default-placement",
+            "--storage-class",
+            "COLD"
+        );
+        await s3.AdminAsync(
+            "zone",
+            "placement",
+            "add",
+            "--rgw-zone",
+            "default",
+            "--placement-id",
+            "default-placement",
+            "--storage-class",
+            "COLD",
+            "--data-pool",
+            "default.rgw.buckets.data"
+        );
         await using var gateway = await Gateway.StartAsync(s3); // a gateway hears of classes when it starts
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_STORAGE_CLASS"] = "COLD" }, gateway.Endpoint);
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_STORAGE_CLASS"] = "COLD" },
+            gateway.Endpoint
+        );
         (await lab.UploadAsync("tank/small", 1)).MustSucceed();
         (await lab.UploadAsync("tank/large")).MustSucceed();
 
@@ -194,13 +286,17 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         {
             var key = backup.GetProperty("storage_key").GetString()!;
             Assert.Equal("COLD", (await s3.Client.GetObjectMetadataAsync(lab.Bucket, key, Token)).StorageClass?.Value);
-            Assert.Null((await s3.Client.GetObjectMetadataAsync(lab.Bucket, key + ".manifest.json", Token)).StorageClass?.Value);
+            Assert.Null(
+                (await s3.Client.GetObjectMetadataAsync(lab.Bucket, key + ".manifest.json", Token)).StorageClass?.Value
+            );
         }
 
         await lab.AssertVerifiesAsync();
     }
 
-    /// <summary>The radosgw of these tests takes the wish for encryption and does nothing about it: only the requests show it.</summary>
+    /// <summary>
+    /// The radosgw of these tests takes the wish for encryption and does nothing about it: only the requests show it.
+    /// </summary>
     [Theory]
     [InlineData("AES256", "AES256", null)]
     [InlineData("aws:kms", "aws:kms", null)]
@@ -222,16 +318,26 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
             // It has no keys of that name; that is not the question.
         }
 
-        var creations = proxy.Requests.Where(request => request.Kind is S3Kind.CreateMultipart or S3Kind.PutObject).ToList();
+        var creations = proxy
+            .Requests.Where(request => request.Kind is S3Kind.CreateMultipart or S3Kind.PutObject)
+            .ToList();
         Assert.NotEmpty(creations);
-        Assert.All(creations, request => Assert.Equal((method, key), (request["x-amz-server-side-encryption"], request["x-amz-server-side-encryption-aws-kms-key-id"])));
+        Assert.All(creations, request =>
+            Assert.Equal(
+                (method, key),
+                (request["x-amz-server-side-encryption"], request["x-amz-server-side-encryption-aws-kms-key-id"])
+            )
+        );
     }
 
     [Fact]
     public async Task Uploads_and_downloads_cost_just_so_many_requests_and_lists_cost_none()
     {
         // A request that takes a busy S3 server two seconds would else be sent again, and counted.
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_IDLE_TIMEOUT"] = "30" });
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_IDLE_TIMEOUT"] = "30" }
+        );
         Print("start", lab);
 
         (await lab.UploadAsync("tank/small", 1)).MustSucceed();
@@ -244,7 +350,9 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         Assert.Equal("HeadObject=6 PutObject=1 CreateMultipart=1 UploadPart=3 CompleteMultipart=1", lab.Proxy.Counts);
         lab.Proxy.Forget();
 
-        var backup = (await lab.ListAsync()).Single(listed => listed.GetProperty("storage_key").GetString() == large.Json.GetProperty("storage_key").GetString());
+        var backup = (await lab.ListAsync()).Single(listed =>
+            listed.GetProperty("storage_key").GetString() == large.Json.GetProperty("storage_key").GetString()
+        );
         (await lab.Client.GetAsync("status")).MustSucceed();
         (await Answer.ReadAsync(await lab.Server.Http.GetAsync("health", Token))).MustSucceed();
         Assert.Equal("", lab.Proxy.Counts);
@@ -254,8 +362,12 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         Assert.Equal("HeadObject=2 GetObject=4", lab.Proxy.Counts);
         lab.Proxy.Forget();
 
-        using var range = new HttpRequestMessage(HttpMethod.Get, $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}");
-        range.Headers.TryAddWithoutValidation("Range", "bytes=5242879-5242880"); // the last byte of one part and the first of the next
+        using var range = new HttpRequestMessage(
+            HttpMethod.Get,
+            $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}"
+        );
+        // The last byte of one part and the first of the next.
+        range.Headers.TryAddWithoutValidation("Range", "bytes=5242879-5242880");
         using var answer = await lab.Client.Http.SendAsync(range, Token);
         Assert.Equal(HttpStatusCode.PartialContent, answer.StatusCode);
         Assert.Equal(2, (await answer.Content.ReadAsByteArrayAsync(Token)).Length);
@@ -276,17 +388,35 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     [Fact]
     public async Task What_the_server_remembers_of_a_backup_never_stands_for_what_is_there()
     {
-        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_MAX_PARTS"] = "2" });
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_MAX_PARTS"] = "2" }
+        );
         (await lab.UploadAsync("tank/data")).MustSucceed();
         var backup = Assert.Single(await lab.ListAsync());
-        var (key, url) = (backup.GetProperty("storage_key").GetString()!, $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}");
+        var (key, url) = (
+            backup.GetProperty("storage_key").GetString()!,
+            $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}"
+        );
         var content = await lab.DownloadAsync(backup);
 
         using var kept = new MemoryStream();
-        using (var found = await s3.Client.GetObjectAsync(lab.Bucket, key + ".0002", Token)) await found.ResponseStream.CopyToAsync(kept, Token);
+        using (var found = await s3.Client.GetObjectAsync(lab.Bucket, key + ".0002", Token))
+            await found.ResponseStream.CopyToAsync(kept, Token);
         await s3.Client.DeleteObjectAsync(lab.Bucket, key + ".0002", Token);
-        foreach (var from in (int[])[content.Length - 10, 0]) Assert.Equal("object_missing", (await AskAsync(from)).Code);
-        using (var body = new MemoryStream(kept.ToArray())) await s3.Client.PutObjectAsync(new PutObjectRequest { BucketName = lab.Bucket, Key = key + ".0002", InputStream = body, UseChunkEncoding = false }, Token);
+        foreach (var from in (int[])[content.Length - 10, 0])
+            Assert.Equal("object_missing", (await AskAsync(from)).Code);
+        using (var body = new MemoryStream(kept.ToArray()))
+            await s3.Client.PutObjectAsync(
+                new PutObjectRequest
+                {
+                    BucketName = lab.Bucket,
+                    Key = key + ".0002",
+                    InputStream = body,
+                    UseChunkEncoding = false,
+                },
+                Token
+            );
         Assert.Equal(HttpStatusCode.PartialContent, (await AskAsync(content.Length - 10)).Status);
 
         await s3.Client.DeleteObjectAsync(lab.Bucket, key + ".manifest.json", Token);
@@ -308,12 +438,21 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     public async Task A_weaker_provider_stores_and_gives_back_as_well()
     {
         await using var lab = await S3Lab.StartAsync(swift);
-        foreach (var blocks in (int[])[1, S3Lab.ThreeParts]) (await lab.UploadAsync($"tank/b{blocks}", blocks)).MustSucceed();
+        foreach (var blocks in (int[])[1, S3Lab.ThreeParts])
+            (await lab.UploadAsync($"tank/b{blocks}", blocks)).MustSucceed();
         await lab.AssertHoldsWhatIsListedAsync(2);
         await lab.AssertVerifiesAsync();
         await lab.Server.MustLogAsync("The store does not have: conditional create");
 
-        foreach (var (fault, kind) in ((Fault, S3Kind)[])[(Fault.LoseAnswer, S3Kind.CompleteMultipart), (Fault.LoseAnswer, S3Kind.PutObject), (Fault.CorruptBody, S3Kind.UploadPart), (Fault.CorruptBody, S3Kind.PutObject)])
+        foreach (
+            var (fault, kind) in ((Fault, S3Kind)[])
+                [
+                    (Fault.LoseAnswer, S3Kind.CompleteMultipart),
+                    (Fault.LoseAnswer, S3Kind.PutObject),
+                    (Fault.CorruptBody, S3Kind.UploadPart),
+                    (Fault.CorruptBody, S3Kind.PutObject),
+                ]
+        )
         {
             var rule = lab.Proxy.Add(fault, kind);
             (await lab.UploadAsync($"tank/{fault}-{kind}")).MustSucceed();
@@ -324,14 +463,17 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         await lab.AssertVerifiesAsync();
     }
 
-    private static Dictionary<string, string> Prefix(string name) => new(StringComparer.Ordinal) { ["S3_PREFIX"] = name, ["S3_IDLE_TIMEOUT"] = "30" };
+    private static Dictionary<string, string> Prefix(string name) =>
+        new(StringComparer.Ordinal) { ["S3_PREFIX"] = name, ["S3_IDLE_TIMEOUT"] = "30" };
 
-    private static void AssertInADay(DateTimeOffset time) => Assert.InRange(time, Now + TimeSpan.FromHours(23.9), Now + TimeSpan.FromHours(25));
+    private static void AssertInADay(DateTimeOffset time) =>
+        Assert.InRange(time, Now + TimeSpan.FromHours(23.9), Now + TimeSpan.FromHours(25));
 
     private static void Print(string what, S3Lab lab)
     {
         TestContext.Current.TestOutputHelper!.WriteLine($"{what}: {lab.Proxy.Counts}");
-        if (what.StartsWith("start", StringComparison.Ordinal)) lab.Proxy.Forget();
+        if (what.StartsWith("start", StringComparison.Ordinal))
+            lab.Proxy.Forget();
     }
 
     /// <summary>Runs a server that is to end by itself, in a folder of its own.</summary>
@@ -340,7 +482,11 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port; // taken: whoever gets so far as to listen ends, too
-        var environment = new Dictionary<string, string>(settings, StringComparer.Ordinal) { ["BIND_ADDRESS"] = "127.0.0.1", ["PORT"] = port.ToString(CultureInfo.InvariantCulture) };
+        var environment = new Dictionary<string, string>(settings, StringComparer.Ordinal)
+        {
+            ["BIND_ADDRESS"] = "127.0.0.1",
+            ["PORT"] = port.ToString(CultureInfo.InvariantCulture),
+        };
         var folder = Repository.NewFolder("refused");
         var ended = await Command.RunAsync(Repository.Program("zfs-server"), [], folder, environment);
         Directory.Delete(folder, recursive: true);

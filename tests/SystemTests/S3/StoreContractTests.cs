@@ -16,7 +16,10 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     [Fact]
     public async Task A_stream_of_more_parts_than_an_object_may_have_goes_into_several()
     {
-        await using var open = await OpenBucket.OpenAsync(server, new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_MAX_PARTS"] = "2" });
+        await using var open = await OpenBucket.OpenAsync(
+            server,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_MAX_PARTS"] = "2" }
+        );
         var size = open.Store.PartSize;
         foreach (var (length, count) in ((int, int)[])[(size * 2, 1), (size * 2 + 1, 2), (size * 5, 3)])
         {
@@ -69,10 +72,16 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
 
         var faults = await Task.WhenAll(TryAsync(open.Store, 0), TryAsync(another, 1));
 
-        if (!((OpenBucket)open).Abilities.ConditionalPut) return; // such a provider cannot tell; only the look before guards it
+        // Such a provider cannot tell; only the look before guards it.
+        if (!((OpenBucket)open).Abilities.ConditionalPut)
+            return;
         Assert.Single(faults, fault => fault is null);
         Assert.Single(faults, StorageFault.Exists);
-        AssertSame(contents[faults.ToList().IndexOf(null)], await ReadAsync(open.Store, Key, 0, 10_000), "the winner's");
+        AssertSame(
+            contents[faults.ToList().IndexOf(null)],
+            await ReadAsync(open.Store, Key, 0, 10_000),
+            "the winner's"
+        );
 
         async Task<StorageFault?> TryAsync(IObjectStore store, int number)
         {
@@ -110,7 +119,11 @@ public sealed class RadosgwStoreContract(Radosgw server) : S3StoreContract(serve
     {
         await using var open = await OpenAsync();
         var keys = Enumerable.Range(0, 1203).Select(number => $"many/{number:0000}").ToList();
-        await Parallel.ForEachAsync(keys, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Token }, async (key, token) => await open.Store.PutNewAsync(key, new byte[1], "upload-1", ObjectKind.Stream, token));
+        await Parallel.ForEachAsync(
+            keys,
+            new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = Token },
+            async (key, token) => await open.Store.PutNewAsync(key, new byte[1], "upload-1", ObjectKind.Stream, token)
+        );
 
         Assert.Equal(keys, (await ListAsync(open.Store, "many/")).Select(found => found.Key));
         Assert.Equal(keys[..100], (await ListAsync(open.Store, "many/00")).Select(found => found.Key));

@@ -27,24 +27,44 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public Task PingAsync(CancellationToken cancellationToken) => inner.PingAsync(cancellationToken);
 
-    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken) => new Writer(this, await inner.CreateAsync(key, uploadId, resumable, cancellationToken));
+    public async Task<IObjectWriter> CreateAsync(
+        string key,
+        string uploadId,
+        bool resumable,
+        CancellationToken cancellationToken
+    ) => new Writer(this, await inner.CreateAsync(key, uploadId, resumable, cancellationToken));
 
-    public IObjectWriter Reopen(string key, string uploadId, string token) => new Writer(this, inner.Reopen(key, uploadId, token));
+    public IObjectWriter Reopen(string key, string uploadId, string token) =>
+        new Writer(this, inner.Reopen(key, uploadId, token));
 
-    public Task AbandonAsync(string key, string token, CancellationToken cancellationToken) => inner.AbandonAsync(key, token, cancellationToken);
+    public Task AbandonAsync(string key, string token, CancellationToken cancellationToken) =>
+        inner.AbandonAsync(key, token, cancellationToken);
 
-    public Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken) =>
-        HoldAsync(content, () => inner.PutNewAsync(key, content, uploadId, kind, cancellationToken));
+    public Task PutNewAsync(
+        string key,
+        ReadOnlyMemory<byte> content,
+        string uploadId,
+        ObjectKind kind,
+        CancellationToken cancellationToken
+    ) => HoldAsync(content, () => inner.PutNewAsync(key, content, uploadId, kind, cancellationToken));
 
-    public Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
+    public Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken) =>
+        inner.FindAsync(key, cancellationToken);
 
-    public Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => HoldAsync(destination, () => inner.ReadAsync(key, offset, destination, cancellationToken));
+    public Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        HoldAsync(destination, () => inner.ReadAsync(key, offset, destination, cancellationToken));
 
-    public Task DeleteAsync(string key, CancellationToken cancellationToken) => inner.DeleteAsync(key, cancellationToken);
+    public Task DeleteAsync(string key, CancellationToken cancellationToken) =>
+        inner.DeleteAsync(key, cancellationToken);
 
-    public IAsyncEnumerable<ListedObject> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
+    public IAsyncEnumerable<ListedObject> ListAsync(string prefix, CancellationToken cancellationToken) =>
+        inner.ListAsync(prefix, cancellationToken);
 
-    public Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken) => inner.RemoveIncompleteAsync(begunBefore, kept, cancellationToken);
+    public Task<int> RemoveIncompleteAsync(
+        DateTimeOffset begunBefore,
+        IReadOnlySet<string> kept,
+        CancellationToken cancellationToken
+    ) => inner.RemoveIncompleteAsync(begunBefore, kept, cancellationToken);
 
     private async Task HoldAsync(ReadOnlyMemory<byte> content, Func<Task> work)
     {
@@ -65,21 +85,31 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     private void InterlockedMax(int value)
     {
         int seen;
-        while ((seen = _most) < value && Interlocked.CompareExchange(ref _most, value, seen) != seen) Thread.SpinWait(1);
+        while ((seen = _most) < value && Interlocked.CompareExchange(ref _most, value, seen) != seen)
+            Thread.SpinWait(1);
     }
 
     private sealed class Writer(WatchedStore owner, IObjectWriter inner) : IObjectWriter
     {
         public string Token => inner.Token;
 
-        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
+        public async Task<WrittenPart> WritePartAsync(
+            int number,
+            long offset,
+            ReadOnlyMemory<byte> content,
+            string sha256,
+            CancellationToken cancellationToken
+        )
         {
             WrittenPart written = default;
-            await owner.HoldAsync(content, async () => written = await inner.WritePartAsync(number, offset, content, sha256, cancellationToken));
+            await owner.HoldAsync(content, async () =>
+                written = await inner.WritePartAsync(number, offset, content, sha256, cancellationToken)
+            );
             return written;
         }
 
-        public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken) => inner.CompleteAsync(parts, cancellationToken);
+        public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken) =>
+            inner.CompleteAsync(parts, cancellationToken);
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
     }

@@ -8,7 +8,10 @@ namespace ZfsSnapshotManager.SystemTests.Servers;
 /// <summary><c>zfs-server catalogue rebuild</c> and <c>check</c> on a store of files.</summary>
 public sealed class CatalogueCommandTests
 {
-    private const string Full = "full", First = "incremental-1", Second = "incremental-2", Other = "empty";
+    private const string Full = "full",
+        First = "incremental-1",
+        Second = "incremental-2",
+        Other = "empty";
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -19,8 +22,11 @@ public sealed class CatalogueCommandTests
     {
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
-        if (crashed) await lab.Server.KillAsync(); // then its log lies beside the catalogue, and must not be taken for the new one's
-        else await lab.Server.StopAsync();
+        // Then its log lies beside the catalogue, and must not be taken for the new one's.
+        if (crashed)
+            await lab.Server.KillAsync();
+        else
+            await lab.Server.StopAsync();
         File.Delete(lab.Catalogue);
 
         var rebuilt = (await lab.Server.RunAsync("catalogue", "rebuild")).MustSucceed();
@@ -56,20 +62,41 @@ public sealed class CatalogueCommandTests
     [InlineData(false)]
     public async Task What_is_pinned_or_expiring_stays_so_where_the_old_catalogue_can_be_read(bool readable)
     {
-        await using var lab = await Lab.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" });
+        await using var lab = await Lab.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" }
+        );
         var now = TimeProvider.System.GetUtcNow();
         await lab.Client.StoreAsync(StreamChain.Stream(1, 0, now.AddHours(-2)), "tank/rotated");
         await lab.Client.StoreAsync(StreamChain.Stream(2, 0, now), "tank/rotated");
         (await lab.Server.RunAsync("backup", "pin", lab.IdOf(First))).MustSucceed();
-        using (var nothing = new StringContent("""{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}"""))
+        using (
+            var nothing = new StringContent(
+                """{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}"""
+            )
+        )
         {
-            Assert.Equal(1, (await Answer.ReadAsync(await lab.Client.Http.PostAsync("rotate", nothing, Token))).MustSucceed().Json.GetProperty("expiring_count").GetInt32());
+            Assert.Equal(
+                1,
+                (await Answer.ReadAsync(await lab.Client.Http.PostAsync("rotate", nothing, Token)))
+                    .MustSucceed()
+                    .Json.GetProperty("expiring_count")
+                    .GetInt32()
+            );
         }
 
         var before = await MarksAsync();
-        Assert.Collection(before, mark => Assert.StartsWith("expiring 1 ", mark, StringComparison.Ordinal), mark => Assert.Equal($"pinned {lab.IdOf(First)}", mark));
+        Assert.Collection(
+            before,
+            mark => Assert.StartsWith("expiring 1 ", mark, StringComparison.Ordinal),
+            mark => Assert.Equal($"pinned {lab.IdOf(First)}", mark)
+        );
         await lab.Server.StopAsync();
-        if (!readable) await File.WriteAllTextAsync(lab.Catalogue, string.Concat(Enumerable.Repeat("this is no database; ", 500)), Token);
+        if (!readable)
+            await File.WriteAllTextAsync(
+                lab.Catalogue,
+                string.Concat(Enumerable.Repeat("this is no database; ", 500)),
+                Token
+            );
 
         var rebuilt = (await lab.Server.RunAsync("catalogue", "rebuild")).MustSucceed();
 
@@ -79,11 +106,21 @@ public sealed class CatalogueCommandTests
 
         async Task<IReadOnlyList<string>> MarksAsync()
         {
-            var backups = (await lab.Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray().ToList();
+            var backups = (await lab.Client.GetAsync("snapshots"))
+                .MustSucceed()
+                .Json.GetProperty("snapshots")
+                .EnumerateArray()
+                .ToList();
             return
             [
-                .. backups.Where(backup => backup.TryGetProperty("expires_at", out _)).Select(backup => $"expiring {backup.GetProperty("snapshot_guid")} {backup.GetProperty("expires_at")}"),
-                .. backups.Where(backup => backup.TryGetProperty("pinned", out _)).Select(backup => $"pinned {backup.GetProperty("snapshot_id")}"),
+                .. backups
+                    .Where(backup => backup.TryGetProperty("expires_at", out _))
+                    .Select(backup =>
+                        $"expiring {backup.GetProperty("snapshot_guid")} {backup.GetProperty("expires_at")}"
+                    ),
+                .. backups
+                    .Where(backup => backup.TryGetProperty("pinned", out _))
+                    .Select(backup => $"pinned {backup.GetProperty("snapshot_id")}"),
             ];
         }
     }
@@ -147,7 +184,8 @@ public sealed class CatalogueCommandTests
         Assert.Equal(files, lab.Files());
         var rebuilt = await lab.Server.RunAsync("catalogue", "rebuild");
         Assert.Equal(byRebuild.Length == 0 ? 0 : 7, rebuilt.ExitCode);
-        if (byRebuild.Length > 0) Assert.Contains($": {byRebuild}: ", rebuilt.Output, StringComparison.Ordinal);
+        if (byRebuild.Length > 0)
+            Assert.Contains($": {byRebuild}: ", rebuilt.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,7 +197,10 @@ public sealed class CatalogueCommandTests
         Assert.Equal(8, (await lab.Server.RunAsync("catalogue", "check")).ExitCode);
         await lab.Server.StartAgainAsync();
 
-        Assert.Equal(["not_listed", "not_listed", "not_listed", "not_listed"], Kinds(await lab.RunJsonAsync(7, "check")));
+        Assert.Equal(
+            ["not_listed", "not_listed", "not_listed", "not_listed"],
+            Kinds(await lab.RunJsonAsync(7, "check"))
+        );
         await lab.Server.StopAsync();
         Assert.Empty(Kinds(await lab.RunJsonAsync(0, "rebuild")));
         Assert.Empty(Kinds(await lab.RunJsonAsync(0, "check")));
@@ -187,7 +228,8 @@ public sealed class CatalogueCommandTests
         await using var lab = await Lab.StartAsync();
         using var done = new CancellationTokenSource();
         var uploads = Task.Run(() => UploadUntilAsync(lab, done.Token), Token);
-        for (var round = 0; round < 5; round++) Assert.Empty(Kinds(await lab.RunJsonAsync(0, "check")));
+        for (var round = 0; round < 5; round++)
+            Assert.Empty(Kinds(await lab.RunJsonAsync(0, "check")));
         Assert.Empty(Kinds(await lab.RunJsonAsync(0, "check", "--deep")));
         await done.CancelAsync();
         Assert.True(await uploads > 0);
@@ -197,9 +239,15 @@ public sealed class CatalogueCommandTests
     public async Task An_upload_that_was_cut_off_is_a_note()
     {
         await using var lab = await Lab.StartAsync();
-        var upload = (await lab.Client.AskAsync(new JsonObject { ["dataset_name"] = "tank/cut", ["compression"] = "none" })).MustSucceed();
+        var upload = (
+            await lab.Client.AskAsync(new JsonObject { ["dataset_name"] = "tank/cut", ["compression"] = "none" })
+        ).MustSucceed();
         await lab.Server.KillAsync();
-        await File.WriteAllBytesAsync(Path.Combine(lab.Objects, upload.Json.GetProperty("storage_key").GetString()!), Recorded.Plain(Other), Token);
+        await File.WriteAllBytesAsync(
+            Path.Combine(lab.Objects, upload.Json.GetProperty("storage_key").GetString()!),
+            Recorded.Plain(Other),
+            Token
+        );
 
         var check = await lab.RunJsonAsync(0, "check");
         Assert.Equal("upload_under_way", check.GetProperty("notes")[0].GetProperty("kind").GetString());
@@ -215,7 +263,11 @@ public sealed class CatalogueCommandTests
         await lab.Server.StopAsync();
         for (var delay = 2; delay < 80; delay += 6)
         {
-            using var rebuild = Command.Start(Repository.Program("zfs-server"), ["catalogue", "rebuild"], lab.Server.Folder);
+            using var rebuild = Command.Start(
+                Repository.Program("zfs-server"),
+                ["catalogue", "rebuild"],
+                lab.Server.Folder
+            );
             await Task.Delay(delay, Token);
             rebuild.Kill();
             await rebuild.WaitForExitAsync(Token);
@@ -233,13 +285,21 @@ public sealed class CatalogueCommandTests
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
         await lab.Server.StopAsync();
-        await File.WriteAllTextAsync(lab.Catalogue, string.Concat(Enumerable.Repeat("this is no database; ", 500)), Token);
+        await File.WriteAllTextAsync(
+            lab.Catalogue,
+            string.Concat(Enumerable.Repeat("this is no database; ", 500)),
+            Token
+        );
         Assert.Equal(7, (await lab.Server.RunAsync("catalogue", "check")).ExitCode);
 
         var rebuilt = await lab.RunJsonAsync(0, "rebuild");
 
         Assert.NotEqual("", rebuilt.GetProperty("previous_fault").GetString());
-        Assert.Contains("no database", await File.ReadAllTextAsync(rebuilt.GetProperty("previous_catalogue").GetString()!, Token), StringComparison.Ordinal);
+        Assert.Contains(
+            "no database",
+            await File.ReadAllTextAsync(rebuilt.GetProperty("previous_catalogue").GetString()!, Token),
+            StringComparison.Ordinal
+        );
         await lab.Server.StartAgainAsync();
         Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
     }
@@ -247,14 +307,22 @@ public sealed class CatalogueCommandTests
     private static async Task<int> UploadUntilAsync(Lab lab, CancellationToken done)
     {
         var count = 0;
-        for (; !done.IsCancellationRequested; count++) await lab.Client.StoreAsync(Recorded.Plain(Full), $"tank/many{count}");
+        for (; !done.IsCancellationRequested; count++)
+            await lab.Client.StoreAsync(Recorded.Plain(Full), $"tank/many{count}");
         return count;
     }
 
-    private static void AssertKinds(string expected, JsonElement report) => Assert.Equal(expected.Length == 0 ? [] : [expected], Kinds(report));
+    private static void AssertKinds(string expected, JsonElement report) =>
+        Assert.Equal(expected.Length == 0 ? [] : [expected], Kinds(report));
 
     private static IReadOnlyList<string> Kinds(JsonElement report) =>
-        [.. report.GetProperty("findings").EnumerateArray().Select(finding => finding.GetProperty("kind").GetString()!).Order(StringComparer.Ordinal)];
+        [
+            .. report
+                .GetProperty("findings")
+                .EnumerateArray()
+                .Select(finding => finding.GetProperty("kind").GetString()!)
+                .Order(StringComparer.Ordinal),
+        ];
 
     /// <summary>A server with a chain of three backups, and one by itself.</summary>
     private sealed class Lab : IAsyncDisposable
@@ -275,8 +343,11 @@ public sealed class CatalogueCommandTests
         {
             var server = await ServerProcess.StartAsync(settings);
             var lab = new Lab(server, await Uploader.CreateAsync(server));
-            foreach (var name in (string[])[Full, First, Second]) lab._paths[name] = lab.Client.ObjectOf(await lab.Client.StoreAsync(Recorded.Plain(name)));
-            lab._paths[Other] = lab.Client.ObjectOf(await lab.Client.StoreAsync(Recorded.Gzip(Other), "tank/other", "gzip"));
+            foreach (var name in (string[])[Full, First, Second])
+                lab._paths[name] = lab.Client.ObjectOf(await lab.Client.StoreAsync(Recorded.Plain(name)));
+            lab._paths[Other] = lab.Client.ObjectOf(
+                await lab.Client.StoreAsync(Recorded.Gzip(Other), "tank/other", "gzip")
+            );
             return lab;
         }
 
@@ -289,17 +360,48 @@ public sealed class CatalogueCommandTests
         {
             var (path, manifest) = (_paths[Second], ManifestOf(Second));
             var text = await File.ReadAllTextAsync(manifest, Token);
-            if (fault == "manifest damaged") await File.WriteAllTextAsync(manifest, text[..(text.Length / 2)], Token);
-            if (fault == "manifest says null") await File.WriteAllTextAsync(manifest, text.Replace("\"dataset_type\": \"filesystem\"", "\"dataset_type\": null", StringComparison.Ordinal), Token);
-            if (fault == "manifest of another client") await File.WriteAllTextAsync(manifest, text.Replace("\"client_id\": \"client1\"", "\"client_id\": \"client2\"", StringComparison.Ordinal), Token);
-            if (fault == "manifest changed") await File.WriteAllTextAsync(manifest, text.Replace("\"snapshot_name\": \"", "\"snapshot_name\": \"x", StringComparison.Ordinal), Token);
-            if (fault is "manifest missing" or "both missing") File.Delete(manifest);
-            if (fault is "object missing" or "both missing") File.Delete(path);
-            if (fault == "object cut") await File.WriteAllBytesAsync(path, (await File.ReadAllBytesAsync(path, Token))[..^1], Token);
-            if (fault == "byte flipped") await FlipAsync(path);
-            if (fault == "orphan") await File.WriteAllTextAsync(Path.Combine(Objects, "client1", "left_2026-01-01_00:00:00.zfs"), "left", Token);
-            if (fault == "further object") await File.WriteAllTextAsync(path + ".0002", "left", Token);
-            if (fault == "duplicate") await CopyAsync(path, text);
+            if (fault == "manifest damaged")
+                await File.WriteAllTextAsync(manifest, text[..(text.Length / 2)], Token);
+            if (fault == "manifest says null")
+                await File.WriteAllTextAsync(
+                    manifest,
+                    text.Replace(
+                        "\"dataset_type\": \"filesystem\"",
+                        "\"dataset_type\": null",
+                        StringComparison.Ordinal
+                    ),
+                    Token
+                );
+            if (fault == "manifest of another client")
+                await File.WriteAllTextAsync(
+                    manifest,
+                    text.Replace("\"client_id\": \"client1\"", "\"client_id\": \"client2\"", StringComparison.Ordinal),
+                    Token
+                );
+            if (fault == "manifest changed")
+                await File.WriteAllTextAsync(
+                    manifest,
+                    text.Replace("\"snapshot_name\": \"", "\"snapshot_name\": \"x", StringComparison.Ordinal),
+                    Token
+                );
+            if (fault is "manifest missing" or "both missing")
+                File.Delete(manifest);
+            if (fault is "object missing" or "both missing")
+                File.Delete(path);
+            if (fault == "object cut")
+                await File.WriteAllBytesAsync(path, (await File.ReadAllBytesAsync(path, Token))[..^1], Token);
+            if (fault == "byte flipped")
+                await FlipAsync(path);
+            if (fault == "orphan")
+                await File.WriteAllTextAsync(
+                    Path.Combine(Objects, "client1", "left_2026-01-01_00:00:00.zfs"),
+                    "left",
+                    Token
+                );
+            if (fault == "further object")
+                await File.WriteAllTextAsync(path + ".0002", "left", Token);
+            if (fault == "duplicate")
+                await CopyAsync(path, text);
         }
 
         /// <summary>Runs <c>zfs-server catalogue … --json</c>.</summary>
@@ -312,7 +414,12 @@ public sealed class CatalogueCommandTests
 
         /// <summary>All files with their sizes and times.</summary>
         public IReadOnlyList<string> Files() =>
-            [.. Directory.GetFiles(Server.DataFolder, "*", SearchOption.AllDirectories).Select(path => $"{path} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path):O}").Order(StringComparer.Ordinal)];
+            [
+                .. Directory
+                    .GetFiles(Server.DataFolder, "*", SearchOption.AllDirectories)
+                    .Select(path => $"{path} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path):O}")
+                    .Order(StringComparer.Ordinal),
+            ];
 
         public async ValueTask DisposeAsync()
         {
@@ -330,11 +437,20 @@ public sealed class CatalogueCommandTests
         /// <summary>The same backup under another key, as if it had been received later.</summary>
         private static async Task CopyAsync(string path, string manifest)
         {
-            var (name, copy) = (Path.GetFileName(path), Path.GetFileName(path).Replace(".zfs", "~9.zfs", StringComparison.Ordinal));
+            var (name, copy) = (
+                Path.GetFileName(path),
+                Path.GetFileName(path).Replace(".zfs", "~9.zfs", StringComparison.Ordinal)
+            );
             File.Copy(path, path.Replace(name, copy, StringComparison.Ordinal));
             var later = JsonNode.Parse(manifest.Replace(name, copy, StringComparison.Ordinal))!;
-            later["received_at"] = DateTimeOffset.Parse(later["received_at"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture).AddDays(1);
-            await File.WriteAllTextAsync(path.Replace(name, copy, StringComparison.Ordinal) + ".manifest.json", later.ToJsonString(), Token);
+            later["received_at"] = DateTimeOffset
+                .Parse(later["received_at"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture)
+                .AddDays(1);
+            await File.WriteAllTextAsync(
+                path.Replace(name, copy, StringComparison.Ordinal) + ".manifest.json",
+                later.ToJsonString(),
+                Token
+            );
         }
     }
 }

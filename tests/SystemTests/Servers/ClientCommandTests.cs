@@ -24,7 +24,10 @@ public sealed class ClientCommandTests
 
         using var last = server.As(old.Id, await RotateAsync(server, old.Id, "--overlap", "0"));
         (await old.GetAsync("status")).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
-        (await Answer.ReadAsync(await renewed.GetAsync("status", Token))).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
+        (await Answer.ReadAsync(await renewed.GetAsync("status", Token))).AssertRefused(
+            HttpStatusCode.Unauthorized,
+            "unauthorized"
+        );
         (await Answer.ReadAsync(await last.GetAsync("status", Token))).MustSucceed();
     }
 
@@ -34,13 +37,30 @@ public sealed class ClientCommandTests
         await using var server = await ServerProcess.StartAsync();
         await server.AddClientAsync("web1", "--keep-hourly", "48", "--storage-type", "local");
 
-        var text = (await server.RunAsync("client", "set", "web1", "--max-size", "500G", "--dataset", "pool/x")).MustSucceed().Output;
+        var text = (await server.RunAsync("client", "set", "web1", "--max-size", "500G", "--dataset", "pool/x"))
+            .MustSucceed()
+            .Output;
         Assert.Contains("max_size_bytes: none → 500000000000", text, StringComparison.Ordinal);
         Assert.Contains("dataset: backup/web1 → pool/x", text, StringComparison.Ordinal);
-        var changes = JsonNode.Parse((await server.RunAsync("client", "set", "web1", "--no-policy", "--storage-type", "s3", "--json")).MustSucceed().Output)!["changes"]!.AsArray();
-        Assert.Equal(["storage_type: local → s3", "rotation_policy: 48 hourly, 7 daily, 4 weekly, 12 monthly → none"], changes.Select(change => $"{change!["field"]}: {change["old"]} → {change["new"]}"));
+        var changes = JsonNode.Parse(
+            (await server.RunAsync("client", "set", "web1", "--no-policy", "--storage-type", "s3", "--json"))
+                .MustSucceed()
+                .Output
+        )!["changes"]!.AsArray();
+        Assert.Equal(
+            ["storage_type: local → s3", "rotation_policy: 48 hourly, 7 daily, 4 weekly, 12 monthly → none"],
+            changes.Select(change => $"{change!["field"]}: {change["old"]} → {change["new"]}")
+        );
         var shown = JsonNode.Parse((await server.RunAsync("client", "show", "web1", "--json")).MustSucceed().Output)!;
-        Assert.Equal((500000000000, "pool/x", "s3", null), ((long)shown["max_size_bytes"]!, (string)shown["dataset"]!, (string)shown["storage_type"]!, shown["rotation_policy"]));
+        Assert.Equal(
+            (500000000000, "pool/x", "s3", null),
+            (
+                (long)shown["max_size_bytes"]!,
+                (string)shown["dataset"]!,
+                (string)shown["storage_type"]!,
+                shown["rotation_policy"]
+            )
+        );
     }
 
     [Fact]
@@ -56,11 +76,21 @@ public sealed class ClientCommandTests
         (await client.GetAsync("status")).MustSucceed();
         var removed = (await server.RunAsync("client", "remove", "web1", "--yes", "--keep-backups")).MustSucceed();
 
-        Assert.Contains("Nothing stored was deleted: its 1 backup and 0 open uploads stay", removed.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Nothing stored was deleted: its 1 backup and 0 open uploads stay",
+            removed.Output,
+            StringComparison.Ordinal
+        );
         (await client.GetAsync("status")).AssertRefused(HttpStatusCode.Unauthorized, "unauthorized");
         Assert.Equal(files, server.StoredFiles());
         using var again = server.As("web1", await server.AddClientAsync("web1"));
-        Assert.Equal(1, (await Answer.ReadAsync(await again.GetAsync("status", Token))).MustSucceed().Json.GetProperty("snapshot_count").GetInt32());
+        Assert.Equal(
+            1,
+            (await Answer.ReadAsync(await again.GetAsync("status", Token)))
+                .MustSucceed()
+                .Json.GetProperty("snapshot_count")
+                .GetInt32()
+        );
     }
 
     [Theory]
@@ -89,7 +119,9 @@ public sealed class ClientCommandTests
 
     private static async Task<string> RotateAsync(ServerProcess server, string id, params string[] options)
     {
-        using var rotated = JsonDocument.Parse((await server.RunAsync(["client", "rotate-key", id, "--json", .. options])).MustSucceed().Output);
+        using var rotated = JsonDocument.Parse(
+            (await server.RunAsync(["client", "rotate-key", id, "--json", .. options])).MustSucceed().Output
+        );
         return rotated.RootElement.GetProperty("api_key").GetString()!;
     }
 }

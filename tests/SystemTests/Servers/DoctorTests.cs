@@ -3,7 +3,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Servers;
 
-/// <summary><c>zfs-server doctor</c> of a server that stores in a folder; with S3 and with ZFS it is tested where those are.</summary>
+/// <summary>
+/// <c>zfs-server doctor</c> of a server that stores in a folder; with S3 and with ZFS it is tested where those are.
+/// </summary>
 public sealed class DoctorTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -22,7 +24,10 @@ public sealed class DoctorTests
         var stopped = await DoctorReport.RunAsync(server);
 
         Assert.All(running.Checks.Concat(stopped.Checks), check => Assert.Equal("ok", check.Status));
-        Assert.Equal(("runs, and is ready", "does not run; its port is free"), (running.Find("server").Message, stopped.Find("server").Message));
+        Assert.Equal(
+            ("runs, and is ready", "does not run; its port is free"),
+            (running.Find("server").Message, stopped.Find("server").Message)
+        );
         Assert.DoesNotContain("zfs", running.Checks.Select(check => check.Name)); // nobody is stored there
         Assert.Contains("ok       clients: 1 in ", lines, StringComparison.Ordinal);
         Assert.Equal(before, Picture(server.Folder));
@@ -37,8 +42,13 @@ public sealed class DoctorTests
 
         Assert.True(report.ExitCode == 0, report.Text);
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
-        Assert.All(report.Checks.Where(check => check.Name is "data" or "store" or "catalogue"), check => Assert.EndsWith("is not there yet; the server makes it", check.Message, StringComparison.Ordinal));
-        Assert.Equal(["address", "clients"], report.Checks.Where(check => check.Status == "warning").Select(check => check.Name));
+        Assert.All(report.Checks.Where(check => check.Name is "data" or "store" or "catalogue"), check =>
+            Assert.EndsWith("is not there yet; the server makes it", check.Message, StringComparison.Ordinal)
+        );
+        Assert.Equal(
+            ["address", "clients"],
+            report.Checks.Where(check => check.Status == "warning").Select(check => check.Name)
+        );
         Assert.Contains("zfs-server client add", report.Find("clients").Remedy, StringComparison.Ordinal);
     }
 
@@ -50,14 +60,34 @@ public sealed class DoctorTests
         await client.StoreAsync(Recorded.Plain("empty"));
         await AssertFailsAsync(server, 3, "settings", "PART_SIZE_MIB", ("PART_SIZE_MIB", "many"));
         await AssertFailsAsync(server, 4, "server", "127.0.0.1:1/ready", ("PORT", "1"));
-        await AssertFailsAsync(server, 3, "server", $"port {server.Port}", ("DATA_DIR", Path.Combine(server.Folder, "another")));
-        var missingZfs = await DoctorReport.RunAsync(server, ("ZFS_SSH_HOST", "nobody@127.0.0.1"), ("ZFS_BASE_DATASET", "tank/backup"));
+        await AssertFailsAsync(
+            server,
+            3,
+            "server",
+            $"port {server.Port}",
+            ("DATA_DIR", Path.Combine(server.Folder, "another"))
+        );
+        var missingZfs = await DoctorReport.RunAsync(
+            server,
+            ("ZFS_SSH_HOST", "nobody@127.0.0.1"),
+            ("ZFS_BASE_DATASET", "tank/backup")
+        );
         Assert.Equal((0, "warning"), (missingZfs.ExitCode, missingZfs.Find("zfs").Status)); // no client needs it
 
         await server.StopAsync();
-        var (catalogue, clients) = (Path.Combine(server.DataFolder, "metadata.db"), Path.Combine(server.DataFolder, "clients.json"));
-        File.SetUnixFileMode(server.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute);
-        Assert.Contains($"chmod 700 {server.DataFolder}", (await server.RunAsync("doctor")).MustSucceed().Output, StringComparison.Ordinal);
+        var (catalogue, clients) = (
+            Path.Combine(server.DataFolder, "metadata.db"),
+            Path.Combine(server.DataFolder, "clients.json")
+        );
+        File.SetUnixFileMode(
+            server.DataFolder,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherExecute
+        );
+        Assert.Contains(
+            $"chmod 700 {server.DataFolder}",
+            (await server.RunAsync("doctor")).MustSucceed().Output,
+            StringComparison.Ordinal
+        );
         await File.WriteAllTextAsync(clients, "[{\"client_id\": \"web1\"}]", Token);
         await AssertFailsAsync(server, 3, "clients", "clients.json");
         File.Delete(clients);
@@ -67,7 +97,13 @@ public sealed class DoctorTests
         await AssertFailsAsync(server, 7, "catalogue", "catalogue rebuild");
     }
 
-    private static async Task AssertFailsAsync(ServerProcess server, int exitCode, string name, string says, params (string Key, string Value)[] settings)
+    private static async Task AssertFailsAsync(
+        ServerProcess server,
+        int exitCode,
+        string name,
+        string says,
+        params (string Key, string Value)[] settings
+    )
     {
         var report = await DoctorReport.RunAsync(server, settings);
         Assert.True(report.ExitCode == exitCode, report.Text);
@@ -76,9 +112,26 @@ public sealed class DoctorTests
     }
 
     private static Task<CommandResult> RunAsync(string folder, params (string Key, string Value)[] settings) =>
-        Command.RunAsync(Repository.Program("zfs-server"), ["doctor", "--json"], folder, settings.ToDictionary(setting => setting.Key, setting => setting.Value, StringComparer.Ordinal));
+        Command.RunAsync(
+            Repository.Program("zfs-server"),
+            ["doctor", "--json"],
+            folder,
+            settings.ToDictionary(setting => setting.Key, setting => setting.Value, StringComparer.Ordinal)
+        );
 
     /// <summary>Every file with its size and when it was written.</summary>
-    private static string Picture(string folder) => string.Join('\n', Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(path => !path.EndsWith("/log", StringComparison.Ordinal)).Order(StringComparer.Ordinal)
-        .Select(path => string.Create(CultureInfo.InvariantCulture, $"{path} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path):O}")));
+    private static string Picture(string folder) =>
+        string.Join(
+            '\n',
+            Directory
+                .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+                .Where(path => !path.EndsWith("/log", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+                .Select(path =>
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{path} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path):O}"
+                    )
+                )
+        );
 }

@@ -17,25 +17,47 @@ public sealed class ReadyTests
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server, "secret-name");
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(server)).Status);
-        var path = Path.Combine(server.DataFolder, what switch { "catalogue" => "metadata.db", "store" => "objects", _ => "clients.json" });
+        var path = Path.Combine(
+            server.DataFolder,
+            what switch
+            {
+                "catalogue" => "metadata.db",
+                "store" => "objects",
+                _ => "clients.json",
+            }
+        );
 
-        if (what == "clients") await File.WriteAllTextAsync(path + ".new", "[{\"client_id\": \"secret-name\"}]", Token);
+        if (what == "clients")
+            await File.WriteAllTextAsync(path + ".new", "[{\"client_id\": \"secret-name\"}]", Token);
         Directory.Move(path, path + ".good");
-        if (what == "clients") File.Move(path + ".new", path);
-        await Patience.UntilAsync("the fault is noticed", async () => (await AskAsync(server)).Status == HttpStatusCode.ServiceUnavailable);
+        if (what == "clients")
+            File.Move(path + ".new", path);
+        await Patience.UntilAsync("the fault is noticed", async () =>
+            (await AskAsync(server)).Status == HttpStatusCode.ServiceUnavailable
+        );
 
         var answer = await AskAsync(server);
         Assert.Equal("not_ready", answer.Json.GetProperty("status").GetString());
-        Assert.Equal(what, Assert.Single(answer.Json.GetProperty("checks").EnumerateArray(), check => !check.GetProperty("ok").GetBoolean()).GetProperty("name").GetString());
+        Assert.Equal(
+            what,
+            Assert
+                .Single(answer.Json.GetProperty("checks").EnumerateArray(), check =>
+                    !check.GetProperty("ok").GetBoolean()
+                )
+                .GetProperty("name")
+                .GetString()
+        );
         Assert.DoesNotContain("secret-name", answer.Text, StringComparison.Ordinal);
         Assert.DoesNotContain(server.Folder, answer.Text, StringComparison.Ordinal);
         await server.MustLogAsync($"Not ready: {what}");
 
-        if (what == "clients") File.Delete(path);
+        if (what == "clients")
+            File.Delete(path);
         Directory.Move(path + ".good", path);
         await Patience.UntilAsync("it is mended", async () => (await AskAsync(server)).Status == HttpStatusCode.OK);
         (await client.GetAsync("status")).MustSucceed();
     }
 
-    private static async Task<Answer> AskAsync(ServerProcess server) => await Answer.ReadAsync(await server.Http.GetAsync("ready", Token));
+    private static async Task<Answer> AskAsync(ServerProcess server) =>
+        await Answer.ReadAsync(await server.Http.GetAsync("ready", Token));
 }

@@ -63,10 +63,27 @@ public sealed class ServerLifeTests
     public async Task All_wrong_settings_are_named_at_once_and_no_secret_is_shown()
     {
         var refused = await RunServerAsync(
-            ("PORT", "99999"), ("BIND_ADDRESS", "localhost"), ("UPLOAD_IDLE_TIMEOUT", "soon"), ("ZFS_BASE_DATASET", "/backup"), ("S3_ENABLED", "perhaps"), ("S3_SECRET_KEY", "opensesame"), ("S3_ACCESS_KEY", "AKIAEXAMPLE"));
+            ("PORT", "99999"),
+            ("BIND_ADDRESS", "localhost"),
+            ("UPLOAD_IDLE_TIMEOUT", "soon"),
+            ("ZFS_BASE_DATASET", "/backup"),
+            ("S3_ENABLED", "perhaps"),
+            ("S3_SECRET_KEY", "opensesame"),
+            ("S3_ACCESS_KEY", "AKIAEXAMPLE")
+        );
 
         Assert.Equal(3, refused.ExitCode);
-        foreach (var fault in (string[])["PORT=99999", "BIND_ADDRESS=localhost", "UPLOAD_IDLE_TIMEOUT=soon", "ZFS_BASE_DATASET=/backup", "S3_ENABLED=perhaps"]) Assert.Contains(fault, refused.Error, StringComparison.Ordinal);
+        foreach (
+            var fault in (string[])
+                [
+                    "PORT=99999",
+                    "BIND_ADDRESS=localhost",
+                    "UPLOAD_IDLE_TIMEOUT=soon",
+                    "ZFS_BASE_DATASET=/backup",
+                    "S3_ENABLED=perhaps",
+                ]
+        )
+            Assert.Contains(fault, refused.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("opensesame", refused.Text, StringComparison.Ordinal);
     }
 
@@ -79,7 +96,11 @@ public sealed class ServerLifeTests
     public async Task A_place_that_cannot_be_used_is_named(string setting, string value)
     {
         var folder = Repository.NewFolder("server");
-        await File.WriteAllTextAsync(Path.Combine(folder, "file"), "neither a folder nor JSON nor a database, and long enough to be looked at as one", Token);
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "file"),
+            "neither a folder nor JSON nor a database, and long enough to be looked at as one",
+            Token
+        );
 
         var refused = await RunServerAsync(folder, (setting, value));
 
@@ -106,7 +127,9 @@ public sealed class ServerLifeTests
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
         var stream = Recorded.Plain("large-blocks");
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" });
+        var upload = await client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" }
+        );
         var before = await client.PictureAsync();
         using var connection = await BrokenConnection.BeginUploadAsync(server, client, upload);
         await connection.SendChunkAsync(stream.AsMemory(0, stream.Length / 2));
@@ -130,14 +153,19 @@ public sealed class ServerLifeTests
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
         await client.StoreAsync(Recorded.Plain("full"));
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" });
+        var upload = await client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" }
+        );
         await client.SendAsync(upload, "noise"u8.ToArray());
         var (before, state) = (await client.PictureAsync(), (await client.GetAsync($"upload-stream/{upload}")).Text);
 
         Assert.Equal(0, await server.StopAsync());
         await server.StartAgainAsync();
 
-        Assert.Equal((before, state), (await client.PictureAsync(), (await client.GetAsync($"upload-stream/{upload}")).Text));
+        Assert.Equal(
+            (before, state),
+            (await client.PictureAsync(), (await client.GetAsync($"upload-stream/{upload}")).Text)
+        );
         (await client.SendAsync(upload, Recorded.Plain("incremental-1"))).MustSucceed();
         (await client.RestoreAsync("verify", "all")).MustSucceed();
     }
@@ -145,7 +173,9 @@ public sealed class ServerLifeTests
     [Fact]
     public async Task The_catalogue_lies_beside_the_first_program_s_metadata_which_stay_as_they_are()
     {
-        await using var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal) { ["METADATA_FILE"] = "metadata.json" });
+        await using var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["METADATA_FILE"] = "metadata.json" }
+        );
         await server.StopAsync();
         Assert.True(File.Exists(Path.Combine(server.Folder, "metadata.db")));
         Assert.False(File.Exists(Path.Combine(server.Folder, "metadata.json")));
@@ -198,9 +228,15 @@ public sealed class ServerLifeTests
         await client.StoreAsync(Recorded.Plain("empty"));
 
         Assert.Equal(OwnersOnly, File.GetUnixFileMode(server.DataFolder));
-        string[] secret = [Path.Combine(server.DataFolder, "clients.json"), .. Directory.GetFiles(Path.Combine(server.DataFolder, "objects"), "*", SearchOption.AllDirectories)];
+        string[] secret =
+        [
+            Path.Combine(server.DataFolder, "clients.json"),
+            .. Directory.GetFiles(Path.Combine(server.DataFolder, "objects"), "*", SearchOption.AllDirectories),
+        ];
         Assert.Equal(3, secret.Length);
-        Assert.All(secret, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+        Assert.All(secret, file =>
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file))
+        );
     }
 
     [Fact]
@@ -264,7 +300,11 @@ public sealed class ServerLifeTests
     {
         var folder = Repository.NewFolder("server");
 
-        var refused = await Command.RunAsync(Repository.Program("zfs-server"), ["client", "add", "web1", option, value], folder);
+        var refused = await Command.RunAsync(
+            Repository.Program("zfs-server"),
+            ["client", "add", "web1", option, value],
+            folder
+        );
 
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains(value, refused.Error, StringComparison.Ordinal);
@@ -279,8 +319,13 @@ public sealed class ServerLifeTests
 
         var keys = await Task.WhenAll(names.Select(name => server.AddClientAsync(name)));
 
-        var listed = JsonDocument.Parse((await server.RunAsync("client", "list", "--json")).MustSucceed().Output).RootElement.EnumerateArray();
-        Assert.Equal(names.Order(StringComparer.Ordinal), listed.Select(c => c.GetProperty("client_id").GetString()!).Order(StringComparer.Ordinal));
+        var listed = JsonDocument
+            .Parse((await server.RunAsync("client", "list", "--json")).MustSucceed().Output)
+            .RootElement.EnumerateArray();
+        Assert.Equal(
+            names.Order(StringComparer.Ordinal),
+            listed.Select(c => c.GetProperty("client_id").GetString()!).Order(StringComparer.Ordinal)
+        );
         foreach (var (name, key) in names.Zip(keys))
         {
             using var http = server.As(name, key);
@@ -296,11 +341,18 @@ public sealed class ServerLifeTests
         return result;
     }
 
-    /// <summary>A server that is expected to end by itself; one that serves is stopped after a while, with exit code 124.</summary>
+    /// <summary>
+    /// A server that is expected to end by itself; one that serves is stopped after a while, with exit code 124.
+    /// </summary>
     private static Task<CommandResult> RunServerAsync(string folder, params (string Setting, string Value)[] settings)
     {
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["BIND_ADDRESS"] = "127.0.0.1", ["PORT"] = "0" };
-        foreach (var (setting, value) in settings) environment[setting] = value;
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["BIND_ADDRESS"] = "127.0.0.1",
+            ["PORT"] = "0",
+        };
+        foreach (var (setting, value) in settings)
+            environment[setting] = value;
         return Command.RunAsync("timeout", ["20", Repository.Program("zfs-server")], folder, environment);
     }
 }

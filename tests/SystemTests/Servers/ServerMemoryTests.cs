@@ -17,8 +17,14 @@ public sealed class ServerMemoryTests
         var small = await PeakAsync(compression, 200 * Megabyte);
         var large = await PeakAsync(compression, 1000 * Megabyte);
 
-        TestContext.Current.TestOutputHelper!.WriteLine($"{compression}: peak {small / (double)Mebibyte:0.0} MiB with 200 MB, {large / (double)Mebibyte:0.0} MiB with 1 GB");
-        TestContext.Current.SendDiagnosticMessage($"zfs-server, {compression}: peak {small / (double)Mebibyte:0.0} MiB with 200 MB, {large / (double)Mebibyte:0.0} MiB with 1 GB");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{compression}: peak {small / (double)Mebibyte:0.0} MiB with 200 MB, {large / (double)Mebibyte:0.0} MiB "
+                + "with 1 GB"
+        );
+        TestContext.Current.SendDiagnosticMessage(
+            $"zfs-server, {compression}: peak {small / (double)Mebibyte:0.0} MiB with 200 MB, "
+                + $"{large / (double)Mebibyte:0.0} MiB with 1 GB"
+        );
         Assert.InRange(large, 1, small * 5 / 4 + 16 * Mebibyte);
         Assert.InRange(large, 1, 128 * Mebibyte);
     }
@@ -27,11 +33,22 @@ public sealed class ServerMemoryTests
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
-        var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = compression });
+        var upload = await client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = compression }
+        );
 
-        var stored = (await client.SendAsync(upload, new GeneratedStream((int)(size / GeneratedStream.BlockSize), guid: 7, compression == "gzip"))).MustSucceed();
+        var stored = (
+            await client.SendAsync(
+                upload,
+                new GeneratedStream((int)(size / GeneratedStream.BlockSize), guid: 7, compression == "gzip")
+            )
+        ).MustSucceed();
 
-        Assert.InRange(stored.Json.GetProperty("snapshot").GetProperty("stream_bytes").GetInt64(), size - GeneratedStream.BlockSize, size + Megabyte * 10);
+        Assert.InRange(
+            stored.Json.GetProperty("snapshot").GetProperty("stream_bytes").GetInt64(),
+            size - GeneratedStream.BlockSize,
+            size + Megabyte * 10
+        );
         return server.PeakMemory();
     }
 }

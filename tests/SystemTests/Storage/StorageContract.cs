@@ -7,7 +7,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Storage;
 
-/// <summary>What a server owes to who sends to it, whatever it stores in: by HTTP alone, with streams of a real ZFS.</summary>
+/// <summary>
+/// What a server owes to who sends to it, whatever it stores in: by HTTP alone, with streams of a real ZFS.
+/// </summary>
 public abstract class StorageContract
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -19,7 +21,8 @@ public abstract class StorageContract
     {
         await using var lab = await StartAsync();
         string[] names = ["full", "incremental-1", "incremental-2"];
-        foreach (var name in names) await StoreAsync(lab.Client, name);
+        foreach (var name in names)
+            await StoreAsync(lab.Client, name);
         var listed = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
 
         Assert.Equal(0, await lab.Server.StopAsync());
@@ -31,7 +34,8 @@ public abstract class StorageContract
         Assert.Equal(listed, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
         var backups = JsonDocument.Parse(listed).RootElement.GetProperty("snapshots").EnumerateArray().ToList();
         Assert.Equal(names.Select(name => Recorded.Get(name).Guid).Order(), backups.Select(GuidOf).Order());
-        foreach (var backup in backups) Assert.Equal(GuidOf(backup), await DownloadedGuidAsync(lab.Client, backup));
+        foreach (var backup in backups)
+            Assert.Equal(GuidOf(backup), await DownloadedGuidAsync(lab.Client, backup));
         (await lab.Client.RestoreAsync("verify", "all")).MustSucceed();
     }
 
@@ -57,7 +61,10 @@ public abstract class StorageContract
         var uploads = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (compression, body, code) in wrong)
         {
-            if (!uploads.TryGetValue(compression, out var upload)) uploads[compression] = upload = await lab.Client.AnnounceAsync(new JsonObject { ["dataset_name"] = $"tank/{compression}", ["compression"] = compression });
+            if (!uploads.TryGetValue(compression, out var upload))
+                uploads[compression] = upload = await lab.Client.AnnounceAsync(
+                    new JsonObject { ["dataset_name"] = $"tank/{compression}", ["compression"] = compression }
+                );
 
             var answer = await lab.Client.SendAsync(upload, body);
 
@@ -76,20 +83,35 @@ public abstract class StorageContract
         await using var lab = await StartAsync();
         var cut = CutParts.Cut(Recorded.Plain("full"), int.MaxValue, new Random(1));
         var part = Assert.Single(cut.Parts);
-        var upload = await lab.Client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "gzip" });
+        var upload = await lab.Client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "gzip" }
+        );
         var before = await lab.PictureAsync();
 
         using var changed = part.Request(upload);
         changed.Content = new ByteArrayContent(Flipped(part.Stored, part.Stored.Length / 2));
-        (await Answer.ReadAsync(await lab.Client.Http.SendAsync(changed, Token))).AssertRefused(HttpStatusCode.UnprocessableEntity, "part_damaged");
-        (await lab.Client.SendPartAsync(upload, part with { Stored = Flipped(part.Stored, part.Stored.Length - 1) })).AssertRefused(HttpStatusCode.UnprocessableEntity, "compression_damaged");
+        (await Answer.ReadAsync(await lab.Client.Http.SendAsync(changed, Token))).AssertRefused(
+            HttpStatusCode.UnprocessableEntity,
+            "part_damaged"
+        );
+        (
+            await lab.Client.SendPartAsync(upload, part with { Stored = Flipped(part.Stored, part.Stored.Length - 1) })
+        ).AssertRefused(HttpStatusCode.UnprocessableEntity, "compression_damaged");
         Assert.Equal(before, await lab.PictureAsync());
 
         (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
         (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
-        (await lab.Client.CompleteAsync(upload, 2, cut.Stream.Length, cut.Digest)).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete");
-        (await lab.Client.CompleteAsync(upload, 1, cut.Stream.Length, new string('0', 64))).AssertRefused(HttpStatusCode.Conflict, "parts_incomplete");
-        Assert.Empty((await lab.Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray());
+        (await lab.Client.CompleteAsync(upload, 2, cut.Stream.Length, cut.Digest)).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete"
+        );
+        (await lab.Client.CompleteAsync(upload, 1, cut.Stream.Length, new string('0', 64))).AssertRefused(
+            HttpStatusCode.Conflict,
+            "parts_incomplete"
+        );
+        Assert.Empty(
+            (await lab.Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray()
+        );
 
         (await lab.Client.CompleteAsync(upload, cut)).MustSucceed();
         (await lab.Client.RestoreAsync("verify", "all")).MustSucceed();
@@ -101,7 +123,9 @@ public abstract class StorageContract
         await using var lab = await StartAsync();
         await StoreAsync(lab.Client, "full");
         var before = await lab.PictureAsync();
-        var upload = await lab.Client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/large", ["compression"] = "none" });
+        var upload = await lab.Client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/large", ["compression"] = "none" }
+        );
         var stream = Recorded.Plain("large-blocks");
         using var broken = await BrokenConnection.BeginUploadAsync(lab.Server, lab.Client, upload);
         await broken.SendChunkAsync(stream.AsMemory(0, stream.Length / 2));
@@ -111,12 +135,24 @@ public abstract class StorageContract
         (await lab.Client.DeleteAsync($"upload-stream/{upload}")).MustSucceed();
 
         Assert.Equal(before, await lab.PictureAsync());
-        (await lab.Client.AskAsync(Recorded.Announce(Recorded.Get("full"), "gzip"))).AssertRefused(HttpStatusCode.Conflict, "snapshot_exists");
+        (await lab.Client.AskAsync(Recorded.Announce(Recorded.Get("full"), "gzip"))).AssertRefused(
+            HttpStatusCode.Conflict,
+            "snapshot_exists"
+        );
         using var other = await Uploader.CreateAsync(lab.Server, "other");
-        var id = (await lab.Client.GetAsync("snapshots")).Json.GetProperty("snapshots")[0].GetProperty("snapshot_id").GetString()!;
+        var id = (await lab.Client.GetAsync("snapshots"))
+            .Json.GetProperty("snapshots")[0]
+            .GetProperty("snapshot_id")
+            .GetString()!;
         Assert.Empty((await other.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots").EnumerateArray());
-        (await other.GetAsync($"download?snapshot_id={Uri.EscapeDataString(id)}")).AssertRefused(HttpStatusCode.NotFound, "not_found");
-        (await other.AskAsync(Recorded.Announce(Recorded.Get("incremental-1"), "none"))).AssertRefused(HttpStatusCode.Conflict, "base_missing");
+        (await other.GetAsync($"download?snapshot_id={Uri.EscapeDataString(id)}")).AssertRefused(
+            HttpStatusCode.NotFound,
+            "not_found"
+        );
+        (await other.AskAsync(Recorded.Announce(Recorded.Get("incremental-1"), "none"))).AssertRefused(
+            HttpStatusCode.Conflict,
+            "base_missing"
+        );
     }
 
     private static async Task StoreAsync(Uploader client, string name)
@@ -132,13 +168,23 @@ public abstract class StorageContract
         return flipped;
     }
 
-    private static ulong GuidOf(JsonElement backup) => ulong.Parse(backup.GetProperty("snapshot_guid").GetString()!, System.Globalization.CultureInfo.InvariantCulture);
+    private static ulong GuidOf(JsonElement backup) =>
+        ulong.Parse(
+            backup.GetProperty("snapshot_guid").GetString()!,
+            System.Globalization.CultureInfo.InvariantCulture
+        );
 
     /// <summary>Of the snapshot that the downloaded stream holds; plain or compressed, as it is kept.</summary>
     private static async Task<ulong> DownloadedGuidAsync(Uploader client, JsonElement backup)
     {
-        var stored = await client.Http.GetByteArrayAsync($"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}", Token);
-        using var plain = backup.GetProperty("compression").GetString() == "gzip" ? new GZipStream(new MemoryStream(stored), CompressionMode.Decompress) : (Stream)new MemoryStream(stored);
+        var stored = await client.Http.GetByteArrayAsync(
+            $"download?snapshot_id={Uri.EscapeDataString(backup.GetProperty("snapshot_id").GetString()!)}",
+            Token
+        );
+        using var plain =
+            backup.GetProperty("compression").GetString() == "gzip"
+                ? new GZipStream(new MemoryStream(stored), CompressionMode.Decompress)
+                : (Stream)new MemoryStream(stored);
         using var reader = new SendStreamReader(plain);
         while (reader.ReadRecord())
         {

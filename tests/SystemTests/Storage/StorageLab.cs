@@ -2,13 +2,21 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Storage;
 
-/// <summary>A zfs-server on this machine that stores in one kind of place, and a look at that place from outside.</summary>
+/// <summary>
+/// A zfs-server on this machine that stores in one kind of place, and a look at that place from outside.
+/// </summary>
 internal sealed class StorageLab : IAsyncDisposable
 {
     private readonly Func<Task<string>> _look;
     private readonly Func<Task> _clear;
 
-    private StorageLab(ServerProcess server, Uploader client, string place, Func<Task<string>> look, Func<Task> clear) => (Server, Client, Place, _look, _clear) = (server, client, place, look, clear);
+    private StorageLab(
+        ServerProcess server,
+        Uploader client,
+        string place,
+        Func<Task<string>> look,
+        Func<Task> clear
+    ) => (Server, Client, Place, _look, _clear) = (server, client, place, look, clear);
 
     public ServerProcess Server { get; }
 
@@ -20,14 +28,26 @@ internal sealed class StorageLab : IAsyncDisposable
     public static async Task<StorageLab> InFolderAsync()
     {
         var server = await ServerProcess.StartAsync();
-        return new StorageLab(server, await Uploader.CreateAsync(server), server.DataFolder, () => Task.FromResult(string.Join('\n', server.StoredFiles())), () => Task.CompletedTask);
+        return new StorageLab(
+            server,
+            await Uploader.CreateAsync(server),
+            server.DataFolder,
+            () => Task.FromResult(string.Join('\n', server.StoredFiles())),
+            () => Task.CompletedTask
+        );
     }
 
     public static async Task<StorageLab> InBucketAsync(S3Server s3)
     {
         var bucket = await s3.NewBucketAsync();
         var server = await ServerProcess.StartAsync(s3.Settings(bucket));
-        return new StorageLab(server, await Uploader.CreateAsync(server), bucket, async () => string.Join('\n', [.. await s3.ListAsync(bucket), await s3.CountUnfinishedAsync(bucket)]), () => Task.CompletedTask);
+        return new StorageLab(
+            server,
+            await Uploader.CreateAsync(server),
+            bucket,
+            async () => string.Join('\n', [.. await s3.ListAsync(bucket), await s3.CountUnfinishedAsync(bucket)]),
+            () => Task.CompletedTask
+        );
     }
 
     /// <summary>In the ZFS of another machine, which the server reaches by ssh.</summary>
@@ -40,13 +60,15 @@ internal sealed class StorageLab : IAsyncDisposable
         File.SetUnixFileMode(ssh, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var dataset = $"{host.Pool}/box{Guid.NewGuid().ToString("N")[..8]}";
         await host.OutputAsync($"zfs create -o mountpoint=none -o canmount=off {dataset}");
-        var server = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["ZFS_BASE_DATASET"] = dataset,
-            ["ZFS_SSH_HOST"] = host.SshHost,
-            ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}",
-            ["PART_SIZE_MIB"] = "1",
-        });
+        var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["ZFS_BASE_DATASET"] = dataset,
+                ["ZFS_SSH_HOST"] = host.SshHost,
+                ["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}",
+                ["PART_SIZE_MIB"] = "1",
+            }
+        );
         return new StorageLab(
             server,
             await Uploader.CreateAsync(server, "client1", "--storage-type", "local"),
@@ -56,11 +78,13 @@ internal sealed class StorageLab : IAsyncDisposable
             {
                 await host.OutputAsync($"zfs destroy -R {dataset}");
                 Directory.Delete(folder, recursive: true);
-            });
+            }
+        );
     }
 
     /// <summary>All that a refused upload must leave as it was: what is stored, and what is listed.</summary>
-    public async Task<string> PictureAsync() => $"{await _look()}\n{(await Client.GetAsync("snapshots")).MustSucceed().Text}";
+    public async Task<string> PictureAsync() =>
+        $"{await _look()}\n{(await Client.GetAsync("snapshots")).MustSucceed().Text}";
 
     public async ValueTask DisposeAsync()
     {

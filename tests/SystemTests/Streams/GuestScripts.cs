@@ -17,14 +17,21 @@ public sealed class GuestScripts
 
     private GuestScripts(ZfsHost host) => _host = host;
 
-    /// <summary>The seed of this run's histories: ZSM_SEED; without it the same for every run, but for soaks, which draw one.</summary>
+    /// <summary>
+    /// The seed of this run's histories: ZSM_SEED; without it the same for every run, but for soaks, which draw one.
+    /// </summary>
     public static int Seed { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : IsSoak ? Random.Shared.Next(1, 30_000) : 7;
+        int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given
+        : IsSoak ? Random.Shared.Next(1, 30_000)
+        : 7;
 
     public static bool IsSoak => Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
 
-    /// <summary>Kinds of histories for what takes minutes: all for a soak, else those that have least in common.</summary>
-    public static TheoryData<string> Kinds => IsSoak ? ["plain", "compressed", "raw", "volume", "raw-volume"] : ["plain", "raw", "volume"];
+    /// <summary>
+    /// Kinds of histories for what takes minutes: all for a soak, else those that have least in common.
+    /// </summary>
+    public static TheoryData<string> Kinds =>
+        IsSoak ? ["plain", "compressed", "raw", "volume", "raw-volume"] : ["plain", "raw", "volume"];
 
     public static async Task<GuestScripts> CopyAsync(ZfsHost host)
     {
@@ -32,7 +39,8 @@ public sealed class GuestScripts
         await Copying.WaitAsync();
         try
         {
-            if (!_copied) await SendAsync(host);
+            if (!_copied)
+                await SendAsync(host);
             _copied = true;
         }
         finally
@@ -55,13 +63,16 @@ public sealed class GuestScripts
     /// <summary>The files of a folder of the ZFS machine, by name.</summary>
     public async Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(string folder)
     {
-        var packed = Convert.FromBase64String(await _host.OutputAsync($"cd {folder} && tar -cf - $(find . -maxdepth 1 -type f) | gzip -1 | base64 -w0"));
+        var packed = Convert.FromBase64String(
+            await _host.OutputAsync($"cd {folder} && tar -cf - $(find . -maxdepth 1 -type f) | gzip -1 | base64 -w0")
+        );
         await using var tar = new TarReader(new GZipStream(new MemoryStream(packed), CompressionMode.Decompress));
         Dictionary<string, byte[]> files = [];
         while (await tar.GetNextEntryAsync() is { } entry)
         {
             using var contents = new MemoryStream();
-            if (entry.DataStream is not null) await entry.DataStream.CopyToAsync(contents);
+            if (entry.DataStream is not null)
+                await entry.DataStream.CopyToAsync(contents);
             files[Path.GetFileName(entry.Name)] = contents.ToArray();
         }
 
@@ -71,9 +82,16 @@ public sealed class GuestScripts
     private static async Task SendAsync(ZfsHost host)
     {
         (await host.RunAsync($"rm -rf {Folder} && mkdir -p {Folder}")).MustSucceed();
-        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "tests", "SystemTests", "Streams", "guest")))
+        foreach (
+            var file in Directory.GetFiles(Path.Combine(Repository.Root, "tests", "SystemTests", "Streams", "guest"))
+        )
         {
-            (await host.RunAsync($"cat > {Folder}/{Path.GetFileName(file)} && chmod 755 {Folder}/{Path.GetFileName(file)}", await File.ReadAllBytesAsync(file))).MustSucceed();
+            (
+                await host.RunAsync(
+                    $"cat > {Folder}/{Path.GetFileName(file)} && chmod 755 {Folder}/{Path.GetFileName(file)}",
+                    await File.ReadAllBytesAsync(file)
+                )
+            ).MustSucceed();
         }
     }
 }

@@ -9,8 +9,9 @@ public sealed class MergeOnZfsTests(ZfsHost host)
     private const int SoakRounds = 20;
 
     /// <summary>
-    /// Random histories of a file system or a volume: what is received of merged streams equals what is received one after the other, in every
-    /// file, attribute, object and GUID; the next incremental applies; a scrub finds nothing (guest/merge.sh).
+    /// Random histories of a file system or a volume: what is received of merged streams equals what is received one
+    /// after the other, in every file, attribute, object and GUID; the next incremental applies; a scrub finds nothing
+    /// (guest/merge.sh).
     /// </summary>
     [Theory]
     [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]

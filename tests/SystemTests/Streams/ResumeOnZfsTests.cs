@@ -14,8 +14,9 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     private static int CutsPerKind => GuestScripts.IsSoak ? 2 : 1;
 
     /// <summary>
-    /// A full stream, an incremental and one from a bookmark are cut at boundaries of all kinds. The token is made from what is left, ZFS
-    /// goes on from it, and both parts are joined; where ZFS sends the same again, that is the stream as it was, byte for byte.
+    /// A full stream, an incremental and one from a bookmark are cut at boundaries of all kinds. The token is made from
+    /// what is left, ZFS goes on from it, and both parts are joined; where ZFS sends the same again, that is the stream
+    /// as it was, byte for byte.
     /// </summary>
     [Theory]
     [InlineData("plain")]
@@ -33,19 +34,43 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
             var cuts = Cuts(stream, CutsPerKind);
             List<StreamSplice> splices = [];
             foreach (var cut in cuts)
-                splices.Add(new StreamSplice((await StreamCut.FindAsync(new MemoryStream(stream[..cut]), TestContext.Current.CancellationToken)).State));
-            _ = await guest.RunAsync("continue.sh", [$"{Folder}/rests"], string.Concat(splices.Select(splice => $"{splice.Token}\n")));
+                splices.Add(
+                    new StreamSplice(
+                        (
+                            await StreamCut.FindAsync(
+                                new MemoryStream(stream[..cut]),
+                                TestContext.Current.CancellationToken
+                            )
+                        ).State
+                    )
+                );
+            _ = await guest.RunAsync(
+                "continue.sh",
+                [$"{Folder}/rests"],
+                string.Concat(splices.Select(splice => $"{splice.Token}\n"))
+            );
             var rests = await guest.ReadAsync($"{Folder}/rests");
             for (var i = 0; i < cuts.Count; i++)
             {
                 using var joined = new MemoryStream();
-                await splices[i].WriteAsync(new MemoryStream(stream), new MemoryStream(rests[$"{i + 1}"]), joined, TestContext.Current.CancellationToken);
-                Assert.True(joined.ToArray().AsSpan().SequenceEqual(stream), $"{name}, cut after {cuts[i]} bytes, is not what it was");
+                await splices[i]
+                    .WriteAsync(
+                        new MemoryStream(stream),
+                        new MemoryStream(rests[$"{i + 1}"]),
+                        joined,
+                        TestContext.Current.CancellationToken
+                    );
+                Assert.True(
+                    joined.ToArray().AsSpan().SequenceEqual(stream),
+                    $"{name}, cut after {cuts[i]} bytes, is not what it was"
+                );
             }
         }
     }
 
-    /// <summary>The receive of a full stream and of an incremental is cut, and goes on from the stored stream by ZFS's token.</summary>
+    /// <summary>
+    /// The receive of a full stream and of an incremental is cut, and goes on from the stored stream by ZFS's token.
+    /// </summary>
     [Theory]
     [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]
     public async Task A_receive_goes_on_from_the_stored_stream(string kind)
@@ -56,7 +81,10 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
         {
             var all = Cuts(streams[stream], CutsPerKind);
             var cuts = GuestScripts.IsSoak ? all : [.. all.Where((_, i) => i % Math.Max(all.Count / 3, 1) == 1)];
-            var said = await guest.RunAsync("receive.sh", [$"{Folder}/{stream}", baseStream, .. cuts.Select(cut => (object)cut)]);
+            var said = await guest.RunAsync(
+                "receive.sh",
+                [$"{Folder}/{stream}", baseStream, .. cuts.Select(cut => (object)cut)]
+            );
             Assert.Equal(cuts.Count, said.Length);
             Assert.Contains(said, line => line.StartsWith("same", StringComparison.Ordinal));
         }
@@ -71,8 +99,9 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     }
 
     /// <summary>
-    /// Places to cut a stream: right behind BEGIN, right before END, and some record boundaries of every kind, by the types of the
-    /// records before and behind; each with a few bytes of the next record, as a broken connection leaves them.
+    /// Places to cut a stream: right behind BEGIN, right before END, and some record boundaries of every kind, by the
+    /// types of the records before and behind; each with a few bytes of the next record, as a broken connection leaves
+    /// them.
     /// </summary>
     private static List<int> Cuts(byte[] stream, int perKind)
     {
@@ -81,11 +110,13 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
         ReadOnlySpan<byte> input = stream;
         while (!parser.IsComplete)
         {
-            if (parser.Read(ref input, out _) != ParserEvent.Record) continue;
+            if (parser.Read(ref input, out _) != ParserEvent.Record)
+                continue;
             var type = parser.Current.Type;
             if (parser.RecordIndex > 0)
             {
-                if (!kinds.TryGetValue((last, type), out var places)) kinds[(last, type)] = places = [];
+                if (!kinds.TryGetValue((last, type), out var places))
+                    kinds[(last, type)] = places = [];
                 places.Add((int)parser.RecordOffset);
             }
 
@@ -93,9 +124,13 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
         }
 
         var random = new Random(GuestScripts.Seed);
-        return [.. kinds.Values
-            .SelectMany(places => random.GetItems(places.ToArray(), Math.Min(perKind, places.Count)))
-            .Distinct().Order()
-            .Select(place => Math.Min(place + random.Next(3) * 150, stream.Length - 1))];
+        return
+        [
+            .. kinds
+                .Values.SelectMany(places => random.GetItems(places.ToArray(), Math.Min(perKind, places.Count)))
+                .Distinct()
+                .Order()
+                .Select(place => Math.Min(place + random.Next(3) * 150, stream.Length - 1)),
+        ];
     }
 }

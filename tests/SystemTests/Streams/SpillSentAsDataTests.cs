@@ -12,15 +12,20 @@ public sealed class SpillSentAsDataTests(ZfsHost host)
         await host.StartAsync();
         var (origin, copy) = ($"{host.Pool}/spill", $"{host.Pool}/spill-copy");
         await host.OutputAsync(
-            $"zfs create -o xattr=sa -o compression=lz4 {origin} && cd $(zfs get -H -o value mountpoint {origin}) && " +
-            $"ln -s $(head -c 700 /dev/zero | tr '\\0' y) link && zfs snapshot {origin}@one");
+            $"zfs create -o xattr=sa -o compression=lz4 {origin} && cd $(zfs get -H -o value mountpoint {origin}) && "
+                + $"ln -s $(head -c 700 /dev/zero | tr '\\0' y) link && zfs snapshot {origin}@one"
+        );
         try
         {
-            var plain = await host.RunAsync($"zfs send {origin}@one | {host.ProgramFolder}/zfs-restore stream verify -");
+            var plain = await host.RunAsync(
+                $"zfs send {origin}@one | {host.ProgramFolder}/zfs-restore stream verify -"
+            );
             Assert.Equal(0, plain.ExitCode);
             Assert.Equal(700, (await ReceivedLinkAsync($"zfs send {origin}@one", copy)).Length);
 
-            var embedded = await host.RunAsync($"zfs send -e {origin}@one | {host.ProgramFolder}/zfs-restore stream verify -");
+            var embedded = await host.RunAsync(
+                $"zfs send -e {origin}@one | {host.ProgramFolder}/zfs-restore stream verify -"
+            );
             Assert.Equal(7, embedded.ExitCode);
             Assert.Contains("send without -e", embedded.Error, StringComparison.Ordinal);
 

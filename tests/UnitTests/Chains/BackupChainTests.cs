@@ -17,7 +17,13 @@ public sealed class BackupChainTests
     [Fact]
     public void An_incremental_needs_all_from_the_full_one_on_in_order()
     {
-        SnapshotInfo[] backups = [Backups.Incremental(4, 3), Backups.Full(1), Backups.Incremental(3, 2), Backups.Incremental(2, 1)];
+        SnapshotInfo[] backups =
+        [
+            Backups.Incremental(4, 3),
+            Backups.Full(1),
+            Backups.Incremental(3, 2),
+            Backups.Incremental(2, 1),
+        ];
 
         Assert.Equal([1, 2, 3, 4], BackupChain.Resolve(backups[0], backups)!.Select(b => b.SnapshotGuid.Value));
     }
@@ -33,7 +39,13 @@ public sealed class BackupChainTests
     [Fact]
     public void The_shorter_of_two_chains_is_taken()
     {
-        SnapshotInfo[] backups = [Backups.Full(1), Backups.Incremental(2, 1), Backups.Full(2), Backups.Incremental(3, 2)];
+        SnapshotInfo[] backups =
+        [
+            Backups.Full(1),
+            Backups.Incremental(2, 1),
+            Backups.Full(2),
+            Backups.Incremental(3, 2),
+        ];
 
         var chain = BackupChain.Resolve(backups[3], backups)!;
 
@@ -67,7 +79,17 @@ public sealed class BackupChainTests
     [InlineData("SaSpill", "Lz4", true)]
     public void Only_what_zfs_receive_would_take_makes_a_chain(string baseFeature, string feature, bool fits)
     {
-        SnapshotInfo[] backups = [Backups.Full(1) with { Features = [baseFeature] }, Backups.Incremental(2, 1) with { Features = [feature] }];
+        SnapshotInfo[] backups =
+        [
+            Backups.Full(1) with
+            {
+                Features = [baseFeature],
+            },
+            Backups.Incremental(2, 1) with
+            {
+                Features = [feature],
+            },
+        ];
 
         Assert.Equal(fits, BackupChain.Resolve(backups[1], backups) is not null);
     }
@@ -83,23 +105,31 @@ public sealed class BackupChainTests
     [Fact]
     public void Every_chain_starts_full_links_up_and_does_not_depend_on_the_order_of_the_list()
     {
-        var backup = Gen.Select(Gen.ULong[1, 8], Gen.ULong[0, 8], (guid, from) => from == 0 ? Backups.Full(guid) : Backups.Incremental(guid, from));
-        backup.Array[1, 12].Sample(
-            backups =>
-            {
-                var distinct = backups.DistinctBy(b => b.SnapshotId).ToArray();
-                foreach (var target in distinct)
+        var backup = Gen.Select(Gen.ULong[1, 8], Gen.ULong[0, 8], (guid, from) =>
+            from == 0 ? Backups.Full(guid) : Backups.Incremental(guid, from)
+        );
+        backup
+            .Array[1, 12]
+            .Sample(
+                backups =>
                 {
-                    var chain = BackupChain.Resolve(target, distinct);
-                    var reversed = BackupChain.Resolve(target, distinct.Reverse().ToArray());
-                    Assert.Equal(chain is null, reversed is null);
-                    if (chain is null) continue;
-                    Assert.Equal(chain.Count, reversed!.Count);
-                    Assert.False(chain[0].IsIncremental);
-                    Assert.Same(target, chain[^1]);
-                    Assert.All(chain.Zip(chain.Skip(1)), link => Assert.Equal(link.First.SnapshotGuid, link.Second.FromGuid));
-                }
-            },
-            seed: Environment.GetEnvironmentVariable("ZSM_SEED"));
+                    var distinct = backups.DistinctBy(b => b.SnapshotId).ToArray();
+                    foreach (var target in distinct)
+                    {
+                        var chain = BackupChain.Resolve(target, distinct);
+                        var reversed = BackupChain.Resolve(target, distinct.Reverse().ToArray());
+                        Assert.Equal(chain is null, reversed is null);
+                        if (chain is null)
+                            continue;
+                        Assert.Equal(chain.Count, reversed!.Count);
+                        Assert.False(chain[0].IsIncremental);
+                        Assert.Same(target, chain[^1]);
+                        Assert.All(chain.Zip(chain.Skip(1)), link =>
+                            Assert.Equal(link.First.SnapshotGuid, link.Second.FromGuid)
+                        );
+                    }
+                },
+                seed: Environment.GetEnvironmentVariable("ZSM_SEED")
+            );
     }
 }

@@ -9,7 +9,17 @@ public sealed class ChainTreeTests
     {
         using var text = new StringWriter { NewLine = "\n" };
 
-        ChainTree.Write(text, [Backups.Full(1), Backups.Incremental(2, 1), Backups.Incremental(3, 2), Backups.Incremental(4, 2), Backups.Full(9, "a/b"), Backups.Incremental(8, 77)]);
+        ChainTree.Write(
+            text,
+            [
+                Backups.Full(1),
+                Backups.Incremental(2, 1),
+                Backups.Incremental(3, 2),
+                Backups.Incremental(4, 2),
+                Backups.Full(9, "a/b"),
+                Backups.Incremental(8, 77),
+            ]
+        );
 
         Assert.Equal(
             """
@@ -26,6 +36,7 @@ public sealed class ChainTreeTests
                 + 1970-01-01 08:00  c/tank_data_8_from_77  manual, 1 B
 
             """.ReplaceLineEndings("\n"),
-            text.ToString());
+            text.ToString()
+        );
     }
 }

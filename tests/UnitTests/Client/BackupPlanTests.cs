@@ -26,11 +26,24 @@ public sealed class BackupPlanTests
     {
         LocalSnapshot[] local =
         [
-            Bookmark(1) with { Creation = DateTimeOffset.UnixEpoch.AddYears(90) },
-            Bookmark(2) with { Creation = DateTimeOffset.UnixEpoch },
+            Bookmark(1) with
+            {
+                Creation = DateTimeOffset.UnixEpoch.AddYears(90),
+            },
+            Bookmark(2) with
+            {
+                Creation = DateTimeOffset.UnixEpoch,
+            },
         ];
 
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, local, [Backups.Full(1), Backups.Incremental(2, 1)], 60);
+        var plan = BackupPlan.Make(
+            BackupMode.Automatic,
+            Dataset,
+            ZfsSend.DefaultFlags,
+            local,
+            [Backups.Full(1), Backups.Incremental(2, 1)],
+            60
+        );
 
         Assert.Equal(2UL, plan.Base?.Guid.Value);
     }
@@ -38,7 +51,14 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_bookmark_is_preferred_to_the_snapshot_it_was_made_of()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Snapshot(1), Bookmark(1)], [Backups.Full(1)], 60);
+        var plan = BackupPlan.Make(
+            BackupMode.Automatic,
+            Dataset,
+            ZfsSend.DefaultFlags,
+            [Snapshot(1), Bookmark(1)],
+            [Backups.Full(1)],
+            60
+        );
 
         Assert.True(plan.Base?.Name.IsBookmark);
     }
@@ -46,7 +66,14 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_snapshot_without_a_bookmark_serves_as_well()
     {
-        var plan = BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Snapshot(1)], [Backups.Full(1)], 60);
+        var plan = BackupPlan.Make(
+            BackupMode.Incremental,
+            Dataset,
+            ZfsSend.DefaultFlags,
+            [Snapshot(1)],
+            [Backups.Full(1)],
+            60
+        );
 
         Assert.Equal("tank/data@s1", plan.Base?.Name.ToString());
     }
@@ -54,7 +81,14 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_backup_whose_chain_is_broken_is_no_base()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1), Bookmark(3)], [Backups.Full(1), Backups.Incremental(3, 2)], 60);
+        var plan = BackupPlan.Make(
+            BackupMode.Automatic,
+            Dataset,
+            ZfsSend.DefaultFlags,
+            [Bookmark(1), Bookmark(3)],
+            [Backups.Full(1), Backups.Incremental(3, 2)],
+            60
+        );
 
         Assert.Equal(1UL, plan.Base?.Guid.Value);
     }
@@ -64,14 +98,37 @@ public sealed class BackupPlanTests
     {
         var local = Backups.Full(2) with { StorageType = StorageTypes.Local, CanBeBase = false };
 
-        Assert.Equal(1UL, BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1), Bookmark(2)], [Backups.Full(1), local], 60).Base?.Guid.Value);
-        Assert.False(BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(2)], [local], 60).IsIncremental);
+        Assert.Equal(
+            1UL,
+            BackupPlan
+                .Make(
+                    BackupMode.Automatic,
+                    Dataset,
+                    ZfsSend.DefaultFlags,
+                    [Bookmark(1), Bookmark(2)],
+                    [Backups.Full(1), local],
+                    60
+                )
+                .Base?.Guid.Value
+        );
+        Assert.False(
+            BackupPlan
+                .Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(2)], [local], 60)
+                .IsIncremental
+        );
     }
 
     [Fact]
     public void A_chain_keeps_the_flags_it_began_with()
     {
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1)], [Backups.Make(1, null, "tank/data", raw: false, "-e")], 60);
+        var plan = BackupPlan.Make(
+            BackupMode.Automatic,
+            Dataset,
+            ZfsSend.DefaultFlags,
+            [Bookmark(1)],
+            [Backups.Make(1, null, "tank/data", raw: false, "-e")],
+            60
+        );
 
         Assert.Equal(["-e"], plan.SendFlags);
     }
@@ -79,13 +136,19 @@ public sealed class BackupPlanTests
     [Fact]
     public void A_full_one_that_is_asked_for_is_full()
     {
-        Assert.False(BackupPlan.Make(BackupMode.Full, Dataset, ZfsSend.DefaultFlags, [Bookmark(1)], [Backups.Full(1)], 60).IsIncremental);
+        Assert.False(
+            BackupPlan
+                .Make(BackupMode.Full, Dataset, ZfsSend.DefaultFlags, [Bookmark(1)], [Backups.Full(1)], 60)
+                .IsIncremental
+        );
     }
 
     [Fact]
     public void An_incremental_without_a_base_is_refused_with_the_remedy()
     {
-        var refused = Assert.Throws<OperationException>(() => BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Bookmark(5)], [Backups.Full(1)], 60));
+        var refused = Assert.Throws<OperationException>(() =>
+            BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Bookmark(5)], [Backups.Full(1)], 60)
+        );
 
         Assert.Equal(ExitCode.Conflict, refused.ExitCode);
         Assert.Contains("backup-full", refused.Remedy, StringComparison.Ordinal);
@@ -99,11 +162,23 @@ public sealed class BackupPlanTests
     {
         SnapshotInfo[] remote = [Backups.Full(1), Backups.Incremental(2, 1), Backups.Incremental(3, 2)];
 
-        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(3)], remote, maxChain);
+        var plan = BackupPlan.Make(
+            BackupMode.Automatic,
+            Dataset,
+            ZfsSend.DefaultFlags,
+            [Bookmark(3)],
+            remote,
+            maxChain
+        );
 
         Assert.Equal(full, !plan.IsIncremental);
-        if (full) Assert.Contains("MAX_CHAIN is 2", plan.Reason, StringComparison.Ordinal);
-        Assert.True(BackupPlan.Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Bookmark(3)], remote, maxChain).IsIncremental);
+        if (full)
+            Assert.Contains("MAX_CHAIN is 2", plan.Reason, StringComparison.Ordinal);
+        Assert.True(
+            BackupPlan
+                .Make(BackupMode.Incremental, Dataset, ZfsSend.DefaultFlags, [Bookmark(3)], remote, maxChain)
+                .IsIncremental
+        );
     }
 
     [Theory]
@@ -112,12 +187,14 @@ public sealed class BackupPlanTests
     [InlineData("zsm-mine", false)]
     [InlineData("zsm-mine-1", false)]
     [InlineData("other-hourly-1", false)]
-    public void Own_bookmarks_are_known_by_their_names(string leaf, bool own) => Assert.Equal(own, SnapshotNaming.IsOwn(SnapshotName.Parse($"tank/data#{leaf}"), "zsm"));
+    public void Own_bookmarks_are_known_by_their_names(string leaf, bool own) =>
+        Assert.Equal(own, SnapshotNaming.IsOwn(SnapshotName.Parse($"tank/data#{leaf}"), "zsm"));
 
     [Fact]
     public void Names_are_chosen_in_UTC_and_never_twice()
     {
-        var now = new DateTimeOffset(2026, 10, 25, 2, 30, 0, TimeSpan.FromHours(2)); // the hour that comes twice in central Europe
+        // The hour that comes twice in central Europe.
+        var now = new DateTimeOffset(2026, 10, 25, 2, 30, 0, TimeSpan.FromHours(2));
 
         var first = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, []).Single();
         var second = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, [first.AsBookmark()]).Single();
@@ -136,7 +213,10 @@ public sealed class BackupPlanTests
 
         var names = SnapshotNaming.Choose(datasets, "zsm", SnapshotType.Daily, DateTimeOffset.UnixEpoch, taken);
 
-        Assert.Equal(["tank/data@zsm-daily-1970-01-01_00:00:00Z-2", "tank/data/mail@zsm-daily-1970-01-01_00:00:00Z-2"], names.Select(name => name.ToString()));
+        Assert.Equal(
+            ["tank/data@zsm-daily-1970-01-01_00:00:00Z-2", "tank/data/mail@zsm-daily-1970-01-01_00:00:00Z-2"],
+            names.Select(name => name.ToString())
+        );
     }
 
     [Theory]
@@ -152,11 +232,22 @@ public sealed class BackupPlanTests
 
         Assert.Equal(chainIsRaw == raw, plan.IsIncremental);
         Assert.Equal(raw, plan.IsRaw);
-        if (chainIsRaw != raw) Assert.Contains("never mix", plan.Reason, StringComparison.Ordinal);
+        if (chainIsRaw != raw)
+            Assert.Contains("never mix", plan.Reason, StringComparison.Ordinal);
     }
 
     private static LocalSnapshot Snapshot(ulong guid) =>
-        new(SnapshotName.Parse($"tank/data@s{guid}"), new SnapshotGuid(guid), CreateTxg: guid * 10, DateTimeOffset.UnixEpoch, Upload: null);
+        new(
+            SnapshotName.Parse($"tank/data@s{guid}"),
+            new SnapshotGuid(guid),
+            CreateTxg: guid * 10,
+            DateTimeOffset.UnixEpoch,
+            Upload: null
+        );
 
-    private static LocalSnapshot Bookmark(ulong guid) => Snapshot(guid) with { Name = SnapshotName.Parse($"tank/data#s{guid}") };
+    private static LocalSnapshot Bookmark(ulong guid) =>
+        Snapshot(guid) with
+        {
+            Name = SnapshotName.Parse($"tank/data#s{guid}"),
+        };
 }

@@ -23,5 +23,6 @@ public sealed class DatasetPatternTests
     [InlineData("tank//x")]
     [InlineData("tank/@x")]
     [InlineData("tank/[a]")]
-    public void What_no_dataset_can_be_called_is_refused(string pattern) => Assert.Throws<FormatException>(() => DatasetPattern.Parse(pattern));
+    public void What_no_dataset_can_be_called_is_refused(string pattern) =>
+        Assert.Throws<FormatException>(() => DatasetPattern.Parse(pattern));
 }

@@ -8,19 +8,33 @@ public sealed class DatasetPropertiesTests
     [Fact]
     public void Those_of_this_program_stay_at_home()
     {
-        var (sent, leftOut) = DatasetProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal) { ["zfs-snapshot-manager:upload"] = "pending", ["recordsize"] = "1048576" });
+        var (sent, leftOut) = DatasetProperties.ToSend(
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["zfs-snapshot-manager:upload"] = "pending",
+                ["recordsize"] = "1048576",
+            }
+        );
 
         Assert.Equal(["recordsize"], sent!.Keys);
         Assert.Empty(leftOut);
     }
 
     [Fact]
-    public void Without_any_none_are_sent() => Assert.Null(DatasetProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal)).Sent);
+    public void Without_any_none_are_sent() =>
+        Assert.Null(DatasetProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal)).Sent);
 
     [Fact]
     public void What_is_too_long_is_left_out_and_the_rest_is_not()
     {
-        var (sent, leftOut) = DatasetProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal) { ["a:long"] = new('x', 16 * 1024), ["b:short"] = "1", ["compression"] = "zstd" });
+        var (sent, leftOut) = DatasetProperties.ToSend(
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["a:long"] = new('x', 16 * 1024),
+                ["b:short"] = "1",
+                ["compression"] = "zstd",
+            }
+        );
 
         Assert.Equal(["b:short", "compression"], sent!.Keys);
         Assert.Equal(["a:long"], leftOut);
@@ -29,7 +43,15 @@ public sealed class DatasetPropertiesTests
     [Fact]
     public void No_more_are_sent_than_the_server_takes()
     {
-        var (sent, leftOut) = DatasetProperties.ToSend(Enumerable.Range(100, 202).ToDictionary(number => string.Create(CultureInfo.InvariantCulture, $"my:{number}"), _ => "value", StringComparer.Ordinal));
+        var (sent, leftOut) = DatasetProperties.ToSend(
+            Enumerable
+                .Range(100, 202)
+                .ToDictionary(
+                    number => string.Create(CultureInfo.InvariantCulture, $"my:{number}"),
+                    _ => "value",
+                    StringComparer.Ordinal
+                )
+        );
 
         Assert.Equal(200, sent!.Count);
         Assert.Equal(["my:300", "my:301"], leftOut);

@@ -17,7 +17,11 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void Where_nothing_is_left_nothing_is_done()
     {
-        var plan = Make([Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, mark: null)], [Backups.Full(1)], []);
+        var plan = Make(
+            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, mark: null)],
+            [Backups.Full(1)],
+            []
+        );
 
         Assert.True(plan is { Acknowledge.Count: 0, Release.Count: 0, Resume: null, Drop.Count: 0, Remove.Count: 0 });
     }
@@ -44,7 +48,11 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void An_incremental_goes_on_from_the_bookmark_of_its_base()
     {
-        var plan = Make([Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)], [Backups.Full(1)], [Upload(2, 1)]);
+        var plan = Make(
+            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
+            [Backups.Full(1)],
+            [Upload(2, 1)]
+        );
 
         Assert.Equal("tank/data#s1", plan.Resume?.Base?.Name.ToString());
     }
@@ -52,7 +60,11 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void An_upload_into_ZFS_goes_on_by_its_token()
     {
-        var plan = Make([Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)], [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, 1) }]);
+        var plan = Make(
+            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
+            [Backups.Full(1)],
+            [Upload(2, 1) with { Resume = Token(2, 1) }]
+        );
 
         Assert.Equal(2UL, plan.Resume?.Snapshot.Guid.Value);
     }
@@ -64,7 +76,13 @@ public sealed class LeftoverPlanTests
 
         Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(3, 1) }]).Resume);
         Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, null) }]).Resume);
-        Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, 1) with { ReceiveResumeToken = "1-bad" } }]).Resume);
+        Assert.Null(
+            Make(
+                local,
+                [Backups.Full(1)],
+                [Upload(2, 1) with { Resume = Token(2, 1) with { ReceiveResumeToken = "1-bad" } }]
+            ).Resume
+        );
     }
 
     [Fact]
@@ -94,19 +112,20 @@ public sealed class LeftoverPlanTests
         Assert.Equal("tank/before", plan.Resume?.Upload.DatasetName);
     }
 
-    public static TheoryData<string, string> Unfit => new()
-    {
-        { "snapshot", "its snapshot is gone" },
-        { "no-resume", "start over" },
-        { "nothing", "nothing of it is stored" },
-        { "state", "where its stream stands" },
-        { "other", "another snapshot" },
-        { "disordered", "order in which ZFS sends none" },
-        { "redacted", "redacted" },
-        { "base", "gone here" },
-        { "chain", "server no longer has" },
-        { "compression", "does not know the compression" },
-    };
+    public static TheoryData<string, string> Unfit =>
+        new()
+        {
+            { "snapshot", "its snapshot is gone" },
+            { "no-resume", "start over" },
+            { "nothing", "nothing of it is stored" },
+            { "state", "where its stream stands" },
+            { "other", "another snapshot" },
+            { "disordered", "order in which ZFS sends none" },
+            { "redacted", "redacted" },
+            { "base", "gone here" },
+            { "chain", "server no longer has" },
+            { "compression", "does not know the compression" },
+        };
 
     [Theory]
     [MemberData(nameof(Unfit))]
@@ -117,20 +136,37 @@ public sealed class LeftoverPlanTests
         var upload = Upload(2, 1);
         switch (what)
         {
-            case "snapshot": local.RemoveAt(1); break;
-            case "nothing": upload = upload with { Resume = null }; break;
-            case "state": upload = upload with { Resume = upload.Resume! with { State = "1,2,3" } }; break;
-            case "other": upload = upload with { Resume = Resume(StateOf(3, 1)) }; break;
-            case "disordered": upload = upload with { Resume = Resume(StateOf(2, 1) with { IsDisordered = true }) }; break;
+            case "snapshot":
+                local.RemoveAt(1);
+                break;
+            case "nothing":
+                upload = upload with { Resume = null };
+                break;
+            case "state":
+                upload = upload with { Resume = upload.Resume! with { State = "1,2,3" } };
+                break;
+            case "other":
+                upload = upload with { Resume = Resume(StateOf(3, 1)) };
+                break;
+            case "disordered":
+                upload = upload with { Resume = Resume(StateOf(2, 1) with { IsDisordered = true }) };
+                break;
             case "redacted":
                 var state = StateOf(2, 1);
                 var begin = state.Snapshot! with { Features = StreamFeatures.Redacted };
                 upload = upload with { Resume = Resume(state with { Begin = begin, Snapshot = begin }) };
                 break;
-            case "base": local.RemoveAt(0); break;
-            case "chain": remote = [Backups.Incremental(1, 7)]; break;
-            case "compression": upload = upload with { Compression = "lz4" }; break;
-            default: break;
+            case "base":
+                local.RemoveAt(0);
+                break;
+            case "chain":
+                remote = [Backups.Incremental(1, 7)];
+                break;
+            case "compression":
+                upload = upload with { Compression = "lz4" };
+                break;
+            default:
+                break;
         }
 
         var plan = LeftoverPlan.Make(Dataset, local, remote, [upload], mayResume: what != "no-resume");
@@ -143,7 +179,11 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void Of_several_the_newest_goes_on()
     {
-        var plan = Make([Snapshot(2, UploadMark.Pending), Snapshot(3, UploadMark.Pending)], [], [Upload(2, null), Upload(3, null)]);
+        var plan = Make(
+            [Snapshot(2, UploadMark.Pending), Snapshot(3, UploadMark.Pending)],
+            [],
+            [Upload(2, null), Upload(3, null)]
+        );
 
         Assert.Equal(3UL, plan.Resume?.Snapshot.Guid.Value);
         Assert.Equal(2UL, Assert.Single(plan.Drop).Upload.SnapshotGuid?.Value);
@@ -165,51 +205,85 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void A_committed_snapshot_that_is_still_held_is_released()
     {
-        var plan = Make([Snapshot(1, UploadMark.Committed) with { IsHeld = true }, Snapshot(2, mark: null) with { IsHeld = true }], [Backups.Full(1)], []);
+        var plan = Make(
+            [Snapshot(1, UploadMark.Committed) with { IsHeld = true }, Snapshot(2, mark: null) with { IsHeld = true }],
+            [Backups.Full(1)],
+            []
+        );
 
         Assert.Equal(1UL, Assert.Single(plan.Release).Guid.Value);
     }
 
-    private static LeftoverPlan Make(LocalSnapshot[] local, SnapshotInfo[] remote, UploadInfo[] uploads) => LeftoverPlan.Make(Dataset, local, remote, uploads, mayResume: true);
+    private static LeftoverPlan Make(LocalSnapshot[] local, SnapshotInfo[] remote, UploadInfo[] uploads) =>
+        LeftoverPlan.Make(Dataset, local, remote, uploads, mayResume: true);
 
-    private static UploadInfo Upload(ulong guid, ulong? from) => new()
-    {
-        UploadId = $"u{guid}",
-        DatasetName = "tank/data",
-        SnapshotName = $"s{guid}",
-        SnapshotGuid = new SnapshotGuid(guid),
-        FromGuid = from is { } f ? new SnapshotGuid(f) : null,
-        Compression = "gzip",
-        SendFlags = ["-L"],
-        TouchedAt = DateTimeOffset.UnixEpoch,
-        Resume = Resume(StateOf(guid, from)),
-    };
+    private static UploadInfo Upload(ulong guid, ulong? from) =>
+        new()
+        {
+            UploadId = $"u{guid}",
+            DatasetName = "tank/data",
+            SnapshotName = $"s{guid}",
+            SnapshotGuid = new SnapshotGuid(guid),
+            FromGuid = from is { } f ? new SnapshotGuid(f) : null,
+            Compression = "gzip",
+            SendFlags = ["-L"],
+            TouchedAt = DateTimeOffset.UnixEpoch,
+            Resume = Resume(StateOf(guid, from)),
+        };
 
-    private static UploadResume Resume(ParserState state) => new() { NextPart = 2, StoredBytes = 10, StreamBytes = state.StreamOffset, State = StreamState.Write(state) };
+    private static UploadResume Resume(ParserState state) =>
+        new()
+        {
+            NextPart = 2,
+            StoredBytes = 10,
+            StreamBytes = state.StreamOffset,
+            State = StreamState.Write(state),
+        };
 
     /// <summary>Where the stream of a snapshot stands after a few records.</summary>
     private static ParserState StateOf(ulong guid, ulong? from)
     {
         var parser = new SendStreamParser();
-        ReadOnlySpan<byte> input = new StreamBuilder().Begin(guid, from ?? 0).Object(1, bonus: []).Write(1, 0, StreamBuilder.Noise(512, 1)).ToArray();
-        while (parser.Read(ref input, out _) != ParserEvent.NeedMoreInput)
-        {
-        }
+        ReadOnlySpan<byte> input = new StreamBuilder()
+            .Begin(guid, from ?? 0)
+            .Object(1, bonus: [])
+            .Write(1, 0, StreamBuilder.Noise(512, 1))
+            .ToArray();
+        while (parser.Read(ref input, out _) != ParserEvent.NeedMoreInput) { }
 
         return parser.State;
     }
 
     private static LocalSnapshot Snapshot(ulong guid, UploadMark? mark) =>
-        new(SnapshotName.Parse($"tank/data@s{guid}"), new SnapshotGuid(guid), CreateTxg: guid * 10, DateTimeOffset.UnixEpoch, mark);
+        new(
+            SnapshotName.Parse($"tank/data@s{guid}"),
+            new SnapshotGuid(guid),
+            CreateTxg: guid * 10,
+            DateTimeOffset.UnixEpoch,
+            mark
+        );
 
-    private static LocalSnapshot Bookmark(ulong guid) => Snapshot(guid, mark: null) with { Name = SnapshotName.Parse($"tank/data#s{guid}") };
+    private static LocalSnapshot Bookmark(ulong guid) =>
+        Snapshot(guid, mark: null) with
+        {
+            Name = SnapshotName.Parse($"tank/data#s{guid}"),
+        };
 
-    private static UploadResume Token(ulong guid, ulong? from) => new()
-    {
-        NextPart = 1,
-        StoredBytes = 0,
-        StreamBytes = 4096,
-        State = "",
-        ReceiveResumeToken = new ResumeToken { FromGuid = from, Object = 3, Offset = 0, Bytes = 4096, ToGuid = guid, ToName = "tank/data@s" }.ToString(),
-    };
+    private static UploadResume Token(ulong guid, ulong? from) =>
+        new()
+        {
+            NextPart = 1,
+            StoredBytes = 0,
+            StreamBytes = 4096,
+            State = "",
+            ReceiveResumeToken = new ResumeToken
+            {
+                FromGuid = from,
+                Object = 3,
+                Offset = 0,
+                Bytes = 4096,
+                ToGuid = guid,
+                ToName = "tank/data@s",
+            }.ToString(),
+        };
 }

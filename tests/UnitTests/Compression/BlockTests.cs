@@ -24,7 +24,13 @@ public sealed class BlockTests
             foreach (var kind in (string[])["zeros", "noise", "mixed"])
             {
                 var block = Blocks.Of(kind, size);
-                Assert.True(decompressor.Decompress(Blocks.FormatOf(engine), compressor.Compress(block)).AsSpan().SequenceEqual(block), $"{size} bytes of {kind}");
+                Assert.True(
+                    decompressor
+                        .Decompress(Blocks.FormatOf(engine), compressor.Compress(block))
+                        .AsSpan()
+                        .SequenceEqual(block),
+                    $"{size} bytes of {kind}"
+                );
             }
         }
     }
@@ -42,7 +48,10 @@ public sealed class BlockTests
             using var compressor = Blocks.Compressor(engine, level);
             var stored = compressor.Compress(block);
             sizes.Add(stored.Length);
-            Assert.True(decompressor.Decompress(Blocks.FormatOf(engine), stored).AsSpan().SequenceEqual(block), $"level {level}");
+            Assert.True(
+                decompressor.Decompress(Blocks.FormatOf(engine), stored).AsSpan().SequenceEqual(block),
+                $"level {level}"
+            );
         }
 
         Assert.True(sizes[0] >= sizes[^1], $"the smallest level makes {sizes[0]} bytes, the largest {sizes[^1]}");
@@ -81,25 +90,43 @@ public sealed class BlockTests
         foreach (var engine in (string[])["gzip", Blocks.FrameworkGzip, "zstd"])
         {
             using var compressor = Blocks.Compressor(engine);
-            for (var size = 1; size < 3000; size += 7) Assert.InRange(compressor.Compress(StreamBuilder.Noise(size, size)).Length, 1, compressor.MaxSize(size));
+            for (var size = 1; size < 3000; size += 7)
+                Assert.InRange(
+                    compressor.Compress(StreamBuilder.Noise(size, size)).Length,
+                    1,
+                    compressor.MaxSize(size)
+                );
             Assert.Throws<ArgumentOutOfRangeException>(() => compressor.Compress([], new byte[100]));
-            Assert.Throws<ArgumentOutOfRangeException>(() => compressor.Compress(new byte[100], new byte[compressor.MaxSize(100) - 1]));
+            Assert.Throws<ArgumentOutOfRangeException>(() =>
+                compressor.Compress(new byte[100], new byte[compressor.MaxSize(100) - 1])
+            );
         }
     }
 
     [Fact]
     public void What_one_gzip_engine_writes_the_other_reads()
     {
-        Assert.SkipWhen(IsalLibrary.Current is null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")), "libisal2 is not installed");
+        Assert.SkipWhen(
+            IsalLibrary.Current is null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")),
+            "libisal2 is not installed"
+        );
         Assert.NotNull(IsalLibrary.Current);
-        foreach (var (writer, reader) in ((string, string)[])[("gzip", Blocks.FrameworkGzip), (Blocks.FrameworkGzip, "gzip")])
+        foreach (
+            var (writer, reader) in ((string, string)[])[("gzip", Blocks.FrameworkGzip), (Blocks.FrameworkGzip, "gzip")]
+        )
         {
             using var compressor = Blocks.Compressor(writer);
             using var decompressor = Blocks.Decompressor(reader);
             foreach (var size in Sizes)
             {
                 var block = Blocks.Mixed(size, size);
-                Assert.True(decompressor.Decompress(CompressionFormat.Gzip, compressor.Compress(block)).AsSpan().SequenceEqual(block), $"{writer}, {size} bytes");
+                Assert.True(
+                    decompressor
+                        .Decompress(CompressionFormat.Gzip, compressor.Compress(block))
+                        .AsSpan()
+                        .SequenceEqual(block),
+                    $"{writer}, {size} bytes"
+                );
             }
         }
     }
@@ -110,7 +137,10 @@ public sealed class BlockTests
     public void Gzip_blocks_one_after_another_are_a_gzip_file(string engine)
     {
         byte[] bytes = [.. Blocks.Mixed(700_000, 5), .. StreamBuilder.Noise(300_000, 6)];
-        using var gzip = new GZipStream(new MemoryStream(Blocks.Compress(engine, bytes, 100_000)), CompressionMode.Decompress);
+        using var gzip = new GZipStream(
+            new MemoryStream(Blocks.Compress(engine, bytes, 100_000)),
+            CompressionMode.Decompress
+        );
         var unpacked = new MemoryStream();
         gzip.CopyTo(unpacked);
         Assert.Equal(bytes, unpacked.ToArray());
@@ -131,15 +161,54 @@ public sealed class BlockTests
     {
         using var gzip = BlockCompression.Create(CompressionFormat.Gzip, null);
         var member = gzip.Compress(new byte[1000]);
-        Assert.Equal([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255, 12, 0, 0x5a, 0x53, 8, 0, .. BitConverter.GetBytes(member.Length), .. BitConverter.GetBytes(1000)], member[..24]);
+        Assert.Equal(
+            [
+                0x1f,
+                0x8b,
+                8,
+                4,
+                0,
+                0,
+                0,
+                0,
+                0,
+                255,
+                12,
+                0,
+                0x5a,
+                0x53,
+                8,
+                0,
+                .. BitConverter.GetBytes(member.Length),
+                .. BitConverter.GetBytes(1000),
+            ],
+            member[..24]
+        );
         Assert.Equal(BitConverter.GetBytes(1000), member[^4..]);
         using var zstd = BlockCompression.Create(CompressionFormat.Zstd, null);
         var frames = zstd.Compress(new byte[1000]);
-        Assert.Equal([0x5a, 0x2a, 0x4d, 0x18, 8, 0, 0, 0, .. BitConverter.GetBytes(frames.Length - 16), .. BitConverter.GetBytes(1000)], frames[..16]);
+        Assert.Equal(
+            [
+                0x5a,
+                0x2a,
+                0x4d,
+                0x18,
+                8,
+                0,
+                0,
+                0,
+                .. BitConverter.GetBytes(frames.Length - 16),
+                .. BitConverter.GetBytes(1000),
+            ],
+            frames[..16]
+        );
         Assert.Equal([0x28, 0xb5, 0x2f, 0xfd], frames[16..20]);
     }
 
-    /// <summary>But for the few bits that mean nothing: deflate pads with up to 7, a stored block with 5; zstd has one that is to be ignored.</summary>
+    /// <summary>
+    /// But for the few bits that mean nothing: deflate pads with up to 7, a stored block with 5; zstd has one that is
+    /// to be ignored.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Engines))]
     public void A_block_with_a_flipped_bit_is_refused(string engine)
@@ -155,9 +224,12 @@ public sealed class BlockTests
             {
                 stored[bit / 8] ^= (byte)(1 << bit % 8);
                 var fault = Record.Exception(() => decompressor.Decompress(stored, unpacked));
-                if (fault is not null) Assert.Equal(ExitCode.Damaged, Assert.IsType<OperationException>(fault).ExitCode);
-                else Assert.Equal(block, unpacked);
-                if (fault is null) meaningless++;
+                if (fault is not null)
+                    Assert.Equal(ExitCode.Damaged, Assert.IsType<OperationException>(fault).ExitCode);
+                else
+                    Assert.Equal(block, unpacked);
+                if (fault is null)
+                    meaningless++;
                 stored[bit / 8] ^= (byte)(1 << bit % 8);
             }
 
@@ -173,7 +245,8 @@ public sealed class BlockTests
         using var compressor = Blocks.Compressor(engine);
         using var decompressor = Blocks.Decompressor(engine);
         var stored = compressor.Compress(Blocks.Mixed(2000, 12));
-        for (var size = 0; size < stored.Length; size++) AssertRefused(stored[..size], 2000);
+        for (var size = 0; size < stored.Length; size++)
+            AssertRefused(stored[..size], 2000);
         AssertRefused([.. stored, 0], 2000);
         AssertRefused(stored, 1999);
         AssertRefused(stored, 2001);
@@ -196,10 +269,15 @@ public sealed class BlockTests
         }
 
         void AssertRefused(byte[] bytes, int length) =>
-            Assert.Equal(ExitCode.Damaged, Assert.Throws<OperationException>(() => decompressor.Decompress(bytes, new byte[length])).ExitCode);
+            Assert.Equal(
+                ExitCode.Damaged,
+                Assert.Throws<OperationException>(() => decompressor.Decompress(bytes, new byte[length])).ExitCode
+            );
     }
 
-    /// <summary>Bytes between the end of the deflate data and the trailer, where no gunzip would find the trailer.</summary>
+    /// <summary>
+    /// Bytes between the end of the deflate data and the trailer, where no gunzip would find the trailer.
+    /// </summary>
     [Theory]
     [InlineData("gzip")]
     [InlineData(Blocks.FrameworkGzip)]
@@ -210,7 +288,10 @@ public sealed class BlockTests
         var stored = compressor.Compress(Blocks.Mixed(2000, 12));
         byte[] padded = [.. stored[..^8], 0, .. stored[^8..]];
         BitConverter.TryWriteBytes(padded.AsSpan(16), padded.Length);
-        Assert.Equal(ExitCode.Damaged, Assert.Throws<OperationException>(() => decompressor.Decompress(padded, new byte[2000])).ExitCode);
+        Assert.Equal(
+            ExitCode.Damaged,
+            Assert.Throws<OperationException>(() => decompressor.Decompress(padded, new byte[2000])).ExitCode
+        );
     }
 
     [Theory]
@@ -222,14 +303,24 @@ public sealed class BlockTests
         var stored = compressor.Compress(new byte[5000]);
         (uint Size, uint Length)[] impossible =
         [
-            (100, 0), (100, 128 * 1024 * 1024 + 1), (100, uint.MaxValue), (0, 100), (5, 100), (uint.MaxValue, uint.MaxValue), (1_000_000, 100),
-            (int.MaxValue, 128 * 1024 * 1024), (100, 100 * 1024 * 1024),
+            (100, 0),
+            (100, 128 * 1024 * 1024 + 1),
+            (100, uint.MaxValue),
+            (0, 100),
+            (5, 100),
+            (uint.MaxValue, uint.MaxValue),
+            (1_000_000, 100),
+            (int.MaxValue, 128 * 1024 * 1024),
+            (100, 100 * 1024 * 1024),
         ];
         foreach (var (size, length) in impossible)
         {
             BitConverter.TryWriteBytes(stored.AsSpan(offset), size);
             BitConverter.TryWriteBytes(stored.AsSpan(offset + 4), length);
-            Assert.Equal(ExitCode.Damaged, Assert.Throws<OperationException>(() => BlockDecompressor.TryReadHeader(format, stored, out _)).ExitCode);
+            Assert.Equal(
+                ExitCode.Damaged,
+                Assert.Throws<OperationException>(() => BlockDecompressor.TryReadHeader(format, stored, out _)).ExitCode
+            );
         }
     }
 
@@ -247,7 +338,8 @@ public sealed class BlockTests
             var block = Blocks.Mixed(random.Next(1, 20_000), seed + round);
             var stored = compressor.Compress(block);
             var unpacked = new byte[block.Length];
-            for (var damage = random.Next(1, 20); damage > 0; damage--) stored[random.Next(BlockDecompressor.HeaderSize(format), stored.Length)] = (byte)random.Next(256);
+            for (var damage = random.Next(1, 20); damage > 0; damage--)
+                stored[random.Next(BlockDecompressor.HeaderSize(format), stored.Length)] = (byte)random.Next(256);
             try
             {
                 decompressor.Decompress(stored, unpacked);

@@ -11,13 +11,18 @@ internal static class Blocks
 
     public static TheoryData<string> Engines => ["gzip", FrameworkGzip, "zstd"];
 
-    public static CompressionFormat FormatOf(string engine) => engine == "zstd" ? CompressionFormat.Zstd : CompressionFormat.Gzip;
+    public static CompressionFormat FormatOf(string engine) =>
+        engine == "zstd" ? CompressionFormat.Zstd : CompressionFormat.Gzip;
 
     public static BlockCompressor Compressor(string engine, int? level = null) =>
-        engine == FrameworkGzip ? new GzipBlockCompressor(new FrameworkDeflater(level ?? 1)) : BlockCompression.Create(FormatOf(engine), level);
+        engine == FrameworkGzip
+            ? new GzipBlockCompressor(new FrameworkDeflater(level ?? 1))
+            : BlockCompression.Create(FormatOf(engine), level);
 
     public static BlockDecompressor Decompressor(string engine) =>
-        engine == FrameworkGzip ? new GzipBlockDecompressor(new FrameworkInflater()) : BlockCompression.CreateDecompressor(FormatOf(engine));
+        engine == FrameworkGzip
+            ? new GzipBlockDecompressor(new FrameworkInflater())
+            : BlockCompression.CreateDecompressor(FormatOf(engine));
 
     public static byte[] Compress(this BlockCompressor compressor, byte[] block)
     {
@@ -46,15 +51,23 @@ internal static class Blocks
     {
         var random = new Random(seed);
         var bytes = new byte[size];
-        for (var start = 0; start < size;)
+        for (var start = 0; start < size; )
         {
             var piece = bytes.AsSpan(start, Math.Min(size - start, random.Next(1, 40_000)));
             switch (random.Next(4))
             {
-                case 0: random.NextBytes(piece); break;
-                case 1: piece.Fill((byte)random.Next(256)); break;
-                case 2: random.GetItems("etaoin shrdlu\n"u8, piece); break;
-                default: bytes.AsSpan(random.Next(start + 1), Math.Min(piece.Length, start) / 2).CopyTo(piece); break;
+                case 0:
+                    random.NextBytes(piece);
+                    break;
+                case 1:
+                    piece.Fill((byte)random.Next(256));
+                    break;
+                case 2:
+                    random.GetItems("etaoin shrdlu\n"u8, piece);
+                    break;
+                default:
+                    bytes.AsSpan(random.Next(start + 1), Math.Min(piece.Length, start) / 2).CopyTo(piece);
+                    break;
             }
 
             start += piece.Length;
@@ -63,10 +76,11 @@ internal static class Blocks
         return bytes;
     }
 
-    public static byte[] Of(string kind, int size) => kind switch
-    {
-        "zeros" => new byte[size],
-        "noise" => StreamBuilder.Noise(size, 7),
-        _ => Mixed(size, 7),
-    };
+    public static byte[] Of(string kind, int size) =>
+        kind switch
+        {
+            "zeros" => new byte[size],
+            "noise" => StreamBuilder.Noise(size, 7),
+            _ => Mixed(size, 7),
+        };
 }

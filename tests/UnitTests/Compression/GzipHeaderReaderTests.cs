@@ -28,7 +28,8 @@ public sealed class GzipHeaderReaderTests
             {
                 var reader = new GzipHeaderReader();
                 var used = reader.Read(bytes.AsSpan(0, first));
-                for (var at = used; !reader.IsDone; at = used) used += reader.Read(bytes.AsSpan(at, Math.Min(piece, bytes.Length - at)));
+                for (var at = used; !reader.IsDone; at = used)
+                    used += reader.Read(bytes.AsSpan(at, Math.Min(piece, bytes.Length - at)));
                 Assert.Equal(header.Length, used);
             }
         }
@@ -74,17 +75,29 @@ public sealed class GzipHeaderReaderTests
     {
         var bytes = Blocks.Mixed(100_000, 1);
         using var target = new MemoryStream();
-        using (var gzip = new GZipStream(target, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(bytes);
+        using (var gzip = new GZipStream(target, CompressionLevel.Optimal, leaveOpen: true))
+            gzip.Write(bytes);
         byte[] member = [.. HeaderOf(0x08, extra: [], name, comment: 0), .. target.ToArray()[10..]];
 
-        Assert.False(await Decompressing.IsDamagedAsync([.. member, .. member], CompressionFormat.Gzip, [.. bytes, .. bytes]));
+        Assert.False(
+            await Decompressing.IsDamagedAsync([.. member, .. member], CompressionFormat.Gzip, [.. bytes, .. bytes])
+        );
     }
 
     private static byte[] HeaderOf(byte flags, byte[] extra, int name, int comment)
     {
         byte[] header =
         [
-            0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 255,
+            0x1f,
+            0x8b,
+            8,
+            flags,
+            1,
+            2,
+            3,
+            4,
+            0,
+            255,
             .. (flags & 0x04) != 0 ? [(byte)extra.Length, 0, .. extra] : Array.Empty<byte>(),
             .. (flags & 0x08) != 0 ? [.. Enumerable.Repeat((byte)'n', name), 0] : Array.Empty<byte>(),
             .. (flags & 0x10) != 0 ? [.. Enumerable.Repeat((byte)'c', comment), 0] : Array.Empty<byte>(),

@@ -17,7 +17,10 @@ public sealed class SettingsReaderTests
 
         var refused = Assert.Throws<OperationException>(settings.ThrowIfFaulty);
         Assert.Equal(ExitCode.Configuration, refused.ExitCode);
-        foreach (var part in (string[])["PORT=99999 (from .env)", "FLAG=perhaps", "BIND=everywhere", "MISSING is missing"]) Assert.Contains(part, refused.Message, StringComparison.Ordinal);
+        foreach (
+            var part in (string[])["PORT=99999 (from .env)", "FLAG=perhaps", "BIND=everywhere", "MISSING is missing"]
+        )
+            Assert.Contains(part, refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -34,7 +37,8 @@ public sealed class SettingsReaderTests
     [InlineData("YES", true)]
     [InlineData("0", false)]
     [InlineData("off", false)]
-    public void Flags_are_read_in_the_usual_ways(string text, bool value) => Assert.Equal(value, Settings(("FLAG", text)).Flag("FLAG", !value));
+    public void Flags_are_read_in_the_usual_ways(string text, bool value) =>
+        Assert.Equal(value, Settings(("FLAG", text)).Flag("FLAG", !value));
 
     [Theory]
     [InlineData("backup-server:8080")]
@@ -53,7 +57,11 @@ public sealed class SettingsReaderTests
     [Fact]
     public void A_secret_does_not_show_itself()
     {
-        Assert.DoesNotContain("hunter2", $"{new ServerConnection("c", new Secret("hunter2"), new Uri("http://x/"))}", StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "hunter2",
+            $"{new ServerConnection("c", new Secret("hunter2"), new Uri("http://x/"))}",
+            StringComparison.Ordinal
+        );
     }
 
     private static SettingsReader Settings(params (string Key, string Value)[] settings) =>

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
 
-/// <summary>What the documents list is what the source has: compared as text, so that neither can change alone.</summary>
+/// <summary>
+/// What the documents list is what the source has: compared as text, so that neither can change alone.
+/// </summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string Root = FindRoot();
@@ -27,11 +29,37 @@ public sealed partial class DocumentationTests
     }
 
     [Theory]
-    [InlineData("docs/storage-format.md", "## The manifest", "src/Core/Manifests/Manifest.cs", "Manifest", "objects", "src/Core/Manifests/Manifest.cs", "StoredObject")]
-    [InlineData("docs/configuration.md", "## clients.json", "src/Server/Clients/ClientEntry.cs", "ClientEntry", "rotation_policy", "src/Core/Rotation/RotationPolicy.cs", "RotationPolicy")]
-    public void The_example_has_the_fields_of_the_source(string document, string heading, string source, string record, string part, string partSource, string partRecord)
+    [InlineData(
+        "docs/storage-format.md",
+        "## The manifest",
+        "src/Core/Manifests/Manifest.cs",
+        "Manifest",
+        "objects",
+        "src/Core/Manifests/Manifest.cs",
+        "StoredObject"
+    )]
+    [InlineData(
+        "docs/configuration.md",
+        "## clients.json",
+        "src/Server/Clients/ClientEntry.cs",
+        "ClientEntry",
+        "rotation_policy",
+        "src/Core/Rotation/RotationPolicy.cs",
+        "RotationPolicy"
+    )]
+    public void The_example_has_the_fields_of_the_source(
+        string document,
+        string heading,
+        string source,
+        string record,
+        string part,
+        string partSource,
+        string partRecord
+    )
     {
-        using var example = JsonDocument.Parse(JsonBlockPattern().Match(Section(document, heading)).Groups["json"].Value);
+        using var example = JsonDocument.Parse(
+            JsonBlockPattern().Match(Section(document, heading)).Groups["json"].Value
+        );
         var whole = First(example.RootElement);
         AssertSame(Properties(source, record), FieldsOf(whole));
         AssertSame(Properties(partSource, partRecord), FieldsOf(First(whole.GetProperty(part))));
@@ -48,7 +76,8 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_endpoint_is_documented_and_no_other()
     {
-        var mapped = SourceFiles("src/Server").SelectMany(file => EndpointPattern().Matches(File.ReadAllText(file)))
+        var mapped = SourceFiles("src/Server")
+            .SelectMany(file => EndpointPattern().Matches(File.ReadAllText(file)))
             .Select(match => $"{match.Groups["method"].Value.ToUpperInvariant()} {match.Groups["path"].Value}");
         AssertSame(mapped, Names(EndpointRowPattern(), Read("docs/http-api.md")));
     }
@@ -56,17 +85,30 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_exit_code_is_documented_and_no_other()
     {
-        var codes = Enum.GetValues<ExitCode>().Select(code => $"{(int)code} {(code == ExitCode.Success ? "" : JsonNamingPolicy.SnakeCaseLower.ConvertName(code.ToString()))}");
-        AssertSame(codes, NumberRowPattern().Matches(Section("docs/operations.md", "## Exit codes")).Select(row => $"{row.Groups["name"].Value} {row.Groups["word"].Value}"));
+        var codes = Enum.GetValues<ExitCode>()
+            .Select(code =>
+                $"{(int)code} "
+                + $"{(code == ExitCode.Success ? "" : JsonNamingPolicy.SnakeCaseLower.ConvertName(code.ToString()))}"
+            );
+        AssertSame(
+            codes,
+            NumberRowPattern()
+                .Matches(Section("docs/operations.md", "## Exit codes"))
+                .Select(row => $"{row.Groups["name"].Value} {row.Groups["word"].Value}")
+        );
     }
 
     [Fact]
     public void Every_link_leads_somewhere()
     {
-        var broken = Documents().SelectMany(document => LinkPattern().Matches(WithoutCode(File.ReadAllText(document)))
-            .Select(match => match.Groups["target"].Value)
-            .Where(target => !LeadsSomewhere(document, target))
-            .Select(target => $"{Path.GetRelativePath(Root, document)}: {target}"));
+        var broken = Documents()
+            .SelectMany(document =>
+                LinkPattern()
+                    .Matches(WithoutCode(File.ReadAllText(document)))
+                    .Select(match => match.Groups["target"].Value)
+                    .Where(target => !LeadsSomewhere(document, target))
+                    .Select(target => $"{Path.GetRelativePath(Root, document)}: {target}")
+            );
         Assert.Empty(broken);
     }
 
@@ -82,17 +124,24 @@ public sealed partial class DocumentationTests
     {
         var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
-            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
+            folder = Path.GetDirectoryName(folder)
+                ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
         return folder;
     }
 
     private static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
 
-    private static string[] SourceFiles(string folder) => Directory.GetFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories);
+    private static string[] SourceFiles(string folder) =>
+        Directory.GetFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories);
 
     private static IEnumerable<string> Documents() =>
-        Directory.GetFiles(Root, "*.md").Concat(
-            ((string[])["docs", "src", "tests"]).SelectMany(folder => Directory.GetFiles(Path.Combine(Root, folder), "*.md", SearchOption.AllDirectories)));
+        Directory
+            .GetFiles(Root, "*.md")
+            .Concat(
+                ((string[])["docs", "src", "tests"]).SelectMany(folder =>
+                    Directory.GetFiles(Path.Combine(Root, folder), "*.md", SearchOption.AllDirectories)
+                )
+            );
 
     /// <summary>From a heading to the next one of its level.</summary>
     private static string Section(string document, string heading)
@@ -104,7 +153,8 @@ public sealed partial class DocumentationTests
         return end < 0 ? text[start..] : text[start..end];
     }
 
-    private static IEnumerable<string> Names(Regex pattern, string text) => pattern.Matches(text).Select(match => match.Groups["name"].Value);
+    private static IEnumerable<string> Names(Regex pattern, string text) =>
+        pattern.Matches(text).Select(match => match.Groups["name"].Value);
 
     /// <summary>Public properties of a record, as JSON names them.</summary>
     private static IEnumerable<string> Properties(string source, string record)
@@ -116,9 +166,11 @@ public sealed partial class DocumentationTests
         return Names(PropertyPattern(), text[start..end]).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName);
     }
 
-    private static IEnumerable<string> FieldsOf(JsonElement element) => element.EnumerateObject().Select(field => field.Name);
+    private static IEnumerable<string> FieldsOf(JsonElement element) =>
+        element.EnumerateObject().Select(field => field.Name);
 
-    private static JsonElement First(JsonElement element) => element.ValueKind == JsonValueKind.Array ? element[0] : element;
+    private static JsonElement First(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Array ? element[0] : element;
 
     private static void AssertSame(IEnumerable<string> source, IEnumerable<string> documented)
     {
@@ -131,20 +183,36 @@ public sealed partial class DocumentationTests
 
     private static bool LeadsSomewhere(string document, string target)
     {
-        if (target.Contains("://", StringComparison.Ordinal)) return true;
+        if (target.Contains("://", StringComparison.Ordinal))
+            return true;
         var parts = target.Split('#', 2);
         var path = parts[0].Length == 0 ? document : Path.Combine(Path.GetDirectoryName(document)!, parts[0]);
-        if (!Path.Exists(path)) return false;
-        return parts.Length == 1 || WithoutCode(File.ReadAllText(path)).Split('\n').Any(line => line.StartsWith('#') && Anchor(line) == parts[1]);
+        if (!Path.Exists(path))
+            return false;
+        return parts.Length == 1
+            || WithoutCode(File.ReadAllText(path))
+                .Split('\n')
+                .Any(line => line.StartsWith('#') && Anchor(line) == parts[1]);
     }
 
     /// <summary>The anchor that a heading gets: lower case, blanks as hyphens, other marks left out.</summary>
     private static string Anchor(string heading) =>
-        string.Concat(heading.TrimStart('#').Trim().ToLowerInvariant().Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')).Replace(' ', '-');
+        string.Concat(
+                heading
+                    .TrimStart('#')
+                    .Trim()
+                    .ToLowerInvariant()
+                    .Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')
+            )
+            .Replace(' ', '-');
 
     private const int Patience = 10_000;
 
-    [GeneratedRegex("""\bsettings\.(Text|Required|RequiredSecret|Optional|OptionalValue|Flag|Number|Address)(<\w+>)?\("(?<name>[A-Z0-9_]+)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex(
+        """\bsettings\s*\.(Text|Required|RequiredSecret|Optional|OptionalValue|Flag|Number|Address)(<\w+>)?\(\s*"(?<name>[A-Z0-9_]+)""",
+        RegexOptions.ExplicitCapture,
+        Patience
+    )]
     private static partial Regex SettingPattern();
 
     [GeneratedRegex(@"^\| `(?<name>[A-Z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
@@ -153,20 +221,38 @@ public sealed partial class DocumentationTests
     [GeneratedRegex(@"^\| `(?<name>[a-z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
     private static partial Regex FieldRowPattern();
 
-    [GeneratedRegex(@"^\| `(?<name>(GET|POST|PUT|DELETE) [^`]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    [GeneratedRegex(
+        @"^\| `(?<name>(GET|POST|PUT|DELETE) [^`]+)` \|",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        Patience
+    )]
     private static partial Regex EndpointRowPattern();
 
-    [GeneratedRegex(@"^\| (?<name>\d+) \| (`(?<word>\w+)` )?\|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    [GeneratedRegex(
+        @"^\| (?<name>\d+) \| (`(?<word>\w+)` )?\|",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        Patience
+    )]
     private static partial Regex NumberRowPattern();
 
     [GeneratedRegex("""\bMap(?<method>Get|Post|Put|Delete)\("(?<path>[^"]+)""", RegexOptions.ExplicitCapture, Patience)]
     private static partial Regex EndpointPattern();
 
-    /// <summary>A status and a code, a code given to one of RequestException's makers, or a code set in an error itself.</summary>
-    [GeneratedRegex("""(StatusCodes\.\w+,\s*|\b(Conflict|Damaged)\(\s*|\bCode = )"(?<name>[a-z_]+)""", RegexOptions.ExplicitCapture, Patience)]
+    /// <summary>
+    /// A status and a code, a code given to one of RequestException's makers, or a code set in an error itself.
+    /// </summary>
+    [GeneratedRegex(
+        """(StatusCodes\.\w+,\s*|\b(Conflict|Damaged)\(\s*|\bCode = )"(?<name>[a-z_]+)""",
+        RegexOptions.ExplicitCapture,
+        Patience
+    )]
     private static partial Regex ErrorCodePattern();
 
-    [GeneratedRegex(@"^    public (required )?[\w<>?]+(, [\w<>?]+)* (?<name>\w+) \{ get; (init|set); \}", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    [GeneratedRegex(
+        @"^    public (required )?[\w<>?]+(, [\w<>?]+)* (?<name>\w+) \{ get; (init|set); \}",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        Patience
+    )]
     private static partial Regex PropertyPattern();
 
     [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, Patience)]

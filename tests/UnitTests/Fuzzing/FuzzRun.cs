@@ -4,7 +4,9 @@ using ZfsSnapshotManager.Fuzzing;
 
 namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 
-/// <summary>Gives inputs to a target, on a thread of its own: an input for which it never comes back fails the test, too.</summary>
+/// <summary>
+/// Gives inputs to a target, on a thread of its own: an input for which it never comes back fails the test, too.
+/// </summary>
 internal sealed class FuzzRun(string target)
 {
     /// <summary>Inputs take milliseconds; a machine that is busy with other things must not fail a test.</summary>
@@ -26,8 +28,13 @@ internal sealed class FuzzRun(string target)
     /// <summary>The stored inputs of a target, by path.</summary>
     public static SortedDictionary<string, byte[]> Stored(string target)
     {
-        var folders = ((string[])["corpus", "findings"]).Select(kind => Path.Combine(Folder, kind, target)).Where(Directory.Exists);
-        return new(folders.SelectMany(Directory.GetFiles).ToDictionary(path => path, File.ReadAllBytes), StringComparer.Ordinal);
+        var folders = ((string[])["corpus", "findings"])
+            .Select(kind => Path.Combine(Folder, kind, target))
+            .Where(Directory.Exists);
+        return new(
+            folders.SelectMany(Directory.GetFiles).ToDictionary(path => path, File.ReadAllBytes),
+            StringComparer.Ordinal
+        );
     }
 
     /// <summary>Gives the inputs, one after the other.</summary>
@@ -79,7 +86,8 @@ internal sealed class FuzzRun(string target)
     {
         var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
-            folder = Path.GetDirectoryName(folder) ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
+            folder = Path.GetDirectoryName(folder)
+                ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
         return folder;
     }
 }

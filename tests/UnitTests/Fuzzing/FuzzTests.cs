@@ -5,8 +5,8 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 
 /// <summary>
-/// The fuzz targets without a fuzzer: all that was stored, then some rounds of mutations. What the targets demand stands in
-/// tests/Fuzzing/Targets.
+/// The fuzz targets without a fuzzer: all that was stored, then some rounds of mutations. What the targets demand
+/// stands in tests/Fuzzing/Targets.
 /// </summary>
 public sealed class FuzzTests
 {
@@ -36,26 +36,50 @@ public sealed class FuzzTests
         byte[][] inputs = [.. FuzzRun.Stored(target).Values];
         var rounds = (IsShort(target) ? ShortRounds : Rounds) * (IsSoak ? SoakFactor : 1);
         var run = new FuzzRun(target);
-        run.Run(Enumerable.Range(0, rounds).Select(round => ($"ZSM_SEED={seed}, round {round}", Havoc.Mutate(inputs, new Random(seed + round)))));
+        run.Run(
+            Enumerable
+                .Range(0, rounds)
+                .Select(round => ($"ZSM_SEED={seed}, round {round}", Havoc.Mutate(inputs, new Random(seed + round))))
+        );
         Assert.True(run.Taken < rounds, "every mutation is taken");
     }
 
     [Theory]
     [MemberData(nameof(Targets))]
-    public void Any_bytes_break_no_promise(string target) => Gen.Byte.Array[0, 300].Sample(input => { _ = FuzzTargets.All[target](input); });
+    public void Any_bytes_break_no_promise(string target) =>
+        Gen
+            .Byte.Array[0, 300]
+            .Sample(input =>
+            {
+                _ = FuzzTargets.All[target](input);
+            });
 
     [Fact]
     public void Every_folder_is_that_of_a_target()
     {
-        Assert.Equal(FuzzTargets.All.Keys, Directory.GetDirectories(Path.Combine(FuzzRun.Folder, "corpus")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            FuzzTargets.All.Keys,
+            Directory
+                .GetDirectories(Path.Combine(FuzzRun.Folder, "corpus"))
+                .Select(Path.GetFileName)
+                .Order(StringComparer.Ordinal)
+        );
         Assert.Subset(
             FuzzTargets.All.Keys.ToHashSet(),
-            Directory.GetDirectories(Path.Combine(FuzzRun.Folder, "findings")).Select(folder => Path.GetFileName(folder)!).ToHashSet());
+            Directory
+                .GetDirectories(Path.Combine(FuzzRun.Folder, "findings"))
+                .Select(folder => Path.GetFileName(folder)!)
+                .ToHashSet()
+        );
     }
 
     [Fact]
     public void The_corpus_is_small() =>
-        Assert.InRange(FuzzTargets.All.Keys.Sum(target => FuzzRun.Stored(target).Values.Sum(input => input.Length)), 1, CorpusLimit);
+        Assert.InRange(
+            FuzzTargets.All.Keys.Sum(target => FuzzRun.Stored(target).Values.Sum(input => input.Length)),
+            1,
+            CorpusLimit
+        );
 
     /// <summary>Whether the target is done with an input in microseconds.</summary>
     private static bool IsShort(string target) => target is "nvlist" or "token" or "token-list";

@@ -49,7 +49,10 @@ public sealed class NameTests
     {
         var name = SnapshotName.Parse(text);
 
-        Assert.Equal((dataset, leaf, isBookmark, text), (name.Dataset.Value, name.Leaf, name.IsBookmark, name.ToString()));
+        Assert.Equal(
+            (dataset, leaf, isBookmark, text),
+            (name.Dataset.Value, name.Leaf, name.IsBookmark, name.ToString())
+        );
     }
 
     [Theory]
@@ -58,7 +61,8 @@ public sealed class NameTests
     [InlineData("@monday")]
     [InlineData("tank/data@a@b")]
     [InlineData("tank/data@a/b")]
-    public void What_is_no_snapshot_name_is_refused(string text) => Assert.False(SnapshotName.TryParse(text, out _, out _));
+    public void What_is_no_snapshot_name_is_refused(string text) =>
+        Assert.False(SnapshotName.TryParse(text, out _, out _));
 
     [Fact]
     public void A_GUID_keeps_all_its_bits_in_JSON()

@@ -27,7 +27,14 @@ public sealed class DownloadPatienceTests
     [InlineData(416, null, false)]
     public void What_the_server_answers_passes_or_not(int status, string? code, bool passes)
     {
-        var error = code is null ? null : new ApiError { Success = false, Message = "", Code = code };
+        var error = code is null
+            ? null
+            : new ApiError
+            {
+                Success = false,
+                Message = "",
+                Code = code,
+            };
         Assert.Equal(passes, DownloadPatience.IsPassing(ApiClient.ToException((HttpStatusCode)status, error)));
     }
 
@@ -41,13 +48,20 @@ public sealed class DownloadPatienceTests
 
         var last = await Assert.ThrowsAsync<OperationException>(async () =>
         {
-            while (true) await patience.WaitAsync(new OperationException(ExitCode.Unreachable, $"failure {++failures}"), failures, Token);
+            while (true)
+                await patience.WaitAsync(
+                    new OperationException(ExitCode.Unreachable, $"failure {++failures}"),
+                    failures,
+                    Token
+                );
         });
 
         Assert.Equal($"failure {failures}", last.Message);
         Assert.Equal(TimeSpan.FromMinutes(10), time.Passed);
         Assert.InRange(failures, 15, 60); // half a second at first, half a minute at last
-        Assert.Contains(told, text => text!.StartsWith("waiting for the server (5 min): failure", StringComparison.Ordinal));
+        Assert.Contains(told, text =>
+            text!.StartsWith("waiting for the server (5 min): failure", StringComparison.Ordinal)
+        );
     }
 
     [Fact]

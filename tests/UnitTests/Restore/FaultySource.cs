@@ -19,7 +19,15 @@ internal sealed class FaultySource
         var offset = 0;
         foreach (var size in sizes)
         {
-            Parts.Add(new BackupPart($"c/object{(Parts.Count < 3 ? "" : ".0002")}", Parts.Count < 3 ? offset : offset - sizes.Take(3).Sum(), offset, size, SHA256.HashData(Bytes.AsSpan(offset, size))));
+            Parts.Add(
+                new BackupPart(
+                    $"c/object{(Parts.Count < 3 ? "" : ".0002")}",
+                    Parts.Count < 3 ? offset : offset - sizes.Take(3).Sum(),
+                    offset,
+                    size,
+                    SHA256.HashData(Bytes.AsSpan(offset, size))
+                )
+            );
             offset += size;
         }
     }
@@ -48,7 +56,8 @@ internal sealed class FaultySource
     {
         get
         {
-            lock (_lock) return [.. _requests];
+            lock (_lock)
+                return [.. _requests];
         }
     }
 
@@ -67,7 +76,8 @@ internal sealed class FaultySource
         }
         catch
         {
-            lock (_lock) _open--;
+            lock (_lock)
+                _open--;
             throw;
         }
 
@@ -84,22 +94,32 @@ internal sealed class FaultySource
 
         public override bool CanRead => true;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
         {
             await Task.Yield();
             cancellationToken.ThrowIfCancellationRequested();
-            if (_given >= _breaksAfter) throw Broken();
-            var count = Math.Min(Math.Min(buffer.Length, source.ReadSize), Math.Min(length, _breaksAfter ?? length) - _given);
+            if (_given >= _breaksAfter)
+                throw Broken();
+            var count = Math.Min(
+                Math.Min(buffer.Length, source.ReadSize),
+                Math.Min(length, _breaksAfter ?? length) - _given
+            );
             source.Bytes.AsMemory(offset + _given, count).CopyTo(buffer);
-            if (_spoils && _given == 0) buffer.Span[0] ^= 1;
+            if (_spoils && _given == 0)
+                buffer.Span[0] ^= 1;
             _given += count;
-            lock (source._lock) source.BytesGiven += count;
+            lock (source._lock)
+                source.BytesGiven += count;
             return count;
         }
 
         protected override void Dispose(bool disposing)
         {
-            lock (source._lock) source._open--;
+            lock (source._lock)
+                source._open--;
             base.Dispose(disposing);
         }
     }

@@ -20,7 +20,8 @@ public sealed class LiveProgressTests
 
         await Assert.ThrowsAsync<OperationException>(async () =>
         {
-            while (true) await BreakAsync(progress, goOnAt: 400, bytes: 600);
+            while (true)
+                await BreakAsync(progress, goOnAt: 400, bytes: 600);
         });
 
         Assert.Equal(Patience, _time.Passed);
@@ -32,7 +33,8 @@ public sealed class LiveProgressTests
         var progress = Start();
         progress.Add(1000);
 
-        for (var round = 0; round < 2000; round++) await BreakAsync(progress, goOnAt: 400 + round, bytes: 601);
+        for (var round = 0; round < 2000; round++)
+            await BreakAsync(progress, goOnAt: 400 + round, bytes: 601);
 
         Assert.True(_time.Passed > Patience);
     }

@@ -9,7 +9,18 @@ public sealed class PartReaderTests
 {
     private const int Mebibyte = 1024 * 1024;
 
-    private static readonly int[] Sizes = [2 * Mebibyte, 100, (3 * Mebibyte) + 17, 1, Mebibyte, Mebibyte + 1, 700_000, 2 * Mebibyte, 31];
+    private static readonly int[] Sizes =
+    [
+        2 * Mebibyte,
+        100,
+        (3 * Mebibyte) + 17,
+        1,
+        Mebibyte,
+        Mebibyte + 1,
+        700_000,
+        2 * Mebibyte,
+        31,
+    ];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -25,7 +36,8 @@ public sealed class PartReaderTests
         source.BeforeAnswer = async (_, token) =>
         {
             int pause;
-            lock (random) pause = random.Next(20);
+            lock (random)
+                pause = random.Next(20);
             await Task.Delay(pause, token);
         };
 
@@ -49,7 +61,8 @@ public sealed class PartReaderTests
     {
         var source = new FaultySource(1, Sizes);
         using var pool = new PagePool(2 * Mebibyte);
-        await using (var reader = Reader(source, lanes: 4, pool)) Assert.Equal(source.Bytes, await ReadAllAsync(reader));
+        await using (var reader = Reader(source, lanes: 4, pool))
+            Assert.Equal(source.Bytes, await ReadAllAsync(reader));
 
         Assert.Equal(4, pool.Pages); // of the part of somewhat more than 3 MiB
         await AssertAllPagesAreBackAsync(pool);
@@ -59,8 +72,12 @@ public sealed class PartReaderTests
     public async Task No_byte_of_a_part_is_given_out_before_all_of_it_is_here()
     {
         var release = new TaskCompletionSource();
-        var source = new FaultySource(1, Mebibyte, Mebibyte) { BreaksAfter = offset => offset == 0 ? Mebibyte - 1 : null };
-        source.BeforeAnswer = (offset, token) => offset == Mebibyte - 1 ? release.Task.WaitAsync(token) : Task.CompletedTask;
+        var source = new FaultySource(1, Mebibyte, Mebibyte)
+        {
+            BreaksAfter = offset => offset == 0 ? Mebibyte - 1 : null,
+        };
+        source.BeforeAnswer = (offset, token) =>
+            offset == Mebibyte - 1 ? release.Task.WaitAsync(token) : Task.CompletedTask;
         using var pool = new PagePool(8 * Mebibyte);
         await using var reader = Reader(source, lanes: 2, pool);
 
@@ -78,7 +95,8 @@ public sealed class PartReaderTests
         var source = new FaultySource(2, Sizes);
         source.BreaksAfter = _ =>
         {
-            lock (random) return random.Next(4) == 0 ? random.Next(0, 900_000) : null;
+            lock (random)
+                return random.Next(4) == 0 ? random.Next(0, 900_000) : null;
         };
 
         Assert.Equal(source.Bytes, await ReadAsync(source, lanes: 4, pages: 16));
@@ -94,7 +112,10 @@ public sealed class PartReaderTests
         source.Spoils = offset => offset == source.Parts[2].Offset && Interlocked.Increment(ref seen) == 1;
         var progress = 0L;
 
-        Assert.Equal(source.Bytes, await ReadAsync(source, lanes: 4, pages: 16, count => Interlocked.Add(ref progress, count)));
+        Assert.Equal(
+            source.Bytes,
+            await ReadAsync(source, lanes: 4, pages: 16, count => Interlocked.Add(ref progress, count))
+        );
         Assert.Equal(source.Parts.Count + 1, source.Requests.Count);
         Assert.Equal(source.Bytes.Length, progress);
     }
@@ -111,7 +132,12 @@ public sealed class PartReaderTests
         {
             var failure = await Assert.ThrowsAsync<OperationException>(() => reader.CopyToAsync(given, Token));
             Assert.Equal(ExitCode.Damaged, failure.ExitCode);
-            Assert.StartsWith($"The bytes {wrong.KeyOffset} to {wrong.KeyOffset + wrong.Size - 1} of c/object.0002 are not those that were stored", failure.Message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                $"The bytes {wrong.KeyOffset} to {wrong.KeyOffset + wrong.Size - 1} of c/object.0002 are not those "
+                    + "that were stored",
+                failure.Message,
+                StringComparison.Ordinal
+            );
             _ = await Assert.ThrowsAsync<OperationException>(() => reader.ReadAsync(new byte[10], Token).AsTask());
         }
 
@@ -122,7 +148,17 @@ public sealed class PartReaderTests
     [Fact]
     public async Task What_does_not_pass_is_not_tried_again()
     {
-        var source = new FaultySource(1, Sizes) { BeforeAnswer = (_, _) => throw new ApiException(ExitCode.NotFound, System.Net.HttpStatusCode.NotFound, "not_found", "gone", null) };
+        var source = new FaultySource(1, Sizes)
+        {
+            BeforeAnswer = (_, _) =>
+                throw new ApiException(
+                    ExitCode.NotFound,
+                    System.Net.HttpStatusCode.NotFound,
+                    "not_found",
+                    "gone",
+                    null
+                ),
+        };
 
         var failure = await Assert.ThrowsAsync<ApiException>(() => ReadAsync(source, lanes: 1, pages: 16));
 
@@ -135,7 +171,13 @@ public sealed class PartReaderTests
     {
         var source = new FaultySource(1, Sizes) { BeforeAnswer = (_, _) => throw FaultySource.Broken() };
         using var pool = new PagePool(16 * Mebibyte);
-        await using var reader = new PartReader(new PartFetch(source.OpenAsync, new DownloadPatience(TimeSpan.Zero, TimeProvider.System, _ => { }), _ => { }), pool, 1, source.Parts);
+        await using var reader = new PartReader(
+            new PartFetch(source.OpenAsync, new DownloadPatience(TimeSpan.Zero, TimeProvider.System, _ => { }), _ =>
+            { }),
+            pool,
+            1,
+            source.Parts
+        );
 
         _ = await Assert.ThrowsAsync<OperationException>(() => ReadAllAsync(reader));
 
@@ -145,29 +187,49 @@ public sealed class PartReaderTests
     [Fact]
     public async Task A_reader_that_is_no_longer_wanted_ends_its_requests_and_gives_its_memory_back()
     {
-        var source = new FaultySource(1, Sizes) { BeforeAnswer = (offset, token) => offset == 0 ? Task.CompletedTask : Task.Delay(Timeout.Infinite, token) };
+        var source = new FaultySource(1, Sizes)
+        {
+            BeforeAnswer = (offset, token) => offset == 0 ? Task.CompletedTask : Task.Delay(Timeout.Infinite, token),
+        };
         using var pool = new PagePool(4 * Mebibyte);
         var reader = Reader(source, lanes: 4, pool);
         Assert.NotEqual(0, await reader.ReadAsync(new byte[10], Token));
         using var impatient = new CancellationTokenSource(50);
-        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reader.CopyToAsync(Stream.Null, impatient.Token));
+        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            reader.CopyToAsync(Stream.Null, impatient.Token)
+        );
 
         await reader.DisposeAsync();
 
         await AssertAllPagesAreBackAsync(pool);
     }
 
-    private static async Task<byte[]> ReadAsync(FaultySource source, int lanes, int pages, Action<long>? progress = null)
+    private static async Task<byte[]> ReadAsync(
+        FaultySource source,
+        int lanes,
+        int pages,
+        Action<long>? progress = null
+    )
     {
         using var pool = new PagePool((long)pages * Mebibyte);
         byte[] bytes;
-        await using (var reader = Reader(source, lanes, pool, progress)) bytes = await ReadAllAsync(reader);
+        await using (var reader = Reader(source, lanes, pool, progress))
+            bytes = await ReadAllAsync(reader);
         await AssertAllPagesAreBackAsync(pool);
         return bytes;
     }
 
     private static PartReader Reader(FaultySource source, int lanes, PagePool pool, Action<long>? progress = null) =>
-        new(new PartFetch(source.OpenAsync, new DownloadPatience(TimeSpan.FromSeconds(20), TimeProvider.System, _ => { }), progress ?? (_ => { })), pool, lanes, source.Parts);
+        new(
+            new PartFetch(
+                source.OpenAsync,
+                new DownloadPatience(TimeSpan.FromSeconds(20), TimeProvider.System, _ => { }),
+                progress ?? (_ => { })
+            ),
+            pool,
+            lanes,
+            source.Parts
+        );
 
     private static async Task<byte[]> ReadAllAsync(Stream reader)
     {
@@ -180,6 +242,7 @@ public sealed class PartReaderTests
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         var pages = new HashSet<byte[]>();
-        for (var index = 0; index < pool.Pages; index++) Assert.True(pages.Add(await pool.TakeAsync(patience.Token)));
+        for (var index = 0; index < pool.Pages; index++)
+            Assert.True(pages.Add(await pool.TakeAsync(patience.Token)));
     }
 }

@@ -8,10 +8,16 @@ namespace ZfsSnapshotManager.UnitTests.Restore;
 /// <summary>What is there, and what is asked for: where the restore begins.</summary>
 public sealed class RestorePlanTests
 {
-    private static readonly SnapshotInfo[] Chain = [Stored(Backups.Full(1)), Stored(Backups.Incremental(2, 1)), Stored(Backups.Incremental(3, 2))];
+    private static readonly SnapshotInfo[] Chain =
+    [
+        Stored(Backups.Full(1)),
+        Stored(Backups.Incremental(2, 1)),
+        Stored(Backups.Incremental(3, 2)),
+    ];
 
     [Fact]
-    public void Where_nothing_is_there_it_begins_at_the_start() => Assert.Equal(new RestorePlan(0, null, null), RestorePlan.Make(null, Chain));
+    public void Where_nothing_is_there_it_begins_at_the_start() =>
+        Assert.Equal(new RestorePlan(0, null, null), RestorePlan.Make(null, Chain));
 
     [Theory]
     [InlineData(0, 1)]
@@ -56,7 +62,13 @@ public sealed class RestorePlanTests
             (There(1, 2, TokenOf(1)) with { Received = null }, "of other backups"),
             (There(1, 2, TokenOf(1)) with { Received = "0" }, "of other backups"),
             (There(1, 2, null) with { Snapshots = [new(7)] }, "snapshots that are not of this restore"),
-            (There(3, 3, null) with { Snapshots = [new(1), new(2), new(3), new(4)] }, "snapshots that are not of this restore"),
+            (
+                There(3, 3, null) with
+                {
+                    Snapshots = [new(1), new(2), new(3), new(4)],
+                },
+                "snapshots that are not of this restore"
+            ),
         ];
         foreach (var (there, why) in cases)
         {
@@ -74,18 +86,23 @@ public sealed class RestorePlanTests
         Assert.Equal("it is of other backups", RestorePlan.Make(There(1, 2, TokenOf(1)), other).Unfit);
     }
 
-    private static SnapshotInfo Stored(SnapshotInfo backup) => backup with { PartsSha256 = $"digest{backup.SnapshotGuid}" };
+    private static SnapshotInfo Stored(SnapshotInfo backup) =>
+        backup with
+        {
+            PartsSha256 = $"digest{backup.SnapshotGuid}",
+        };
 
     private static PartialDataset There(int whole, int noted, string? token) =>
         new(ChainDigest.Of(Chain, noted), [.. Chain.Take(whole).Select(backup => backup.SnapshotGuid)], token);
 
-    private static string TokenOf(int index) => new ResumeToken
-    {
-        ToGuid = Chain[index].SnapshotGuid.Value,
-        FromGuid = Chain[index].FromGuid?.Value,
-        Object = 8,
-        Offset = 131072,
-        Bytes = 5_000_000,
-        ToName = "tank/data@s",
-    }.ToString();
+    private static string TokenOf(int index) =>
+        new ResumeToken
+        {
+            ToGuid = Chain[index].SnapshotGuid.Value,
+            FromGuid = Chain[index].FromGuid?.Value,
+            Object = 8,
+            Offset = 131072,
+            Bytes = 5_000_000,
+            ToName = "tank/data@s",
+        }.ToString();
 }

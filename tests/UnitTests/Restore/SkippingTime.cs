@@ -11,7 +11,8 @@ internal sealed class SkippingTime : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        if (dueTime > TimeSpan.Zero) Passed += dueTime;
+        if (dueTime > TimeSpan.Zero)
+            Passed += dueTime;
         return base.CreateTimer(callback, state, dueTime == Timeout.InfiniteTimeSpan ? dueTime : TimeSpan.Zero, period);
     }
 }

@@ -10,13 +10,25 @@ public sealed class TreePlanTests
     public void Children_are_those_below_with_the_same_snapshot()
     {
         var root = Backups.Full(1);
-        SnapshotInfo[] all = [root, Below("tank/data/b", 3), Below("tank/data/a", 2), Below("tank/data2", 4), Backups.Full(5, "tank/data/c"), Backups.Full(6, "tank/data/a")];
+        SnapshotInfo[] all =
+        [
+            root,
+            Below("tank/data/b", 3),
+            Below("tank/data/a", 2),
+            Below("tank/data2", 4),
+            Backups.Full(5, "tank/data/c"),
+            Backups.Full(6, "tank/data/a"),
+        ];
 
         var plan = TreePlan.Make(root, all);
 
         Assert.Equal(["tank/data/a", "tank/data/b"], plan.Children.Select(child => child.DatasetName));
         Assert.Equal(["tank/data/c"], plan.Missing);
 
-        static SnapshotInfo Below(string dataset, ulong guid) => Backups.Full(guid, dataset) with { SnapshotName = "s1" };
+        static SnapshotInfo Below(string dataset, ulong guid) =>
+            Backups.Full(guid, dataset) with
+            {
+                SnapshotName = "s1",
+            };
     }
 }

@@ -9,9 +9,16 @@ public sealed class WatchedBodyTests
     [Fact]
     public async Task An_answer_of_which_nothing_comes_is_a_connection_that_broke()
     {
-        await using var body = new WatchedBody(new MemoryStream(), new Body(_ => Task.Delay(Timeout.Infinite, _)), "c/backup", TimeSpan.FromMilliseconds(50));
+        await using var body = new WatchedBody(
+            new MemoryStream(),
+            new Body(_ => Task.Delay(Timeout.Infinite, _)),
+            "c/backup",
+            TimeSpan.FromMilliseconds(50)
+        );
 
-        var failure = await Assert.ThrowsAsync<OperationException>(() => body.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask());
+        var failure = await Assert.ThrowsAsync<OperationException>(() =>
+            body.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
+        );
 
         Assert.True(DownloadPatience.IsPassing(failure));
         Assert.Contains("sent nothing of c/backup", failure.Message, StringComparison.Ordinal);
@@ -20,7 +27,12 @@ public sealed class WatchedBodyTests
     [Fact]
     public async Task Time_between_two_reads_does_not_count()
     {
-        await using var body = new WatchedBody(new MemoryStream(), new Body(_ => Task.CompletedTask), "c/backup", TimeSpan.FromMilliseconds(200));
+        await using var body = new WatchedBody(
+            new MemoryStream(),
+            new Body(_ => Task.CompletedTask),
+            "c/backup",
+            TimeSpan.FromMilliseconds(200)
+        );
         for (var i = 0; i < 3; i++)
         {
             Assert.Equal(1, await body.ReadAsync(new byte[10], TestContext.Current.CancellationToken));
@@ -31,19 +43,40 @@ public sealed class WatchedBodyTests
     [Fact]
     public async Task A_connection_that_breaks_passes_and_a_user_who_interrupts_does_not()
     {
-        await using var broken = new WatchedBody(new MemoryStream(), new Body(_ => throw new HttpIOException(HttpRequestError.ResponseEnded)), "c/backup", TimeSpan.FromSeconds(5));
-        Assert.True(DownloadPatience.IsPassing(await Assert.ThrowsAsync<OperationException>(() => broken.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask())));
+        await using var broken = new WatchedBody(
+            new MemoryStream(),
+            new Body(_ => throw new HttpIOException(HttpRequestError.ResponseEnded)),
+            "c/backup",
+            TimeSpan.FromSeconds(5)
+        );
+        Assert.True(
+            DownloadPatience.IsPassing(
+                await Assert.ThrowsAsync<OperationException>(() =>
+                    broken.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
+                )
+            )
+        );
 
         using var interrupt = new CancellationTokenSource(50);
-        await using var silent = new WatchedBody(new MemoryStream(), new Body(token => Task.Delay(Timeout.Infinite, token)), "c/backup", TimeSpan.FromSeconds(5));
-        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => silent.ReadAsync(new byte[10], interrupt.Token).AsTask());
+        await using var silent = new WatchedBody(
+            new MemoryStream(),
+            new Body(token => Task.Delay(Timeout.Infinite, token)),
+            "c/backup",
+            TimeSpan.FromSeconds(5)
+        );
+        _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            silent.ReadAsync(new byte[10], interrupt.Token).AsTask()
+        );
     }
 
     private sealed class Body(Func<CancellationToken, Task> before) : OneWayStream
     {
         public override bool CanRead => true;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
         {
             await before(cancellationToken);
             return 1;

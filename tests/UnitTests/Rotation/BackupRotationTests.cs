@@ -10,107 +10,189 @@ public sealed class BackupRotationTests
 {
     private static readonly IReadOnlySet<SnapshotGuid> NoUploads = new HashSet<SnapshotGuid>();
 
-    private static readonly RotationPolicy Nothing = new() { KeepHourly = 0, KeepDaily = 0, KeepWeekly = 0, KeepMonthly = 0 };
+    private static readonly RotationPolicy Nothing = new()
+    {
+        KeepHourly = 0,
+        KeepDaily = 0,
+        KeepWeekly = 0,
+        KeepMonthly = 0,
+    };
 
     [Fact]
     public void What_is_kept_can_be_restored_and_holds_the_newest() =>
-        Gen.Select(History.Histories, History.Policies).Sample((history, policy) =>
-        {
-            var kept = Kept(history, policy);
-
-            Assert.All(kept, backup => Assert.NotNull(BackupChain.Resolve(backup, kept)));
-            foreach (var dataset in history.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal))
-            {
-                Assert.Contains(dataset.MaxBy(backup => backup.ReceivedAt)!, kept);
-                foreach (var type in dataset.GroupBy(backup => backup.SnapshotType).Where(type => type.Key != SnapshotType.Manual))
+        Gen.Select(History.Histories, History.Policies)
+            .Sample(
+                (history, policy) =>
                 {
-                    Assert.Contains(kept, backup => backup.DatasetName == dataset.Key && backup.SnapshotType == type.Key);
-                }
-            }
+                    var kept = Kept(history, policy);
 
-            Assert.All(history.Where(backup => backup.Pinned || backup.LockedUntil > History.Now), backup => Assert.Contains(backup, kept));
-        });
+                    Assert.All(kept, backup => Assert.NotNull(BackupChain.Resolve(backup, kept)));
+                    foreach (var dataset in history.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal))
+                    {
+                        Assert.Contains(dataset.MaxBy(backup => backup.ReceivedAt)!, kept);
+                        foreach (
+                            var type in dataset
+                                .GroupBy(backup => backup.SnapshotType)
+                                .Where(type => type.Key != SnapshotType.Manual)
+                        )
+                        {
+                            Assert.Contains(kept, backup =>
+                                backup.DatasetName == dataset.Key && backup.SnapshotType == type.Key
+                            );
+                        }
+                    }
+
+                    Assert.All(history.Where(backup => backup.Pinned || backup.LockedUntil > History.Now), backup =>
+                        Assert.Contains(backup, kept)
+                    );
+                }
+            );
 
     [Fact]
     public void The_order_of_the_backups_does_not_matter() =>
-        Gen.Select(History.Histories.SelectMany(history => Gen.Shuffle(history).Select(shuffled => (history, shuffled))), History.Policies).Sample((histories, policy) =>
-            Assert.Equal(BackupRotation.Plan(histories.history, policy, NoUploads, History.Now), BackupRotation.Plan(histories.shuffled, policy, NoUploads, History.Now)));
+        Gen.Select(
+                History.Histories.SelectMany(history => Gen.Shuffle(history).Select(shuffled => (history, shuffled))),
+                History.Policies
+            )
+            .Sample(
+                (histories, policy) =>
+                    Assert.Equal(
+                        BackupRotation.Plan(histories.history, policy, NoUploads, History.Now),
+                        BackupRotation.Plan(histories.shuffled, policy, NoUploads, History.Now)
+                    )
+            );
 
     [Fact]
     public void To_rotate_twice_changes_nothing() =>
-        Gen.Select(History.Histories, History.Policies).Sample((history, policy) =>
-        {
-            var kept = Kept(history, policy);
+        Gen.Select(History.Histories, History.Policies)
+            .Sample(
+                (history, policy) =>
+                {
+                    var kept = Kept(history, policy);
 
-            Assert.Equal(kept.Select(backup => backup.SnapshotId), Kept(kept, policy).Select(backup => backup.SnapshotId));
-        });
+                    Assert.Equal(
+                        kept.Select(backup => backup.SnapshotId),
+                        Kept(kept, policy).Select(backup => backup.SnapshotId)
+                    );
+                }
+            );
 
     [Fact]
     public void A_larger_policy_keeps_all_that_a_smaller_one_keeps() =>
-        Gen.Select(History.Histories, History.Policies).Sample((history, policy) =>
-        {
-            var larger = new RotationPolicy { KeepHourly = policy.KeepHourly + 1, KeepDaily = policy.KeepDaily + 2, KeepWeekly = policy.KeepWeekly, KeepMonthly = policy.KeepMonthly + 1 };
+        Gen.Select(History.Histories, History.Policies)
+            .Sample(
+                (history, policy) =>
+                {
+                    var larger = new RotationPolicy
+                    {
+                        KeepHourly = policy.KeepHourly + 1,
+                        KeepDaily = policy.KeepDaily + 2,
+                        KeepWeekly = policy.KeepWeekly,
+                        KeepMonthly = policy.KeepMonthly + 1,
+                    };
 
-            Assert.Subset(Kept(history, larger).ToHashSet(), Kept(history, policy).ToHashSet());
-        });
+                    Assert.Subset(Kept(history, larger).ToHashSet(), Kept(history, policy).ToHashSet());
+                }
+            );
 
     [Fact]
     public void Deleting_in_order_leaves_everything_restorable_at_every_step() =>
-        Gen.Select(History.Histories, History.Policies, Gen.Bool).Sample((history, policy, forSpace) =>
-        {
-            var plan = forSpace ? BackupRotation.PlanForSpace(history, NoUploads, History.Now) : BackupRotation.Plan(history, policy, NoUploads, History.Now);
-            var deletable = plan.Where(decision => !decision.Keep).Select(decision => decision.Item).ToList();
-            var left = history.ToList();
+        Gen.Select(History.Histories, History.Policies, Gen.Bool)
+            .Sample(
+                (history, policy, forSpace) =>
+                {
+                    var plan = forSpace
+                        ? BackupRotation.PlanForSpace(history, NoUploads, History.Now)
+                        : BackupRotation.Plan(history, policy, NoUploads, History.Now);
+                    var deletable = plan.Where(decision => !decision.Keep).Select(decision => decision.Item).ToList();
+                    var left = history.ToList();
 
-            var order = DeletionOrder.Of(deletable, new BackupBases(history));
+                    var order = DeletionOrder.Of(deletable, new BackupBases(history));
 
-            Assert.Equal(deletable.ToHashSet(), order.ToHashSet());
-            foreach (var backup in order)
-            {
-                left.Remove(backup);
-                Assert.All(left, other => Assert.NotNull(BackupChain.Resolve(other, left)));
-            }
-        });
+                    Assert.Equal(deletable.ToHashSet(), order.ToHashSet());
+                    foreach (var backup in order)
+                    {
+                        left.Remove(backup);
+                        Assert.All(left, other => Assert.NotNull(BackupChain.Resolve(other, left)));
+                    }
+                }
+            );
 
     [Fact]
     public void For_space_the_newest_chain_of_every_dataset_stays() =>
         History.Histories.Sample(history =>
         {
-            var kept = BackupRotation.PlanForSpace(history, NoUploads, History.Now).Where(decision => decision.Keep).Select(decision => decision.Item).ToList();
+            var kept = BackupRotation
+                .PlanForSpace(history, NoUploads, History.Now)
+                .Where(decision => decision.Keep)
+                .Select(decision => decision.Item)
+                .ToList();
 
             foreach (var dataset in history.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal))
             {
-                Assert.Subset(kept.ToHashSet(), BackupChain.Resolve(dataset.MaxBy(backup => backup.ReceivedAt)!, history)!.ToHashSet());
+                Assert.Subset(
+                    kept.ToHashSet(),
+                    BackupChain.Resolve(dataset.MaxBy(backup => backup.ReceivedAt)!, history)!.ToHashSet()
+                );
             }
         });
 
     [Fact]
     public void Of_each_class_so_many_stay_as_the_policy_says()
     {
-        var hourly = Enumerable.Range(0, 30).Select(hour => History.Backup((ulong)hour + 1, null, History.Now.AddHours(-hour), SnapshotType.Hourly)).ToList();
-        var daily = Enumerable.Range(0, 10).Select(day => History.Backup((ulong)day + 100, null, History.Now.AddDays(-day), SnapshotType.Daily)).ToList();
+        var hourly = Enumerable
+            .Range(0, 30)
+            .Select(hour => History.Backup((ulong)hour + 1, null, History.Now.AddHours(-hour), SnapshotType.Hourly))
+            .ToList();
+        var daily = Enumerable
+            .Range(0, 10)
+            .Select(day => History.Backup((ulong)day + 100, null, History.Now.AddDays(-day), SnapshotType.Daily))
+            .ToList();
 
         var kept = Kept([.. hourly, .. daily], new RotationPolicy());
 
-        Assert.Equal(hourly.Take(24).Concat(daily.Take(7)).Select(backup => backup.SnapshotId).Order(StringComparer.Ordinal), kept.Select(backup => backup.SnapshotId).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            hourly.Take(24).Concat(daily.Take(7)).Select(backup => backup.SnapshotId).Order(StringComparer.Ordinal),
+            kept.Select(backup => backup.SnapshotId).Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
     public void Typed_ones_count_one_by_one_even_within_one_hour()
     {
-        var hourly = Enumerable.Range(0, 5).Select(minute => History.Backup((ulong)minute + 1, null, History.Now.AddMinutes(-minute), SnapshotType.Hourly)).ToList();
+        var hourly = Enumerable
+            .Range(0, 5)
+            .Select(minute =>
+                History.Backup((ulong)minute + 1, null, History.Now.AddMinutes(-minute), SnapshotType.Hourly)
+            )
+            .ToList();
 
-        Assert.Equal(["1", "2", "3"], Kept(hourly, new RotationPolicy { KeepHourly = 3 }).Select(backup => backup.SnapshotGuid.ToString()));
+        Assert.Equal(
+            ["1", "2", "3"],
+            Kept(hourly, new RotationPolicy { KeepHourly = 3 }).Select(backup => backup.SnapshotGuid.ToString())
+        );
     }
 
     [Fact]
     public void Manual_ones_fill_the_places_of_hours_days_weeks_and_months()
     {
         // Every ten minutes for 400 days.
-        var manual = Enumerable.Range(0, 400 * 144).Select(index => History.Backup((ulong)index + 1, null, History.Now.AddMinutes(-10 * index))).ToList();
-        var policy = new RotationPolicy { KeepHourly = 3, KeepDaily = 2, KeepWeekly = 2, KeepMonthly = 3 };
+        var manual = Enumerable
+            .Range(0, 400 * 144)
+            .Select(index => History.Backup((ulong)index + 1, null, History.Now.AddMinutes(-10 * index)))
+            .ToList();
+        var policy = new RotationPolicy
+        {
+            KeepHourly = 3,
+            KeepDaily = 2,
+            KeepWeekly = 2,
+            KeepMonthly = 3,
+        };
 
-        var kept = Kept(manual, policy).Select(backup => backup.Timestamp.UtcDateTime.ToString("MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture));
+        var kept = Kept(manual, policy)
+            .Select(backup =>
+                backup.Timestamp.UtcDateTime.ToString("MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture)
+            );
 
         // 2026-06-15 is a Monday. The newest of each period; 12:00 is the newest of its hour, day, week and month.
         Assert.Equal(["06-15 12:00", "06-15 11:50", "06-15 10:50", "06-14 23:50", "05-31 23:50", "04-30 23:50"], kept);
@@ -133,7 +215,9 @@ public sealed class BackupRotationTests
         var renamed = History.Backup(2, 1, History.Now, dataset: "tank/new");
         var newest = History.Backup(3, null, History.Now, dataset: "tank/old");
 
-        var decision = BackupRotation.Plan([full, renamed, newest], Nothing, NoUploads, History.Now).Single(decision => decision.Item == full);
+        var decision = BackupRotation
+            .Plan([full, renamed, newest], Nothing, NoUploads, History.Now)
+            .Single(decision => decision.Item == full);
 
         Assert.True(decision.Keep);
         Assert.Equal($"{renamed.SnapshotId} needs it", decision.Reason);
@@ -145,7 +229,12 @@ public sealed class BackupRotationTests
         var old = History.Backup(1, null, History.Now.AddDays(-2));
         var newest = History.Backup(2, null, History.Now);
 
-        var plan = BackupRotation.Plan([old, newest], Nothing, new HashSet<SnapshotGuid> { old.SnapshotGuid }, History.Now);
+        var plan = BackupRotation.Plan(
+            [old, newest],
+            Nothing,
+            new HashSet<SnapshotGuid> { old.SnapshotGuid },
+            History.Now
+        );
 
         Assert.All(plan, decision => Assert.True(decision.Keep));
         Assert.Single(BackupRotation.Plan([old, newest], Nothing, NoUploads, History.Now), decision => decision.Keep);
@@ -155,30 +244,65 @@ public sealed class BackupRotationTests
     public void What_the_store_would_not_delete_stays_with_its_reason()
     {
         var (old, newest) = (History.Backup(1, null, History.Now.AddDays(-2)), History.Backup(2, null, History.Now));
-        var obstacles = new Dictionary<string, string>(StringComparer.Ordinal) { [old.SnapshotId] = "somebody holds it" };
+        var obstacles = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            [old.SnapshotId] = "somebody holds it",
+        };
 
-        Assert.Contains(BackupRotation.Plan([old, newest], Nothing, NoUploads, History.Now, obstacles: obstacles), decision => decision is { Keep: true, Reason: "somebody holds it" } && decision.Item == old);
-        Assert.Contains(BackupRotation.PlanForSpace([old, newest], NoUploads, History.Now, obstacles: obstacles), decision => decision.Keep && decision.Item == old);
+        Assert.Contains(
+            BackupRotation.Plan([old, newest], Nothing, NoUploads, History.Now, obstacles: obstacles),
+            decision => decision is { Keep: true, Reason: "somebody holds it" } && decision.Item == old
+        );
+        Assert.Contains(
+            BackupRotation.PlanForSpace([old, newest], NoUploads, History.Now, obstacles: obstacles),
+            decision => decision.Keep && decision.Item == old
+        );
     }
 
     [Fact]
     public void Whoever_claims_an_old_time_displaces_nothing()
     {
-        var honest = Enumerable.Range(0, 30).Select(day => History.Backup((ulong)day + 1, null, History.Now.AddDays(-day))).ToList();
-        var policy = new RotationPolicy { KeepHourly = 0 }; // hours that had no backup can be filled by anybody who sends one
+        var honest = Enumerable
+            .Range(0, 30)
+            .Select(day => History.Backup((ulong)day + 1, null, History.Now.AddDays(-day)))
+            .ToList();
+        // Hours that had no backup can be filled by anybody who sends one.
+        var policy = new RotationPolicy { KeepHourly = 0 };
         var before = Kept(honest, policy);
-        var lies = Enumerable.Range(0, 300).Select(index => History.Backup((ulong)index + 1000, null, History.Now) with { Timestamp = History.Now.AddHours(-10 * index).AddMinutes(59) }).ToList();
+        var lies = Enumerable
+            .Range(0, 300)
+            .Select(index =>
+                History.Backup((ulong)index + 1000, null, History.Now) with
+                {
+                    Timestamp = History.Now.AddHours(-10 * index).AddMinutes(59),
+                }
+            )
+            .ToList();
 
         var after = Kept([.. honest, .. lies], policy);
 
-        Assert.Subset(after.ToHashSet(), before.Where(backup => History.Now - backup.Timestamp > TimeSpan.FromDays(8)).ToHashSet());
+        Assert.Subset(
+            after.ToHashSet(),
+            before.Where(backup => History.Now - backup.Timestamp > TimeSpan.FromDays(8)).ToHashSet()
+        );
     }
 
     [Fact]
     public void With_a_clock_a_year_behind_the_policy_still_holds()
     {
-        var behind = Enumerable.Range(0, 48).Select(hour => History.Backup((ulong)hour + 1, null, History.Now.AddHours(-hour)) with { Timestamp = History.Now.AddHours(-hour).AddYears(-1) }).ToList();
-        var right = Enumerable.Range(0, 48).Select(hour => History.Backup((ulong)hour + 100, null, History.Now.AddHours(-hour - 48))).ToList();
+        var behind = Enumerable
+            .Range(0, 48)
+            .Select(hour =>
+                History.Backup((ulong)hour + 1, null, History.Now.AddHours(-hour)) with
+                {
+                    Timestamp = History.Now.AddHours(-hour).AddYears(-1),
+                }
+            )
+            .ToList();
+        var right = Enumerable
+            .Range(0, 48)
+            .Select(hour => History.Backup((ulong)hour + 100, null, History.Now.AddHours(-hour - 48)))
+            .ToList();
 
         var kept = Kept([.. behind, .. right], Nothing with { KeepHourly = 24 });
 
@@ -191,11 +315,19 @@ public sealed class BackupRotationTests
     public void A_clock_in_the_future_counts_as_when_the_backup_came()
     {
         var future = History.Backup(1, null, History.Now.AddHours(-30)) with { Timestamp = History.Now.AddYears(5) };
-        var others = Enumerable.Range(0, 30).Select(hour => History.Backup((ulong)hour + 2, null, History.Now.AddHours(-hour))).ToList();
+        var others = Enumerable
+            .Range(0, 30)
+            .Select(hour => History.Backup((ulong)hour + 2, null, History.Now.AddHours(-hour)))
+            .ToList();
 
         Assert.DoesNotContain(future, Kept([future, .. others], Nothing with { KeepHourly = 24 }));
     }
 
     private static List<SnapshotInfo> Kept(IReadOnlyCollection<SnapshotInfo> history, RotationPolicy policy) =>
-        [.. BackupRotation.Plan(history, policy, NoUploads, History.Now).Where(decision => decision.Keep).Select(decision => decision.Item)];
+        [
+            .. BackupRotation
+                .Plan(history, policy, NoUploads, History.Now)
+                .Where(decision => decision.Keep)
+                .Select(decision => decision.Item),
+        ];
 }

@@ -11,7 +11,8 @@ public sealed class AllocationTests
         var (few, many) = (Stream(records: 10), Stream(Many));
         Allocated(many); // what is made once, at the first use
 
-        // What the runtime makes when it compiles a method anew, at a time of its choice, counts here, too; an object for each record would be 24 bytes for each.
+        // What the runtime makes when it compiles a method anew, at a time of its choice, counts here, too; an object
+        // for each record would be 24 bytes for each.
         Assert.InRange(Allocated(many) - Allocated(few), -Many, Many);
     }
 
@@ -22,8 +23,13 @@ public sealed class AllocationTests
         for (var i = 1; i <= records; i++)
         {
             var number = (ulong)i;
-            stream.Object(number, bonus: [1, 2, 3]).FreeObjects(number + 1, 1).Spill(number, StreamBuilder.Noise(512, i))
-                .Write(number, 0, StreamBuilder.Noise(512, i)).WriteEmbedded(number, 512, [1, 2]).Free(number, 512, 1024);
+            stream
+                .Object(number, bonus: [1, 2, 3])
+                .FreeObjects(number + 1, 1)
+                .Spill(number, StreamBuilder.Noise(512, i))
+                .Write(number, 0, StreamBuilder.Noise(512, i))
+                .WriteEmbedded(number, 512, [1, 2])
+                .Free(number, 512, 1024);
         }
 
         return stream.End().ToArray();

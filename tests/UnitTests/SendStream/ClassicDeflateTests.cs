@@ -8,7 +8,9 @@ using ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>What real ZFS compresses is in <see cref="ResumeTokenTests"/>; here are the inputs that no token has.</summary>
+/// <summary>
+/// What real ZFS compresses is in <see cref="ResumeTokenTests"/>; here are the inputs that no token has.
+/// </summary>
 public sealed class ClassicDeflateTests
 {
     // Recorded with zlib 1.2.13: python3 -c 'import zlib; print(zlib.compress(INPUT, 6).hex())'
@@ -18,44 +20,48 @@ public sealed class ClassicDeflateTests
     [InlineData("aaaaaaaaaa", "789c4b4c84010014e103cb")]
     [InlineData(
         "tank/plain@one, tank/plain@two, tank/plain@three",
-        "789c2b49cccbd62fc849cccc73c8cf4bd5512841f04bcaf351f91945a9a900b3da11e0")]
+        "789c2b49cccbd62fc849cccc73c8cf4bd5512841f04bcaf351f91945a9a900b3da11e0"
+    )]
     public void Short_texts_give_the_bytes_of_zlib(string text, string expected) =>
         Assert.Equal(expected, Convert.ToHexStringLower(ClassicDeflate.Compress(Encoding.ASCII.GetBytes(text))));
 
-    /// <summary>Contents, length and the first 8 bytes of the SHA-256 of what zlib 1.2.13 made of it at level 6.</summary>
-    public static TheoryData<string, int, string> Recorded => new()
-    {
-        { "zeros", 5, "8ca55c151eee2551" },
-        { "zeros", 100, "5a1ddf1cdb753154" },
-        { "zeros", 1000, "0e319d92dfe54e09" },
-        { "zeros", 4500, "fc4b00736e67f4f2" },
-        { "zeros", 8192, "d883af6ed1f247e3" },
-        { "noise", 5, "8ef9d05b482e5b3f" },
-        { "noise", 100, "cac97c4a709fb23a" },
-        { "noise", 1000, "4fe74930474f1173" },
-        { "noise", 4500, "caebf7d6fd70e32b" },
-        { "noise", 8192, "7f3fd8949443be33" },
-        { "skewed", 5, "1570628afb22daaa" },
-        { "skewed", 100, "c5d49babcd61d5cd" },
-        { "skewed", 1000, "6da2dd99ad63bb5f" },
-        { "skewed", 4500, "83225832c6ee3ca2" },
-        { "skewed", 8192, "586d6cf868e85906" },
-        { "letters", 5, "6beb493a173c9ab9" },
-        { "letters", 100, "f822f347a2eb8763" },
-        { "letters", 1000, "37859dbae2c18360" },
-        { "letters", 4500, "b998e7fa341cd370" },
-        { "letters", 8192, "c30677de5d72e626" },
-        { "copies", 5, "fbde489708266830" },
-        { "copies", 100, "97ff69986ce1f4c0" },
-        { "copies", 1000, "5f97fdbe080a4c5f" },
-        { "copies", 4500, "45b77ce88fe81343" },
-        { "copies", 8192, "fb265dff9b5779ed" },
-        { "far", 5, "27c4b427a8f64da6" },
-        { "far", 100, "c3eb71fbd963bf0d" },
-        { "far", 1000, "499e974abd251b6a" },
-        { "far", 4500, "3b0f3d8c25afbebb" },
-        { "far", 8192, "e9f9b7dbaa63ae50" },
-    };
+    /// <summary>
+    /// Contents, length and the first 8 bytes of the SHA-256 of what zlib 1.2.13 made of it at level 6.
+    /// </summary>
+    public static TheoryData<string, int, string> Recorded =>
+        new()
+        {
+            { "zeros", 5, "8ca55c151eee2551" },
+            { "zeros", 100, "5a1ddf1cdb753154" },
+            { "zeros", 1000, "0e319d92dfe54e09" },
+            { "zeros", 4500, "fc4b00736e67f4f2" },
+            { "zeros", 8192, "d883af6ed1f247e3" },
+            { "noise", 5, "8ef9d05b482e5b3f" },
+            { "noise", 100, "cac97c4a709fb23a" },
+            { "noise", 1000, "4fe74930474f1173" },
+            { "noise", 4500, "caebf7d6fd70e32b" },
+            { "noise", 8192, "7f3fd8949443be33" },
+            { "skewed", 5, "1570628afb22daaa" },
+            { "skewed", 100, "c5d49babcd61d5cd" },
+            { "skewed", 1000, "6da2dd99ad63bb5f" },
+            { "skewed", 4500, "83225832c6ee3ca2" },
+            { "skewed", 8192, "586d6cf868e85906" },
+            { "letters", 5, "6beb493a173c9ab9" },
+            { "letters", 100, "f822f347a2eb8763" },
+            { "letters", 1000, "37859dbae2c18360" },
+            { "letters", 4500, "b998e7fa341cd370" },
+            { "letters", 8192, "c30677de5d72e626" },
+            { "copies", 5, "fbde489708266830" },
+            { "copies", 100, "97ff69986ce1f4c0" },
+            { "copies", 1000, "5f97fdbe080a4c5f" },
+            { "copies", 4500, "45b77ce88fe81343" },
+            { "copies", 8192, "fb265dff9b5779ed" },
+            { "far", 5, "27c4b427a8f64da6" },
+            { "far", 100, "c3eb71fbd963bf0d" },
+            { "far", 1000, "499e974abd251b6a" },
+            { "far", 4500, "3b0f3d8c25afbebb" },
+            { "far", 8192, "e9f9b7dbaa63ae50" },
+        };
 
     [Theory]
     [MemberData(nameof(Recorded))]
@@ -70,11 +76,21 @@ public sealed class ClassicDeflateTests
     {
         // Few different bytes repeat by themselves; the pieces that occur again make long matches.
         var pieces = Gen.Byte[0, 255].Array[0, 300].Array[1, 8];
-        Gen.Select(pieces, Gen.Int[0, 7].Array[0, 30], Gen.Int[1, 256]).Sample((parts, order, alphabet) =>
-        {
-            byte[] input = [.. order.SelectMany(index => parts[index % parts.Length]).Select(value => (byte)(value % alphabet))];
-            AssertRoundTrip(input.Length > ClassicDeflate.LongestInput ? input[..ClassicDeflate.LongestInput] : input);
-        });
+        Gen.Select(pieces, Gen.Int[0, 7].Array[0, 30], Gen.Int[1, 256])
+            .Sample(
+                (parts, order, alphabet) =>
+                {
+                    byte[] input =
+                    [
+                        .. order
+                            .SelectMany(index => parts[index % parts.Length])
+                            .Select(value => (byte)(value % alphabet)),
+                    ];
+                    AssertRoundTrip(
+                        input.Length > ClassicDeflate.LongestInput ? input[..ClassicDeflate.LongestInput] : input
+                    );
+                }
+            );
     }
 
     [Fact]
@@ -111,21 +127,30 @@ public sealed class ClassicDeflateTests
     }
 
     [Fact]
-    public void The_shortest_code_is_as_short_as_can_be() => Gen.Int[0, 50].Array[3, 60].Sample(frequencies =>
-    {
-        var lengths = HuffmanCode.Shortest(frequencies, 15).Lengths.ToArray();
-        Assert.Equal(1 << 15, lengths.Sum(length => length == 0 ? 0 : 1 << (15 - length)));
-        if (frequencies.Count(frequency => frequency > 0) >= 2)
-            Assert.Equal(BitsOfTheBestCode(frequencies), lengths.Select((length, symbol) => length * frequencies[symbol]).Sum());
-    });
+    public void The_shortest_code_is_as_short_as_can_be() =>
+        Gen.Int[0, 50]
+            .Array[3, 60]
+            .Sample(frequencies =>
+            {
+                var lengths = HuffmanCode.Shortest(frequencies, 15).Lengths.ToArray();
+                Assert.Equal(1 << 15, lengths.Sum(length => length == 0 ? 0 : 1 << (15 - length)));
+                if (frequencies.Count(frequency => frequency > 0) >= 2)
+                    Assert.Equal(
+                        BitsOfTheBestCode(frequencies),
+                        lengths.Select((length, symbol) => length * frequencies[symbol]).Sum()
+                    );
+            });
 
     [Fact]
-    public void The_checksum_is_that_of_the_standard() => Assert.Equal(0x11e60398u, ClassicDeflate.Adler32("Wikipedia"u8));
+    public void The_checksum_is_that_of_the_standard() =>
+        Assert.Equal(0x11e60398u, ClassicDeflate.Adler32("Wikipedia"u8));
 
     /// <summary>Huffman's own way: what is joined costs its weight once more.</summary>
     private static int BitsOfTheBestCode(int[] frequencies)
     {
-        var queue = new PriorityQueue<int, int>(frequencies.Where(frequency => frequency > 0).Select(frequency => (frequency, frequency)));
+        var queue = new PriorityQueue<int, int>(
+            frequencies.Where(frequency => frequency > 0).Select(frequency => (frequency, frequency))
+        );
         var bits = 0;
         while (queue.Count > 1)
         {

@@ -8,8 +8,9 @@ public sealed class DamagedStreamTests
         [StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
 
     /// <summary>
-    /// There is no byte that the format cannot see: BEGIN and its payload are covered by the next record's checksum, headers and
-    /// payloads by their own and the next one, and a package's two ENDs, which have none, must be zeros but for what is compared.
+    /// There is no byte that the format cannot see: BEGIN and its payload are covered by the next record's checksum,
+    /// headers and payloads by their own and the next one, and a package's two ENDs, which have none, must be zeros but
+    /// for what is compared.
     /// </summary>
     [Fact]
     public void A_flip_of_any_byte_is_refused()
@@ -40,7 +41,10 @@ public sealed class DamagedStreamTests
                 if (length == recordStart + built.Records[index].Length)
                     recordStart += built.Records[index++].Length;
                 var fault = Verifying.Refused(stream[..length]);
-                Assert.Equal((StreamFault.EndsEarly, index, length), (fault.Fault, fault.RecordIndex, fault.StreamOffset));
+                Assert.Equal(
+                    (StreamFault.EndsEarly, index, length),
+                    (fault.Fault, fault.RecordIndex, fault.StreamOffset)
+                );
             }
         }
     }
@@ -52,9 +56,13 @@ public sealed class DamagedStreamTests
         Assert.Contains("the input is empty", Verifying.Refused([]).Message);
         Assert.Contains(
             "312 bytes, of which 100 arrived (record 0, counted from 0, at stream byte 100)",
-            Verifying.Refused(stream[..100]).Message);
+            Verifying.Refused(stream[..100]).Message
+        );
         Assert.Contains("expected END at the latest (record 1", Verifying.Refused(stream[..312]).Message);
-        Assert.Contains("OBJECT has a payload of 8 bytes, of which 3 arrived", Verifying.Refused(stream[..(3 * 312 + 3)]).Message);
+        Assert.Contains(
+            "OBJECT has a payload of 8 bytes, of which 3 arrived",
+            Verifying.Refused(stream[..(3 * 312 + 3)]).Message
+        );
     }
 
     [Fact]
@@ -62,7 +70,10 @@ public sealed class DamagedStreamTests
     {
         var records = StreamBuilder.Small().Records;
         for (var dropped = 0; dropped < records.Count; dropped++)
-            Assert.True(IsRefused(Joined(records.Where((_, index) => index != dropped))), $"record {dropped} was dropped unnoticed");
+            Assert.True(
+                IsRefused(Joined(records.Where((_, index) => index != dropped))),
+                $"record {dropped} was dropped unnoticed"
+            );
     }
 
     [Fact]
@@ -71,7 +82,9 @@ public sealed class DamagedStreamTests
         var records = StreamBuilder.Small().Records;
         for (var doubled = 0; doubled < records.Count; doubled++)
         {
-            var stream = Joined(records.SelectMany((record, index) => Enumerable.Repeat(record, index == doubled ? 2 : 1)));
+            var stream = Joined(
+                records.SelectMany((record, index) => Enumerable.Repeat(record, index == doubled ? 2 : 1))
+            );
             Assert.True(IsRefused(stream), $"record {doubled} was doubled unnoticed");
         }
     }
@@ -160,19 +173,30 @@ public sealed class DamagedStreamTests
 
     [Fact]
     public void An_end_that_gives_another_checksum_is_refused() =>
-        Verifying.AssertRefused(StreamFault.ChecksumMismatch, new StreamBuilder().Begin().End(fields => fields[0] ^= 1).ToArray());
+        Verifying.AssertRefused(
+            StreamFault.ChecksumMismatch,
+            new StreamBuilder().Begin().End(fields => fields[0] ^= 1).ToArray()
+        );
 
     [Fact]
     public void A_record_of_another_snapshot_is_refused()
     {
-        var fault = Verifying.Refused(new StreamBuilder().Begin().Object(1, [], change: fields => fields[32] ^= 1).End().ToArray());
+        var fault = Verifying.Refused(
+            new StreamBuilder().Begin().Object(1, [], change: fields => fields[32] ^= 1).End().ToArray()
+        );
         Assert.Equal((StreamFault.GuidMismatch, 1L), (fault.Fault, fault.RecordIndex));
-        Verifying.AssertRefused(StreamFault.GuidMismatch, new StreamBuilder().Begin().End(fields => fields[32] ^= 1).ToArray());
+        Verifying.AssertRefused(
+            StreamFault.GuidMismatch,
+            new StreamBuilder().Begin().End(fields => fields[32] ^= 1).ToArray()
+        );
     }
 
     [Fact]
     public void A_record_of_an_unknown_type_is_refused() =>
-        AssertRefused(StreamFault.UnknownRecordType, new StreamBuilder().Begin().Record((RecordType)11, 0, [], _ => { }).End());
+        AssertRefused(
+            StreamFault.UnknownRecordType,
+            new StreamBuilder().Begin().Record((RecordType)11, 0, [], _ => { }).End()
+        );
 
     [Fact]
     public void Records_where_none_may_stand_are_refused()
@@ -180,14 +204,27 @@ public sealed class DamagedStreamTests
         var block = new byte[512];
         AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Begin().End());
         AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().Begin().End().PackageClose());
-        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().PackageEnd().Free(1, 512).PackageClose());
-        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().PackageEnd().PackageBegin().PackageEnd());
-        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Write(2, 0, block).Write(1, 0, block).End());
-        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Write(2, 512, block).Write(2, 0, block).End());
+        AssertRefused(
+            StreamFault.UnexpectedRecord,
+            new StreamBuilder().PackageBegin().PackageEnd().Free(1, 512).PackageClose()
+        );
+        AssertRefused(
+            StreamFault.UnexpectedRecord,
+            new StreamBuilder().PackageBegin().PackageEnd().PackageBegin().PackageEnd()
+        );
+        AssertRefused(
+            StreamFault.UnexpectedRecord,
+            new StreamBuilder().Begin().Write(2, 0, block).Write(1, 0, block).End()
+        );
+        AssertRefused(
+            StreamFault.UnexpectedRecord,
+            new StreamBuilder().Begin().Write(2, 512, block).Write(2, 0, block).End()
+        );
         Verifying.AssertRefused(StreamFault.NotASendStream, StreamBuilder.Small().ToArray()[312..]);
     }
 
-    private static void AssertRefused(StreamFault fault, StreamBuilder built) => Verifying.AssertRefused(fault, built.ToArray());
+    private static void AssertRefused(StreamFault fault, StreamBuilder built) =>
+        Verifying.AssertRefused(fault, built.ToArray());
 
     private static bool IsRefused(byte[] stream)
     {

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Every loop is called by itself: those whose vectors this machine lacks are then emulated, and right all the same.</summary>
+/// <summary>
+/// Every loop is called by itself: those whose vectors this machine lacks are then emulated, and right all the same.
+/// </summary>
 public sealed class Fletcher4KernelsTests
 {
     private delegate Fletcher4 Kernel(in Fletcher4 state, ReadOnlySpan<uint> words);
@@ -17,7 +19,13 @@ public sealed class Fletcher4KernelsTests
         ("the chosen one", Fletcher4Kernels.Append),
     ];
 
-    private static readonly Gen<Fletcher4> State = Gen.Select(Gen.ULong, Gen.ULong, Gen.ULong, Gen.ULong, (a, b, c, d) => new Fletcher4(a, b, c, d));
+    private static readonly Gen<Fletcher4> State = Gen.Select(
+        Gen.ULong,
+        Gen.ULong,
+        Gen.ULong,
+        Gen.ULong,
+        (a, b, c, d) => new Fletcher4(a, b, c, d)
+    );
 
     [Fact]
     public void Every_length_gives_the_sums_of_one_word_at_a_time()
@@ -29,7 +37,8 @@ public sealed class Fletcher4KernelsTests
 
     [Fact]
     public void Any_words_and_any_state_before_them_give_the_sums_of_one_word_at_a_time() =>
-        Gen.Select(State, Gen.Int[0, 300_000], Gen.Int).Sample((state, words, seed) => Compare(state, StreamBuilder.Noise(4 * words, seed)), iter: 50);
+        Gen.Select(State, Gen.Int[0, 300_000], Gen.Int)
+            .Sample((state, words, seed) => Compare(state, StreamBuilder.Noise(4 * words, seed)), iter: 50);
 
     [Fact]
     public void The_largest_words_overflow_alike()
@@ -42,7 +51,8 @@ public sealed class Fletcher4KernelsTests
     [Fact]
     public void Each_word_counts_as_often_as_words_follow_it()
     {
-        // A single 1 at each place of three vectors of the widest kind: a lane that is dealt or put together wrongly shows here.
+        // A single 1 at each place of three vectors of the widest kind: a lane that is dealt or put together wrongly
+        // shows here.
         for (var place = 0; place < 48; place++)
         {
             var words = new uint[48];
@@ -58,6 +68,9 @@ public sealed class Fletcher4KernelsTests
         var words = MemoryMarshal.Cast<byte, uint>(bytes);
         var expected = Fletcher4Kernels.Scalar(state, words);
         foreach (var (name, sum) in Kernels)
-            Assert.True(expected == sum(state, words), $"{words.Length} words by {name}: {sum(state, words)}, expected {expected}");
+            Assert.True(
+                expected == sum(state, words),
+                $"{words.Length} words by {name}: {sum(state, words)}, expected {expected}"
+            );
     }
 }

@@ -7,15 +7,17 @@ public sealed class Fletcher4Tests
 {
     [Fact]
     public void The_sums_are_those_of_the_plain_definition() =>
-        Gen.Byte.Array[0, 400].Sample(bytes =>
-        {
-            var whole = bytes.AsSpan(0, bytes.Length & ~3);
-            var plain = new PlainFletcher();
-            plain.Add(whole);
-            var stored = new byte[Fletcher4.Size];
-            default(Fletcher4).Append(whole).WriteTo(stored);
-            Assert.Equal(plain.Bytes, stored);
-        });
+        Gen
+            .Byte.Array[0, 400]
+            .Sample(bytes =>
+            {
+                var whole = bytes.AsSpan(0, bytes.Length & ~3);
+                var plain = new PlainFletcher();
+                plain.Add(whole);
+                var stored = new byte[Fletcher4.Size];
+                default(Fletcher4).Append(whole).WriteTo(stored);
+                Assert.Equal(plain.Bytes, stored);
+            });
 
     [Fact]
     public void A_known_example_gives_known_sums()
@@ -31,7 +33,10 @@ public sealed class Fletcher4Tests
     {
         var bytes = StreamBuilder.Noise(4096, 1);
         for (var cut = 0; cut <= bytes.Length; cut += 4)
-            Assert.Equal(default(Fletcher4).Append(bytes), default(Fletcher4).Append(bytes.AsSpan(0, cut)).Append(bytes.AsSpan(cut)));
+            Assert.Equal(
+                default(Fletcher4).Append(bytes),
+                default(Fletcher4).Append(bytes.AsSpan(0, cut)).Append(bytes.AsSpan(cut))
+            );
     }
 
     [Fact]

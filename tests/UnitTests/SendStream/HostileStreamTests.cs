@@ -12,7 +12,9 @@ public sealed class HostileStreamTests
         BitConverter.GetBytes(64 << 20).CopyTo(begin, 4);
         var write = new StreamBuilder()
             .Begin()
-            .Write(1, 0, [], compression: 15, logicalSize: 16 << 20, change: fields => StreamBuilder.Put(fields, 88, 16UL << 20))
+            .Write(1, 0, [], compression: 15, logicalSize: 16 << 20, change: fields =>
+                StreamBuilder.Put(fields, 88, 16UL << 20)
+            )
             .ToArray();
         foreach (var stream in (byte[][])[begin, write])
         {
@@ -53,17 +55,28 @@ public sealed class HostileStreamTests
         var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         var begin = new StreamBuilder().Begin().ToArray();
         for (var round = 0; round < 2000; round++)
-            Mutations.AssertOnlyFaults([.. begin, .. StreamBuilder.Noise(round, seed + round)], $"ZSM_SEED={seed}, round {round}");
+            Mutations.AssertOnlyFaults(
+                [.. begin, .. StreamBuilder.Noise(round, seed + round)],
+                $"ZSM_SEED={seed}, round {round}"
+            );
     }
 
     [Fact]
     public void Mutated_streams_throw_nothing_but_faults()
     {
         var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        byte[][] streams = [StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
+        byte[][] streams =
+        [
+            StreamBuilder.Small().ToArray(),
+            StreamBuilder.SmallPackage().ToArray(),
+            StreamBuilder.SmallRaw().ToArray(),
+        ];
         var random = new Random(seed);
         for (var round = 0; round < 5000; round++)
-            Mutations.AssertOnlyFaults(Mutations.Mutate(streams[round % streams.Length], random), $"ZSM_SEED={seed}, round {round}");
+            Mutations.AssertOnlyFaults(
+                Mutations.Mutate(streams[round % streams.Length], random),
+                $"ZSM_SEED={seed}, round {round}"
+            );
     }
 
     [Fact]

@@ -46,7 +46,12 @@ internal static class Mutations
     {
         var changed = (byte[])record.Clone();
         if (random.Next(4) == 0)
-            changed[random.Next(8, 120)] = random.Next(3) switch { 0 => 0, 1 => 255, _ => (byte)random.Next(256) };
+            changed[random.Next(8, 120)] = random.Next(3) switch
+            {
+                0 => 0,
+                1 => 255,
+                _ => (byte)random.Next(256),
+            };
         return changed;
     }
 

@@ -10,19 +10,37 @@ public sealed class NvListPackTests
     private static readonly NvList Small = new([NvPair.Of("a", 1UL), NvPair.Of("b", "two"), NvPair.Flag("c")]);
 
     /// <summary>Lists with every type that can be packed, and nested ones.</summary>
-    private static readonly Gen<NvList> Lists = Gen.Recursive<NvList>((depth, inner) => Gen.Select(
-        (depth >= 4 ? FlatPairs : Gen.OneOf(FlatPairs, Pairs(inner, NvPair.Of), Pairs(inner.Array[0, 3], Of))).Array[0, 5],
-        Gen.UInt[0, 3]).Select((pairs, flags) => new NvList(pairs, flags)));
+    private static readonly Gen<NvList> Lists = Gen.Recursive<NvList>(
+        (depth, inner) =>
+            Gen.Select(
+                    (
+                        depth >= 4
+                            ? FlatPairs
+                            : Gen.OneOf(FlatPairs, Pairs(inner, NvPair.Of), Pairs(inner.Array[0, 3], Of))
+                    ).Array[0, 5],
+                    Gen.UInt[0, 3]
+                )
+                .Select((pairs, flags) => new NvList(pairs, flags))
+    );
 
     private static Gen<string> Names => Gen.String[Gen.Char['a', 'z'], 1, 20];
 
-    private static Gen<NvPair> FlatPairs => Gen.OneOf(
-        Pairs(Gen.ULong, NvPair.Of),
-        Pairs(Gen.String[Gen.OneOf(Gen.Char['a', 'z'], Gen.Char['à', 'ÿ']), 0, 20], NvPair.Of),
-        Pairs(Gen.ULong.Array[0, 5], NvPair.Of),
-        Names.Select(NvPair.Flag),
-        Gen.Select(Names, Gen.Int[10, 15], Gen.Int[0, 9], Gen.Byte.Array[0, 3]).Select((name, type, count, words) =>
-            new NvPair(name, (NvType)type, new NvRaw(count, words.SelectMany(word => Enumerable.Repeat(word, 8)).ToArray()))));
+    private static Gen<NvPair> FlatPairs =>
+        Gen.OneOf(
+            Pairs(Gen.ULong, NvPair.Of),
+            Pairs(Gen.String[Gen.OneOf(Gen.Char['a', 'z'], Gen.Char['à', 'ÿ']), 0, 20], NvPair.Of),
+            Pairs(Gen.ULong.Array[0, 5], NvPair.Of),
+            Names.Select(NvPair.Flag),
+            Gen.Select(Names, Gen.Int[10, 15], Gen.Int[0, 9], Gen.Byte.Array[0, 3])
+                .Select(
+                    (name, type, count, words) =>
+                        new NvPair(
+                            name,
+                            (NvType)type,
+                            new NvRaw(count, words.SelectMany(word => Enumerable.Repeat(word, 8)).ToArray())
+                        )
+                )
+        );
 
     public static TheoryData<string> Streams => [.. RecordedStream.Whole.Select(stream => stream.File)];
 
@@ -41,37 +59,55 @@ public sealed class NvListPackTests
     [Fact]
     public void There_are_real_lists_with_lists_inside_and_types_that_are_not_taken_apart()
     {
-        var lists = RecordedStream.Whole.SelectMany(stream => BeginPayloads(stream.Bytes)).Where(payload => payload[0] == 0)
-            .Select(payload => NvList.Unpack(payload)).ToList();
+        var lists = RecordedStream
+            .Whole.SelectMany(stream => BeginPayloads(stream.Bytes))
+            .Where(payload => payload[0] == 0)
+            .Select(payload => NvList.Unpack(payload))
+            .ToList();
         Assert.True(lists.Count > 5, $"{lists.Count} lists");
         Assert.Contains(lists, list => list.Pairs.Any(pair => pair.Type == NvType.List));
         Assert.Contains(lists, list => list.Pairs.Any(pair => pair.Type == NvType.UInt64Array));
         Assert.Contains(lists.SelectMany(list => list.Pairs).Select(pair => pair.Value).OfType<NvList>(), inner =>
-            inner.Pairs.Any(pair => pair is { Type: NvType.UInt8Array, Value: NvRaw { Count: > 0 } }));
+            inner.Pairs.Any(pair => pair is { Type: NvType.UInt8Array, Value: NvRaw { Count: > 0 } })
+        );
     }
 
     [Fact]
-    public void A_list_is_packed_as_zfs_packs_it() => Assert.Equal(
-        "000100000000000001000000" +
-        "200000000200000001000000080000006100000000000000" + "0100000000000000" +
-        "200000000200000001000000090000006200000000000000" + "74776f0000000000" +
-        "180000000200000000000000010000006300000000000000" +
-        "00000000",
-        Convert.ToHexStringLower(Small.Pack()));
+    public void A_list_is_packed_as_zfs_packs_it() =>
+        Assert.Equal(
+            "000100000000000001000000"
+                + "200000000200000001000000080000006100000000000000"
+                + "0100000000000000"
+                + "200000000200000001000000090000006200000000000000"
+                + "74776f0000000000"
+                + "180000000200000000000000010000006300000000000000"
+                + "00000000",
+            Convert.ToHexStringLower(Small.Pack())
+        );
 
     [Fact]
     public void A_list_is_packed_as_the_tests_pack_it()
     {
         (string, object)[] pairs =
         [
-            ("number", ulong.MaxValue), ("größe", "ü"), ("flag", true), ("numbers", new ulong[] { 1, 2 }),
+            ("number", ulong.MaxValue),
+            ("größe", "ü"),
+            ("flag", true),
+            ("numbers", new ulong[] { 1, 2 }),
             ("inner", new (string, object)[] { ("deep", new (string, object)[] { ("deeper", 5UL) }), ("after", 6UL) }),
-            ("many", new (string, object)[][] { [("a", 1UL)], [], [("b", "two")] }), ("last", ""),
+            ("many", new (string, object)[][] { [("a", 1UL)], [], [("b", "two")] }),
+            ("last", ""),
         ];
-        (string, object)[] more = [.. pairs, ("none", Array.Empty<ulong>()), ("no lists", Array.Empty<(string, object)[]>())];
+        (string, object)[] more =
+        [
+            .. pairs,
+            ("none", Array.Empty<ulong>()),
+            ("no lists", Array.Empty<(string, object)[]>()),
+        ];
         Assert.Equal(Packing.Native(more), NvList.Unpack(Packing.Native(more)).Pack());
 
-        // From XDR the same list comes out, but for the flags of the inner lists, which Packing leaves out of their placeholders.
+        // From XDR the same list comes out, but for the flags of the inner lists, which Packing leaves out of their
+        // placeholders.
         var fromXdr = NvList.Unpack(NvList.Unpack(Packing.Xdr(pairs)).Pack());
         Assert.Equal(pairs.Select(pair => pair.Item1), fromXdr.Pairs.Select(pair => pair.Name));
         Assert.Equal(NvList.UniqueNames, fromXdr.GetList("inner")!.Flags);
@@ -79,35 +115,43 @@ public sealed class NvListPackTests
     }
 
     [Fact]
-    public void Whatever_can_be_made_survives_packing() => Lists.Sample(list =>
-    {
-        var packed = list.Pack();
-        var unpacked = NvList.Unpack(packed);
-        Assert.Equal(packed, unpacked.Pack());
-        Assert.Equal(Text(list), Text(unpacked));
-    });
+    public void Whatever_can_be_made_survives_packing() =>
+        Lists.Sample(list =>
+        {
+            var packed = list.Pack();
+            var unpacked = NvList.Unpack(packed);
+            Assert.Equal(packed, unpacked.Pack());
+            Assert.Equal(Text(list), Text(unpacked));
+        });
 
     [Fact]
     public void Hostile_bytes_that_can_be_unpacked_are_packed_into_the_same_list_or_refused() =>
-        Gen.Select(Lists, Gen.Int[0, 10_000], Gen.Byte).Sample((list, at, value) =>
-        {
-            var packed = list.Pack();
-            packed[at % packed.Length] = value;
-            try
-            {
-                var unpacked = NvList.Unpack(packed);
-                Assert.Equal(Text(unpacked), Text(NvList.Unpack(unpacked.Pack())));
-            }
-            catch (Exception refusal) when (refusal is FormatException or InvalidOperationException)
-            {
-                // refused, as it may be
-            }
-        });
+        Gen.Select(Lists, Gen.Int[0, 10_000], Gen.Byte)
+            .Sample(
+                (list, at, value) =>
+                {
+                    var packed = list.Pack();
+                    packed[at % packed.Length] = value;
+                    try
+                    {
+                        var unpacked = NvList.Unpack(packed);
+                        Assert.Equal(Text(unpacked), Text(NvList.Unpack(unpacked.Pack())));
+                    }
+                    catch (Exception refusal) when (refusal is FormatException or InvalidOperationException)
+                    {
+                        // refused, as it may be
+                    }
+                }
+            );
 
     [Fact]
     public void Text_that_is_no_utf8_survives_packing()
     {
-        byte[][] lists = [Packing.Native(("property", "abc"), ("last", 1UL)), Packing.Xdr(("property", "abc"), ("last", 1UL))];
+        byte[][] lists =
+        [
+            Packing.Native(("property", "abc"), ("last", 1UL)),
+            Packing.Xdr(("property", "abc"), ("last", 1UL)),
+        ];
         foreach (var packed in lists)
         {
             packed[packed.AsSpan().IndexOf("abc"u8)] = 0xff;
@@ -141,21 +185,22 @@ public sealed class NvListPackTests
         Assert.Single(list.Pairs);
     }
 
-    public static TheoryData<string, NvType, object?> Impossible => new()
-    {
-        { "", NvType.Boolean, null },
-        { "a\0b", NvType.Boolean, null },
-        { "\ufffd", NvType.Boolean, null },
-        { "\ud800", NvType.Boolean, null },
-        { new string('n', 32767), NvType.Boolean, null },
-        { "text", NvType.String, "a\0b" },
-        { "text", NvType.String, "\udc00" },
-        { "text", NvType.String, 1UL },
-        { "number", NvType.UInt64, 1 },
-        { "number", NvType.UInt64, new NvRaw(1, new byte[8]) },
-        { "flag", NvType.Boolean, 1UL },
-        { "not kept", NvType.UInt8Array, null },
-    };
+    public static TheoryData<string, NvType, object?> Impossible =>
+        new()
+        {
+            { "", NvType.Boolean, null },
+            { "a\0b", NvType.Boolean, null },
+            { "\ufffd", NvType.Boolean, null },
+            { "\ud800", NvType.Boolean, null },
+            { new string('n', 32767), NvType.Boolean, null },
+            { "text", NvType.String, "a\0b" },
+            { "text", NvType.String, "\udc00" },
+            { "text", NvType.String, 1UL },
+            { "number", NvType.UInt64, 1 },
+            { "number", NvType.UInt64, new NvRaw(1, new byte[8]) },
+            { "flag", NvType.Boolean, 1UL },
+            { "not kept", NvType.UInt8Array, null },
+        };
 
     [Theory]
     [MemberData(nameof(Impossible))]
@@ -175,26 +220,30 @@ public sealed class NvListPackTests
     [Fact]
     public void Lists_nested_too_deep_are_refused()
     {
-        var allowed = Enumerable.Range(0, NvList.MaxDepth).Aggregate(Small, (inner, _) => new NvList([NvPair.Of("l", inner)]));
+        var allowed = Enumerable
+            .Range(0, NvList.MaxDepth)
+            .Aggregate(Small, (inner, _) => new NvList([NvPair.Of("l", inner)]));
         Assert.Equal(Text(allowed), Text(NvList.Unpack(allowed.Pack())));
         Assert.Throws<InvalidOperationException>(() => new NvList([NvPair.Of("l", allowed)]).Pack());
     }
 
-    private static Gen<NvPair> Pairs<T>(Gen<T> values, Func<string, T, NvPair> make) => Gen.Select(Names, values).Select(make);
+    private static Gen<NvPair> Pairs<T>(Gen<T> values, Func<string, T, NvPair> make) =>
+        Gen.Select(Names, values).Select(make);
 
     private static NvPair Of(string name, NvList[] lists) => new(name, NvType.ListArray, lists);
 
     private static string Text(NvList list) =>
         $"{list.Flags}: {string.Join(' ', list.Pairs.Select(pair => $"{pair.Name}={Text(pair.Value)}"))}";
 
-    private static string Text(object? value) => value switch
-    {
-        NvList list => $"({Text(list)})",
-        NvList[] lists => string.Join(',', lists.Select(list => $"({Text(list)})")),
-        ulong[] numbers => string.Join(',', numbers),
-        NvRaw raw => $"{raw.Count}*{Convert.ToHexStringLower(raw.Bytes.Span)}",
-        _ => $"{value}",
-    };
+    private static string Text(object? value) =>
+        value switch
+        {
+            NvList list => $"({Text(list)})",
+            NvList[] lists => string.Join(',', lists.Select(list => $"({Text(list)})")),
+            ulong[] numbers => string.Join(',', numbers),
+            NvRaw raw => $"{raw.Count}*{Convert.ToHexStringLower(raw.Bytes.Span)}",
+            _ => $"{value}",
+        };
 
     /// <summary>The payloads of the BEGIN records of a whole stream.</summary>
     private static List<byte[]> BeginPayloads(byte[] stream)
@@ -202,7 +251,11 @@ public sealed class NvListPackTests
         List<byte[]> payloads = [];
         var (parser, start) = (new SendStreamParser(), 0);
         ReadOnlySpan<byte> input = stream;
-        for (var found = parser.Read(ref input, out _); found != ParserEvent.EndOfStream; found = parser.Read(ref input, out _))
+        for (
+            var found = parser.Read(ref input, out _);
+            found != ParserEvent.EndOfStream;
+            found = parser.Read(ref input, out _)
+        )
         {
             if (found != ParserEvent.EndOfRecord)
                 continue;

@@ -23,7 +23,10 @@ public sealed class NvListTests
     public void A_list_is_unpacked(byte[] packed)
     {
         var list = NvList.Unpack(packed);
-        Assert.Equal(["number", "text", "flag", "numbers", "inner", "many", "last"], list.Pairs.Select(pair => pair.Name));
+        Assert.Equal(
+            ["number", "text", "flag", "numbers", "inner", "many", "last"],
+            list.Pairs.Select(pair => pair.Name)
+        );
         Assert.Equal(12345678901234567890UL, list.GetUInt64("number"));
         Assert.Equal("größe", list.GetString("text"));
         Assert.True(list.Contains("flag"));
@@ -32,7 +35,10 @@ public sealed class NvListTests
         Assert.Equal(6UL, list.GetList("inner")!.GetUInt64("after"));
         Assert.Equal(
             ["a", "", "b"],
-            Assert.IsType<NvList[]>(list.Pairs[5].Value).Select(inner => inner.Pairs is [var first, ..] ? first.Name : ""));
+            Assert
+                .IsType<NvList[]>(list.Pairs[5].Value)
+                .Select(inner => inner.Pairs is [var first, ..] ? first.Name : "")
+        );
         Assert.Equal(7UL, list.GetUInt64("last"));
         Assert.Null(list.GetUInt64("text"));
         Assert.Null(list.GetString("no such name"));
@@ -49,19 +55,22 @@ public sealed class NvListTests
     [Theory]
     [MemberData(nameof(Encodings))]
     public void Hostile_bytes_do_no_harm(byte[] packed) =>
-        Gen.Select(Gen.Int[0, packed.Length - 1], Gen.Byte, Gen.Int[0, packed.Length - 1], Gen.Byte).Sample((at, value, at2, value2) =>
-        {
-            var hostile = (byte[])packed.Clone();
-            (hostile[at], hostile[at2]) = (value, value2);
-            try
-            {
-                NvList.Unpack(hostile);
-            }
-            catch (FormatException)
-            {
-                // refused, as it may be: what counts is that nothing else is thrown, and that it comes back
-            }
-        });
+        Gen.Select(Gen.Int[0, packed.Length - 1], Gen.Byte, Gen.Int[0, packed.Length - 1], Gen.Byte)
+            .Sample(
+                (at, value, at2, value2) =>
+                {
+                    var hostile = (byte[])packed.Clone();
+                    (hostile[at], hostile[at2]) = (value, value2);
+                    try
+                    {
+                        NvList.Unpack(hostile);
+                    }
+                    catch (FormatException)
+                    {
+                        // refused, as it may be: what counts is that nothing else is thrown, and that it comes back
+                    }
+                }
+            );
 
     [Theory]
     [InlineData(false)]

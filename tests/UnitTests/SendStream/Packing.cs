@@ -3,10 +3,13 @@ using System.Text;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Packs nvlists for the tests: values are ulong, string, ulong[], true (a boolean) and lists of pairs.</summary>
+/// <summary>
+/// Packs nvlists for the tests: values are ulong, string, ulong[], true (a boolean) and lists of pairs.
+/// </summary>
 internal static class Packing
 {
-    public static byte[] Native(params (string Name, object Value)[] pairs) => [0, 1, 0, 0, .. Int(0), .. Int(1), .. NativePairs(pairs)];
+    public static byte[] Native(params (string Name, object Value)[] pairs) =>
+        [0, 1, 0, 0, .. Int(0), .. Int(1), .. NativePairs(pairs)];
 
     public static byte[] Xdr(params (string Name, object Value)[] pairs) => [1, 1, 0, 0, .. XdrList(pairs)];
 
@@ -23,7 +26,12 @@ internal static class Packing
             ulong[] numbers => (16, numbers.Length, [.. numbers.SelectMany(Long)], []),
             true => (1, 0, [], []),
             (string, object)[] list => (19, 1, new byte[24], NativePairs(list)),
-            (string, object)[][] lists => (20, lists.Length, new byte[lists.Length * 32], lists.SelectMany(NativePairs).ToArray()),
+            (string, object)[][] lists => (
+                20,
+                lists.Length,
+                new byte[lists.Length * 32],
+                lists.SelectMany(NativePairs).ToArray()
+            ),
             _ => throw new ArgumentException("no such value", nameof(value)),
         };
         byte[] head = [.. Short(Encoding.UTF8.GetByteCount(name) + 1), .. Short(0), .. Int(count), .. Int(type)];
@@ -40,21 +48,33 @@ internal static class Packing
         {
             ulong number => (8, 1, 8, BigLong(number)),
             string text => (9, 1, Encoding.UTF8.GetByteCount(text) + 1, XdrText(text)),
-            ulong[] numbers => (16, numbers.Length, numbers.Length * 8, [.. Big(numbers.Length), .. numbers.SelectMany(BigLong)]),
+            ulong[] numbers => (
+                16,
+                numbers.Length,
+                numbers.Length * 8,
+                [.. Big(numbers.Length), .. numbers.SelectMany(BigLong)]
+            ),
             true => (1, 0, 0, []),
             (string, object)[] list => (19, 1, 24, XdrList(list)),
             (string, object)[][] lists => (20, lists.Length, lists.Length * 32, lists.SelectMany(XdrList).ToArray()),
             _ => throw new ArgumentException("no such value", nameof(value)),
         };
         byte[] rest = [.. XdrText(name), .. Big(type), .. Big(count), .. body];
-        return [.. Big(rest.Length + 8), .. Big(Rounded(17 + Encoding.UTF8.GetByteCount(name)) + Rounded(unpacked)), .. rest];
+        return
+        [
+            .. Big(rest.Length + 8),
+            .. Big(Rounded(17 + Encoding.UTF8.GetByteCount(name)) + Rounded(unpacked)),
+            .. rest,
+        ];
     }
 
     private static int Rounded(int length) => (length + 7) & ~7;
 
-    private static byte[] XdrText(string text) => [.. Big(Encoding.UTF8.GetByteCount(text)), .. Padded(Encoding.UTF8.GetBytes(text), 4)];
+    private static byte[] XdrText(string text) =>
+        [.. Big(Encoding.UTF8.GetByteCount(text)), .. Padded(Encoding.UTF8.GetBytes(text), 4)];
 
-    private static byte[] Padded(byte[] bytes, int unit) => [.. bytes, .. new byte[(unit - bytes.Length % unit) % unit]];
+    private static byte[] Padded(byte[] bytes, int unit) =>
+        [.. bytes, .. new byte[(unit - bytes.Length % unit) % unit]];
 
     private static byte[] Short(int value) => BitConverter.GetBytes((short)value);
 

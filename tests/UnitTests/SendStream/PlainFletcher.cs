@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Fletcher-4 a second time, as plainly as it can be written, so that the library is not tested against itself.</summary>
+/// <summary>
+/// Fletcher-4 a second time, as plainly as it can be written, so that the library is not tested against itself.
+/// </summary>
 internal sealed class PlainFletcher
 {
     private readonly ulong[] _sums = new ulong[4];
@@ -9,7 +11,8 @@ internal sealed class PlainFletcher
     {
         for (var i = 0; i < bytes.Length; i += 4)
         {
-            ulong next = bytes[i] + ((ulong)bytes[i + 1] << 8) + ((ulong)bytes[i + 2] << 16) + ((ulong)bytes[i + 3] << 24);
+            ulong next =
+                bytes[i] + ((ulong)bytes[i + 1] << 8) + ((ulong)bytes[i + 2] << 16) + ((ulong)bytes[i + 3] << 24);
             for (var sum = 0; sum < 4; sum++)
                 next = _sums[sum] = unchecked(_sums[sum] + next);
         }

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// The layout of each record type, by OpenZFS include/sys/zfs_ioctl.h. The fields' bytes count 0, 1, 2 …, so that each value shows
-/// where it was read.
+/// The layout of each record type, by OpenZFS include/sys/zfs_ioctl.h. The fields' bytes count 0, 1, 2 …, so that each
+/// value shows where it was read.
 /// </summary>
 public sealed class RecordHeaderTests
 {
@@ -14,11 +14,17 @@ public sealed class RecordHeaderTests
     public void Write_is_read_from_its_places()
     {
         var write = Header(RecordType.Write).AsWrite();
-        AssertRead([Long(0), Int(8), Long(16), Long(24)], [write.Object, write.ObjectType, write.Offset, write.LogicalSize]);
+        AssertRead(
+            [Long(0), Int(8), Long(16), Long(24)],
+            [write.Object, write.ObjectType, write.Offset, write.LogicalSize]
+        );
         AssertRead([Long(32), 40, 41, 42], [write.ToGuid, write.ChecksumType, write.Flags, write.CompressionType]);
         Assert.Equal(Long(88), write.CompressedSize);
         AssertRead([96, 104, 116], [write.Salt[0], write.InitializationVector[0], write.MessageAuthenticationCode[0]]);
-        Assert.Equal((8, 12, 16), (write.Salt.Length, write.InitializationVector.Length, write.MessageAuthenticationCode.Length));
+        Assert.Equal(
+            (8, 12, 16),
+            (write.Salt.Length, write.InitializationVector.Length, write.MessageAuthenticationCode.Length)
+        );
         Assert.Equal(write.CompressedSize, write.StoredSize);
     }
 
@@ -39,7 +45,10 @@ public sealed class RecordHeaderTests
     public void Spill_is_read_from_its_places()
     {
         var spill = Header(RecordType.Spill).AsSpill();
-        AssertRead([Long(0), Long(8), Long(16), 24, 25], [spill.Object, spill.Length, spill.ToGuid, spill.Flags, spill.CompressionType]);
+        AssertRead(
+            [Long(0), Long(8), Long(16), 24, 25],
+            [spill.Object, spill.Length, spill.ToGuid, spill.Flags, spill.CompressionType]
+        );
         AssertRead([Long(32), Int(76)], [spill.CompressedSize, spill.ObjectType]);
         AssertRead([40, 48, 60], [spill.Salt[0], spill.InitializationVector[0], spill.MessageAuthenticationCode[0]]);
     }
@@ -49,7 +58,10 @@ public sealed class RecordHeaderTests
     {
         var write = Header(RecordType.WriteEmbedded).AsWriteEmbedded();
         AssertRead([Long(0), Long(8), Long(16), Long(24)], [write.Object, write.Offset, write.Length, write.ToGuid]);
-        AssertRead([32, 33, Int(40), Int(44)], [write.CompressionType, write.EmbeddedType, write.LogicalSize, write.PhysicalSize]);
+        AssertRead(
+            [32, 33, Int(40), Int(44)],
+            [write.CompressionType, write.EmbeddedType, write.LogicalSize, write.PhysicalSize]
+        );
     }
 
     [Fact]
@@ -67,7 +79,10 @@ public sealed class RecordHeaderTests
         var free = Header(RecordType.Free).AsFree();
         AssertRead([Long(0), Long(8), Long(16), Long(24)], [free.Object, free.Offset, free.Length, free.ToGuid]);
         var redact = Header(RecordType.Redact).AsRedact();
-        AssertRead([Long(0), Long(8), Long(16), Long(24)], [redact.Object, redact.Offset, redact.Length, redact.ToGuid]);
+        AssertRead(
+            [Long(0), Long(8), Long(16), Long(24)],
+            [redact.Object, redact.Offset, redact.Length, redact.ToGuid]
+        );
         var objects = Header(RecordType.FreeObjects).AsFreeObjects();
         AssertRead([Long(0), Long(8), Long(16)], [objects.FirstObject, objects.ObjectCount, objects.ToGuid]);
         var range = Header(RecordType.ObjectRange).AsObjectRange();
@@ -81,7 +96,10 @@ public sealed class RecordHeaderTests
         var begin = Header(RecordType.Begin).AsBegin();
         AssertRead([Long(0), Long(8), Long(16)], [begin.Magic, begin.VersionInfo, begin.CreationTime]);
         AssertRead([Int(24), Int(28)], [begin.DatasetType, begin.Flags]);
-        AssertRead([Long(32), Long(40), 48, 256], [begin.ToGuid, begin.FromGuid, begin.NameField[0], (ulong)begin.NameField.Length]);
+        AssertRead(
+            [Long(32), Long(40), 48, 256],
+            [begin.ToGuid, begin.FromGuid, begin.NameField[0], (ulong)begin.NameField.Length]
+        );
         var end = Header(RecordType.End);
         AssertRead([Long(0), Long(24), Long(32)], [end.AsEnd().Checksum.A, end.AsEnd().Checksum.D, end.AsEnd().ToGuid]);
         AssertRead([Long(272), Long(296)], [end.StoredChecksum.A, end.StoredChecksum.D]);
@@ -96,7 +114,8 @@ public sealed class RecordHeaderTests
         Assert.Equal(0, Header((RecordType)11).PayloadLength);
     }
 
-    private static RecordHeader Header(RecordType type) => new((byte[])[.. BitConverter.GetBytes((uint)type), .. new byte[4], .. Fields]);
+    private static RecordHeader Header(RecordType type) =>
+        new((byte[])[.. BitConverter.GetBytes((uint)type), .. new byte[4], .. Fields]);
 
     private static void AssertRead(ulong[] expected, ulong[] read) => Assert.Equal(expected, read);
 

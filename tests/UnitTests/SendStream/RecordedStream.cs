@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>A stream of a real ZFS, and what was noted about it when it was recorded (tests/streams/README.md).</summary>
+/// <summary>
+/// A stream of a real ZFS, and what was noted about it when it was recorded (tests/streams/README.md).
+/// </summary>
 internal sealed class RecordedStream
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "streams");
@@ -21,7 +23,9 @@ internal sealed class RecordedStream
 
     public static IReadOnlyDictionary<string, RecordedStream> All => Loaded.Value;
 
-    /// <summary>Those that are whole: all but what <c>zfs send --saved</c> sends of a receive that was cut, which has no END.</summary>
+    /// <summary>
+    /// Those that are whole: all but what <c>zfs send --saved</c> sends of a receive that was cut, which has no END.
+    /// </summary>
     public static IEnumerable<RecordedStream> Whole => All.Values.Where(stream => stream.IsWhole);
 
     public string File => Text("file")!;
@@ -56,14 +60,24 @@ internal sealed class RecordedStream
 
     /// <summary>Number of records by type, named as ZFS names them.</summary>
     public IReadOnlyDictionary<string, long> Records =>
-        _facts.GetProperty("records").EnumerateObject().ToDictionary(count => count.Name, count => count.Value.GetInt64());
+        _facts
+            .GetProperty("records")
+            .EnumerateObject()
+            .ToDictionary(count => count.Name, count => count.Value.GetInt64());
 
     /// <summary>Name and GUID of each snapshot in a package.</summary>
     public IReadOnlyList<(string Name, ulong Guid)> Contains =>
-    [
-        .. _facts.GetProperty("contains").EnumerateArray().Select(snapshot =>
-            (snapshot.GetProperty("snapshot").GetString()!, ulong.Parse(snapshot.GetProperty("guid").GetString()!))),
-    ];
+        [
+            .. _facts
+                .GetProperty("contains")
+                .EnumerateArray()
+                .Select(snapshot =>
+                    (
+                        snapshot.GetProperty("snapshot").GetString()!,
+                        ulong.Parse(snapshot.GetProperty("guid").GetString()!)
+                    )
+                ),
+        ];
 
     public byte[] Bytes => _bytes.Value;
 
@@ -71,14 +85,19 @@ internal sealed class RecordedStream
     {
         var expected = Path.Combine(Folder, "expected.json");
         using var document = JsonDocument.Parse(System.IO.File.ReadAllBytes(expected));
-        return document.RootElement.GetProperty("streams").EnumerateArray()
+        return document
+            .RootElement.GetProperty("streams")
+            .EnumerateArray()
             .Select(facts => new RecordedStream(facts.Clone()))
             .ToDictionary(stream => stream.File);
     }
 
     private byte[] ReadBytes()
     {
-        using var source = new GZipStream(System.IO.File.OpenRead(Path.Combine(Folder, File)), CompressionMode.Decompress);
+        using var source = new GZipStream(
+            System.IO.File.OpenRead(Path.Combine(Folder, File)),
+            CompressionMode.Decompress
+        );
         using var bytes = new MemoryStream();
         source.CopyTo(bytes);
         return bytes.ToArray();

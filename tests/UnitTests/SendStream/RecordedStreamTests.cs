@@ -46,7 +46,10 @@ public sealed class RecordedStreamTests
         if (facts.Kind == StreamKind.Package)
         {
             // In which order zfs send takes the datasets of a package is its own affair.
-            Assert.Equal(recorded.Contains.Order(), facts.Snapshots.Select(snapshot => (snapshot.ToName, snapshot.ToGuid)).Order());
+            Assert.Equal(
+                recorded.Contains.Order(),
+                facts.Snapshots.Select(snapshot => (snapshot.ToName, snapshot.ToGuid)).Order()
+            );
             return;
         }
 
@@ -84,7 +87,10 @@ public sealed class RecordedStreamTests
         var boundaries = Boundaries(stream);
 
         // Each boundary of a long stream would be too many: the stream is verified from its start each time.
-        var cuts = boundaries.SkipLast(1).Concat(Enumerable.Range(0, 100).Select(_ => random.NextInt64(stream.Length))).ToArray();
+        var cuts = boundaries
+            .SkipLast(1)
+            .Concat(Enumerable.Range(0, 100).Select(_ => random.NextInt64(stream.Length)))
+            .ToArray();
         random.Shuffle(cuts);
         foreach (var cut in cuts.Take(Rounds(stream, 300)))
         {
@@ -107,8 +113,7 @@ public sealed class RecordedStreamTests
             found = parser.Read(ref input, out _);
             if (found == ParserEvent.EndOfRecord)
                 parser = SendStreamParser.Resume(parser.State);
-        }
-        while (found != ParserEvent.EndOfStream);
+        } while (found != ParserEvent.EndOfStream);
 
         Assert.Equal((stream.Length, RecordedStream.All[file].TotalRecords), (parser.StreamOffset, parser.RecordCount));
         Assert.Equal(Verifying.Verify(stream).Begin, parser.Begin);
@@ -141,7 +146,9 @@ public sealed class RecordedStreamTests
         }
     }
 
-    /// <summary>How often a stream may be verified in one test, so that long ones take no longer than short ones.</summary>
+    /// <summary>
+    /// How often a stream may be verified in one test, so that long ones take no longer than short ones.
+    /// </summary>
     private static int Rounds(byte[] stream, int most) => Math.Clamp(20_000_000 / stream.Length, 5, most);
 
     /// <summary>Where records end; the first is 0, the last the length.</summary>
@@ -150,7 +157,11 @@ public sealed class RecordedStreamTests
         List<long> boundaries = [0];
         var parser = new SendStreamParser();
         ReadOnlySpan<byte> input = stream;
-        for (var found = parser.Read(ref input, out _); found != ParserEvent.EndOfStream; found = parser.Read(ref input, out _))
+        for (
+            var found = parser.Read(ref input, out _);
+            found != ParserEvent.EndOfStream;
+            found = parser.Read(ref input, out _)
+        )
         {
             if (found == ParserEvent.EndOfRecord)
                 boundaries.Add(parser.StreamOffset);

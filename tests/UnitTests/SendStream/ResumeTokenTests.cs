@@ -7,55 +7,78 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Resume tokens: those of a real ZFS (tests/streams/record-tokens), made ones, damaged and hostile ones.</summary>
+/// <summary>
+/// Resume tokens: those of a real ZFS (tests/streams/record-tokens), made ones, damaged and hostile ones.
+/// </summary>
 public sealed class ResumeTokenTests
 {
     private static readonly (string, object)[] Fields =
-        [("object", 3UL), ("offset", 4UL), ("bytes", 5UL), ("toguid", 6UL), ("toname", "tank/a@b")];
+    [
+        ("object", 3UL),
+        ("offset", 4UL),
+        ("bytes", 5UL),
+        ("toguid", 6UL),
+        ("toname", "tank/a@b"),
+    ];
 
     private static readonly Lazy<JsonElement> Recorded = new(() =>
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "streams", "tokens.json")));
+        using var document = JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "streams", "tokens.json"))
+        );
         return document.RootElement.Clone();
     });
 
     private static readonly Gen<string> Names = Gen.OneOf(
-        Gen.String[Gen.OneOf(Gen.Char['a', 'z'], Gen.Char['A', 'Z'], Gen.Char['0', ':'], Gen.Const('/'), Gen.Const('@')), 1, 255],
-        Gen.String[Gen.Char['m', 'n'], 1, 255]);
+        Gen.String[
+            Gen.OneOf(Gen.Char['a', 'z'], Gen.Char['A', 'Z'], Gen.Char['0', ':'], Gen.Const('/'), Gen.Const('@')),
+            1,
+            255
+        ],
+        Gen.String[Gen.Char['m', 'n'], 1, 255]
+    );
 
     private static readonly Gen<NvPair[]> OtherPairs = Gen.OneOf(
         Gen.Const(Array.Empty<NvPair>()),
         Gen.ULong.Array[0, 500].Select(guids => (NvPair[])[NvPair.Of("redact_snaps", guids)]),
-        Gen.Byte.Array[0, 400].Select(bytes => (NvPair[])[NvPair.Flag("savedok"), new("later", NvType.ByteArray, Padded(bytes))]));
+        Gen.Byte.Array[0, 400]
+            .Select(bytes => (NvPair[])[NvPair.Flag("savedok"), new("later", NvType.ByteArray, Padded(bytes))])
+    );
 
     private static readonly Gen<ResumeToken> Tokens = Gen.Select(
-        Gen.OneOf(Gen.Const((ulong?)null), Gen.ULong[1, ulong.MaxValue].Select(guid => (ulong?)guid)),
-        Gen.ULong.Array[4],
-        Names,
-        Gen.Bool.Array[4],
-        OtherPairs).Select((from, numbers, name, flags, others) => new ResumeToken
-        {
-            FromGuid = from,
-            Object = numbers[0] >> 30,
-            Offset = numbers[1] >> 20,
-            Bytes = numbers[2] >> 25,
-            ToGuid = numbers[3],
-            ToName = name,
-            LargeBlocks = flags[0],
-            Embedded = flags[1],
-            Compressed = flags[2],
-            Raw = flags[3],
-            OtherPairs = others,
-        });
+            Gen.OneOf(Gen.Const((ulong?)null), Gen.ULong[1, ulong.MaxValue].Select(guid => (ulong?)guid)),
+            Gen.ULong.Array[4],
+            Names,
+            Gen.Bool.Array[4],
+            OtherPairs
+        )
+        .Select(
+            (from, numbers, name, flags, others) =>
+                new ResumeToken
+                {
+                    FromGuid = from,
+                    Object = numbers[0] >> 30,
+                    Offset = numbers[1] >> 20,
+                    Bytes = numbers[2] >> 25,
+                    ToGuid = numbers[3],
+                    ToName = name,
+                    LargeBlocks = flags[0],
+                    Embedded = flags[1],
+                    Compressed = flags[2],
+                    Raw = flags[3],
+                    OtherPairs = others,
+                }
+        );
 
     public static TheoryData<string> CutStreams => [.. Cuts.Select(cut => cut.GetProperty("file").GetString()!)];
 
     private static IEnumerable<JsonElement> Cuts => Recorded.Value.GetProperty("cuts").EnumerateArray();
 
     /// <summary>All recorded tokens.</summary>
-    private static IEnumerable<string> All => Cuts.SelectMany(cut => cut.GetProperty("tokens").EnumerateArray())
-        .Concat(Recorded.Value.GetProperty("others").EnumerateArray())
-        .Select(token => token.GetProperty("token").GetString()!);
+    private static IEnumerable<string> All =>
+        Cuts.SelectMany(cut => cut.GetProperty("tokens").EnumerateArray())
+            .Concat(Recorded.Value.GetProperty("others").EnumerateArray())
+            .Select(token => token.GetProperty("token").GetString()!);
 
     [Fact]
     public void Tokens_of_zfs_are_printed_again_as_they_were()
@@ -71,7 +94,10 @@ public sealed class ResumeTokenTests
     {
         var cut = Cuts.Single(cut => cut.GetProperty("file").GetString() == file);
         var stream = RecordedStream.All[file];
-        Assert.True(stream.Sha256 == cut.GetProperty("sha256").GetString(), "recorded anew: run tests/streams/record-tokens, too");
+        Assert.True(
+            stream.Sha256 == cut.GetProperty("sha256").GetString(),
+            "recorded anew: run tests/streams/record-tokens, too"
+        );
         foreach (var recorded in cut.GetProperty("tokens").EnumerateArray())
         {
             var token = ResumeToken.Parse(recorded.GetProperty("token").GetString()!);
@@ -80,13 +106,16 @@ public sealed class ResumeTokenTests
             var features = (StreamFeatures)stream.Features;
             Assert.Equal(
                 (features.HasFlag(StreamFeatures.LargeBlocks), features.HasFlag(StreamFeatures.EmbedData)),
-                (token.LargeBlocks, token.Embedded));
+                (token.LargeBlocks, token.Embedded)
+            );
             Assert.Equal(
                 (features.HasFlag(StreamFeatures.Compressed), features.HasFlag(StreamFeatures.Raw)),
-                (token.Compressed, token.Raw));
+                (token.Compressed, token.Raw)
+            );
             Assert.Equal(
                 features.HasFlag(StreamFeatures.Redacted) ? ["redact_snaps"] : [],
-                token.OtherPairs.Select(pair => pair.Name));
+                token.OtherPairs.Select(pair => pair.Name)
+            );
         }
     }
 
@@ -163,32 +192,44 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void What_a_token_says_is_read_back() => Tokens.Sample(token =>
-    {
-        var read = ResumeToken.Parse(token.ToString());
-        Assert.Equal(token.ToString(), read.ToString());
-        Assert.Equal(token, read);
-        Assert.Equal(token.GetHashCode(), read.GetHashCode());
-        Assert.Equal((token.FromGuid, token.Object, token.Offset, token.Bytes), (read.FromGuid, read.Object, read.Offset, read.Bytes));
-        Assert.Equal((token.ToGuid, token.ToName), (read.ToGuid, read.ToName));
-        Assert.Equal((token.LargeBlocks, token.Embedded), (read.LargeBlocks, read.Embedded));
-        Assert.Equal((token.Compressed, token.Raw), (read.Compressed, read.Raw));
-        Assert.Equal(token.OtherPairs.Select(pair => pair.Name), read.OtherPairs.Select(pair => pair.Name));
-    });
+    public void What_a_token_says_is_read_back() =>
+        Tokens.Sample(token =>
+        {
+            var read = ResumeToken.Parse(token.ToString());
+            Assert.Equal(token.ToString(), read.ToString());
+            Assert.Equal(token, read);
+            Assert.Equal(token.GetHashCode(), read.GetHashCode());
+            Assert.Equal(
+                (token.FromGuid, token.Object, token.Offset, token.Bytes),
+                (read.FromGuid, read.Object, read.Offset, read.Bytes)
+            );
+            Assert.Equal((token.ToGuid, token.ToName), (read.ToGuid, read.ToName));
+            Assert.Equal((token.LargeBlocks, token.Embedded), (read.LargeBlocks, read.Embedded));
+            Assert.Equal((token.Compressed, token.Raw), (read.Compressed, read.Raw));
+            Assert.Equal(token.OtherPairs.Select(pair => pair.Name), read.OtherPairs.Select(pair => pair.Name));
+        });
 
     [Fact]
-    public void Tokens_that_say_something_else_are_not_equal() => Tokens.Array[2].Sample(two =>
-    {
-        Assert.Equal(two[0].ToString() == two[1].ToString(), two[0] == two[1]);
-        Assert.NotEqual(two[0], two[0] with { Bytes = two[0].Bytes ^ 1 });
-        Assert.NotEqual(two[0], two[0] with { Raw = !two[0].Raw });
-        Assert.Equal(two[0], two[0] with { OtherPairs = [.. two[0].OtherPairs] });
-    });
+    public void Tokens_that_say_something_else_are_not_equal() =>
+        Tokens
+            .Array[2]
+            .Sample(two =>
+            {
+                Assert.Equal(two[0].ToString() == two[1].ToString(), two[0] == two[1]);
+                Assert.NotEqual(two[0], two[0] with { Bytes = two[0].Bytes ^ 1 });
+                Assert.NotEqual(two[0], two[0] with { Raw = !two[0].Raw });
+                Assert.Equal(two[0], two[0] with { OtherPairs = [.. two[0].OtherPairs] });
+            });
 
     [Fact]
     public void A_list_from_elsewhere_is_read_whatever_its_order()
     {
-        var packed = Packing.Native([("rawok", true), .. Enumerable.Reverse(Fields), ("new", "pair"), ("fromguid", 9UL)]);
+        var packed = Packing.Native([
+            ("rawok", true),
+            .. Enumerable.Reverse(Fields),
+            ("new", "pair"),
+            ("fromguid", 9UL),
+        ]);
         var token = ResumeToken.Parse(Token(packed));
         Assert.Equal((9UL, 3UL, 4UL, 5UL), (token.FromGuid, token.Object, token.Offset, token.Bytes));
         Assert.Equal((6UL, "tank/a@b", true), (token.ToGuid, token.ToName, token.Raw));
@@ -196,30 +237,31 @@ public sealed class ResumeTokenTests
         Assert.Equal(token, ResumeToken.Parse(token.ToString()));
     }
 
-    public static TheoryData<string, string> NoTokens => new()
-    {
-        { "", "expected VERSION-CHECKSUM-LENGTH-DATA" },
-        { "1-2-3", "expected VERSION-CHECKSUM-LENGTH-DATA" },
-        { "1-2-3-4-5", "expected VERSION-CHECKSUM-LENGTH-DATA" },
-        { "2-0-b8-", "version \"2\"" },
-        { "01-0-b8-", "version \"01\"" },
-        { "1--b8-", "checksum \"\"" },
-        { "1-00-b8-", "checksum \"00\"" },
-        { "1-+1-b8-", "checksum \"+1\"" },
-        { "1-0x1-b8-", "checksum \"0x1\"" },
-        { "1-A-b8-", "checksum \"A\"" },
-        { "1-11112222333344445-b8-", "checksum" },
-        { "1-0--", "length \"\"" },
-        { "1-0-2001-", "8193 bytes unpacked; expected at most 8192" },
-        { "1-0-100000000-", "4294967296 bytes unpacked; expected at most 8192" },
-        { "1-0-ffffffffffffffff-", "18446744073709551615 bytes unpacked; expected at most 8192" },
-        { "1-0-b8-0", "no hexadecimal bytes" },
-        { "1-0-b8-0g", "no hexadecimal bytes" },
-        { "1-0-b8-0A", "no hexadecimal bytes" },
-        { "1-1-b8-00", "checksum 1; its data have 0" },
-        { "1-0-b8-", "of 184 bytes unpacked, of which there are 0" },
-        { "1-4030201-b8-01020304", "cannot be decompressed" },
-    };
+    public static TheoryData<string, string> NoTokens =>
+        new()
+        {
+            { "", "expected VERSION-CHECKSUM-LENGTH-DATA" },
+            { "1-2-3", "expected VERSION-CHECKSUM-LENGTH-DATA" },
+            { "1-2-3-4-5", "expected VERSION-CHECKSUM-LENGTH-DATA" },
+            { "2-0-b8-", "version \"2\"" },
+            { "01-0-b8-", "version \"01\"" },
+            { "1--b8-", "checksum \"\"" },
+            { "1-00-b8-", "checksum \"00\"" },
+            { "1-+1-b8-", "checksum \"+1\"" },
+            { "1-0x1-b8-", "checksum \"0x1\"" },
+            { "1-A-b8-", "checksum \"A\"" },
+            { "1-11112222333344445-b8-", "checksum" },
+            { "1-0--", "length \"\"" },
+            { "1-0-2001-", "8193 bytes unpacked; expected at most 8192" },
+            { "1-0-100000000-", "4294967296 bytes unpacked; expected at most 8192" },
+            { "1-0-ffffffffffffffff-", "18446744073709551615 bytes unpacked; expected at most 8192" },
+            { "1-0-b8-0", "no hexadecimal bytes" },
+            { "1-0-b8-0g", "no hexadecimal bytes" },
+            { "1-0-b8-0A", "no hexadecimal bytes" },
+            { "1-1-b8-00", "checksum 1; its data have 0" },
+            { "1-0-b8-", "of 184 bytes unpacked, of which there are 0" },
+            { "1-4030201-b8-01020304", "cannot be decompressed" },
+        };
 
     [Theory]
     [MemberData(nameof(NoTokens))]
@@ -258,8 +300,14 @@ public sealed class ResumeTokenTests
         Assert.Contains("whose \"rawok\" is no Boolean", Refused(Token(Packing.Native([.. Fields, ("rawok", 1UL)]))));
         Assert.Contains("\"fromguid\" is 0", Refused(Token(Packing.Native([.. Fields, ("fromguid", 0UL)]))));
         Assert.Contains("expected 1 to 255", Refused(Token(Packing.Native([.. Fields[..4], ("toname", "")]))));
-        Assert.Contains("expected 1 to 255", Refused(Token(Packing.Native([.. Fields[..4], ("toname", new string('n', 256))]))));
-        Assert.Equal(255, ResumeToken.Parse(Token(Packing.Native([.. Fields[..4], ("toname", new string('n', 255))]))).ToName.Length);
+        Assert.Contains(
+            "expected 1 to 255",
+            Refused(Token(Packing.Native([.. Fields[..4], ("toname", new string('n', 256))])))
+        );
+        Assert.Equal(
+            255,
+            ResumeToken.Parse(Token(Packing.Native([.. Fields[..4], ("toname", new string('n', 255))]))).ToName.Length
+        );
         Assert.Contains("same name", Refused(Token(Packing.Native([.. Fields, ("x", 1UL), ("x", 2UL)]))));
         Assert.Contains("bytes of other pairs", Refused(Token(Packing.Native([.. Fields, ("x", new ulong[950])]))));
     }
@@ -303,7 +351,13 @@ public sealed class ResumeTokenTests
     {
         var bomb = Token(Compressed(new byte[10_000_000]), 8192);
         string[] hostile =
-            [bomb, "1-0-100000000-00", "1-0-1fff-" + new string('0', 10_000), new string('-', 100_000), new string('1', 10_000_000)];
+        [
+            bomb,
+            "1-0-100000000-00",
+            "1-0-1fff-" + new string('0', 10_000),
+            new string('-', 100_000),
+            new string('1', 10_000_000),
+        ];
         _ = ResumeToken.TryParse(All.First(), out _);
         foreach (var token in hostile)
         {
@@ -317,7 +371,12 @@ public sealed class ResumeTokenTests
     public void Damaged_lists_with_right_checksums_throw_nothing_but_faults()
     {
         var random = new Random(Verifying.Seed(TestContext.Current.TestOutputHelper!));
-        var packed = Packing.Native([("fromguid", 2UL), .. Fields, ("rawok", true), ("redact_snaps", new ulong[] { 1, 2 })]);
+        var packed = Packing.Native([
+            ("fromguid", 2UL),
+            .. Fields,
+            ("rawok", true),
+            ("redact_snaps", new ulong[] { 1, 2 }),
+        ]);
         for (var round = 0; round < 5000; round++)
         {
             var damaged = (byte[])packed.Clone();
@@ -352,8 +411,12 @@ public sealed class ResumeTokenTests
             Assert.Throws<ArgumentException>(() => token with { ToName = name });
         NvPair[][] pairs =
         [
-            [NvPair.Of("object", 1UL)], [NvPair.Flag("rawok")], [NvPair.Flag("a"), NvPair.Of("a", 1UL)], [NvPair.Of("a", new ulong[900])],
-            [new("a", NvType.Byte, null)], [NvPair.Flag("")],
+            [NvPair.Of("object", 1UL)],
+            [NvPair.Flag("rawok")],
+            [NvPair.Flag("a"), NvPair.Of("a", 1UL)],
+            [NvPair.Of("a", new ulong[900])],
+            [new("a", NvType.Byte, null)],
+            [NvPair.Flag("")],
         ];
         foreach (var others in pairs)
             Assert.Throws<ArgumentException>(() => token with { OtherPairs = others });
@@ -377,7 +440,8 @@ public sealed class ResumeTokenTests
         Assert.InRange(token.ToString().Length, 14_000, ResumeToken.LongestToken);
     }
 
-    private static string Refused(string token) => Assert.Throws<FormatException>(() => ResumeToken.Parse(token)).Message;
+    private static string Refused(string token) =>
+        Assert.Throws<FormatException>(() => ResumeToken.Parse(token)).Message;
 
     /// <summary>The token with another character there; null if it is the same one.</summary>
     private static string? Replaced(string token, int at, char character) =>

@@ -11,10 +11,19 @@ public sealed class SendStreamParserTests
         var events = Events(new SendStreamParser(), built.ToArray());
         Assert.Equal(
             [
-                "Record Begin", "EndOfRecord", "Record Free", "EndOfRecord", "Record Write", "Payload 512", "EndOfRecord",
-                "Record End", "EndOfRecord", "EndOfStream",
+                "Record Begin",
+                "EndOfRecord",
+                "Record Free",
+                "EndOfRecord",
+                "Record Write",
+                "Payload 512",
+                "EndOfRecord",
+                "Record End",
+                "EndOfRecord",
+                "EndOfStream",
             ],
-            events);
+            events
+        );
     }
 
     [Fact]
@@ -25,7 +34,11 @@ public sealed class SendStreamParserTests
         var (index, offset) = (0L, 0L);
         var after = default(Fletcher4);
         ReadOnlySpan<byte> input = built.ToArray();
-        for (var found = parser.Read(ref input, out _); found != ParserEvent.EndOfStream; found = parser.Read(ref input, out _))
+        for (
+            var found = parser.Read(ref input, out _);
+            found != ParserEvent.EndOfStream;
+            found = parser.Read(ref input, out _)
+        )
         {
             if (found == ParserEvent.Record)
             {
@@ -49,7 +62,10 @@ public sealed class SendStreamParserTests
     [Fact]
     public void A_parser_left_at_any_boundary_is_resumed_there()
     {
-        foreach (var built in (StreamBuilder[])[StreamBuilder.Small(), StreamBuilder.SmallPackage(), StreamBuilder.SmallRaw()])
+        foreach (
+            var built in (StreamBuilder[])
+                [StreamBuilder.Small(), StreamBuilder.SmallPackage(), StreamBuilder.SmallRaw()]
+        )
         {
             var stream = built.ToArray();
             var whole = Events(new SendStreamParser(), stream);
@@ -61,7 +77,8 @@ public sealed class SendStreamParserTests
                 Assert.True(first.IsAtBoundary);
                 var second = SendStreamParser.Resume(first.State);
                 var after = Events(second, stream.AsSpan(cut));
-                Assert.Equal(whole, before.SkipLast(1).Concat(after)); // the last event before the cut is that there is no more input
+                // The last event before the cut is that there is no more input.
+                Assert.Equal(whole, before.SkipLast(1).Concat(after));
                 second.EnsureComplete();
                 Assert.Equal((stream.Length, built.Records.Count), (second.StreamOffset, second.RecordCount));
                 Assert.Equal(first.Begin ?? second.Begin, second.Begin);
@@ -81,8 +98,14 @@ public sealed class SendStreamParserTests
             Assert.Throws<SendStreamException>(() => Events(SendStreamParser.Resume(resumed), next));
 
         Assert.Equal(StreamFault.ChecksumMismatch, Refused(state, records[3]).Fault);
-        Assert.Equal(StreamFault.ChecksumMismatch, Refused(state with { Checksum = new Fletcher4(1, 2, 3, 4) }, records[2]).Fault);
-        Assert.Equal(StreamFault.GuidMismatch, Refused(state with { Snapshot = state.Snapshot! with { ToGuid = 1 } }, records[2]).Fault);
+        Assert.Equal(
+            StreamFault.ChecksumMismatch,
+            Refused(state with { Checksum = new Fletcher4(1, 2, 3, 4) }, records[2]).Fault
+        );
+        Assert.Equal(
+            StreamFault.GuidMismatch,
+            Refused(state with { Snapshot = state.Snapshot! with { ToGuid = 1 } }, records[2]).Fault
+        );
         Assert.Equal((2L, 624L), (Refused(state, records[3]).RecordIndex, Refused(state, records[3]).StreamOffset));
         Assert.Throws<ArgumentException>(() => SendStreamParser.Resume(state with { Snapshot = null }));
     }
@@ -114,9 +137,7 @@ public sealed class SendStreamParserTests
 
     private static void Consume(SendStreamParser parser, ReadOnlySpan<byte> input)
     {
-        while (parser.Read(ref input, out _) != ParserEvent.EndOfStream)
-        {
-        }
+        while (parser.Read(ref input, out _) != ParserEvent.EndOfStream) { }
     }
 
     private static List<string> Events(SendStreamParser parser, ReadOnlySpan<byte> input)
@@ -125,12 +146,14 @@ public sealed class SendStreamParserTests
         while (true)
         {
             var found = parser.Read(ref input, out var payload);
-            events.Add(found switch
-            {
-                ParserEvent.Record => $"Record {parser.Current.Type}",
-                ParserEvent.Payload => $"Payload {payload.Length}",
-                _ => found.ToString(),
-            });
+            events.Add(
+                found switch
+                {
+                    ParserEvent.Record => $"Record {parser.Current.Type}",
+                    ParserEvent.Payload => $"Payload {payload.Length}",
+                    _ => found.ToString(),
+                }
+            );
             if (found is ParserEvent.NeedMoreInput or ParserEvent.EndOfStream)
                 return events;
         }

@@ -50,9 +50,7 @@ public sealed class SendStreamReaderTests
         using var reader = new SendStreamReader(new MemoryStream(stream));
         var fault = Assert.Throws<SendStreamException>(() =>
         {
-            while (reader.ReadRecord())
-            {
-            }
+            while (reader.ReadRecord()) { }
         });
         Assert.Equal(StreamFault.ChecksumMismatch, fault.Fault);
     }
@@ -70,9 +68,7 @@ public sealed class SendStreamReaderTests
             using var reader = new SendStreamReader(new DripStream(stream, 100));
             return Assert.Throws<SendStreamException>(() =>
             {
-                while (reader.ReadRecord())
-                {
-                }
+                while (reader.ReadRecord()) { }
             });
         }
     }
@@ -96,9 +92,7 @@ public sealed class SendStreamReaderTests
         var stream = StreamBuilder.Small().ToArray();
         var parser = new SendStreamParser();
         ReadOnlySpan<byte> first = stream.AsSpan(0, 624);
-        while (parser.Read(ref first, out _) != ParserEvent.NeedMoreInput)
-        {
-        }
+        while (parser.Read(ref first, out _) != ParserEvent.NeedMoreInput) { }
 
         using var reader = new SendStreamReader(new MemoryStream(stream[624..]), SendStreamParser.Resume(parser.State));
         Assert.True(reader.ReadRecord());
@@ -110,7 +104,10 @@ public sealed class SendStreamReaderTests
     {
         public override int Read(Span<byte> buffer) => base.Read(buffer[..Math.Min(buffer.Length, most)]);
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
         {
             await Task.Yield();
             return Read(buffer.Span);

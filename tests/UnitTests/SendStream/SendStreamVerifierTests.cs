@@ -48,7 +48,9 @@ public sealed class SendStreamVerifierTests
     [Fact]
     public void A_package_may_be_empty_and_without_a_list()
     {
-        var facts = Verifying.Verify(new StreamBuilder().PackageBegin(payload: []).PackageEnd().PackageClose().ToArray());
+        var facts = Verifying.Verify(
+            new StreamBuilder().PackageBegin(payload: []).PackageEnd().PackageClose().ToArray()
+        );
         Assert.Empty(facts.Snapshots);
         Assert.True(facts.EndChecksum.IsZero);
     }
@@ -59,7 +61,9 @@ public sealed class SendStreamVerifierTests
     [Fact]
     public void An_incremental_a_clone_and_a_volume_are_told_apart()
     {
-        var built = new StreamBuilder().Begin(fromGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U)).End();
+        var built = new StreamBuilder()
+            .Begin(fromGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U))
+            .End();
         var facts = Verifying.Verify(built.ToArray());
         Assert.Equal(StreamKind.Incremental, facts.Kind);
         Assert.True(facts.Begin.IsClone);
@@ -70,7 +74,9 @@ public sealed class SendStreamVerifierTests
     public void A_resumed_stream_says_where_it_goes_on()
     {
         var payload = Packing.Native(("resume_object", 128UL), ("resume_offset", 1048576UL));
-        var facts = Verifying.Verify(new StreamBuilder().Begin(features: StreamFeatures.Resuming, payload: payload).End().ToArray());
+        var facts = Verifying.Verify(
+            new StreamBuilder().Begin(features: StreamFeatures.Resuming, payload: payload).End().ToArray()
+        );
         Assert.True(facts.Begin.IsResumed);
         Assert.Equal(new ResumePoint(128UL, 1048576UL), facts.Begin.ResumePoint);
     }
@@ -81,7 +87,8 @@ public sealed class SendStreamVerifierTests
         var stream = new StreamBuilder()
             .Begin(
                 features: StreamFeatures.Dedup | StreamFeatures.DedupProps | StreamFeatures.Redacted,
-                payload: Packing.Native(("redact_snaps", new ulong[] { 4 })))
+                payload: Packing.Native(("redact_snaps", new ulong[] { 4 }))
+            )
             .WriteByRef(1, 0, 512)
             .Redact(2, 0, 4096)
             .End();
@@ -103,12 +110,18 @@ public sealed class SendStreamVerifierTests
     [Fact]
     public void How_the_bytes_are_sliced_does_not_matter()
     {
-        foreach (var built in (StreamBuilder[])[StreamBuilder.Small(), StreamBuilder.SmallPackage(), StreamBuilder.SmallRaw()])
+        foreach (
+            var built in (StreamBuilder[])
+                [StreamBuilder.Small(), StreamBuilder.SmallPackage(), StreamBuilder.SmallRaw()]
+        )
         {
             var stream = built.ToArray();
             var whole = Verifying.Text(Verifying.Verify(stream));
-            Gen.Select(Gen.Int[1, 700], Gen.Int).Sample((most, seed) =>
-                Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, new Random(seed)))));
+            Gen.Select(Gen.Int[1, 700], Gen.Int)
+                .Sample(
+                    (most, seed) =>
+                        Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, new Random(seed))))
+                );
         }
     }
 

@@ -4,17 +4,19 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// Makes valid send streams, and, where a field is given by hand, invalid ones. Offsets of fields are those inside the 304 bytes
-/// that a record's type lays out.
+/// Makes valid send streams, and, where a field is given by hand, invalid ones. Offsets of fields are those inside the
+/// 304 bytes that a record's type lays out.
 /// </summary>
 internal sealed class StreamBuilder
 {
     public const ulong Guid = 0x1122334455667788;
 
     /// <summary>The start of what a package says of itself.</summary>
-    private static byte[] Contents => Packing.Xdr(
-        ("tosnap", "one"),
-        ("fss", new (string, object)[] { ("0x7", new (string, object)[] { ("name", "tank/data") }) }));
+    private static byte[] Contents =>
+        Packing.Xdr(
+            ("tosnap", "one"),
+            ("fss", new (string, object)[] { ("0x7", new (string, object)[] { ("name", "tank/data") }) })
+        );
 
     private readonly List<byte[]> _records = [];
     private readonly PlainFletcher _sum = new();
@@ -26,49 +28,55 @@ internal sealed class StreamBuilder
     public byte[] ToArray() => [.. _records.SelectMany(record => record)];
 
     /// <summary>A small full stream with a record of every usual type.</summary>
-    public static StreamBuilder Small() => new StreamBuilder()
-        .Begin()
-        .FreeObjects(0, 1)
-        .Object(1, bonus: [1, 2, 3, 4, 5])
-        .Free(1, 512)
-        .Spill(1, Noise(512, 1))
-        .Write(1, 0, Noise(512, 2))
-        .Object(2, bonus: [])
-        .WriteEmbedded(2, 0, [9, 8, 7])
-        .Write(3, 0, Noise(64, 3), compression: 15, logicalSize: 1024)
-        .Free(3, ulong.MaxValue)
-        .End();
+    public static StreamBuilder Small() =>
+        new StreamBuilder()
+            .Begin()
+            .FreeObjects(0, 1)
+            .Object(1, bonus: [1, 2, 3, 4, 5])
+            .Free(1, 512)
+            .Spill(1, Noise(512, 1))
+            .Write(1, 0, Noise(512, 2))
+            .Object(2, bonus: [])
+            .WriteEmbedded(2, 0, [9, 8, 7])
+            .Write(3, 0, Noise(64, 3), compression: 15, logicalSize: 1024)
+            .Free(3, ulong.MaxValue)
+            .End();
 
-    public static StreamBuilder SmallPackage() => new StreamBuilder()
-        .PackageBegin()
-        .PackageEnd()
-        .Begin(guid: 7)
-        .Object(1, bonus: [])
-        .Write(1, 0, Noise(512, 4))
-        .End()
-        .Begin(guid: 8, fromGuid: 7, name: "tank/data@next")
-        .Write(1, 512, Noise(512, 5))
-        .End()
-        .PackageClose();
+    public static StreamBuilder SmallPackage() =>
+        new StreamBuilder()
+            .PackageBegin()
+            .PackageEnd()
+            .Begin(guid: 7)
+            .Object(1, bonus: [])
+            .Write(1, 0, Noise(512, 4))
+            .End()
+            .Begin(guid: 8, fromGuid: 7, name: "tank/data@next")
+            .Write(1, 512, Noise(512, 5))
+            .End()
+            .PackageClose();
 
     /// <summary>A small raw stream: object ranges, raw bonus areas, encrypted blocks.</summary>
-    public static StreamBuilder SmallRaw() => new StreamBuilder()
-        .Begin(
-            features: StreamFeatures.Raw | StreamFeatures.Compressed,
-            payload: Packing.Native(("crypt_keydata", new (string, object)[] { ("to_ivset_guid", 5UL) })))
-        .ObjectRange(32)
-        .Object(33, bonus: Noise(320, 6), raw: true)
-        .Write(33, 0, Noise(512, 7), compression: 2, logicalSize: 512)
-        .End();
+    public static StreamBuilder SmallRaw() =>
+        new StreamBuilder()
+            .Begin(
+                features: StreamFeatures.Raw | StreamFeatures.Compressed,
+                payload: Packing.Native(("crypt_keydata", new (string, object)[] { ("to_ivset_guid", 5UL) }))
+            )
+            .ObjectRange(32)
+            .Object(33, bonus: Noise(320, 6), raw: true)
+            .Write(33, 0, Noise(512, 7), compression: 2, logicalSize: 512)
+            .End();
 
     public StreamBuilder Begin(
         ulong guid = Guid,
         ulong fromGuid = 0,
         string name = "tank/data@one",
-        StreamFeatures features = StreamFeatures.SaSpill | StreamFeatures.EmbedData | StreamFeatures.Lz4 | StreamFeatures.Compressed,
+        StreamFeatures features =
+            StreamFeatures.SaSpill | StreamFeatures.EmbedData | StreamFeatures.Lz4 | StreamFeatures.Compressed,
         uint flags = 12,
         byte[]? payload = null,
-        Action<byte[]>? change = null)
+        Action<byte[]>? change = null
+    )
     {
         _guid = guid;
         _sum.Reset();
@@ -85,12 +93,13 @@ internal sealed class StreamBuilder
         return Append(Header(0, (uint)(payload?.Length ?? 0), fields), payload ?? []);
     }
 
-    public StreamBuilder PackageBegin(byte[]? payload = null) => Begin(guid: 0, flags: 0, payload: payload ?? Contents, change: fields =>
-    {
-        Put(fields, 8, 2 | ((ulong)StreamFeatures.SaSpill << 2));
-        Put(fields, 16, 0UL);
-        Put(fields, 24, 0U);
-    });
+    public StreamBuilder PackageBegin(byte[]? payload = null) =>
+        Begin(guid: 0, flags: 0, payload: payload ?? Contents, change: fields =>
+        {
+            Put(fields, 8, 2 | ((ulong)StreamFeatures.SaSpill << 2));
+            Put(fields, 16, 0UL);
+            Put(fields, 24, 0U);
+        });
 
     public StreamBuilder PackageEnd()
     {
@@ -123,10 +132,10 @@ internal sealed class StreamBuilder
         });
 
     public StreamBuilder FreeObjects(ulong first, ulong count) => Record(RecordType.FreeObjects, 16, [], fields =>
-    {
-        Put(fields, 0, first);
-        Put(fields, 8, count);
-    });
+        {
+            Put(fields, 0, first);
+            Put(fields, 8, count);
+        });
 
     public StreamBuilder Write(
         ulong number,
@@ -134,8 +143,8 @@ internal sealed class StreamBuilder
         byte[] payload,
         byte compression = 0,
         ulong logicalSize = 0,
-        Action<byte[]>? change = null) =>
-        Record(RecordType.Write, 32, payload, fields =>
+        Action<byte[]>? change = null
+    ) => Record(RecordType.Write, 32, payload, fields =>
         {
             Put(fields, 0, number);
             Put(fields, 8, 19U);
@@ -146,26 +155,28 @@ internal sealed class StreamBuilder
             change?.Invoke(fields);
         });
 
-    public StreamBuilder Free(ulong number, ulong length, ulong offset = 512) => Record(RecordType.Free, 24, [], fields =>
-    {
-        Put(fields, 0, number);
-        Put(fields, 8, offset);
-        Put(fields, 16, length);
-    });
+    public StreamBuilder Free(ulong number, ulong length, ulong offset = 512) =>
+        Record(RecordType.Free, 24, [], fields =>
+        {
+            Put(fields, 0, number);
+            Put(fields, 8, offset);
+            Put(fields, 16, length);
+        });
 
     public StreamBuilder Redact(ulong number, ulong offset, ulong length) => Record(RecordType.Redact, 24, [], fields =>
-    {
-        Put(fields, 0, number);
-        Put(fields, 8, offset);
-        Put(fields, 16, length);
-    });
+        {
+            Put(fields, 0, number);
+            Put(fields, 8, offset);
+            Put(fields, 16, length);
+        });
 
-    public StreamBuilder WriteByRef(ulong number, ulong offset, ulong length) => Record(RecordType.WriteByRef, 24, [], fields =>
-    {
-        Put(fields, 0, number);
-        Put(fields, 8, offset);
-        Put(fields, 16, length);
-    });
+    public StreamBuilder WriteByRef(ulong number, ulong offset, ulong length) =>
+        Record(RecordType.WriteByRef, 24, [], fields =>
+        {
+            Put(fields, 0, number);
+            Put(fields, 8, offset);
+            Put(fields, 16, length);
+        });
 
     public StreamBuilder Spill(ulong number, byte[] payload, Action<byte[]>? change = null) =>
         Record(RecordType.Spill, 16, payload, fields =>
@@ -188,16 +199,16 @@ internal sealed class StreamBuilder
         });
 
     public StreamBuilder ObjectRange(ulong first, ulong slots = 32) => Record(RecordType.ObjectRange, 16, [], fields =>
-    {
-        Put(fields, 0, first);
-        Put(fields, 8, slots);
-    });
+        {
+            Put(fields, 0, first);
+            Put(fields, 8, slots);
+        });
 
     public StreamBuilder End(Action<byte[]>? change = null) => Record(RecordType.End, 32, [], fields =>
-    {
-        _sum.Bytes.CopyTo(fields, 0);
-        change?.Invoke(fields);
-    });
+        {
+            _sum.Bytes.CopyTo(fields, 0);
+            change?.Invoke(fields);
+        });
 
     /// <summary>Any record: fields are filled in, GUID and checksum added.</summary>
     public StreamBuilder Record(RecordType type, int guidOffset, byte[] payload, Action<byte[]> fill)
@@ -215,9 +226,11 @@ internal sealed class StreamBuilder
         return bytes;
     }
 
-    public static void Put(byte[] fields, int offset, ulong value) => BitConverter.GetBytes(value).CopyTo(fields, offset);
+    public static void Put(byte[] fields, int offset, ulong value) =>
+        BitConverter.GetBytes(value).CopyTo(fields, offset);
 
-    public static void Put(byte[] fields, int offset, uint value) => BitConverter.GetBytes(value).CopyTo(fields, offset);
+    public static void Put(byte[] fields, int offset, uint value) =>
+        BitConverter.GetBytes(value).CopyTo(fields, offset);
 
     private StreamBuilder Append(byte[] header, byte[] payload)
     {

@@ -16,7 +16,7 @@ internal static class Verifying
     public static StreamFacts VerifySliced(byte[] stream, int most, Random random)
     {
         var verifier = new SendStreamVerifier();
-        for (var at = 0; at < stream.Length;)
+        for (var at = 0; at < stream.Length; )
         {
             var length = Math.Min(stream.Length - at, random.Next(most + 1));
             verifier.Append(stream.AsSpan(at, length));
@@ -26,23 +26,33 @@ internal static class Verifying
         return verifier.Complete();
     }
 
-    public static SendStreamException Refused(byte[] stream) => Assert.Throws<SendStreamException>(() => Verify(stream));
+    public static SendStreamException Refused(byte[] stream) =>
+        Assert.Throws<SendStreamException>(() => Verify(stream));
 
     public static void AssertRefused(StreamFault fault, byte[] stream) => Assert.Equal(fault, Refused(stream).Fault);
 
     /// <summary>Facts as text, so that two can be compared and their difference read.</summary>
-    public static string Text(StreamFacts facts) => string.Join('\n', (string[])
-    [
-        $"{facts.Kind} {facts.Length} {facts.RecordCount} {facts.PayloadBytes} {facts.LogicalBytes} {facts.EndChecksum}",
-        facts.Begin.ToString(),
-        .. facts.Snapshots.Select(snapshot => snapshot.ToString()),
-        .. facts.Records.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"),
-    ]);
+    public static string Text(StreamFacts facts) =>
+        string.Join(
+            '\n',
+            (string[])
+                [
+                    $"{facts.Kind} {facts.Length} {facts.RecordCount} {facts.PayloadBytes} {facts.LogicalBytes} "
+                        + $"{facts.EndChecksum}",
+                    facts.Begin.ToString(),
+                    .. facts.Snapshots.Select(snapshot => snapshot.ToString()),
+                    .. facts.Records.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"),
+                ]
+        );
 
-    /// <summary>The seed of this run's random tests: ZSM_SEED, or one drawn anew; printed, so that a failure can be repeated.</summary>
+    /// <summary>
+    /// The seed of this run's random tests: ZSM_SEED, or one drawn anew; printed, so that a failure can be repeated.
+    /// </summary>
     public static int Seed(ITestOutputHelper output)
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : Random.Shared.Next();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given)
+            ? given
+            : Random.Shared.Next();
         output.WriteLine($"ZSM_SEED={seed}");
         return seed;
     }

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// The library and OpenZFS's own <c>zstream dump</c> must read the same out of a stream. The environment variable ZSTREAM names the
-/// executable, which needs no kernel module; where CI is set it must be there.
+/// The library and OpenZFS's own <c>zstream dump</c> must read the same out of a stream. The environment variable
+/// ZSTREAM names the executable, which needs no kernel module; where CI is set it must be there.
 /// </summary>
 public sealed partial class ZstreamTests
 {
@@ -16,19 +16,29 @@ public sealed partial class ZstreamTests
     [MemberData(nameof(Streams))]
     public Task It_reads_the_same_out_of(string file) => CompareAsync(RecordedStream.All[file].Bytes);
 
-    /// <summary>That the streams the tests make are streams, and that the types no recorded stream has are read like that.</summary>
+    /// <summary>
+    /// That the streams the tests make are streams, and that the types no recorded stream has are read like that.
+    /// </summary>
     [Theory]
     [InlineData("plain")]
     [InlineData("package")]
     [InlineData("raw")]
     [InlineData("deduplicated")]
-    public Task It_reads_the_same_out_of_a_stream_made_here(string what) => CompareAsync(what switch
-    {
-        "plain" => StreamBuilder.Small().ToArray(),
-        "package" => StreamBuilder.SmallPackage().ToArray(),
-        "raw" => StreamBuilder.SmallRaw().ToArray(),
-        _ => new StreamBuilder().Begin(features: StreamFeatures.Dedup).Write(1, 0, new byte[512]).WriteByRef(2, 0, 512).End().ToArray(),
-    });
+    public Task It_reads_the_same_out_of_a_stream_made_here(string what) =>
+        CompareAsync(
+            what switch
+            {
+                "plain" => StreamBuilder.Small().ToArray(),
+                "package" => StreamBuilder.SmallPackage().ToArray(),
+                "raw" => StreamBuilder.SmallRaw().ToArray(),
+                _ => new StreamBuilder()
+                    .Begin(features: StreamFeatures.Dedup)
+                    .Write(1, 0, new byte[512])
+                    .WriteByRef(2, 0, 512)
+                    .End()
+                    .ToArray(),
+            }
+        );
 
     private static async Task CompareAsync(byte[] stream)
     {
@@ -40,8 +50,12 @@ public sealed partial class ZstreamTests
         Assert.Equal(facts.PayloadBytes, long.Parse(Field(dump, "Total payload size").Split(' ')[0]));
         Assert.Equal(facts.Length, long.Parse(Field(dump, "Total stream length").Split(' ')[0]));
 
-        IEnumerable<BeginFacts> begins = facts.Kind == StreamKind.Package ? [facts.Begin, .. facts.Snapshots] : facts.Snapshots;
-        Assert.Equal(BeginPattern().Matches(dump).Select(match => match.Value), begins.Select(begin => Begin(begin, facts)));
+        IEnumerable<BeginFacts> begins =
+            facts.Kind == StreamKind.Package ? [facts.Begin, .. facts.Snapshots] : facts.Snapshots;
+        Assert.Equal(
+            BeginPattern().Matches(dump).Select(match => match.Value),
+            begins.Select(begin => Begin(begin, facts))
+        );
         Assert.DoesNotContain("Incorrect checksum", dump);
         if (facts.Kind == StreamKind.Package)
             return;
@@ -49,21 +63,25 @@ public sealed partial class ZstreamTests
         Assert.Equal($"{facts.EndChecksum}".Replace(':', '/'), Field(dump, "END checksum"));
     }
 
-    private static string Begin(BeginFacts begin, StreamFacts facts) => string.Join('\n',
-        $"\thdrtype = {(ReferenceEquals(begin, facts.Begin) && facts.Kind == StreamKind.Package ? 2 : 1)}",
-        $"\tfeatures = {(ulong)begin.Features:x}",
-        "\tmagic = 2f5bacbac",
-        $"\tcreation_time = {begin.CreationTime.ToUnixTimeSeconds():x}",
-        $"\ttype = {(int)begin.Type}",
-        $"\tflags = 0x{begin.Flags:x}",
-        $"\ttoguid = {begin.ToGuid:x}",
-        $"\tfromguid = {begin.FromGuid:x}",
-        $"\ttoname = {begin.ToName}");
+    private static string Begin(BeginFacts begin, StreamFacts facts) =>
+        string.Join(
+            '\n',
+            $"\thdrtype = {(ReferenceEquals(begin, facts.Begin) && facts.Kind == StreamKind.Package ? 2 : 1)}",
+            $"\tfeatures = {(ulong)begin.Features:x}",
+            "\tmagic = 2f5bacbac",
+            $"\tcreation_time = {begin.CreationTime.ToUnixTimeSeconds():x}",
+            $"\ttype = {(int)begin.Type}",
+            $"\tflags = 0x{begin.Flags:x}",
+            $"\ttoguid = {begin.ToGuid:x}",
+            $"\tfromguid = {begin.FromGuid:x}",
+            $"\ttoname = {begin.ToName}"
+        );
 
     [GeneratedRegex(
         @"^\thdrtype = .*\n(\t.*\n){7}\ttoname = .*$",
         RegexOptions.Multiline | RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 10_000)]
+        matchTimeoutMilliseconds: 10_000
+    )]
     private static partial Regex BeginPattern();
 
     /// <summary>From the list of all records: the summary leaves out some types.</summary>
@@ -85,7 +103,9 @@ public sealed partial class ZstreamTests
         ];
         var lines = dump.Split('\n');
         return starts
-            .Select(start => (start.Type, Count: lines.LongCount(line => line.StartsWith(start.Start, StringComparison.Ordinal))))
+            .Select(start =>
+                (start.Type, Count: lines.LongCount(line => line.StartsWith(start.Start, StringComparison.Ordinal)))
+            )
             .Where(count => count.Count != 0)
             .ToDictionary(count => count.Type, count => count.Count);
     }
@@ -101,15 +121,18 @@ public sealed partial class ZstreamTests
         {
             await File.WriteAllBytesAsync(path, stream, cancellation);
 
-            // A very long name in BEGIN reaches into the bytes that are a checksum in other records, and zstream takes it for one:
+            // A very long name in BEGIN reaches into the bytes that are a checksum in other records, and zstream takes
+            // it for one:
             // -C keeps it from verifying.
             var options = stream.AsSpan(280, 32).ContainsAnyExcept((byte)0) ? "-vC" : "-v";
-            using var process = Process.Start(new ProcessStartInfo(Zstream(), ["dump", options, path])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-            })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(Zstream(), ["dump", options, path])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             var errors = process.StandardError.ReadToEndAsync(cancellation);
             var dump = await process.StandardOutput.ReadToEndAsync(cancellation);
             await process.WaitForExitAsync(cancellation);

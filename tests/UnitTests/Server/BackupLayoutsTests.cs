@@ -13,7 +13,12 @@ public sealed class BackupLayoutsTests
     public void Every_part_is_where_the_manifest_says()
     {
         byte[] content = [.. Enumerable.Range(0, 60).Select(number => (byte)number)];
-        StoredObject[] objects = [ObjectOf("a", content.AsSpan(0, 25), 10), ObjectOf("a.0002", content.AsSpan(25, 30), 10), ObjectOf("a.0003", content.AsSpan(55), 10)];
+        StoredObject[] objects =
+        [
+            ObjectOf("a", content.AsSpan(0, 25), 10),
+            ObjectOf("a.0002", content.AsSpan(25, 30), 10),
+            ObjectOf("a.0003", content.AsSpan(55), 10),
+        ];
 
         var layout = BackupLayout.Of(objects);
 
@@ -39,7 +44,9 @@ public sealed class BackupLayoutsTests
     [InlineData("zz45b8d8f7e2f3b1f1b6a1c0d9e8f7061524334251607f8e9dacbbcadbe8f706")]
     public void A_digest_that_is_none_is_damage(string digest)
     {
-        var e = Assert.Throws<StorageException>(() => BackupLayout.Of([StoredObject.Of("a", [new StoredPart { Size = 10, Sha256 = digest }])]));
+        var e = Assert.Throws<StorageException>(() =>
+            BackupLayout.Of([StoredObject.Of("a", [new StoredPart { Size = 10, Sha256 = digest }])])
+        );
         Assert.Equal(StorageFault.Damaged, e.Fault);
     }
 
@@ -62,7 +69,8 @@ public sealed class BackupLayoutsTests
     public void Those_that_were_not_read_for_longest_go_first_and_the_newest_stays_however_large()
     {
         var layouts = new BackupLayouts();
-        foreach (var name in (string[])["a", "b", "c"]) layouts.Add(BackupOf(name), LayoutOf(20_000));
+        foreach (var name in (string[])["a", "b", "c"])
+            layouts.Add(BackupOf(name), LayoutOf(20_000));
         Assert.NotNull(layouts.Find(BackupOf("a")));
 
         layouts.Add(BackupOf("d"), LayoutOf(20_000));
@@ -79,30 +87,38 @@ public sealed class BackupLayoutsTests
     private static StoredObject ObjectOf(string key, ReadOnlySpan<byte> content, int partSize)
     {
         List<StoredPart> parts = [];
-        for (; !content.IsEmpty; content = content[Math.Min(partSize, content.Length)..]) parts.Add(StoredPart.Of(content[..Math.Min(partSize, content.Length)]));
+        for (; !content.IsEmpty; content = content[Math.Min(partSize, content.Length)..])
+            parts.Add(StoredPart.Of(content[..Math.Min(partSize, content.Length)]));
         return StoredObject.Of(key, parts);
     }
 
-    private static BackupLayout LayoutOf(int parts) => BackupLayout.Of([StoredObject.Of("key", [.. Enumerable.Repeat(new StoredPart { Size = 1, Sha256 = new string('0', 64) }, parts)])]);
+    private static BackupLayout LayoutOf(int parts) =>
+        BackupLayout.Of([
+            StoredObject.Of(
+                "key",
+                [.. Enumerable.Repeat(new StoredPart { Size = 1, Sha256 = new string('0', 64) }, parts)]
+            ),
+        ]);
 
-    private static SnapshotInfo BackupOf(string name) => new()
-    {
-        SnapshotId = name,
-        StorageKey = $"{name}.zfs",
-        DatasetName = "tank/data",
-        SnapshotName = "tank/data@s",
-        SnapshotGuid = new SnapshotGuid(1),
-        FromGuid = null,
-        DatasetType = "filesystem",
-        Timestamp = Time,
-        ReceivedAt = Time,
-        SizeBytes = 1,
-        StreamBytes = 1,
-        Compression = "none",
-        Raw = false,
-        Features = [],
-        SendFlags = [],
-        Sha256 = "digest",
-        PartsSha256 = "digest",
-    };
+    private static SnapshotInfo BackupOf(string name) =>
+        new()
+        {
+            SnapshotId = name,
+            StorageKey = $"{name}.zfs",
+            DatasetName = "tank/data",
+            SnapshotName = "tank/data@s",
+            SnapshotGuid = new SnapshotGuid(1),
+            FromGuid = null,
+            DatasetType = "filesystem",
+            Timestamp = Time,
+            ReceivedAt = Time,
+            SizeBytes = 1,
+            StreamBytes = 1,
+            Compression = "none",
+            Raw = false,
+            Features = [],
+            SendFlags = [],
+            Sha256 = "digest",
+            PartsSha256 = "digest",
+        };
 }

@@ -12,7 +12,8 @@ internal sealed class KeptLog<T> : ILogger<T>
     {
         get
         {
-            lock (_lock) return [.. _lines];
+            lock (_lock)
+                return [.. _lines];
         }
     }
 
@@ -21,8 +22,15 @@ internal sealed class KeptLog<T> : ILogger<T>
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter
+    )
     {
-        lock (_lock) _lines.Add($"{logLevel}: {formatter(state, exception)}");
+        lock (_lock)
+            _lines.Add($"{logLevel}: {formatter(state, exception)}");
     }
 }

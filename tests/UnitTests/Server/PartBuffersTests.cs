@@ -6,7 +6,10 @@ public sealed class PartBuffersTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>One upload works with all there is; then three more begin. Each gives its buffer back and takes one again, as uploads do.</summary>
+    /// <summary>
+    /// One upload works with all there is; then three more begin. Each gives its buffer back and takes one again, as
+    /// uploads do.
+    /// </summary>
     [Fact]
     public async Task As_many_uploads_as_there_are_buffers_never_hold_more_than_those()
     {
@@ -46,9 +49,11 @@ public sealed class PartBuffersTests
         for (var round = 0; round < 3; round++)
         {
             var taken = new List<byte[]>();
-            foreach (var share in shares) taken.Add(await share.TakeAsync(1, Token));
+            foreach (var share in shares)
+                taken.Add(await share.TakeAsync(1, Token));
             seen.UnionWith(taken);
-            foreach (var (share, buffer) in shares.Zip(taken)) share.Return(buffer);
+            foreach (var (share, buffer) in shares.Zip(taken))
+                share.Return(buffer);
         }
 
         Assert.Equal(3, seen.Count);

@@ -16,7 +16,8 @@ public sealed class ReadyCheckTests
     {
         var check = Check(_ => Task.FromResult<ReadyFault?>(null));
 
-        for (var ask = 0; ask < 100; ask++) Assert.True((await check.RunAsync()).Ok);
+        for (var ask = 0; ask < 100; ask++)
+            Assert.True((await check.RunAsync()).Ok);
         Assert.Equal(1, _looks);
         _time.Advance(ReadyCheck.Lifetime);
         await check.RunAsync();
@@ -83,7 +84,9 @@ public sealed class ReadyCheckTests
 
         Directory.Delete(folder.File("objects"));
 
-        await Assert.ThrowsAsync<StorageException>(async () => await store.PingAsync(TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<StorageException>(async () =>
+            await store.PingAsync(TestContext.Current.CancellationToken)
+        );
     }
 
     [Fact]
@@ -96,14 +99,16 @@ public sealed class ReadyCheckTests
         Assert.False(File.Exists(folder.File("none.db")));
     }
 
-    private ReadyCheck Check(Func<CancellationToken, Task<ReadyFault?>> look) => new(
-        "store",
-        token =>
-        {
-            _looks++;
-            return look(token);
-        },
-        TimeSpan.FromMilliseconds(100),
-        _time,
-        (result, detail) => _changes.Add((result, detail)));
+    private ReadyCheck Check(Func<CancellationToken, Task<ReadyFault?>> look) =>
+        new(
+            "store",
+            token =>
+            {
+                _looks++;
+                return look(token);
+            },
+            TimeSpan.FromMilliseconds(100),
+            _time,
+            (result, detail) => _changes.Add((result, detail))
+        );
 }

@@ -11,7 +11,9 @@ public sealed class StorageKeyTests
     [Fact]
     public void A_key_is_the_first_programs()
     {
-        var (id, key) = StorageKey.Candidates("client1", DatasetName.Parse("tank/data"), Time, CompressionFormat.Gzip).First();
+        var (id, key) = StorageKey
+            .Candidates("client1", DatasetName.Parse("tank/data"), Time, CompressionFormat.Gzip)
+            .First();
 
         Assert.Equal("client1/tank_data_2024-02-13_14:30:00", id);
         Assert.Equal("client1/tank_data_2024-02-13_14:30:00.zfs.gz", key);
@@ -20,7 +22,9 @@ public sealed class StorageKeyTests
     [Fact]
     public void Times_are_in_UTC()
     {
-        var (id, _) = StorageKey.Candidates("c", DatasetName.Parse("t"), Time.ToOffset(TimeSpan.FromHours(-9)), CompressionFormat.None).First();
+        var (id, _) = StorageKey
+            .Candidates("c", DatasetName.Parse("t"), Time.ToOffset(TimeSpan.FromHours(-9)), CompressionFormat.None)
+            .First();
 
         Assert.Equal("c/t_2024-02-13_14:30:00", id);
     }
@@ -28,9 +32,15 @@ public sealed class StorageKeyTests
     [Fact]
     public void Names_that_fall_together_are_numbered()
     {
-        var keys = StorageKey.Candidates("c", DatasetName.Parse("t"), Time, CompressionFormat.None).Take(3).Select(k => k.StorageKey);
+        var keys = StorageKey
+            .Candidates("c", DatasetName.Parse("t"), Time, CompressionFormat.None)
+            .Take(3)
+            .Select(k => k.StorageKey);
 
-        Assert.Equal(["c/t_2024-02-13_14:30:00.zfs", "c/t_2024-02-13_14:30:00~2.zfs", "c/t_2024-02-13_14:30:00~3.zfs"], keys);
+        Assert.Equal(
+            ["c/t_2024-02-13_14:30:00.zfs", "c/t_2024-02-13_14:30:00~2.zfs", "c/t_2024-02-13_14:30:00~3.zfs"],
+            keys
+        );
     }
 
     [Fact]
@@ -42,6 +52,7 @@ public sealed class StorageKeyTests
         Assert.NotEqual(first, second);
         Assert.InRange((first.Split('/')[1] + ".manifest.json").Length, 1, 230); // 255 less what a temporary name adds
 
-        static string Key(string dataset) => StorageKey.Candidates("c", DatasetName.Parse(dataset), Time, CompressionFormat.Gzip).First().StorageKey;
+        static string Key(string dataset) =>
+            StorageKey.Candidates("c", DatasetName.Parse(dataset), Time, CompressionFormat.Gzip).First().StorageKey;
     }
 }

@@ -27,7 +27,8 @@ public sealed class WantedBytesTests
     [InlineData("bytes=a-b", 200, 0, 1000)]
     [InlineData("pages=1-2", 200, 0, 1000)]
     [InlineData("", 200, 0, 1000)]
-    public void A_range_gives_its_bytes(string range, int status, long first, long count) => Assert.Equal(new WantedBytes(status, first, count), Ask(("Range", range)));
+    public void A_range_gives_its_bytes(string range, int status, long first, long count) =>
+        Assert.Equal(new WantedBytes(status, first, count), Ask(("Range", range)));
 
     [Theory]
     [InlineData("If-None-Match", "\"abc\"", 304)]
@@ -48,19 +49,27 @@ public sealed class WantedBytesTests
     [InlineData("If-Range", "W/\"abc\"", 200)]
     [InlineData("If-Range", "Tue, 13 Feb 2024 14:30:00 GMT", 206)]
     [InlineData("If-Range", "Tue, 13 Feb 2024 14:29:59 GMT", 200)]
-    public void A_condition_comes_before_the_range(string name, string value, int status) => Assert.Equal(status, Ask(("Range", "bytes=1-2"), (name, value)).Status);
+    public void A_condition_comes_before_the_range(string name, string value, int status) =>
+        Assert.Equal(status, Ask(("Range", "bytes=1-2"), (name, value)).Status);
 
     [Fact]
     public void A_tag_counts_more_than_a_time()
     {
-        Assert.Equal(200, Ask(("If-None-Match", "\"x\""), ("If-Modified-Since", "Tue, 13 Feb 2024 14:30:00 GMT")).Status);
-        Assert.Equal(200, Ask(("If-Match", "\"abc\""), ("If-Unmodified-Since", "Tue, 13 Feb 2024 14:29:59 GMT")).Status);
+        Assert.Equal(
+            200,
+            Ask(("If-None-Match", "\"x\""), ("If-Modified-Since", "Tue, 13 Feb 2024 14:30:00 GMT")).Status
+        );
+        Assert.Equal(
+            200,
+            Ask(("If-Match", "\"abc\""), ("If-Unmodified-Since", "Tue, 13 Feb 2024 14:29:59 GMT")).Status
+        );
     }
 
     private static WantedBytes Ask(params (string Name, string Value)[] headers)
     {
         var all = new HeaderDictionary();
-        foreach (var (name, value) in headers.Where(header => header.Value.Length > 0)) all[name] = value;
+        foreach (var (name, value) in headers.Where(header => header.Value.Length > 0))
+            all[name] = value;
         return WantedBytes.Of(new Microsoft.AspNetCore.Http.Headers.RequestHeaders(all), Tag, Modified, Length);
     }
 }

@@ -11,7 +11,12 @@ namespace ZfsSnapshotManager.UnitTests.Transfer;
 /// <summary>Stored objects of all kinds, whole and damaged, through <see cref="DecompressedStream"/>.</summary>
 public sealed class DecompressedStreamTests
 {
-    private static readonly byte[] Bytes = [.. Blocks.Mixed(400_000, 21), .. StreamBuilder.Noise(100_000, 22), .. new byte[100_000]];
+    private static readonly byte[] Bytes =
+    [
+        .. Blocks.Mixed(400_000, 21),
+        .. StreamBuilder.Noise(100_000, 22),
+        .. new byte[100_000],
+    ];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -22,27 +27,44 @@ public sealed class DecompressedStreamTests
     public async Task Blocks_come_back_in_order(string engine)
     {
         foreach (var blockSize in (int[])[7001, 100_000, 1_000_000])
-            Assert.Equal(Bytes, await DecompressAsync(Blocks.Compress(engine, Bytes, blockSize), Blocks.FormatOf(engine)));
+            Assert.Equal(
+                Bytes,
+                await DecompressAsync(Blocks.Compress(engine, Bytes, blockSize), Blocks.FormatOf(engine))
+            );
     }
 
     [Theory]
     [MemberData(nameof(Engines))]
     public async Task Blocks_far_larger_than_others_come_in_between(string engine)
     {
-        byte[][] blocks = [Blocks.Mixed(1000, 1), Blocks.Mixed(9_000_000, 2), StreamBuilder.Noise(6_000_000, 3), Blocks.Mixed(1000, 4), new byte[20_000_000], Blocks.Mixed(1_000_000, 5)];
+        byte[][] blocks =
+        [
+            Blocks.Mixed(1000, 1),
+            Blocks.Mixed(9_000_000, 2),
+            StreamBuilder.Noise(6_000_000, 3),
+            Blocks.Mixed(1000, 4),
+            new byte[20_000_000],
+            Blocks.Mixed(1_000_000, 5),
+        ];
         using var compressor = Blocks.Compressor(engine);
         byte[] stored = [.. blocks.SelectMany(compressor.Compress)];
-        Assert.True((await DecompressAsync(stored, Blocks.FormatOf(engine))).AsSpan().SequenceEqual(blocks.SelectMany(block => block).ToArray()));
+        Assert.True(
+            (await DecompressAsync(stored, Blocks.FormatOf(engine)))
+                .AsSpan()
+                .SequenceEqual(blocks.SelectMany(block => block).ToArray())
+        );
     }
 
     [Fact]
-    public async Task A_plain_object_is_its_own_bytes() => Assert.Equal(Bytes, await DecompressAsync(Bytes, CompressionFormat.None));
+    public async Task A_plain_object_is_its_own_bytes() =>
+        Assert.Equal(Bytes, await DecompressAsync(Bytes, CompressionFormat.None));
 
     [Theory]
     [InlineData(CompressionFormat.None)]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
-    public async Task An_empty_object_is_empty(CompressionFormat format) => Assert.Empty(await DecompressAsync([], format));
+    public async Task An_empty_object_is_empty(CompressionFormat format) =>
+        Assert.Empty(await DecompressAsync([], format));
 
     [Theory]
     [InlineData(1_000_000, CompressionLevel.SmallestSize)]
@@ -50,7 +72,13 @@ public sealed class DecompressedStreamTests
     [InlineData(5000, CompressionLevel.Fastest)]
     [InlineData(100, CompressionLevel.Optimal)]
     public async Task What_gzip_wrote_comes_back(int memberSize, CompressionLevel level) =>
-        Assert.Equal(Bytes, await DecompressAsync([.. Bytes.Chunk(memberSize).SelectMany(chunk => Gzip(chunk, level))], CompressionFormat.Gzip));
+        Assert.Equal(
+            Bytes,
+            await DecompressAsync(
+                [.. Bytes.Chunk(memberSize).SelectMany(chunk => Gzip(chunk, level))],
+                CompressionFormat.Gzip
+            )
+        );
 
     [Fact]
     public async Task All_the_fields_of_a_gzip_header_are_passed_over()
@@ -85,7 +113,8 @@ public sealed class DecompressedStreamTests
         byte[] stored = [.. bytes.Chunk(10_000).SelectMany(chunk => Gzip(chunk, CompressionLevel.Fastest))];
         Assert.Equal(bytes, await DecompressAsync(stored));
         await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync([.. stored, 0]));
-        for (var size = stored.Length - 30; size < stored.Length; size++) await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored[..size]));
+        for (var size = stored.Length - 30; size < stored.Length; size++)
+            await Assert.ThrowsAsync<InvalidDataException>(() => DecompressAsync(stored[..size]));
         foreach (var place in (Index[])[^1, ^6, ^100])
         {
             byte[] flipped = [.. stored];
@@ -96,9 +125,12 @@ public sealed class DecompressedStreamTests
         static async Task<byte[]> DecompressAsync(byte[] stored)
         {
             await using var reader = new StoredBytesReader(new Trickle(stored[100..]), digest: false);
-            using var decoder = new FrameworkGzipDecoder(new RestOfStored(stored.AsMemory(0, 100), reader, isCutBlock: false));
+            using var decoder = new FrameworkGzipDecoder(
+                new RestOfStored(stored.AsMemory(0, 100), reader, isCutBlock: false)
+            );
             var (unpacked, room) = (new MemoryStream(), new byte[1000]);
-            for (int count; (count = await decoder.ReadAsync(room, Token)) > 0;) unpacked.Write(room, 0, count);
+            for (int count; (count = await decoder.ReadAsync(room, Token)) > 0; )
+                unpacked.Write(room, 0, count);
             return unpacked.ToArray();
         }
     }
@@ -108,7 +140,8 @@ public sealed class DecompressedStreamTests
     public async Task Blocks_and_what_is_none_may_follow_each_other(string engine)
     {
         var blocks = Blocks.Compress(engine, Bytes, 100_000);
-        var foreign = engine == "zstd" ? blocks[16..BlockSize(engine, blocks)] : Gzip(Bytes[..100_000], CompressionLevel.Optimal);
+        var foreign =
+            engine == "zstd" ? blocks[16..BlockSize(engine, blocks)] : Gzip(Bytes[..100_000], CompressionLevel.Optimal);
         var format = Blocks.FormatOf(engine);
         byte[] between = [.. Bytes, .. Bytes[..100_000], .. Bytes];
         byte[] before = [.. Bytes[..100_000], .. Bytes];
@@ -123,7 +156,13 @@ public sealed class DecompressedStreamTests
         var frame = stored[16..BlockSize("zstd", stored)];
         byte[] skippable = [0x53, 0x2a, 0x4d, 0x18, 5, 0, 0, 0, 1, 2, 3, 4, 5];
         byte[] twice = [.. Bytes[..50_000], .. Bytes[..50_000]];
-        Assert.Equal(twice, await DecompressAsync([.. skippable, .. frame, .. skippable, .. skippable, .. frame, .. skippable], CompressionFormat.Zstd));
+        Assert.Equal(
+            twice,
+            await DecompressAsync(
+                [.. skippable, .. frame, .. skippable, .. skippable, .. frame, .. skippable],
+                CompressionFormat.Zstd
+            )
+        );
     }
 
     [Theory]
@@ -131,7 +170,18 @@ public sealed class DecompressedStreamTests
     public async Task Bytes_after_the_end_are_damage(string engine)
     {
         var stored = Blocks.Compress(engine, Bytes[..10_000], 3000);
-        foreach (var trailing in (byte[][])[[0], [0x1f], [0x28], [0x5a], [0x1f, 0x8b], new byte[512], StreamBuilder.Noise(70_000, 2)])
+        foreach (
+            var trailing in (byte[][])
+                [
+                    [0],
+                    [0x1f],
+                    [0x28],
+                    [0x5a],
+                    [0x1f, 0x8b],
+                    new byte[512],
+                    StreamBuilder.Noise(70_000, 2),
+                ]
+        )
             await AssertDamagedAsync([.. stored, .. trailing], Blocks.FormatOf(engine), Bytes[..10_000]);
     }
 
@@ -145,8 +195,13 @@ public sealed class DecompressedStreamTests
         for (var size = 1; size < stored.Length; size++)
         {
             // Between blocks nothing is missing that compression could know of: the send stream must tell.
-            if (ends.Contains(size)) Assert.Equal(bytes[..(1000 * (ends.IndexOf(size) + 1))], await DecompressAsync(stored[..size], Blocks.FormatOf(engine)));
-            else await AssertDamagedAsync(stored[..size], Blocks.FormatOf(engine), bytes);
+            if (ends.Contains(size))
+                Assert.Equal(
+                    bytes[..(1000 * (ends.IndexOf(size) + 1))],
+                    await DecompressAsync(stored[..size], Blocks.FormatOf(engine))
+                );
+            else
+                await AssertDamagedAsync(stored[..size], Blocks.FormatOf(engine), bytes);
         }
     }
 
@@ -156,11 +211,17 @@ public sealed class DecompressedStreamTests
     public async Task Every_cut_of_what_is_no_block_is_damage(CompressionFormat format)
     {
         var bytes = Blocks.Mixed(3000, 4);
-        var stored = format == CompressionFormat.Gzip ? Gzip(bytes, CompressionLevel.Optimal) : Blocks.Compress("zstd", bytes, 3000)[16..];
-        for (var size = 1; size < stored.Length; size++) await AssertDamagedAsync(stored[..size], format, bytes);
+        var stored =
+            format == CompressionFormat.Gzip
+                ? Gzip(bytes, CompressionLevel.Optimal)
+                : Blocks.Compress("zstd", bytes, 3000)[16..];
+        for (var size = 1; size < stored.Length; size++)
+            await AssertDamagedAsync(stored[..size], format, bytes);
     }
 
-    /// <summary>A flipped bit is damage, or one of the few that mean nothing: then the bytes are the right ones.</summary>
+    /// <summary>
+    /// A flipped bit is damage, or one of the few that mean nothing: then the bytes are the right ones.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Engines))]
     public async Task No_flipped_bit_gives_wrong_bytes(string engine)
@@ -171,7 +232,8 @@ public sealed class DecompressedStreamTests
         for (var bit = 0; bit < stored.Length * 8; bit++)
         {
             stored[bit / 8] ^= (byte)(1 << bit % 8);
-            if (!await Decompressing.IsDamagedAsync(stored, Blocks.FormatOf(engine), bytes)) meaningless++;
+            if (!await Decompressing.IsDamagedAsync(stored, Blocks.FormatOf(engine), bytes))
+                meaningless++;
             stored[bit / 8] ^= (byte)(1 << bit % 8);
         }
 
@@ -179,7 +241,9 @@ public sealed class DecompressedStreamTests
         Assert.InRange(meaningless, 0, 150);
     }
 
-    /// <summary>A skippable frame that reaches to the end would make an empty file of any other; zstd itself sees nothing wrong.</summary>
+    /// <summary>
+    /// A skippable frame that reaches to the end would make an empty file of any other; zstd itself sees nothing wrong.
+    /// </summary>
     [Fact]
     public async Task A_wrong_length_does_not_make_blocks_vanish()
     {
@@ -189,7 +253,10 @@ public sealed class DecompressedStreamTests
         await AssertDamagedAsync(stored, CompressionFormat.Zstd, []);
     }
 
-    /// <summary>Extra fields that seem to reach to the next block's data would make a block vanish; gzip itself sees nothing wrong.</summary>
+    /// <summary>
+    /// Extra fields that seem to reach to the next block's data would make a block vanish; gzip itself sees nothing
+    /// wrong.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)] // behind what is no block, nothing is looked for block by block
@@ -198,7 +265,14 @@ public sealed class DecompressedStreamTests
         var (one, all) = (Blocks.Compress("gzip", new byte[1000], 1000), Blocks.Compress("gzip", new byte[5000], 1000));
         Assert.Equal(5 * one.Length, all.Length);
         all[one.Length + 10] = (byte)(one.Length + 12);
-        Assert.Equal(4000, new GZipStream(new MemoryStream(all), CompressionMode.Decompress).ReadAtLeast(new byte[5000], 5000, throwOnEndOfStream: false));
+        Assert.Equal(
+            4000,
+            new GZipStream(new MemoryStream(all), CompressionMode.Decompress).ReadAtLeast(
+                new byte[5000],
+                5000,
+                throwOnEndOfStream: false
+            )
+        );
         byte[] stored = behindAnother ? [.. Gzip(new byte[10], CompressionLevel.Optimal), .. all] : all;
         await AssertDamagedAsync(stored, CompressionFormat.Gzip, new byte[behindAnother ? 5010 : 5000]);
     }
@@ -215,8 +289,12 @@ public sealed class DecompressedStreamTests
         {
             var random = new Random(seed + round);
             var bytes = Blocks.Mixed(random.Next(1, 60_000), seed + round);
-            var stored = blocks ? Blocks.Compress(engine, bytes, random.Next(1, 30_000)) : engine == "zstd" ? Blocks.Compress(engine, bytes, bytes.Length)[16..] : Gzip(bytes, CompressionLevel.Fastest);
-            for (var damage = random.Next(1, 10); damage > 0; damage--) stored[random.Next(stored.Length)] = (byte)random.Next(256);
+            var stored =
+                blocks ? Blocks.Compress(engine, bytes, random.Next(1, 30_000))
+                : engine == "zstd" ? Blocks.Compress(engine, bytes, bytes.Length)[16..]
+                : Gzip(bytes, CompressionLevel.Fastest);
+            for (var damage = random.Next(1, 10); damage > 0; damage--)
+                stored[random.Next(stored.Length)] = (byte)random.Next(256);
             try
             {
                 await Decompressing.IsDamagedAsync(stored, Blocks.FormatOf(engine), bytes);
@@ -237,15 +315,23 @@ public sealed class DecompressedStreamTests
         await using var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
         var first = await Assert.ThrowsAsync<OperationException>(() => stream.CopyToAsync(Stream.Null, Token));
         Assert.Contains("compressed data is damaged or cut off", first.Message, StringComparison.Ordinal);
-        Assert.True(stream.BytesGiven is > 0 and < 600_000 && stream.BytesGiven % 50_000 == 0, $"{stream.BytesGiven} bytes");
-        Assert.Equal(first.Message, (await Assert.ThrowsAsync<OperationException>(async () => await stream.TakeAsync(1, Token))).Message);
+        Assert.True(
+            stream.BytesGiven is > 0 and < 600_000 && stream.BytesGiven % 50_000 == 0,
+            $"{stream.BytesGiven} bytes"
+        );
+        Assert.Equal(
+            first.Message,
+            (await Assert.ThrowsAsync<OperationException>(async () => await stream.TakeAsync(1, Token))).Message
+        );
     }
 
     [Fact]
     public async Task A_source_that_fails_is_told_in_its_own_words_after_what_it_brought()
     {
         var stored = Blocks.Compress("gzip", Bytes, 50_000);
-        await using var reader = new StoredBytesReader(new Repeated(stored, 3) { FailsWith = new IOException("the cable") });
+        await using var reader = new StoredBytesReader(
+            new Repeated(stored, 3) { FailsWith = new IOException("the cable") }
+        );
         await using var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
         var fault = await Assert.ThrowsAsync<IOException>(() => stream.CopyToAsync(Stream.Null, Token));
         Assert.Equal("the cable", fault.Message);
@@ -259,7 +345,8 @@ public sealed class DecompressedStreamTests
         {
             await using var reader = new StoredBytesReader(new Repeated(stored, 20));
             var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
-            for (var i = 0; i < taken; i++) Assert.False((await stream.TakeAsync(1000, Token)).IsEmpty);
+            for (var i = 0; i < taken; i++)
+                Assert.False((await stream.TakeAsync(1000, Token)).IsEmpty);
             await stream.DisposeAsync();
             await stream.DisposeAsync();
         }
@@ -275,16 +362,21 @@ public sealed class DecompressedStreamTests
     private static byte[] Gzip(byte[] bytes, CompressionLevel level)
     {
         var stored = new MemoryStream();
-        using (var gzip = new GZipStream(stored, level)) gzip.Write(bytes);
+        using (var gzip = new GZipStream(stored, level))
+            gzip.Write(bytes);
         return stored.ToArray();
     }
 
-    private static int BlockSize(string engine, byte[] stored) => BlockDecompressor.TryReadHeader(Blocks.FormatOf(engine), stored, out var header) ? header.StoredSize : throw new InvalidOperationException();
+    private static int BlockSize(string engine, byte[] stored) =>
+        BlockDecompressor.TryReadHeader(Blocks.FormatOf(engine), stored, out var header)
+            ? header.StoredSize
+            : throw new InvalidOperationException();
 
     private static List<int> Ends(string engine, byte[] stored)
     {
         List<int> ends = [];
-        for (var start = 0; start < stored.Length; start = ends[^1]) ends.Add(start + BlockSize(engine, stored[start..]));
+        for (var start = 0; start < stored.Length; start = ends[^1])
+            ends.Add(start + BlockSize(engine, stored[start..]));
         return ends;
     }
 
@@ -299,15 +391,26 @@ public sealed class DecompressedStreamTests
         return unpacked.ToArray();
     }
 
-    private static async Task AssertDamagedAsync(byte[] stored, CompressionFormat format, byte[] bytes, [CallerArgumentExpression(nameof(stored))] string what = "") =>
-        Assert.True(await Decompressing.IsDamagedAsync(stored, format, bytes), $"{what}, {stored.Length} bytes, is taken");
+    private static async Task AssertDamagedAsync(
+        byte[] stored,
+        CompressionFormat format,
+        byte[] bytes,
+        [CallerArgumentExpression(nameof(stored))] string what = ""
+    ) =>
+        Assert.True(
+            await Decompressing.IsDamagedAsync(stored, format, bytes),
+            $"{what}, {stored.Length} bytes, is taken"
+        );
 
     /// <summary>Brings nothing and does not end.</summary>
     private sealed class Silent : OneWayStream
     {
         public override bool CanRead => true;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default
+        )
         {
             await Task.Delay(Timeout.Infinite, cancellationToken);
             return 0;

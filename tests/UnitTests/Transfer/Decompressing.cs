@@ -7,7 +7,9 @@ namespace ZfsSnapshotManager.UnitTests.Transfer;
 /// <summary>Decompresses stored objects that may be damaged.</summary>
 internal static class Decompressing
 {
-    /// <summary>Whatever comes out is the beginning of the right bytes, and all of them if nothing is said to be damaged.</summary>
+    /// <summary>
+    /// Whatever comes out is the beginning of the right bytes, and all of them if nothing is said to be damaged.
+    /// </summary>
     public static async Task<bool> IsDamagedAsync(byte[] stored, CompressionFormat format, byte[]? bytes)
     {
         await using var reader = new StoredBytesReader(new Trickle(stored), digest: false);
@@ -22,7 +24,8 @@ internal static class Decompressing
             return true;
         }
 
-        if (bytes is not null && !bytes.AsSpan().SequenceEqual(unpacked.ToArray())) throw new InvalidOperationException("wrong bytes were given out as right");
+        if (bytes is not null && !bytes.AsSpan().SequenceEqual(unpacked.ToArray()))
+            throw new InvalidOperationException("wrong bytes were given out as right");
         return false;
     }
 }

@@ -27,14 +27,21 @@ public sealed class DecompressionMemoryTests
         {
             var random = new Random(seed + round);
             var noise = StreamBuilder.Noise(random.Next(1, 3000), seed + round);
-            byte[] stored = (round % 3) switch { 0 => noise, 1 => [.. start, .. noise], _ => [.. block[..random.Next(block.Length)], .. noise] };
+            byte[] stored = (round % 3) switch
+            {
+                0 => noise,
+                1 => [.. start, .. noise],
+                _ => [.. block[..random.Next(block.Length)], .. noise],
+            };
             Assert.True(await Decompressing.IsDamagedAsync(stored, format, null), $"ZSM_SEED={seed}, round {round}");
         }
 
         Assert.InRange((GC.GetTotalAllocatedBytes() - before) / Rounds, 0, 8 * 1024 * 1024);
     }
 
-    /// <summary>A few bytes that claim to be a block of 128 MiB. Memory comes with the bytes, not with the claim.</summary>
+    /// <summary>
+    /// A few bytes that claim to be a block of 128 MiB. Memory comes with the bytes, not with the claim.
+    /// </summary>
     [Theory]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
@@ -60,7 +67,8 @@ public sealed class DecompressionMemoryTests
         await using var stream = new DecompressedStream(reader, Blocks.FormatOf(engine));
         var total = 0L;
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(int.MaxValue, Token)).IsEmpty) total += slice.Length;
+        while (!(slice = await stream.TakeAsync(int.MaxValue, Token)).IsEmpty)
+            total += slice.Length;
         Assert.Equal(200L * block.Length, total);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 60 * 1024 * 1024);
     }

@@ -13,7 +13,8 @@ internal sealed class Repeated(byte[] bytes, int times) : OneWayStream
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_next == (long)bytes.Length * times) return FailsWith is null ? ValueTask.FromResult(0) : ValueTask.FromException<int>(FailsWith);
+        if (_next == (long)bytes.Length * times)
+            return FailsWith is null ? ValueTask.FromResult(0) : ValueTask.FromException<int>(FailsWith);
         var start = (int)(_next % bytes.Length);
         var count = Math.Min(buffer.Length, bytes.Length - start);
         bytes.AsMemory(start, count).CopyTo(buffer);

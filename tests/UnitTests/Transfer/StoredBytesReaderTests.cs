@@ -54,11 +54,17 @@ public sealed class StoredBytesReaderTests
         var stream = StreamBuilder.Small().ToArray();
         using var reader = new StoredBytesReader(new Trickle(Compress(stream, format)));
         List<byte> seen = [];
-        var facts = await StoredStreamDecoder.DecodeAsync(reader, format, begin => Assert.Equal(StreamBuilder.Guid, begin.ToGuid), (slice, _) =>
-        {
-            seen.AddRange(slice.Span);
-            return ValueTask.CompletedTask;
-        }, Token);
+        var facts = await StoredStreamDecoder.DecodeAsync(
+            reader,
+            format,
+            begin => Assert.Equal(StreamBuilder.Guid, begin.ToGuid),
+            (slice, _) =>
+            {
+                seen.AddRange(slice.Span);
+                return ValueTask.CompletedTask;
+            },
+            Token
+        );
         Assert.Equal(stream, seen);
         Assert.Equal(stream.Length, facts.Length);
     }
@@ -66,8 +72,12 @@ public sealed class StoredBytesReaderTests
     [Fact]
     public async Task What_follows_compressed_data_is_damage()
     {
-        using var reader = new StoredBytesReader(new Trickle([.. Compress(StreamBuilder.Small().ToArray(), CompressionFormat.Gzip), 0]));
-        var fault = await Assert.ThrowsAsync<OperationException>(() => StoredStreamDecoder.DecodeAsync(reader, CompressionFormat.Gzip, null, null, Token));
+        using var reader = new StoredBytesReader(
+            new Trickle([.. Compress(StreamBuilder.Small().ToArray(), CompressionFormat.Gzip), 0])
+        );
+        var fault = await Assert.ThrowsAsync<OperationException>(() =>
+            StoredStreamDecoder.DecodeAsync(reader, CompressionFormat.Gzip, null, null, Token)
+        );
         Assert.Equal(ExitCode.Damaged, fault.ExitCode);
     }
 
@@ -84,10 +94,13 @@ public sealed class StoredBytesReaderTests
 
     private static byte[] Compress(byte[] bytes, CompressionFormat format)
     {
-        if (format == CompressionFormat.None) return bytes;
-        if (format == CompressionFormat.Zstd) return Blocks.Compress("zstd", bytes, 1000);
+        if (format == CompressionFormat.None)
+            return bytes;
+        if (format == CompressionFormat.Zstd)
+            return Blocks.Compress("zstd", bytes, 1000);
         var stored = new MemoryStream();
-        using (var gzip = new GZipStream(stored, CompressionLevel.Fastest)) gzip.Write(bytes);
+        using (var gzip = new GZipStream(stored, CompressionLevel.Fastest))
+            gzip.Write(bytes);
         return stored.ToArray();
     }
 }

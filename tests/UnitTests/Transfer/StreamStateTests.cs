@@ -19,7 +19,8 @@ public sealed class StreamStateTests
         AssertComesBack(parser.State);
         while (parser.Read(ref input, out _) is not ParserEvent.EndOfStream)
         {
-            if (parser.IsAtBoundary) AssertComesBack(parser.State);
+            if (parser.IsAtBoundary)
+                AssertComesBack(parser.State);
         }
 
         Assert.Equal(StreamPhase.End, parser.State.Phase);

@@ -6,7 +6,13 @@ public sealed class ZfsRemediesTests
 {
     [Fact]
     public void A_message_is_known_wherever_ZFS_breaks_its_line() =>
-        Assert.Contains("new dataset", ZfsRemedies.Find("cannot receive incremental stream: most recent snapshot of tank/x does not\nmatch incremental source\n"), StringComparison.Ordinal);
+        Assert.Contains(
+            "new dataset",
+            ZfsRemedies.Find(
+                "cannot receive incremental stream: most recent snapshot of tank/x does not\nmatch incremental source\n"
+            ),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void What_is_not_known_has_no_remedy() => Assert.Null(ZfsRemedies.Find("something quite new"));
@@ -16,7 +22,15 @@ public sealed class ZfsRemediesTests
     {
         var host = ZfsRemoteHost.Parse("backup@nas");
 
-        Assert.Contains("ssh -o BatchMode=yes backup@nas", new ZfsException(["list"], 255, "ssh: connect to host nas port 22: Connection refused", host).Remedy, StringComparison.Ordinal);
-        Assert.Contains("zfs list", new ZfsException(["list"], 1, "cannot open 'x': dataset does not exist", host).Remedy, StringComparison.Ordinal);
+        Assert.Contains(
+            "ssh -o BatchMode=yes backup@nas",
+            new ZfsException(["list"], 255, "ssh: connect to host nas port 22: Connection refused", host).Remedy,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "zfs list",
+            new ZfsException(["list"], 1, "cannot open 'x': dataset does not exist", host).Remedy,
+            StringComparison.Ordinal
+        );
     }
 }

@@ -8,7 +8,8 @@ public sealed class ZfsRemoteHostTests
     [InlineData("nas")]
     [InlineData("backup@nas.example")]
     [InlineData("root@fe80::1")]
-    public void A_host_is_a_name_perhaps_with_a_user(string text) => Assert.Equal(text, ZfsRemoteHost.Parse(text).Destination);
+    public void A_host_is_a_name_perhaps_with_a_user(string text) =>
+        Assert.Equal(text, ZfsRemoteHost.Parse(text).Destination);
 
     [Theory]
     [InlineData("")]
@@ -19,7 +20,8 @@ public sealed class ZfsRemoteHostTests
     [InlineData("a@b@c")]
     [InlineData("@nas")]
     [InlineData("$(id)")]
-    public void What_ssh_could_take_for_an_option_or_a_shell_for_a_command_is_refused(string text) => Assert.Throws<FormatException>(() => ZfsRemoteHost.Parse(text));
+    public void What_ssh_could_take_for_an_option_or_a_shell_for_a_command_is_refused(string text) =>
+        Assert.Throws<FormatException>(() => ZfsRemoteHost.Parse(text));
 
     [Fact]
     public void Every_argument_is_one_word_for_the_shell_of_the_other_host()

@@ -14,19 +14,28 @@ public sealed class FrameworkInflater : Inflater
             using var inflate = new DeflateStream(source, CompressionMode.Decompress);
             try
             {
-                if (inflate.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false) < destination.Length) return "it is shorter than it says";
-                if (inflate.ReadByte() >= 0) return "it is longer than it says";
+                if (
+                    inflate.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false) < destination.Length
+                )
+                    return "it is shorter than it says";
+                if (inflate.ReadByte() >= 0)
+                    return "it is longer than it says";
             }
             catch (InvalidDataException e)
             {
                 return e.Message.TrimEnd('.');
             }
 
-            return source.LastWasRead ? GzipMember.FindTrailerFault(deflated[^GzipMember.TrailerSize..], destination) : "it has bytes after its end";
+            return source.LastWasRead
+                ? GzipMember.FindTrailerFault(deflated[^GzipMember.TrailerSize..], destination)
+                : "it has bytes after its end";
         }
     }
 
-    /// <summary>Memory whose last byte is read on its own. The framework does not say where deflate data end; if it wants the last byte, it is there.</summary>
+    /// <summary>
+    /// Memory whose last byte is read on its own. The framework does not say where deflate data end; if it wants the
+    /// last byte, it is there.
+    /// </summary>
     private sealed unsafe class LastByteApart(byte* start, long length) : UnmanagedMemoryStream(start, length)
     {
         public bool LastWasRead { get; private set; }

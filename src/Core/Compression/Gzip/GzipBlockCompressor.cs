@@ -10,7 +10,8 @@ public sealed class GzipBlockCompressor(Deflater deflater) : BlockCompressor
         // No more room than storing takes: what would grow beyond that does not fit.
         var room = destination[GzipMember.HeaderSize..MaxSize(block.Length)];
         var deflated = EntropySample.IsNoise(block) ? 0 : deflater.Deflate(block, room);
-        if (deflated == 0) return GzipMember.Store(block, destination);
+        if (deflated == 0)
+            return GzipMember.Store(block, destination);
         var size = GzipMember.HeaderSize + deflated;
         GzipMember.WriteHeader(destination, size, block.Length);
         return size;

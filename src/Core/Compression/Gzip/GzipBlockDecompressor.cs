@@ -5,5 +5,6 @@ public sealed class GzipBlockDecompressor(Inflater inflater) : BlockDecompressor
 {
     protected override CompressionFormat Format => CompressionFormat.Gzip;
 
-    protected override string? DecompressBlock(ReadOnlySpan<byte> stored, Span<byte> destination) => inflater.Inflate(stored[GzipMember.HeaderSize..], destination);
+    protected override string? DecompressBlock(ReadOnlySpan<byte> stored, Span<byte> destination) =>
+        inflater.Inflate(stored[GzipMember.HeaderSize..], destination);
 }

@@ -4,12 +4,14 @@ using System.IO.Hashing;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// The gzip member (RFC 1952) that a block becomes. Its header has one extra field, named <c>ZS</c>: the size of the whole member and that of
-/// the block, so that a reader can go from member to member without decompressing.
+/// The gzip member (RFC 1952) that a block becomes. Its header has one extra field, named <c>ZS</c>: the size of the
+/// whole member and that of the block, so that a reader can go from member to member without decompressing.
 /// </summary>
 internal static class GzipMember
 {
-    /// <summary>10 bytes of fixed header, 2 of the extra fields' length, 4 of the field's own header, 8 of its content.</summary>
+    /// <summary>
+    /// 10 bytes of fixed header, 2 of the extra fields' length, 4 of the field's own header, 8 of its content.
+    /// </summary>
     public const int HeaderSize = 24;
 
     /// <summary>CRC-32 and length of the block.</summary>
@@ -28,11 +30,15 @@ internal static class GzipMember
     private const int FlagsOffset = 3;
     private const byte HasExtra = 4;
 
-    /// <summary>Magic, deflate, FEXTRA, no time, no flags, unknown system; 12 bytes of extra fields; 'Z', 'S', 8 bytes.</summary>
-    private static ReadOnlySpan<byte> Start => [0x1f, 0x8b, 8, HasExtra, 0, 0, 0, 0, 0, 255, ExtraSize, 0, (byte)'Z', (byte)'S', 8, 0];
+    /// <summary>
+    /// Magic, deflate, FEXTRA, no time, no flags, unknown system; 12 bytes of extra fields; 'Z', 'S', 8 bytes.
+    /// </summary>
+    private static ReadOnlySpan<byte> Start =>
+        [0x1f, 0x8b, 8, HasExtra, 0, 0, 0, 0, 0, 255, ExtraSize, 0, (byte)'Z', (byte)'S', 8, 0];
 
     /// <summary>The size of a block that is stored and not compressed: no block takes more.</summary>
-    public static int MaxSize(int length) => HeaderSize + length + (length + StoredBlockSize - 1) / StoredBlockSize * StoredBlockHeader + TrailerSize;
+    public static int MaxSize(int length) =>
+        HeaderSize + length + (length + StoredBlockSize - 1) / StoredBlockSize * StoredBlockHeader + TrailerSize;
 
     public static void WriteHeader(Span<byte> member, int size, int length)
     {
@@ -45,24 +51,38 @@ internal static class GzipMember
     public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
-        if (start.Length < HeaderSize || !start[..FlagsOffset].SequenceEqual(Start[..FlagsOffset]) || (start[FlagsOffset] & HasExtra) == 0) return false;
-        if (!start[FieldOffset..Start.Length].SequenceEqual(Start[FieldOffset..])) return false;
-        if (!start.StartsWith(Start)) throw BlockDecompressor.Damaged("its header has a time, flags, a system or further extra fields");
+        if (
+            start.Length < HeaderSize
+            || !start[..FlagsOffset].SequenceEqual(Start[..FlagsOffset])
+            || (start[FlagsOffset] & HasExtra) == 0
+        )
+            return false;
+        if (!start[FieldOffset..Start.Length].SequenceEqual(Start[FieldOffset..]))
+            return false;
+        if (!start.StartsWith(Start))
+            throw BlockDecompressor.Damaged("its header has a time, flags, a system or further extra fields");
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[16..]);
         var length = BinaryPrimitives.ReadUInt32LittleEndian(start[20..]);
-        if (length is 0 or > BlockCompression.MaxBlockSize || size > MaxSize((int)length) || size <= HeaderSize + TrailerSize || (size - HeaderSize - TrailerSize) * MaxExpansion < (long)length)
+        if (
+            length is 0 or > BlockCompression.MaxBlockSize
+            || size > MaxSize((int)length)
+            || size <= HeaderSize + TrailerSize
+            || (size - HeaderSize - TrailerSize) * MaxExpansion < (long)length
+        )
             throw BlockDecompressor.Damaged($"{size} bytes cannot hold {length}");
         header = new BlockHeader((int)size, (int)length);
         return true;
     }
 
     /// <summary>
-    /// Whether extra fields begin like those of a block and are longer or shorter: then their length is damaged. A reader that believed it would skip what is
-    /// before the place where they seem to end, which may be the data of a later block.
+    /// Whether extra fields begin like those of a block and are longer or shorter: then their length is damaged. A
+    /// reader that believed it would skip what is before the place where they seem to end, which may be the data of a
+    /// later block.
     /// </summary>
     /// <param name="start">Their first 4 bytes, little-endian.</param>
     /// <param name="size">Bytes of all extra fields, as the header says.</param>
-    public static bool IsWrongExtra(uint start, int size) => size != ExtraSize && start == BinaryPrimitives.ReadUInt32LittleEndian(Start[FieldOffset..]);
+    public static bool IsWrongExtra(uint start, int size) =>
+        size != ExtraSize && start == BinaryPrimitives.ReadUInt32LittleEndian(Start[FieldOffset..]);
 
     /// <summary>Writes the block as it is, in deflate's stored blocks. Returns the size of the member.</summary>
     public static int Store(ReadOnlySpan<byte> block, Span<byte> member)
@@ -93,7 +113,10 @@ internal static class GzipMember
     /// <summary>Says what a trailer has against a block, or null.</summary>
     public static string? FindTrailerFault(ReadOnlySpan<byte> trailer, ReadOnlySpan<byte> block)
     {
-        if (BinaryPrimitives.ReadInt32LittleEndian(trailer[4..]) != block.Length) return "its length is not the one at its end";
-        return BinaryPrimitives.ReadUInt32LittleEndian(trailer) == Crc32.HashToUInt32(block) ? null : "its CRC is wrong";
+        if (BinaryPrimitives.ReadInt32LittleEndian(trailer[4..]) != block.Length)
+            return "its length is not the one at its end";
+        return BinaryPrimitives.ReadUInt32LittleEndian(trailer) == Crc32.HashToUInt32(block)
+            ? null
+            : "its CRC is wrong";
     }
 }

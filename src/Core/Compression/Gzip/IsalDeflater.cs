@@ -16,7 +16,11 @@ internal sealed unsafe class IsalDeflater(IsalLibrary isal, int level) : Deflate
 
     public override int Deflate(ReadOnlySpan<byte> block, Span<byte> destination)
     {
-        fixed (byte* memory = _memory, input = block, output = destination)
+        fixed (
+            byte* memory = _memory,
+                input = block,
+                output = destination
+        )
         {
             isal.InitDeflate(memory);
             var state = (State*)memory;

@@ -5,13 +5,13 @@ using System.Text.RegularExpressions;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// Intel's ISA-L, which deflates and inflates several times as fast as zlib. It is looked for at run time and not linked in, so that the
-/// programs run without it and get its security updates.
+/// Intel's ISA-L, which deflates and inflates several times as fast as zlib. It is looked for at run time and not
+/// linked in, so that the programs run without it and get its security updates.
 /// </summary>
 /// <remarks>
-/// What the functions work on are structs of the caller's. Sizes and offsets are those of <c>igzip_lib.h</c> of ISA-L 2.30, the same on
-/// x86-64 and arm64 (computed by a C compiler); <c>libisal.so.2</c> is the name under which that layout stays. The trial at the start
-/// would show another one.
+/// What the functions work on are structs of the caller's. Sizes and offsets are those of <c>igzip_lib.h</c> of ISA-L
+/// 2.30, the same on x86-64 and arm64 (computed by a C compiler); <c>libisal.so.2</c> is the name under which that
+/// layout stays. The trial at the start would show another one.
 /// </remarks>
 internal sealed unsafe partial class IsalLibrary
 {
@@ -31,7 +31,8 @@ internal sealed unsafe partial class IsalLibrary
 
     private IsalLibrary(nint library)
     {
-        _deflateInit = (delegate* unmanaged<void*, void>)NativeLibrary.GetExport(library, "isal_deflate_stateless_init");
+        _deflateInit = (delegate* unmanaged<void*, void>)
+            NativeLibrary.GetExport(library, "isal_deflate_stateless_init");
         _deflate = (delegate* unmanaged<void*, int>)NativeLibrary.GetExport(library, "isal_deflate_stateless");
         _inflateInit = (delegate* unmanaged<void*, void>)NativeLibrary.GetExport(library, "isal_inflate_init");
         _inflate = (delegate* unmanaged<void*, int>)NativeLibrary.GetExport(library, "isal_inflate");
@@ -56,7 +57,8 @@ internal sealed unsafe partial class IsalLibrary
 
     private static IsalLibrary? Load()
     {
-        if (!NativeLibrary.TryLoad(FileName, out var library)) return null;
+        if (!NativeLibrary.TryLoad(FileName, out var library))
+            return null;
         try
         {
             var isal = new IsalLibrary(library);
@@ -73,13 +75,19 @@ internal sealed unsafe partial class IsalLibrary
     private bool Works()
     {
         var text = new byte[1000];
-        for (var i = 0; i < text.Length; i++) text[i] = (byte)(i * i >> 5);
+        for (var i = 0; i < text.Length; i++)
+            text[i] = (byte)(i * i >> 5);
         var deflated = new byte[2000];
         var deflater = new IsalDeflater(this, 1);
         var inflater = new IsalInflater(this);
         var size = deflater.Deflate(text, deflated);
         var inflated = new byte[text.Length];
-        if (size is 0 or > 2000 || inflater.Inflate(deflated.AsSpan(0, size), inflated) is not null || !inflated.AsSpan().SequenceEqual(text)) return false;
+        if (
+            size is 0 or > 2000
+            || inflater.Inflate(deflated.AsSpan(0, size), inflated) is not null
+            || !inflated.AsSpan().SequenceEqual(text)
+        )
+            return false;
         deflated[size - 5] ^= 1;
         return inflater.Inflate(deflated.AsSpan(0, size), inflated) is not null;
     }
@@ -89,12 +97,19 @@ internal sealed unsafe partial class IsalLibrary
         foreach (var line in File.ReadLines("/proc/self/maps"))
         {
             if (FilePattern().Match(line) is { Success: true } match)
-                return string.Create(CultureInfo.InvariantCulture, $"ISA-L {match.Groups["major"].ValueSpan}.{match.Groups["minor"].ValueSpan}");
+                return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"ISA-L {match.Groups["major"].ValueSpan}.{match.Groups["minor"].ValueSpan}"
+                );
         }
 
         return "ISA-L";
     }
 
-    [GeneratedRegex(@"/libisal\.so\.(?<major>\d+)\.\d+\.(?<minor>\d+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"/libisal\.so\.(?<major>\d+)\.\d+\.(?<minor>\d+)$",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex FilePattern();
 }

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>Memory for a state of ISA-L: zeroed, and it stays where it is. ISA-L wants the state to begin a line of the cache.</summary>
+/// <summary>
+/// Memory for a state of ISA-L: zeroed, and it stays where it is. ISA-L wants the state to begin a line of the cache.
+/// </summary>
 internal sealed unsafe class IsalMemory
 {
     private const int Alignment = 64;
@@ -11,7 +13,8 @@ internal sealed unsafe class IsalMemory
     public IsalMemory(int size)
     {
         _pinned = GC.AllocateArray<byte>(size + Alignment, pinned: true);
-        fixed (byte* start = _pinned) _offset = (int)(-(nint)start & (Alignment - 1));
+        fixed (byte* start = _pinned)
+            _offset = (int)(-(nint)start & (Alignment - 1));
     }
 
     /// <summary>The memory. Callers keep it from being collected by <c>fixed</c>.</summary>

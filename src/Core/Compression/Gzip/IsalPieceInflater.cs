@@ -23,14 +23,24 @@ internal sealed unsafe class IsalPieceInflater(IsalLibrary isal) : PieceDecompre
     public override DecompressedPiece Continue(ReadOnlySpan<byte> input, Span<byte> output)
     {
         var header = _header.IsDone ? 0 : _header.Read(input);
-        if (!_header.IsDone) return new DecompressedPiece(header, 0, Ended: false);
-        fixed (byte* memory = _memory, from = input[header..], to = output)
+        if (!_header.IsDone)
+            return new DecompressedPiece(header, 0, Ended: false);
+        fixed (
+            byte* memory = _memory,
+                from = input[header..],
+                to = output
+        )
         {
             var state = (IsalState*)memory;
             state->Set(from, input.Length - header, to, output.Length);
             var result = isal.Inflate(state);
-            if (result < 0) throw new InvalidDataException(IsalState.DescribeFault(result));
-            return new DecompressedPiece(input.Length - (int)state->AvailableIn, output.Length - (int)state->AvailableOut, state->BlockState == IsalState.Finished);
+            if (result < 0)
+                throw new InvalidDataException(IsalState.DescribeFault(result));
+            return new DecompressedPiece(
+                input.Length - (int)state->AvailableIn,
+                output.Length - (int)state->AvailableOut,
+                state->BlockState == IsalState.Finished
+            );
         }
     }
 

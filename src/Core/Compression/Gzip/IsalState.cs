@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>The fields of ISA-L's struct inflate_state that a caller sets and looks at; between them lie its tables.</summary>
+/// <summary>
+/// The fields of ISA-L's struct inflate_state that a caller sets and looks at; between them lie its tables.
+/// </summary>
 [StructLayout(LayoutKind.Explicit)]
 internal unsafe struct IsalState
 {
@@ -40,15 +42,16 @@ internal unsafe struct IsalState
         NextOut = output;
     }
 
-    public static string DescribeFault(int result) => result switch
-    {
-        1 => "it is cut off",
-        2 => "it is longer than it says",
-        -1 => "it has a deflate block of no kind",
-        -2 => "it has a code of no symbol",
-        -3 => "it refers to bytes before its start",
-        -4 or -5 => "its header is none of gzip's",
-        -6 => "its CRC or length is wrong",
-        _ => $"ISA-L says {result}",
-    };
+    public static string DescribeFault(int result) =>
+        result switch
+        {
+            1 => "it is cut off",
+            2 => "it is longer than it says",
+            -1 => "it has a deflate block of no kind",
+            -2 => "it has a code of no symbol",
+            -3 => "it refers to bytes before its start",
+            -4 or -5 => "its header is none of gzip's",
+            -6 => "its CRC or length is wrong",
+            _ => $"ISA-L says {result}",
+        };
 }

@@ -19,11 +19,22 @@ internal sealed class ZstdBlockCompressor : BlockCompressor
 
     protected override unsafe int CompressBlock(ReadOnlySpan<byte> block, Span<byte> destination)
     {
-        Check(ZstdLibrary.SetParameter(_context.Pointer, ZstdLibrary.CompressionLevel, EntropySample.IsNoise(block) ? NoiseLevel : _level));
+        Check(
+            ZstdLibrary.SetParameter(
+                _context.Pointer,
+                ZstdLibrary.CompressionLevel,
+                EntropySample.IsNoise(block) ? NoiseLevel : _level
+            )
+        );
         var room = destination[ZstdFrame.HeaderSize..];
-        fixed (byte* source = block, target = room)
+        fixed (
+            byte* source = block,
+                target = room
+        )
         {
-            var size = (int)Check(ZstdLibrary.Compress(_context.Pointer, target, (nuint)room.Length, source, (nuint)block.Length));
+            var size = (int)Check(
+                ZstdLibrary.Compress(_context.Pointer, target, (nuint)room.Length, source, (nuint)block.Length)
+            );
             ZstdFrame.WriteHeader(destination, size, block.Length);
             return ZstdFrame.HeaderSize + size;
         }
@@ -31,10 +42,13 @@ internal sealed class ZstdBlockCompressor : BlockCompressor
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) _context.Dispose();
+        if (disposing)
+            _context.Dispose();
         base.Dispose(disposing);
     }
 
     private static nuint Check(nuint result) =>
-        ZstdLibrary.IsError(result) == 0 ? result : throw new InvalidOperationException($"libzstd cannot compress: {ZstdLibrary.NameOf(result)}.");
+        ZstdLibrary.IsError(result) == 0
+            ? result
+            : throw new InvalidOperationException($"libzstd cannot compress: {ZstdLibrary.NameOf(result)}.");
 }

@@ -10,7 +10,8 @@ internal sealed class ZstdContext : SafeHandle
     private ZstdContext(nint context, Func<nint, nuint> free)
         : base(0, ownsHandle: true)
     {
-        if (context == 0) throw new InvalidOperationException("libzstd got no memory.");
+        if (context == 0)
+            throw new InvalidOperationException("libzstd got no memory.");
         _free = free;
         SetHandle(context);
     }

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>
-/// The two frames (RFC 8878) that a block becomes: a skippable one with the sizes of the block, so that a reader can go from block to block
-/// without decompressing, and one with the block.
+/// The two frames (RFC 8878) that a block becomes: a skippable one with the sizes of the block, so that a reader can go
+/// from block to block without decompressing, and one with the block.
 /// </summary>
 internal static class ZstdFrame
 {
@@ -35,13 +35,21 @@ internal static class ZstdFrame
     public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
-        if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic) return false;
+        if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic)
+            return false;
 
-        // One wrong byte in the length could make a decompressor skip the blocks that follow. Nobody else is known to use this magic.
-        if (BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize) throw BlockDecompressor.Damaged("its header is not as long as a block's");
+        // One wrong byte in the length could make a decompressor skip the blocks that follow. Nobody else is known to
+        // use this magic.
+        if (BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize)
+            throw BlockDecompressor.Damaged("its header is not as long as a block's");
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
         var length = BinaryPrimitives.ReadUInt32LittleEndian(start[12..]);
-        if (length is 0 or > BlockCompression.MaxBlockSize || size > MaxSize((int)length) - HeaderSize || size < MinFrameSize || size / MinPieceSize * (long)MaxExpansion < length)
+        if (
+            length is 0 or > BlockCompression.MaxBlockSize
+            || size > MaxSize((int)length) - HeaderSize
+            || size < MinFrameSize
+            || size / MinPieceSize * (long)MaxExpansion < length
+        )
             throw BlockDecompressor.Damaged($"{size} bytes cannot hold {length}");
         header = new BlockHeader(HeaderSize + (int)size, (int)length);
         return true;

@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
-/// <summary>libzstd. The published programs have it linked in (docs/decisions/0016); what runs under the just-in-time compiler loads the machine's.</summary>
+/// <summary>
+/// libzstd. The published programs have it linked in (docs/decisions/0016); what runs under the just-in-time compiler
+/// loads the machine's.
+/// </summary>
 internal static unsafe partial class ZstdLibrary
 {
     /// <summary>ZSTD_c_compressionLevel.</summary>

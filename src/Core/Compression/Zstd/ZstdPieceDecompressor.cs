@@ -1,6 +1,9 @@
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
-/// <summary>Decompresses zstd frames piece by piece; skippable ones are skipped. Windows have up to 128 MiB, as for <c>zstd -d</c>.</summary>
+/// <summary>
+/// Decompresses zstd frames piece by piece; skippable ones are skipped. Windows have up to 128 MiB, as for <c>zstd
+/// -d</c>.
+/// </summary>
 internal sealed unsafe class ZstdPieceDecompressor : PieceDecompressor
 {
     private readonly ZstdContext _context = ZstdContext.ForDecompression();
@@ -15,12 +18,16 @@ internal sealed unsafe class ZstdPieceDecompressor : PieceDecompressor
 
     public override DecompressedPiece Continue(ReadOnlySpan<byte> input, Span<byte> output)
     {
-        fixed (byte* from = input, to = output)
+        fixed (
+            byte* from = input,
+                to = output
+        )
         {
             var source = new ZstdBuffer { Start = from, Size = (nuint)input.Length };
             var target = new ZstdBuffer { Start = to, Size = (nuint)output.Length };
             var result = ZstdLibrary.Decompress(_context.Pointer, ref target, ref source);
-            if (ZstdLibrary.IsError(result) != 0) throw new InvalidDataException($"zstd says {ZstdLibrary.NameOf(result)}");
+            if (ZstdLibrary.IsError(result) != 0)
+                throw new InvalidDataException($"zstd says {ZstdLibrary.NameOf(result)}");
             return new DecompressedPiece((int)source.Position, (int)target.Position, result == 0);
         }
     }

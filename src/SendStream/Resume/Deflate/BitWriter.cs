@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
-/// <summary>Bits into bytes, the lowest bit of a byte first, as deflate has them. Source: RFC 1951, section 3.1.1.</summary>
+/// <summary>
+/// Bits into bytes, the lowest bit of a byte first, as deflate has them. Source: RFC 1951, section 3.1.1.
+/// </summary>
 internal sealed class BitWriter
 {
     private readonly ArrayBufferWriter<byte> _bytes = new();

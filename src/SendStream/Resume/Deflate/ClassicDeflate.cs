@@ -3,15 +3,16 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// Compresses byte for byte as zlib's level 6 does, which ZFS uses for resume tokens; the runtime's own compression (zlib-ng)
-/// gives other bytes. The format is RFC 1950 around RFC 1951.
-/// Source: OpenZFS module/os/linux/spl/spl-zlib.c, z_compress_level; Linux lib/zlib_deflate.
+/// Compresses byte for byte as zlib's level 6 does, which ZFS uses for resume tokens; the runtime's own compression
+/// (zlib-ng) gives other bytes. The format is RFC 1950 around RFC 1951. Source: OpenZFS module/os/linux/spl/spl-zlib.c,
+/// z_compress_level; Linux lib/zlib_deflate.
 /// </summary>
 internal static class ClassicDeflate
 {
     /// <summary>
-    /// The most bytes that can be compressed. Up to here zlib never ends a block before the end: Linux does so after 4096 symbols
-    /// at the earliest, if they stand for more than 8192 bytes (lib/zlib_deflate/deftree.c, zlib_tr_tally).
+    /// The most bytes that can be compressed. Up to here zlib never ends a block before the end: Linux does so after
+    /// 4096 symbols at the earliest, if they stand for more than 8192 bytes (lib/zlib_deflate/deftree.c,
+    /// zlib_tr_tally).
     /// </summary>
     public const int LongestInput = 8192;
 
@@ -22,7 +23,10 @@ internal static class ClassicDeflate
     public static byte[] Compress(ReadOnlySpan<byte> input)
     {
         if (input.Length > LongestInput)
-            throw new ArgumentException($"At most {LongestInput} bytes can be compressed; {input.Length} were given.", nameof(input));
+            throw new ArgumentException(
+                $"At most {LongestInput} bytes can be compressed; {input.Length} were given.",
+                nameof(input)
+            );
         var output = new BitWriter();
         output.Write([0x78, 0x9c]); // deflate with a window of 32 KiB, level 6
         DeflateBlock.Write(output, input, LazyMatcher.Find(input));

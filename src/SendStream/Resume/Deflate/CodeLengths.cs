@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// The head of a deflate block with codes of its own: the lengths of the codes, runs of them shortened, and coded themselves.
-/// Source: RFC 1951, section 3.2.7; for how runs are cut, Linux lib/zlib_deflate/deftree.c, scan_tree.
+/// The head of a deflate block with codes of its own: the lengths of the codes, runs of them shortened, and coded
+/// themselves. Source: RFC 1951, section 3.2.7; for how runs are cut, Linux lib/zlib_deflate/deftree.c, scan_tree.
 /// </summary>
 internal sealed class CodeLengths
 {
@@ -12,7 +12,9 @@ internal sealed class CodeLengths
     private const int RepeatZero = 17;
     private const int RepeatZeroOften = 18;
 
-    /// <summary>The order in which the lengths of the codes for lengths are stored: those likely to be 0 last.</summary>
+    /// <summary>
+    /// The order in which the lengths of the codes for lengths are stored: those likely to be 0 last.
+    /// </summary>
     private static readonly int[] StoredOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
     private readonly int _literals;
@@ -30,7 +32,7 @@ internal sealed class CodeLengths
         foreach (var (code, _) in _runs)
             counts[code]++;
         _code = HuffmanCode.Shortest(counts, LongestCode);
-        for (_stored = Codes; _stored > 4 && _code.LengthOf(StoredOrder[_stored - 1]) == 0;)
+        for (_stored = Codes; _stored > 4 && _code.LengthOf(StoredOrder[_stored - 1]) == 0; )
             _stored--;
     }
 
@@ -51,13 +53,14 @@ internal sealed class CodeLengths
         }
     }
 
-    private static int ExtraBits(int code) => code switch
-    {
-        RepeatLast => 2,
-        RepeatZero => 3,
-        RepeatZeroOften => 7,
-        _ => 0,
-    };
+    private static int ExtraBits(int code) =>
+        code switch
+        {
+            RepeatLast => 2,
+            RepeatZero => 3,
+            RepeatZeroOften => 7,
+            _ => 0,
+        };
 
     private void AddRuns(ReadOnlySpan<byte> lengths)
     {
@@ -73,7 +76,10 @@ internal sealed class CodeLengths
         }
     }
 
-    private static int LongestRun(int length, int before) => length == 0 ? 138 : length == before ? 6 : 7;
+    private static int LongestRun(int length, int before) =>
+        length == 0 ? 138
+        : length == before ? 6
+        : 7;
 
     private void AddRun(int length, int run, int before)
     {
@@ -86,11 +92,13 @@ internal sealed class CodeLengths
         }
 
         _runs.AddRange(Enumerable.Repeat((length, 0), named));
-        _runs.Add((length, run) switch
-        {
-            (not 0, _) => (RepeatLast, run - named - 3),
-            (_, <= 10) => (RepeatZero, run - 3),
-            _ => (RepeatZeroOften, run - 11),
-        });
+        _runs.Add(
+            (length, run) switch
+            {
+                (not 0, _) => (RepeatLast, run - named - 3),
+                (_, <= 10) => (RepeatZero, run - 3),
+                _ => (RepeatZeroOften, run - 11),
+            }
+        );
     }
 }

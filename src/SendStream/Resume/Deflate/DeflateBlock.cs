@@ -1,8 +1,9 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// One deflate block that is the last: coded with codes made for it, with the fixed codes, or stored as it is, whichever is
-/// shortest. Source: RFC 1951, section 3.2; for the choices, Linux lib/zlib_deflate/deftree.c, zlib_tr_flush_block.
+/// One deflate block that is the last: coded with codes made for it, with the fixed codes, or stored as it is,
+/// whichever is shortest. Source: RFC 1951, section 3.2; for the choices, Linux lib/zlib_deflate/deftree.c,
+/// zlib_tr_flush_block.
 /// </summary>
 internal sealed class DeflateBlock
 {
@@ -19,22 +20,146 @@ internal sealed class DeflateBlock
 
     /// <summary>The shortest length of each length code, and how many bits tell which one it is.</summary>
     private static readonly int[] LengthFrom =
-        [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+    [
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+        11,
+        13,
+        15,
+        17,
+        19,
+        23,
+        27,
+        31,
+        35,
+        43,
+        51,
+        59,
+        67,
+        83,
+        99,
+        115,
+        131,
+        163,
+        195,
+        227,
+        258,
+    ];
 
-    private static readonly int[] LengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+    private static readonly int[] LengthBits =
+    [
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        1,
+        1,
+        1,
+        2,
+        2,
+        2,
+        2,
+        3,
+        3,
+        3,
+        3,
+        4,
+        4,
+        4,
+        4,
+        5,
+        5,
+        5,
+        5,
+        0,
+    ];
 
     /// <summary>The same for distances.</summary>
     private static readonly int[] DistanceFrom =
     [
-        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289,
-        16385, 24577,
+        1,
+        2,
+        3,
+        4,
+        5,
+        7,
+        9,
+        13,
+        17,
+        25,
+        33,
+        49,
+        65,
+        97,
+        129,
+        193,
+        257,
+        385,
+        513,
+        769,
+        1025,
+        1537,
+        2049,
+        3073,
+        4097,
+        6145,
+        8193,
+        12289,
+        16385,
+        24577,
     ];
 
     private static readonly int[] DistanceBits =
-        [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
+    [
+        0,
+        0,
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+        4,
+        4,
+        5,
+        5,
+        6,
+        6,
+        7,
+        7,
+        8,
+        8,
+        9,
+        9,
+        10,
+        10,
+        11,
+        11,
+        12,
+        12,
+        13,
+        13,
+    ];
 
-    private static readonly HuffmanCode FixedLiterals = HuffmanCode.Of(
-        [.. Repeat(8, 144), .. Repeat(9, 112), .. Repeat(7, 24), .. Repeat(8, 8)]);
+    private static readonly HuffmanCode FixedLiterals = HuffmanCode.Of([
+        .. Repeat(8, 144),
+        .. Repeat(9, 112),
+        .. Repeat(7, 24),
+        .. Repeat(8, 8),
+    ]);
 
     private static readonly HuffmanCode FixedDistances = HuffmanCode.Of([.. Repeat(5, DistanceCodes)]);
 
@@ -103,7 +228,9 @@ internal sealed class DeflateBlock
     {
         var bits = 0;
         for (var code = 0; code < LiteralCodes; code++)
-            bits += _literalCounts[code] * (literals.LengthOf(code) + (code < FirstLength ? 0 : LengthBits[code - FirstLength]));
+            bits +=
+                _literalCounts[code]
+                * (literals.LengthOf(code) + (code < FirstLength ? 0 : LengthBits[code - FirstLength]));
         for (var code = 0; code < DistanceCodes; code++)
             bits += _distanceCounts[code] * (distances.LengthOf(code) + DistanceBits[code]);
         return bits;

@@ -2,7 +2,8 @@ namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
 /// A prefix code over the symbols 0, 1, 2, …. Of the many codes that are equally short, the one that zlib builds.
-/// Source: Linux lib/zlib_deflate/deftree.c, build_tree, gen_bitlen; RFC 1951, section 3.2.2, for the codes from their lengths.
+/// Source: Linux lib/zlib_deflate/deftree.c, build_tree, gen_bitlen; RFC 1951, section 3.2.2, for the codes from their
+/// lengths.
 /// </summary>
 internal sealed class HuffmanCode
 {
@@ -20,7 +21,8 @@ internal sealed class HuffmanCode
     public static HuffmanCode Of(byte[] lengths) => new(lengths);
 
     /// <summary>The shortest code for symbols that occur this often.</summary>
-    /// <param name="frequencies">How often each of 3 or more symbols occurs, 0 for never; in all less than 65536.</param>
+    /// <param name="frequencies">How often each of 3 or more symbols occurs, 0 for never; in all less than
+    /// 65536.</param>
     /// <param name="longest">The most bits a code may have.</param>
     public static HuffmanCode Shortest(ReadOnlySpan<int> frequencies, int longest)
     {

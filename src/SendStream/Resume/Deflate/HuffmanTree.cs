@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// The tree behind a <see cref="HuffmanCode"/>: joins the two rarest nodes until one is left. Which of equally rare ones is taken
-/// decides over the code, so the heap is zlib's: ties go to the less deep, then to the one nearer the top.
-/// Source: Linux lib/zlib_deflate/deftree.c, build_tree, pqdownheap, gen_bitlen.
+/// The tree behind a <see cref="HuffmanCode"/>: joins the two rarest nodes until one is left. Which of equally rare
+/// ones is taken decides over the code, so the heap is zlib's: ties go to the less deep, then to the one nearer the
+/// top. Source: Linux lib/zlib_deflate/deftree.c, build_tree, pqdownheap, gen_bitlen.
 /// </summary>
 internal sealed class HuffmanTree
 {
@@ -22,7 +22,12 @@ internal sealed class HuffmanTree
     public HuffmanTree(ReadOnlySpan<int> frequencies)
     {
         _symbols = frequencies.Length;
-        (_frequency, _depth, _parent, _heap) = (new int[2 * _symbols], new int[2 * _symbols], new int[2 * _symbols], new int[_symbols + 1]);
+        (_frequency, _depth, _parent, _heap) = (
+            new int[2 * _symbols],
+            new int[2 * _symbols],
+            new int[2 * _symbols],
+            new int[_symbols + 1]
+        );
         frequencies.CopyTo(_frequency);
         FillHeap();
         JoinAll();
@@ -106,11 +111,12 @@ internal sealed class HuffmanTree
     }
 
     private bool GoesFirst(int node, int other) =>
-        _frequency[node] < _frequency[other] || (_frequency[node] == _frequency[other] && _depth[node] <= _depth[other]);
+        _frequency[node] < _frequency[other]
+        || (_frequency[node] == _frequency[other] && _depth[node] <= _depth[other]);
 
     /// <summary>
-    /// Makes room for nodes cut off at the longest length: a leaf above gets a longer code and a brother, two nodes at a time. Then
-    /// the rarest symbols get the longest codes.
+    /// Makes room for nodes cut off at the longest length: a leaf above gets a longer code and a brother, two nodes at
+    /// a time. Then the rarest symbols get the longest codes.
     /// </summary>
     private void Shorten(byte[] lengths, int[] counts, int tooLong)
     {

@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// Finds what repeats, with the choices of zlib's level 6: the hash of three bytes, how many earlier places of the same hash are
-/// looked at, and that a match waits for the next place, which may have a longer one.
-/// Source: Linux lib/zlib_deflate/deflate.c, deflate_slow and longest_match; the numbers from its configuration_table.
+/// Finds what repeats, with the choices of zlib's level 6: the hash of three bytes, how many earlier places of the same
+/// hash are looked at, and that a match waits for the next place, which may have a longer one. Source: Linux
+/// lib/zlib_deflate/deflate.c, deflate_slow and longest_match; the numbers from its configuration_table.
 /// </summary>
 internal ref struct LazyMatcher
 {
@@ -31,7 +31,9 @@ internal ref struct LazyMatcher
     private readonly ReadOnlySpan<byte> _input;
     private readonly List<DeflateSymbol> _symbols = [];
 
-    /// <summary>The last place of each hash, and for each place the one before. Place 0 stands for none, so nothing repeats it.</summary>
+    /// <summary>
+    /// The last place of each hash, and for each place the one before. Place 0 stands for none, so nothing repeats it.
+    /// </summary>
     private readonly ushort[] _newest = new ushort[1 << HashBits];
     private readonly ushort[] _older;
 
@@ -53,7 +55,7 @@ internal ref struct LazyMatcher
     private readonly void Run()
     {
         var (length, start, byteWaits) = (NoMatch, 0, false);
-        for (var at = 0; at < _input.Length;)
+        for (var at = 0; at < _input.Length; )
         {
             var (waitingLength, waitingStart) = (length, start);
             (length, start) = MatchAt(at, waitingLength);
@@ -91,7 +93,11 @@ internal ref struct LazyMatcher
         rest = rest[..Math.Min(rest.Length, LongestMatch)];
         var enough = Math.Min(rest.Length, NiceLength);
         var (best, length, start) = (waitingLength, NoMatch, 0);
-        for (var left = waitingLength >= GoodLength ? LongestChain / 4 : LongestChain; left > 0 && candidate != 0; left--)
+        for (
+            var left = waitingLength >= GoodLength ? LongestChain / 4 : LongestChain;
+            left > 0 && candidate != 0;
+            left--
+        )
         {
             var found = rest.CommonPrefixLength(_input[candidate..]);
             if (found > best)
@@ -111,7 +117,9 @@ internal ref struct LazyMatcher
         return end;
     }
 
-    /// <summary>Remembers the place and gives the last one before it whose three bytes have the same hash; 0 if there is none.</summary>
+    /// <summary>
+    /// Remembers the place and gives the last one before it whose three bytes have the same hash; 0 if there is none.
+    /// </summary>
     private readonly int Insert(int at)
     {
         if (at + ShortestMatch > _input.Length)

@@ -5,7 +5,13 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 /// <param name="ConditionalComplete">The same for the completion of a multipart upload.</param>
 /// <param name="NoticesCorruption">A body that differs from its signed SHA-256 is refused.</param>
 /// <param name="ChecksMd5">A body that differs from its Content-MD5 is refused.</param>
-internal sealed record S3Abilities(bool ConditionalPut, bool ConditionalComplete, bool NoticesCorruption, bool ChecksMd5)
+internal sealed record S3Abilities(
+    bool ConditionalPut,
+    bool ConditionalComplete,
+    bool NoticesCorruption,
+    bool ChecksMd5
+)
 {
-    public static S3Abilities None { get; } = new(ConditionalPut: false, ConditionalComplete: false, NoticesCorruption: false, ChecksMd5: false);
+    public static S3Abilities None { get; } =
+        new(ConditionalPut: false, ConditionalComplete: false, NoticesCorruption: false, ChecksMd5: false);
 }

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
-/// <summary>One attempt at a request: its token is cancelled when no byte has moved for a while. A total timeout would be wrong for slow lines.</summary>
+/// <summary>
+/// One attempt at a request: its token is cancelled when no byte has moved for a while. A total timeout would be wrong
+/// for slow lines.
+/// </summary>
 internal sealed class S3Attempt : IDisposable
 {
     private readonly TimeSpan _idle;
@@ -21,7 +24,8 @@ internal sealed class S3Attempt : IDisposable
     public bool TimedOut => _source.IsCancellationRequested && !_outer.IsCancellationRequested;
 
     /// <summary>A request's body; every read of it counts as a sign of life.</summary>
-    /// <param name="sha256">Its digest where it is known, lower-case hex: the signature needs it, and computing it costs more than sending.</param>
+    /// <param name="sha256">Its digest where it is known, lower-case hex: the signature needs it, and computing it
+    /// costs more than sending.</param>
     public Stream Body(ReadOnlyMemory<byte> content, string? sha256 = null) => new WatchedBody(this, content, sha256);
 
     /// <summary>The digest that a request's body was made with; null where it is not known.</summary>
@@ -33,8 +37,9 @@ internal sealed class S3Attempt : IDisposable
     {
         while (!destination.IsEmpty)
         {
-            var count = await body.ReadAsync(destination, Token).ConfigureAwait(false);
-            if (count == 0) throw new EndOfStreamException("the answer ended early");
+            var count = await body.ReadAsync(destination, Token);
+            if (count == 0)
+                throw new EndOfStreamException("the answer ended early");
             destination = destination[count..];
             Moved();
         }
@@ -44,7 +49,14 @@ internal sealed class S3Attempt : IDisposable
 
     private void Moved() => _source.CancelAfter(_idle);
 
-    private sealed class WatchedBody(S3Attempt attempt, ReadOnlyMemory<byte> content, string? sha256) : MemoryStream(ArrayOf(content).Array!, ArrayOf(content).Offset, content.Length, writable: false, publiclyVisible: true)
+    private sealed class WatchedBody(S3Attempt attempt, ReadOnlyMemory<byte> content, string? sha256)
+        : MemoryStream(
+            ArrayOf(content).Array!,
+            ArrayOf(content).Offset,
+            content.Length,
+            writable: false,
+            publiclyVisible: true
+        )
     {
         public string? Sha256 => sha256;
 
@@ -73,6 +85,8 @@ internal sealed class S3Attempt : IDisposable
         }
 
         private static ArraySegment<byte> ArrayOf(ReadOnlyMemory<byte> content) =>
-            MemoryMarshal.TryGetArray(content, out var array) ? array : throw new ArgumentException("The content must lie in an array.", nameof(content));
+            MemoryMarshal.TryGetArray(content, out var array)
+                ? array
+                : throw new ArgumentException("The content must lie in an array.", nameof(content));
     }
 }

@@ -9,14 +9,18 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>
-/// Sends requests to S3: each is given up when nothing moves for a while, and tried again with growing, random pauses where that may help,
-/// until <see cref="S3Settings.RetryTime"/> is over. The SDK's own retries count attempts and wait for answers without end, so they are off.
+/// Sends requests to S3: each is given up when nothing moves for a while, and tried again with growing, random pauses
+/// where that may help, until <see cref="S3Settings.RetryTime"/> is over. The SDK's own retries count attempts and wait
+/// for answers without end, so they are off.
 /// </summary>
 internal sealed partial class S3Connection : IDisposable
 {
     private const int SendBufferSize = 128 * 1024; // of the SDK; its default of 8 KiB costs half as much again
 
-    /// <summary>The SDK learns from each answer what S3's clock says, and signs the next request by it: one more attempt should do.</summary>
+    /// <summary>
+    /// The SDK learns from each answer what S3's clock says, and signs the next request by it: one more attempt should
+    /// do.
+    /// </summary>
     private const int AttemptsByWrongClock = 3;
 
     private static readonly ResiliencePropertyKey<long> Started = new("started");
@@ -38,7 +42,8 @@ internal sealed partial class S3Connection : IDisposable
                 ServiceURL = settings.Endpoint.ToString(),
                 AuthenticationRegion = settings.Region,
                 ForcePathStyle = settings.PathStyle,
-                // The SDK's newer checksums fail on many services. Payloads are signed by their SHA-256, which nearly all check.
+                // The SDK's newer checksums fail on many services. Payloads are signed by their SHA-256, which nearly
+                // all check.
                 RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
                 ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
                 MaxErrorRetry = 0,
@@ -46,44 +51,69 @@ internal sealed partial class S3Connection : IDisposable
                 BufferSize = SendBufferSize,
                 HttpClientFactory = _http,
                 DisableClockSkewCorrection = false,
-            });
+            }
+        );
         _client.BeforeRequestEvent += SignByKnownDigest;
         _client.AfterResponseEvent += NoteClock;
-        _retries = new ResiliencePipelineBuilder().AddRetry(new RetryStrategyOptions
-        {
-            MaxRetryAttempts = int.MaxValue,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            Delay = TimeSpan.FromMilliseconds(250),
-            MaxDelay = TimeSpan.FromSeconds(15),
-            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception is { } e && MayHelp(e, attempt.AttemptNumber) && Elapsed(attempt.Context) < settings.RetryTime),
-            OnRetry = attempt =>
-            {
-                LogRetry(attempt.Context.Properties.GetValue(What, ""), S3Errors.Describe(attempt.Outcome.Exception!), attempt.RetryDelay.TotalSeconds);
-                return ValueTask.CompletedTask;
-            },
-        }).Build();
+        _retries = new ResiliencePipelineBuilder()
+            .AddRetry(
+                new RetryStrategyOptions
+                {
+                    MaxRetryAttempts = int.MaxValue,
+                    BackoffType = DelayBackoffType.Exponential,
+                    UseJitter = true,
+                    Delay = TimeSpan.FromMilliseconds(250),
+                    MaxDelay = TimeSpan.FromSeconds(15),
+                    ShouldHandle = attempt =>
+                        ValueTask.FromResult(
+                            attempt.Outcome.Exception is { } e
+                                && MayHelp(e, attempt.AttemptNumber)
+                                && Elapsed(attempt.Context) < settings.RetryTime
+                        ),
+                    OnRetry = attempt =>
+                    {
+                        LogRetry(
+                            attempt.Context.Properties.GetValue(What, ""),
+                            S3Errors.Describe(attempt.Outcome.Exception!),
+                            attempt.RetryDelay.TotalSeconds
+                        );
+                        return ValueTask.CompletedTask;
+                    },
+                }
+            )
+            .Build();
     }
 
     public S3Settings Settings { get; }
 
-    /// <summary>How far this machine's clock is ahead of S3's, by the last answer that told, to the second; null where none did.</summary>
+    /// <summary>
+    /// How far this machine's clock is ahead of S3's, by the last answer that told, to the second; null where none did.
+    /// </summary>
     public TimeSpan? ClockDifference { get; private set; }
 
     /// <summary>Sends a request, again if need be.</summary>
     /// <param name="what">What it does, for messages: <c>store web1/a.zfs</c>.</param>
     /// <param name="send">Sends it once.</param>
     /// <exception cref="StorageException">It failed for good.</exception>
-    public async Task<T> SendAsync<T>(string what, Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken)
+    public async Task<T> SendAsync<T>(
+        string what,
+        Func<AmazonS3Client, S3Attempt, Task<T>> send,
+        CancellationToken cancellationToken
+    )
     {
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         context.Properties.Set(Started, TimeProvider.System.GetTimestamp());
         context.Properties.Set(What, what);
         try
         {
-            return await _retries.ExecuteAsync(static (c, state) => state.This.SendOnceAsync(state.send, c.CancellationToken), context, (This: this, send)).ConfigureAwait(false);
+            return await _retries.ExecuteAsync(
+                static (c, state) => state.This.SendOnceAsync(state.send, c.CancellationToken),
+                context,
+                (This: this, send)
+            );
         }
-        catch (Exception e) when (e is not (StorageException or OutOfMemoryException) && !cancellationToken.IsCancellationRequested)
+        catch (Exception e)
+            when (e is not (StorageException or OutOfMemoryException) && !cancellationToken.IsCancellationRequested)
         {
             throw S3Errors.Explain(what, e, Settings, Elapsed(context));
         }
@@ -94,13 +124,19 @@ internal sealed partial class S3Connection : IDisposable
     }
 
     /// <summary>Sends a request that may well be refused, for reasons that pass for a bad line's: not again.</summary>
-    public async Task<T> SendDoubtfulAsync<T>(Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken) =>
-        await SendOnceAsync(send, cancellationToken).ConfigureAwait(false);
+    public async Task<T> SendDoubtfulAsync<T>(
+        Func<AmazonS3Client, S3Attempt, Task<T>> send,
+        CancellationToken cancellationToken
+    ) => await SendOnceAsync(send, cancellationToken);
 
     /// <summary>Sends a request whose body is changed after it was signed, as a bad cable or memory would.</summary>
-    public async Task<T> SendCorruptedAsync<T>(Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken)
+    public async Task<T> SendCorruptedAsync<T>(
+        Func<AmazonS3Client, S3Attempt, Task<T>> send,
+        CancellationToken cancellationToken
+    )
     {
-        using (_http.CorruptBodies()) return await SendOnceAsync(send, cancellationToken).ConfigureAwait(false);
+        using (_http.CorruptBodies())
+            return await SendOnceAsync(send, cancellationToken);
     }
 
     public void Dispose()
@@ -109,27 +145,43 @@ internal sealed partial class S3Connection : IDisposable
         _http.Dispose();
     }
 
-    private static bool MayHelp(Exception e, int attempt) => S3Errors.IsTransient(e) || (S3Errors.IsWrongClock(e) && attempt < AttemptsByWrongClock);
+    private static bool MayHelp(Exception e, int attempt) =>
+        S3Errors.IsTransient(e) || (S3Errors.IsWrongClock(e) && attempt < AttemptsByWrongClock);
 
-    /// <summary>The SDK takes a payload's digest that is there already; else it would digest every part a second time.</summary>
+    /// <summary>
+    /// The SDK takes a payload's digest that is there already; else it would digest every part a second time.
+    /// </summary>
     private static void SignByKnownDigest(object sender, RequestEventArgs e)
     {
-        if (e is WebServiceRequestEventArgs { Request: UploadPartRequest part } request && S3Attempt.DigestOf(part.InputStream) is { } sha256) request.Headers[HeaderKeys.XAmzContentSha256Header] = sha256;
+        if (
+            e is WebServiceRequestEventArgs { Request: UploadPartRequest part } request
+            && S3Attempt.DigestOf(part.InputStream) is { } sha256
+        )
+            request.Headers[HeaderKeys.XAmzContentSha256Header] = sha256;
     }
 
     private void NoteClock(object sender, ResponseEventArgs e)
     {
-        if (e is WebServiceResponseEventArgs answer && answer.ResponseHeaders.TryGetValue(HeaderKeys.DateHeader, out var date) && S3Errors.TryReadDate(date, out var theirs)) ClockDifference = TimeProvider.System.GetUtcNow() - theirs;
+        if (
+            e is WebServiceResponseEventArgs answer
+            && answer.ResponseHeaders.TryGetValue(HeaderKeys.DateHeader, out var date)
+            && S3Errors.TryReadDate(date, out var theirs)
+        )
+            ClockDifference = TimeProvider.System.GetUtcNow() - theirs;
     }
 
-    private static TimeSpan Elapsed(ResilienceContext context) => TimeProvider.System.GetElapsedTime(context.Properties.GetValue(Started, 0));
+    private static TimeSpan Elapsed(ResilienceContext context) =>
+        TimeProvider.System.GetElapsedTime(context.Properties.GetValue(Started, 0));
 
-    private async ValueTask<T> SendOnceAsync<T>(Func<AmazonS3Client, S3Attempt, Task<T>> send, CancellationToken cancellationToken)
+    private async ValueTask<T> SendOnceAsync<T>(
+        Func<AmazonS3Client, S3Attempt, Task<T>> send,
+        CancellationToken cancellationToken
+    )
     {
         using var attempt = new S3Attempt(Settings.IdleTimeout, cancellationToken);
         try
         {
-            return await send(_client, attempt).ConfigureAwait(false);
+            return await send(_client, attempt);
         }
         catch (Exception e) when (attempt.TimedOut)
         {

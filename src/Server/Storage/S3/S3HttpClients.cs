@@ -51,23 +51,42 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
         {
             authorities.ImportFromPemFile(file);
         }
-        catch (Exception e) when (e is System.Security.Cryptography.CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is System.Security.Cryptography.CryptographicException or IOException or UnauthorizedAccessException
+            )
         {
-            throw new OperationException(ExitCode.Configuration, $"S3_CA_FILE={file} cannot be read: {e.Message}", "It must hold certificates in PEM form.", e);
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"S3_CA_FILE={file} cannot be read: {e.Message}",
+                "It must hold certificates in PEM form.",
+                e
+            );
         }
 
-        return authorities.Count > 0 ? authorities : throw new OperationException(ExitCode.Configuration, $"S3_CA_FILE={file} holds no certificate.", "It must hold certificates in PEM form.");
+        return authorities.Count > 0
+            ? authorities
+            : throw new OperationException(
+                ExitCode.Configuration,
+                $"S3_CA_FILE={file} holds no certificate.",
+                "It must hold certificates in PEM form."
+            );
     }
 
     /// <summary>Only a chain to one of the given authorities is good; a wrong name never is.</summary>
     private bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? given, SslPolicyErrors errors)
     {
-        if (certificate is null || errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable)) return false;
+        if (
+            certificate is null
+            || errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
+            || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable)
+        )
+            return false;
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck; // own authorities seldom publish lists
-        if (given is not null) chain.ChainPolicy.ExtraStore.AddRange(given.ChainElements.Select(element => element.Certificate).ToArray());
+        if (given is not null)
+            chain.ChainPolicy.ExtraStore.AddRange(given.ChainElements.Select(element => element.Certificate).ToArray());
         using var copy = new X509Certificate2(certificate);
         return chain.Build(copy);
     }
@@ -79,23 +98,31 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
 
     private sealed class BodyHandler(S3HttpClients owner, HttpMessageHandler inner) : DelegatingHandler(inner)
     {
-        /// <summary>A smaller body is sent although the request is refused already: .NET would rather keep the connection.</summary>
+        /// <summary>
+        /// A smaller body is sent although the request is refused already: .NET would rather keep the connection.
+        /// </summary>
         private const int MaxUnaskedBody = 1024;
 
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override async Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request,
+            CancellationToken cancellationToken
+        )
         {
             // radosgw does not expect that, takes the body for the next request and answers 400 to what comes then.
-            if (request.Content is { Headers.ContentLength: <= MaxUnaskedBody }) request.Headers.ExpectContinue = false;
+            if (request.Content is { Headers.ContentLength: <= MaxUnaskedBody })
+                request.Headers.ExpectContinue = false;
             if (owner._corrupts && request.Content is { } content)
             {
-                var body = await content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
-                if (body.Length > 0) body[0] ^= 1;
+                var body = await content.ReadAsByteArrayAsync(cancellationToken);
+                if (body.Length > 0)
+                    body[0] ^= 1;
                 var changed = new ByteArrayContent(body);
-                foreach (var (name, value) in content.Headers) changed.Headers.TryAddWithoutValidation(name, value);
+                foreach (var (name, value) in content.Headers)
+                    changed.Headers.TryAddWithoutValidation(name, value);
                 request.Content = changed;
             }
 
-            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            return await base.SendAsync(request, cancellationToken);
         }
     }
 }

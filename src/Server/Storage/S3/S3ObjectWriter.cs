@@ -5,68 +5,97 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 
 internal sealed partial class S3Store
 {
-    /// <summary>How long the removal of an upload that failed may take; the hourly clean-up does what this does not.</summary>
+    /// <summary>
+    /// How long the removal of an upload that failed may take; the hourly clean-up does what this does not.
+    /// </summary>
     private static readonly TimeSpan AbortTime = TimeSpan.FromSeconds(10);
 
     /// <summary>A multipart upload.</summary>
-    private sealed class S3ObjectWriter(S3Store store, string key, string uploadId, string s3UploadId, bool resumable) : IObjectWriter
+    private sealed class S3ObjectWriter(S3Store store, string key, string uploadId, string s3UploadId, bool resumable)
+        : IObjectWriter
     {
         private bool _completed;
 
         public string Token => s3UploadId;
 
-        public async Task<WrittenPart> WritePartAsync(int number, long offset, ReadOnlyMemory<byte> content, string sha256, CancellationToken cancellationToken)
+        public async Task<WrittenPart> WritePartAsync(
+            int number,
+            long offset,
+            ReadOnlyMemory<byte> content,
+            string sha256,
+            CancellationToken cancellationToken
+        )
         {
             var digest = store.Md5(content);
             var written = await store._connection.SendAsync(
                 $"store part {number + 1} of {key}",
-                (s3, attempt) => s3.UploadPartAsync(
-                    new UploadPartRequest
-                    {
-                        BucketName = store._settings.Bucket,
-                        Key = store.FullKey(key),
-                        UploadId = s3UploadId,
-                        PartNumber = number + 1,
-                        PartSize = content.Length,
-                        InputStream = attempt.Body(content, sha256),
-                        UseChunkEncoding = false, // weak services store the framing as data
-                        MD5Digest = digest,
-                    },
-                    attempt.Token),
-                cancellationToken).ConfigureAwait(false);
+                (s3, attempt) =>
+                    s3.UploadPartAsync(
+                        new UploadPartRequest
+                        {
+                            BucketName = store._settings.Bucket,
+                            Key = store.FullKey(key),
+                            UploadId = s3UploadId,
+                            PartNumber = number + 1,
+                            PartSize = content.Length,
+                            InputStream = attempt.Body(content, sha256),
+                            UseChunkEncoding = false, // weak services store the framing as data
+                            MD5Digest = digest,
+                        },
+                        attempt.Token
+                    ),
+                cancellationToken
+            );
             return new WrittenPart(content.Length, written.ETag);
         }
 
         public async Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken)
         {
-            if (_completed) return;
+            if (_completed)
+                return;
             var size = parts.Sum(part => (long)part.Size);
-            // Not every service has conditional completion, and this look costs little; keys are reserved, so nobody comes in between.
-            if (await store.IsTakenAsync(key, size, uploadId, cancellationToken).ConfigureAwait(false) == true) throw Taken(key);
+            // Not every service has conditional completion, and this look costs little; keys are reserved, so nobody
+            // comes in between.
+            if (await store.IsTakenAsync(key, size, uploadId, cancellationToken) == true)
+                throw Taken(key);
             try
             {
-                await store._connection.SendAsync($"complete {key}", (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(parts), attempt.Token), cancellationToken).ConfigureAwait(false);
+                await store._connection.SendAsync(
+                    $"complete {key}",
+                    (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(parts), attempt.Token),
+                    cancellationToken
+                );
             }
             catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Exists)
             {
-                // The upload is no longer there, or its key is taken: an attempt whose answer was lost may have completed it.
-                if (await store.IsTakenAsync(key, size, uploadId, cancellationToken).ConfigureAwait(false) != false) throw;
+                // The upload is no longer there, or its key is taken: an attempt whose answer was lost may have
+                // completed it.
+                if (await store.IsTakenAsync(key, size, uploadId, cancellationToken) != false)
+                    throw;
             }
 
             _completed = true;
             store._open.TryRemove(s3UploadId, out _);
-            var found = await store.FindAsync(key, cancellationToken).ConfigureAwait(false);
-            if (found is { LockedUntil: null } && store.LockedUntil is { } until) await store.LockAsync(key, until, cancellationToken).ConfigureAwait(false);
-            if (found?.Size != size) throw new StorageException(StorageFault.Failed, $"S3 completed {key} with {found?.Size.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "no"} bytes; {size} were stored.");
+            var found = await store.FindAsync(key, cancellationToken);
+            if (found is { LockedUntil: null } && store.LockedUntil is { } until)
+                await store.LockAsync(key, until, cancellationToken);
+            if (found?.Size != size)
+                throw new StorageException(
+                    StorageFault.Failed,
+                    $"S3 completed {key} with "
+                        + $"{found?.Size.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "no"} bytes; "
+                        + $"{size} were stored."
+                );
         }
 
         public async ValueTask DisposeAsync()
         {
-            if (_completed || resumable) return;
+            if (_completed || resumable)
+                return;
             try
             {
                 using var soon = new CancellationTokenSource(AbortTime);
-                await store.AbortAsync(store.FullKey(key), s3UploadId, soon.Token).ConfigureAwait(false);
+                await store.AbortAsync(store.FullKey(key), s3UploadId, soon.Token);
             }
             catch (Exception e) when (e is StorageException or OperationCanceledException)
             {
@@ -76,13 +105,14 @@ internal sealed partial class S3Store
             store._open.TryRemove(s3UploadId, out _);
         }
 
-        private CompleteMultipartUploadRequest Completion(IReadOnlyList<WrittenPart> parts) => new()
-        {
-            BucketName = store._settings.Bucket,
-            Key = store.FullKey(key),
-            UploadId = s3UploadId,
-            PartETags = [.. parts.Select((part, index) => new PartETag(index + 1, part.Receipt))],
-            IfNoneMatch = store.Abilities.ConditionalComplete ? "*" : null,
-        };
+        private CompleteMultipartUploadRequest Completion(IReadOnlyList<WrittenPart> parts) =>
+            new()
+            {
+                BucketName = store._settings.Bucket,
+                Key = store.FullKey(key),
+                UploadId = s3UploadId,
+                PartETags = [.. parts.Select((part, index) => new PartETag(index + 1, part.Receipt))],
+                IfNoneMatch = store.Abilities.ConditionalComplete ? "*" : null,
+            };
     }
 }

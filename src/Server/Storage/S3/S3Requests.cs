@@ -13,18 +13,41 @@ internal static class S3Requests
 
     /// <summary>Begins the multipart upload of a stream.</summary>
     /// <param name="key">With the prefix.</param>
-    public static InitiateMultipartUploadRequest Begin(S3Settings settings, string key, string uploadId, DateTimeOffset? lockedUntil)
+    public static InitiateMultipartUploadRequest Begin(
+        S3Settings settings,
+        string key,
+        string uploadId,
+        DateTimeOffset? lockedUntil
+    )
     {
-        var request = new InitiateMultipartUploadRequest { BucketName = settings.Bucket, Key = key, StorageClass = StorageClassOf(settings, ObjectKind.Stream), ContentType = ContentTypeOf(ObjectKind.Stream) };
+        var request = new InitiateMultipartUploadRequest
+        {
+            BucketName = settings.Bucket,
+            Key = key,
+            StorageClass = StorageClassOf(settings, ObjectKind.Stream),
+            ContentType = ContentTypeOf(ObjectKind.Stream),
+        };
         request.Metadata.Add(UploadIdName, uploadId);
-        (request.ServerSideEncryptionMethod, request.ServerSideEncryptionKeyManagementServiceKeyId) = EncryptionOf(settings);
-        if (lockedUntil is { } until) (request.ObjectLockMode, request.ObjectLockRetainUntilDate) = (new ObjectLockMode(settings.ObjectLockMode), until.UtcDateTime);
+        (request.ServerSideEncryptionMethod, request.ServerSideEncryptionKeyManagementServiceKeyId) = EncryptionOf(
+            settings
+        );
+        if (lockedUntil is { } until)
+            (request.ObjectLockMode, request.ObjectLockRetainUntilDate) = (
+                new ObjectLockMode(settings.ObjectLockMode),
+                until.UtcDateTime
+            );
         return request;
     }
 
     /// <summary>Stores an object in one go; the body is still to be set.</summary>
     /// <param name="key">With the prefix.</param>
-    public static PutObjectRequest Put(S3Settings settings, string key, string uploadId, ObjectKind kind, DateTimeOffset? lockedUntil)
+    public static PutObjectRequest Put(
+        S3Settings settings,
+        string key,
+        string uploadId,
+        ObjectKind kind,
+        DateTimeOffset? lockedUntil
+    )
     {
         var request = new PutObjectRequest
         {
@@ -36,24 +59,39 @@ internal static class S3Requests
             ContentType = ContentTypeOf(kind),
         };
         request.Metadata.Add(UploadIdName, uploadId);
-        (request.ServerSideEncryptionMethod, request.ServerSideEncryptionKeyManagementServiceKeyId) = EncryptionOf(settings);
-        if (lockedUntil is { } until) (request.ObjectLockMode, request.ObjectLockRetainUntilDate) = (new ObjectLockMode(settings.ObjectLockMode), until.UtcDateTime);
+        (request.ServerSideEncryptionMethod, request.ServerSideEncryptionKeyManagementServiceKeyId) = EncryptionOf(
+            settings
+        );
+        if (lockedUntil is { } until)
+            (request.ObjectLockMode, request.ObjectLockRetainUntilDate) = (
+                new ObjectLockMode(settings.ObjectLockMode),
+                until.UtcDateTime
+            );
         return request;
     }
 
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5351:Do not use broken cryptographic algorithms", Justification = "Content-MD5 is what S3 knows; it guards against accidents, not attackers.")]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage(
+        "Security",
+        "CA5351:Do not use broken cryptographic algorithms",
+        Justification = "Content-MD5 is what S3 knows; it guards against accidents, not attackers."
+    )]
     public static string Md5(ReadOnlySpan<byte> content) => Convert.ToBase64String(MD5.HashData(content));
 
-    private static string ContentTypeOf(ObjectKind kind) => kind == ObjectKind.Manifest ? "application/json" : "application/octet-stream";
+    private static string ContentTypeOf(ObjectKind kind) =>
+        kind == ObjectKind.Manifest ? "application/json" : "application/octet-stream";
 
-    /// <summary>Manifests are small and read often: the cheap classes cost more there, and some cannot be read at once.</summary>
-    private static S3StorageClass? StorageClassOf(S3Settings settings, ObjectKind kind) => kind == ObjectKind.Stream && settings.StorageClass is { } name ? new S3StorageClass(name) : null;
+    /// <summary>
+    /// Manifests are small and read often: the cheap classes cost more there, and some cannot be read at once.
+    /// </summary>
+    private static S3StorageClass? StorageClassOf(S3Settings settings, ObjectKind kind) =>
+        kind == ObjectKind.Stream && settings.StorageClass is { } name ? new S3StorageClass(name) : null;
 
-    private static (ServerSideEncryptionMethod? Method, string? KmsKey) EncryptionOf(S3Settings settings) => settings.ServerSideEncryption switch
-    {
-        null => (null, null),
-        "AES256" => (ServerSideEncryptionMethod.AES256, null),
-        "aws:kms" => (ServerSideEncryptionMethod.AWSKMS, null),
-        var kms => (ServerSideEncryptionMethod.AWSKMS, kms["aws:kms:".Length..]),
-    };
+    private static (ServerSideEncryptionMethod? Method, string? KmsKey) EncryptionOf(S3Settings settings) =>
+        settings.ServerSideEncryption switch
+        {
+            null => (null, null),
+            "AES256" => (ServerSideEncryptionMethod.AES256, null),
+            "aws:kms" => (ServerSideEncryptionMethod.AWSKMS, null),
+            var kms => (ServerSideEncryptionMethod.AWSKMS, kms["aws:kms:".Length..]),
+        };
 }

@@ -7,7 +7,8 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>Stores objects in a bucket: small ones in one request, others as multipart uploads.</summary>
-internal sealed partial class S3Store(S3Connection connection, TimeProvider time, ILogger<S3Store> logger) : IObjectStore
+internal sealed partial class S3Store(S3Connection connection, TimeProvider time, ILogger<S3Store> logger)
+    : IObjectStore
 {
     private const int MaxKeysOfPage = 1000;
 
@@ -29,32 +30,54 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     /// <summary>One HEAD for the object that names the catalogue; the server put it there when it started.</summary>
     public async Task PingAsync(CancellationToken cancellationToken)
     {
-        if (await HeadAsync(StoreOwnership.Key, cancellationToken).ConfigureAwait(false) is null) throw new StorageException(StorageFault.Missing, $"{StoreOwnership.Key} is not in {Location}.");
+        if (await HeadAsync(StoreOwnership.Key, cancellationToken) is null)
+            throw new StorageException(StorageFault.Missing, $"{StoreOwnership.Key} is not in {Location}.");
     }
 
-    public async Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken)
+    public async Task<IObjectWriter> CreateAsync(
+        string key,
+        string uploadId,
+        bool resumable,
+        CancellationToken cancellationToken
+    )
     {
         var begun = await _connection.SendAsync(
             $"begin {key}",
-            (s3, attempt) => s3.InitiateMultipartUploadAsync(S3Requests.Begin(_settings, FullKey(key), uploadId, LockedUntil), attempt.Token),
-            cancellationToken).ConfigureAwait(false);
+            (s3, attempt) =>
+                s3.InitiateMultipartUploadAsync(
+                    S3Requests.Begin(_settings, FullKey(key), uploadId, LockedUntil),
+                    attempt.Token
+                ),
+            cancellationToken
+        );
         _open[begun.UploadId] = true;
         return new S3ObjectWriter(this, key, uploadId, begun.UploadId, resumable);
     }
 
-    public IObjectWriter Reopen(string key, string uploadId, string token) => new S3ObjectWriter(this, key, uploadId, token, resumable: true);
+    public IObjectWriter Reopen(string key, string uploadId, string token) =>
+        new S3ObjectWriter(this, key, uploadId, token, resumable: true);
 
     public async Task AbandonAsync(string key, string token, CancellationToken cancellationToken)
     {
-        await AbortAsync(FullKey(key), token, cancellationToken).ConfigureAwait(false);
+        await AbortAsync(FullKey(key), token, cancellationToken);
         _open.TryRemove(token, out _);
     }
 
-    public async Task PutNewAsync(string key, ReadOnlyMemory<byte> content, string uploadId, ObjectKind kind, CancellationToken cancellationToken)
+    public async Task PutNewAsync(
+        string key,
+        ReadOnlyMemory<byte> content,
+        string uploadId,
+        ObjectKind kind,
+        CancellationToken cancellationToken
+    )
     {
-        if (!Abilities.ConditionalPut && await IsTakenAsync(key, content.Length, uploadId, cancellationToken).ConfigureAwait(false) is { } taken)
+        if (
+            !Abilities.ConditionalPut
+            && await IsTakenAsync(key, content.Length, uploadId, cancellationToken) is { } taken
+        )
         {
-            if (taken) throw Taken(key);
+            if (taken)
+                throw Taken(key);
             return; // by an earlier attempt
         }
 
@@ -71,35 +94,50 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
                     request.IfNoneMatch = Abilities.ConditionalPut ? "*" : null;
                     return s3.PutObjectAsync(request, attempt.Token);
                 },
-                cancellationToken).ConfigureAwait(false);
+                cancellationToken
+            );
         }
         catch (StorageException e) when (e.Fault == StorageFault.Exists)
         {
             // An attempt whose answer was lost may have stored it.
-            if (await IsTakenAsync(key, content.Length, uploadId, cancellationToken).ConfigureAwait(false) != false) throw Taken(key);
+            if (await IsTakenAsync(key, content.Length, uploadId, cancellationToken) != false)
+                throw Taken(key);
         }
     }
 
     public async Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken)
     {
-        var found = await HeadAsync(key, cancellationToken).ConfigureAwait(false);
-        return found is null ? null : new ObjectFacts(found.ContentLength, found.Metadata[S3Requests.UploadIdName], RetentionOf(found));
+        var found = await HeadAsync(key, cancellationToken);
+        return found is null
+            ? null
+            : new ObjectFacts(found.ContentLength, found.Metadata[S3Requests.UploadIdName], RetentionOf(found));
     }
 
     public Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
-        if (destination.IsEmpty) return Task.CompletedTask;
+        if (destination.IsEmpty)
+            return Task.CompletedTask;
         return _connection.SendAsync(
             $"give {key} back",
             async (s3, attempt) =>
             {
-                var request = new GetObjectRequest { BucketName = _settings.Bucket, Key = FullKey(key), ByteRange = new ByteRange(offset, offset + destination.Length - 1) };
-                using var answer = await GetAsync(s3, request, key, offset, attempt.Token).ConfigureAwait(false);
-                if (answer.ContentLength < destination.Length) throw new StorageException(StorageFault.Missing, $"The object {key} ends after {offset + answer.ContentLength} bytes.");
-                await attempt.FillAsync(answer.ResponseStream, destination).ConfigureAwait(false);
+                var request = new GetObjectRequest
+                {
+                    BucketName = _settings.Bucket,
+                    Key = FullKey(key),
+                    ByteRange = new ByteRange(offset, offset + destination.Length - 1),
+                };
+                using var answer = await GetAsync(s3, request, key, offset, attempt.Token);
+                if (answer.ContentLength < destination.Length)
+                    throw new StorageException(
+                        StorageFault.Missing,
+                        $"The object {key} ends after {offset + answer.ContentLength} bytes."
+                    );
+                await attempt.FillAsync(answer.ResponseStream, destination);
                 return true;
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     public async Task DeleteAsync(string key, CancellationToken cancellationToken)
@@ -108,8 +146,13 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         if (_settings.ObjectLock is not null)
         {
             // In a bucket with object lock a plain delete only hides the object, and keeps its bytes for ever.
-            if (await HeadAsync(key, cancellationToken).ConfigureAwait(false) is not { } found) return;
-            if (RetentionOf(found) is { } until && until > time.GetUtcNow()) throw new StorageException(StorageFault.Locked, $"The object {key} is locked until {until:u} and cannot be deleted before.");
+            if (await HeadAsync(key, cancellationToken) is not { } found)
+                return;
+            if (RetentionOf(found) is { } until && until > time.GetUtcNow())
+                throw new StorageException(
+                    StorageFault.Locked,
+                    $"The object {key} is locked until {until:u} and cannot be deleted before."
+                );
             version = found.VersionId;
         }
 
@@ -119,7 +162,15 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             {
                 try
                 {
-                    await s3.DeleteObjectAsync(new DeleteObjectRequest { BucketName = _settings.Bucket, Key = FullKey(key), VersionId = version }, attempt.Token).ConfigureAwait(false);
+                    await s3.DeleteObjectAsync(
+                        new DeleteObjectRequest
+                        {
+                            BucketName = _settings.Bucket,
+                            Key = FullKey(key),
+                            VersionId = version,
+                        },
+                        attempt.Token
+                    );
                 }
                 catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
                 {
@@ -128,10 +179,14 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
 
                 return true;
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken
+        );
     }
 
-    public async IAsyncEnumerable<ListedObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ListedObject> ListAsync(
+        string prefix,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         string? next = null;
         do
@@ -139,15 +194,30 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             var from = next;
             var page = await _connection.SendAsync(
                 $"list {_settings.Prefix}{prefix}",
-                (s3, attempt) => s3.ListObjectsV2Async(new ListObjectsV2Request { BucketName = _settings.Bucket, Prefix = FullKey(prefix), MaxKeys = MaxKeysOfPage, ContinuationToken = from }, attempt.Token),
-                cancellationToken).ConfigureAwait(false);
-            foreach (var item in page.S3Objects ?? []) yield return new ListedObject(item.Key[_settings.Prefix.Length..], item.Size ?? 0);
+                (s3, attempt) =>
+                    s3.ListObjectsV2Async(
+                        new ListObjectsV2Request
+                        {
+                            BucketName = _settings.Bucket,
+                            Prefix = FullKey(prefix),
+                            MaxKeys = MaxKeysOfPage,
+                            ContinuationToken = from,
+                        },
+                        attempt.Token
+                    ),
+                cancellationToken
+            );
+            foreach (var item in page.S3Objects ?? [])
+                yield return new ListedObject(item.Key[_settings.Prefix.Length..], item.Size ?? 0);
             next = page.IsTruncated == true ? page.NextContinuationToken : null;
-        }
-        while (next is not null);
+        } while (next is not null);
     }
 
-    public async Task<int> RemoveIncompleteAsync(DateTimeOffset begunBefore, IReadOnlySet<string> kept, CancellationToken cancellationToken)
+    public async Task<int> RemoveIncompleteAsync(
+        DateTimeOffset begunBefore,
+        IReadOnlySet<string> kept,
+        CancellationToken cancellationToken
+    )
     {
         var (count, keyMarker, idMarker) = (0, (string?)null, (string?)null);
         while (true)
@@ -155,28 +225,53 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             var (key, id) = (keyMarker, idMarker);
             var page = await _connection.SendAsync(
                 "list unfinished uploads",
-                (s3, attempt) => s3.ListMultipartUploadsAsync(new ListMultipartUploadsRequest { BucketName = _settings.Bucket, Prefix = _settings.Prefix, KeyMarker = key, UploadIdMarker = id }, attempt.Token),
-                cancellationToken).ConfigureAwait(false);
+                (s3, attempt) =>
+                    s3.ListMultipartUploadsAsync(
+                        new ListMultipartUploadsRequest
+                        {
+                            BucketName = _settings.Bucket,
+                            Prefix = _settings.Prefix,
+                            KeyMarker = key,
+                            UploadIdMarker = id,
+                        },
+                        attempt.Token
+                    ),
+                cancellationToken
+            );
             foreach (var upload in page.MultipartUploads ?? [])
             {
-                if (_open.ContainsKey(upload.UploadId) || kept.Contains(upload.UploadId) || upload.Initiated >= begunBefore.UtcDateTime) continue;
-                await AbortAsync(upload.Key, upload.UploadId, cancellationToken).ConfigureAwait(false);
+                if (
+                    _open.ContainsKey(upload.UploadId)
+                    || kept.Contains(upload.UploadId)
+                    || upload.Initiated >= begunBefore.UtcDateTime
+                )
+                    continue;
+                await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
                 count++;
             }
 
-            if (page.IsTruncated != true) return count;
+            if (page.IsTruncated != true)
+                return count;
             (keyMarker, idMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
         }
     }
 
     private static StorageException Taken(string key) => new(StorageFault.Exists, $"There is an object {key} already.");
 
-    /// <summary>A HEAD answers without words; S3's own say what is the matter with a range or a missing object.</summary>
-    private static async Task<GetObjectResponse> GetAsync(AmazonS3Client s3, GetObjectRequest request, string key, long offset, CancellationToken cancellationToken)
+    /// <summary>
+    /// A HEAD answers without words; S3's own say what is the matter with a range or a missing object.
+    /// </summary>
+    private static async Task<GetObjectResponse> GetAsync(
+        AmazonS3Client s3,
+        GetObjectRequest request,
+        string key,
+        long offset,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return await s3.GetObjectAsync(request, cancellationToken).ConfigureAwait(false);
+            return await s3.GetObjectAsync(request, cancellationToken);
         }
         catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
         {
@@ -188,62 +283,102 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         }
     }
 
-    private static DateTimeOffset? RetentionOf(GetObjectMetadataResponse found) => found.ObjectLockRetainUntilDate is { } until ? new DateTimeOffset(until.ToUniversalTime()) : null;
+    private static DateTimeOffset? RetentionOf(GetObjectMetadataResponse found) =>
+        found.ObjectLockRetainUntilDate is { } until ? new DateTimeOffset(until.ToUniversalTime()) : null;
 
-    private Task<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancellationToken) => _connection.SendAsync(
-        $"look for {key}",
-        async (s3, attempt) =>
-        {
-            try
+    private Task<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancellationToken) =>
+        _connection.SendAsync(
+            $"look for {key}",
+            async (s3, attempt) =>
             {
-                return await s3.GetObjectMetadataAsync(new GetObjectMetadataRequest { BucketName = _settings.Bucket, Key = FullKey(key) }, attempt.Token).ConfigureAwait(false);
-            }
-            catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
-            {
-                return null;
-            }
-        },
-        cancellationToken);
+                try
+                {
+                    return await s3.GetObjectMetadataAsync(
+                        new GetObjectMetadataRequest { BucketName = _settings.Bucket, Key = FullKey(key) },
+                        attempt.Token
+                    );
+                }
+                catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
+                {
+                    return null;
+                }
+            },
+            cancellationToken
+        );
 
-    /// <returns>Null: the key is free. False: this upload has stored just this. True: something else is there.</returns>
-    private async Task<bool?> IsTakenAsync(string key, long size, string uploadId, CancellationToken cancellationToken) =>
-        await FindAsync(key, cancellationToken).ConfigureAwait(false) is { } found ? found.UploadId != uploadId || found.Size != size : null;
+    /// <returns>Null: the key is free. False: this upload has stored just this. True: something else is
+    /// there.</returns>
+    private async Task<bool?> IsTakenAsync(
+        string key,
+        long size,
+        string uploadId,
+        CancellationToken cancellationToken
+    ) => await FindAsync(key, cancellationToken) is { } found ? found.UploadId != uploadId || found.Size != size : null;
 
-    private Task<bool> AbortAsync(string fullKey, string s3UploadId, CancellationToken cancellationToken) => _connection.SendAsync(
-        $"drop the unfinished upload of {fullKey}",
-        async (s3, attempt) =>
-        {
-            try
+    private Task<bool> AbortAsync(string fullKey, string s3UploadId, CancellationToken cancellationToken) =>
+        _connection.SendAsync(
+            $"drop the unfinished upload of {fullKey}",
+            async (s3, attempt) =>
             {
-                await s3.AbortMultipartUploadAsync(new AbortMultipartUploadRequest { BucketName = _settings.Bucket, Key = fullKey, UploadId = s3UploadId }, attempt.Token).ConfigureAwait(false);
-            }
-            catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
-            {
-                // It is gone already.
-            }
+                try
+                {
+                    await s3.AbortMultipartUploadAsync(
+                        new AbortMultipartUploadRequest
+                        {
+                            BucketName = _settings.Bucket,
+                            Key = fullKey,
+                            UploadId = s3UploadId,
+                        },
+                        attempt.Token
+                    );
+                }
+                catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
+                {
+                    // It is gone already.
+                }
 
-            return true;
-        },
-        cancellationToken);
+                return true;
+            },
+            cancellationToken
+        );
 
     /// <summary>Some services (Ceph 16) forget the retention that a multipart upload was begun with.</summary>
-    private Task<PutObjectRetentionResponse> LockAsync(string key, DateTimeOffset until, CancellationToken cancellationToken) => _connection.SendAsync(
-        $"lock {key}",
-        (s3, attempt) => s3.PutObjectRetentionAsync(
-            new PutObjectRetentionRequest
-            {
-                BucketName = _settings.Bucket,
-                Key = FullKey(key),
-                Retention = new ObjectLockRetention { Mode = new ObjectLockRetentionMode(_settings.ObjectLockMode), RetainUntilDate = until.UtcDateTime },
-            },
-            attempt.Token),
-        cancellationToken);
+    private Task<PutObjectRetentionResponse> LockAsync(
+        string key,
+        DateTimeOffset until,
+        CancellationToken cancellationToken
+    ) =>
+        _connection.SendAsync(
+            $"lock {key}",
+            (s3, attempt) =>
+                s3.PutObjectRetentionAsync(
+                    new PutObjectRetentionRequest
+                    {
+                        BucketName = _settings.Bucket,
+                        Key = FullKey(key),
+                        Retention = new ObjectLockRetention
+                        {
+                            Mode = new ObjectLockRetentionMode(_settings.ObjectLockMode),
+                            RetainUntilDate = until.UtcDateTime,
+                        },
+                    },
+                    attempt.Token
+                ),
+            cancellationToken
+        );
 
     private string FullKey(string key) => _settings.Prefix + key;
 
-    /// <summary>Content-MD5, where S3 asks for it (object lock) or nothing else would notice bytes that were changed on their way.</summary>
-    private string? Md5(ReadOnlyMemory<byte> content) => _settings.ObjectLock is not null || !Abilities.NoticesCorruption ? S3Requests.Md5(content.Span) : null;
+    /// <summary>
+    /// Content-MD5, where S3 asks for it (object lock) or nothing else would notice bytes that were changed on their
+    /// way.
+    /// </summary>
+    private string? Md5(ReadOnlyMemory<byte> content) =>
+        _settings.ObjectLock is not null || !Abilities.NoticesCorruption ? S3Requests.Md5(content.Span) : null;
 
-    [LoggerMessage(LogLevel.Warning, "The unfinished upload of {Key} stays in the bucket until the next clean-up: {Reason}")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The unfinished upload of {Key} stays in the bucket until the next clean-up: {Reason}"
+    )]
     private partial void LogNotAborted(string key, string reason);
 }

@@ -4,8 +4,9 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>
-/// How many parts are taken in at once: as many as there is memory for. What waits has not been read yet, so that it costs nothing. A place
-/// that becomes free goes to the client that has the fewest, so that one with many lanes does not keep out one with few.
+/// How many parts are taken in at once: as many as there is memory for. What waits has not been read yet, so that it
+/// costs nothing. A place that becomes free goes to the client that has the fewest, so that one with many lanes does
+/// not keep out one with few.
 /// </summary>
 internal sealed class PartPlaces(PartBuffers buffers)
 {
@@ -30,17 +31,26 @@ internal sealed class PartPlaces(PartBuffers buffers)
 
         try
         {
-            await waiter.Served.Task.WaitAsync(Patience, cancellationToken).ConfigureAwait(false);
+            await waiter.Served.Task.WaitAsync(Patience, cancellationToken);
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             lock (_lock)
             {
                 // It may have been served in this moment.
-                if (!_waiting.Remove(waiter)) Release(clientId);
+                if (!_waiting.Remove(waiter))
+                    Release(clientId);
             }
 
-            if (e is TimeoutException) throw new RequestException(StatusCodes.Status503ServiceUnavailable, "server_busy", $"The server takes {buffers.Limit} parts at once, and had no place for this one within {Patience.TotalSeconds:0} s.", "Send it again; the server's administrator can give more memory to parts.", e);
+            if (e is TimeoutException)
+                throw new RequestException(
+                    StatusCodes.Status503ServiceUnavailable,
+                    "server_busy",
+                    $"The server takes {buffers.Limit} parts at once, and had no place for this one within "
+                        + $"{Patience.TotalSeconds:0} s.",
+                    "Send it again; the server's administrator can give more memory to parts.",
+                    e
+                );
             throw;
         }
 
@@ -63,7 +73,8 @@ internal sealed class PartPlaces(PartBuffers buffers)
     private void Release(string clientId)
     {
         _free++;
-        if (--_taken[clientId] == 0) _taken.Remove(clientId);
+        if (--_taken[clientId] == 0)
+            _taken.Remove(clientId);
         Serve();
     }
 
@@ -76,7 +87,8 @@ internal sealed class PartPlaces(PartBuffers buffers)
     {
         public void Dispose()
         {
-            lock (owner._lock) owner.Release(clientId);
+            lock (owner._lock)
+                owner.Release(clientId);
         }
     }
 }

@@ -7,7 +7,10 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
-/// <summary>Reads a part into memory and proves it on the way: its digest, its blocks, and its records from the state that its client claims.</summary>
+/// <summary>
+/// Reads a part into memory and proves it on the way: its digest, its blocks, and its records from the state that its
+/// client claims.
+/// </summary>
 internal static class PartReading
 {
     /// <param name="format">How it is compressed.</param>
@@ -15,7 +18,13 @@ internal static class PartReading
     /// <param name="onBegin">Sees the stream's BEGIN where the part holds it; may throw to refuse it.</param>
     /// <exception cref="RequestException">It is not right.</exception>
     public static async Task<(ParserState End, Fletcher4? EndChecksum)> RunAsync(
-        CompressionFormat format, PartRequest request, Stream body, Memory<byte> content, Action<BeginFacts> onBegin, CancellationToken cancellationToken)
+        CompressionFormat format,
+        PartRequest request,
+        Stream body,
+        Memory<byte> content,
+        Action<BeginFacts> onBegin,
+        CancellationToken cancellationToken
+    )
     {
         var filled = 0;
         using var stored = new StoredBytesReader(body, (block, _) =>
@@ -26,29 +35,41 @@ internal static class PartReading
         });
         try
         {
-            var decoded = await PartDecoder.DecodeAsync(stored, format, request.Start, onBegin, cancellationToken).ConfigureAwait(false);
+            var decoded = await PartDecoder.DecodeAsync(stored, format, request.Start, onBegin, cancellationToken);
             CheckDigest(request, stored);
             return decoded;
         }
         catch (Exception e) when (e is SendStreamException or OperationException { ExitCode: ExitCode.Damaged })
         {
-            await DrainAsync(stored, cancellationToken).ConfigureAwait(false);
+            await DrainAsync(stored, cancellationToken);
             CheckDigest(request, stored); // what was damaged on its way says so: sending it again helps
-            throw RequestException.Damaged(e is SendStreamException ? "stream_damaged" : "compression_damaged", e.Message, e);
+            throw RequestException.Damaged(
+                e is SendStreamException ? "stream_damaged" : "compression_damaged",
+                e.Message,
+                e
+            );
         }
     }
 
-    /// <exception cref="RequestException">It is too small to be any but the last, or ends in another state than its client says.</exception>
+    /// <exception cref="RequestException">It is too small to be any but the last, or ends in another state than its
+    /// client says.</exception>
     public static void CheckEnd(PartRequest request, ParserState end, int partSize)
     {
-        if (request.Size < partSize && end.Phase != StreamPhase.End) throw RequestException.BadRequest($"Part {request.Number} has {request.Size} bytes; all parts but the last must have {partSize} at least.");
+        if (request.Size < partSize && end.Phase != StreamPhase.End)
+            throw RequestException.BadRequest(
+                $"Part {request.Number} has {request.Size} bytes; all parts but the last must have {partSize} at least."
+            );
         var state = StreamState.WriteWithoutBegin(end);
-        if (request.End is { } announced && announced != state) throw RequestException.Damaged("stream_mismatch", $"Part {request.Number} ends in the state {state}; {announced} was announced.");
+        if (request.End is { } announced && announced != state)
+            throw RequestException.Damaged(
+                "stream_mismatch",
+                $"Part {request.Number} ends in the state {state}; {announced} was announced."
+            );
     }
 
     private static async Task DrainAsync(StoredBytesReader stored, CancellationToken cancellationToken)
     {
-        while (!(await stored.TakeAsync(int.MaxValue, cancellationToken).ConfigureAwait(false)).IsEmpty)
+        while (!(await stored.TakeAsync(int.MaxValue, cancellationToken)).IsEmpty)
         {
             // The reader digests what passes.
         }
@@ -56,7 +77,18 @@ internal static class PartReading
 
     private static void CheckDigest(PartRequest request, StoredBytesReader stored)
     {
-        if (CryptographicOperations.FixedTimeEquals(Convert.FromHexString(stored.GetSha256()), Convert.FromHexString(request.Sha256))) return;
-        throw new RequestException(StatusCodes.Status422UnprocessableEntity, "part_damaged", $"Part {request.Number} arrived with SHA-256 {stored.GetSha256()}; {request.Sha256} was announced.", "Nothing of it was stored. Send the part again.");
+        if (
+            CryptographicOperations.FixedTimeEquals(
+                Convert.FromHexString(stored.GetSha256()),
+                Convert.FromHexString(request.Sha256)
+            )
+        )
+            return;
+        throw new RequestException(
+            StatusCodes.Status422UnprocessableEntity,
+            "part_damaged",
+            $"Part {request.Number} arrived with SHA-256 {stored.GetSha256()}; {request.Sha256} was announced.",
+            "Nothing of it was stored. Send the part again."
+        );
     }
 }

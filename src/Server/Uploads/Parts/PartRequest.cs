@@ -38,7 +38,11 @@ internal sealed record PartRequest
     /// <exception cref="RequestException">Something is missing or cannot be.</exception>
     public static PartRequest Read(HttpRequest request, string part, int maxSize)
     {
-        if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number is < 1 or > 100_000_000) throw RequestException.BadRequest("The number of a part goes from 1 up.");
+        if (
+            !int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            || number is < 1 or > 100_000_000
+        )
+            throw RequestException.BadRequest("The number of a part goes from 1 up.");
         var start = ReadStart(request, number);
         return new PartRequest
         {
@@ -51,13 +55,23 @@ internal sealed record PartRequest
         };
     }
 
-    private static int ReadSize(HttpRequest request, int maxSize) => request.ContentLength switch
-    {
-        null => throw new RequestException(StatusCodes.Status411LengthRequired, "length_required", "A part needs a Content-Length."),
-        <= 0 => throw RequestException.BadRequest("The part is empty."),
-        var length when length > maxSize => throw new RequestException(StatusCodes.Status413PayloadTooLarge, "part_too_large", $"The part has {length} bytes; at most {maxSize} are taken.", "Send smaller parts: POST /upload tells part_size and max_part_size."),
-        var length => (int)length,
-    };
+    private static int ReadSize(HttpRequest request, int maxSize) =>
+        request.ContentLength switch
+        {
+            null => throw new RequestException(
+                StatusCodes.Status411LengthRequired,
+                "length_required",
+                "A part needs a Content-Length."
+            ),
+            <= 0 => throw RequestException.BadRequest("The part is empty."),
+            var length when length > maxSize => throw new RequestException(
+                StatusCodes.Status413PayloadTooLarge,
+                "part_too_large",
+                $"The part has {length} bytes; at most {maxSize} are taken.",
+                "Send smaller parts: POST /upload tells part_size and max_part_size."
+            ),
+            var length => (int)length,
+        };
 
     /// <summary>RFC 9530; other digests beside ours are allowed.</summary>
     private static string ReadDigest(HttpRequest request)
@@ -65,8 +79,13 @@ internal sealed record PartRequest
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         foreach (var entry in request.Headers["Content-Digest"].ToString().Split(',', StringSplitOptions.TrimEntries))
         {
-            if (!entry.StartsWith(DigestStart, StringComparison.OrdinalIgnoreCase) || !entry.EndsWith(':')) continue;
-            if (Convert.TryFromBase64String(entry[DigestStart.Length..^1], digest, out var count) && count == digest.Length) return Convert.ToHexStringLower(digest);
+            if (!entry.StartsWith(DigestStart, StringComparison.OrdinalIgnoreCase) || !entry.EndsWith(':'))
+                continue;
+            if (
+                Convert.TryFromBase64String(entry[DigestStart.Length..^1], digest, out var count)
+                && count == digest.Length
+            )
+                return Convert.ToHexStringLower(digest);
         }
 
         throw RequestException.BadRequest("A part needs a Content-Digest: sha-256=:BASE64: of its bytes.");
@@ -75,17 +94,31 @@ internal sealed record PartRequest
     private static long ReadOffset(HttpRequest request, int number)
     {
         var text = request.Headers[OffsetHeader].ToString();
-        if (text.Length == 0 && number == 1) return 0;
-        var known = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var offset) && offset < long.MaxValue / 2;
-        return known && (offset == 0) == (number == 1) ? offset : throw RequestException.BadRequest($"{OffsetHeader} must say how many stored bytes the parts before this one have.");
+        if (text.Length == 0 && number == 1)
+            return 0;
+        var known =
+            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var offset)
+            && offset < long.MaxValue / 2;
+        return known && (offset == 0) == (number == 1)
+            ? offset
+            : throw RequestException.BadRequest(
+                $"{OffsetHeader} must say how many stored bytes the parts before this one have."
+            );
     }
 
     private static ParserState ReadStart(HttpRequest request, int number)
     {
         var text = request.Headers[StartHeader].ToString();
-        if (number == 1) return text.Length == 0 || (StreamState.TryRead(text, out var first) && first == ParserState.Start) ? ParserState.Start : throw RequestException.BadRequest($"{StartHeader} of part 1 can only be the start of the stream.");
-        return StreamState.TryRead(text, out var state) && state is { Phase: StreamPhase.Snapshot, Snapshot: not null, StreamOffset: < long.MaxValue / 2 }
+        if (number == 1)
+            return text.Length == 0 || (StreamState.TryRead(text, out var first) && first == ParserState.Start)
+                ? ParserState.Start
+                : throw RequestException.BadRequest($"{StartHeader} of part 1 can only be the start of the stream.");
+        return
+            StreamState.TryRead(text, out var state)
+            && state is { Phase: StreamPhase.Snapshot, Snapshot: not null, StreamOffset: < long.MaxValue / 2 }
             ? state
-            : throw RequestException.BadRequest($"{StartHeader} must say where the stream stands before the part, and what its BEGIN said.");
+            : throw RequestException.BadRequest(
+                $"{StartHeader} must say where the stream stands before the part, and what its BEGIN said."
+            );
     }
 }

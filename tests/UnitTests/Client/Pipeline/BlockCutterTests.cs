@@ -30,7 +30,9 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
         var cut = CutStream.Of(new MemoryStream(stream));
 
         Assert.Equal(stream, cut.Joined);
-        Assert.All(cut.Blocks.SkipLast(1), block => Assert.InRange(block.Length, BlockCutter.Target, BlockCutter.Target + 128 * 1024 + RecordHeader.Size));
+        Assert.All(cut.Blocks.SkipLast(1), block =>
+            Assert.InRange(block.Length, BlockCutter.Target, BlockCutter.Target + 128 * 1024 + RecordHeader.Size)
+        );
         AssertJoins(cut, ParserState.Start);
     }
 
@@ -53,7 +55,9 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
         var random = new Random(Verifying.Seed(output));
         for (var round = 0; round < 10; round++)
         {
-            var stream = CutStream.WithRecordsOf([.. Enumerable.Range(0, 12).Select(_ => 512 * random.Next(1, 1 << random.Next(1, 13)))]);
+            var stream = CutStream.WithRecordsOf([
+                .. Enumerable.Range(0, 12).Select(_ => 512 * random.Next(1, 1 << random.Next(1, 13))),
+            ]);
 
             var cut = CutStream.Of(new DribblingStream(stream, random, 1 << random.Next(8, 21)));
 
@@ -91,7 +95,9 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
     {
         foreach (var more in (int[])[1, 400, 2 << 20])
         {
-            var refused = Assert.Throws<SendStreamException>(() => CutStream.Of(new MemoryStream([.. StreamBuilder.Small().ToArray(), .. new byte[more]])));
+            var refused = Assert.Throws<SendStreamException>(() =>
+                CutStream.Of(new MemoryStream([.. StreamBuilder.Small().ToArray(), .. new byte[more]]))
+            );
             Assert.Equal(StreamFault.DataAfterEnd, refused.Fault);
         }
     }
@@ -100,7 +106,9 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
     public void A_damaged_length_allocates_nothing_and_is_refused()
     {
         var stream = CutStream.WithRecordsOf(4096, 4096);
-        var header = Enumerable.Range(0, stream.Length).First(at => at > 700 && BitConverter.ToUInt32(stream, at) == (uint)RecordType.Write);
+        var header = Enumerable
+            .Range(0, stream.Length)
+            .First(at => at > 700 && BitConverter.ToUInt32(stream, at) == (uint)RecordType.Write);
         BitConverter.TryWriteBytes(stream.AsSpan(header + 8 + 24), 1UL << 40);
 
         var refused = Assert.Throws<SendStreamException>(() => CutStream.Of(new MemoryStream(stream)));
@@ -115,16 +123,24 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
         using var stop = new CancellationTokenSource();
         using var emitted = new SemaphoreSlim(0);
         List<CutBlock> blocks = [];
-        var cutter = new BlockCutter(new MemoryStream(CutStream.WithRecordsOf([.. Enumerable.Repeat(1 << 20, 8)])), ParserState.Start, buffers, block =>
-        {
-            lock (blocks) blocks.Add(block);
-            emitted.Release();
-        }, _ => { });
+        var cutter = new BlockCutter(
+            new MemoryStream(CutStream.WithRecordsOf([.. Enumerable.Repeat(1 << 20, 8)])),
+            ParserState.Start,
+            buffers,
+            block =>
+            {
+                lock (blocks)
+                    blocks.Add(block);
+                emitted.Release();
+            },
+            _ => { }
+        );
         var cutting = Task.Run(() => cutter.Run(stop.Token), TestContext.Current.CancellationToken);
         await emitted.WaitAsync(TestContext.Current.CancellationToken);
 
         Assert.False(await emitted.WaitAsync(200, TestContext.Current.CancellationToken));
-        lock (blocks) blocks[0].Buffer.Dispose();
+        lock (blocks)
+            blocks[0].Buffer.Dispose();
         await emitted.WaitAsync(TestContext.Current.CancellationToken);
         await stop.CancelAsync();
 
@@ -139,9 +155,7 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
         {
             var parser = SendStreamParser.Resume(state);
             ReadOnlySpan<byte> input = block;
-            while (parser.Read(ref input, out _) is not (ParserEvent.NeedMoreInput or ParserEvent.EndOfStream))
-            {
-            }
+            while (parser.Read(ref input, out _) is not (ParserEvent.NeedMoreInput or ParserEvent.EndOfStream)) { }
 
             Assert.True(parser.IsAtBoundary);
             Assert.Equal(end, parser.State);

@@ -25,7 +25,9 @@ internal sealed class CutStream
     {
         var cut = new CutStream();
         using var buffers = new BlockBuffers(3, BlockCutter.BufferSize);
-        var end = new BlockCutter(source, start ?? ParserState.Start, buffers, cut.Add, _ => { }).Run(CancellationToken.None);
+        var end = new BlockCutter(source, start ?? ParserState.Start, buffers, cut.Add, _ => { }).Run(
+            CancellationToken.None
+        );
         Assert.Equal(end, cut._ends.LastOrDefault() ?? start);
         return cut;
     }
@@ -33,8 +35,11 @@ internal sealed class CutStream
     /// <summary>A stream with records of the sizes given, in one object.</summary>
     public static byte[] WithRecordsOf(params int[] sizes)
     {
-        var builder = new StreamBuilder().Begin(features: StreamFeatures.SaSpill | StreamFeatures.LargeBlocks).Object(1, bonus: []);
-        foreach (var (index, size) in sizes.Index()) builder.Write(1, (ulong)index << 24, StreamBuilder.Noise(size, index + 1));
+        var builder = new StreamBuilder()
+            .Begin(features: StreamFeatures.SaSpill | StreamFeatures.LargeBlocks)
+            .Object(1, bonus: []);
+        foreach (var (index, size) in sizes.Index())
+            builder.Write(1, (ulong)index << 24, StreamBuilder.Noise(size, index + 1));
 
         return builder.End().ToArray();
     }

@@ -31,7 +31,13 @@ public sealed class PartBuilderTests
             Assert.Equal(state, part.Start);
             Assert.Equal(SHA256.HashData(stored), part.Sha256);
             using var reader = new StoredBytesReader(new MemoryStream(stored));
-            var (end, _) = await PartDecoder.DecodeAsync(reader, format, part.Start, _ => { }, TestContext.Current.CancellationToken);
+            var (end, _) = await PartDecoder.DecodeAsync(
+                reader,
+                format,
+                part.Start,
+                _ => { },
+                TestContext.Current.CancellationToken
+            );
             Assert.Equal(part.End, end);
             (offset, state) = (offset + part.Size, part.End);
         }
@@ -49,7 +55,10 @@ public sealed class PartBuilderTests
 
         var rest = await BuildAsync(CompressionFormat.Gzip, from, Stream[(int)from.State.StreamOffset..]);
 
-        Assert.Equal(whole.Skip(2).Select(part => (part.Number, part.Offset, Convert.ToHexString(part.Sha256))), rest.Select(part => (part.Number, part.Offset, Convert.ToHexString(part.Sha256))));
+        Assert.Equal(
+            whole.Skip(2).Select(part => (part.Number, part.Offset, Convert.ToHexString(part.Sha256))),
+            rest.Select(part => (part.Number, part.Offset, Convert.ToHexString(part.Sha256)))
+        );
     }
 
     private static byte[] BytesOf(UploadPart part) => [.. part.Slices(100_000).SelectMany(slice => slice.ToArray())];
@@ -67,16 +76,29 @@ public sealed class PartBuilderTests
         blocks.Writer.Complete();
         var last = await builder.RunAsync(blocks.Reader, parts.Writer, TestContext.Current.CancellationToken);
         parts.Writer.Complete();
-        var all = await parts.Reader.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync(TestContext.Current.CancellationToken);
-        if (last is not null) all.Add(last);
-        Assert.Equal(all.Select(part => Convert.ToHexStringLower(part.Sha256)), builder.Finished.Select(part => part.Sha256));
+        var all = await parts
+            .Reader.ReadAllAsync(TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
+        if (last is not null)
+            all.Add(last);
+        Assert.Equal(
+            all.Select(part => Convert.ToHexStringLower(part.Sha256)),
+            builder.Finished.Select(part => part.Sha256)
+        );
         return all;
 
         void Emit(CutBlock block)
         {
-            var stored = new StoredBlock(block, threads > 0 ? new BlockBuffers(1, workers.MaxSize(BlockCutter.BufferSize)).Rent(1, CancellationToken.None) : null);
-            if (threads > 0) workers.Add(stored);
-            else stored.StorePlain();
+            var stored = new StoredBlock(
+                block,
+                threads > 0
+                    ? new BlockBuffers(1, workers.MaxSize(BlockCutter.BufferSize)).Rent(1, CancellationToken.None)
+                    : null
+            );
+            if (threads > 0)
+                workers.Add(stored);
+            else
+                stored.StorePlain();
             blocks.Writer.TryWrite(stored);
         }
     }

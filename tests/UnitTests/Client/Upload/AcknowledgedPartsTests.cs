@@ -23,16 +23,18 @@ public sealed class AcknowledgedPartsTests
     }
 
     [Fact]
-    public void What_an_earlier_run_sent_counts() => Assert.True(new AcknowledgedParts(3, 1000) is { Any: true, StreamBytes: 1000 });
+    public void What_an_earlier_run_sent_counts() =>
+        Assert.True(new AcknowledgedParts(3, 1000) is { Any: true, StreamBytes: 1000 });
 
-    private static UploadPart Part(int number, long start, long end) => new()
-    {
-        Number = number,
-        Offset = 0,
-        Chunks = [],
-        Size = 1,
-        Sha256 = [],
-        Start = ParserState.Start with { StreamOffset = start },
-        End = ParserState.Start with { StreamOffset = end },
-    };
+    private static UploadPart Part(int number, long start, long end) =>
+        new()
+        {
+            Number = number,
+            Offset = 0,
+            Chunks = [],
+            Size = 1,
+            Sha256 = [],
+            Start = ParserState.Start with { StreamOffset = start },
+            End = ParserState.Start with { StreamOffset = end },
+        };
 }

@@ -31,7 +31,8 @@ public sealed class BandwidthLimitTests
         time.Advance(TimeSpan.FromMinutes(10));
 
         var start = time.Now;
-        for (long sent = 0; sent < 2_000_000; sent += limit.SliceSize) await limit.WaitAsync(limit.SliceSize, TestContext.Current.CancellationToken);
+        for (long sent = 0; sent < 2_000_000; sent += limit.SliceSize)
+            await limit.WaitAsync(limit.SliceSize, TestContext.Current.CancellationToken);
 
         Assert.InRange((time.Now - start).TotalSeconds, 1.85, 2.05);
     }
@@ -50,7 +51,8 @@ public sealed class BandwidthLimitTests
 
         async Task SendAsync()
         {
-            for (long sent = 0; sent < 1_000_000; sent += limit.SliceSize) await limit.WaitAsync(limit.SliceSize, TestContext.Current.CancellationToken);
+            for (long sent = 0; sent < 1_000_000; sent += limit.SliceSize)
+                await limit.WaitAsync(limit.SliceSize, TestContext.Current.CancellationToken);
         }
     }
 }

@@ -10,7 +10,8 @@ internal sealed class ManualTime : TimeProvider
     {
         get
         {
-            lock (_lock) return _now;
+            lock (_lock)
+                return _now;
         }
     }
 
@@ -22,7 +23,8 @@ internal sealed class ManualTime : TimeProvider
 
     public void Advance(TimeSpan time)
     {
-        lock (_lock) _now += time;
+        lock (_lock)
+            _now += time;
     }
 
     /// <summary>Waits end at once, and take their time all the same.</summary>

@@ -33,7 +33,15 @@ public sealed class ReceiveInterruptionsTests
     }
 
     [Fact]
-    public void Without_patience_it_does_not_go_on() => Assert.False(new ReceiveInterruptions(TimeSpan.Zero, new ManualTime()).MayGoOn(null));
+    public void Without_patience_it_does_not_go_on() =>
+        Assert.False(new ReceiveInterruptions(TimeSpan.Zero, new ManualTime()).MayGoOn(null));
 
-    private static UploadResume At(long bytes) => new() { NextPart = 1, StoredBytes = 0, StreamBytes = bytes, State = "" };
+    private static UploadResume At(long bytes) =>
+        new()
+        {
+            NextPart = 1,
+            StoredBytes = 0,
+            StreamBytes = bytes,
+            State = "",
+        };
 }

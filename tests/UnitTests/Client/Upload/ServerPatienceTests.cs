@@ -19,7 +19,8 @@ public sealed class ServerPatienceTests
     {
         var attempts = 0;
 
-        var result = await Patience(Hour).RunAsync(_ => ++attempts < 5 ? throw Unreachable() : Task.FromResult("done"), Token);
+        var result = await Patience(Hour)
+            .RunAsync(_ => ++attempts < 5 ? throw Unreachable() : Task.FromResult("done"), Token);
 
         Assert.Equal("done", result);
         Assert.Equal(5, attempts);
@@ -33,11 +34,17 @@ public sealed class ServerPatienceTests
     {
         List<TimeSpan> starts = [];
 
-        await Assert.ThrowsAsync<OperationException>(() => Patience(Hour).RunAsync<int>(_ =>
-        {
-            starts.Add(_time.Now);
-            throw Unreachable();
-        }, Token));
+        await Assert.ThrowsAsync<OperationException>(() =>
+            Patience(Hour)
+                .RunAsync<int>(
+                    _ =>
+                    {
+                        starts.Add(_time.Now);
+                        throw Unreachable();
+                    },
+                    Token
+                )
+        );
 
         var pauses = starts.Zip(starts.Skip(1), (first, second) => (second - first).TotalSeconds).ToList();
         Assert.InRange(pauses[0], 0.25, 0.75);
@@ -65,11 +72,17 @@ public sealed class ServerPatienceTests
     {
         var attempts = 0;
 
-        await Assert.ThrowsAsync<OperationException>(() => Patience(TimeSpan.Zero).RunAsync<int>(_ =>
-        {
-            attempts++;
-            throw Unreachable();
-        }, Token));
+        await Assert.ThrowsAsync<OperationException>(() =>
+            Patience(TimeSpan.Zero)
+                .RunAsync<int>(
+                    _ =>
+                    {
+                        attempts++;
+                        throw Unreachable();
+                    },
+                    Token
+                )
+        );
 
         Assert.Equal(1, attempts);
         Assert.Empty(_told);
@@ -92,7 +105,14 @@ public sealed class ServerPatienceTests
     [InlineData(HttpStatusCode.InsufficientStorage, "storage_full", false)]
     public void Some_answers_pass_by_themselves_and_others_do_not(HttpStatusCode status, string? code, bool passes)
     {
-        var error = code is null ? null : new ApiError { Success = false, Message = "no", Code = code };
+        var error = code is null
+            ? null
+            : new ApiError
+            {
+                Success = false,
+                Message = "no",
+                Code = code,
+            };
 
         Assert.Equal(passes, ServerPatience.IsPassing(ApiClient.ToException(status, error)));
     }

@@ -7,9 +7,14 @@ namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 /// <summary>Whole streams through writer, splice, resume and merge.</summary>
 internal static class Edits
 {
-    /// <summary>Streams of single snapshots that are neither continuations nor redacted: those that can be resumed and merged.</summary>
+    /// <summary>
+    /// Streams of single snapshots that are neither continuations nor redacted: those that can be resumed and merged.
+    /// </summary>
     public static IEnumerable<RecordedStream> Single =>
-        RecordedStream.Whole.Where(stream => stream is { IsResumed: false, Kind: not "package" } && !((StreamFeatures)stream.Features).HasFlag(StreamFeatures.Redacted));
+        RecordedStream.Whole.Where(stream =>
+            stream is { IsResumed: false, Kind: not "package" }
+            && !((StreamFeatures)stream.Features).HasFlag(StreamFeatures.Redacted)
+        );
 
     /// <summary>The state at every record boundary, from behind BEGIN to before END.</summary>
     public static List<ParserState> Boundaries(byte[] stream)
@@ -29,18 +34,28 @@ internal static class Edits
     public static async Task<byte[]> MergeAsync(params byte[][] streams)
     {
         using var merged = new MemoryStream();
-        await StreamMerge.MergeAsync([.. streams.Select(stream => new MemoryStream(stream))], merged, TestContext.Current.CancellationToken);
+        await StreamMerge.MergeAsync(
+            [.. streams.Select(stream => new MemoryStream(stream))],
+            merged,
+            TestContext.Current.CancellationToken
+        );
         return merged.ToArray();
     }
 
     public static async Task<byte[]> SpliceAsync(ParserState first, byte[] second)
     {
         using var rest = new MemoryStream();
-        await new StreamSplice(first).WriteRestAsync(new MemoryStream(second), rest, TestContext.Current.CancellationToken);
+        await new StreamSplice(first).WriteRestAsync(
+            new MemoryStream(second),
+            rest,
+            TestContext.Current.CancellationToken
+        );
         return rest.ToArray();
     }
 
-    /// <summary>The rest of a stream from a token on: for <c>zfs receive -s</c>, and just what <c>zfs send -t</c> would send.</summary>
+    /// <summary>
+    /// The rest of a stream from a token on: for <c>zfs receive -s</c>, and just what <c>zfs send -t</c> would send.
+    /// </summary>
     public static async Task<byte[]> RestAsync(ResumeToken token, byte[] whole)
     {
         using var rest = new MemoryStream();

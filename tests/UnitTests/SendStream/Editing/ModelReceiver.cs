@@ -5,9 +5,9 @@ using ZfsSnapshotManager.SendStream.Records;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// What <c>zfs receive</c> does with the records of streams that are not raw, on objects in memory. Written from OpenZFS
-/// module/zfs/dmu_recv.c (receive_object, receive_handle_existing_object, receive_freeobjects, receive_free, receive_spill,
-/// receive_process_write_record), not from the library under test.
+/// What <c>zfs receive</c> does with the records of streams that are not raw, on objects in memory. Written from
+/// OpenZFS module/zfs/dmu_recv.c (receive_object, receive_handle_existing_object, receive_freeobjects, receive_free,
+/// receive_spill, receive_process_write_record), not from the library under test.
 /// </summary>
 internal sealed class ModelReceiver
 {
@@ -45,7 +45,12 @@ internal sealed class ModelReceiver
                 Write(header.AsWrite().Object, header.AsWrite().Offset, header.AsWrite().LogicalSize, payload);
                 break;
             case RecordType.WriteEmbedded:
-                Write(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset, header.AsWriteEmbedded().Length, payload);
+                Write(
+                    header.AsWriteEmbedded().Object,
+                    header.AsWriteEmbedded().Offset,
+                    header.AsWriteEmbedded().Length,
+                    payload
+                );
                 break;
             case RecordType.Free:
                 Get(header.AsFree().Object).Free(header.AsFree().Offset, header.AsFree().Length);
@@ -95,7 +100,8 @@ internal sealed class ModelReceiver
         block.Blocks[offset] = ModelObject.Digest(payload);
     }
 
-    private ModelObject Get(ulong number) => Objects.GetValueOrDefault(number) ?? throw new ModelRefusal($"there is no object {number}");
+    private ModelObject Get(ulong number) =>
+        Objects.GetValueOrDefault(number) ?? throw new ModelRefusal($"there is no object {number}");
 }
 
 /// <summary>An object of a <see cref="ModelReceiver"/>.</summary>
@@ -122,7 +128,8 @@ internal sealed class ModelObject
     }
 
     public override string ToString() =>
-        $"{Dnode} slots {Slots} block {BlockSize} pointers {BlockPointers} spill {Digest(Spill ?? [])}{string.Concat(Blocks.Select(block => $"\n  {block.Key} {block.Value}"))}";
+        $"{Dnode} slots {Slots} block {BlockSize} pointers {BlockPointers} spill "
+        + $"{Digest(Spill ?? [])}{string.Concat(Blocks.Select(block => $"\n  {block.Key} {block.Value}"))}";
 }
 
 /// <summary>A stream that zfs receive would refuse.</summary>

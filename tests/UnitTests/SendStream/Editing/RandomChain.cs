@@ -3,7 +3,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// Chains of streams drawn by chance: few objects, few blocks, so that everything meets everything. In the order in which ZFS sends.
+/// Chains of streams drawn by chance: few objects, few blocks, so that everything meets everything. In the order in
+/// which ZFS sends.
 /// </summary>
 internal sealed class RandomChain(Random random)
 {
@@ -37,7 +38,7 @@ internal sealed class RandomChain(Random random)
     {
         var guid = (ulong)Streams.Count + 1;
         var stream = new StreamBuilder().Begin(guid, guid - 1, $"tank/data@{guid}");
-        for (ulong number = 1; number < Numbers;)
+        for (ulong number = 1; number < Numbers; )
         {
             switch (random.Next(Streams.Count == 0 ? 3 : 5))
             {
@@ -77,12 +78,24 @@ internal sealed class RandomChain(Random random)
     {
         var old = _origin.Objects.GetValueOrDefault(number);
         var same = old is not null && random.Next(4) != 0;
-        var blockSize = same && random.Next(6) != 0 ? (uint)old!.BlockSize : random.Next(3) == 0 ? 1024u : 512u;
-        var slots = same ? (byte)old!.Slots : random.Next(6) == 0 ? (byte)random.Next(2, 4) : (byte)1;
+        var blockSize =
+            same && random.Next(6) != 0 ? (uint)old!.BlockSize
+            : random.Next(3) == 0 ? 1024u
+            : 512u;
+        var slots =
+            same ? (byte)old!.Slots
+            : random.Next(6) == 0 ? (byte)random.Next(2, 4)
+            : (byte)1;
         var plain = random.Next(8) != 0;
-        // A spill block is taken away, changed, or kept; a kept one is sent as unmodified, or, by old senders, not at all.
+        // A spill block is taken away, changed, or kept; a kept one is sent as unmodified, or, by old senders, not at
+        // all.
         var kept = same ? old!.Spill : null;
-        var spill = random.Next(4) switch { 0 => Spill.None, 1 => Spill.New, _ => kept is null ? Spill.None : Spill.Kept };
+        var spill = random.Next(4) switch
+        {
+            0 => Spill.None,
+            1 => Spill.New,
+            _ => kept is null ? Spill.None : Spill.Kept,
+        };
         var bonus = StreamBuilder.Noise(random.Next(4) * 100, random.Next());
         _ = stream.Object(number, bonus, change: fields =>
         {
@@ -91,8 +104,15 @@ internal sealed class RandomChain(Random random)
             (fields[26], fields[27]) = (slots, (byte)(spill == Spill.None ? 0 : 4));
         });
         var end = (ulong)random.Next(0, 12);
-        // As ZFS does, what is made anew is sent whole: all its holes, too (send_holes_without_birth_time, dmu_traverse.c).
-        var whole = old is not null && (old.BlockSize != blockSize || old.Slots != slots || old.Dnode.StartsWith("19 44", StringComparison.Ordinal) != plain);
+        // As ZFS does, what is made anew is sent whole: all its holes, too (send_holes_without_birth_time,
+        // dmu_traverse.c).
+        var whole =
+            old is not null
+            && (
+                old.BlockSize != blockSize
+                || old.Slots != slots
+                || old.Dnode.StartsWith("19 44", StringComparison.Ordinal) != plain
+            );
         if (whole || random.Next(10) != 0)
             _ = stream.Free(number, ulong.MaxValue, end * blockSize);
         if (spill == Spill.Kept && random.Next(4) != 0)
@@ -105,7 +125,7 @@ internal sealed class RandomChain(Random random)
 
     private void AddData(StreamBuilder stream, ulong number, uint blockSize, ulong end, bool whole)
     {
-        for (ulong block = 0; block < end;)
+        for (ulong block = 0; block < end; )
         {
             var run = (ulong)random.Next(1, 5);
             switch (random.Next(whole ? 2 : 4))

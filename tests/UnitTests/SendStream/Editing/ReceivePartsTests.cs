@@ -32,7 +32,10 @@ public sealed class ReceivePartsTests
             }
         }
 
-        Assert.True(boundaries.Count < 60 || leftOut > 300, $"only {leftOut} parts of {boundaries.Count} records were left out");
+        Assert.True(
+            boundaries.Count < 60 || leftOut > 300,
+            $"only {leftOut} parts of {boundaries.Count} records were left out"
+        );
     }
 
     [Theory]
@@ -49,9 +52,10 @@ public sealed class ReceivePartsTests
                 var ranges = ReceiveParts.Choose(parts.Count, index => parts[index], TokenOf(state));
                 Assert.Equal(0, ranges[0].First);
                 Assert.Equal(parts.Count - 1, ranges[^1].Last);
-                var point = state.ResumePoint.Offset == 0
-                    ? new RecordPosition(Math.Max(state.ResumePoint.Object, 1), RecordStage.Object, 0)
-                    : new RecordPosition(state.ResumePoint.Object, RecordStage.Data, state.ResumePoint.Offset);
+                var point =
+                    state.ResumePoint.Offset == 0
+                        ? new RecordPosition(Math.Max(state.ResumePoint.Object, 1), RecordStage.Object, 0)
+                        : new RecordPosition(state.ResumePoint.Object, RecordStage.Data, state.ResumePoint.Offset);
                 var goesOn = boundaries.FindIndex(boundary => boundary.Position >= point) / size;
                 Assert.InRange(ranges[^1].First, 0, goesOn);
                 Assert.InRange(ranges.Sum(range => range.Last - range.First + 1), 1, parts.Count - goesOn + 5);
@@ -76,12 +80,22 @@ public sealed class ReceivePartsTests
         foreach (var lie in lies)
         {
             List<ParserState> wrong = [lie(parts[0]), .. parts[1..]];
-            var found = await Assert.ThrowsAsync<SendStreamException>(() => RestOfPartsAsync(token, whole, wrong, parts));
+            var found = await Assert.ThrowsAsync<SendStreamException>(() =>
+                RestOfPartsAsync(token, whole, wrong, parts)
+            );
             Assert.Equal(StreamFault.ChecksumMismatch, found.Fault);
         }
 
         var first = ReceiveParts.Choose(parts.Count, index => parts[index], token)[^1].First - 1;
-        List<ParserState> wrongStart = [.. parts[..first], parts[first] with { Checksum = new Fletcher4(1, 2, 3, 4) }, .. parts[(first + 1)..]];
+        List<ParserState> wrongStart =
+        [
+            .. parts[..first],
+            parts[first] with
+            {
+                Checksum = new Fletcher4(1, 2, 3, 4),
+            },
+            .. parts[(first + 1)..],
+        ];
         _ = await Assert.ThrowsAsync<SendStreamException>(() => RestOfPartsAsync(token, whole, wrongStart, parts));
     }
 
@@ -111,9 +125,18 @@ public sealed class ReceivePartsTests
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var boundaries = Edits.Boundaries(whole);
         using var rest = new MemoryStream();
-        var runs = new[] { new StreamRun(ParserState.Start, boundaries[30], new MemoryStream(whole[..(int)boundaries[30].StreamOffset])) };
+        var runs = new[]
+        {
+            new StreamRun(
+                ParserState.Start,
+                boundaries[30],
+                new MemoryStream(whole[..(int)boundaries[30].StreamOffset])
+            ),
+        };
 
-        _ = await Assert.ThrowsAsync<InvalidOperationException>(() => new ReceiveResume(TokenOf(boundaries[20])).WriteAsync(runs.ToAsyncEnumerable(), rest, Token));
+        _ = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            new ReceiveResume(TokenOf(boundaries[20])).WriteAsync(runs.ToAsyncEnumerable(), rest, Token)
+        );
     }
 
     private static ResumeToken TokenOf(ParserState state)
@@ -127,20 +150,34 @@ public sealed class ReceivePartsTests
     {
         var end = SendStreamParser.Resume(boundaries[^1]);
         ReadOnlySpan<byte> rest = whole.AsSpan((int)boundaries[^1].StreamOffset);
-        while (end.Read(ref rest, out _) != ParserEvent.EndOfStream)
-        {
-        }
+        while (end.Read(ref rest, out _) != ParserEvent.EndOfStream) { }
 
-        return [.. boundaries.Where((_, index) => index % size == size - 1).Select(state => state with { Begin = null, Snapshot = null }), end.State with { Begin = null, Snapshot = null }];
+        return
+        [
+            .. boundaries
+                .Where((_, index) => index % size == size - 1)
+                .Select(state => state with { Begin = null, Snapshot = null }),
+            end.State with
+            {
+                Begin = null,
+                Snapshot = null,
+            },
+        ];
     }
 
-    private static async Task<(byte[] Stream, int Read)> RestOfPartsAsync(ResumeToken token, byte[] whole, List<ParserState> states, List<ParserState>? cuts = null)
+    private static async Task<(byte[] Stream, int Read)> RestOfPartsAsync(
+        ResumeToken token,
+        byte[] whole,
+        List<ParserState> states,
+        List<ParserState>? cuts = null
+    )
     {
         var ranges = ReceiveParts.Choose(states.Count, index => states[index], token);
         var runs = ranges.Select(range => new StreamRun(
             range.First == 0 ? ParserState.Start : states[range.First - 1],
             range.Last == states.Count - 1 ? null : states[range.Last],
-            new MemoryStream(whole[Offset(cuts ?? states, range.First - 1)..Offset(cuts ?? states, range.Last)])));
+            new MemoryStream(whole[Offset(cuts ?? states, range.First - 1)..Offset(cuts ?? states, range.Last)])
+        ));
         using var rest = new MemoryStream();
         await new ReceiveResume(token).WriteAsync(runs.ToAsyncEnumerable(), rest, Token);
         return (rest.ToArray(), ranges.Sum(range => range.Last - range.First + 1));

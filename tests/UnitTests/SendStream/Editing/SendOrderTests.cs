@@ -4,10 +4,13 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
-/// <summary>What is resumed or continued must be in the order in which ZFS sends, and have a BEGIN that can be written anew.</summary>
+/// <summary>
+/// What is resumed or continued must be in the order in which ZFS sends, and have a BEGIN that can be written anew.
+/// </summary>
 public sealed class SendOrderTests
 {
-    public static TheoryData<string> Streams => [.. RecordedStream.Whole.Where(stream => stream.Kind != "package").Select(stream => stream.File)];
+    public static TheoryData<string> Streams =>
+        [.. RecordedStream.Whole.Where(stream => stream.Kind != "package").Select(stream => stream.File)];
 
     [Theory]
     [MemberData(nameof(Streams))]
@@ -29,9 +32,15 @@ public sealed class SendOrderTests
     [Fact]
     public void Disorder_is_that_of_one_snapshot()
     {
-        var package = new StreamBuilder().PackageBegin().PackageEnd()
-            .Begin(guid: 7).Object(5, []).End()
-            .Begin(guid: 8, fromGuid: 7).Object(1, []).End()
+        var package = new StreamBuilder()
+            .PackageBegin()
+            .PackageEnd()
+            .Begin(guid: 7)
+            .Object(5, [])
+            .End()
+            .Begin(guid: 8, fromGuid: 7)
+            .Object(1, [])
+            .End()
             .PackageClose();
         using var reader = new SendStreamReader(new MemoryStream(package.ToArray()));
         while (reader.ReadRecord())
@@ -42,14 +51,18 @@ public sealed class SendOrderTests
     public async Task A_second_part_in_another_order_is_refused_instead_of_losing_records()
     {
         var state = Edits.Boundaries(Ordered().ToArray())[1];
-        var refused = await Assert.ThrowsAsync<SendStreamException>(() => Edits.SpliceAsync(state, Disordered().ToArray()));
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
+            Edits.SpliceAsync(state, Disordered().ToArray())
+        );
         Assert.Equal((StreamFault.UnexpectedRecord, 3), (refused.Fault, refused.RecordIndex));
     }
 
     [Fact]
     public void A_first_part_in_another_order_is_refused()
     {
-        var refused = Assert.Throws<StreamEditException>(() => new StreamSplice(Edits.Boundaries(Disordered().ToArray())[^1]));
+        var refused = Assert.Throws<StreamEditException>(() =>
+            new StreamSplice(Edits.Boundaries(Disordered().ToArray())[^1])
+        );
         Assert.Contains("order", refused.Message, StringComparison.Ordinal);
     }
 
@@ -57,7 +70,9 @@ public sealed class SendOrderTests
     public async Task A_stored_stream_in_another_order_is_refused()
     {
         var token = new StreamSplice(Edits.Boundaries(Ordered().ToArray())[1]).Token;
-        var refused = await Assert.ThrowsAsync<SendStreamException>(() => Edits.RestAsync(token, Disordered().ToArray()));
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
+            Edits.RestAsync(token, Disordered().ToArray())
+        );
         Assert.Equal((StreamFault.UnexpectedRecord, 3), (refused.Fault, refused.RecordIndex));
     }
 
@@ -66,11 +81,17 @@ public sealed class SendOrderTests
     {
         var payload = Packing.Native(("strange", 1UL));
         payload[payload.AsSpan().IndexOf("strange"u8)] = 0xff;
-        var stored = new StreamBuilder().Begin(payload: payload).Object(1, []).Write(1, 0, new byte[512]).End().ToArray();
+        var stored = new StreamBuilder()
+            .Begin(payload: payload)
+            .Object(1, [])
+            .Write(1, 0, new byte[512])
+            .End()
+            .ToArray();
         var token = new StreamSplice(Edits.Boundaries(stored)[1]).Token;
         using var rest = new MemoryStream();
         var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
-            new ReceiveResume(token).WriteAsync(new MemoryStream(stored), rest, TestContext.Current.CancellationToken));
+            new ReceiveResume(token).WriteAsync(new MemoryStream(stored), rest, TestContext.Current.CancellationToken)
+        );
         Assert.Contains("cannot be written anew", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, rest.Length);
     }
@@ -84,7 +105,9 @@ public sealed class SendOrderTests
         [
             Verifying.Refused(new StreamBuilder().Begin(payload: list).ToArray()).Message,
             Assert.Throws<FormatException>(() => ResumeToken.Parse(new string('1', 5000) + "-0-0-00")).Message,
-            Assert.Throws<FormatException>(() => ResumeToken.Parse("1-\e[31m" + new string('1', 5000) + "-0-00")).Message,
+            Assert
+                .Throws<FormatException>(() => ResumeToken.Parse("1-\e[31m" + new string('1', 5000) + "-0-00"))
+                .Message,
         ];
         foreach (var message in messages)
         {
@@ -95,5 +118,6 @@ public sealed class SendOrderTests
 
     private static StreamBuilder Ordered() => new StreamBuilder().Begin().Object(1, []).Object(5, []).End();
 
-    private static StreamBuilder Disordered() => new StreamBuilder().Begin().Object(1, []).Object(5, []).Object(3, []).Write(5, 0, new byte[512]).End();
+    private static StreamBuilder Disordered() =>
+        new StreamBuilder().Begin().Object(1, []).Object(5, []).Object(3, []).Write(5, 0, new byte[512]).End();
 }

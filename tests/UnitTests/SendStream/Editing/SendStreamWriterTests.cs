@@ -98,7 +98,9 @@ public sealed class SendStreamWriterTests
         writer.WriteHeader(new RecordHeader(records[0].AsSpan(0, 312)));
         Assert.Throws<InvalidOperationException>(() => writer.WriteHeader(new RecordHeader(records[0].AsSpan(0, 312))));
         writer.WriteHeader(new RecordHeader(records[^1].AsSpan(0, 312)));
-        Assert.Throws<InvalidOperationException>(() => writer.WriteHeader(new RecordHeader(records[^1].AsSpan(0, 312))));
+        Assert.Throws<InvalidOperationException>(() =>
+            writer.WriteHeader(new RecordHeader(records[^1].AsSpan(0, 312)))
+        );
     }
 
     private delegate void HeaderEdit(RecordHeader header, SendStreamWriter writer);

@@ -4,10 +4,13 @@ using ZfsSnapshotManager.UnitTests.Client.Pipeline;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
-/// <summary>The rest of a stream for who reads synchronously is the rest that <see cref="StreamSplice.WriteRestAsync"/> writes.</summary>
+/// <summary>
+/// The rest of a stream for who reads synchronously is the rest that <see cref="StreamSplice.WriteRestAsync"/> writes.
+/// </summary>
 public sealed class SplicedStreamTests(ITestOutputHelper output)
 {
-    public static TheoryData<string> Continuations => [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
+    public static TheoryData<string> Continuations =>
+        [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
 
     public static TheoryData<string> SingleStreams => [.. Edits.Single.Select(stream => stream.File)];
 
@@ -19,10 +22,19 @@ public sealed class SplicedStreamTests(ITestOutputHelper output)
         var whole = RecordedStream.All[second.Resumes + ".zfs.gz"].Bytes;
         var from = Verifying.Verify(second.Bytes).Begin.ResumePoint!.Value;
         var random = new Random(Verifying.Seed(output));
-        var states = Edits.Boundaries(whole).Where(state => state.ResumePoint.Object > from.Object || (state.ResumePoint.Object == from.Object && state.ResumePoint.Offset >= from.Offset)).ToList();
+        var states = Edits
+            .Boundaries(whole)
+            .Where(state =>
+                state.ResumePoint.Object > from.Object
+                || (state.ResumePoint.Object == from.Object && state.ResumePoint.Offset >= from.Offset)
+            )
+            .ToList();
         Assert.NotEmpty(states);
         foreach (var state in states.Where((_, i) => i < 10 || i % (1 + (states.Count / 40)) == 0))
-            Assert.Equal(whole[(int)state.StreamOffset..], ReadAll(state, new DribblingStream(second.Bytes, random, 1 << random.Next(4, 19)), random));
+            Assert.Equal(
+                whole[(int)state.StreamOffset..],
+                ReadAll(state, new DribblingStream(second.Bytes, random, 1 << random.Next(4, 19)), random)
+            );
     }
 
     [Theory]
@@ -36,7 +48,10 @@ public sealed class SplicedStreamTests(ITestOutputHelper output)
         {
             var token = new StreamSplice(state).Token;
             var second = token.Object == 0 ? whole : await Edits.RestAsync(token, whole);
-            Assert.Equal(whole[(int)state.StreamOffset..], ReadAll(state, new DribblingStream(second, random, 1 << random.Next(4, 19)), random));
+            Assert.Equal(
+                whole[(int)state.StreamOffset..],
+                ReadAll(state, new DribblingStream(second, random, 1 << random.Next(4, 19)), random)
+            );
         }
     }
 
@@ -72,7 +87,8 @@ public sealed class SplicedStreamTests(ITestOutputHelper output)
         using var all = new MemoryStream();
         var buffer = new byte[300_000];
         int count;
-        while ((count = rest.Read(buffer.AsSpan(0, random.Next(1, buffer.Length)))) > 0) all.Write(buffer, 0, count);
+        while ((count = rest.Read(buffer.AsSpan(0, random.Next(1, buffer.Length)))) > 0)
+            all.Write(buffer, 0, count);
         return all.ToArray();
     }
 }

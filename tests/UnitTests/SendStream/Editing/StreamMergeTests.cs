@@ -3,7 +3,10 @@ using ZfsSnapshotManager.SendStream.Merging;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
-/// <summary>Merging without ZFS: against a model of <c>zfs receive</c>, and with recorded streams. Real ZFS judges in the system tests.</summary>
+/// <summary>
+/// Merging without ZFS: against a model of <c>zfs receive</c>, and with recorded streams. Real ZFS judges in the system
+/// tests.
+/// </summary>
 public sealed class StreamMergeTests
 {
     private const int Rounds = 400;
@@ -12,15 +15,15 @@ public sealed class StreamMergeTests
 
     /// <summary>Chains of recorded streams, their names joined by spaces.</summary>
     public static TheoryData<string> RecordedChains =>
-    [
-        "full incremental-1 incremental-2",
-        "incremental-1 incremental-2",
-        "raw raw-incremental",
-        "spill spill-incremental",
-        "large-dnode large-dnode-incremental",
-        "volume volume-incremental",
-        "large-compressed-embedded large-compressed-embedded-incremental",
-    ];
+        [
+            "full incremental-1 incremental-2",
+            "incremental-1 incremental-2",
+            "raw raw-incremental",
+            "spill spill-incremental",
+            "large-dnode large-dnode-incremental",
+            "volume volume-incremental",
+            "large-compressed-embedded large-compressed-embedded-incremental",
+        ];
 
     [Theory]
     [MemberData(nameof(SingleStreams))]
@@ -40,7 +43,10 @@ public sealed class StreamMergeTests
         var merged = await Edits.MergeAsync(streams);
 
         var facts = Verifying.Verify(merged);
-        Assert.Equal((last.ToGuid, last.ToName, last.CreationTime, first.FromGuid), (facts.Begin.ToGuid, facts.Begin.ToName, facts.Begin.CreationTime, facts.Begin.FromGuid));
+        Assert.Equal(
+            (last.ToGuid, last.ToName, last.CreationTime, first.FromGuid),
+            (facts.Begin.ToGuid, facts.Begin.ToName, facts.Begin.CreationTime, facts.Begin.FromGuid)
+        );
         Assert.Equal(first.Features | last.Features, facts.Begin.Features);
         Assert.InRange(merged.Length, 1, streams.Sum(stream => stream.Length));
     }
@@ -68,7 +74,12 @@ public sealed class StreamMergeTests
             var from = random.Next(1, chain.Streams.Count - 1);
             var to = random.Next(from + 1, chain.Streams.Count);
             var merged = await Edits.MergeAsync([.. chain.Streams[from..(to + 1)]]);
-            AssertReceived(chain.Expected, seed, round, [.. chain.Streams[..from], merged, .. chain.Streams[(to + 1)..]]);
+            AssertReceived(
+                chain.Expected,
+                seed,
+                round,
+                [.. chain.Streams[..from], merged, .. chain.Streams[(to + 1)..]]
+            );
         }
     }
 
@@ -119,7 +130,12 @@ public sealed class StreamMergeTests
         {
             using var written = new MemoryStream();
             var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
-                StreamMerge.MergeAsync([.. streams.Select(stream => new MemoryStream(stream))], written, TestContext.Current.CancellationToken));
+                StreamMerge.MergeAsync(
+                    [.. streams.Select(stream => new MemoryStream(stream))],
+                    written,
+                    TestContext.Current.CancellationToken
+                )
+            );
             Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
             Assert.Equal(0, written.Length);
         }
@@ -141,7 +157,12 @@ public sealed class StreamMergeTests
                 continue;
             using var written = new MemoryStream();
             var failure = await Record.ExceptionAsync(() =>
-                StreamMerge.MergeAsync([.. damaged.Select(stream => new MemoryStream(stream))], written, TestContext.Current.CancellationToken));
+                StreamMerge.MergeAsync(
+                    [.. damaged.Select(stream => new MemoryStream(stream))],
+                    written,
+                    TestContext.Current.CancellationToken
+                )
+            );
             Assert.True(failure is SendStreamException or StreamEditException, $"{round}: {failure}");
             if (written.Length > 0)
                 Assert.Throws<SendStreamException>(() => Verifying.Verify(written.ToArray()));
@@ -153,9 +174,7 @@ public sealed class StreamMergeTests
     {
         var merged = await Edits.MergeAsync(Raw(2, 1, from: 5, to: 6).ToArray(), Raw(3, 2, from: 6, to: 7).ToArray());
         using var reader = new SendStreamReader(new MemoryStream(merged));
-        while (reader.ReadRecord())
-        {
-        }
+        while (reader.ReadRecord()) { }
 
         var keys = reader.Parser.BeginPayload!.GetList("crypt_keydata")!;
         Assert.Equal((5UL, 7UL), (keys.GetUInt64("from_ivset_guid"), keys.GetUInt64("to_ivset_guid")));
@@ -166,7 +185,9 @@ public sealed class StreamMergeTests
     {
         var older = Raw(1, 0, from: 0, to: 5, objects: [33, 34]);
         var newer = Raw(2, 1, from: 5, to: 6, objects: [33]);
-        var refused = await Assert.ThrowsAsync<SendStreamException>(() => Edits.MergeAsync(older.ToArray(), newer.ToArray()));
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
+            Edits.MergeAsync(older.ToArray(), newer.ToArray())
+        );
         Assert.Contains("encrypted together", refused.Message, StringComparison.Ordinal);
     }
 
@@ -177,7 +198,9 @@ public sealed class StreamMergeTests
     {
         var older = new StreamBuilder().Begin(1).Object(1, []).Write(1, 0, new byte[oldSize]).End();
         var newer = new StreamBuilder().Begin(2, 1).Object(1, []).Write(1, offset, new byte[512]).End();
-        var refused = await Assert.ThrowsAsync<SendStreamException>(() => Edits.MergeAsync(older.ToArray(), newer.ToArray()));
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
+            Edits.MergeAsync(older.ToArray(), newer.ToArray())
+        );
         Assert.Contains("replaced in part", refused.Message, StringComparison.Ordinal);
     }
 
@@ -191,7 +214,13 @@ public sealed class StreamMergeTests
             new StreamBuilder().Begin(1).Object(1, []).Object(2, []).Write(1, 0, new byte[512]).End(),
             new StreamBuilder().Begin(1).Write(1, 0, new byte[512]).End(),
             new StreamBuilder().Begin(1).Object(1, []).Free(1, 512, 1024).Free(1, 512, 0).End(),
-            new StreamBuilder().Begin(1).Object(1, []).Write(1, 0, new byte[512]).Spill(1, new byte[512]).Write(1, 512, new byte[512]).End(),
+            new StreamBuilder()
+                .Begin(1)
+                .Object(1, [])
+                .Write(1, 0, new byte[512])
+                .Spill(1, new byte[512])
+                .Write(1, 512, new byte[512])
+                .End(),
             new StreamBuilder().Begin(1).FreeObjects(5, 5).Object(7, []).End(),
             new StreamBuilder().Begin(1).FreeObjects(5, 0).End(),
             new StreamBuilder().Begin(1).Object(1, []).Free(1, 0, 0).End(),
@@ -204,15 +233,23 @@ public sealed class StreamMergeTests
     [Fact]
     public async Task Blocks_that_were_split_stay_split_when_large_ones_follow()
     {
-        // As zfs receive does with an incremental sent with -L on top of streams sent without (dmu_recv.c, receive_handle_existing_object).
+        // As zfs receive does with an incremental sent with -L on top of streams sent without (dmu_recv.c,
+        // receive_handle_existing_object).
         var (small, large) = (128 << 10, 256 << 10);
-        var older = new StreamBuilder().Begin(1)
-            .Object(1, [], change: fields => StreamBuilder.Put(fields, 16, (uint)small)).Free(1, ulong.MaxValue, (ulong)large * 2)
-            .Write(1, 0, StreamBuilder.Noise(small, 1)).Write(1, (ulong)small, StreamBuilder.Noise(small, 2))
-            .Write(1, (ulong)large, StreamBuilder.Noise(small, 3)).End();
-        var newer = new StreamBuilder().Begin(2, 1, features: StreamFeatures.LargeBlocks)
-            .Object(1, [], change: fields => StreamBuilder.Put(fields, 16, (uint)large)).Free(1, ulong.MaxValue, (ulong)large * 2)
-            .Write(1, 0, StreamBuilder.Noise(large, 4)).End();
+        var older = new StreamBuilder()
+            .Begin(1)
+            .Object(1, [], change: fields => StreamBuilder.Put(fields, 16, (uint)small))
+            .Free(1, ulong.MaxValue, (ulong)large * 2)
+            .Write(1, 0, StreamBuilder.Noise(small, 1))
+            .Write(1, (ulong)small, StreamBuilder.Noise(small, 2))
+            .Write(1, (ulong)large, StreamBuilder.Noise(small, 3))
+            .End();
+        var newer = new StreamBuilder()
+            .Begin(2, 1, features: StreamFeatures.LargeBlocks)
+            .Object(1, [], change: fields => StreamBuilder.Put(fields, 16, (uint)large))
+            .Free(1, ulong.MaxValue, (ulong)large * 2)
+            .Write(1, 0, StreamBuilder.Noise(large, 4))
+            .End();
 
         var merged = await Edits.MergeAsync(older.ToArray(), newer.ToArray());
 
@@ -229,14 +266,39 @@ public sealed class StreamMergeTests
         Assert.Equal([$"object {small}", $"write 0 {large}", $"write {large} {small}"], records);
     }
 
-    private static StreamBuilder Plain(ulong guid, ulong from, StreamFeatures features = default, uint flags = 12, bool volume = false) =>
-        new StreamBuilder().Begin(guid, from, features: features, flags: flags, change: fields => fields[24] = (byte)(volume ? 3 : 2)).End();
+    private static StreamBuilder Plain(
+        ulong guid,
+        ulong from,
+        StreamFeatures features = default,
+        uint flags = 12,
+        bool volume = false
+    ) =>
+        new StreamBuilder()
+            .Begin(guid, from, features: features, flags: flags, change: fields => fields[24] = (byte)(volume ? 3 : 2))
+            .End();
 
-    private static StreamBuilder Raw(ulong guid, ulong fromGuid, ulong from, ulong to, ulong key = 1, ulong[]? objects = null)
+    private static StreamBuilder Raw(
+        ulong guid,
+        ulong fromGuid,
+        ulong from,
+        ulong to,
+        ulong key = 1,
+        ulong[]? objects = null
+    )
     {
-        var keys = new (string, object)[] { ("DSL_CRYPTO_GUID", key), ("to_ivset_guid", to), ("from_ivset_guid", from) };
+        var keys = new (string, object)[]
+        {
+            ("DSL_CRYPTO_GUID", key),
+            ("to_ivset_guid", to),
+            ("from_ivset_guid", from),
+        };
         var stream = new StreamBuilder()
-            .Begin(guid, fromGuid, features: StreamFeatures.Raw | StreamFeatures.Compressed, payload: Packing.Native(("crypt_keydata", keys)))
+            .Begin(
+                guid,
+                fromGuid,
+                features: StreamFeatures.Raw | StreamFeatures.Compressed,
+                payload: Packing.Native(("crypt_keydata", keys))
+            )
             .ObjectRange(32);
         foreach (var number in objects ?? [33])
             _ = stream.Object(number, StreamBuilder.Noise(320, (int)guid), raw: true);
@@ -248,6 +310,9 @@ public sealed class StreamMergeTests
         var receiver = new ModelReceiver();
         foreach (var stream in streams)
             receiver.Receive(stream);
-        Assert.True(expected == receiver.ToString(), $"ZSM_SEED={seed}, round {round}: expected\n{expected}\n\nfound\n{receiver}");
+        Assert.True(
+            expected == receiver.ToString(),
+            $"ZSM_SEED={seed}, round {round}: expected\n{expected}\n\nfound\n{receiver}"
+        );
     }
 }

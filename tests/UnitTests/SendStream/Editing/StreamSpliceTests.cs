@@ -3,10 +3,14 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
-/// <summary>Continuing a send, without ZFS: with what ZFS sent once, and with what it would send, as <see cref="ReceiveResume"/> makes it.</summary>
+/// <summary>
+/// Continuing a send, without ZFS: with what ZFS sent once, and with what it would send, as <see cref="ReceiveResume"/>
+/// makes it.
+/// </summary>
 public sealed class StreamSpliceTests
 {
-    public static TheoryData<string> Continuations => [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
+    public static TheoryData<string> Continuations =>
+        [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
 
     public static TheoryData<string> SingleStreams => [.. Edits.Single.Select(stream => stream.File)];
 
@@ -20,9 +24,14 @@ public sealed class StreamSpliceTests
         var spliced = 0;
         foreach (var state in Edits.Boundaries(whole))
         {
-            if (state.ResumePoint.Object < from.Object || (state.ResumePoint.Object == from.Object && state.ResumePoint.Offset < from.Offset))
+            if (
+                state.ResumePoint.Object < from.Object
+                || (state.ResumePoint.Object == from.Object && state.ResumePoint.Offset < from.Offset)
+            )
             {
-                var refused = await Assert.ThrowsAsync<StreamEditException>(() => Edits.SpliceAsync(state, second.Bytes));
+                var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+                    Edits.SpliceAsync(state, second.Bytes)
+                );
                 Assert.Contains("but the first reaches only", refused.Message, StringComparison.Ordinal);
                 continue;
             }
@@ -34,10 +43,12 @@ public sealed class StreamSpliceTests
         Assert.NotEqual(0, spliced);
     }
 
-    public static TheoryData<string> RecordedCuts => [.. RecordedTokens.Cuts.Keys.Intersect(Edits.Single.Select(stream => stream.File))];
+    public static TheoryData<string> RecordedCuts =>
+        [.. RecordedTokens.Cuts.Keys.Intersect(Edits.Single.Select(stream => stream.File))];
 
     /// <summary>
-    /// zfs receive takes a record when it has the header of the next, so that is what a cut must leave for the same state.
+    /// zfs receive takes a record when it has the header of the next, so that is what a cut must leave for the same
+    /// state.
     /// </summary>
     [Theory]
     [MemberData(nameof(RecordedCuts))]
@@ -79,10 +90,16 @@ public sealed class StreamSpliceTests
         var stream = RecordedStream.All["full.zfs.gz"].Bytes;
         for (var length = 0; length < 40_000; length += 1117)
         {
-            var cut = await StreamCut.FindAsync(new MemoryStream(stream[..length]), TestContext.Current.CancellationToken);
+            var cut = await StreamCut.FindAsync(
+                new MemoryStream(stream[..length]),
+                TestContext.Current.CancellationToken
+            );
             Assert.Equal(StreamFault.EndsEarly, cut.Fault!.Fault);
             Assert.InRange(length - cut.State.StreamOffset, 0, 312 + 16_384);
-            Assert.Equal(Edits.Boundaries(stream).LastOrDefault(state => state.StreamOffset <= length)?.StreamOffset ?? 0, cut.State.StreamOffset);
+            Assert.Equal(
+                Edits.Boundaries(stream).LastOrDefault(state => state.StreamOffset <= length)?.StreamOffset ?? 0,
+                cut.State.StreamOffset
+            );
         }
 
         Assert.Null((await StreamCut.FindAsync(new MemoryStream(stream), TestContext.Current.CancellationToken)).Fault);
@@ -103,8 +120,20 @@ public sealed class StreamSpliceTests
     {
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var state = Edits.Boundaries(whole)[20];
-        foreach (var other in (string[])["incremental-1.zfs.gz", "raw.zfs.gz", "volume.zfs.gz", "resumed-incremental.zfs.gz", "package.zfs.gz", "compressed.zfs.gz"])
-            _ = await Assert.ThrowsAsync<StreamEditException>(() => Edits.SpliceAsync(state, RecordedStream.All[other].Bytes));
+        foreach (
+            var other in (string[])
+                [
+                    "incremental-1.zfs.gz",
+                    "raw.zfs.gz",
+                    "volume.zfs.gz",
+                    "resumed-incremental.zfs.gz",
+                    "package.zfs.gz",
+                    "compressed.zfs.gz",
+                ]
+        )
+            _ = await Assert.ThrowsAsync<StreamEditException>(() =>
+                Edits.SpliceAsync(state, RecordedStream.All[other].Bytes)
+            );
     }
 
     [Fact]
@@ -114,7 +143,9 @@ public sealed class StreamSpliceTests
         var state = Edits.Boundaries(whole)[10];
         foreach (var other in (string[])["large-blocks.zfs.gz", "large-split.zfs.gz"])
         {
-            var refused = await Assert.ThrowsAsync<StreamEditException>(() => Edits.SpliceAsync(state, RecordedStream.All[other].Bytes));
+            var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+                Edits.SpliceAsync(state, RecordedStream.All[other].Bytes)
+            );
             Assert.Contains("the first uses", refused.Message, StringComparison.Ordinal);
         }
     }
@@ -125,7 +156,9 @@ public sealed class StreamSpliceTests
     [InlineData("resumed.zfs.gz", "rest of an interrupted stream")]
     public void What_ZFS_cannot_resume_is_refused(string file, string reason)
     {
-        var refused = Assert.Throws<StreamEditException>(() => new StreamSplice(Edits.Boundaries(RecordedStream.All[file].Bytes)[^1]));
+        var refused = Assert.Throws<StreamEditException>(() =>
+            new StreamSplice(Edits.Boundaries(RecordedStream.All[file].Bytes)[^1])
+        );
         Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
     }
 
@@ -135,9 +168,7 @@ public sealed class StreamSpliceTests
         Assert.Throws<StreamEditException>(() => new StreamSplice(ParserState.Start));
         var parser = new SendStreamParser();
         ReadOnlySpan<byte> input = StreamBuilder.Small().ToArray();
-        while (parser.Read(ref input, out _) != ParserEvent.EndOfStream)
-        {
-        }
+        while (parser.Read(ref input, out _) != ParserEvent.EndOfStream) { }
 
         Assert.Throws<StreamEditException>(() => new StreamSplice(parser.State));
     }
@@ -166,18 +197,46 @@ public sealed class StreamSpliceTests
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         ResumeToken[] others =
         [
-            token with { ToGuid = 1 },
-            token with { FromGuid = 1 },
-            token with { Raw = true },
-            token with { LargeBlocks = true },
-            token with { Compressed = true },
-            token with { Embedded = true },
-            token with { Object = 1_000_000, Offset = 512 },
+            token with
+            {
+                ToGuid = 1,
+            },
+            token with
+            {
+                FromGuid = 1,
+            },
+            token with
+            {
+                Raw = true,
+            },
+            token with
+            {
+                LargeBlocks = true,
+            },
+            token with
+            {
+                Compressed = true,
+            },
+            token with
+            {
+                Embedded = true,
+            },
+            token with
+            {
+                Object = 1_000_000,
+                Offset = 512,
+            },
         ];
         foreach (var other in others)
         {
             using var rest = new MemoryStream();
-            _ = await Assert.ThrowsAsync<StreamEditException>(() => new ReceiveResume(other).WriteAsync(new MemoryStream(whole), rest, TestContext.Current.CancellationToken));
+            _ = await Assert.ThrowsAsync<StreamEditException>(() =>
+                new ReceiveResume(other).WriteAsync(
+                    new MemoryStream(whole),
+                    rest,
+                    TestContext.Current.CancellationToken
+                )
+            );
             Assert.Equal(0, rest.Length);
         }
     }

@@ -17,33 +17,68 @@ public sealed class AuditLogTests : IDisposable
     [Fact]
     public void An_event_is_one_line_of_json_that_only_the_owner_reads()
     {
-        Open().Write(new AuditEvent { Event = AuditEvents.ClientChanged, Actor = AuditActor.Admin, ClientId = "web1", Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["enabled"] = "true to\nfalse" } });
+        Open()
+            .Write(
+                new AuditEvent
+                {
+                    Event = AuditEvents.ClientChanged,
+                    Actor = AuditActor.Admin,
+                    ClientId = "web1",
+                    Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["enabled"] = "true to\nfalse" },
+                }
+            );
 
-        Assert.Equal("{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\",\"actor\":\"admin\",\"details\":{\"enabled\":\"true to\\nfalse\"}}\n", File.ReadAllText(Path));
+        Assert.Equal(
+            "{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\",\"actor\":\"admin\",\"details\":{\"enabled\":\"true "
+                + ""
+                + ""
+                + "to\\nfalse\"}}\n",
+            File.ReadAllText(Path)
+        );
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path));
         var (events, broken) = Ask();
-        Assert.Equal(("web1", "true to\nfalse", 0), (events.Single().ClientId, events.Single().Details!["enabled"], broken));
+        Assert.Equal(
+            ("web1", "true to\nfalse", 0),
+            (events.Single().ClientId, events.Single().Details!["enabled"], broken)
+        );
     }
 
     [Fact]
     public async Task Writers_at_once_lose_nothing_while_files_are_put_aside()
     {
-        const int Writers = 4, Each = 60;
+        const int Writers = 4,
+            Each = 60;
         var text = new string('x', 50_000); // 240 lines of 50 kB: a dozen files of 1 MiB
 
-        await Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() =>
-        {
-            var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "100")); // each with a lock of its own, as processes have
-            for (var number = 0; number < Each; number++) log.Write(Event($"{writer}-{number}", text));
-        }, TestContext.Current.CancellationToken)));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, Writers)
+                .Select(writer =>
+                    Task.Run(
+                        () =>
+                        {
+                            // Each with a lock of its own, as processes have.
+                            var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "100"));
+                            for (var number = 0; number < Each; number++)
+                                log.Write(Event($"{writer}-{number}", text));
+                        },
+                        TestContext.Current.CancellationToken
+                    )
+                )
+        );
 
         Assert.Empty(_log.Lines);
         var (events, broken) = Ask();
         Assert.Equal(0, broken);
         Assert.Equal(Writers * Each, events.Select(e => e.SnapshotId).Distinct().Count());
         for (var writer = 0; writer < Writers; writer++)
-            Assert.Equal(Enumerable.Range(0, Each).Select(number => $"{writer}-{number}"), events.Select(e => e.SnapshotId!).Where(id => id.StartsWith($"{writer}-", StringComparison.Ordinal)));
-        Assert.All(Directory.GetFiles(_folder.Path, "audit.log*"), file => Assert.InRange(new FileInfo(file).Length, 0, 1024 * 1024));
+            Assert.Equal(
+                Enumerable.Range(0, Each).Select(number => $"{writer}-{number}"),
+                events.Select(e => e.SnapshotId!).Where(id => id.StartsWith($"{writer}-", StringComparison.Ordinal))
+            );
+        Assert.All(Directory.GetFiles(_folder.Path, "audit.log*"), file =>
+            Assert.InRange(new FileInfo(file).Length, 0, 1024 * 1024)
+        );
         Assert.True(File.Exists(Path + ".5"));
     }
 
@@ -55,9 +90,17 @@ public sealed class AuditLogTests : IDisposable
         var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "2"));
         var half = new string('x', 600_000);
 
-        for (var number = 0; number < 6; number++) log.Write(Event($"{number}", half));
+        for (var number = 0; number < 6; number++)
+            log.Write(Event($"{number}", half));
 
-        Assert.Equal(["audit.log", "audit.log.1", "audit.log.2"], Directory.GetFiles(_folder.Path, "audit.log*").Select(file => System.IO.Path.GetFileName(file)).Where(file => !file.EndsWith(".lock", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["audit.log", "audit.log.1", "audit.log.2"],
+            Directory
+                .GetFiles(_folder.Path, "audit.log*")
+                .Select(file => System.IO.Path.GetFileName(file))
+                .Where(file => !file.EndsWith(".lock", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+        );
         Assert.Equal(["3", "4", "5"], Ask().Events.Select(e => e.SnapshotId));
     }
 
@@ -89,26 +132,51 @@ public sealed class AuditLogTests : IDisposable
         }
 
         Assert.Equal(2, _log.Lines.Count);
-        Assert.All(_log.Lines, line => Assert.Contains("The audit log cannot be written", line, StringComparison.Ordinal));
+        Assert.All(_log.Lines, line =>
+            Assert.Contains("The audit log cannot be written", line, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public void A_query_chooses_by_client_event_time_and_number()
     {
         var log = Open();
-        foreach (var (name, client) in ((string, string)[])[("client.added", "a"), ("client.key_rotated", "b"), ("auth.failed", "a"), ("client.removed", "a")])
+        foreach (
+            var (name, client) in ((string, string)[])
+                [("client.added", "a"), ("client.key_rotated", "b"), ("auth.failed", "a"), ("client.removed", "a")]
+        )
         {
-            log.Write(new AuditEvent { Event = name, Actor = AuditActor.Admin, ClientId = client });
+            log.Write(
+                new AuditEvent
+                {
+                    Event = name,
+                    Actor = AuditActor.Admin,
+                    ClientId = client,
+                }
+            );
             _time.Advance(TimeSpan.FromHours(1));
         }
 
-        Assert.Equal(["client.added", "auth.failed", "client.removed"], Names(new AuditQuery { ClientId = "a", Limit = 10 }));
-        Assert.Equal(["client.added", "client.key_rotated", "client.removed"], Names(new AuditQuery { Event = "client", Limit = 10 }));
+        Assert.Equal(
+            ["client.added", "auth.failed", "client.removed"],
+            Names(new AuditQuery { ClientId = "a", Limit = 10 })
+        );
+        Assert.Equal(
+            ["client.added", "client.key_rotated", "client.removed"],
+            Names(new AuditQuery { Event = "client", Limit = 10 })
+        );
         Assert.Equal(["auth.failed"], Names(new AuditQuery { Event = "auth.failed", Limit = 10 }));
         Assert.Empty(Names(new AuditQuery { Event = "cli", Limit = 10 }));
-        Assert.Equal(["auth.failed", "client.removed"], Names(new AuditQuery { Since = Start.AddHours(2), Limit = 10 }));
+        Assert.Equal(
+            ["auth.failed", "client.removed"],
+            Names(new AuditQuery { Since = Start.AddHours(2), Limit = 10 })
+        );
         Assert.Equal(["client.removed"], Names(new AuditQuery { Limit = 1 }));
-        Assert.Empty(new AuditQuery { Limit = 1 }.Run(_folder.File("none/audit.log")).Events);
+        Assert.Empty(
+            new AuditQuery { Limit = 1 }
+                .Run(_folder.File("none/audit.log"))
+                .Events
+        );
 
         IEnumerable<string> Names(AuditQuery query) => query.Run(Path).Events.Select(e => e.Event);
     }
@@ -120,7 +188,8 @@ public sealed class AuditLogTests : IDisposable
     [InlineData("30m", "2026-11-24T11:30:00Z")]
     [InlineData("24h", "2026-11-23T12:00:00Z")]
     [InlineData("2w", "2026-11-10T12:00:00Z")]
-    public void A_time_is_read_in_every_form(string text, string expected) => Assert.Equal(DateTimeOffset.Parse(expected), AuditSince.Parse(text, Start));
+    public void A_time_is_read_in_every_form(string text, string expected) =>
+        Assert.Equal(DateTimeOffset.Parse(expected), AuditSince.Parse(text, Start));
 
     [Theory]
     [InlineData("")]
@@ -128,12 +197,16 @@ public sealed class AuditLogTests : IDisposable
     [InlineData("-5h")]
     [InlineData("yesterday")]
     [InlineData("99999999999d")]
-    public void What_is_no_time_is_refused(string text) => Assert.Throws<FormatException>(() => AuditSince.Parse(text, Start));
+    public void What_is_no_time_is_refused(string text) =>
+        Assert.Throws<FormatException>(() => AuditSince.Parse(text, Start));
 
     [Fact]
     public void Fields_that_a_later_version_adds_do_not_make_a_line_broken()
     {
-        File.WriteAllText(Path, "{\"time\":\"2026-11-24T12:00:00Z\",\"event\":\"backup.pinned\",\"actor\":\"admin\",\"mood\":\"good\"}\n[]\nnull\n");
+        File.WriteAllText(
+            Path,
+            "{\"time\":\"2026-11-24T12:00:00Z\",\"event\":\"backup.pinned\",\"actor\":\"admin\",\"mood\":\"good\"}\n[]\nnull\n"
+        );
 
         var (events, broken) = Ask();
 
@@ -145,11 +218,12 @@ public sealed class AuditLogTests : IDisposable
 
     private (List<AuditEvent> Events, int Broken) Ask() => new AuditQuery { Limit = 100_000 }.Run(Path);
 
-    private static AuditEvent Event(string id, string? text = null) => new()
-    {
-        Event = AuditEvents.BackupCommitted,
-        Actor = AuditActor.Client,
-        SnapshotId = id,
-        Details = text is null ? null : new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = text },
-    };
+    private static AuditEvent Event(string id, string? text = null) =>
+        new()
+        {
+            Event = AuditEvents.BackupCommitted,
+            Actor = AuditActor.Client,
+            SnapshotId = id,
+            Details = text is null ? null : new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = text },
+        };
 }

@@ -22,7 +22,8 @@ public sealed class AuthenticationLimitTests : IDisposable
     [Fact]
     public void Ten_failures_of_a_name_shut_it_out_until_the_minute_is_over()
     {
-        for (var failure = 0; failure < 10; failure++) Fail(Here, "web1");
+        for (var failure = 0; failure < 10; failure++)
+            Fail(Here, "web1");
 
         _time.Advance(TimeSpan.FromSeconds(20));
         Assert.Equal(TimeSpan.FromSeconds(40), _limit.FindWait(Here, "web1"));
@@ -36,11 +37,13 @@ public sealed class AuthenticationLimitTests : IDisposable
     [Fact]
     public void A_hundred_failures_shut_out_an_address_under_every_name()
     {
-        for (var failure = 0; failure < 100; failure++) Fail(Here, $"name{failure}");
+        for (var failure = 0; failure < 100; failure++)
+            Fail(Here, $"name{failure}");
 
         Assert.NotNull(_limit.FindWait(Here, "another"));
         var known = _limit.WindowCount;
-        for (var ask = 0; ask < 100; ask++) Assert.NotNull(_limit.FindWait(Here, $"more{ask}"));
+        for (var ask = 0; ask < 100; ask++)
+            Assert.NotNull(_limit.FindWait(Here, $"more{ask}"));
         Assert.Equal(known, _limit.WindowCount); // names from there cost no more memory
         Assert.Null(_limit.FindWait(IPAddress.Parse("192.0.2.2"), "another"));
     }
@@ -48,7 +51,8 @@ public sealed class AuthenticationLimitTests : IDisposable
     [Fact]
     public void What_succeeds_costs_nothing()
     {
-        for (var request = 0; request < 1000; request++) Assert.Null(_limit.FindWait(Here, "web1"));
+        for (var request = 0; request < 1000; request++)
+            Assert.Null(_limit.FindWait(Here, "web1"));
     }
 
     [Theory]
@@ -58,7 +62,8 @@ public sealed class AuthenticationLimitTests : IDisposable
     [InlineData("192.0.2.1", "192.0.2.2", false)]
     public void Addresses_of_one_network_count_together(string first, string second, bool together)
     {
-        for (var failure = 0; failure < 10; failure++) Fail(IPAddress.Parse(first), "web1");
+        for (var failure = 0; failure < 10; failure++)
+            Fail(IPAddress.Parse(first), "web1");
 
         Assert.Equal(together, _limit.FindWait(IPAddress.Parse(second), "web1") is not null);
     }
@@ -66,7 +71,8 @@ public sealed class AuthenticationLimitTests : IDisposable
     [Fact]
     public void What_is_no_name_counts_as_none()
     {
-        for (var failure = 0; failure < 10; failure++) Fail(Here, new string('x', 10_000) + failure);
+        for (var failure = 0; failure < 10; failure++)
+            Fail(Here, new string('x', 10_000) + failure);
 
         Assert.NotNull(_limit.FindWait(Here, null));
         Assert.Equal(2, _limit.WindowCount);
@@ -75,7 +81,8 @@ public sealed class AuthenticationLimitTests : IDisposable
     [Fact]
     public async Task Who_has_been_quiet_is_forgotten()
     {
-        for (var failure = 0; failure < 10; failure++) Fail(Here, $"name{failure}");
+        for (var failure = 0; failure < 10; failure++)
+            Fail(Here, $"name{failure}");
         Assert.Equal(11, _limit.WindowCount);
 
         _time.Advance(TimeSpan.FromMinutes(2));
@@ -92,7 +99,8 @@ public sealed class AuthenticationLimitTests : IDisposable
     {
         using var none = new AuthenticationLimit(TestSettings.In(_folder, ("AUTH_FAILURES_PER_MINUTE", "0")), _time);
 
-        for (var failure = 0; failure < 1000; failure++) none.Count(Here, "web1");
+        for (var failure = 0; failure < 1000; failure++)
+            none.Count(Here, "web1");
 
         Assert.Null(none.FindWait(Here, "web1"));
     }
@@ -105,7 +113,8 @@ public sealed class AuthenticationLimitTests : IDisposable
         strict.Count(Here, "web1");
         Assert.NotNull(strict.FindWait(Here, "web1"));
         Assert.Null(strict.FindWait(Here, "web2"));
-        for (var failure = 1; failure < 10; failure++) strict.Count(Here, $"name{failure}");
+        for (var failure = 1; failure < 10; failure++)
+            strict.Count(Here, $"name{failure}");
         Assert.NotNull(strict.FindWait(Here, "web2"));
     }
 

@@ -18,9 +18,22 @@ public sealed class ClientAuthenticationTests : IDisposable
     {
         var settings = TestSettings.In(_folder);
         var first = new ClientEntry { ClientId = "a", ApiKey = ApiKey.Hash("first") };
-        ClientsFile.Change(settings.ClientsFile, _ => [ClientKeyCommand.Rotate(first, "second", 1, _time.GetUtcNow()), new ClientEntry { ClientId = "off", ApiKey = ApiKey.Hash("off's"), Enabled = false }]);
+        ClientsFile.Change(settings.ClientsFile, _ => [
+                ClientKeyCommand.Rotate(first, "second", 1, _time.GetUtcNow()),
+                new ClientEntry
+                {
+                    ClientId = "off",
+                    ApiKey = ApiKey.Hash("off's"),
+                    Enabled = false,
+                },
+            ]);
         _limit = new AuthenticationLimit(settings, _time);
-        _authentication = new ClientAuthentication(new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()), _limit, new AuditLog(settings, _time, NullLogger<AuditLog>.Instance), _time);
+        _authentication = new ClientAuthentication(
+            new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()),
+            _limit,
+            new AuditLog(settings, _time, NullLogger<AuditLog>.Instance),
+            _time
+        );
     }
 
     private string Audit => File.Exists(_folder.File("audit.log")) ? File.ReadAllText(_folder.File("audit.log")) : "";
@@ -49,11 +62,15 @@ public sealed class ClientAuthenticationTests : IDisposable
     [Fact]
     public void When_all_failures_are_used_up_the_right_key_is_not_looked_at_either()
     {
-        for (var failure = 0; failure < 10; failure++) Assert.Equal(401, Refuse("a", "wrong").Status);
+        for (var failure = 0; failure < 10; failure++)
+            Assert.Equal(401, Refuse("a", "wrong").Status);
 
         var refused = Refuse("a", "second");
 
-        Assert.Equal((429, "too_many_failures", TimeSpan.FromMinutes(1)), (refused.Status, refused.Error.Code, refused.RetryAfter));
+        Assert.Equal(
+            (429, "too_many_failures", TimeSpan.FromMinutes(1)),
+            (refused.Status, refused.Error.Code, refused.RetryAfter)
+        );
         Assert.Equal(10, Audit.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         _time.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal("a", _authentication.Authenticate(Request("a", "second")).ClientId);
@@ -70,7 +87,9 @@ public sealed class ClientAuthenticationTests : IDisposable
         var lines = Audit.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(4, lines.Length);
         Assert.All(lines, line => Assert.Contains("\"event\":\"auth.failed\"", line, StringComparison.Ordinal));
-        Assert.All(lines, line => Assert.Contains("\"actor\":\"client\",\"address\":\"192.0.2.1\"", line, StringComparison.Ordinal));
+        Assert.All(lines, line =>
+            Assert.Contains("\"actor\":\"client\",\"address\":\"192.0.2.1\"", line, StringComparison.Ordinal)
+        );
         Assert.Contains("\"client_id\":\"a\"", lines[0], StringComparison.Ordinal);
         Assert.DoesNotContain("client_id", lines[1], StringComparison.Ordinal);
         Assert.Contains("\"disabled\"", lines[2], StringComparison.Ordinal);
@@ -78,14 +97,17 @@ public sealed class ClientAuthenticationTests : IDisposable
         Assert.DoesNotContain("secret", Audit, StringComparison.Ordinal);
     }
 
-    private RequestException Refuse(string? id, string? key) => Assert.Throws<RequestException>(() => _authentication.Authenticate(Request(id, key)));
+    private RequestException Refuse(string? id, string? key) =>
+        Assert.Throws<RequestException>(() => _authentication.Authenticate(Request(id, key)));
 
     private static HttpRequest Request(string? id, string? key)
     {
         var context = new DefaultHttpContext();
         context.Connection.RemoteIpAddress = IPAddress.Parse("192.0.2.1");
-        if (id is not null) context.Request.Headers["X-Client-ID"] = id;
-        if (key is not null) context.Request.Headers["X-API-Key"] = key;
+        if (id is not null)
+            context.Request.Headers["X-Client-ID"] = id;
+        if (key is not null)
+            context.Request.Headers["X-API-Key"] = key;
         return context.Request;
     }
 }

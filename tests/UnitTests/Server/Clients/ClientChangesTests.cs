@@ -5,14 +5,29 @@ namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 
 public sealed class ClientChangesTests
 {
-    private static readonly ClientEntry Client = new() { ClientId = "a", ApiKey = ApiKey.Hash("x"), Dataset = "backup/a" };
+    private static readonly ClientEntry Client = new()
+    {
+        ClientId = "a",
+        ApiKey = ApiKey.Hash("x"),
+        Dataset = "backup/a",
+    };
 
     [Fact]
     public void Each_field_that_changed_is_told_with_both_values()
     {
-        var changed = Client with { Enabled = false, MaxSizeBytes = 500, RotationPolicy = new RotationPolicy { KeepDaily = 30 } };
+        var changed = Client with
+        {
+            Enabled = false,
+            MaxSizeBytes = 500,
+            RotationPolicy = new RotationPolicy { KeepDaily = 30 },
+        };
 
-        string[] expected = ["enabled: true → false", "max_size_bytes: none → 500", "rotation_policy: none → 24 hourly, 30 daily, 4 weekly, 12 monthly"];
+        string[] expected =
+        [
+            "enabled: true → false",
+            "max_size_bytes: none → 500",
+            "rotation_policy: none → 24 hourly, 30 daily, 4 weekly, 12 monthly",
+        ];
         Assert.Equal(expected, ClientChanges.Between(Client, changed).Select(change => change.ToString()));
         Assert.Empty(ClientChanges.Between(Client, Client with { ClientId = Client.ClientId }));
     }
@@ -35,7 +50,13 @@ public sealed class ClientChangesTests
     {
         var rotated = ClientKeyCommand.Rotate(Client, "new", 1, DateTimeOffset.UnixEpoch);
 
-        var shown = string.Join('\n', ClientChanges.Between(Client, rotated).Select(change => change.ToString()).Concat(ClientChanges.FieldsOf(rotated).Select(field => field.Value)));
+        var shown = string.Join(
+            '\n',
+            ClientChanges
+                .Between(Client, rotated)
+                .Select(change => change.ToString())
+                .Concat(ClientChanges.FieldsOf(rotated).Select(field => field.Value))
+        );
         Assert.DoesNotContain(ApiKey.Hash("x"), shown, StringComparison.Ordinal);
         Assert.DoesNotContain(ApiKey.Hash("new"), shown, StringComparison.Ordinal);
     }

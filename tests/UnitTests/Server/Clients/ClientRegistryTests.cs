@@ -38,7 +38,8 @@ public sealed class ClientRegistryTests : IDisposable
 
         for (var number = 1; number < 200; number++)
         {
-            File.WriteAllText(Path, Entry($"c{number:000}")); // as fast as it goes: several within one tick of the file system's clock
+            // As fast as it goes: several within one tick of the file system's clock.
+            File.WriteAllText(Path, Entry($"c{number:000}"));
             Assert.Equal($"c{number:000}", Assert.Single(_registry.Current()).ClientId);
         }
     }
@@ -51,7 +52,8 @@ public sealed class ClientRegistryTests : IDisposable
         Assert.Null(_registry.Fault);
 
         File.WriteAllText(Path, "[{]");
-        for (var ask = 0; ask < 3; ask++) Assert.Equal("a", Assert.Single(_registry.Current()).ClientId);
+        for (var ask = 0; ask < 3; ask++)
+            Assert.Equal("a", Assert.Single(_registry.Current()).ClientId);
 
         Assert.Contains("line 1", _registry.Fault, StringComparison.Ordinal);
         Assert.Contains("The clients stay as they were", Assert.Single(_log.Lines), StringComparison.Ordinal);

@@ -12,11 +12,15 @@ public sealed class ClientsFileTests
     [Fact]
     public void The_first_programs_file_is_read_field_for_field()
     {
-        var client = Assert.Single(Parse($$"""
-            // a comment
-            [{"client_id": "client1", "api_key": "{{Hash}}", "max_size_bytes": 107374182400, "dataset": "backup/client1", "enabled": true, "storage_type": "s3",
-              "rotation_policy": {"keep_hourly": 1, "keep_daily": 2, "keep_weekly": 3, "keep_monthly": 4},}]
-            """));
+        var client = Assert.Single(
+            Parse(
+                $$"""
+                // a comment
+                [{"client_id": "client1", "api_key": "{{Hash}}", "max_size_bytes": 107374182400, "dataset": "backup/client1", "enabled": true, "storage_type": "s3",
+                  "rotation_policy": {"keep_hourly": 1, "keep_daily": 2, "keep_weekly": 3, "keep_monthly": 4},}]
+                """
+            )
+        );
 
         var expected = new ClientEntry
         {
@@ -24,7 +28,13 @@ public sealed class ClientsFileTests
             ApiKey = Hash,
             MaxSizeBytes = 107374182400,
             Dataset = "backup/client1",
-            RotationPolicy = new RotationPolicy { KeepHourly = 1, KeepDaily = 2, KeepWeekly = 3, KeepMonthly = 4 },
+            RotationPolicy = new RotationPolicy
+            {
+                KeepHourly = 1,
+                KeepDaily = 2,
+                KeepWeekly = 3,
+                KeepMonthly = 4,
+            },
         };
         Assert.Equal(expected, client);
     }
@@ -34,26 +44,51 @@ public sealed class ClientsFileTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("clients.json");
-        var client = new ClientEntry { ClientId = "a", ApiKey = Hash, OldApiKey = ApiKey.Hash("old"), OldApiKeyUntil = new DateTimeOffset(2026, 11, 30, 12, 0, 0, TimeSpan.Zero) };
+        var client = new ClientEntry
+        {
+            ClientId = "a",
+            ApiKey = Hash,
+            OldApiKey = ApiKey.Hash("old"),
+            OldApiKeyUntil = new DateTimeOffset(2026, 11, 30, 12, 0, 0, TimeSpan.Zero),
+        };
 
         ClientsFile.Change(path, _ => [client]);
 
         Assert.Equal([client], ClientsFile.Read(path));
-        Assert.Contains("\"old_api_key_until\": \"2026-11-30T12:00:00+00:00\"", File.ReadAllText(path), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"old_api_key_until\": \"2026-11-30T12:00:00+00:00\"",
+            File.ReadAllText(path),
+            StringComparison.Ordinal
+        );
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
     }
 
     [Theory]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key\": \"HASH\"}]", "must stand together")]
-    [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key_until\": \"2026-11-30T12:00:00Z\"}]", "must stand together")]
-    [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key\": \"short\", \"old_api_key_until\": \"2026-11-30T12:00:00Z\"}]", "entry 1 (a): old_api_key")]
-    [InlineData("[\n{\"client_id\": \"a\", \"api_key\": \"HASH\",\n\"old_api_key_until\": \"tomorrow\"}]", "line 3, … field [0].old_api_key_until")]
-    [InlineData("[\n{\"client_id\": \"a\", \"api_key\": \"HASH\",\n\"enabled\": \"yes\"}]", "line 3, … field [0].enabled")]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key_until\": \"2026-11-30T12:00:00Z\"}]",
+        "must stand together"
+    )]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key\": \"short\", \"old_api_key_until\": "
+            + "\"2026-11-30T12:00:00Z\"}]",
+        "entry 1 (a): old_api_key"
+    )]
+    [InlineData(
+        "[\n{\"client_id\": \"a\", \"api_key\": \"HASH\",\n\"old_api_key_until\": \"tomorrow\"}]",
+        "line 3, … field [0].old_api_key_until"
+    )]
+    [InlineData(
+        "[\n{\"client_id\": \"a\", \"api_key\": \"HASH\",\n\"enabled\": \"yes\"}]",
+        "line 3, … field [0].enabled"
+    )]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"quota\": 1}]", "quota")]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\"", "line 1")]
     public void A_broken_file_is_named_with_its_place(string text, string fault)
     {
-        var broken = Assert.Throws<OperationException>(() => Parse(text.Replace("HASH", Hash, StringComparison.Ordinal)));
+        var broken = Assert.Throws<OperationException>(() =>
+            Parse(text.Replace("HASH", Hash, StringComparison.Ordinal))
+        );
 
         Assert.Equal(ExitCode.Configuration, broken.ExitCode);
         Assert.All(fault.Split('…'), part => Assert.Contains(part, broken.Message, StringComparison.Ordinal));
@@ -66,9 +101,16 @@ public sealed class ClientsFileTests
         using var folder = new TemporaryFolder();
         var path = folder.File("clients.json");
 
-        Parallel.For(0, 20, number => ClientsFile.Change(path, clients => [.. clients, new ClientEntry { ClientId = $"c{number}", ApiKey = Hash }]));
+        Parallel.For(0, 20, number =>
+            ClientsFile.Change(path, clients =>
+                [.. clients, new ClientEntry { ClientId = $"c{number}", ApiKey = Hash }]
+            )
+        );
 
-        Assert.Equal(Enumerable.Range(0, 20).Select(number => $"c{number}").Order(), ClientsFile.Read(path).Select(client => client.ClientId).Order());
+        Assert.Equal(
+            Enumerable.Range(0, 20).Select(number => $"c{number}").Order(),
+            ClientsFile.Read(path).Select(client => client.ClientId).Order()
+        );
     }
 
     [Fact]
@@ -79,11 +121,14 @@ public sealed class ClientsFileTests
         ClientsFile.Change(path, _ => [new ClientEntry { ClientId = "a", ApiKey = Hash }]);
         var before = File.ReadAllText(path);
 
-        Assert.Throws<OperationException>(() => ClientsFile.Change(path, clients => [.. clients, new ClientEntry { ClientId = "A", ApiKey = Hash }]));
+        Assert.Throws<OperationException>(() =>
+            ClientsFile.Change(path, clients => [.. clients, new ClientEntry { ClientId = "A", ApiKey = Hash }])
+        );
         Assert.Throws<OperationException>(() => ClientCommands.Edit(path, "nobody", client => client));
 
         Assert.Equal(before, File.ReadAllText(path));
     }
 
-    private static IReadOnlyList<ClientEntry> Parse(string text) => ClientsFile.Parse("clients.json", Encoding.UTF8.GetBytes(text));
+    private static IReadOnlyList<ClientEntry> Parse(string text) =>
+        ClientsFile.Parse("clients.json", Encoding.UTF8.GetBytes(text));
 }

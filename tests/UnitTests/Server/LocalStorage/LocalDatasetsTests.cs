@@ -17,14 +17,23 @@ public sealed class LocalDatasetsTests
     {
         var chain = Assert.Single(Parse(["b/web1", "-", "-", "-"], ["b/web1/data", "-", "web1", "tank/data"]));
 
-        Assert.Equal(["b/web1/data@one", "b/web1/data@two"], chain.Snapshots.Select(snapshot => snapshot.Name.ToString()));
+        Assert.Equal(
+            ["b/web1/data@one", "b/web1/data@two"],
+            chain.Snapshots.Select(snapshot => snapshot.Name.ToString())
+        );
         Assert.Equal(22UL, chain.Newest!.Guid.Value);
         Assert.Equal("{}", chain.Newest.Note);
     }
 
     [Fact]
     public void What_is_anothers_or_nobodys_is_left_out() =>
-        Assert.Empty(Parse(["b/web1", "-", "web1", "tank/data"], ["b/web1/data", "-", "web2", "tank/data"], ["b/web1/other", "-", "web1", "-"]));
+        Assert.Empty(
+            Parse(
+                ["b/web1", "-", "web1", "tank/data"],
+                ["b/web1/data", "-", "web2", "tank/data"],
+                ["b/web1/other", "-", "web1", "-"]
+            )
+        );
 
     [Fact]
     public void Held_and_cloned_snapshots_say_why_they_stay()
@@ -37,5 +46,6 @@ public sealed class LocalDatasetsTests
         Assert.Equal("1-abc", chains[1].Token);
     }
 
-    private static IReadOnlyList<ChainDataset> Parse(params string[][] datasets) => LocalDatasets.Parse(DatasetName.Parse("b/web1"), "web1", datasets, Snapshots);
+    private static IReadOnlyList<ChainDataset> Parse(params string[][] datasets) =>
+        LocalDatasets.Parse(DatasetName.Parse("b/web1"), "web1", datasets, Snapshots);
 }

@@ -44,7 +44,10 @@ public sealed class LocalNoteTests
     [InlineData(5UL)]
     public void A_note_comes_back_as_it_was_in_one_line_that_ZFS_can_keep(ulong? from)
     {
-        var note = Note with { Manifest = Note.Manifest with { FromGuid = from is { } guid ? new SnapshotGuid(guid) : null } };
+        var note = Note with
+        {
+            Manifest = Note.Manifest with { FromGuid = from is { } guid ? new SnapshotGuid(guid) : null },
+        };
         var json = note.ToJson();
 
         Assert.DoesNotContain('\n', json);
@@ -52,13 +55,21 @@ public sealed class LocalNoteTests
         Assert.True(json.All(char.IsAscii));
         var read = LocalNote.Parse(json);
         Assert.Equal(json, read.ToJson());
-        Assert.Empty(new ListedBackup("web1", note.ToSnapshotInfo("b/web1/d@x")).DifferencesFrom(new ListedBackup("web1", read.ToSnapshotInfo("b/web1/d@x"))));
+        Assert.Empty(
+            new ListedBackup("web1", note.ToSnapshotInfo("b/web1/d@x")).DifferencesFrom(
+                new ListedBackup("web1", read.ToSnapshotInfo("b/web1/d@x"))
+            )
+        );
     }
 
     [Fact]
     public void The_longest_names_leave_a_note_that_ZFS_can_keep()
     {
-        var longest = Note with { SnapshotId = new string('a', 300), Manifest = Note.Manifest with { DatasetName = new string('b', 255), SnapshotName = new string('ü', 120) } };
+        var longest = Note with
+        {
+            SnapshotId = new string('a', 300),
+            Manifest = Note.Manifest with { DatasetName = new string('b', 255), SnapshotName = new string('ü', 120) },
+        };
 
         Assert.InRange(longest.ToJson().Length, 1, LocalProperties.LongestValue);
     }
@@ -66,7 +77,13 @@ public sealed class LocalNoteTests
     [Fact]
     public void Properties_go_with_the_note_as_long_as_there_is_room_and_the_longest_that_do_not_are_named()
     {
-        var properties = new Dictionary<string, string>(StringComparer.Ordinal) { ["a:long"] = new string('x', 8000), ["b:umlauts"] = new string('ü', 1300), ["compression"] = "zstd", ["z:note"] = new string('y', 700) };
+        var properties = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["a:long"] = new string('x', 8000),
+            ["b:umlauts"] = new string('ü', 1300),
+            ["compression"] = "zstd",
+            ["z:note"] = new string('y', 700),
+        };
 
         var note = With(properties).Fit();
 
@@ -80,7 +97,13 @@ public sealed class LocalNoteTests
     [Fact]
     public void Properties_for_which_there_is_room_are_all_there()
     {
-        var note = With(new Dictionary<string, string>(StringComparer.Ordinal) { ["a:long"] = new string('x', 7000), ["compression"] = "zstd" });
+        var note = With(
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["a:long"] = new string('x', 7000),
+                ["compression"] = "zstd",
+            }
+        );
 
         Assert.Equal(note.ToJson(), note.Fit().ToJson());
         Assert.DoesNotContain("left_out", note.ToJson(), StringComparison.Ordinal);
@@ -89,7 +112,16 @@ public sealed class LocalNoteTests
     [Fact]
     public void Names_that_are_too_long_for_a_note_do_not_keep_it_from_being_written()
     {
-        var note = With(Enumerable.Range(0, 200).ToDictionary(number => $"org.example:{number}{new string('n', 60)}", _ => "v", StringComparer.Ordinal)).Fit();
+        var note = With(
+                Enumerable
+                    .Range(0, 200)
+                    .ToDictionary(
+                        number => $"org.example:{number}{new string('n', 60)}",
+                        _ => "v",
+                        StringComparer.Ordinal
+                    )
+            )
+            .Fit();
 
         Assert.False(note.IsTooLong);
         Assert.Null(note.Manifest.Properties);
@@ -103,13 +135,31 @@ public sealed class LocalNoteTests
 
         Assert.Equal(Note.Manifest.PartsSha256, Manifest.ParseLocal(json).PartsSha256);
         Assert.Equal("objects is empty", Assert.Throws<JsonException>(() => Manifest.Parse(json)).Message);
-        Assert.Contains("format_version", Assert.Throws<JsonException>(() => Manifest.ParseLocal(JsonSerializer.SerializeToUtf8Bytes(Note.Manifest with { FormatVersion = 2 }, ManifestJson.Default.Manifest))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "format_version",
+            Assert
+                .Throws<JsonException>(() =>
+                    Manifest.ParseLocal(
+                        JsonSerializer.SerializeToUtf8Bytes(
+                            Note.Manifest with
+                            {
+                                FormatVersion = 2,
+                            },
+                            ManifestJson.Default.Manifest
+                        )
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_backup_in_ZFS_restores_alone()
     {
-        var backup = (Note with { Manifest = Note.Manifest with { FromGuid = new SnapshotGuid(5) } }).ToSnapshotInfo("backup/web1/tank_data@monday");
+        var backup = (Note with { Manifest = Note.Manifest with { FromGuid = new SnapshotGuid(5) } }).ToSnapshotInfo(
+            "backup/web1/tank_data@monday"
+        );
 
         Assert.Null(backup.FromGuid);
         Assert.Equal(StorageTypes.Local, backup.StorageType);
@@ -122,12 +172,21 @@ public sealed class LocalNoteTests
     [InlineData("null")]
     [InlineData("{}")]
     [InlineData("""{"snapshot_id":"a"}""")]
-    public void What_is_no_note_is_said_to_be_none(string json) => Assert.ThrowsAny<JsonException>(() => LocalNote.Parse(json));
+    public void What_is_no_note_is_said_to_be_none(string json) =>
+        Assert.ThrowsAny<JsonException>(() => LocalNote.Parse(json));
 
     [Fact]
     public void A_note_of_another_client_or_snapshot_is_not_believed()
     {
-        var snapshot = new ReceivedSnapshot(SnapshotName.Parse("b/web1/d@x"), new SnapshotGuid(7), 1, 0, "", 100, Note.ToJson());
+        var snapshot = new ReceivedSnapshot(
+            SnapshotName.Parse("b/web1/d@x"),
+            new SnapshotGuid(7),
+            1,
+            0,
+            "",
+            100,
+            Note.ToJson()
+        );
 
         Assert.NotNull(LocalSurvey.Judge("web1", snapshot).Backup);
         Assert.Null(LocalSurvey.Judge("web2", snapshot).Backup);
@@ -135,5 +194,9 @@ public sealed class LocalNoteTests
         Assert.False(LocalSurvey.Judge("web1", snapshot with { Note = null }).HasManifest);
     }
 
-    private static LocalNote With(IReadOnlyDictionary<string, string> properties) => Note with { Manifest = Note.Manifest with { Properties = properties } };
+    private static LocalNote With(IReadOnlyDictionary<string, string> properties) =>
+        Note with
+        {
+            Manifest = Note.Manifest with { Properties = properties },
+        };
 }

@@ -23,7 +23,9 @@ public sealed class LocalTurnsTests
         Assert.Equal(1, _turns.WrittenOf("one"));
     }
 
-    /// <summary>Why it has ended, another part's answer says; and who asks whether there is a receive must not find a new one.</summary>
+    /// <summary>
+    /// Why it has ended, another part's answer says; and who asks whether there is a receive must not find a new one.
+    /// </summary>
     [Fact]
     public async Task What_waits_for_a_receive_that_has_ended_says_nothing_and_begins_none()
     {
@@ -40,6 +42,7 @@ public sealed class LocalTurnsTests
         Assert.False(_turns.Has("one"));
         Assert.False(turn.IsCompleted || fourth.IsCompleted || late.IsCompleted);
         await stop.CancelAsync();
-        foreach (var waiting in (Task[])[turn, fourth, late]) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        foreach (var waiting in (Task[])[turn, fourth, late])
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
 }

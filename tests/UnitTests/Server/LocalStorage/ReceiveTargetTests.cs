@@ -38,14 +38,32 @@ public sealed class ReceiveTargetTests
     [Fact]
     public void An_incremental_on_an_older_snapshot_goes_nowhere()
     {
-        Assert.Null(ReceiveTarget.Choose(Parent, Source, Begin(3, from: 1), [Chain("tank_data", 1, 2)], Taken(), out var obstacle));
+        Assert.Null(
+            ReceiveTarget.Choose(
+                Parent,
+                Source,
+                Begin(3, from: 1),
+                [Chain("tank_data", 1, 2)],
+                Taken(),
+                out var obstacle
+            )
+        );
         Assert.Contains("not the newest of backup/web1/tank_data", obstacle, StringComparison.Ordinal);
     }
 
     [Fact]
     public void An_incremental_without_base_goes_nowhere()
     {
-        Assert.Null(ReceiveTarget.Choose(Parent, Source, Begin(3, from: 9), [Chain("tank_data", 1, 2)], Taken(), out var obstacle));
+        Assert.Null(
+            ReceiveTarget.Choose(
+                Parent,
+                Source,
+                Begin(3, from: 9),
+                [Chain("tank_data", 1, 2)],
+                Taken(),
+                out var obstacle
+            )
+        );
         Assert.Equal("no dataset here has that one", obstacle);
     }
 
@@ -60,42 +78,72 @@ public sealed class ReceiveTargetTests
     [Fact]
     public void A_name_that_is_being_deleted_is_not_given_out()
     {
-        Assert.Equal("backup/web1/tank_data@monday-2", Choose(Begin(2, from: 1), [Chain("tank_data", 1)], "backup/web1/tank_data@monday")!.Snapshot.ToString());
+        Assert.Equal(
+            "backup/web1/tank_data@monday-2",
+            Choose(Begin(2, from: 1), [Chain("tank_data", 1)], "backup/web1/tank_data@monday")!.Snapshot.ToString()
+        );
     }
 
     [Theory]
     [InlineData("tank/../../rpool/root")]
     [InlineData("tank//data")]
     [InlineData("-tank")]
-    public void A_name_that_leads_elsewhere_is_no_name(string name) => Assert.False(DatasetName.TryParse(name, out _, out _));
+    public void A_name_that_leads_elsewhere_is_no_name(string name) =>
+        Assert.False(DatasetName.TryParse(name, out _, out _));
 
     [Fact]
     public void The_longest_names_fit_and_stay_apart()
     {
         var parent = DatasetName.Parse("backup/" + new string('p', 100));
-        var names = Enumerable.Range(1, 2).Select(end => ReceiveTarget.Choose(parent, DatasetName.Parse("tank/" + new string('a', 249) + end), Begin(1, name: new string('s', 240)), [], Taken(), out _)!.Snapshot.ToString()).ToList();
+        var names = Enumerable
+            .Range(1, 2)
+            .Select(end =>
+                ReceiveTarget
+                    .Choose(
+                        parent,
+                        DatasetName.Parse("tank/" + new string('a', 249) + end),
+                        Begin(1, name: new string('s', 240)),
+                        [],
+                        Taken(),
+                        out _
+                    )!
+                    .Snapshot.ToString()
+            )
+            .ToList();
 
         Assert.All(names, name => Assert.InRange(name.Length, 1, DatasetName.MaxLength));
         Assert.NotEqual(names[0], names[1]);
     }
 
-    private static ReceiveTarget? Choose(BeginFacts begin, IReadOnlyCollection<ChainDataset> chains, params string[] taken) => ReceiveTarget.Choose(Parent, Source, begin, chains, Taken(taken), out _);
+    private static ReceiveTarget? Choose(
+        BeginFacts begin,
+        IReadOnlyCollection<ChainDataset> chains,
+        params string[] taken
+    ) => ReceiveTarget.Choose(Parent, Source, begin, chains, Taken(taken), out _);
 
     private static HashSet<string> Taken(params string[] names) => new(names, StringComparer.Ordinal);
 
-    private static BeginFacts Begin(ulong guid, ulong from = 0, string name = "monday") => new()
-    {
-        ToGuid = guid,
-        FromGuid = from,
-        ToName = $"tank/data@{name}",
-        Type = StreamType.Filesystem,
-        Features = StreamFeatures.None,
-        Flags = 0,
-        CreationTime = DateTimeOffset.UnixEpoch,
-    };
+    private static BeginFacts Begin(ulong guid, ulong from = 0, string name = "monday") =>
+        new()
+        {
+            ToGuid = guid,
+            FromGuid = from,
+            ToName = $"tank/data@{name}",
+            Type = StreamType.Filesystem,
+            Features = StreamFeatures.None,
+            Flags = 0,
+            CreationTime = DateTimeOffset.UnixEpoch,
+        };
 
     private static ChainDataset Chain(string leaf, params ulong[] guids) =>
-        new(DatasetName.Parse($"backup/web1/{leaf}"), "web1", "tank/data", null, [.. guids.Select(guid => Snapshot($"backup/web1/{leaf}@s{guid}", guid))]);
+        new(
+            DatasetName.Parse($"backup/web1/{leaf}"),
+            "web1",
+            "tank/data",
+            null,
+            [.. guids.Select(guid => Snapshot($"backup/web1/{leaf}@s{guid}", guid))]
+        );
 
-    private static ReceivedSnapshot Snapshot(string name, ulong guid) => new(SnapshotName.Parse(name), new SnapshotGuid(guid), guid, 0, "", 1000, null);
+    private static ReceivedSnapshot Snapshot(string name, ulong guid) =>
+        new(SnapshotName.Parse(name), new SnapshotGuid(guid), guid, 0, "", 1000, null);
 }

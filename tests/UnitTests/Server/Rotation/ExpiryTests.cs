@@ -10,12 +10,21 @@ using ZfsSnapshotManager.UnitTests.Rotation;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Rotation;
 
-/// <summary>What becomes of rotated backups in the hours of DELETE_DELAY_HOURS, with a real catalogue and a real store; only the clock is set.</summary>
+/// <summary>
+/// What becomes of rotated backups in the hours of DELETE_DELAY_HOURS, with a real catalogue and a real store; only the
+/// clock is set.
+/// </summary>
 public sealed class ExpiryTests : IDisposable
 {
     private const string Client = "web1";
 
-    private static readonly RotationPolicy OneHourly = new() { KeepHourly = 1, KeepDaily = 0, KeepWeekly = 0, KeepMonthly = 0 };
+    private static readonly RotationPolicy OneHourly = new()
+    {
+        KeepHourly = 1,
+        KeepDaily = 0,
+        KeepWeekly = 0,
+        KeepMonthly = 0,
+    };
 
     private readonly TemporaryFolder _folder = new();
     private readonly SetTime _time = new(History.Now);
@@ -33,7 +42,16 @@ public sealed class ExpiryTests : IDisposable
         var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
         var parents = new LocalParents(settings, new KeptLog<LocalParents>());
         var removal = new BackupRemoval(_store, _catalogue, audit, new KeptLog<BackupRemoval>());
-        _rotation = new RotationRun(_catalogue, new UploadCatalogue(database, _time), removal, new LocalObstacles(parents, new KeptLog<LocalObstacles>()), parents, audit, settings, _time);
+        _rotation = new RotationRun(
+            _catalogue,
+            new UploadCatalogue(database, _time),
+            removal,
+            new LocalObstacles(parents, new KeptLog<LocalObstacles>()),
+            parents,
+            audit,
+            settings,
+            _time
+        );
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -47,11 +65,13 @@ public sealed class ExpiryTests : IDisposable
 
         await PassAsync(TimeSpan.FromHours(48) - TimeSpan.FromSeconds(1));
         Assert.Equal(3, _catalogue.List(Client).Count);
-        foreach (var backup in (SnapshotInfo[])[.. old, newest]) await AssertStoredAsync(backup, stored: true);
+        foreach (var backup in (SnapshotInfo[])[.. old, newest])
+            await AssertStoredAsync(backup, stored: true);
 
         await PassAsync(TimeSpan.FromSeconds(1));
         Assert.Equal(newest.SnapshotId, Assert.Single(_catalogue.List(Client)).SnapshotId);
-        foreach (var backup in old) await AssertStoredAsync(backup, stored: false);
+        foreach (var backup in old)
+            await AssertStoredAsync(backup, stored: false);
         await AssertStoredAsync(newest, stored: true);
         Assert.Empty(_catalogue.ListDeletions());
     }
@@ -84,7 +104,9 @@ public sealed class ExpiryTests : IDisposable
     public async Task One_that_an_incremental_needs_by_then_stays_and_is_no_longer_expiring()
     {
         var (old, _) = await RotateAsync();
-        var incremental = await StoreAsync(History.Backup(4, old[0].SnapshotGuid.Value, _time.GetUtcNow(), SnapshotType.Hourly));
+        var incremental = await StoreAsync(
+            History.Backup(4, old[0].SnapshotGuid.Value, _time.GetUtcNow(), SnapshotType.Hourly)
+        );
 
         await PassAsync(TimeSpan.FromHours(1000));
 
@@ -112,7 +134,10 @@ public sealed class ExpiryTests : IDisposable
     private async Task<(IReadOnlyList<SnapshotInfo> Old, SnapshotInfo Newest)> RotateAsync()
     {
         List<SnapshotInfo> backups = [];
-        for (var guid = 1UL; guid <= 3; guid++) backups.Add(await StoreAsync(History.Backup(guid, null, History.Now.AddHours(-10 + (int)guid), SnapshotType.Hourly)));
+        for (var guid = 1UL; guid <= 3; guid++)
+            backups.Add(
+                await StoreAsync(History.Backup(guid, null, History.Now.AddHours(-10 + (int)guid), SnapshotType.Hourly))
+            );
         var rotated = await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false);
         Assert.Equal(["1", "2"], rotated.Expiring.Select(backup => backup.SnapshotGuid.ToString()));
         Assert.Empty(rotated.Deleted);
@@ -122,8 +147,20 @@ public sealed class ExpiryTests : IDisposable
     private async Task<SnapshotInfo> StoreAsync(SnapshotInfo described)
     {
         var backup = described with { StorageKey = $"{described.SnapshotId}.zfs" };
-        await _store.Objects.PutNewAsync(backup.StorageKey, new byte[1], $"upload{backup.SnapshotGuid}", ObjectKind.Stream, Token);
-        await _store.Objects.PutNewAsync(BackupStore.ManifestKeyOf(backup.StorageKey), new byte[2], $"upload{backup.SnapshotGuid}", ObjectKind.Manifest, Token);
+        await _store.Objects.PutNewAsync(
+            backup.StorageKey,
+            new byte[1],
+            $"upload{backup.SnapshotGuid}",
+            ObjectKind.Stream,
+            Token
+        );
+        await _store.Objects.PutNewAsync(
+            BackupStore.ManifestKeyOf(backup.StorageKey),
+            new byte[2],
+            $"upload{backup.SnapshotGuid}",
+            ObjectKind.Manifest,
+            Token
+        );
         _catalogue.AddAll([new ListedBackup(Client, backup)]);
         return backup;
     }
@@ -143,7 +180,8 @@ public sealed class ExpiryTests : IDisposable
 
     private async Task AssertStoredAsync(SnapshotInfo backup, bool stored)
     {
-        foreach (var key in (string[])[backup.StorageKey, BackupStore.ManifestKeyOf(backup.StorageKey)]) Assert.Equal(stored, await _store.Objects.FindAsync(key, Token) is not null);
+        foreach (var key in (string[])[backup.StorageKey, BackupStore.ManifestKeyOf(backup.StorageKey)])
+            Assert.Equal(stored, await _store.Objects.FindAsync(key, Token) is not null);
     }
 
     private static ClientEntry Entry() => new() { ClientId = Client, ApiKey = "" };
