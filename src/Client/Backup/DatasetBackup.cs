@@ -200,7 +200,7 @@ internal sealed class DatasetBackup(
         {
             throw; // snapshot and upload stay for the next run
         }
-        catch (Exception e) when (e is StoredOtherwiseException or NotResumableException)
+        catch (Exception e) when (e is StoredContentMismatchException or NotResumableException)
         {
             await SnapshotCare.RemoveAsync(job.Snapshot); // never to be a base
             throw;

@@ -20,7 +20,7 @@ internal sealed class UploadCommit(
 )
 {
     /// <summary>Sends a stream that fits into one part, in one request.</summary>
-    /// <exception cref="StoredOtherwiseException">The server says that it stored something else.</exception>
+    /// <exception cref="StoredContentMismatchException">The server says that it stored something else.</exception>
     public async Task<SnapshotInfo> SendWholeAsync(UploadPart whole, CancellationToken cancellationToken)
     {
         var backup = await CommitAsync(token => requests.SendWholeAsync(whole, token), cancellationToken);
@@ -29,13 +29,13 @@ internal sealed class UploadCommit(
             && IsOf(backup, Convert.ToHexStringLower(whole.Sha256))
             && IsRight(backup, whole.End.StreamOffset)
             ? backup
-            : throw new StoredOtherwiseException();
+            : throw new StoredContentMismatchException();
     }
 
     /// <summary>Says that all parts are there.</summary>
     /// <param name="parts">All of the upload's, in order.</param>
     /// <param name="streamBytes">Bytes of the whole stream.</param>
-    /// <exception cref="StoredOtherwiseException">The server says that it stored something else.</exception>
+    /// <exception cref="StoredContentMismatchException">The server says that it stored something else.</exception>
     public async Task<SnapshotInfo> CompleteAsync(
         IReadOnlyList<StoredPart> parts,
         long streamBytes,
@@ -51,7 +51,7 @@ internal sealed class UploadCommit(
         var backup = await CommitAsync(token => requests.CompleteAsync(request, token), cancellationToken);
         return backup?.PartsSha256 == request.PartsSha256 && IsRight(backup, streamBytes)
             ? backup
-            : throw new StoredOtherwiseException();
+            : throw new StoredContentMismatchException();
     }
 
     private async Task<SnapshotInfo?> CommitAsync(

@@ -30,7 +30,7 @@ internal sealed class UploadRequests(
             || answer.StreamBytes != part.StreamBytes
             || answer.State != StreamState.WriteWithoutBegin(part.End)
         )
-            throw new StoredOtherwiseException();
+            throw new StoredContentMismatchException();
     }
 
     /// <summary>Sends a whole stored stream.</summary>

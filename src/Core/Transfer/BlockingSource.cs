@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <remarks>
 /// For work that has a thread of its own. A second thread that reads ahead was tried: it costs more than it gains.
 /// </remarks>
-public sealed class BlockingSource(Stream source) : OneWayStream
+public sealed class BlockingSource(Stream source) : ForwardOnlyStream
 {
     public override bool CanRead => true;
 

@@ -13,7 +13,7 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <param name="alone">False where several such streams are read at once, which keep the processors busy by themselves:
 /// then this one takes memory for two blocks only.</param>
 public sealed class DecompressedStream(StoredBytesReader stored, CompressionFormat format, bool alone = true)
-    : OneWayStream
+    : ForwardOnlyStream
 {
     /// <summary>
     /// The most that is given out at once: it is still in the processor's cache when the next one looks at it.

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// Blocks are gathered until full: writing what each read of a socket returns costs ten times as much.
 /// </remarks>
 public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sink = null, bool digest = true)
-    : OneWayStream
+    : ForwardOnlyStream
 {
     /// <summary>
     /// Bytes of a block: few calls, and what was just read is still in the processor's cache when it is looked at.

@@ -18,7 +18,7 @@ internal sealed class BackupDownload(
     DownloadPatience patience,
     Action<long> progress,
     bool canGoOn = true
-) : OneWayStream
+) : ForwardOnlyStream
 {
     private Stream? _body;
     private long _received;

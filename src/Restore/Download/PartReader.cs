@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// that the one that is read next never waits for one behind it, and come back as they are read. No more parts than
 /// lanes are ahead of the one that is read: what an interruption makes be fetched in vain stays small.
 /// </summary>
-internal sealed class PartReader : OneWayStream
+internal sealed class PartReader : ForwardOnlyStream
 {
     private readonly PartFetch _fetch;
     private readonly PagePool _pool;

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="body">The response's.</param>
 /// <param name="what">What is read, for messages.</param>
 /// <param name="idle">How long nothing may come.</param>
-internal sealed class WatchedBody(IDisposable response, Stream body, string what, TimeSpan idle) : OneWayStream
+internal sealed class WatchedBody(IDisposable response, Stream body, string what, TimeSpan idle) : ForwardOnlyStream
 {
     /// <summary>Of a server that is there: its parts lie ready when it begins to answer.</summary>
     public static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(60);

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Streams;
 
 /// <summary>Hands on what is written to it and tells how much it was.</summary>
-internal sealed class CountedStream(Stream destination, Action<long> written) : OneWayStream
+internal sealed class CountedStream(Stream destination, Action<long> written) : ForwardOnlyStream
 {
     public override bool CanWrite => true;
 

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Streams;
 
 /// <summary>Takes the place where compressed data are cut off or damaged for their end.</summary>
-internal sealed class CutOffStream(Stream source) : OneWayStream
+internal sealed class CutOffStream(Stream source) : ForwardOnlyStream
 {
     public override bool CanRead => true;
 

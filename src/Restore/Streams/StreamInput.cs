@@ -93,7 +93,7 @@ internal sealed class StreamInput : IAsyncDisposable
     }
 
     /// <summary>Says which file is damaged.</summary>
-    private sealed class NamedStream(Stream source, string name) : OneWayStream
+    private sealed class NamedStream(Stream source, string name) : ForwardOnlyStream
     {
         public override bool CanRead => true;
 

@@ -48,7 +48,7 @@ internal sealed partial class DownloadEndpoints(
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         var tag = new EntityTagHeaderValue($"\"{backup.PartsSha256}\"");
-        var wanted = WantedBytes.Of(context.Request.GetTypedHeaders(), tag, backup.ReceivedAt, backup.SizeBytes);
+        var wanted = RangeRequest.Of(context.Request.GetTypedHeaders(), tag, backup.ReceivedAt, backup.SizeBytes);
         if (wanted.Count == 0)
         {
             Describe(context.Response, backup, tag, wanted);
@@ -81,7 +81,7 @@ internal sealed partial class DownloadEndpoints(
         HttpResponse response,
         SnapshotInfo backup,
         EntityTagHeaderValue tag,
-        WantedBytes wanted
+        RangeRequest wanted
     )
     {
         response.StatusCode = wanted.Status;
@@ -129,7 +129,7 @@ internal sealed partial class DownloadEndpoints(
     /// </summary>
     private async Task<BackupStream> OpenAsync(
         SnapshotInfo backup,
-        WantedBytes wanted,
+        RangeRequest wanted,
         CancellationToken cancellationToken
     )
     {
@@ -152,7 +152,7 @@ internal sealed partial class DownloadEndpoints(
     /// </summary>
     private async Task<BackupStream> FindAsync(
         SnapshotInfo backup,
-        WantedBytes wanted,
+        RangeRequest wanted,
         CancellationToken cancellationToken
     )
     {

@@ -17,10 +17,10 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 internal sealed class LocalPartReceiver(
     BackupStore store,
     PartBuffers buffers,
-    PartPlaces places,
+    PartSlots places,
     PartCatalogue parts,
     StreamAdmission admission,
-    LocalTurns turns,
+    PartSequencer turns,
     LocalUploads local,
     ClientQuota quota
 )

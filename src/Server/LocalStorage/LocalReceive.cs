@@ -17,12 +17,12 @@ internal sealed class LocalReceive : IAsyncDisposable
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
 
     private readonly ZfsProcess _zfs;
-    private readonly TailHolder _stream;
+    private readonly EndRecordBuffer _stream;
     private readonly SemaphoreSlim _writing = new(1);
     private bool _ended;
 
     private LocalReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) =>
-        (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new TailHolder(zfs.Input, EndSize));
+        (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new EndRecordBuffer(zfs.Input, EndSize));
 
     /// <summary>What it makes.</summary>
     public SnapshotName Target { get; }

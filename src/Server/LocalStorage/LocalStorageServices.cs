@@ -6,12 +6,12 @@ internal static class LocalStorageServices
         services
             .AddSingleton<LocalParents>()
             .AddSingleton<LocalReceives>()
-            .AddSingleton<LocalTurns>()
+            .AddSingleton<PartSequencer>()
             .AddSingleton<LocalStart>()
             .AddSingleton<LocalCommit>()
             .AddSingleton<LocalUploads>()
             .AddSingleton<LocalPartReceiver>()
-            .AddSingleton<LocalObstacles>()
+            .AddSingleton<DeletionBlockers>()
             .AddSingleton<LocalBases>()
             .AddSingleton<LocalDownloads>()
             .AddHostedService<IdleReceives>();

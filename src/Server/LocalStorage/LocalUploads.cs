@@ -18,7 +18,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 internal sealed class LocalUploads(
     LocalStart start,
     LocalReceives receives,
-    LocalTurns turns,
+    PartSequencer turns,
     LocalCommit commit,
     BackupCommit describing,
     StreamAdmission admission,

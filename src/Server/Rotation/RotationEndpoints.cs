@@ -52,7 +52,7 @@ internal sealed class RotationEndpoints(
             ServerManaged = client.RotationPolicy is not null,
             Decisions = [],
         };
-        await LongAnswer.WriteAsync(
+        await JsonListResponse.WriteAsync(
             context,
             answer,
             ApiJson.Default.RotateAnswer,

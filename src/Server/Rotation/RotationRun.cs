@@ -16,7 +16,7 @@ internal sealed class RotationRun(
     BackupCatalogue backups,
     UploadCatalogue uploads,
     BackupRemoval removal,
-    LocalObstacles obstacles,
+    DeletionBlockers obstacles,
     LocalParents parents,
     AuditLog audit,
     ServerSettings settings,

@@ -77,7 +77,7 @@ internal sealed class StatusEndpoints(
             Message = $"Backups: {list.Count}",
             Snapshots = [],
         };
-        await LongAnswer.WriteAsync(
+        await JsonListResponse.WriteAsync(
             context,
             answer,
             ApiJson.Default.SnapshotsAnswer,

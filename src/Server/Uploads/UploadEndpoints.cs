@@ -22,7 +22,7 @@ internal sealed partial class UploadEndpoints(
     BackupStore store,
     PartBuffers buffers,
     UploadSessions sessions,
-    UploadPlaces places,
+    UploadSlots places,
     StreamReceiver receiver,
     LocalUploads local,
     LocalParents parents,

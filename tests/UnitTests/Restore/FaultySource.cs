@@ -86,7 +86,7 @@ internal sealed class FaultySource
 
     public static OperationException Broken() => new(ExitCode.Unreachable, "The connection broke by the test.");
 
-    private sealed class Answer(FaultySource source, int offset, int length) : OneWayStream
+    private sealed class Answer(FaultySource source, int offset, int length) : ForwardOnlyStream
     {
         private readonly int? _breaksAfter = source.BreaksAfter(offset);
         private readonly bool _spoils = source.Spoils(offset);

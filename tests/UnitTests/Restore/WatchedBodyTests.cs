@@ -69,7 +69,7 @@ public sealed class WatchedBodyTests
         );
     }
 
-    private sealed class Body(Func<CancellationToken, Task> before) : OneWayStream
+    private sealed class Body(Func<CancellationToken, Task> before) : ForwardOnlyStream
     {
         public override bool CanRead => true;
 

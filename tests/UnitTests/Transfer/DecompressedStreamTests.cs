@@ -403,7 +403,7 @@ public sealed class DecompressedStreamTests
         );
 
     /// <summary>Brings nothing and does not end.</summary>
-    private sealed class Silent : OneWayStream
+    private sealed class Silent : ForwardOnlyStream
     {
         public override bool CanRead => true;
 

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.UnitTests.Transfer;
 
 /// <summary>The same bytes several times, and then an end or an error.</summary>
-internal sealed class Repeated(byte[] bytes, int times) : OneWayStream
+internal sealed class Repeated(byte[] bytes, int times) : ForwardOnlyStream
 {
     private long _next;
 

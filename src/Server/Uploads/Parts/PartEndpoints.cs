@@ -19,7 +19,7 @@ internal sealed partial class PartEndpoints(
     UploadEndpoints uploads,
     UploadSessions sessions,
     BackupStore store,
-    PartPlaces places,
+    PartSlots places,
     PartReceiver receiver,
     LocalPartReceiver localReceiver,
     LocalUploads local,

@@ -121,7 +121,7 @@ public sealed class ServerPatienceTests
     public void A_failure_of_this_side_does_not_pass()
     {
         Assert.False(ServerPatience.IsPassing(new OperationException(ExitCode.Zfs, "zfs send failed")));
-        Assert.False(ServerPatience.IsPassing(new StoredOtherwiseException()));
+        Assert.False(ServerPatience.IsPassing(new StoredContentMismatchException()));
         Assert.False(ServerPatience.IsPassing(new OperationCanceledException()));
     }
 

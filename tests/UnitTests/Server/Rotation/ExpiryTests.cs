@@ -46,7 +46,7 @@ public sealed class ExpiryTests : IDisposable
             _catalogue,
             new UploadCatalogue(database, _time),
             removal,
-            new LocalObstacles(parents, new KeptLog<LocalObstacles>()),
+            new DeletionBlockers(parents, new KeptLog<DeletionBlockers>()),
             parents,
             audit,
             settings,

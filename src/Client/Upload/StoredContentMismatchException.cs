@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core;
 namespace ZfsSnapshotManager.Client.Upload;
 
 /// <summary>The server says "ok" to something else than was sent.</summary>
-internal sealed class StoredOtherwiseException()
+internal sealed class StoredContentMismatchException()
     : OperationException(
         ExitCode.ServerFailed,
         "The server says that it stored something else than was sent.",

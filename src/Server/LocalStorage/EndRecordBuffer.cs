@@ -3,7 +3,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <summary>Hands on what it gets, but for the last bytes, which stay here until they are asked for.</summary>
 /// <param name="destination">Where it goes; not disposed of.</param>
 /// <param name="size">How many bytes stay.</param>
-internal sealed class TailHolder(Stream destination, int size)
+internal sealed class EndRecordBuffer(Stream destination, int size)
 {
     private readonly byte[] _tail = new byte[size];
     private int _held;

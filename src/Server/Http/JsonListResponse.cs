@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.Server.Http;
 /// <summary>
 /// Writes an answer that ends in a list of perhaps tens of thousands of items: item by item, and sent in large pieces.
 /// </summary>
-internal static class LongAnswer
+internal static class JsonListResponse
 {
     /// <summary>The serializer by itself sends 16 KiB at a time, which costs more than to write them.</summary>
     private const int PieceSize = 128 * 1024;

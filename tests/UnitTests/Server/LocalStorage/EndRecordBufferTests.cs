@@ -2,7 +2,7 @@ using ZfsSnapshotManager.Server.LocalStorage;
 
 namespace ZfsSnapshotManager.UnitTests.Server.LocalStorage;
 
-public sealed class TailHolderTests
+public sealed class EndRecordBufferTests
 {
     [Theory]
     [InlineData(1)]
@@ -16,7 +16,7 @@ public sealed class TailHolderTests
         var token = TestContext.Current.CancellationToken;
         var bytes = Enumerable.Range(0, 100).Select(value => (byte)value).ToArray();
         using var destination = new MemoryStream();
-        var holder = new TailHolder(destination, 8);
+        var holder = new EndRecordBuffer(destination, 8);
         var given = 0;
         foreach (var chunk in bytes.Chunk(slice))
         {

@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <see cref="ReadAsync(Memory{byte}, CancellationToken)"/>, what writes <see cref="CanWrite"/> and
 /// <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>; everything else says no.
 /// </summary>
-public abstract class OneWayStream : Stream
+public abstract class ForwardOnlyStream : Stream
 {
     public override bool CanRead => false;
 

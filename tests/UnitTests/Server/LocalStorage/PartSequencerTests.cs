@@ -2,9 +2,9 @@ using ZfsSnapshotManager.Server.LocalStorage;
 
 namespace ZfsSnapshotManager.UnitTests.Server.LocalStorage;
 
-public sealed class LocalTurnsTests
+public sealed class PartSequencerTests
 {
-    private readonly LocalTurns _turns = new();
+    private readonly PartSequencer _turns = new();
 
     [Fact]
     public async Task A_part_is_handed_on_behind_the_one_before_it()

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Server.Downloads;
 
 namespace ZfsSnapshotManager.UnitTests.Server;
 
-public sealed class WantedBytesTests
+public sealed class RangeRequestTests
 {
     private const long Length = 1000;
 
@@ -28,7 +28,7 @@ public sealed class WantedBytesTests
     [InlineData("pages=1-2", 200, 0, 1000)]
     [InlineData("", 200, 0, 1000)]
     public void A_range_gives_its_bytes(string range, int status, long first, long count) =>
-        Assert.Equal(new WantedBytes(status, first, count), Ask(("Range", range)));
+        Assert.Equal(new RangeRequest(status, first, count), Ask(("Range", range)));
 
     [Theory]
     [InlineData("If-None-Match", "\"abc\"", 304)]
@@ -65,11 +65,11 @@ public sealed class WantedBytesTests
         );
     }
 
-    private static WantedBytes Ask(params (string Name, string Value)[] headers)
+    private static RangeRequest Ask(params (string Name, string Value)[] headers)
     {
         var all = new HeaderDictionary();
         foreach (var (name, value) in headers.Where(header => header.Value.Length > 0))
             all[name] = value;
-        return WantedBytes.Of(new Microsoft.AspNetCore.Http.Headers.RequestHeaders(all), Tag, Modified, Length);
+        return RangeRequest.Of(new Microsoft.AspNetCore.Http.Headers.RequestHeaders(all), Tag, Modified, Length);
     }
 }

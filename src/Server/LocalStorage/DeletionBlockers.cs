@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Server.Clients;
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
 /// <summary>Why ZFS would not destroy some of a client's snapshots, for the planner of rotation.</summary>
-internal sealed partial class LocalObstacles(LocalParents parents, ILogger<LocalObstacles> logger)
+internal sealed partial class DeletionBlockers(LocalParents parents, ILogger<DeletionBlockers> logger)
 {
     /// <returns>Reasons by the backups' ids. Where ZFS does not answer, nothing that it keeps may go.</returns>
     public async Task<IReadOnlyDictionary<string, string>> FindAsync(

@@ -10,12 +10,12 @@ namespace ZfsSnapshotManager.Server.Downloads;
 /// <param name="Status">200, 206, 304, 412 or 416.</param>
 /// <param name="First">The first byte.</param>
 /// <param name="Count">How many bytes; none where the status allows no content.</param>
-internal readonly record struct WantedBytes(int Status, long First, long Count)
+internal readonly record struct RangeRequest(int Status, long First, long Count)
 {
     /// <param name="tag">Of the content; strong.</param>
     /// <param name="modified">When the content came to be.</param>
     /// <param name="length">Of the content, in bytes.</param>
-    public static WantedBytes Of(RequestHeaders headers, EntityTagHeaderValue tag, DateTimeOffset modified, long length)
+    public static RangeRequest Of(RequestHeaders headers, EntityTagHeaderValue tag, DateTimeOffset modified, long length)
     {
         modified = DateTimeOffset.FromUnixTimeSeconds(modified.ToUnixTimeSeconds()); // as exact as the header
         if (FailsPrecondition(headers, tag, modified))

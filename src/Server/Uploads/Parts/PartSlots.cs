@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.Server.Uploads.Parts;
 /// costs nothing. A place that becomes free goes to the client that has the fewest, so that one with many lanes does
 /// not keep out one with few.
 /// </summary>
-internal sealed class PartPlaces(PartBuffers buffers)
+internal sealed class PartSlots(PartBuffers buffers)
 {
     /// <summary>Less than a client waits for a sign of life. Then it is told, and comes again.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -83,7 +83,7 @@ internal sealed class PartPlaces(PartBuffers buffers)
         public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    private sealed class Place(PartPlaces owner, string clientId) : IDisposable
+    private sealed class Place(PartSlots owner, string clientId) : IDisposable
     {
         public void Dispose()
         {

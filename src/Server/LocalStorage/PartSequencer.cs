@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// The order of parts that go into ZFS: one is written while the next one is received and checked, and no further one
 /// has a place, so that what waits never keeps out what it waits for.
 /// </summary>
-internal sealed class LocalTurns
+internal sealed class PartSequencer
 {
     /// <summary>Less than a client waits for a sign of life. Then it is told, and comes again.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

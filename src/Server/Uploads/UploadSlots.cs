@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// How many streams are taken in at once: each needs memory for one part at least, and clients decide how many they
 /// send. Who finds no place waits in line, as long as an upload may be silent.
 /// </summary>
-internal sealed class UploadPlaces(ServerSettings settings) : IDisposable
+internal sealed class UploadSlots(ServerSettings settings) : IDisposable
 {
     private readonly SemaphoreSlim _places = new(settings.MaxUploads);
 
