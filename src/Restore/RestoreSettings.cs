@@ -4,9 +4,11 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore;
 
 /// <summary>The settings of zfs-restore.</summary>
+/// <param name="Server">The server, and the key.</param>
+/// <param name="Zfs">Where <c>zfs</c> runs.</param>
 /// <param name="Lanes">Parts that are fetched at once.</param>
 /// <param name="RetryTime">How long a server that is away is waited for.</param>
-internal sealed record RestoreSettings(ServerConnection Server, int Lanes, TimeSpan RetryTime)
+internal sealed record RestoreSettings(ServerConnection Server, ZfsHost Zfs, int Lanes, TimeSpan RetryTime)
 {
     /// <summary>The client's file: one machine, one key, both programs.</summary>
     private const string SystemFile = "/etc/zfs-client.env";
@@ -22,20 +24,20 @@ internal sealed record RestoreSettings(ServerConnection Server, int Lanes, TimeS
     public long PartMemory => (long)DefaultPartMemory / DefaultLanes * Math.Max(Lanes, DefaultLanes);
 
     /// <summary>For what needs no server.</summary>
-    public static ZfsRemoteHost? ReadRemoteHost()
+    public static ZfsHost ReadZfsHost()
     {
         var settings = SettingsFiles.Read(SystemFile);
-        var host = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
+        var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
         settings.ThrowIfFaulty();
-        return host;
+        return zfs;
     }
 
     public static RestoreSettings Read()
     {
         var settings = SettingsFiles.Read(SystemFile);
         var lanes = settings.Number("DOWNLOAD_PARALLEL", DefaultLanes, 1, 16);
-        ZfsProcess.RemoteHost = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
+        var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
         var retryTime = TimeSpan.FromSeconds(settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400));
-        return new RestoreSettings(ServerConnection.Read(settings), lanes, retryTime); // which shows all faults
+        return new RestoreSettings(ServerConnection.Read(settings), zfs, lanes, retryTime); // which shows all faults
     }
 }

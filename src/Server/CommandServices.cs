@@ -19,6 +19,7 @@ internal static class CommandServices
                     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
             )
             .AddSingleton(settings)
+            .AddSingleton(settings.Zfs)
             .AddSingleton(TimeProvider.System)
             .AddSingleton<AuditLog>()
             .AddSingleton<CatalogueDatabase>()

@@ -110,6 +110,7 @@ internal static partial class ServerHost
         builder
             .Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>()
             .AddSingleton(settings)
+            .AddSingleton(settings.Zfs)
             .AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>()
             .AddSingleton<BackupCatalogue>()

@@ -20,13 +20,13 @@ internal sealed class BackupSet(
     TimeProvider time
 )
 {
-    private readonly SnapshotCare _care = new(output);
+    private readonly SnapshotCare _care = new(settings.Zfs, output);
     private readonly List<DatasetFailure> _failures = [];
 
     /// <exception cref="OperationException">The only dataset failed, or the server is away.</exception>
     public async Task<BackupSetResult> RunAsync(CancellationToken cancellationToken)
     {
-        var datasets = await settings.Selection.ListAsync(cancellationToken);
+        var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
         var lists = new ServerLists(server, settings.StorageType, time);
         List<DatasetBackup> backups =
         [
@@ -94,7 +94,7 @@ internal sealed class BackupSet(
         {
             // The next run makes new ones.
             foreach (var backup in waiting)
-                await SnapshotCare.RemoveAsync(snapshots[backup.Dataset]);
+                await _care.RemoveAsync(snapshots[backup.Dataset]);
             throw;
         }
     }

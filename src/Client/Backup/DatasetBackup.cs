@@ -25,7 +25,7 @@ internal sealed class DatasetBackup(
     TimeProvider time
 ) : IDisposable
 {
-    private readonly SnapshotCare _care = new(output);
+    private readonly SnapshotCare _care = new(settings.Zfs, output);
     private readonly BackupUpload _upload = new(settings, server, output, options.Verbose, time);
     private FileStream? _lock;
     private BackupPlan? _plan;
@@ -40,12 +40,12 @@ internal sealed class DatasetBackup(
     public IReadOnlyList<SnapshotName> TakenNames { get; private set; } = [];
 
     /// <summary>Sees to it that nobody else backs the dataset up.</summary>
-    public void Lock() => _lock = DatasetLock.Take(dataset.Name);
+    public void Lock() => _lock = DatasetLock.Take(settings.Zfs, dataset.Name);
 
     /// <summary>Settles what earlier runs left, and plans.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        if (await ZfsDataset.IsRedactedAsync(dataset.Name, cancellationToken))
+        if (await settings.Zfs.IsRedactedAsync(dataset.Name, cancellationToken))
         {
             // Tried on OpenZFS 2.3.2: what is received of such a dataset's send has zeros for what was left out, and
             // nothing says so any more.
@@ -59,7 +59,7 @@ internal sealed class DatasetBackup(
         // First: what is committed meanwhile is then a backup.
         var uploads = await lists.GetUploadsAsync(cancellationToken);
         var remote = await lists.GetBackupsAsync(cancellationToken);
-        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
+        var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
         if (!options.DryRun)
         {
             var leftovers = LeftoverPlan.Make(dataset.Name, local, remote, uploads, options.MayResume);
@@ -90,7 +90,7 @@ internal sealed class DatasetBackup(
             await PlanAsync(cancellationToken); // it may have waited for hours while others were sent
         var plan = _plan!;
         var (properties, leftOut) = DatasetProperties.ToSend(
-            await ZfsDataset.GetOwnPropertiesAsync(dataset.Name, cancellationToken)
+            await settings.Zfs.GetOwnPropertiesAsync(dataset.Name, cancellationToken)
         );
         if (leftOut.Count > 0)
             Output.Warn(
@@ -112,7 +112,7 @@ internal sealed class DatasetBackup(
     private async Task PlanAsync(CancellationToken cancellationToken)
     {
         var remote = await lists.GetBackupsAsync(cancellationToken);
-        var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
+        var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
         TakenNames = [.. local.Select(snapshot => snapshot.Name)];
         var flags = SendFlags.ForFull(dataset, settings);
         _plan = BackupPlan.Make(options.Mode, dataset.Name, flags, local, remote, settings.MaxChain);
@@ -123,7 +123,7 @@ internal sealed class DatasetBackup(
         foreach (var snapshot in leftovers.Acknowledge)
             await AcknowledgeAsync(snapshot, cancellationToken);
         foreach (var snapshot in leftovers.Release)
-            await SnapshotCare.ReleaseAsync(snapshot);
+            await _care.ReleaseAsync(snapshot);
         foreach (var (upload, reason) in leftovers.Drop)
         {
             output.Note($"The interrupted upload of {upload.DatasetName}@{upload.SnapshotName} is dropped: {reason}");
@@ -146,14 +146,14 @@ internal sealed class DatasetBackup(
             }
 
             output.Note($"{snapshot.Name} of an interrupted run is not on the server: removing it");
-            await SnapshotCare.RemoveAsync(snapshot);
+            await _care.RemoveAsync(snapshot);
         }
     }
 
     private Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
         output.Note($"{snapshot.Name} of an interrupted run is on the server: noting that");
-        return SnapshotCare.AcknowledgeAsync(snapshot, cancellationToken);
+        return _care.AcknowledgeAsync(snapshot, cancellationToken);
     }
 
     /// <returns>Null where it cannot go on after all; then nothing of it is left.</returns>
@@ -202,7 +202,7 @@ internal sealed class DatasetBackup(
         }
         catch (Exception e) when (e is StoredContentMismatchException or NotResumableException)
         {
-            await SnapshotCare.RemoveAsync(job.Snapshot); // never to be a base
+            await _care.RemoveAsync(job.Snapshot); // never to be a base
             throw;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -211,13 +211,13 @@ internal sealed class DatasetBackup(
             if (!known)
                 output.Note($"{job.Snapshot.Name} stays until the next run, which asks the server whether it has it.");
             else if (committed is null)
-                await SnapshotCare.RemoveAsync(job.Snapshot);
+                await _care.RemoveAsync(job.Snapshot);
             else
-                await SnapshotCare.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
+                await _care.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
             throw;
         }
 
-        await SnapshotCare.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
+        await _care.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
         return sent;
     }
 

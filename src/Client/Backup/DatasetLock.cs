@@ -12,10 +12,10 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// </summary>
 internal static class DatasetLock
 {
-    public static FileStream Take(DatasetName dataset)
+    public static FileStream Take(ZfsHost zfs, DatasetName dataset)
     {
         var digest = Convert.ToHexStringLower(
-            SHA256.HashData(Encoding.UTF8.GetBytes($"{ZfsProcess.RemoteHost?.Destination}{dataset}"))
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{zfs.Remote?.Destination}{dataset}"))
         )[..16];
         var path = Path.Combine(Folder(), $"zfs-client-{digest}.lock");
         try

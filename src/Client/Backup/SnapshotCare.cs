@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// What is done to the snapshots that this tool makes: held while they are sent, acknowledged when the server has them,
 /// removed when it never will.
 /// </summary>
-internal sealed class SnapshotCare(Output output)
+internal sealed class SnapshotCare(ZfsHost zfs, Output output)
 {
     /// <summary>
     /// Makes snapshots of one moment, as far as they are in one pool, each marked as pending and held.
@@ -24,9 +24,7 @@ internal sealed class SnapshotCare(Output output)
         List<LocalSnapshot> made = [];
         foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
         {
-            made.AddRange(
-                await ZfsDataset.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken)
-            );
+            made.AddRange(await zfs.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken));
         }
 
         foreach (var snapshot in made)
@@ -39,7 +37,7 @@ internal sealed class SnapshotCare(Output output)
     {
         try
         {
-            await ZfsDataset.HoldAsync(snapshot.Name, CancellationToken.None);
+            await zfs.HoldAsync(snapshot.Name, CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -51,20 +49,20 @@ internal sealed class SnapshotCare(Output output)
     }
 
     /// <summary>Notes that the server has it: a bookmark, from which the next backup can start, and the mark.</summary>
-    public static async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    public async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        var existing = await ZfsDataset.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken);
+        var existing = await zfs.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken);
         if (!existing.Any(s => s.Name.IsBookmark && s.Guid == snapshot.Guid))
-            await ZfsDataset.CreateBookmarkAsync(snapshot.Name, cancellationToken);
+            await zfs.CreateBookmarkAsync(snapshot.Name, cancellationToken);
         await ReleaseAsync(snapshot); // before the mark, so that a run that is killed here is known by it
-        await ZfsDataset.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken);
+        await zfs.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken);
     }
 
-    public static async Task ReleaseAsync(LocalSnapshot snapshot)
+    public async Task ReleaseAsync(LocalSnapshot snapshot)
     {
         try
         {
-            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None);
+            await zfs.ReleaseAsync(snapshot.Name, CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -72,16 +70,16 @@ internal sealed class SnapshotCare(Output output)
         }
     }
 
-    public static async Task RemoveAsync(LocalSnapshot snapshot)
+    public async Task RemoveAsync(LocalSnapshot snapshot)
     {
         try
         {
-            await ZfsDataset.ReleaseAsync(snapshot.Name, CancellationToken.None);
+            await zfs.ReleaseAsync(snapshot.Name, CancellationToken.None);
             if (snapshot.Type is null or SnapshotType.Manual)
-                await ZfsDataset.DestroySnapshotAsync(snapshot.Name, CancellationToken.None);
+                await zfs.DestroySnapshotAsync(snapshot.Name, CancellationToken.None);
             // It is of use here without a backup.
             else
-                await ZfsDataset.UnmarkAsync(snapshot.Name, CancellationToken.None);
+                await zfs.UnmarkAsync(snapshot.Name, CancellationToken.None);
         }
         catch (OperationException e)
         {

@@ -24,11 +24,11 @@ internal static class BookmarksCommand
 
     private static async Task RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var selection = ClientSettings.ReadSelection(SelectionOptions.Read(parsed));
+        var (zfs, selection) = ClientSettings.ReadSelection(SelectionOptions.Read(parsed));
         List<BookmarkRow> bookmarks = [];
-        foreach (var dataset in await selection.ListAsync(cancellationToken))
+        foreach (var dataset in await selection.ListAsync(zfs, cancellationToken))
         {
-            var all = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
+            var all = await zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
             bookmarks.AddRange(
                 all.Where(s => s.Name.IsBookmark)
                     .Select(s => new BookmarkRow

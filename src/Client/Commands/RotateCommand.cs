@@ -40,7 +40,7 @@ internal static class RotateCommand
                     settings,
                     server,
                     output,
-                    await settings.Selection.ListAsync(cancellationToken),
+                    await settings.Selection.ListAsync(settings.Zfs, cancellationToken),
                     parsed.GetValue(dryRun),
                     cancellationToken
                 );

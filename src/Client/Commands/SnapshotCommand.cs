@@ -62,7 +62,7 @@ internal static class SnapshotCommand
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
-        var datasets = await settings.Selection.ListAsync(cancellationToken);
+        var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
         var backups = send
             ? await new BackupSet(
                 settings,
@@ -117,7 +117,9 @@ internal static class SnapshotCommand
         List<SnapshotName> taken = [];
         foreach (var dataset in datasets)
             taken.AddRange(
-                (await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken)).Select(snapshot => snapshot.Name)
+                (await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken)).Select(snapshot =>
+                    snapshot.Name
+                )
             );
         var names = SnapshotNaming.Choose(
             datasets.Select(dataset => dataset.Name),
@@ -127,7 +129,7 @@ internal static class SnapshotCommand
             taken
         );
         foreach (var pool in names.Where(_ => !dryRun).GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
-            await ZfsDataset.CreateSnapshotsAsync([.. pool], type, upload: null, cancellationToken);
+            await settings.Zfs.CreateSnapshotsAsync([.. pool], type, upload: null, cancellationToken);
         return [.. names.Select(name => name.ToString())];
     }
 

@@ -20,6 +20,9 @@ internal sealed record ClientSettings
 
     public required ServerConnection Server { get; init; }
 
+    /// <summary>Where <c>zfs</c> runs.</summary>
+    public required ZfsHost Zfs { get; init; }
+
     public required DatasetSelection Selection { get; init; }
 
     /// <summary>
@@ -61,7 +64,7 @@ internal sealed record ClientSettings
     public static ClientSettings Read(IReadOnlyDictionary<string, string?> commandLine)
     {
         var settings = ReadFiles(commandLine);
-        var selection = ReadSelection(settings);
+        var (zfs, selection) = ReadSelection(settings);
         var raw = settings.Text("RAW_SEND")?.ToLowerInvariant() == "auto" || settings.Flag("RAW_SEND", fallback: true);
         var compression = settings.Text("COMPRESSION") is null
             ? settings.Flag("COMPRESS", fallback: true)
@@ -84,6 +87,7 @@ internal sealed record ClientSettings
         return new ClientSettings
         {
             Server = server,
+            Zfs = zfs,
             Selection = selection,
             RawSend = raw,
             Compression = compression,
@@ -108,7 +112,9 @@ internal sealed record ClientSettings
     }
 
     /// <summary>For what needs no server.</summary>
-    public static DatasetSelection ReadSelection(IReadOnlyDictionary<string, string?> commandLine)
+    public static (ZfsHost Zfs, DatasetSelection Selection) ReadSelection(
+        IReadOnlyDictionary<string, string?> commandLine
+    )
     {
         var settings = ReadFiles(commandLine);
         var selection = ReadSelection(settings);
@@ -116,13 +122,12 @@ internal sealed record ClientSettings
         return selection;
     }
 
-    /// <summary>Where <c>zfs</c> runs is settled by the way: all commands of the program go there.</summary>
-    private static DatasetSelection ReadSelection(SettingsReader settings)
+    private static (ZfsHost Zfs, DatasetSelection Selection) ReadSelection(SettingsReader settings)
     {
-        ZfsProcess.RemoteHost = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
+        var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
         var roots = settings.Required("LOCAL_DATASET", text => ParseList(text, DatasetName.Parse));
         var excludes = settings.Optional("EXCLUDE", text => ParseList(text, DatasetPattern.Parse));
-        return new DatasetSelection(roots ?? [], settings.Flag("RECURSIVE", fallback: false), excludes ?? []);
+        return (zfs, new DatasetSelection(roots ?? [], settings.Flag("RECURSIVE", fallback: false), excludes ?? []));
     }
 
     private static T[] ParseList<T>(string text, Func<string, T> parse)

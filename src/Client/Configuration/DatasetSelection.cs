@@ -19,9 +19,9 @@ internal sealed record DatasetSelection(
 
     /// <summary>What there is now: a dataset that is new since the last time is in it by itself.</summary>
     /// <exception cref="OperationException">One that is named does not exist, or nothing is left.</exception>
-    public async Task<IReadOnlyList<DatasetFacts>> ListAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<DatasetFacts>> ListAsync(ZfsHost zfs, CancellationToken cancellationToken)
     {
-        var all = await ZfsDataset.ListAsync(Roots, Recursive, cancellationToken);
+        var all = await zfs.ListDatasetsAsync(Roots, Recursive, cancellationToken);
         var chosen = all.Where(dataset => !Excludes.Any(exclude => exclude.Matches(dataset.Name))).ToList();
         return chosen.Count > 0
             ? chosen

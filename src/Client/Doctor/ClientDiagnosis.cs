@@ -31,11 +31,11 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task<IReadOnlyList<DatasetFacts>?> LookAtZfsAsync(CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await _result.LookAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return null;
         _result.Good("zfs", version);
         if (
-            await _result.LookAsync("dataset", () => settings.Selection.ListAsync(cancellationToken))
+            await _result.LookAsync("dataset", () => settings.Selection.ListAsync(settings.Zfs, cancellationToken))
             is not { } datasets
         )
             return null;
@@ -51,7 +51,10 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task LookAtPermissionsAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)) is not { } user)
+        if (
+            await _result.LookAsync("permissions", () => ZfsUser.GetAsync(settings.Zfs, cancellationToken))
+            is not { } user
+        )
             return;
         if (user.IsRoot)
         {
@@ -67,7 +70,13 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         foreach (var dataset in datasets)
         {
             var missing = await _result.LookAsync("permissions", () =>
-                ZfsDelegation.FindMissingAsync(dataset.Name, user, ZfsDelegation.ForBackup, cancellationToken)
+                ZfsDelegation.FindMissingAsync(
+                    settings.Zfs,
+                    dataset.Name,
+                    user,
+                    ZfsDelegation.ForBackup,
+                    cancellationToken
+                )
             );
             if (missing is { Count: 0 })
                 _result.Good("permissions", $"{user.Name} has all that it needs on {dataset.Name}");
@@ -120,7 +129,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         var remote = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
         foreach (var dataset in datasets)
         {
-            var local = await ZfsDataset.ListSnapshotsAsync(dataset.Name, cancellationToken);
+            var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
             var plan = BackupPlan.Make(
                 BackupMode.Automatic,
                 dataset.Name,

@@ -27,7 +27,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
     {
         var policy = _policy ??= await PolicyInForce.GetAsync(settings, server, cancellationToken);
         var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken);
-        var local = await ZfsDataset.ListSnapshotsAsync(dataset, cancellationToken);
+        var local = await settings.Zfs.ListSnapshotsAsync(dataset, cancellationToken);
         var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name =>
             SnapshotNaming.IsOwn(name, settings.SnapshotPrefix)
         );
@@ -73,8 +73,8 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
             {
                 await (
                     snapshot.Name.IsBookmark
-                        ? ZfsDataset.DestroyBookmarkAsync(snapshot.Name, cancellationToken)
-                        : ZfsDataset.DestroySnapshotAsync(snapshot.Name, cancellationToken)
+                        ? settings.Zfs.DestroyBookmarkAsync(snapshot.Name, cancellationToken)
+                        : settings.Zfs.DestroySnapshotAsync(snapshot.Name, cancellationToken)
                 );
                 output.Note($"Destroyed {snapshot.Name}: {reason}");
             }

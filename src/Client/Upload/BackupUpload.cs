@@ -37,7 +37,7 @@ internal sealed class BackupUpload(
         var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why =>
             Output.Warn(why ?? "the server is there again")
         );
-        var estimate = job.Send is { } send ? await send.EstimateAsync(cancellationToken) : null;
+        var estimate = job.Send is { } send ? await send.EstimateAsync(settings.Zfs, cancellationToken) : null;
         UploadAnswer upload;
         try
         {
@@ -204,7 +204,7 @@ internal sealed class BackupUpload(
         }
     }
 
-    private static async Task<TransferEnd> SendAsync(
+    private async Task<TransferEnd> SendAsync(
         UploadJob job,
         ResumeStart? resume,
         StreamPipeline pipeline,
@@ -213,14 +213,18 @@ internal sealed class BackupUpload(
     {
         if (resume is null && job.Send is { } send)
         {
-            await using var zfs = send.Start();
-            return await pipeline.RunAsync(zfs, zfs.Output, cancellationToken);
+            await using var sending = send.Start(settings.Zfs);
+            return await pipeline.RunAsync(sending, sending.Output, cancellationToken);
         }
 
         try
         {
-            await using var zfs = ZfsSend.StartRest(resume!.Token!);
-            return await pipeline.RunAsync(zfs, resume.Splice?.OpenRest(zfs.Output) ?? zfs.Output, cancellationToken);
+            await using var sending = ZfsSend.StartRest(settings.Zfs, resume!.Token!);
+            return await pipeline.RunAsync(
+                sending,
+                resume.Splice?.OpenRest(sending.Output) ?? sending.Output,
+                cancellationToken
+            );
         }
         catch (Exception e)
             when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord }
@@ -234,13 +238,13 @@ internal sealed class BackupUpload(
     /// <summary>
     /// What ZFS expects the whole stream to have; a token it does not take is told of when it is used.
     /// </summary>
-    private static async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)
+    private async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)
     {
         if (resume.Token is not { } token)
             return resume.StreamBytes;
         try
         {
-            return resume.StreamBytes + await ZfsSend.EstimateRestAsync(token, cancellationToken);
+            return resume.StreamBytes + await ZfsSend.EstimateRestAsync(settings.Zfs, token, cancellationToken);
         }
         catch (ZfsException)
         {

@@ -5,7 +5,8 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <param name="rest">The others.</param>
 /// <param name="isCutBlock">Whether they are the beginning of a block whose end is missing. What of it can be
 /// decompressed is of use to who continues the stream.</param>
-internal sealed class RestOfStored(ReadOnlyMemory<byte> first, StoredBytesReader rest, bool isCutBlock) : ForwardOnlyStream
+internal sealed class RestOfStored(ReadOnlyMemory<byte> first, StoredBytesReader rest, bool isCutBlock)
+    : ForwardOnlyStream
 {
     private ReadOnlyMemory<byte> _first = first;
 

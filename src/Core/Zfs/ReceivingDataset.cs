@@ -8,8 +8,8 @@ public static class ReceivingDataset
     /// <summary>Begins or continues a receive: which of them it is, the stream says. Nothing is mounted.</summary>
     /// <param name="snapshot">What it makes.</param>
     /// <param name="options">Properties of a dataset that is made by it.</param>
-    public static ZfsProcess Start(SnapshotName snapshot, IEnumerable<string> options) =>
-        ZfsProcess.Start([
+    public static ZfsProcess StartReceive(this ZfsHost zfs, SnapshotName snapshot, IEnumerable<string> options) =>
+        zfs.Start([
             "receive",
             "-s",
             "-u",
@@ -19,12 +19,16 @@ public static class ReceivingDataset
 
     /// <returns>Where an interrupted receive goes on; null where none was interrupted, or nothing of it was
     /// kept.</returns>
-    public static async Task<string?> FindTokenAsync(DatasetName dataset, CancellationToken cancellationToken)
+    public static async Task<string?> FindResumeTokenAsync(
+        this ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
-        if (!await ZfsDataset.ExistsAsync(dataset, cancellationToken))
+        if (!await zfs.ExistsAsync(dataset, cancellationToken))
             return null;
         var value = (
-            await ZfsCommand.RunAsync(
+            await zfs.RunAsync(
                 ["get", "-H", "-p", "-o", "value", "receive_resume_token", dataset.Value],
                 cancellationToken
             )
@@ -36,10 +40,14 @@ public static class ReceivingDataset
     /// Drops what an interrupted receive has left; a dataset that was made by it goes with it. Where nothing is left,
     /// nothing is done.
     /// </summary>
-    public static async Task AbortAsync(DatasetName dataset, CancellationToken cancellationToken)
+    public static async Task AbortReceiveAsync(
+        this ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
-        if (await FindTokenAsync(dataset, cancellationToken) is null)
+        if (await zfs.FindResumeTokenAsync(dataset, cancellationToken) is null)
             return;
-        await ZfsCommand.RunAsync(["receive", "-A", dataset.Value], cancellationToken);
+        await zfs.RunAsync(["receive", "-A", dataset.Value], cancellationToken);
     }
 }

@@ -28,11 +28,15 @@ public static class ZfsDataset
 
     private const string SnapshotColumns = $"name,guid,createtxg,creation,{UploadProperty},userrefs,{TypeProperty}";
 
-    public static async Task<bool> ExistsAsync(DatasetName dataset, CancellationToken cancellationToken)
+    public static async Task<bool> ExistsAsync(
+        this ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            await ZfsCommand.RunAsync(
+            await zfs.RunAsync(
                 ["list", "-H", "-o", "name", "-t", "filesystem,volume", dataset.Value],
                 cancellationToken
             );
@@ -45,7 +49,8 @@ public static class ZfsDataset
     }
 
     /// <summary>Datasets, and on wish all below them; each once, and what holds others before them.</summary>
-    public static async Task<IReadOnlyList<DatasetFacts>> ListAsync(
+    public static async Task<IReadOnlyList<DatasetFacts>> ListDatasetsAsync(
+        this ZfsHost zfs,
         IReadOnlyCollection<DatasetName> roots,
         bool recursive,
         CancellationToken cancellationToken
@@ -63,7 +68,7 @@ public static class ZfsDataset
             "name,type,encryption",
             .. roots.Select(root => root.Value),
         ];
-        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken);
+        var rows = await zfs.RunTableAsync(arguments, cancellationToken);
         return
         [
             .. rows.Select(row => new DatasetFacts(
@@ -77,15 +82,16 @@ public static class ZfsDataset
     }
 
     /// <summary>Whether blocks were left out of a dataset when it was received (<c>zfs send --redact</c>).</summary>
-    public static async Task<bool> IsRedactedAsync(DatasetName dataset, CancellationToken cancellationToken)
+    public static async Task<bool> IsRedactedAsync(
+        this ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
             return (
-                await ZfsCommand.RunAsync(
-                    ["get", "-H", "-o", "value", "redact_snaps", dataset.Value],
-                    cancellationToken
-                )
+                await zfs.RunAsync(["get", "-H", "-o", "value", "redact_snaps", dataset.Value], cancellationToken)
             ).Trim()
                 is not ("-" or "");
         }
@@ -99,11 +105,12 @@ public static class ZfsDataset
     /// What was set on a dataset itself, or came with a stream, and is not inherited: name and value.
     /// </summary>
     public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(
+        this ZfsHost zfs,
         DatasetName dataset,
         CancellationToken cancellationToken
     )
     {
-        var rows = await ZfsCommand.RunTableAsync(
+        var rows = await zfs.RunTableAsync(
             ["get", "-H", "-p", "-s", "local,received", "-o", "property,value", "all", dataset.Value],
             cancellationToken
         );
@@ -112,6 +119,7 @@ public static class ZfsDataset
 
     /// <summary>Snapshots and bookmarks of one dataset, not of its children, oldest first.</summary>
     public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(
+        this ZfsHost zfs,
         DatasetName dataset,
         CancellationToken cancellationToken
     )
@@ -129,7 +137,7 @@ public static class ZfsDataset
             SnapshotColumns,
             dataset.Value,
         ];
-        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken);
+        var rows = await zfs.RunTableAsync(arguments, cancellationToken);
         return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
     }
 
@@ -141,6 +149,7 @@ public static class ZfsDataset
     /// <param name="type">What they are made for.</param>
     /// <param name="upload">Null where they are not to be sent.</param>
     public static async Task<IReadOnlyList<LocalSnapshot>> CreateSnapshotsAsync(
+        this ZfsHost zfs,
         IReadOnlyList<SnapshotName> names,
         SnapshotType type,
         UploadMark? upload,
@@ -155,11 +164,8 @@ public static class ZfsDataset
                 $"{all.Length} datasets are too many for one snapshot of all.",
                 "Choose fewer with LOCAL_DATASET and EXCLUDE, and back up the others by themselves."
             );
-        await ZfsCommand.RunAsync(
-            ["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all],
-            cancellationToken
-        );
-        var rows = await ZfsCommand.RunTableAsync(
+        await zfs.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all], cancellationToken);
+        var rows = await zfs.RunTableAsync(
             ["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns, .. all],
             cancellationToken
         );
@@ -167,24 +173,31 @@ public static class ZfsDataset
         return [.. names.Select(name => made[name])];
     }
 
-    public static Task MarkAsync(SnapshotName snapshot, UploadMark mark, CancellationToken cancellationToken) =>
-        ZfsCommand.RunAsync(["set", $"{UploadProperty}={ToValue(mark)}", snapshot.ToString()], cancellationToken);
+    public static Task MarkAsync(
+        this ZfsHost zfs,
+        SnapshotName snapshot,
+        UploadMark mark,
+        CancellationToken cancellationToken
+    ) => zfs.RunAsync(["set", $"{UploadProperty}={ToValue(mark)}", snapshot.ToString()], cancellationToken);
 
     /// <summary>Ends <see cref="MarkAsync"/>: the snapshot is not to be sent.</summary>
-    public static Task UnmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
-        ZfsCommand.RunAsync(["inherit", UploadProperty, snapshot.ToString()], cancellationToken);
+    public static Task UnmarkAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken) =>
+        zfs.RunAsync(["inherit", UploadProperty, snapshot.ToString()], cancellationToken);
 
-    public static Task CreateBookmarkAsync(SnapshotName snapshot, CancellationToken cancellationToken) =>
-        ZfsCommand.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
+    public static Task CreateBookmarkAsync(
+        this ZfsHost zfs,
+        SnapshotName snapshot,
+        CancellationToken cancellationToken
+    ) => zfs.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
 
     /// <summary>
     /// Sees to it that nobody destroys the snapshot before <see cref="ReleaseAsync"/>; to hold it twice is no fault.
     /// </summary>
-    public static async Task HoldAsync(SnapshotName snapshot, CancellationToken cancellationToken)
+    public static async Task HoldAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken)
     {
         try
         {
-            await ZfsCommand.RunAsync(["hold", UploadHold, snapshot.ToString()], cancellationToken);
+            await zfs.RunAsync(["hold", UploadHold, snapshot.ToString()], cancellationToken);
         }
         catch (ZfsException e) when (e.StandardError.Contains("tag already exists", StringComparison.Ordinal))
         {
@@ -193,25 +206,33 @@ public static class ZfsDataset
     }
 
     /// <summary>Ends <see cref="HoldAsync"/>; what is not held, or held by others, stays as it is.</summary>
-    public static async Task ReleaseAsync(SnapshotName snapshot, CancellationToken cancellationToken)
+    public static async Task ReleaseAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken)
     {
-        var holds = await ZfsCommand.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken);
+        var holds = await zfs.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken);
         if (holds.Any(row => row is [_, UploadHold, ..]))
-            await ZfsCommand.RunAsync(["release", UploadHold, snapshot.ToString()], cancellationToken);
+            await zfs.RunAsync(["release", UploadHold, snapshot.ToString()], cancellationToken);
     }
 
     /// <summary>Destroys one snapshot; takes only a snapshot's name, so a dataset cannot be destroyed by it.</summary>
-    public static Task DestroySnapshotAsync(SnapshotName snapshot, CancellationToken cancellationToken)
+    public static Task DestroySnapshotAsync(
+        this ZfsHost zfs,
+        SnapshotName snapshot,
+        CancellationToken cancellationToken
+    )
     {
         if (snapshot.IsBookmark)
             throw new ArgumentException($"{snapshot} is a bookmark", nameof(snapshot));
-        return ZfsCommand.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
+        return zfs.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
     }
 
     /// <summary>Destroys one bookmark; takes nothing else.</summary>
-    public static Task DestroyBookmarkAsync(SnapshotName bookmark, CancellationToken cancellationToken) =>
+    public static Task DestroyBookmarkAsync(
+        this ZfsHost zfs,
+        SnapshotName bookmark,
+        CancellationToken cancellationToken
+    ) =>
         bookmark.IsBookmark
-            ? ZfsCommand.RunAsync(["destroy", bookmark.ToString()], cancellationToken)
+            ? zfs.RunAsync(["destroy", bookmark.ToString()], cancellationToken)
             : throw new ArgumentException($"{bookmark} is not a bookmark", nameof(bookmark));
 
     private static LocalSnapshot ParseRow(string[] row) =>

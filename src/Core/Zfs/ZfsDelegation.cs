@@ -53,6 +53,7 @@ public static class ZfsDelegation
 
     /// <returns>Those of the permissions that the user lacks.</returns>
     public static async Task<IReadOnlyList<string>> FindMissingAsync(
+        ZfsHost zfs,
         DatasetName dataset,
         ZfsUser user,
         IEnumerable<string> needed,
@@ -61,7 +62,7 @@ public static class ZfsDelegation
     {
         if (user.IsRoot)
             return [];
-        var granted = Parse(await ZfsCommand.RunAsync(["allow", dataset.Value], cancellationToken), dataset, user);
+        var granted = Parse(await zfs.RunAsync(["allow", dataset.Value], cancellationToken), dataset, user);
         return [.. needed.Where(permission => !granted.Contains(permission))];
     }
 

@@ -20,27 +20,31 @@ public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnl
     /// <summary>Flags that a chain may have: what else <c>zfs send</c> knows changes what is sent, not how.</summary>
     public static IReadOnlyList<string> KnownFlags { get; } = ["-L", "-e", "-c", "-w"];
 
-    public ZfsProcess Start() => ZfsProcess.StartSending(Arguments([]));
+    public ZfsProcess Start(ZfsHost zfs) => zfs.StartSending(Arguments([]));
 
     /// <summary>
     /// What ZFS expects the stream to have, in bytes: an estimate, too high or too low by a good deal at times.
     /// </summary>
-    public Task<long?> EstimateAsync(CancellationToken cancellationToken) =>
-        EstimateAsync(Arguments(["-n", "-P"]), cancellationToken);
+    public Task<long?> EstimateAsync(ZfsHost zfs, CancellationToken cancellationToken) =>
+        EstimateAsync(zfs, Arguments(["-n", "-P"]), cancellationToken);
 
     /// <summary>
     /// <c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds snapshot and base by their GUIDs, and
     /// takes the flags from the token.
     /// </summary>
-    public static ZfsProcess StartRest(string token) => ZfsProcess.StartSending(["send", "-t", token]);
+    public static ZfsProcess StartRest(ZfsHost zfs, string token) => zfs.StartSending(["send", "-t", token]);
 
     /// <summary>What ZFS expects the rest to have, in bytes.</summary>
-    public static Task<long?> EstimateRestAsync(string token, CancellationToken cancellationToken) =>
-        EstimateAsync(["send", "-n", "-P", "-t", token], cancellationToken);
+    public static Task<long?> EstimateRestAsync(ZfsHost zfs, string token, CancellationToken cancellationToken) =>
+        EstimateAsync(zfs, ["send", "-n", "-P", "-t", token], cancellationToken);
 
-    private static async Task<long?> EstimateAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    private static async Task<long?> EstimateAsync(
+        ZfsHost zfs,
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken
+    )
     {
-        var rows = await ZfsCommand.RunTableAsync(arguments, cancellationToken);
+        var rows = await zfs.RunTableAsync(arguments, cancellationToken);
         var size = rows.FirstOrDefault(row => row[0] == "size");
         return size is { Length: 2 } ? long.Parse(size[1], CultureInfo.InvariantCulture) : null;
     }

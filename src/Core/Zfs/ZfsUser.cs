@@ -10,11 +10,11 @@ public sealed record ZfsUser(uint Id, string Name, IReadOnlyList<string> Groups)
     /// <summary>May do everything.</summary>
     public bool IsRoot => Id == 0;
 
-    public static async Task<ZfsUser> GetAsync(CancellationToken cancellationToken)
+    public static async Task<ZfsUser> GetAsync(ZfsHost zfs, CancellationToken cancellationToken)
     {
-        var id = await ZfsCommand.RunOtherAsync("id", ["-u"], cancellationToken);
-        var name = await ZfsCommand.RunOtherAsync("id", ["-un"], cancellationToken);
-        var groups = await ZfsCommand.RunOtherAsync("id", ["-Gn"], cancellationToken);
+        var id = await zfs.RunOtherAsync("id", ["-u"], cancellationToken);
+        var name = await zfs.RunOtherAsync("id", ["-un"], cancellationToken);
+        var groups = await zfs.RunOtherAsync("id", ["-Gn"], cancellationToken);
         return new ZfsUser(
             uint.Parse(id.Trim(), CultureInfo.InvariantCulture),
             name.Trim(),

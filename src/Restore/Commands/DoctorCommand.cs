@@ -34,7 +34,7 @@ internal static class DoctorCommand
                     );
                 using var session = RestoreSession.Open(parsed);
                 var result = new Diagnosis();
-                await LookAtZfsAsync(result, dataset, cancellationToken);
+                await LookAtZfsAsync(result, session.Settings.Zfs, dataset, cancellationToken);
                 var list = await result.LookAsync("server", () =>
                     BackupList.FetchAsync(session.Server, cancellationToken)
                 );
@@ -46,15 +46,20 @@ internal static class DoctorCommand
         return verb;
     }
 
-    private static async Task LookAtZfsAsync(Diagnosis result, DatasetName dataset, CancellationToken cancellationToken)
+    private static async Task LookAtZfsAsync(
+        Diagnosis result,
+        ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
     {
-        if (await result.LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await result.LookAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
         result.Good("zfs", version);
-        if (await result.LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)) is not { } user)
+        if (await result.LookAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
         var missing = await result.LookAsync("permissions", () =>
-            ZfsDelegation.FindMissingAsync(dataset, user, ZfsDelegation.ForRestore, cancellationToken)
+            ZfsDelegation.FindMissingAsync(zfs, dataset, user, ZfsDelegation.ForRestore, cancellationToken)
         );
         if (missing is { Count: 0 })
             result.Good(

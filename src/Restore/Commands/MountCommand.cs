@@ -53,19 +53,20 @@ internal static class MountCommand
     {
         if (!DatasetName.TryParse(datasetText, out var dataset, out var fault))
             throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
-        if (RestoreSettings.ReadRemoteHost() is { } host)
+        var zfs = RestoreSettings.ReadZfsHost();
+        if (zfs.Remote is { } host)
             throw new OperationException(
                 ExitCode.Conflict,
                 $"The dataset is on {host.Destination} (ZFS_SSH_HOST), and cannot be mounted from here.",
                 $"Mount it there: zfs set mountpoint={mountpoint} {dataset} && zfs mount {dataset}"
             );
         var path = Path.GetFullPath(mountpoint);
-        await CheckAsync(dataset, path, cancellationToken);
+        await CheckAsync(zfs, dataset, path, cancellationToken);
         var made = !Directory.Exists(path);
         try
         {
-            await ZfsCommand.RunAsync(["set", $"mountpoint={path}", dataset.Value], cancellationToken);
-            await ZfsCommand.RunAsync(
+            await zfs.RunAsync(["set", $"mountpoint={path}", dataset.Value], cancellationToken);
+            await zfs.RunAsync(
                 writable ? ["mount", dataset.Value] : ["mount", "-o", "ro", dataset.Value],
                 cancellationToken
             );
@@ -90,7 +91,12 @@ internal static class MountCommand
         );
     }
 
-    private static async Task CheckAsync(DatasetName dataset, string path, CancellationToken cancellationToken)
+    private static async Task CheckAsync(
+        ZfsHost zfs,
+        DatasetName dataset,
+        string path,
+        CancellationToken cancellationToken
+    )
     {
         if (File.Exists(path))
             throw new OperationException(ExitCode.Conflict, $"{path} is a file.", "Name a folder.");
@@ -100,7 +106,7 @@ internal static class MountCommand
                 $"{path} is not empty; what is in it would be hidden.",
                 "Name an empty folder, or one that does not exist yet."
             );
-        var rows = await ZfsCommand.RunTableAsync(
+        var rows = await zfs.RunTableAsync(
             ["get", "-H", "-o", "value", "type,mounted,mountpoint", dataset.Value],
             cancellationToken
         );

@@ -30,7 +30,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         CancellationToken cancellationToken
     )
     {
-        var target = await RestoreTarget.PrepareAsync(dataset, force, cancellationToken);
+        var target = await RestoreTarget.PrepareAsync(session.Settings.Zfs, dataset, force, cancellationToken);
         var plan = await PlanAsync(target, chain, restart, cancellationToken);
         var isThere = plan.First > 0 || plan.Token is not null;
         if (isThere)
@@ -117,17 +117,18 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
             var token = index == plan.First ? plan.Token : null;
             if (index > 0 && token is null)
                 await target.NoteAsync(ChainDigest.Of(chain, index + 1), cancellationToken);
-            var zfs = new SnapshotReceive(
+            var receive = new SnapshotReceive(
+                session.Settings.Zfs,
                 backup,
                 SnapshotName.Snapshot(target.Partial, name),
                 ChainDigest.Of(chain, index + 1)
             );
             if (backup.IsLocal)
-                await new LiveReceive(session, backup, zfs, () =>
+                await new LiveReceive(session, backup, receive, () =>
                     PlanAgainAsync(target, chain, cancellationToken)
                 ).RunAsync(token, cancellationToken);
             else
-                await new BackupReceive(session, backup, zfs).RunAsync(token, cancellationToken);
+                await new BackupReceive(session, backup, receive).RunAsync(token, cancellationToken);
         }
     }
 
@@ -138,7 +139,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         CancellationToken cancellationToken
     )
     {
-        await ReceivingProcess.WaitForEndAsync(target.Partial, cancellationToken);
+        await ReceivingProcess.WaitForEndAsync(session.Settings.Zfs, target.Partial, cancellationToken);
         return await PlanAsync(target, chain, startOver: false, cancellationToken);
     }
 
@@ -174,13 +175,9 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         );
     }
 
-    private static async Task CheckGuidAsync(
-        SnapshotInfo newest,
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    )
+    private async Task CheckGuidAsync(SnapshotInfo newest, DatasetName dataset, CancellationToken cancellationToken)
     {
-        var snapshots = await ZfsDataset.ListSnapshotsAsync(dataset, cancellationToken);
+        var snapshots = await session.Settings.Zfs.ListSnapshotsAsync(dataset, cancellationToken);
         SnapshotGuid? received = snapshots.Count > 0 ? snapshots[^1].Guid : null;
         if (received != newest.SnapshotGuid)
         {

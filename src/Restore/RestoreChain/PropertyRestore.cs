@@ -35,6 +35,7 @@ internal static class PropertyRestore
 
     /// <returns>What was set, and what could not be.</returns>
     public static async Task<RestoredProperties> RunAsync(
+        ZfsHost zfs,
         DatasetName dataset,
         Manifest manifest,
         CancellationToken cancellationToken
@@ -57,7 +58,7 @@ internal static class PropertyRestore
                 skipped[name] = "a restore leaves it as it is";
             else if (!IsName(name))
                 skipped[name] = "no property is called so";
-            else if (await TrySetAsync(dataset, name, value, cancellationToken) is { } fault)
+            else if (await TrySetAsync(zfs, dataset, name, value, cancellationToken) is { } fault)
                 skipped[name] = fault;
             else
                 set.Add(name);
@@ -78,6 +79,7 @@ internal static class PropertyRestore
 
     /// <returns>Why it is not set; null where it is.</returns>
     private static async Task<string?> TrySetAsync(
+        ZfsHost zfs,
         DatasetName dataset,
         string name,
         string value,
@@ -86,7 +88,7 @@ internal static class PropertyRestore
     {
         try
         {
-            await ZfsCommand.RunAsync(["set", $"{name}={value}", dataset.Value], cancellationToken);
+            await zfs.RunAsync(["set", $"{name}={value}", dataset.Value], cancellationToken);
             return null;
         }
         catch (ZfsException e)

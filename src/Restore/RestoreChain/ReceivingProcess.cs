@@ -15,9 +15,9 @@ internal static class ReceivingProcess
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.2);
 
     /// <exception cref="OperationException">It does not end: another restore is at work.</exception>
-    public static async Task WaitForEndAsync(DatasetName dataset, CancellationToken cancellationToken)
+    public static async Task WaitForEndAsync(ZfsHost zfs, DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (ZfsProcess.RemoteHost is not null)
+        if (zfs.Remote is not null)
             return; // its processes are not seen from here; ZFS says 'is busy'
         var start = TimeProvider.System.GetTimestamp();
         while (IsThere(dataset))

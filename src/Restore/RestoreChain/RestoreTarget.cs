@@ -20,8 +20,10 @@ internal sealed class RestoreTarget
     /// <summary>Says of which backups it is: a <see cref="ChainDigest"/>.</summary>
     private const string ReceivedProperty = "zfs-snapshot-manager:restore-of";
 
-    private RestoreTarget(DatasetName name, DatasetName partial, DatasetName replaced, bool exists) =>
-        (Name, Partial, Replaced, Exists) = (name, partial, replaced, exists);
+    private readonly ZfsHost _zfs;
+
+    private RestoreTarget(ZfsHost zfs, DatasetName name, DatasetName partial, DatasetName replaced, bool exists) =>
+        (_zfs, Name, Partial, Replaced, Exists) = (zfs, name, partial, replaced, exists);
 
     public DatasetName Name { get; }
 
@@ -40,6 +42,7 @@ internal sealed class RestoreTarget
 
     /// <exception cref="OperationException">The target is there and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(
+        ZfsHost zfs,
         DatasetName name,
         bool force,
         CancellationToken cancellationToken
@@ -51,18 +54,18 @@ internal sealed class RestoreTarget
                 $"{name} is a pool.",
                 $"Restore into a dataset of it, such as {name}/restored."
             );
-        var exists = await ZfsDataset.ExistsAsync(name, cancellationToken);
+        var exists = await zfs.ExistsAsync(name, cancellationToken);
         if (exists && !force)
             throw new OperationException(
                 ExitCode.Conflict,
                 $"{name} exists already.",
                 "Choose another dataset, or use --force to replace it."
             );
-        var target = new RestoreTarget(name, Beside(name, ".restoring"), Beside(name, ".replaced"), exists);
+        var target = new RestoreTarget(zfs, name, Beside(name, ".restoring"), Beside(name, ".replaced"), exists);
         await target.CheckNothingIsAsideAsync(cancellationToken);
         if (exists)
             await target.CheckReplaceableAsync(cancellationToken);
-        await ReceivingProcess.WaitForEndAsync(target.Partial, cancellationToken);
+        await ReceivingProcess.WaitForEndAsync(zfs, target.Partial, cancellationToken);
         return target;
     }
 
@@ -70,9 +73,9 @@ internal sealed class RestoreTarget
     /// <exception cref="OperationException">A dataset has that name, and no restore made it.</exception>
     public async Task<PartialDataset?> FindPartialAsync(CancellationToken cancellationToken)
     {
-        if (!await ZfsDataset.ExistsAsync(Partial, cancellationToken))
+        if (!await _zfs.ExistsAsync(Partial, cancellationToken))
             return null;
-        var rows = await ZfsCommand.RunTableAsync(
+        var rows = await _zfs.RunTableAsync(
             [
                 "get",
                 "-H",
@@ -91,7 +94,7 @@ internal sealed class RestoreTarget
                 $"{Partial} exists, and no restore made it.",
                 $"Restore to another name, or rename {Partial}: a restore receives under that name."
             );
-        var snapshots = await ZfsDataset.ListSnapshotsAsync(Partial, cancellationToken);
+        var snapshots = await _zfs.ListSnapshotsAsync(Partial, cancellationToken);
         var token = values["receive_resume_token"][1];
         return new PartialDataset(
             Local(ReceivedProperty),
@@ -102,7 +105,7 @@ internal sealed class RestoreTarget
 
     /// <summary>Notes what is received next into the dataset that is there.</summary>
     public Task NoteAsync(string received, CancellationToken cancellationToken) =>
-        ZfsCommand.RunAsync(["set", $"{ReceivedProperty}={received}", Partial.Value], cancellationToken);
+        _zfs.RunAsync(["set", $"{ReceivedProperty}={received}", Partial.Value], cancellationToken);
 
     /// <summary>Gives the received dataset its name; an old one of that name goes.</summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
@@ -111,8 +114,8 @@ internal sealed class RestoreTarget
             await ExchangeAsync(cancellationToken);
         else
             await RenameAsync(Partial, Name, cancellationToken);
-        await ZfsCommand.RunAsync(["inherit", ReceivedProperty, Name.Value], CancellationToken.None);
-        await ZfsCommand.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None);
+        await _zfs.RunAsync(["inherit", ReceivedProperty, Name.Value], CancellationToken.None);
+        await _zfs.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None);
     }
 
     /// <summary>Removes what was received so far.</summary>
@@ -121,7 +124,7 @@ internal sealed class RestoreTarget
     {
         if (await FindPartialAsync(cancellationToken) is null)
             return;
-        await ZfsCommand.RunAsync(["destroy", "-r", Partial.Value], cancellationToken);
+        await _zfs.RunAsync(["destroy", "-r", Partial.Value], cancellationToken);
     }
 
     private async Task ExchangeAsync(CancellationToken cancellationToken)
@@ -135,13 +138,13 @@ internal sealed class RestoreTarget
         {
             await RenameAsync(Replaced, Name, CancellationToken.None);
             if (wasMounted)
-                await ZfsCommand.RunAsync(["mount", Name.Value], CancellationToken.None);
+                await _zfs.RunAsync(["mount", Name.Value], CancellationToken.None);
             throw;
         }
 
         try
         {
-            await ZfsCommand.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None);
+            await _zfs.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -155,20 +158,17 @@ internal sealed class RestoreTarget
     /// <returns>Whether it was mounted.</returns>
     private async Task<bool> MoveOldAsideAsync(CancellationToken cancellationToken)
     {
-        var rows = await ZfsCommand.RunTableAsync(
-            ["get", "-H", "-o", "value", "mounted", Name.Value],
-            cancellationToken
-        );
+        var rows = await _zfs.RunTableAsync(["get", "-H", "-o", "value", "mounted", Name.Value], cancellationToken);
         var mounted = rows.Single()[0] == "yes";
         if (mounted)
-            await ZfsCommand.RunAsync(["unmount", Name.Value], cancellationToken);
+            await _zfs.RunAsync(["unmount", Name.Value], cancellationToken);
         try
         {
             await RenameAsync(Name, Replaced, cancellationToken);
         }
         catch (Exception e) when (mounted && e is not OutOfMemoryException)
         {
-            await ZfsCommand.RunAsync(["mount", Name.Value], CancellationToken.None);
+            await _zfs.RunAsync(["mount", Name.Value], CancellationToken.None);
             throw;
         }
 
@@ -186,13 +186,13 @@ internal sealed class RestoreTarget
             );
 
     /// <summary>Renaming mounts nothing: nothing of what is renamed here is mounted.</summary>
-    private static async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
-        await ZfsCommand.RunAsync(["rename", from.Value, to.Value], cancellationToken);
+    private async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
+        await _zfs.RunAsync(["rename", from.Value, to.Value], cancellationToken);
 
     /// <summary>Children and clones of the old dataset would go with it, and nobody asked for that.</summary>
     private async Task CheckReplaceableAsync(CancellationToken cancellationToken)
     {
-        var children = await ZfsCommand.RunTableAsync(
+        var children = await _zfs.RunTableAsync(
             ["list", "-H", "-r", "-d", "1", "-t", "filesystem,volume", "-o", "name", Name.Value],
             cancellationToken
         );
@@ -205,7 +205,7 @@ internal sealed class RestoreTarget
             );
         }
 
-        var clones = await ZfsCommand.RunTableAsync(
+        var clones = await _zfs.RunTableAsync(
             ["list", "-H", "-t", "snapshot", "-d", "1", "-o", "name,clones", Name.Value],
             cancellationToken
         );
@@ -225,7 +225,7 @@ internal sealed class RestoreTarget
     /// </summary>
     private async Task CheckNothingIsAsideAsync(CancellationToken cancellationToken)
     {
-        if (!await ZfsDataset.ExistsAsync(Replaced, cancellationToken))
+        if (!await _zfs.ExistsAsync(Replaced, cancellationToken))
             return;
         throw new OperationException(
             ExitCode.Conflict,

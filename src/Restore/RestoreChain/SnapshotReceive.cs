@@ -5,10 +5,11 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>The <c>zfs receive -s</c> of one backup, so that it can go on if it is interrupted.</summary>
+/// <param name="zfs">Where it is received.</param>
 /// <param name="backup">What is received.</param>
 /// <param name="snapshot">Its name here.</param>
 /// <param name="received">What is noted of a dataset that is made by it.</param>
-internal sealed class SnapshotReceive(SnapshotInfo backup, SnapshotName snapshot, string received)
+internal sealed class SnapshotReceive(ZfsHost zfs, SnapshotInfo backup, SnapshotName snapshot, string received)
 {
     /// <summary>How long ZFS may take to write down what it has received.</summary>
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
@@ -20,11 +21,11 @@ internal sealed class SnapshotReceive(SnapshotInfo backup, SnapshotName snapshot
     /// <exception cref="ZfsException">ZFS refuses it.</exception>
     public async Task RunAsync(bool isFirst, Func<Stream, Task> write, CancellationToken cancellationToken)
     {
-        await using var zfs = ZfsProcess.Start(Arguments(isFirst));
+        await using var receiving = zfs.Start(Arguments(isFirst));
         try
         {
-            await write(zfs.Input);
-            zfs.Input.Close();
+            await write(receiving.Input);
+            receiving.Input.Close();
         }
         catch (IOException)
         {
@@ -32,24 +33,24 @@ internal sealed class SnapshotReceive(SnapshotInfo backup, SnapshotName snapshot
         }
         catch
         {
-            await EndAsync(zfs);
+            await EndAsync(receiving);
             throw;
         }
 
-        await zfs.WaitForSuccessAsync(cancellationToken);
+        await receiving.WaitForSuccessAsync(cancellationToken);
     }
 
     /// <summary>
     /// A stream that ends before its END: ZFS writes down what it has, so that it can go on there. Killed, it would
     /// lose the last seconds.
     /// </summary>
-    private static async Task EndAsync(ZfsProcess zfs)
+    private static async Task EndAsync(ZfsProcess receiving)
     {
         using var patience = new CancellationTokenSource(EndPatience);
         try
         {
-            zfs.Input.Close();
-            await zfs.WaitForSuccessAsync(patience.Token);
+            receiving.Input.Close();
+            await receiving.WaitForSuccessAsync(patience.Token);
         }
         catch (Exception e) when (e is IOException or ZfsException or OperationCanceledException)
         {

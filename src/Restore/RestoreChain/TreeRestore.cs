@@ -97,22 +97,21 @@ internal sealed class TreeRestore(
     }
 
     /// <summary>Whether an earlier run, which was interrupted later, has restored it.</summary>
-    private static async Task<bool> IsWholeAsync(
-        DatasetName name,
-        SnapshotInfo backup,
-        CancellationToken cancellationToken
-    ) =>
-        await ZfsDataset.ExistsAsync(name, cancellationToken)
-        && (await ZfsDataset.ListSnapshotsAsync(name, cancellationToken)) is [.., var newest]
+    private async Task<bool> IsWholeAsync(DatasetName name, SnapshotInfo backup, CancellationToken cancellationToken) =>
+        await session.Settings.Zfs.ExistsAsync(name, cancellationToken)
+        && (await session.Settings.Zfs.ListSnapshotsAsync(name, cancellationToken)) is [.., var newest]
         && newest.Guid == backup.SnapshotGuid;
 
     /// <summary>One that was left out of the backups holds the others all the same.</summary>
-    private static async Task CreateParentAsync(DatasetName name, CancellationToken cancellationToken)
+    private async Task CreateParentAsync(DatasetName name, CancellationToken cancellationToken)
     {
         var parent = DatasetName.Parse(name.Value[..name.Value.LastIndexOf('/')]);
-        if (await ZfsDataset.ExistsAsync(parent, cancellationToken))
+        if (await session.Settings.Zfs.ExistsAsync(parent, cancellationToken))
             return;
-        await ZfsCommand.RunAsync(["create", "-p", "-u", "-o", "canmount=off", parent.Value], cancellationToken);
+        await session.Settings.Zfs.RunAsync(
+            ["create", "-p", "-u", "-o", "canmount=off", parent.Value],
+            cancellationToken
+        );
     }
 
     private async Task RestorePropertiesAsync(
@@ -131,7 +130,7 @@ internal sealed class TreeRestore(
                 session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
             else
                 _properties.Add(
-                    await PropertyRestore.RunAsync(dataset, manifest, cancellationToken) with
+                    await PropertyRestore.RunAsync(session.Settings.Zfs, dataset, manifest, cancellationToken) with
                     {
                         Dataset = final,
                     }

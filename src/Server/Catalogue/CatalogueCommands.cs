@@ -114,7 +114,7 @@ internal static class CatalogueCommands
                 )
                 .Select(finding => finding.Key)
                 .ToHashSet(StringComparer.Ordinal);
-            (var damaged, bytesRead) = await new DeepCheck(store, catalogue, output).RunAsync(
+            (var damaged, bytesRead) = await new DeepCheck(store, catalogue, settings.Zfs, output).RunAsync(
                 [.. listed.Where(backup => !broken.Contains(backup.Info.StorageKey))],
                 cancellationToken
             );

@@ -14,7 +14,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// Reads all that is stored of backups and proves it: each part, the whole, the compression, every record, and that it
 /// is what the manifest says.
 /// </summary>
-internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Output output)
+internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, ZfsHost zfs, Output output)
 {
     private long _bytes;
 
@@ -118,13 +118,13 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Ou
         CancellationToken cancellationToken
     )
     {
-        await using var zfs = ZfsProcess.StartSending([
+        await using var sending = zfs.StartSending([
             "send",
             .. LocalDownloads.FlagsOf(backup.Info),
             backup.Info.StorageKey,
         ]);
         using var stored = new StoredBytesReader(
-            zfs.Output,
+            sending.Output,
             (block, _) =>
             {
                 progress.Add(block.Length);
@@ -143,7 +143,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Ou
                 onVerified: null,
                 cancellationToken
             );
-            await zfs.WaitForSuccessAsync(cancellationToken);
+            await sending.WaitForSuccessAsync(cancellationToken);
         }
         catch (Exception e) when (e is SendStreamException or ZfsException)
         {

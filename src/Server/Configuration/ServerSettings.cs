@@ -20,6 +20,9 @@ public sealed record ServerSettings
 
     public required int Port { get; init; }
 
+    /// <summary>Where <c>zfs</c> runs.</summary>
+    public required ZfsHost Zfs { get; init; }
+
     /// <summary>Where clients without a dataset of their own are stored in ZFS.</summary>
     public required DatasetName BaseDataset { get; init; }
 
@@ -61,7 +64,7 @@ public sealed record ServerSettings
     public static ServerSettings Read(SettingsReader settings)
     {
         var data = Path.GetFullPath(settings.Text("DATA_DIR", "zfs-server-data"));
-        ZfsProcess.RemoteHost = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
+        var remote = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
         var baseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse);
         var read = new ServerSettings
         {
@@ -72,6 +75,7 @@ public sealed record ServerSettings
             ),
             BindAddress = settings.Address("BIND_ADDRESS", IPAddress.IPv6Any),
             Port = settings.Number("PORT", 8080, 0, 65535),
+            Zfs = new ZfsHost(remote),
             BaseDataset = baseDataset ?? DatasetName.Parse("backup"),
             HasBaseDataset = baseDataset is not null,
             UploadIdleTimeout = TimeSpan.FromSeconds(settings.Number("UPLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),

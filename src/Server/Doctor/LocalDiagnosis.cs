@@ -17,6 +17,7 @@ internal sealed class LocalDiagnosis(
     Diagnosis result,
     ServerSettings settings,
     LocalParents parents,
+    ZfsHost zfs,
     IEnumerable<ClientEntry> clients
 )
 {
@@ -29,10 +30,10 @@ internal sealed class LocalDiagnosis(
     {
         if (_clients.Count == 0 && !settings.HasBaseDataset)
             return;
-        if (await LookAsync("zfs", () => ZfsCommand.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await LookAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
         result.Good("zfs", version);
-        if (await LookAsync("permissions", () => ZfsUser.GetAsync(cancellationToken)) is not { } user)
+        if (await LookAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
         if (user.IsRoot)
             result.Doubtful(
@@ -79,7 +80,7 @@ internal sealed class LocalDiagnosis(
     )
     {
         var dataset = parents.Of(client);
-        var isThere = await LocalParents.FindAbsenceAsync(dataset, cancellationToken) is null;
+        var isThere = await parents.FindAbsenceAsync(dataset, cancellationToken) is null;
         var lacking = await LookAtDatasetAsync(
             isThere ? dataset : LocalParents.Above(dataset),
             user,
@@ -101,14 +102,14 @@ internal sealed class LocalDiagnosis(
         CancellationToken cancellationToken
     )
     {
-        if (await LocalParents.FindAbsenceAsync(dataset, cancellationToken) is { } absence)
+        if (await parents.FindAbsenceAsync(dataset, cancellationToken) is { } absence)
         {
             Fail("dataset", absence);
             return null;
         }
 
         var lacking = await LookAsync("permissions", () =>
-            ZfsDelegation.FindMissingAsync(dataset, user, needed, cancellationToken)
+            ZfsDelegation.FindMissingAsync(zfs, dataset, user, needed, cancellationToken)
         );
         if (lacking is { Count: > 0 })
             Fail("permissions", LocalParents.Lacks(user, lacking, dataset));

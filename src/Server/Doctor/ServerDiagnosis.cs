@@ -49,9 +49,13 @@ internal sealed class ServerDiagnosis
         )
             return;
         LookAtClients(clients);
-        await new LocalDiagnosis(_result, _settings, services.GetRequiredService<LocalParents>(), clients).RunAsync(
-            cancellationToken
-        );
+        await new LocalDiagnosis(
+            _result,
+            _settings,
+            services.GetRequiredService<LocalParents>(),
+            _settings.Zfs,
+            clients
+        ).RunAsync(cancellationToken);
     }
 
     /// <summary>The server itself speaks no TLS.</summary>

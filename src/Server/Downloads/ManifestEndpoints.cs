@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
@@ -15,7 +16,12 @@ namespace ZfsSnapshotManager.Server.Downloads;
 /// GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part, and which properties
 /// its dataset had.
 /// </summary>
-internal sealed class ManifestEndpoints(ClientAuthentication authentication, BackupCatalogue backups, BackupStore store)
+internal sealed class ManifestEndpoints(
+    ClientAuthentication authentication,
+    BackupCatalogue backups,
+    BackupStore store,
+    ZfsHost zfs
+)
 {
     /// <summary>That of 5 TiB in parts of 16 MiB; a client of a larger backup reads it in one go.</summary>
     private const int MaxSize = 128 * 1024 * 1024;
@@ -32,7 +38,7 @@ internal sealed class ManifestEndpoints(ClientAuthentication authentication, Bac
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
         var json = backup.IsLocal
-            ? await LocalManifests.ReadAsync(backup, context.RequestAborted)
+            ? await LocalManifests.ReadAsync(zfs, backup, context.RequestAborted)
             : await ReadAsync(backup.StorageKey, context.RequestAborted);
         Check(json, backup);
         return Results.Bytes(

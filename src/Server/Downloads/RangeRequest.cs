@@ -15,7 +15,12 @@ internal readonly record struct RangeRequest(int Status, long First, long Count)
     /// <param name="tag">Of the content; strong.</param>
     /// <param name="modified">When the content came to be.</param>
     /// <param name="length">Of the content, in bytes.</param>
-    public static RangeRequest Of(RequestHeaders headers, EntityTagHeaderValue tag, DateTimeOffset modified, long length)
+    public static RangeRequest Of(
+        RequestHeaders headers,
+        EntityTagHeaderValue tag,
+        DateTimeOffset modified,
+        long length
+    )
     {
         modified = DateTimeOffset.FromUnixTimeSeconds(modified.ToUnixTimeSeconds()); // as exact as the header
         if (FailsPrecondition(headers, tag, modified))

@@ -1,11 +1,12 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
 /// <summary>Why ZFS would not destroy some of a client's snapshots, for the planner of rotation.</summary>
-internal sealed partial class DeletionBlockers(LocalParents parents, ILogger<DeletionBlockers> logger)
+internal sealed partial class DeletionBlockers(LocalParents parents, ZfsHost zfs, ILogger<DeletionBlockers> logger)
 {
     /// <returns>Reasons by the backups' ids. Where ZFS does not answer, nothing that it keeps may go.</returns>
     public async Task<IReadOnlyDictionary<string, string>> FindAsync(
@@ -18,7 +19,12 @@ internal sealed partial class DeletionBlockers(LocalParents parents, ILogger<Del
             return new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
-            var chains = await LocalDatasets.ListAsync(parents.Of(client), client.ClientId, CancellationToken.None);
+            var chains = await LocalDatasets.ListAsync(
+                zfs,
+                parents.Of(client),
+                client.ClientId,
+                CancellationToken.None
+            );
             var obstacles = chains
                 .SelectMany(chain => chain.Snapshots)
                 .Where(snapshot => snapshot.Obstacle is not null)

@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.LocalStorage;
@@ -9,7 +10,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// of a dataset; and an incremental lies where its base does, so that what is in the other storage than the one that it
 /// goes to is none either.
 /// </summary>
-internal sealed partial class LocalBases(LocalParents parents, ILogger<LocalBases> logger)
+internal sealed partial class LocalBases(LocalParents parents, ZfsHost zfs, ILogger<LocalBases> logger)
 {
     /// <param name="storageType">Where the incremental is to go.</param>
     public async Task<IReadOnlyList<SnapshotInfo>> MarkAsync(
@@ -46,7 +47,7 @@ internal sealed partial class LocalBases(LocalParents parents, ILogger<LocalBase
     {
         try
         {
-            var chains = await LocalDatasets.ListAsync(parents.Of(client), client.ClientId, cancellationToken);
+            var chains = await LocalDatasets.ListAsync(zfs, parents.Of(client), client.ClientId, cancellationToken);
             return chains
                 .Select(chain => chain.Newest?.Name.ToString())
                 .OfType<string>()

@@ -16,7 +16,12 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// catalogue before ZFS got the stream's END, so that what a crash leaves between is finished by
 /// <see cref="RecoverAsync"/>.
 /// </summary>
-internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<LocalCommit> logger)
+internal sealed partial class LocalCommit(
+    BackupCatalogue catalogue,
+    LocalParents parents,
+    ZfsHost zfs,
+    ILogger<LocalCommit> logger
+)
 {
     /// <exception cref="RequestException">It is stored already; the snapshot is removed again.</exception>
     public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, LocalNote note)
@@ -39,7 +44,7 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
                 && committed.StorageKey == backup.StorageKey
             )
                 return committed;
-            await LocalRemoval.DestroyAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None);
+            await LocalRemoval.DestroyAsync(zfs, snapshot, note.Manifest.SnapshotGuid, CancellationToken.None);
             throw StreamAdmission.Exists(upload.SnapshotId);
         }
 
@@ -73,9 +78,9 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
     /// changed what he likes.
     /// </summary>
     /// <exception cref="RequestException">It was not; the snapshot is removed again.</exception>
-    private static async Task CheckProtectedAsync(SnapshotName snapshot, Manifest manifest)
+    private async Task CheckProtectedAsync(SnapshotName snapshot, Manifest manifest)
     {
-        var snapshots = await ZfsDataset.ListSnapshotsAsync(snapshot.Dataset, CancellationToken.None);
+        var snapshots = await zfs.ListSnapshotsAsync(snapshot.Dataset, CancellationToken.None);
         if (snapshots.Count(there => !there.Name.IsBookmark) > 1)
             return;
         var type = manifest.DatasetType == "volume" ? StreamType.Volume : StreamType.Filesystem;
@@ -83,15 +88,15 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
             .Of(type, manifest.ClientId, DatasetName.Parse(manifest.DatasetName))
             .ToHashSet(StringComparer.Ordinal);
         var names = string.Join(',', wanted.Select(option => option.Split('=', 2)[0]));
-        var rows = await ZfsCommand.RunTableAsync(
+        var rows = await zfs.RunTableAsync(
             ["get", "-H", "-o", "property,value", names, snapshot.Dataset.Value],
             CancellationToken.None
         );
         wanted.ExceptWith(rows.Select(row => $"{row[0]}={row[1]}"));
         if (wanted.Count == 0)
             return;
-        await LocalRemoval.DestroyAsync(snapshot, manifest.SnapshotGuid, CancellationToken.None);
-        var lack = await LocalParents.FindLackAsync(LocalTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
+        await LocalRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
+        var lack = await parents.FindLackAsync(LocalTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
         throw new RequestException(
             StatusCodes.Status500InternalServerError,
             "receive_failed",
@@ -103,16 +108,12 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
     }
 
     /// <returns>The bytes that were written for a snapshot; null where there is none of that name and GUID.</returns>
-    private static async Task<long?> FindAsync(
-        SnapshotName snapshot,
-        SnapshotGuid guid,
-        CancellationToken cancellationToken
-    )
+    private async Task<long?> FindAsync(SnapshotName snapshot, SnapshotGuid guid, CancellationToken cancellationToken)
     {
         try
         {
             var row = (
-                await ZfsCommand.RunTableAsync(
+                await zfs.RunTableAsync(
                     ["list", "-H", "-p", "-t", "snapshot", "-o", "guid,written", snapshot.ToString()],
                     cancellationToken
                 )
@@ -139,10 +140,7 @@ internal sealed partial class LocalCommit(BackupCatalogue catalogue, ILogger<Loc
         if (fitting.IsTooLong)
             LogNoNote(snapshot.ToString(), json.Length);
         else
-            await ZfsCommand.RunAsync(
-                ["set", $"{LocalProperties.Note}={json}", snapshot.ToString()],
-                cancellationToken
-            );
+            await zfs.RunAsync(["set", $"{LocalProperties.Note}={json}", snapshot.ToString()], cancellationToken);
     }
 
     [LoggerMessage(

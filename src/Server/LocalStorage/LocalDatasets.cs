@@ -16,17 +16,18 @@ internal static class LocalDatasets
     /// <param name="parent">The dataset below which they are.</param>
     /// <exception cref="ZfsException">ZFS does not answer, or there is no such dataset.</exception>
     public static async Task<IReadOnlyList<ChainDataset>> ListAsync(
+        ZfsHost zfs,
         DatasetName parent,
         string clientId,
         CancellationToken cancellationToken
     )
     {
         string[] of = ["list", "-H", "-p", "-r"];
-        var datasets = await ZfsCommand.RunTableAsync(
+        var datasets = await zfs.RunTableAsync(
             [.. of, "-d", "1", "-t", "filesystem,volume", "-o", DatasetColumns, parent.Value],
             cancellationToken
         );
-        var snapshots = await ZfsCommand.RunTableAsync(
+        var snapshots = await zfs.RunTableAsync(
             [.. of, "-d", "2", "-t", "snapshot", "-o", SnapshotColumns, parent.Value],
             cancellationToken
         );
@@ -35,11 +36,12 @@ internal static class LocalDatasets
 
     /// <summary>Every name that is taken below a dataset, whosever it is.</summary>
     public static async Task<IReadOnlySet<string>> ListNamesAsync(
+        ZfsHost zfs,
         DatasetName parent,
         CancellationToken cancellationToken
     )
     {
-        var rows = await ZfsCommand.RunTableAsync(
+        var rows = await zfs.RunTableAsync(
             ["list", "-H", "-r", "-d", "1", "-t", "filesystem,volume", "-o", "name", parent.Value],
             cancellationToken
         );

@@ -15,7 +15,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// GET /download of a backup in ZFS: a live <c>zfs send</c>, whole, from another of its snapshots, or the rest of one
 /// that was cut off.
 /// </summary>
-internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownloads> logger)
+internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogger<LocalDownloads> logger)
 {
     private const int SliceSize = 256 * 1024;
 
@@ -24,11 +24,11 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
         // As for what is stored.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
-        await using var zfs = ZfsProcess.StartSending(
+        await using var sending = zfs.StartSending(
             await ChooseAsync(context.Request.Query, backup, context.RequestAborted)
         );
         var buffer = new byte[SliceSize];
-        var count = await ReadFirstAsync(zfs, buffer, backup, context.RequestAborted);
+        var count = await ReadFirstAsync(sending, buffer, backup, context.RequestAborted);
         Describe(context.Response, backup);
         audit.Write(
             AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
@@ -36,7 +36,7 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
                 SnapshotId = backup.SnapshotId,
             }
         );
-        for (; count > 0; count = await zfs.Output.ReadAsync(buffer, context.RequestAborted))
+        for (; count > 0; count = await sending.Output.ReadAsync(buffer, context.RequestAborted))
         {
             var flushed = await context.Response.BodyWriter.WriteAsync(
                 buffer.AsMemory(0, count),
@@ -46,11 +46,11 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
                 throw new OperationCanceledException("The client has gone.", context.RequestAborted);
         }
 
-        await EndAsync(context, zfs, backup);
+        await EndAsync(context, sending, backup);
     }
 
     /// <summary>The arguments of <c>zfs</c>.</summary>
-    private static async Task<IReadOnlyList<string>> ChooseAsync(
+    private async Task<IReadOnlyList<string>> ChooseAsync(
         IQueryCollection query,
         SnapshotInfo backup,
         CancellationToken cancellationToken
@@ -106,14 +106,11 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
         return (token with { ToName = backup.StorageKey }).ToString();
     }
 
-    private static async Task<string> FindAsync(SnapshotInfo backup, string from, CancellationToken cancellationToken)
+    private async Task<string> FindAsync(SnapshotInfo backup, string from, CancellationToken cancellationToken)
     {
         if (!SnapshotGuid.TryParse(from, out var guid))
             throw RequestException.BadRequest("from_guid must be a snapshot's GUID.");
-        var snapshots = await ZfsDataset.ListSnapshotsAsync(
-            SnapshotName.Parse(backup.StorageKey).Dataset,
-            cancellationToken
-        );
+        var snapshots = await zfs.ListSnapshotsAsync(SnapshotName.Parse(backup.StorageKey).Dataset, cancellationToken);
         return snapshots
             .FirstOrDefault(snapshot =>
                 snapshot.Guid == guid && !snapshot.Name.IsBookmark && snapshot.Name.ToString() != backup.StorageKey
@@ -126,18 +123,18 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
 
     /// <summary>Before anything is answered: what ZFS refuses is told, not broken off.</summary>
     private async Task<int> ReadFirstAsync(
-        ZfsProcess zfs,
+        ZfsProcess sending,
         byte[] buffer,
         SnapshotInfo backup,
         CancellationToken cancellationToken
     )
     {
-        var count = await zfs.Output.ReadAsync(buffer, cancellationToken);
+        var count = await sending.Output.ReadAsync(buffer, cancellationToken);
         if (count > 0)
             return count;
         try
         {
-            await zfs.WaitForSuccessAsync(cancellationToken);
+            await sending.WaitForSuccessAsync(cancellationToken);
             throw new InvalidOperationException($"zfs send of {backup.StorageKey} sent nothing.");
         }
         catch (ZfsException e)
@@ -148,11 +145,11 @@ internal sealed partial class LocalDownloads(AuditLog audit, ILogger<LocalDownlo
     }
 
     /// <summary>What a failed <c>zfs send</c> has sent must not look whole.</summary>
-    private async Task EndAsync(HttpContext context, ZfsProcess zfs, SnapshotInfo backup)
+    private async Task EndAsync(HttpContext context, ZfsProcess sending, SnapshotInfo backup)
     {
         try
         {
-            await zfs.WaitForSuccessAsync(context.RequestAborted);
+            await sending.WaitForSuccessAsync(context.RequestAborted);
         }
         catch (ZfsException e)
         {

@@ -14,9 +14,9 @@ internal static class LocalManifests
     /// <returns>JSON like that of a stored manifest, but without objects.</returns>
     /// <exception cref="RequestException">There is no note, or ZFS does not answer.</exception>
     /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: what is noted is not a note.</exception>
-    public static async Task<byte[]> ReadAsync(SnapshotInfo backup, CancellationToken cancellationToken)
+    public static async Task<byte[]> ReadAsync(ZfsHost zfs, SnapshotInfo backup, CancellationToken cancellationToken)
     {
-        var json = await ReadNoteAsync(backup, cancellationToken);
+        var json = await ReadNoteAsync(zfs, backup, cancellationToken);
         if (json is "" or "-")
             throw RequestException.NotFound(
                 $"The snapshot of {backup.SnapshotId} has no manifest noted: it has no property {LocalProperties.Note}."
@@ -36,12 +36,16 @@ internal static class LocalManifests
         }
     }
 
-    private static async Task<string> ReadNoteAsync(SnapshotInfo backup, CancellationToken cancellationToken)
+    private static async Task<string> ReadNoteAsync(
+        ZfsHost zfs,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
             return (
-                await ZfsCommand.RunAsync(
+                await zfs.RunAsync(
                     ["get", "-H", "-p", "-o", "value", LocalProperties.Note, backup.StorageKey],
                     cancellationToken
                 )

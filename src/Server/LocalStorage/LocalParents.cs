@@ -12,7 +12,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <summary>
 /// The datasets below which clients are stored: made on first use, and bounded by the client's quota.
 /// </summary>
-internal sealed partial class LocalParents(ServerSettings settings, ILogger<LocalParents> logger)
+internal sealed partial class LocalParents(ServerSettings settings, ZfsHost zfs, ILogger<LocalParents> logger)
 {
     /// <summary>
     /// The last that was seen of each client's space: requests for the object store must count it, too.
@@ -80,7 +80,7 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
     {
         try
         {
-            var value = await ZfsCommand.RunAsync(
+            var value = await zfs.RunAsync(
                 ["get", "-H", "-p", "-o", "value", "used", Of(client).Value],
                 cancellationToken
             );
@@ -102,7 +102,7 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
     {
         try
         {
-            await ZfsCommand.RunAsync(
+            await zfs.RunAsync(
                 [
                     "set",
                     $"quota={(bytes == 0 ? "none" : bytes.ToString(CultureInfo.InvariantCulture))}",
@@ -119,18 +119,15 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
         }
     }
 
-    private static async Task<OperationException?> FindFaultAsync(
-        DatasetName parent,
-        CancellationToken cancellationToken
-    )
+    private async Task<OperationException?> FindFaultAsync(DatasetName parent, CancellationToken cancellationToken)
     {
         try
         {
-            if (await ZfsDataset.ExistsAsync(parent, cancellationToken))
+            if (await zfs.ExistsAsync(parent, cancellationToken))
                 return null;
             if (await FindAbsenceAsync(Above(parent), cancellationToken) is { } fault)
                 return fault;
-            await ZfsCommand.RunAsync(
+            await zfs.RunAsync(
                 ["create", "-o", "mountpoint=none", "-o", "canmount=off", parent.Value],
                 cancellationToken
             );
@@ -152,16 +149,13 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
 
     /// <summary>Sees whether a dataset that an administrator must make is there.</summary>
     /// <returns>Null where it is.</returns>
-    public static async Task<OperationException?> FindAbsenceAsync(
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    )
+    public async Task<OperationException?> FindAbsenceAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
         try
         {
-            if (await ZfsDataset.ExistsAsync(dataset, cancellationToken))
+            if (await zfs.ExistsAsync(dataset, cancellationToken))
                 return null;
-            var user = await ZfsUser.GetAsync(cancellationToken);
+            var user = await ZfsUser.GetAsync(zfs, cancellationToken);
             var allow = user.IsRoot
                 ? ""
                 : $" && {ZfsDelegation.AllowLine(user.Name, ZfsDelegation.ForStorage, dataset)}";
@@ -179,15 +173,13 @@ internal sealed partial class LocalParents(ServerSettings settings, ILogger<Loca
 
     /// <summary>Sees what the server's user may not do with a dataset and has to.</summary>
     /// <returns>Null where nothing is known to lack.</returns>
-    public static async Task<OperationException?> FindLackAsync(
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    )
+    public async Task<OperationException?> FindLackAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
         try
         {
-            var user = await ZfsUser.GetAsync(cancellationToken);
+            var user = await ZfsUser.GetAsync(zfs, cancellationToken);
             var lacking = await ZfsDelegation.FindMissingAsync(
+                zfs,
                 dataset,
                 user,
                 ZfsDelegation.ForStorage,

@@ -39,8 +39,12 @@ internal sealed class LocalReceive : IAsyncDisposable
     /// <param name="target">What it makes.</param>
     /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had taken.</param>
     /// <param name="options">Properties of a dataset that is made by it.</param>
-    public static LocalReceive Start(SnapshotName target, long alreadyBytes, IReadOnlyList<string> options) =>
-        new(target, alreadyBytes, ReceivingDataset.Start(target, options));
+    public static LocalReceive Start(
+        ZfsHost zfs,
+        SnapshotName target,
+        long alreadyBytes,
+        IReadOnlyList<string> options
+    ) => new(target, alreadyBytes, zfs.StartReceive(target, options));
 
     /// <summary>
     /// Hands on what was checked. It may wait for ZFS, but not for ever: <see cref="SuspendAsync"/> ends that.

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Server.LocalStorage;
 
@@ -6,7 +7,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// The receives that are under way, one for each upload and one for each dataset. When the server ends, each writes
 /// down how far it came.
 /// </summary>
-internal sealed class LocalReceives : IAsyncDisposable
+internal sealed class LocalReceives(ZfsHost zfs) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LocalReceive> _byUpload = new(StringComparer.Ordinal);
@@ -28,6 +29,14 @@ internal sealed class LocalReceives : IAsyncDisposable
                 .Values.Concat(_ending.Select(ending => ending.Receive))
                 .Any(receive => receive.Target.Dataset == dataset);
     }
+
+    /// <returns>Where an interrupted receive into the dataset resumes; null if ZFS kept nothing of one.</returns>
+    public Task<string?> FindTokenAsync(DatasetName dataset, CancellationToken cancellationToken) =>
+        zfs.FindResumeTokenAsync(dataset, cancellationToken);
+
+    /// <summary>Drops what ZFS kept of an interrupted receive into the dataset.</summary>
+    public Task AbortAsync(DatasetName dataset, CancellationToken cancellationToken) =>
+        zfs.AbortReceiveAsync(dataset, cancellationToken);
 
     /// <summary>The uploads to whose receives nothing came for so long.</summary>
     public IReadOnlyList<string> IdleFor(TimeSpan time)

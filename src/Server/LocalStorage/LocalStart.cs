@@ -14,6 +14,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// ended.
 /// </summary>
 internal sealed class LocalStart(
+    ZfsHost zfs,
     LocalParents parents,
     LocalReceives receives,
     UploadCatalogue uploads,
@@ -70,10 +71,10 @@ internal sealed class LocalStart(
     {
         if (LocalTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset))
             throw LocalFaults.Interrupted();
-        var text = await ReceivingDataset.FindTokenAsync(target.Dataset, cancellationToken);
+        var text = await zfs.FindResumeTokenAsync(target.Dataset, cancellationToken);
         if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin))
             throw LocalFaults.Interrupted();
-        return LocalReceive.Start(target, (long)token.Bytes, []);
+        return LocalReceive.Start(zfs, target, (long)token.Bytes, []);
     }
 
     private async Task<LocalReceive> BeginAsync(
@@ -84,8 +85,8 @@ internal sealed class LocalStart(
     )
     {
         if (LocalTarget.Of(upload) is { } before && !receives.IsReceiving(before.Dataset))
-            await ReceivingDataset.AbortAsync(before.Dataset, cancellationToken);
-        var chains = await LocalDatasets.ListAsync(parent, upload.ClientId, cancellationToken);
+            await zfs.AbortReceiveAsync(before.Dataset, cancellationToken);
+        var chains = await LocalDatasets.ListAsync(zfs, parent, upload.ClientId, cancellationToken);
         var target = ReceiveTarget.Choose(
             parent,
             upload.DatasetName,
@@ -104,9 +105,10 @@ internal sealed class LocalStart(
             throw LocalFaults.Busy(dataset.Value);
         // Of an upload that nobody went on with.
         if (!target.IsNew)
-            await ReceivingDataset.AbortAsync(dataset, cancellationToken);
+            await zfs.AbortReceiveAsync(dataset, cancellationToken);
         uploads.SetTarget(upload.UploadId, target.Snapshot.ToString());
         return LocalReceive.Start(
+            zfs,
             target.Snapshot,
             0,
             target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : []
@@ -124,7 +126,7 @@ internal sealed class LocalStart(
     )
     {
         var taken = new HashSet<string>(
-            await LocalDatasets.ListNamesAsync(parent, cancellationToken),
+            await LocalDatasets.ListNamesAsync(zfs, parent, cancellationToken),
             StringComparer.Ordinal
         );
         foreach (

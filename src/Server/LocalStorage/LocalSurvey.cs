@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Server.LocalStorage;
 /// <summary>
 /// Looks at all that the server has received into ZFS, for who compares it with the catalogue or makes that again.
 /// </summary>
-internal sealed class LocalSurvey(LocalParents parents)
+internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
 {
     /// <param name="clients">Whose.</param>
     /// <param name="listed">What the catalogue lists: also clients that were removed have their snapshots.</param>
@@ -81,7 +81,7 @@ internal sealed class LocalSurvey(LocalParents parents)
         }
     }
 
-    private static async Task<IEnumerable<ReceivedSnapshot>> ListAsync(
+    private async Task<IEnumerable<ReceivedSnapshot>> ListAsync(
         DatasetName parent,
         string clientId,
         bool isNeeded,
@@ -90,9 +90,9 @@ internal sealed class LocalSurvey(LocalParents parents)
     {
         try
         {
-            if (!await ZfsDataset.ExistsAsync(parent, cancellationToken))
+            if (!await zfs.ExistsAsync(parent, cancellationToken))
                 return [];
-            return (await LocalDatasets.ListAsync(parent, clientId, cancellationToken)).SelectMany(chain =>
+            return (await LocalDatasets.ListAsync(zfs, parent, clientId, cancellationToken)).SelectMany(chain =>
                 chain.Snapshots
             );
         }

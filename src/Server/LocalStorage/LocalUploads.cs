@@ -207,7 +207,7 @@ internal sealed class LocalUploads(
         var begin = FindBegin(upload);
         if (begin is not null && receives.Find(upload.UploadId) is { } receive)
             return Describe(Mint(begin, receive));
-        var text = await ReceivingDataset.FindTokenAsync(target.Dataset, cancellationToken);
+        var text = await receives.FindTokenAsync(target.Dataset, cancellationToken);
         return ResumeToken.TryParse(text, out var token) && token.ToGuid == GuidOf(upload, begin)
             ? Describe(token)
             : null;
@@ -238,9 +238,9 @@ internal sealed class LocalUploads(
 
     private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
     {
-        var text = await ReceivingDataset.FindTokenAsync(dataset, CancellationToken.None);
+        var text = await receives.FindTokenAsync(dataset, CancellationToken.None);
         if (ResumeToken.TryParse(text, out var token) && token.ToGuid == GuidOf(upload, FindBegin(upload)))
-            await ReceivingDataset.AbortAsync(dataset, CancellationToken.None);
+            await receives.AbortAsync(dataset, CancellationToken.None);
     }
 
     /// <summary>

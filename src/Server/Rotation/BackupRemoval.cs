@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.LocalStorage;
@@ -15,6 +16,7 @@ namespace ZfsSnapshotManager.Server.Rotation;
 internal sealed partial class BackupRemoval(
     BackupStore store,
     BackupCatalogue catalogue,
+    ZfsHost zfs,
     AuditLog audit,
     ILogger<BackupRemoval> logger
 )
@@ -54,7 +56,12 @@ internal sealed partial class BackupRemoval(
         try
         {
             if (deletion.LocalGuid is { } guid)
-                await LocalRemoval.DestroyAsync(SnapshotName.Parse(deletion.StorageKey), guid, CancellationToken.None);
+                await LocalRemoval.DestroyAsync(
+                    zfs,
+                    SnapshotName.Parse(deletion.StorageKey),
+                    guid,
+                    CancellationToken.None
+                );
             else
                 await store.DeleteAsync(deletion.StorageKey, CancellationToken.None);
             catalogue.EndDeletion(deletion.StorageKey);

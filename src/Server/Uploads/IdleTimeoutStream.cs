@@ -8,7 +8,8 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// <param name="inner">The body.</param>
 /// <param name="idle">How long nothing may come.</param>
 /// <param name="cancellationToken">Ends every read; the tokens of single reads are not looked at.</param>
-internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, CancellationToken cancellationToken) : ForwardOnlyStream
+internal sealed class IdleTimeoutStream(Stream inner, TimeSpan idle, CancellationToken cancellationToken)
+    : ForwardOnlyStream
 {
     private readonly CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(
         cancellationToken

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsDelegation = ZfsSnapshotManager.Core.Zfs.ZfsDelegation;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 

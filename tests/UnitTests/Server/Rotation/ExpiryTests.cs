@@ -40,13 +40,13 @@ public sealed class ExpiryTests : IDisposable
         _catalogue = new BackupCatalogue(database);
         _store = new BackupStore(new DirectoryStore(settings), new PartBuffers(settings.PartSize, limit: 1));
         var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
-        var parents = new LocalParents(settings, new KeptLog<LocalParents>());
-        var removal = new BackupRemoval(_store, _catalogue, audit, new KeptLog<BackupRemoval>());
+        var parents = new LocalParents(settings, settings.Zfs, new KeptLog<LocalParents>());
+        var removal = new BackupRemoval(_store, _catalogue, settings.Zfs, audit, new KeptLog<BackupRemoval>());
         _rotation = new RotationRun(
             _catalogue,
             new UploadCatalogue(database, _time),
             removal,
-            new DeletionBlockers(parents, new KeptLog<DeletionBlockers>()),
+            new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
             parents,
             audit,
             settings,

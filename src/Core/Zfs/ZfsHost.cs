@@ -1,0 +1,146 @@
+using System.IO.Pipes;
+
+namespace ZfsSnapshotManager.Core.Zfs;
+
+/// <summary>
+/// The machine on which <c>zfs</c> runs: this one, or another one that is reached by ssh. Starts <c>zfs</c> commands
+/// there. Immutable, and safe for use by several threads.
+/// </summary>
+/// <param name="remote">Null: this machine.</param>
+public sealed class ZfsHost(ZfsRemoteHost? remote)
+{
+    /// <summary>
+    /// Waits for a line, and then becomes the command: same process, same exit code. A signal that a terminal or
+    /// systemd sends to the whole process group is for this program alone, which then ends the command. Without the
+    /// trap the command would be killed at the same moment, and that would look like a failure of its own.
+    /// </summary>
+    private const string Gate = "trap '' INT TERM HUP; read _ && exec \"$0\" \"$@\"";
+
+    /// <summary>This machine.</summary>
+    public static ZfsHost Local { get; } = new(null);
+
+    /// <summary>How the other machine is reached; null: it is this machine.</summary>
+    public ZfsRemoteHost? Remote { get; } = remote;
+
+    /// <summary>Starts a command whose input or output is a stream.</summary>
+    /// <exception cref="OperationException"><c>zfs</c>, or <c>ssh</c>, cannot be started.</exception>
+    public ZfsProcess Start(IReadOnlyList<string> arguments)
+    {
+        var (program, all) = Locate("zfs", arguments);
+        return ZfsProcess.Start(this, arguments, program, all);
+    }
+
+    /// <summary>
+    /// Starts a command whose output is long: its pipe holds 1 MiB, so that it seldom waits for its reader.
+    /// </summary>
+    /// <remarks>
+    /// The pipe gets its size before the command runs: OpenZFS warns of a deadlock in the kernel if a pipe that
+    /// holds data is resized (lib/libzfs/libzfs_util.c, libzfs_set_pipe_max).
+    /// </remarks>
+    /// <exception cref="OperationException"><c>zfs</c>, or <c>ssh</c>, cannot be started.</exception>
+    public ZfsProcess StartSending(IReadOnlyList<string> arguments)
+    {
+        var (program, all) = Locate("zfs", arguments);
+        if (!File.Exists(program))
+            throw CannotStart("it is not there");
+        var process = ZfsProcess.Start(this, arguments, "/bin/sh", ["-c", Gate, program, .. all]);
+        if (process.Output is PipeStream pipe)
+            PipeSize.Raise(pipe.SafePipeHandle);
+        try
+        {
+            process.Input.WriteByte((byte)'\n');
+            process.Input.Close();
+        }
+        catch (IOException)
+        {
+            // It was killed while it waited: its exit code tells, like that of a command that is killed later.
+        }
+
+        return process;
+    }
+
+    /// <summary>Runs a <c>zfs</c> command whose output is short.</summary>
+    /// <returns>What the command printed.</returns>
+    /// <exception cref="ZfsException">The command failed.</exception>
+    public Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        ReadAsync(Start(arguments), cancellationToken);
+
+    /// <summary>Runs a <c>zfs</c> command that is given <c>-H</c>.</summary>
+    /// <returns>The rows that it printed, each with its columns.</returns>
+    /// <exception cref="ZfsException">The command failed.</exception>
+    public async Task<IEnumerable<string[]>> RunTableAsync(
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken
+    )
+    {
+        var text = await RunAsync(arguments, cancellationToken);
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
+    }
+
+    /// <summary>Runs a program other than <c>zfs</c> on the machine where <c>zfs</c> runs.</summary>
+    internal Task<string> RunOtherAsync(
+        string name,
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken
+    )
+    {
+        var (program, all) = Locate(name, arguments);
+        return ReadAsync(ZfsProcess.Start(this, arguments, program, all), cancellationToken);
+    }
+
+    /// <summary>
+    /// The versions of the command and of the kernel module, and the other machine's name if they run there;
+    /// human-readable.
+    /// </summary>
+    public async Task<string> GetVersionAsync(CancellationToken cancellationToken)
+    {
+        var lines = (await RunAsync(["version"], cancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return string.Join(", ", lines) + (Remote is null ? "" : $", on {Remote.Destination}");
+    }
+
+    /// <summary>The failure to start the program.</summary>
+    internal OperationException CannotStart(string why, Exception? e = null) =>
+        Remote is null
+            ? new(
+                ExitCode.Zfs,
+                $"The command 'zfs' cannot be started: {why}",
+                "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.",
+                e
+            )
+            : new(
+                ExitCode.Zfs,
+                $"The command 'ssh' cannot be started: {why}",
+                "ZFS_SSH_HOST needs it: install it (on Debian: openssh-client).",
+                e
+            );
+
+    private static async Task<string> ReadAsync(ZfsProcess started, CancellationToken cancellationToken)
+    {
+        await using var process = started;
+        process.Input.Close();
+        using var reader = new StreamReader(process.Output);
+        var text = await reader.ReadToEndAsync(cancellationToken);
+        await process.WaitForSuccessAsync(cancellationToken);
+        return text;
+    }
+
+    private (string Program, IReadOnlyList<string> Arguments) Locate(string name, IReadOnlyList<string> arguments) =>
+        Remote is null ? (FindProgram(name), arguments) : (FindProgram("ssh"), Remote.Wrap(name, arguments));
+
+    /// <summary>
+    /// On many systems <c>zfs</c> is in a directory that only root's PATH has, yet other users may run it if rights
+    /// are delegated to them.
+    /// </summary>
+    private static string FindProgram(string name)
+    {
+        var directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(
+            ':',
+            StringSplitOptions.RemoveEmptyEntries
+        );
+        return directories
+            .Concat(["/usr/sbin", "/sbin", "/usr/local/sbin"])
+            .Select(directory => Path.Combine(directory, name))
+            .FirstOrDefault(File.Exists)
+            ?? name;
+    }
+}
