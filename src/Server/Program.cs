@@ -1,12 +1,8 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server;
-using ZfsSnapshotManager.Server.Audit;
-using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Doctor;
-using ZfsSnapshotManager.Server.Rotation;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Commands;
+using ZfsSnapshotManager.Server.Files;
 
 PrivateFiles.Enforce();
 var root = new RootCommand("Receives, verifies and stores ZFS snapshots of many machines. Without a command it serves.")

@@ -4,17 +4,22 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Downloads;
+using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.LocalStorage;
+using ZfsSnapshotManager.Server.Maintenance;
+using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Status;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads;
 using ZfsSnapshotManager.Server.Uploads.Parts;
+using ZfsSnapshotManager.Server.Uploads.Zfs;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server;
 
@@ -47,7 +52,8 @@ internal static partial class ServerHost
             var finding in (await app.Services.ProbeStoreAsync(cancellationToken)).Where(finding => !finding.Works)
         )
             LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
-        await app.Services.ClaimStoreAsync(cancellationToken);
+        if (settings.S3 is not null)
+            await app.Services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken); // a directory has its lock
         await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
@@ -113,6 +119,7 @@ internal static partial class ServerHost
             .AddSingleton(settings.Zfs)
             .AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>()
+            .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
             .AddSingleton<PartCatalogue>()
@@ -167,17 +174,9 @@ internal static partial class ServerHost
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            throw CannotListen(settings, e);
+            throw ListenFault.Of(settings, e);
         }
     }
-
-    public static OperationException CannotListen(ServerSettings settings, Exception e) =>
-        new(
-            ExitCode.Configuration,
-            $"The server cannot listen on {settings.BindAddress} port {settings.Port}: {e.Message}",
-            "Choose another PORT or BIND_ADDRESS, or stop what uses it.",
-            e
-        );
 
     [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {Location}; clients: {Clients}")]
     private static partial void LogServing(ILogger logger, string addresses, string location, int clients);

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Audit;
 

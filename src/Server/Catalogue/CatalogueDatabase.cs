@@ -1,7 +1,7 @@
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 

@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -29,7 +30,7 @@ internal sealed record UploadRecord
     public bool IsLocal => StorageType == StorageTypes.Local;
 
     /// <summary>
-    /// What a backup in ZFS will be, noted before the stream's END is handed on: <see cref="LocalStorage.LocalNote"/>
+    /// What a backup in ZFS will be, noted before the stream's END is handed on: <see cref="LocalNote"/>
     /// as JSON.
     /// </summary>
     public string? Note { get; init; }

@@ -81,7 +81,7 @@ internal sealed class AuthenticationLimit : IDisposable
         // What is no name counts as none: a key of the table must not be as long as a header may be.
         return (
             new Source(network, null),
-            new Source(network, clientId is not null && ClientsFile.IsClientId(clientId) ? clientId : "")
+            new Source(network, clientId is not null && ClientIdRule.IsValid(clientId) ? clientId : "")
         );
     }
 

@@ -1,6 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Clients;
 

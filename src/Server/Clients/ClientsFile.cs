@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
@@ -71,15 +71,6 @@ internal static class ClientsFile
         );
     }
 
-    public const string ClientIdRule =
-        "it must have 1 to 64 letters, digits, '-', '_' or '.', and start with a letter or digit";
-
-    /// <summary>A client's name becomes a folder and part of object keys.</summary>
-    public static bool IsClientId(string id) =>
-        id.Length is > 0 and <= 64
-        && char.IsAsciiLetterOrDigit(id[0])
-        && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
-
     private static string? FindFault(List<ClientEntry> clients)
     {
         for (var i = 0; i < clients.Count; i++)
@@ -100,7 +91,8 @@ internal static class ClientsFile
         client switch
         {
             null => "it is null",
-            _ when client.ClientId is null || !IsClientId(client.ClientId) => $"client_id: {ClientIdRule}",
+            _ when client.ClientId is null || !ClientIdRule.IsValid(client.ClientId) =>
+                $"client_id: {ClientIdRule.Text}",
             _ when client.ApiKey is null || !ApiKey.IsHash(client.ApiKey) =>
                 "api_key must be the key's SHA-256 as 64 hex digits; 'zfs-server client add' makes one",
             _ when client.OldApiKey is { } old && !ApiKey.IsHash(old) =>

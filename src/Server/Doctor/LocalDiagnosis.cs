@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.LocalStorage;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 

@@ -8,7 +8,9 @@ using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.LocalStorage;
+using ZfsSnapshotManager.Server.Files;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 
@@ -23,17 +25,24 @@ internal sealed class ServerDiagnosis
 
     private ServerDiagnosis(Diagnosis result, ServerSettings settings) => (_result, _settings) = (result, settings);
 
-    public static async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
+    /// <param name="createServices">Makes the parts of the server that do not serve.</param>
+    public static async Task<Diagnosis> RunAsync(
+        Func<ServerSettings, ServiceProvider> createServices,
+        CancellationToken cancellationToken
+    )
     {
         var result = new Diagnosis();
         if (await result.LookAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
-            await new ServerDiagnosis(result, settings).LookAsync(cancellationToken);
+            await new ServerDiagnosis(result, settings).LookAsync(createServices, cancellationToken);
         return result;
     }
 
-    private async Task LookAsync(CancellationToken cancellationToken)
+    private async Task LookAsync(
+        Func<ServerSettings, ServiceProvider> createServices,
+        CancellationToken cancellationToken
+    )
     {
-        await using var services = CommandServices.Create(StoreDiagnosis.InShort(_settings));
+        await using var services = createServices(StoreDiagnosis.InShort(_settings));
         _result.Good("settings", $"all can be read; DATA_DIR is {_settings.DataDirectory}");
         LookAtAddress();
         if (DataDirectory.IsLocked(_settings.DataDirectory))
@@ -128,7 +137,7 @@ internal sealed class ServerDiagnosis
         }
         catch (SocketException e)
         {
-            var fault = ServerHost.CannotListen(_settings, e);
+            var fault = ListenFault.Of(_settings, e);
             _result.Bad("server", fault.Message, fault.Remedy, fault.ExitCode);
         }
     }

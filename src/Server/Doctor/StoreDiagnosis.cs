@@ -1,6 +1,7 @@
 using System.Globalization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Storage.S3;

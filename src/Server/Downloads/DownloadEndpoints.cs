@@ -7,8 +7,8 @@ using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 

@@ -6,9 +6,10 @@ using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Http;

@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Quota;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 

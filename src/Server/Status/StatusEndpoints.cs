@@ -3,8 +3,8 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.LocalStorage;
-using ZfsSnapshotManager.Server.Rotation;
+using ZfsSnapshotManager.Server.Quota;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Status;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
@@ -74,11 +75,7 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
         }
         catch (JsonException e)
         {
-            throw new StorageException(
-                StorageFault.Damaged,
-                $"{name} is not a manifest: {Http.JsonFault.Describe(e)}.",
-                e
-            );
+            throw new StorageException(StorageFault.Damaged, $"{name} is not a manifest: {JsonFault.Describe(e)}.", e);
         }
     }
 

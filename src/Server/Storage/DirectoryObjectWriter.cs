@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Storage;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Storage;
 

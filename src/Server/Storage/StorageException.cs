@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
@@ -31,7 +32,7 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
         };
 
     /// <summary>
-    /// For those who run a command on the server; clients are told theirs by <see cref="Http.StorageFaults"/>.
+    /// For those who run a command on the server; clients are told theirs by <see cref="StorageFaults"/>.
     /// </summary>
     private static string? RemedyOf(StorageFault fault) =>
         fault switch

@@ -30,8 +30,7 @@ internal static class StoreServices
                 settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory
             ))
             .AddSingleton<BackupStore>()
-            .AddSingleton<BackupLayouts>()
-            .AddSingleton<StoreOwnership>();
+            .AddSingleton<BackupLayouts>();
     }
 
     /// <summary>Sees whether the store can be used and what it can do.</summary>
@@ -47,13 +46,5 @@ internal static class StoreServices
         var probe = services.GetRequiredService<S3Probe>();
         store.Abilities = await probe.RunAsync(cancellationToken);
         return probe.Findings;
-    }
-
-    /// <summary>Claims a store that others could use as well for this server's catalogue.</summary>
-    public static async Task ClaimStoreAsync(this IServiceProvider services, CancellationToken cancellationToken)
-    {
-        if (services.GetService<S3Store>() is null)
-            return; // a directory has its lock
-        await services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken);
     }
 }

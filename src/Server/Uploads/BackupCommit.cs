@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Rotation;
+using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;

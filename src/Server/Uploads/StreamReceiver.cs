@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.Rotation;
+using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;

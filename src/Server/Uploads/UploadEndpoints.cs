@@ -6,10 +6,10 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.LocalStorage;
-using ZfsSnapshotManager.Server.Rotation;
+using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.Uploads.Parts;
+using ZfsSnapshotManager.Server.Uploads.Zfs;
+using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 

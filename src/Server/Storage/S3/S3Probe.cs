@@ -12,8 +12,6 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 /// </summary>
 internal sealed class S3Probe(S3Connection connection)
 {
-    private const string Folder = ".zfs-server-probe/";
-
     private readonly S3Settings _settings = connection.Settings;
     private readonly List<ProbeFinding> _findings = [];
 
@@ -30,7 +28,7 @@ internal sealed class S3Probe(S3Connection connection)
             await CheckObjectLockAsync(cancellationToken);
 
         // As hard as the server's own names get.
-        var key = $"{_settings.Prefix}{Folder}{Guid.NewGuid():N} 2026-11-24_04:59:49~2.zfs.gz";
+        var key = $"{_settings.Prefix}{ReservedKeys.ProbePrefix}{Guid.NewGuid():N} 2026-11-24_04:59:49~2.zfs.gz";
         try
         {
             return await TryAsync(key, cancellationToken);
@@ -307,7 +305,7 @@ internal sealed class S3Probe(S3Connection connection)
     private async Task<bool> ListsAsync(string key, CancellationToken cancellationToken)
     {
         var page = await connection.SendAsync(
-            $"list {_settings.Prefix}{Folder}",
+            $"list {_settings.Prefix}{ReservedKeys.ProbePrefix}",
             (s3, attempt) =>
                 s3.ListObjectsV2Async(
                     new ListObjectsV2Request { BucketName = _settings.Bucket, Prefix = key },
@@ -327,7 +325,7 @@ internal sealed class S3Probe(S3Connection connection)
                     new ListMultipartUploadsRequest
                     {
                         BucketName = _settings.Bucket,
-                        Prefix = _settings.Prefix + Folder,
+                        Prefix = _settings.Prefix + ReservedKeys.ProbePrefix,
                     },
                     attempt.Token
                 ),
@@ -391,10 +389,14 @@ internal sealed class S3Probe(S3Connection connection)
         foreach (var upload in await ListUploadsAsync(cancellationToken))
             await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
         var page = await connection.SendAsync(
-            $"list {_settings.Prefix}{Folder}",
+            $"list {_settings.Prefix}{ReservedKeys.ProbePrefix}",
             (s3, attempt) =>
                 s3.ListObjectsV2Async(
-                    new ListObjectsV2Request { BucketName = _settings.Bucket, Prefix = _settings.Prefix + Folder },
+                    new ListObjectsV2Request
+                    {
+                        BucketName = _settings.Bucket,
+                        Prefix = _settings.Prefix + ReservedKeys.ProbePrefix,
+                    },
                     attempt.Token
                 ),
             cancellationToken
@@ -406,10 +408,14 @@ internal sealed class S3Probe(S3Connection connection)
 
         // Where there is object lock there are versions, and each of them would stay for ever.
         var versions = await connection.SendAsync(
-            $"list the versions of {_settings.Prefix}{Folder}",
+            $"list the versions of {_settings.Prefix}{ReservedKeys.ProbePrefix}",
             (s3, attempt) =>
                 s3.ListVersionsAsync(
-                    new ListVersionsRequest { BucketName = _settings.Bucket, Prefix = _settings.Prefix + Folder },
+                    new ListVersionsRequest
+                    {
+                        BucketName = _settings.Bucket,
+                        Prefix = _settings.Prefix + ReservedKeys.ProbePrefix,
+                    },
                     attempt.Token
                 ),
             cancellationToken

@@ -30,8 +30,8 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     /// <summary>One HEAD for the object that names the catalogue; the server put it there when it started.</summary>
     public async Task PingAsync(CancellationToken cancellationToken)
     {
-        if (await HeadAsync(StoreOwnership.Key, cancellationToken) is null)
-            throw new StorageException(StorageFault.Missing, $"{StoreOwnership.Key} is not in {Location}.");
+        if (await HeadAsync(ReservedKeys.Owner, cancellationToken) is null)
+            throw new StorageException(StorageFault.Missing, $"{ReservedKeys.Owner} is not in {Location}.");
     }
 
     public async Task<IObjectWriter> CreateAsync(

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Audit;
 

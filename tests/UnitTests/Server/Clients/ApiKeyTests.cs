@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;

@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 

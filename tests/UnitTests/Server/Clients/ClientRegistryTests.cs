@@ -1,5 +1,5 @@
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 

@@ -2,6 +2,7 @@ using System.Text;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 

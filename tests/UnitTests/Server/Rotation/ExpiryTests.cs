@@ -1,11 +1,12 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.LocalStorage;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.ZfsStorage;
 using ZfsSnapshotManager.UnitTests.Rotation;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Rotation;

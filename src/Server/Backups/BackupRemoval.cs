@@ -1,0 +1,84 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Backups;
+
+/// <summary>
+/// Deletes backups: off the list first, then manifest and objects, or the snapshot. What a crash or a store that is
+/// away leaves is deleted later.
+/// </summary>
+internal sealed partial class BackupRemoval(
+    BackupStore store,
+    BackupCatalogue catalogue,
+    ZfsHost zfs,
+    AuditLog audit,
+    ILogger<BackupRemoval> logger
+)
+{
+    /// <returns>False where it must stay; then nothing was changed.</returns>
+    public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
+    {
+        if (!catalogue.Remove(clientId, backup))
+            return false;
+        LogRemoved(backup.SnapshotId, clientId, backup.SizeBytes);
+        audit.Write(
+            new AuditEvent
+            {
+                Event = AuditEvents.BackupDeleted,
+                Actor = AuditActor.Server,
+                ClientId = clientId,
+                SnapshotId = backup.SnapshotId,
+            }
+        );
+        await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null));
+        return true;
+    }
+
+    /// <summary>At the start and every hour.</summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        foreach (var deletion in catalogue.ListDeletions())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await TryDeleteAsync(deletion);
+        }
+    }
+
+    /// <summary>Whoever asked for it may go: a deletion that was begun is not broken off.</summary>
+    private async Task TryDeleteAsync(Deletion deletion)
+    {
+        try
+        {
+            if (deletion.LocalGuid is { } guid)
+                await LocalRemoval.DestroyAsync(
+                    zfs,
+                    SnapshotName.Parse(deletion.StorageKey),
+                    guid,
+                    CancellationToken.None
+                );
+            else
+                await store.DeleteAsync(deletion.StorageKey, CancellationToken.None);
+            catalogue.EndDeletion(deletion.StorageKey);
+        }
+        catch (OperationException e) // of the store, or of ZFS: a snapshot that is being sent stays until then
+        {
+            LogLater(e, deletion.StorageKey);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "Deleted {SnapshotId} of {ClientId}: {StoredBytes} bytes")]
+    private partial void LogRemoved(string snapshotId, string clientId, long storedBytes);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{StorageKey} is no longer listed, and what is stored of it cannot be deleted now; this is tried again every "
+            + "hour"
+    )]
+    private partial void LogLater(Exception e, string storageKey);
+}

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>zfs-server audit</c>: shows the audit log.</summary>
+internal static class AuditCommand
+{
+    private const int DefaultLimit = 100;
+
+    public static Verb Create()
+    {
+        var client = new Option<string>("--client")
+        {
+            Description = "Only this client's events.",
+            HelpName = "client-id",
+        };
+        var name = new Option<string>("--event")
+        {
+            Description = "Only this event, such as auth.failed, or all of a kind, such as client.",
+            HelpName = "event",
+        };
+        var since = new Option<string>("--since")
+        {
+            Description = "Only from this time on: 2026-01-31, or so long ago: 24h, 7d.",
+            HelpName = "time",
+        };
+        var limit = new Option<int>("--limit")
+        {
+            Description = $"The newest so many (default: {DefaultLimit}).",
+            HelpName = "n",
+            DefaultValueFactory = _ => DefaultLimit,
+        };
+        var audit = new Verb(
+            "audit",
+            "Show who did what: changes of clients, backups that came and went, failed keys. The newest is last.",
+            "zfs-server audit",
+            "zfs-server audit --event auth.failed --since 24h",
+            "zfs-server audit --client web1 --since 2026-01-31 --limit 1000 --json"
+        )
+        {
+            client,
+            name,
+            since,
+            limit,
+        };
+        audit.SetAction(parsed =>
+            Run(
+                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                new AuditQuery
+                {
+                    ClientId = parsed.GetValue(client),
+                    Event = parsed.GetValue(name),
+                    Since = parsed.GetValue(since) is { } text
+                        ? ClientCommands.Parse<DateTimeOffset?>("--since", text, time =>
+                            AuditSince.Parse(time, TimeProvider.System.GetUtcNow())
+                        )
+                        : null,
+                    Limit = parsed.GetValue(limit) is > 0 and var most
+                        ? most
+                        : throw new OperationException(ExitCode.Usage, "--limit: it must be 1 or more."),
+                }
+            )
+        );
+        return audit;
+    }
+
+    private static void Run(Output output, AuditQuery query)
+    {
+        var path = Path.Combine(ServerSettings.Read().DataDirectory, AuditLog.FileName);
+        var (events, broken) = query.Run(path);
+        if (broken > 0)
+            Output.Warn($"{broken} {(broken == 1 ? "line is" : "lines are")} damaged and left out.");
+        output.Result(events, AuditJson.Default.ListAuditEvent, text =>
+        {
+            if (events.Count == 0)
+                text.WriteLine("There are no such events.");
+            else
+                Table.Write(
+                    text,
+                    ["Time", "Event", "Client", "By", "Address", "Backup", "Details"],
+                    [.. events.Select(Row)]
+                );
+        });
+    }
+
+    private static string[] Row(AuditEvent e) =>
+        [
+            $"{e.Time.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z",
+            e.Event,
+            e.ClientId ?? "",
+            e.Actor switch
+            {
+                AuditActor.Admin => "admin",
+                AuditActor.Server => "server",
+                _ => "client",
+            },
+            e.Address ?? "",
+            e.SnapshotId ?? "",
+            string.Join(
+                ", ",
+                (e.Details ?? new Dictionary<string, string>(StringComparer.Ordinal)).Select(detail =>
+                    $"{detail.Key}: {detail.Value}"
+                )
+            ),
+        ];
+}

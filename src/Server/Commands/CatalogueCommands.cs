@@ -1,0 +1,243 @@
+using System.CommandLine;
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Files;
+using ZfsSnapshotManager.Server.Maintenance;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>zfs-server catalogue …</c>: makes the catalogue again, and compares it with the store.</summary>
+internal static class CatalogueCommands
+{
+    public static Verb Create() =>
+        new("catalogue", "Check the list of backups, or make it again from the store.")
+        {
+            CreateCheck(),
+            CreateRebuild(),
+        };
+
+    private static Verb CreateCheck()
+    {
+        var deep = new Option<bool>("--deep") { Description = "Read and verify every stream as well." };
+        var client = new Option<string>("--client")
+        {
+            Description = "Only this client's backups.",
+            HelpName = "client-id",
+        };
+        var check = new Verb(
+            "check",
+            "Compare the catalogue, the manifests and the objects. Changes nothing; the server may run meanwhile.",
+            "zfs-server catalogue check",
+            "zfs-server catalogue check --deep --client web1",
+            "zfs-server catalogue check --json"
+        )
+        {
+            deep,
+            client,
+        };
+        check.SetAction(
+            (parsed, cancellationToken) =>
+                CheckAsync(
+                    new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                    parsed.GetValue(deep),
+                    parsed.GetValue(client),
+                    cancellationToken
+                )
+        );
+        return check;
+    }
+
+    private static Verb CreateRebuild()
+    {
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be listed and what not." };
+        var rebuild = new Verb(
+            "rebuild",
+            "Make the catalogue again from the manifests in the store. The server must be stopped; the old catalogue "
+                + "is kept beside the new one.",
+            "zfs-server catalogue rebuild --dry-run",
+            "zfs-server catalogue rebuild"
+        )
+        {
+            dryRun,
+        };
+        rebuild.SetAction(
+            (parsed, cancellationToken) =>
+                RebuildAsync(
+                    new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                    parsed.GetValue(dryRun),
+                    cancellationToken
+                )
+        );
+        return rebuild;
+    }
+
+    private static async Task<int> CheckAsync(
+        Output output,
+        bool deep,
+        string? clientId,
+        CancellationToken cancellationToken
+    )
+    {
+        if (clientId is not null && !ClientIdRule.IsValid(clientId))
+            throw new OperationException(ExitCode.Usage, $"'{clientId}' is not a client's name: {ClientIdRule.Text}.");
+        var settings = ServerSettings.Read();
+        await using var services = CommandServices.Create(settings);
+        var (store, catalogue, uploads) = (
+            services.GetRequiredService<BackupStore>(),
+            services.GetRequiredService<BackupCatalogue>(),
+            services.GetRequiredService<UploadCatalogue>()
+        );
+        services.GetRequiredService<CatalogueDatabase>().RequireCurrent();
+        var (found, notes) = await new CatalogueCheck(
+            store,
+            services.GetRequiredService<LocalSurvey>(),
+            ClientsFile.Read(settings.ClientsFile),
+            catalogue,
+            uploads,
+            services.GetRequiredService<TimeProvider>()
+        ).RunAsync(clientId, cancellationToken);
+        List<CatalogueFinding> findings = [.. found];
+        var listed = catalogue.ListAll(clientId);
+        var bytesRead = 0L;
+        if (deep)
+        {
+            var broken = found
+                .Where(finding =>
+                    finding.Kind
+                        is not (FindingKind.BaseMissing or FindingKind.ManifestDiffers or FindingKind.OrphanObject)
+                )
+                .Select(finding => finding.Key)
+                .ToHashSet(StringComparer.Ordinal);
+            (var damaged, bytesRead) = await new DeepCheck(store, catalogue, settings.Zfs, output).RunAsync(
+                [.. listed.Where(backup => !broken.Contains(backup.Info.StorageKey))],
+                cancellationToken
+            );
+            findings.AddRange(damaged);
+        }
+
+        var report = new CheckReport
+        {
+            Checked = listed.Count,
+            BytesRead = bytesRead,
+            Findings = [.. findings.OrderBy(finding => finding.Key, StringComparer.Ordinal)],
+            Notes = notes,
+        };
+        output.Result(report, CatalogueJson.Default.CheckReport, text => Write(text, report));
+        return End(
+            output,
+            findings.Count,
+            $"{findings.Count} findings.",
+            "Each says above what to do; docs/operations.md has more."
+        );
+    }
+
+    private static async Task<int> RebuildAsync(Output output, bool dryRun, CancellationToken cancellationToken)
+    {
+        var settings = ServerSettings.Read();
+        using var only = DataDirectory.Lock(settings.DataDirectory);
+        await using var services = CommandServices.Create(settings);
+        if (!dryRun)
+            await services.ProbeStoreAsync(cancellationToken); // it writes
+        var rebuild = new CatalogueRebuild(
+            settings,
+            services.GetRequiredService<BackupStore>(),
+            services.GetRequiredService<LocalSurvey>(),
+            services.GetRequiredService<StoreOwnership>(),
+            services.GetRequiredService<CatalogueDatabase>(),
+            services.GetRequiredService<TimeProvider>(),
+            output
+        );
+        var report = await rebuild.RunAsync(dryRun, cancellationToken);
+        output.Result(report, CatalogueJson.Default.RebuildReport, text => Write(text, report));
+        return End(
+            output,
+            report.Findings.Count,
+            $"{report.LeftOut} are left out, each for the reason above.",
+            "What is mended is listed by the next 'zfs-server catalogue rebuild'."
+        );
+    }
+
+    private static int End(Output output, int findings, string summary, string remedy)
+    {
+        if (findings == 0)
+            return (int)ExitCode.Success;
+        // The report is the one JSON value.
+        return output.Json ? (int)ExitCode.Damaged : throw new OperationException(ExitCode.Damaged, summary, remedy);
+    }
+
+    private static void Write(TextWriter text, CheckReport report)
+    {
+        WriteFindings(text, report.Findings, report.Notes);
+        var read = report.BytesRead > 0 ? $", {ByteSize.Format(report.BytesRead)} read" : "";
+        text.WriteLine(
+            $"{report.Checked} listed backups checked{read}: "
+                + $"{(report.Findings.Count == 0 ? "all is right" : $"{report.Findings.Count} findings")}."
+        );
+    }
+
+    private static void Write(TextWriter text, RebuildReport report)
+    {
+        WriteFindings(text, report.Findings, report.Notes);
+        if (report.PreviousFault is not null)
+            text.WriteLine(
+                "The old catalogue cannot be read, so that no backup is pinned or expiring any more; pin again what "
+                    + $"must stay (zfs-server backup pin). {report.PreviousFault}"
+            );
+        if (report.NoLongerListed.Count > 0)
+        {
+            text.WriteLine(
+                $"Of the {report.PreviousListed} backups that the old catalogue listed, "
+                    + $"{report.NoLongerListed.Count} "
+                    + $"{(report.DryRun ? "would be listed no longer" : "are no longer listed")}:"
+            );
+            foreach (var id in report.NoLongerListed)
+                text.WriteLine($"  {id}");
+        }
+
+        text.WriteLine(
+            report.DryRun
+                ? $"{report.Listed} backups would be listed. Nothing was changed."
+                : $"{report.Listed} backups are listed in {report.Catalogue}."
+        );
+        if (report.PreviousCatalogue is not null)
+            text.WriteLine($"The old catalogue is kept as {report.PreviousCatalogue}.");
+    }
+
+    private static void WriteFindings(
+        TextWriter text,
+        IReadOnlyList<CatalogueFinding> findings,
+        IReadOnlyList<CatalogueFinding> notes
+    )
+    {
+        foreach (var finding in findings)
+            text.WriteLine($"{finding.Key}: {finding.Kind}: {finding.Message}");
+        foreach (var note in notes)
+            text.WriteLine($"{note.Key}: note: {note.Message}");
+    }
+}
+
+internal sealed record CheckReport
+{
+    /// <summary>How many listed backups.</summary>
+    public required int Checked { get; init; }
+
+    /// <summary>Stored bytes.</summary>
+    public required long BytesRead { get; init; }
+
+    public required IReadOnlyList<CatalogueFinding> Findings { get; init; }
+
+    public required IReadOnlyList<CatalogueFinding> Notes { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
+[JsonSerializable(typeof(CheckReport))]
+[JsonSerializable(typeof(RebuildReport))]
+internal sealed partial class CatalogueJson : JsonSerializerContext;

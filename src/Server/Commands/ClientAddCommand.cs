@@ -1,0 +1,81 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>zfs-server client add</c>.</summary>
+internal static class ClientAddCommand
+{
+    public static Verb Create()
+    {
+        var name = new Argument<string>("client-id")
+        {
+            Description = "The client's name: letters, digits, '-', '_' and '.'.",
+        };
+        var options = new ClientOptions();
+        var add = new Verb(
+            "add",
+            "Add a client and print its key, once.",
+            "zfs-server client add web1",
+            "zfs-server client add web1 --max-size 500G --keep-daily 30"
+        )
+        {
+            name,
+        };
+        options.AddTo(add);
+        add.SetAction(parsed =>
+            Run(
+                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                parsed.GetRequiredValue(name),
+                options.Read(parsed)
+            )
+        );
+        return add;
+    }
+
+    private static void Run(Output output, string id, ClientOptions.Values values)
+    {
+        if (!ClientIdRule.IsValid(id))
+            throw new OperationException(ExitCode.Usage, $"'{id}' is not a client's name: {ClientIdRule.Text}.");
+        var settings = ServerSettings.Read();
+        var key = ApiKey.Generate();
+        var client = values.Apply(new ClientEntry { ClientId = id, ApiKey = ApiKey.Hash(key) });
+        // A client with a dataset may ask for local storage: only where there is meant to be any.
+        if (client.Dataset is null && (settings.HasBaseDataset || client.StorageType == StorageTypes.Local))
+            client = client with { Dataset = $"{settings.BaseDataset}/{id}" };
+        ClientsFile.Change(settings.ClientsFile, clients =>
+            clients.Any(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase))
+                ? throw new OperationException(
+                    ExitCode.Conflict,
+                    $"There is a client '{id}' already in {settings.ClientsFile}.",
+                    "Choose another name."
+                )
+                : [.. clients, client]
+        );
+        ClientCommands.Note(settings, AuditEvents.ClientAdded, id, ClientChanges.FieldsOf(client));
+        output.Result(
+            new AddedClient
+            {
+                ClientId = id,
+                ApiKey = key,
+                ClientsFile = settings.ClientsFile,
+            },
+            ClientCommandsJson.Default.AddedClient,
+            text =>
+            {
+                text.WriteLine($"Added client '{id}' to {settings.ClientsFile}. A running server takes it up at once.");
+                text.WriteLine("On the client's machine, write into .env or /etc/zfs-client.env:");
+                text.WriteLine();
+                text.WriteLine($"CLIENT_ID={id}");
+                text.WriteLine($"API_KEY={key}");
+                text.WriteLine();
+                text.WriteLine("The key is shown only now: the server keeps nothing but its hash.");
+            }
+        );
+    }
+}

@@ -1,0 +1,101 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>zfs-server client rotate-key</c>.</summary>
+internal static class ClientKeyCommand
+{
+    private const int DefaultOverlap = 168; // a week: time for a machine that is off over the weekend
+    private const int LongestOverlap = 24 * 366;
+
+    public static Verb Create()
+    {
+        var name = ClientCommands.NameArgument();
+        var overlap = new Option<int>("--overlap")
+        {
+            Description =
+                $"Hours for which the old key is still taken; 0: it ends at once (default: {DefaultOverlap}).",
+            HelpName = "hours",
+            DefaultValueFactory = _ => DefaultOverlap,
+        };
+        var rotate = new Verb(
+            "rotate-key",
+            "Give a client a new key and print it, once. The old one is taken for a while longer.",
+            "zfs-server client rotate-key web1",
+            "zfs-server client rotate-key web1 --overlap 0"
+        )
+        {
+            name,
+            overlap,
+        };
+        rotate.SetAction(parsed =>
+            Run(
+                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                parsed.GetRequiredValue(name),
+                parsed.GetValue(overlap),
+                TimeProvider.System
+            )
+        );
+        return rotate;
+    }
+
+    private static void Run(Output output, string id, int overlap, TimeProvider time)
+    {
+        if (overlap is < 0 or > LongestOverlap)
+            throw new OperationException(ExitCode.Usage, $"--overlap: it must be from 0 to {LongestOverlap} hours.");
+        var settings = ServerSettings.Read();
+        var key = ApiKey.Generate();
+        var (before, after) = ClientCommands.Edit(settings.ClientsFile, id, client =>
+            Rotate(client, key, overlap, time.GetUtcNow())
+        );
+        var dropped = before.OldApiKeyUntil > time.GetUtcNow();
+        ClientCommands.Note(
+            settings,
+            AuditEvents.ClientKeyRotated,
+            id,
+            ClientChanges.FieldsOf(after).Where(field => field.Name == "old_api_key_until")
+        );
+        output.Result(
+            new RotatedKey
+            {
+                ClientId = id,
+                ApiKey = key,
+                OldApiKeyUntil = after.OldApiKeyUntil,
+                ClientsFile = settings.ClientsFile,
+            },
+            ClientCommandsJson.Default.RotatedKey,
+            text =>
+            {
+                text.WriteLine(
+                    $"Client '{id}' has a new key. On its machine, put it into .env or /etc/zfs-client.env:"
+                );
+                text.WriteLine();
+                text.WriteLine($"API_KEY={key}");
+                text.WriteLine();
+                text.WriteLine("The key is shown only now: the server keeps nothing but its hash.");
+                text.WriteLine(
+                    after.OldApiKeyUntil is { } until
+                        ? $"The old key is taken until {until:yyyy-MM-dd HH:mm:ss}Z."
+                        : "The old key is not taken any more."
+                );
+                if (dropped)
+                    text.WriteLine("The key before the old one, from an earlier rotation, is not taken any more.");
+            }
+        );
+    }
+
+    /// <summary>The client with a new key; the one that it had is the old one for so many hours.</summary>
+    public static ClientEntry Rotate(ClientEntry client, string key, int overlap, DateTimeOffset now) =>
+        client with
+        {
+            ApiKey = ApiKey.Hash(key),
+            OldApiKey = overlap == 0 ? null : client.ApiKey,
+            OldApiKeyUntil =
+                overlap == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()).AddHours(overlap),
+        };
+}

@@ -1,0 +1,90 @@
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Clients;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+internal sealed record AddedClient
+{
+    public required string ClientId { get; init; }
+
+    public required string ApiKey { get; init; }
+
+    public required string ClientsFile { get; init; }
+}
+
+internal sealed record ChangedClient
+{
+    public required string ClientId { get; init; }
+
+    public required string ClientsFile { get; init; }
+
+    /// <summary>Empty where the client was so already.</summary>
+    public required IReadOnlyList<FieldChange> Changes { get; init; }
+}
+
+internal sealed record RotatedKey
+{
+    public required string ClientId { get; init; }
+
+    public required string ApiKey { get; init; }
+
+    /// <summary>Null where the old key ended at once.</summary>
+    public required DateTimeOffset? OldApiKeyUntil { get; init; }
+
+    public required string ClientsFile { get; init; }
+}
+
+internal sealed record RemovedClient
+{
+    public required string ClientId { get; init; }
+
+    public required string ClientsFile { get; init; }
+
+    public required int KeptBackups { get; init; }
+
+    public required int KeptUploads { get; init; }
+}
+
+/// <summary>A client without the hashes of its keys, which a list has no use for.</summary>
+internal sealed record ListedClient
+{
+    public required string ClientId { get; init; }
+
+    public required bool Enabled { get; init; }
+
+    public required long MaxSizeBytes { get; init; }
+
+    public required string StorageType { get; init; }
+
+    public required string? Dataset { get; init; }
+
+    public required RotationPolicy? RotationPolicy { get; init; }
+
+    /// <summary>Null where there is no old key.</summary>
+    public required DateTimeOffset? OldApiKeyUntil { get; init; }
+
+    public static ListedClient Of(ClientEntry client) =>
+        new()
+        {
+            ClientId = client.ClientId,
+            Enabled = client.Enabled,
+            MaxSizeBytes = client.MaxSizeBytes,
+            StorageType = client.StorageType,
+            Dataset = client.Dataset,
+            RotationPolicy = client.RotationPolicy,
+            OldApiKeyUntil = client.OldApiKeyUntil,
+        };
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
+[JsonSerializable(typeof(AddedClient))]
+[JsonSerializable(typeof(ChangedClient))]
+[JsonSerializable(typeof(RotatedKey))]
+[JsonSerializable(typeof(RemovedClient))]
+[JsonSerializable(typeof(ListedClient))]
+[JsonSerializable(typeof(List<ListedClient>))]
+internal sealed partial class ClientCommandsJson : JsonSerializerContext;

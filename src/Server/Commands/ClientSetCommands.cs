@@ -1,0 +1,113 @@
+using System.CommandLine;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>zfs-server client set</c>, <c>disable</c> and <c>enable</c>.</summary>
+internal static class ClientSetCommands
+{
+    public static Verb CreateSet()
+    {
+        var name = ClientCommands.NameArgument();
+        var options = new ClientOptions();
+        var noPolicy = new Option<bool>("--no-policy")
+        {
+            Description = "Take the rotation policy away: the client's own counts from then on.",
+        };
+        var set = new Verb(
+            "set",
+            "Change a client. What is not named stays as it is.",
+            "zfs-server client set web1 --max-size 1T",
+            "zfs-server client set web1 --max-size none --storage-type s3",
+            "zfs-server client set web1 --keep-hourly 48 --keep-daily 30",
+            "zfs-server client set web1 --no-policy"
+        )
+        {
+            name,
+        };
+        options.AddTo(set);
+        set.Options.Add(noPolicy);
+        set.SetAction(parsed =>
+            Set(
+                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                parsed.GetRequiredValue(name),
+                options.Read(parsed),
+                parsed.GetValue(noPolicy)
+            )
+        );
+        return set;
+    }
+
+    public static Verb CreateDisable() =>
+        CreateSwitch("disable", "Shut a client out: all its requests are refused. Its backups stay.", enabled: false);
+
+    public static Verb CreateEnable() => CreateSwitch("enable", "Let a client in again.", enabled: true);
+
+    private static Verb CreateSwitch(string verb, string description, bool enabled)
+    {
+        var name = ClientCommands.NameArgument();
+        var command = new Verb(verb, description, $"zfs-server client {verb} web1") { name };
+        command.SetAction(parsed =>
+            Change(
+                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                parsed.GetRequiredValue(name),
+                enabled ? AuditEvents.ClientEnabled : AuditEvents.ClientDisabled,
+                client => client with { Enabled = enabled }
+            )
+        );
+        return command;
+    }
+
+    private static void Set(Output output, string id, ClientOptions.Values values, bool noPolicy)
+    {
+        if (noPolicy && values.HasPolicy)
+            throw new OperationException(ExitCode.Usage, "--no-policy and --keep-… contradict each other.");
+        if (!noPolicy && values == new ClientOptions.Values())
+            throw new OperationException(
+                ExitCode.Usage,
+                "Nothing is to be changed.",
+                "See 'zfs-server client set --help'."
+            );
+        Change(output, id, AuditEvents.ClientChanged, client =>
+            values.Apply(noPolicy ? client with { RotationPolicy = null } : client)
+        );
+    }
+
+    private static void Change(Output output, string id, string name, Func<ClientEntry, ClientEntry> edit)
+    {
+        var settings = ServerSettings.Read();
+        var (before, after) = ClientCommands.Edit(settings.ClientsFile, id, edit);
+        var changes = ClientChanges.Between(before, after);
+        if (changes.Count > 0)
+            ClientCommands.Note(
+                settings,
+                name,
+                id,
+                changes.Select(change => (change.Field, $"{change.Old} → {change.New}"))
+            );
+        output.Result(
+            new ChangedClient
+            {
+                ClientId = id,
+                ClientsFile = settings.ClientsFile,
+                Changes = changes,
+            },
+            ClientCommandsJson.Default.ChangedClient,
+            text =>
+            {
+                if (changes.Count == 0)
+                    text.WriteLine($"Client '{id}' is so already; nothing was changed.");
+                else
+                    text.WriteLine(
+                        $"Changed client '{id}' in {settings.ClientsFile}. A running server takes it up at once."
+                    );
+                foreach (var change in changes)
+                    text.WriteLine($"  {change}");
+            }
+        );
+    }
+}

@@ -1,0 +1,34 @@
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Maintenance;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary>The parts of the server that a command needs which does not serve.</summary>
+internal static class CommandServices
+{
+    public static ServiceProvider Create(ServerSettings settings) =>
+        new ServiceCollection()
+            .AddLogging(logging =>
+                logging
+                    .SetMinimumLevel(LogLevel.Warning)
+                    .AddSimpleConsole(console => console.SingleLine = true)
+                    // Standard output is for the result.
+                    .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
+            )
+            .AddSingleton(settings)
+            .AddSingleton(settings.Zfs)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<AuditLog>()
+            .AddSingleton<CatalogueDatabase>()
+            .AddSingleton<StoreOwnership>()
+            .AddSingleton<BackupCatalogue>()
+            .AddSingleton<UploadCatalogue>()
+            .AddStore(settings)
+            .AddSingleton<LocalParents>()
+            .AddSingleton<LocalSurvey>()
+            .BuildServiceProvider();
+}

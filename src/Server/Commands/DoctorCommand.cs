@@ -1,0 +1,28 @@
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Doctor;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>doctor</c>: says what the server would lack, before it lacks it.</summary>
+internal static class DoctorCommand
+{
+    public static Verb Create()
+    {
+        var verb = new Verb(
+            "doctor",
+            "Check all that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and ZFS "
+                + "with its permissions (with the exact 'zfs allow' line that is missing). "
+                + "Changes nothing, and may run beside the server; run it as the server's user.",
+            "zfs-server doctor",
+            "runuser -u zfs-server -- zfs-server doctor --json"
+        );
+        verb.SetAction(
+            async (parsed, cancellationToken) =>
+            {
+                var result = await ServerDiagnosis.RunAsync(CommandServices.Create, cancellationToken);
+                return result.Report(parsed.GetValue(ProgramRunner.JsonOption));
+            }
+        );
+        return verb;
+    }
+}

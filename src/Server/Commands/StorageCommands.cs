@@ -1,0 +1,67 @@
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Storage.S3;
+
+namespace ZfsSnapshotManager.Server.Commands;
+
+/// <summary><c>zfs-server storage …</c>: looks at the store.</summary>
+internal static class StorageCommands
+{
+    public static Verb Create() => new("storage", "Look at the store that backups are kept in.") { CreateProbe() };
+
+    private static Verb CreateProbe()
+    {
+        var probe = new Verb(
+            "probe",
+            "Try with small objects what the store can do. The server does the same when it starts.",
+            "zfs-server storage probe",
+            "zfs-server storage probe --json"
+        );
+        probe.SetAction(
+            (parsed, cancellationToken) =>
+                ProbeAsync(new Output(parsed.GetValue(ProgramRunner.JsonOption)), cancellationToken)
+        );
+        return probe;
+    }
+
+    private static async Task ProbeAsync(Output output, CancellationToken cancellationToken)
+    {
+        await using var services = CommandServices.Create(ServerSettings.Read());
+        var findings = await services.ProbeStoreAsync(cancellationToken);
+        var result = new ProbeResult
+        {
+            Location = services.GetRequiredService<IObjectStore>().Location,
+            Findings = findings,
+        };
+        output.Result(result, StorageCommandsJson.Default.ProbeResult, text =>
+        {
+            text.WriteLine($"{result.Location} can be used.");
+            if (findings.Count > 0)
+                Table.Write(
+                    text,
+                    ["Ability", "Works", "Without it"],
+                    [
+                        .. findings.Select(finding =>
+                            (string[])[finding.Ability, finding.Works ? "yes" : "no", finding.Note ?? ""]
+                        ),
+                    ]
+                );
+        });
+    }
+}
+
+internal sealed record ProbeResult
+{
+    public required string Location { get; init; }
+
+    public required IReadOnlyList<ProbeFinding> Findings { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
+[JsonSerializable(typeof(ProbeResult))]
+internal sealed partial class StorageCommandsJson : JsonSerializerContext;

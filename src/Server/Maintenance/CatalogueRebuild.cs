@@ -1,0 +1,185 @@
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.Server.Maintenance;
+
+/// <summary>
+/// Makes the whole catalogue again from the manifests in the store. Objects are listed by name and size, not read.
+/// </summary>
+internal sealed class CatalogueRebuild(
+    ServerSettings settings,
+    BackupStore store,
+    LocalSurvey local,
+    StoreOwnership ownership,
+    CatalogueDatabase current,
+    TimeProvider time,
+    Output output
+)
+{
+    /// <summary>Nobody else may use the catalogue meanwhile.</summary>
+    public async Task<RebuildReport> RunAsync(bool dryRun, CancellationToken cancellationToken)
+    {
+        var previous = PreviousCatalogue.Read(current);
+        var id = (await ownership.ReadAsync(cancellationToken))?.CatalogueId;
+        output.Note($"Reading the manifests in {store.Objects.Location}.");
+        var surveyed = new Dictionary<string, SurveyedBackup>(
+            await new StoreSurvey(store).RunAsync("", only: null, cancellationToken),
+            StringComparer.Ordinal
+        );
+        foreach (
+            var (key, found) in await local.RunAsync(ClientsFile.Read(settings.ClientsFile), [], cancellationToken)
+        )
+            surveyed[key] = found;
+        var (selected, unfit) = ChainSelection.Run(
+            surveyed.Values.Select(found => found.Backup).OfType<ListedBackup>(),
+            []
+        );
+
+        var (findings, notes) = Sort(surveyed, previous);
+        findings.AddRange(unfit);
+        AddLost(findings, notes, selected, previous);
+        var kept = dryRun ? null : await ReplaceAsync(selected, id, previous, cancellationToken);
+        return Describe(dryRun, selected, previous, kept, findings, notes);
+    }
+
+    private RebuildReport Describe(
+        bool dryRun,
+        IReadOnlyList<ListedBackup> selected,
+        PreviousCatalogue previous,
+        string? kept,
+        List<CatalogueFinding> findings,
+        List<CatalogueFinding> notes
+    )
+    {
+        var listed = selected.Select(backup => backup.Info.StorageKey).ToHashSet(StringComparer.Ordinal);
+        return new RebuildReport
+        {
+            DryRun = dryRun,
+            Catalogue = current.Path,
+            Listed = selected.Count,
+            LeftOut = findings
+                .Select(finding => finding.Key)
+                .Distinct(StringComparer.Ordinal)
+                .Count(key => !listed.Contains(key)),
+            PreviousCatalogue = kept,
+            PreviousListed = previous.Fault is null ? previous.Listed.Count : null,
+            PreviousFault = previous.Fault,
+            NoLongerListed =
+            [
+                .. previous
+                    .Listed.Where(key => !listed.Contains(key))
+                    .Select(key => BackupKey.SnapshotIdOf(key) ?? key),
+            ],
+            Findings = [.. findings.OrderBy(finding => finding.Key, StringComparer.Ordinal)],
+            Notes = notes,
+        };
+    }
+
+    /// <summary>Tells what an upload that was cut off has left from what is lost.</summary>
+    private static (List<CatalogueFinding> Findings, List<CatalogueFinding> Notes) Sort(
+        IReadOnlyDictionary<string, SurveyedBackup> surveyed,
+        PreviousCatalogue previous
+    )
+    {
+        List<CatalogueFinding> findings = [],
+            notes = [];
+        foreach (var (key, found) in surveyed)
+        {
+            if (found.HasManifest || !previous.Uploads.Contains(key))
+                findings.AddRange(found.Findings);
+            else
+                notes.Add(
+                    CatalogueFinding.Of(
+                        FindingKind.UploadUnderWay,
+                        key,
+                        "It is what an upload has left that was cut off; its client sends the stream again, under "
+                            + "another key. It can be deleted."
+                    )
+                );
+        }
+
+        return (findings, notes);
+    }
+
+    /// <summary>Backups of which the store has nothing at all are known from the old catalogue only.</summary>
+    private static void AddLost(
+        List<CatalogueFinding> findings,
+        List<CatalogueFinding> notes,
+        IReadOnlyList<ListedBackup> selected,
+        PreviousCatalogue previous
+    )
+    {
+        var known = selected
+            .Select(backup => backup.Info.StorageKey)
+            .Concat(findings.Concat(notes).Select(finding => finding.Key))
+            .ToHashSet(StringComparer.Ordinal);
+        foreach (var key in previous.Listed.Where(key => !known.Contains(key)))
+        {
+            findings.Add(
+                CatalogueFinding.Of(
+                    FindingKind.ObjectMissing,
+                    key,
+                    "The old catalogue listed it, and the store has neither its manifest nor its object. Put both "
+                        + "back from a copy of the store and run 'zfs-server catalogue rebuild', or send a full backup."
+                )
+            );
+        }
+    }
+
+    /// <param name="owner">The id that the store names; null where it names none.</param>
+    private async Task<string?> ReplaceAsync(
+        IReadOnlyList<ListedBackup> selected,
+        string? owner,
+        PreviousCatalogue previous,
+        CancellationToken cancellationToken
+    )
+    {
+        var aside = CatalogueExchange.AsideOf(current.Path);
+        CatalogueExchange.Remove(aside); // of a rebuild that was cut off
+        var rebuilt = new CatalogueDatabase(settings with { DatabaseFile = aside });
+        rebuilt.Prepare();
+        var id = owner ?? previous.Id ?? Guid.NewGuid().ToString("N");
+        rebuilt.SetId(id);
+        new BackupCatalogue(rebuilt).AddAll(selected.Select(previous.CarryOver));
+
+        // Before the exchange: a store that names the id of a catalogue that never came into force is taken over by the
+        // next rebuild.
+        if (owner is null && settings.S3 is not null)
+            await ownership.WriteAsync(id, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        return CatalogueExchange.Exchange(current, rebuilt, time.GetUtcNow());
+    }
+}
+
+internal sealed record RebuildReport
+{
+    public required bool DryRun { get; init; }
+
+    /// <summary>The file.</summary>
+    public required string Catalogue { get; init; }
+
+    /// <summary>How many backups.</summary>
+    public required int Listed { get; init; }
+
+    /// <summary>How many backups, or objects of none, that are there or were listed before.</summary>
+    public required int LeftOut { get; init; }
+
+    /// <summary>Where the old catalogue is kept; null where there was none, or nothing was changed.</summary>
+    public required string? PreviousCatalogue { get; init; }
+
+    /// <summary>How many backups the old catalogue listed; null where it cannot be read.</summary>
+    public required int? PreviousListed { get; init; }
+
+    /// <summary>Why the old catalogue cannot be read; null where it can.</summary>
+    public required string? PreviousFault { get; init; }
+
+    /// <summary>Snapshot ids that the old catalogue listed and the new one does not.</summary>
+    public required IReadOnlyList<string> NoLongerListed { get; init; }
+
+    public required IReadOnlyList<CatalogueFinding> Findings { get; init; }
+
+    public required IReadOnlyList<CatalogueFinding> Notes { get; init; }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Files;
+using ZfsSnapshotManager.Server.Uploads.Zfs;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Maintenance;
+
+/// <summary>
+/// Looks at all that the server has received into ZFS, for who compares it with the catalogue or makes that again.
+/// </summary>
+internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
+{
+    /// <param name="clients">Whose.</param>
+    /// <param name="listed">What the catalogue lists: also clients that were removed have their snapshots.</param>
+    /// <returns>What there is, by the snapshots' names.</returns>
+    /// <exception cref="OperationException">ZFS does not answer, and a client is stored there.</exception>
+    public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(
+        IReadOnlyCollection<ClientEntry> clients,
+        IEnumerable<ListedBackup> listed,
+        CancellationToken cancellationToken
+    )
+    {
+        var local = listed.Where(backup => backup.Info.IsLocal).ToList();
+        var places = clients
+            .Where(parents.IsOffered)
+            .Select(client => (Parent: parents.Of(client), client.ClientId))
+            .Concat(
+                local.Select(backup =>
+                    (Parent: LocalTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)
+                )
+            )
+            .Distinct();
+        var needed = clients
+            .Where(client => client.StorageType == StorageTypes.Local)
+            .Select(client => client.ClientId)
+            .Concat(local.Select(backup => backup.ClientId))
+            .ToHashSet(StringComparer.Ordinal);
+        Dictionary<string, SurveyedBackup> found = new(StringComparer.Ordinal);
+        foreach (var (parent, clientId) in places)
+        {
+            foreach (var snapshot in await ListAsync(parent, clientId, needed.Contains(clientId), cancellationToken))
+                found[snapshot.Name.ToString()] = Judge(clientId, snapshot);
+        }
+
+        return found;
+    }
+
+    /// <summary>What a snapshot's note says of it.</summary>
+    public static SurveyedBackup Judge(string clientId, ReceivedSnapshot snapshot)
+    {
+        // Somebody else made it.
+        if (snapshot.Note is not { } json)
+            return new SurveyedBackup
+            {
+                HasManifest = false,
+                Backup = null,
+                Findings = [],
+            };
+        try
+        {
+            var note = LocalNote.Parse(json);
+            if (note.Manifest.ClientId != clientId || note.Manifest.SnapshotGuid != snapshot.Guid)
+                return Broken(
+                    snapshot,
+                    $"it is of client '{note.Manifest.ClientId}' and the snapshot with GUID "
+                        + $"{note.Manifest.SnapshotGuid}"
+                );
+            return new SurveyedBackup
+            {
+                HasManifest = true,
+                Backup = new ListedBackup(clientId, note.ToSnapshotInfo(snapshot.Name.ToString())),
+                Findings = [],
+            };
+        }
+        catch (JsonException e)
+        {
+            return Broken(snapshot, JsonFault.Describe(e));
+        }
+    }
+
+    private async Task<IEnumerable<ReceivedSnapshot>> ListAsync(
+        DatasetName parent,
+        string clientId,
+        bool isNeeded,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            if (!await zfs.ExistsAsync(parent, cancellationToken))
+                return [];
+            return (await LocalDatasets.ListAsync(zfs, parent, clientId, cancellationToken)).SelectMany(chain =>
+                chain.Snapshots
+            );
+        }
+        catch (OperationException) when (!isNeeded)
+        {
+            return []; // every client has a dataset in clients.json, also on servers without ZFS
+        }
+    }
+
+    private static SurveyedBackup Broken(ReceivedSnapshot snapshot, string fault) =>
+        new()
+        {
+            HasManifest = true,
+            Backup = null,
+            Findings =
+            [
+                CatalogueFinding.Of(
+                    FindingKind.ManifestUnreadable,
+                    snapshot.Name.ToString(),
+                    $"The property {LocalProperties.Note} of the snapshot is not its manifest: {fault.TrimEnd('.')}. "
+                        + "The snapshot itself may be whole."
+                ),
+            ],
+        };
+}

@@ -1,0 +1,106 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Catalogue;
+
+namespace ZfsSnapshotManager.Server.Maintenance;
+
+/// <summary>What can still be read of the catalogue that a rebuild replaces.</summary>
+internal sealed record PreviousCatalogue
+{
+    /// <summary>From this version of the schema on there are pins and expiries.</summary>
+    private const int VersionWithMarks = 4;
+
+    /// <summary>Null where it has none, or cannot be read.</summary>
+    public string? Id { get; private init; }
+
+    /// <summary>The keys of the backups that it lists.</summary>
+    public IReadOnlyList<string> Listed { get; private init; } = [];
+
+    /// <summary>The keys of its open uploads.</summary>
+    public IReadOnlySet<string> Uploads { get; private init; } = new HashSet<string>(StringComparer.Ordinal);
+
+    /// <summary>What its administrator and rotation noted of backups, which no manifest says.</summary>
+    public IReadOnlyDictionary<MarkedBackup, Mark> Marks { get; private init; } = new Dictionary<MarkedBackup, Mark>();
+
+    /// <summary>Why it cannot be read; null where it can, or where there is none.</summary>
+    public string? Fault { get; private init; }
+
+    /// <summary>Reads it, with the schema of any version up to this one's.</summary>
+    /// <exception cref="OperationException">It is of a later version.</exception>
+    public static PreviousCatalogue Read(CatalogueDatabase database)
+    {
+        if (!File.Exists(database.Path))
+            return new PreviousCatalogue();
+        try
+        {
+            var version = database.Inspect();
+            if (version == 0)
+                return new PreviousCatalogue { Fault = $"{database.Path} has no tables" };
+            using var connection = database.Open();
+            return new PreviousCatalogue
+            {
+                Listed = ReadTexts(connection, "SELECT storage_key FROM backups ORDER BY storage_key"),
+                Uploads = ReadTexts(connection, "SELECT storage_key FROM uploads").ToHashSet(StringComparer.Ordinal),
+                Marks = version >= VersionWithMarks ? ReadMarks(connection) : new Dictionary<MarkedBackup, Mark>(),
+                Id =
+                    version > 1
+                    && ReadTexts(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'") is [var id]
+                        ? id
+                        : null,
+            };
+        }
+        catch (Exception e) when (e is DbException or OperationException { ExitCode: ExitCode.Damaged })
+        {
+            return new PreviousCatalogue { Fault = e.Message };
+        }
+    }
+
+    /// <summary>The backup as the old catalogue had it marked.</summary>
+    public ListedBackup CarryOver(ListedBackup backup) =>
+        Marks.TryGetValue(MarkedBackup.Of(backup.Info), out var mark)
+            ? backup with
+            {
+                Info = backup.Info with { Pinned = mark.Pinned, ExpiresAt = mark.ExpiresAt },
+            }
+            : backup;
+
+    private static Dictionary<MarkedBackup, Mark> ReadMarks(SqliteConnection connection)
+    {
+        using var command = connection.Query(
+            $"SELECT {BackupRows.Columns} FROM backups WHERE pinned = 1 OR expires_at IS NOT NULL"
+        );
+        using var rows = command.ExecuteReader();
+        var backups = new BackupRows();
+        Dictionary<MarkedBackup, Mark> marks = [];
+        while (rows.Read())
+        {
+            var backup = backups.Read(rows);
+            marks.Add(MarkedBackup.Of(backup), new Mark(backup.Pinned, backup.ExpiresAt));
+        }
+
+        return marks;
+    }
+
+    private static List<string> ReadTexts(SqliteConnection connection, string sql)
+    {
+        using var command = connection.Query(sql);
+        using var rows = command.ExecuteReader();
+        List<string> texts = [];
+        while (rows.Read())
+            texts.Add(rows.GetString(0));
+        return texts;
+    }
+}
+
+/// <summary>
+/// The very backup: a key may be given again once it is free, and the new one must not be deleted because the old one
+/// was to be.
+/// </summary>
+internal readonly record struct MarkedBackup(string Key, DateTimeOffset ReceivedAt)
+{
+    public static MarkedBackup Of(SnapshotInfo backup) => new(backup.StorageKey, backup.ReceivedAt);
+}
+
+internal readonly record struct Mark(bool Pinned, DateTimeOffset? ExpiresAt);

@@ -1,0 +1,259 @@
+using System.Collections.Concurrent;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Rotation;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Quota;
+
+/// <summary>
+/// Sees to it that a client stores no more than its quota. What the catalogue counts and what is on its way in are
+/// added under one lock, so that two uploads cannot both take the last place.
+/// </summary>
+internal sealed class ClientQuota(
+    BackupCatalogue catalogue,
+    RotationRun rotation,
+    LocalParents parents,
+    ServerSettings settings
+)
+{
+    private readonly ConcurrentDictionary<string, Account> _accounts = new(StringComparer.Ordinal);
+
+    /// <returns>Bytes of the client's backups, and bytes of what is on its way in.</returns>
+    public (long Used, long Reserved) GetUsage(string clientId)
+    {
+        var account = _accounts.GetOrAdd(clientId, _ => new Account());
+        lock (account.Lock)
+        {
+            var (used, parts) = catalogue.GetStoredBytes(clientId);
+            return (used + parents.LastUsed(clientId), parts + account.Used);
+        }
+    }
+
+    /// <summary>Begins a reservation of nothing.</summary>
+    public Reservation Open(ClientEntry client) =>
+        new(this, client, _accounts.GetOrAdd(client.ClientId, _ => new Account()));
+
+    /// <summary>Refuses where not even one more byte may be stored.</summary>
+    /// <exception cref="RequestException">507.</exception>
+    public async Task CheckAsync(ClientEntry client)
+    {
+        if (client.MaxSizeBytes > 0 && catalogue.HasLocal(client.ClientId))
+            await parents.GetUsedAsync(client, CancellationToken.None);
+        using var reservation = Open(client);
+        await reservation.GrowAsync(1);
+    }
+
+    /// <summary>
+    /// Sees to it that a client may store so much more in ZFS, and lets ZFS itself refuse what passes the quota: it
+    /// counts exactly, also what several uploads write at once, but some seconds late.
+    /// </summary>
+    /// <exception cref="RequestException">507: there is no room, and rotation cannot make any.</exception>
+    public async Task EnsureLocalAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
+    {
+        if (client.MaxSizeBytes == 0)
+        {
+            await parents.TrySetQuotaAsync(client, 0, cancellationToken);
+            return;
+        }
+
+        if (await HasLocalRoomAsync(client, bytes, cancellationToken))
+            return;
+        var account = _accounts.GetOrAdd(client.ClientId, _ => new Account());
+        await account.Rotating.WaitAsync(cancellationToken);
+        try
+        {
+            if (await HasLocalRoomAsync(client, bytes, cancellationToken))
+                return;
+            var (used, reserved) = GetUsage(client.ClientId);
+            await rotation.FreeAsync(client, used + reserved + bytes - client.MaxSizeBytes);
+            if (!await HasLocalRoomAsync(client, bytes, cancellationToken))
+                throw Exceeded(client, bytes);
+        }
+        finally
+        {
+            account.Rotating.Release();
+        }
+    }
+
+    private async Task<bool> HasLocalRoomAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
+    {
+        var local = await parents.GetUsedAsync(client, cancellationToken);
+        var (used, reserved) = GetUsage(client.ClientId);
+        var objects = used - local + reserved;
+        if (objects + local + bytes > client.MaxSizeBytes)
+            return false;
+        return await parents.TrySetQuotaAsync(client, client.MaxSizeBytes - objects, cancellationToken);
+    }
+
+    /// <summary>
+    /// Where there is no room, what uploads took ahead and have not used is taken back first: whatever fits is taken.
+    /// </summary>
+    /// <param name="total">Bytes that the reservation must have.</param>
+    /// <param name="ahead">Bytes that it takes besides, as many of them as are free.</param>
+    private bool TryReserve(Reservation reservation, long total, long ahead)
+    {
+        var (client, account) = (reservation.Client, reservation.Account);
+        lock (account.Lock)
+        {
+            if (total > reservation.Bytes)
+            {
+                var stored = client.MaxSizeBytes > 0 ? CountStored(client) : 0;
+                if (total - reservation.Bytes > Free())
+                    account.TakeBackAhead();
+                if (total - reservation.Bytes > Free())
+                    return false;
+                reservation.Bytes += Math.Min(total - reservation.Bytes + ahead, Free());
+
+                long Free() => client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
+            }
+
+            reservation.Used = total;
+            return true;
+        }
+    }
+
+    private long CountStored(ClientEntry client)
+    {
+        var (backups, parts) = catalogue.GetStoredBytes(client.ClientId);
+        return backups + parts + parents.LastUsed(client.ClientId);
+    }
+
+    /// <summary>One rotation at a time: while one makes room the next one waits, and then needs less.</summary>
+    private async Task FreeAndReserveAsync(Reservation reservation, long total)
+    {
+        var client = reservation.Client;
+        await reservation.Account.Rotating.WaitAsync();
+        try
+        {
+            if (TryReserve(reservation, total, ahead: 0))
+                return;
+            var (used, reserved) = GetUsage(client.ClientId);
+            var wanted = total - reservation.Used;
+            await rotation.FreeAsync(client, used + reserved + wanted - client.MaxSizeBytes);
+            if (!TryReserve(reservation, total, ahead: 0))
+                throw Exceeded(client, wanted);
+        }
+        finally
+        {
+            reservation.Account.Rotating.Release();
+        }
+    }
+
+    private RequestException Exceeded(ClientEntry client, long bytes)
+    {
+        var (used, reserved) = GetUsage(client.ClientId);
+        var floor = client.RotationPolicy is { } policy
+            ? $"what the server's policy keeps ({policy}) is not deleted for space"
+            : "of each dataset the newest chain is not deleted for space";
+        var expiring =
+            settings.DeleteDelay > TimeSpan.Zero
+                ? $" Rotated backups are deleted after {settings.DeleteDelay.TotalHours:0} hours; GET /status counts "
+                    + "them."
+                : "";
+        return new RequestException(
+            StatusCodes.Status507InsufficientStorage,
+            "quota_exceeded",
+            $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} "
+                + $"bytes): {used} bytes are used, {reserved} reserved by uploads, and {bytes} more are wanted; "
+                + $"{floor}.",
+            $"Nothing of this backup was kept; of the others only such were deleted as might go for space.{expiring} "
+                + $"Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, "
+                + "or pin fewer."
+        );
+    }
+
+    /// <summary>The open reservations of one client.</summary>
+    internal sealed class Account
+    {
+        private readonly List<Reservation> _open = [];
+
+        /// <summary>Guards the numbers of all of them.</summary>
+        public Lock Lock { get; } = new();
+
+        public SemaphoreSlim Rotating { get; } = new(1);
+
+        public long Bytes => _open.Sum(reservation => reservation.Bytes);
+
+        public long Used => _open.Sum(reservation => reservation.Used);
+
+        public void TakeBackAhead()
+        {
+            foreach (var reservation in _open)
+                reservation.Bytes = reservation.Used;
+        }
+
+        public void Add(Reservation reservation)
+        {
+            lock (Lock)
+                _open.Add(reservation);
+        }
+
+        public void Remove(Reservation reservation)
+        {
+            lock (Lock)
+                _open.Remove(reservation);
+        }
+    }
+
+    /// <summary>Bytes that are on their way in; given back when it is disposed.</summary>
+    internal sealed class Reservation : IDisposable
+    {
+        /// <summary>What an upload takes ahead, so that the catalogue is not asked for each of its blocks.</summary>
+        private const long Ahead = 8 * 1024 * 1024;
+
+        private readonly ClientQuota _quota;
+
+        public Reservation(ClientQuota quota, ClientEntry client, Account account)
+        {
+            (_quota, Client, Account) = (quota, client, account);
+            account.Add(this);
+        }
+
+        public ClientEntry Client { get; }
+
+        public Account Account { get; }
+
+        /// <summary>
+        /// All that it has; what is more than <see cref="Used"/> was taken ahead. Guarded by the account's lock.
+        /// </summary>
+        public long Bytes { get; set; }
+
+        /// <summary>What was asked for. Guarded by the account's lock.</summary>
+        public long Used { get; set; }
+
+        /// <summary>Takes more; where there is no room, rotation makes some.</summary>
+        /// <exception cref="RequestException">507: there is none.</exception>
+        public ValueTask GrowAsync(long bytes) => EnsureAsync(Used + bytes, ahead: 0);
+
+        /// <summary>Sees to it that so many bytes are reserved in all.</summary>
+        /// <exception cref="RequestException">507: there is no room.</exception>
+        public ValueTask EnsureAsync(long total) => EnsureAsync(total, Ahead);
+
+        /// <summary>
+        /// Has the catalogue count what was stored, and ends the reservation in the same moment: for others never both
+        /// count, nor none.
+        /// </summary>
+        /// <param name="write">Writes it into the catalogue.</param>
+        public T Settle<T>(Func<T> write)
+        {
+            lock (Account.Lock)
+            {
+                var result = write();
+                (Bytes, Used) = (0, 0);
+                return result;
+            }
+        }
+
+        public void Dispose() => Account.Remove(this);
+
+        private async ValueTask EnsureAsync(long total, long ahead)
+        {
+            if (!_quota.TryReserve(this, total, ahead))
+                await _quota.FreeAndReserveAsync(this, total);
+        }
+    }
+}

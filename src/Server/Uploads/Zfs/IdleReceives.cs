@@ -1,0 +1,29 @@
+using ZfsSnapshotManager.Server.Configuration;
+
+namespace ZfsSnapshotManager.Server.Uploads.Zfs;
+
+/// <summary>Ends receives to which nothing comes any more; ZFS keeps what they have.</summary>
+internal sealed class IdleReceives(
+    LocalReceives receives,
+    LocalUploads local,
+    UploadSessions sessions,
+    ServerSettings settings,
+    TimeProvider time
+) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var pause =
+            settings.UploadIdleTimeout < TimeSpan.FromSeconds(60)
+                ? settings.UploadIdleTimeout
+                : TimeSpan.FromSeconds(60);
+        using var timer = new PeriodicTimer(pause, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            foreach (
+                var upload in receives.IdleFor(settings.UploadIdleTimeout).Where(upload => !sessions.IsActive(upload))
+            )
+                await local.EndAsync(upload);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Uploads.Zfs;
+
+/// <summary>
+/// Makes a backup of a snapshot that ZFS has received: its note, then the catalogue. The note was put into the
+/// catalogue before ZFS got the stream's END, so that what a crash leaves between is finished by
+/// <see cref="RecoverAsync"/>.
+/// </summary>
+internal sealed partial class LocalCommit(
+    BackupCatalogue catalogue,
+    LocalParents parents,
+    ZfsHost zfs,
+    ILogger<LocalCommit> logger
+)
+{
+    /// <exception cref="RequestException">It is stored already; the snapshot is removed again.</exception>
+    public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, LocalNote note)
+    {
+        var written = await FindAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None)
+            ?? throw new OperationException(
+                ExitCode.ServerFailed,
+                $"ZFS has received {snapshot}, and it is not the snapshot with GUID {note.Manifest.SnapshotGuid} "
+                    + "that was sent.",
+                "Please report this: it should not be possible."
+            );
+        await CheckProtectedAsync(snapshot, note.Manifest);
+        var whole = note with { Manifest = note.Manifest with { StoredBytes = written } };
+        await WriteNoteAsync(snapshot, whole, CancellationToken.None);
+        var backup = whole.ToSnapshotInfo(snapshot.ToString());
+        if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
+        {
+            if (
+                catalogue.Find(upload.ClientId, upload.SnapshotId) is { } committed
+                && committed.StorageKey == backup.StorageKey
+            )
+                return committed;
+            await LocalRemoval.DestroyAsync(zfs, snapshot, note.Manifest.SnapshotGuid, CancellationToken.None);
+            throw StreamAdmission.Exists(upload.SnapshotId);
+        }
+
+        LogCommitted(upload.SnapshotId, upload.ClientId, snapshot.ToString(), written, backup.StreamBytes);
+        return backup;
+    }
+
+    /// <summary>Settles an upload whose commit may have been cut off.</summary>
+    /// <exception cref="OperationException">ZFS does not answer.</exception>
+    public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        if (upload.Note is not { } json || LocalTarget.Of(upload) is not { } snapshot)
+            return RecoveredUpload.Open;
+        var note = LocalNote.Parse(json);
+        if (await FindAsync(snapshot, note.Manifest.SnapshotGuid, cancellationToken) is null)
+            return RecoveredUpload.Open;
+        try
+        {
+            await RunAsync(upload, snapshot, note);
+            return RecoveredUpload.Committed;
+        }
+        catch (RequestException)
+        {
+            return RecoveredUpload.Open; // another upload of the same snapshot was faster
+        }
+    }
+
+    /// <summary>
+    /// A <c>zfs receive</c> that may not set a property only says so, and succeeds (tried on OpenZFS 2.3.2): what is
+    /// not protected as it should be does not stay. Of a dataset that was there before an administrator may have
+    /// changed what he likes.
+    /// </summary>
+    /// <exception cref="RequestException">It was not; the snapshot is removed again.</exception>
+    private async Task CheckProtectedAsync(SnapshotName snapshot, Manifest manifest)
+    {
+        var snapshots = await zfs.ListSnapshotsAsync(snapshot.Dataset, CancellationToken.None);
+        if (snapshots.Count(there => !there.Name.IsBookmark) > 1)
+            return;
+        var type = manifest.DatasetType == "volume" ? StreamType.Volume : StreamType.Filesystem;
+        var wanted = ReceiveOptions
+            .Of(type, manifest.ClientId, DatasetName.Parse(manifest.DatasetName))
+            .ToHashSet(StringComparer.Ordinal);
+        var names = string.Join(',', wanted.Select(option => option.Split('=', 2)[0]));
+        var rows = await zfs.RunTableAsync(
+            ["get", "-H", "-o", "property,value", names, snapshot.Dataset.Value],
+            CancellationToken.None
+        );
+        wanted.ExceptWith(rows.Select(row => $"{row[0]}={row[1]}"));
+        if (wanted.Count == 0)
+            return;
+        await LocalRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
+        var lack = await parents.FindLackAsync(LocalTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
+        throw new RequestException(
+            StatusCodes.Status500InternalServerError,
+            "receive_failed",
+            $"The server's ZFS did not set {string.Join(", ", wanted.Order(StringComparer.Ordinal))} on what it "
+                + "received, so that it was dropped.",
+            $"On the server: {lack?.Remedy ?? "'zfs-server doctor' may say why."}",
+            lack
+        );
+    }
+
+    /// <returns>The bytes that were written for a snapshot; null where there is none of that name and GUID.</returns>
+    private async Task<long?> FindAsync(SnapshotName snapshot, SnapshotGuid guid, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var row = (
+                await zfs.RunTableAsync(
+                    ["list", "-H", "-p", "-t", "snapshot", "-o", "guid,written", snapshot.ToString()],
+                    cancellationToken
+                )
+            ).Single();
+            return row[0] == guid.ToString()
+                ? long.Parse(row[1], System.Globalization.CultureInfo.InvariantCulture)
+                : null;
+        }
+        catch (ZfsException e) when (e.StandardError.Contains("does not exist", StringComparison.Ordinal))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// What would be too long for ZFS is not noted: the backup is as good, but a rebuilt catalogue does not know it.
+    /// </summary>
+    private async Task WriteNoteAsync(SnapshotName snapshot, LocalNote note, CancellationToken cancellationToken)
+    {
+        var fitting = note.Fit();
+        var json = fitting.ToJson();
+        if (fitting.Manifest.PropertiesLeftOut is { } names)
+            LogPropertiesLeftOut(snapshot.ToString(), string.Join(", ", names));
+        if (fitting.IsTooLong)
+            LogNoNote(snapshot.ToString(), json.Length);
+        else
+            await zfs.RunAsync(["set", $"{LocalProperties.Note}={json}", snapshot.ToString()], cancellationToken);
+    }
+
+    [LoggerMessage(
+        LogLevel.Information,
+        "Committed {SnapshotId} of {ClientId} as {Snapshot}: {StoredBytes} bytes written, {StreamBytes} bytes of stream"
+    )]
+    private partial void LogCommitted(
+        string snapshotId,
+        string clientId,
+        string snapshot,
+        long storedBytes,
+        long streamBytes
+    );
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Snapshot} was sent with properties that are too long to be kept in ZFS: {Names}"
+    )]
+    private partial void LogPropertiesLeftOut(string snapshot, string names);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Snapshot} has a manifest of {Length} bytes, more than ZFS takes as a property: a rebuilt catalogue will "
+            + "not list it"
+    )]
+    private partial void LogNoNote(string snapshot, int length);
+}

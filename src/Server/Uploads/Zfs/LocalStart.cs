@@ -1,0 +1,148 @@
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Quota;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Uploads.Zfs;
+
+/// <summary>
+/// Begins the receive of a stream, once its BEGIN is known: chooses where it goes, or goes on where an earlier one
+/// ended.
+/// </summary>
+internal sealed class LocalStart(
+    ZfsHost zfs,
+    LocalParents parents,
+    LocalReceives receives,
+    UploadCatalogue uploads,
+    BackupCatalogue backups,
+    ClientQuota quota
+) : IDisposable
+{
+    /// <summary>One at a time: two must not choose the same name.</summary>
+    private readonly SemaphoreSlim _choosing = new(1);
+
+    /// <exception cref="RequestException">It cannot be received; nothing was changed.</exception>
+    public async Task<LocalReceive> RunAsync(
+        UploadRecord upload,
+        ClientEntry client,
+        BeginFacts begin,
+        CancellationToken cancellationToken
+    )
+    {
+        await _choosing.WaitAsync(cancellationToken);
+        try
+        {
+            await receives.EndAsync(upload.UploadId); // a body that is sent again begins again
+            var parent = await parents.EnsureAsync(client, cancellationToken);
+            await quota.EnsureLocalAsync(client, 1, cancellationToken);
+            var receive = begin.IsResumed
+                ? await GoOnAsync(upload, begin, cancellationToken)
+                : await BeginAsync(upload, parent, begin, cancellationToken);
+            receives.Add(upload.UploadId, receive);
+            return receive;
+        }
+        catch (ZfsException e)
+        {
+            throw LocalFaults.Unavailable(e);
+        }
+        finally
+        {
+            _choosing.Release();
+        }
+    }
+
+    public void Dispose() => _choosing.Dispose();
+
+    /// <summary>Whether a stream goes on at the very place where the receive ended.</summary>
+    public static bool Fits(ResumeToken token, BeginFacts begin) =>
+        token.ToGuid == begin.ToGuid
+        && (token.FromGuid ?? 0) == begin.FromGuid
+        && begin.ResumePoint == new ResumePoint(token.Object, token.Offset);
+
+    private async Task<LocalReceive> GoOnAsync(
+        UploadRecord upload,
+        BeginFacts begin,
+        CancellationToken cancellationToken
+    )
+    {
+        if (LocalTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset))
+            throw LocalFaults.Interrupted();
+        var text = await zfs.FindResumeTokenAsync(target.Dataset, cancellationToken);
+        if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin))
+            throw LocalFaults.Interrupted();
+        return LocalReceive.Start(zfs, target, (long)token.Bytes, []);
+    }
+
+    private async Task<LocalReceive> BeginAsync(
+        UploadRecord upload,
+        DatasetName parent,
+        BeginFacts begin,
+        CancellationToken cancellationToken
+    )
+    {
+        if (LocalTarget.Of(upload) is { } before && !receives.IsReceiving(before.Dataset))
+            await zfs.AbortReceiveAsync(before.Dataset, cancellationToken);
+        var chains = await LocalDatasets.ListAsync(zfs, parent, upload.ClientId, cancellationToken);
+        var target = ReceiveTarget.Choose(
+            parent,
+            upload.DatasetName,
+            begin,
+            chains,
+            await ListTakenAsync(upload, parent, cancellationToken),
+            out var obstacle
+        )
+            ?? throw RequestException.Conflict(
+                "base_missing",
+                $"The stream is incremental from the snapshot with GUID {begin.FromGuid}, and {obstacle}.",
+                "Nothing was stored. Send a full backup: zfs-client backup-full."
+            );
+        var dataset = target.Snapshot.Dataset;
+        if (receives.IsReceiving(dataset))
+            throw LocalFaults.Busy(dataset.Value);
+        // Of an upload that nobody went on with.
+        if (!target.IsNew)
+            await zfs.AbortReceiveAsync(dataset, cancellationToken);
+        uploads.SetTarget(upload.UploadId, target.Snapshot.ToString());
+        return LocalReceive.Start(
+            zfs,
+            target.Snapshot,
+            0,
+            target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : []
+        );
+    }
+
+    /// <summary>
+    /// What is there, what other uploads will make, and what is being deleted, which must never be something else by
+    /// then.
+    /// </summary>
+    private async Task<IReadOnlySet<string>> ListTakenAsync(
+        UploadRecord upload,
+        DatasetName parent,
+        CancellationToken cancellationToken
+    )
+    {
+        var taken = new HashSet<string>(
+            await LocalDatasets.ListNamesAsync(zfs, parent, cancellationToken),
+            StringComparer.Ordinal
+        );
+        foreach (
+            var target in uploads
+                .All()
+                .Where(other => other.UploadId != upload.UploadId)
+                .Select(LocalTarget.Of)
+                .OfType<SnapshotName>()
+        )
+        {
+            taken.Add(target.Dataset.Value);
+            taken.Add(target.ToString());
+        }
+
+        taken.UnionWith(backups.ListDeletions().Select(deletion => deletion.StorageKey));
+        return taken;
+    }
+}

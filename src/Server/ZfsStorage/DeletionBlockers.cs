@@ -1,0 +1,57 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Clients;
+
+namespace ZfsSnapshotManager.Server.ZfsStorage;
+
+/// <summary>Why ZFS would not destroy some of a client's snapshots, for the planner of rotation.</summary>
+internal sealed partial class DeletionBlockers(LocalParents parents, ZfsHost zfs, ILogger<DeletionBlockers> logger)
+{
+    /// <returns>Reasons by the backups' ids. Where ZFS does not answer, nothing that it keeps may go.</returns>
+    public async Task<IReadOnlyDictionary<string, string>> FindAsync(
+        ClientEntry client,
+        IReadOnlyCollection<SnapshotInfo> backups
+    )
+    {
+        var local = backups.Where(backup => backup.IsLocal).ToList();
+        if (local.Count == 0)
+            return new Dictionary<string, string>(StringComparer.Ordinal);
+        try
+        {
+            var chains = await LocalDatasets.ListAsync(
+                zfs,
+                parents.Of(client),
+                client.ClientId,
+                CancellationToken.None
+            );
+            var obstacles = chains
+                .SelectMany(chain => chain.Snapshots)
+                .Where(snapshot => snapshot.Obstacle is not null)
+                .ToDictionary(
+                    snapshot => snapshot.Name.ToString(),
+                    snapshot => snapshot.Obstacle!,
+                    StringComparer.Ordinal
+                );
+            return local
+                .Where(backup => obstacles.ContainsKey(backup.StorageKey))
+                .ToDictionary(
+                    backup => backup.SnapshotId,
+                    backup => obstacles[backup.StorageKey],
+                    StringComparer.Ordinal
+                );
+        }
+        catch (OperationException e)
+        {
+            LogNoAnswer(e, client.ClientId);
+            return local.ToDictionary(
+                backup => backup.SnapshotId,
+                _ => "the server's ZFS does not answer",
+                StringComparer.Ordinal
+            );
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "ZFS does not say what {ClientId} has; rotation leaves all of it alone")]
+    private partial void LogNoAnswer(Exception e, string clientId);
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+
+namespace ZfsSnapshotManager.Server.ZfsStorage;
+
+/// <summary>Asks ZFS what the server has received, by two commands however much that is.</summary>
+internal static class LocalDatasets
+{
+    private const string DatasetColumns =
+        $"name,receive_resume_token,{LocalProperties.Client},{LocalProperties.Source}";
+
+    private const string SnapshotColumns = $"name,guid,createtxg,userrefs,clones,written,{LocalProperties.Note}";
+
+    /// <summary>A client's received datasets.</summary>
+    /// <param name="parent">The dataset below which they are.</param>
+    /// <exception cref="ZfsException">ZFS does not answer, or there is no such dataset.</exception>
+    public static async Task<IReadOnlyList<ChainDataset>> ListAsync(
+        ZfsHost zfs,
+        DatasetName parent,
+        string clientId,
+        CancellationToken cancellationToken
+    )
+    {
+        string[] of = ["list", "-H", "-p", "-r"];
+        var datasets = await zfs.RunTableAsync(
+            [.. of, "-d", "1", "-t", "filesystem,volume", "-o", DatasetColumns, parent.Value],
+            cancellationToken
+        );
+        var snapshots = await zfs.RunTableAsync(
+            [.. of, "-d", "2", "-t", "snapshot", "-o", SnapshotColumns, parent.Value],
+            cancellationToken
+        );
+        return Parse(parent, clientId, datasets, snapshots);
+    }
+
+    /// <summary>Every name that is taken below a dataset, whosever it is.</summary>
+    public static async Task<IReadOnlySet<string>> ListNamesAsync(
+        ZfsHost zfs,
+        DatasetName parent,
+        CancellationToken cancellationToken
+    )
+    {
+        var rows = await zfs.RunTableAsync(
+            ["list", "-H", "-r", "-d", "1", "-t", "filesystem,volume", "-o", "name", parent.Value],
+            cancellationToken
+        );
+        return rows.Select(row => row[0]).ToHashSet(StringComparer.Ordinal);
+    }
+
+    /// <summary>
+    /// Puts together what ZFS printed. What others made below the parent has not both properties, or lies deeper, and
+    /// is left out.
+    /// </summary>
+    public static IReadOnlyList<ChainDataset> Parse(
+        DatasetName parent,
+        string clientId,
+        IEnumerable<string[]> datasets,
+        IEnumerable<string[]> snapshots
+    )
+    {
+        var received = snapshots
+            .Select(ParseSnapshot)
+            .ToLookup(snapshot => snapshot.Name.Dataset.Value, StringComparer.Ordinal);
+        return
+        [
+            .. datasets
+                .Where(row => row[0] != parent.Value && row[2] == clientId && row[3] != "-")
+                .Select(row => new ChainDataset(
+                    DatasetName.Parse(row[0]),
+                    row[2],
+                    row[3],
+                    ValueOf(row[1]),
+                    [.. received[row[0]].OrderBy(snapshot => snapshot.CreateTxg)]
+                )),
+        ];
+    }
+
+    private static ReceivedSnapshot ParseSnapshot(string[] row) =>
+        new(
+            SnapshotName.Parse(row[0]),
+            new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),
+            ulong.Parse(row[2], CultureInfo.InvariantCulture),
+            int.TryParse(row[3], NumberStyles.None, CultureInfo.InvariantCulture, out var holds) ? holds : 0,
+            ValueOf(row[4]) ?? "",
+            long.Parse(row[5], CultureInfo.InvariantCulture),
+            ValueOf(row[6])
+        );
+
+    private static string? ValueOf(string text) => text is "" or "-" ? null : text;
+}

@@ -1,0 +1,174 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Net.Http.Headers;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.SendStream.Resume;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
+
+namespace ZfsSnapshotManager.Server.ZfsStorage;
+
+/// <summary>
+/// GET /download of a backup in ZFS: a live <c>zfs send</c>, whole, from another of its snapshots, or the rest of one
+/// that was cut off.
+/// </summary>
+internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogger<LocalDownloads> logger)
+{
+    private const int SliceSize = 256 * 1024;
+
+    public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
+    {
+        // As for what is stored.
+        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
+        await using var sending = zfs.StartSending(
+            await ChooseAsync(context.Request.Query, backup, context.RequestAborted)
+        );
+        var buffer = new byte[SliceSize];
+        var count = await ReadFirstAsync(sending, buffer, backup, context.RequestAborted);
+        Describe(context.Response, backup);
+        audit.Write(
+            AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
+            {
+                SnapshotId = backup.SnapshotId,
+            }
+        );
+        for (; count > 0; count = await sending.Output.ReadAsync(buffer, context.RequestAborted))
+        {
+            var flushed = await context.Response.BodyWriter.WriteAsync(
+                buffer.AsMemory(0, count),
+                context.RequestAborted
+            );
+            if (flushed.IsCompleted)
+                throw new OperationCanceledException("The client has gone.", context.RequestAborted);
+        }
+
+        await EndAsync(context, sending, backup);
+    }
+
+    /// <summary>The arguments of <c>zfs</c>.</summary>
+    private async Task<IReadOnlyList<string>> ChooseAsync(
+        IQueryCollection query,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
+    {
+        var (from, token) = (query["from_guid"].ToString(), query["resume_token"].ToString());
+        if (from.Length > 0 && token.Length > 0)
+            throw RequestException.BadRequest(
+                "from_guid and resume_token exclude each other: the token says from where."
+            );
+        if (token.Length > 0)
+            return ["send", "-t", Mint(token, backup)];
+        return from.Length == 0
+            ? ["send", .. FlagsOf(backup), backup.StorageKey]
+            : ["send", .. FlagsOf(backup), "-i", await FindAsync(backup, from, cancellationToken), backup.StorageKey];
+    }
+
+    /// <summary>
+    /// The flags of the chain, and -L at least: without it what was sent with it could not be received on.
+    /// </summary>
+    public static IReadOnlyList<string> FlagsOf(SnapshotInfo backup) =>
+        [
+            .. backup
+                .SendFlags.Where(flag => ZfsSend.KnownFlags.Contains(flag))
+                .Append("-L")
+                .Concat(backup.Raw ? ["-w"] : [])
+                .Distinct(StringComparer.Ordinal),
+        ];
+
+    /// <summary>
+    /// A token as it would be made of this very backup: who asks chooses the place in it, and nothing else.
+    /// </summary>
+    /// <exception cref="RequestException">It is not one, or of another snapshot.</exception>
+    public static string Mint(string text, SnapshotInfo backup)
+    {
+        if (!ResumeToken.TryParse(text, out var token))
+            throw RequestException.BadRequest("resume_token is not one, or damaged.");
+        if (
+            token.ToGuid != backup.SnapshotGuid.Value
+            || token.ToName != backup.StorageKey
+            || token.FromGuid is not null
+            || token.Raw != backup.Raw
+            || token.OtherPairs.Count > 0
+        )
+        {
+            throw RequestException.Conflict(
+                "token_mismatch",
+                $"resume_token is not of a download of {backup.SnapshotId}.",
+                "Download it from its start."
+            );
+        }
+
+        return (token with { ToName = backup.StorageKey }).ToString();
+    }
+
+    private async Task<string> FindAsync(SnapshotInfo backup, string from, CancellationToken cancellationToken)
+    {
+        if (!SnapshotGuid.TryParse(from, out var guid))
+            throw RequestException.BadRequest("from_guid must be a snapshot's GUID.");
+        var snapshots = await zfs.ListSnapshotsAsync(SnapshotName.Parse(backup.StorageKey).Dataset, cancellationToken);
+        return snapshots
+            .FirstOrDefault(snapshot =>
+                snapshot.Guid == guid && !snapshot.Name.IsBookmark && snapshot.Name.ToString() != backup.StorageKey
+            )
+            ?.Name.ToString()
+            ?? throw RequestException.NotFound(
+                $"The snapshot with GUID {from} does not lie beside {backup.SnapshotId}."
+            );
+    }
+
+    /// <summary>Before anything is answered: what ZFS refuses is told, not broken off.</summary>
+    private async Task<int> ReadFirstAsync(
+        ZfsProcess sending,
+        byte[] buffer,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
+    {
+        var count = await sending.Output.ReadAsync(buffer, cancellationToken);
+        if (count > 0)
+            return count;
+        try
+        {
+            await sending.WaitForSuccessAsync(cancellationToken);
+            throw new InvalidOperationException($"zfs send of {backup.StorageKey} sent nothing.");
+        }
+        catch (ZfsException e)
+        {
+            LogFailed(e, backup.StorageKey);
+            throw LocalFaults.OfReading(e, backup);
+        }
+    }
+
+    /// <summary>What a failed <c>zfs send</c> has sent must not look whole.</summary>
+    private async Task EndAsync(HttpContext context, ZfsProcess sending, SnapshotInfo backup)
+    {
+        try
+        {
+            await sending.WaitForSuccessAsync(context.RequestAborted);
+        }
+        catch (ZfsException e)
+        {
+            LogFailed(e, backup.StorageKey);
+            context.Abort();
+        }
+    }
+
+    private static void Describe(HttpResponse response, SnapshotInfo backup)
+    {
+        var headers = response.GetTypedHeaders();
+        headers.LastModified = backup.ReceivedAt;
+        response.Headers.AcceptRanges = "none";
+        headers.ContentType = new MediaTypeHeaderValue(CompressionFormat.None.ContentType());
+        var name = new ContentDispositionHeaderValue("attachment");
+        name.SetHttpFileName($"{Path.GetFileName(backup.SnapshotId)}.zfs");
+        headers.ContentDisposition = name;
+    }
+
+    [LoggerMessage(LogLevel.Error, "zfs send of {Snapshot} failed")]
+    private partial void LogFailed(Exception e, string snapshot);
+}

@@ -1,0 +1,95 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Http;
+
+namespace ZfsSnapshotManager.Server.ZfsStorage;
+
+/// <summary>What a failure of the server's ZFS means for the one who waits for an answer.</summary>
+internal static class LocalFaults
+{
+    /// <summary>A failed <c>zfs receive</c>, in the words of OpenZFS's lib/libzfs/libzfs_sendrecv.c.</summary>
+    public static RequestException OfReceive(ZfsException e)
+    {
+        var words = e.StandardError.Trim();
+        // It keeps what it has; any other failure may be the stream's, which would fail again.
+        if (e.WasCutOff)
+            return Interrupted(e);
+        if (Says(words, "quota exceeded"))
+            return new RequestException(
+                StatusCodes.Status507InsufficientStorage,
+                "quota_exceeded",
+                $"The client's quota is used up in the server's ZFS: {words}",
+                "Nothing of this backup was kept. Raise the quota, or keep fewer backups.",
+                e
+            );
+        if (Says(words, "out of space"))
+            return new RequestException(
+                StatusCodes.Status507InsufficientStorage,
+                "storage_full",
+                $"The server's pool is full: {words}",
+                "Nothing of this backup was kept. Free space in the server's pool.",
+                e
+            );
+        if (Says(words, "has been modified") || Says(words, "does not match incremental source"))
+            return RequestException.Conflict(
+                "base_missing",
+                $"The server's ZFS does not take the stream on what it has: {words}",
+                "Send a full backup: zfs-client backup-full."
+            );
+        if (Says(words, "is busy"))
+            return Busy(e.Arguments[^1], e);
+        return new RequestException(
+            StatusCodes.Status500InternalServerError,
+            "receive_failed",
+            $"The server's ZFS refused the stream: {words}",
+            "Nothing of this backup was kept. The server's administrator can tell more by its log.",
+            e
+        );
+    }
+
+    /// <summary>The client asks anew where it goes on.</summary>
+    public static RequestException Interrupted(Exception? e = null) =>
+        new(
+            StatusCodes.Status409Conflict,
+            "receive_interrupted",
+            "The server's zfs receive ended before the stream did; what it had is kept.",
+            "Ask with POST /upload where the upload goes on.",
+            e
+        );
+
+    public static RequestException Busy(string dataset, Exception? e = null) =>
+        new(
+            StatusCodes.Status503ServiceUnavailable,
+            "server_busy",
+            $"Another upload is being received into {dataset}.",
+            "Send it again when that one has ended.",
+            e
+        );
+
+    /// <summary>A command that reads a backup's snapshot.</summary>
+    public static RequestException OfReading(OperationException e, SnapshotInfo backup) =>
+        e is ZfsException zfs && Says(zfs.StandardError, "does not exist")
+            ? new RequestException(
+                StatusCodes.Status500InternalServerError,
+                "object_missing",
+                $"The snapshot of {backup.SnapshotId} is not in the server's ZFS.",
+                "Other backups are not affected.",
+                e
+            )
+            : Unavailable(e);
+
+    /// <summary>
+    /// Any other command that failed: ZFS is not there, its pool is not imported, or the server may not use it.
+    /// </summary>
+    public static RequestException Unavailable(OperationException e) =>
+        new(
+            StatusCodes.Status503ServiceUnavailable,
+            "storage_unavailable",
+            $"The server's ZFS does not do what is needed: {e.Message}",
+            $"The server's administrator must correct this. {e.Remedy}".TrimEnd(),
+            e
+        );
+
+    private static bool Says(string words, string known) => words.Contains(known, StringComparison.OrdinalIgnoreCase);
+}

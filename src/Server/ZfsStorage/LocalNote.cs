@@ -1,0 +1,110 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Server.ZfsStorage;
+
+/// <summary>
+/// What lies beside a backup in ZFS, as a user property of its snapshot: its manifest, without objects, and its id.
+/// </summary>
+internal sealed record LocalNote
+{
+    /// <summary>Among the names of properties that were left out: all of them.</summary>
+    private const string AllProperties = "*";
+
+    public required string SnapshotId { get; init; }
+
+    public required Manifest Manifest { get; init; }
+
+    /// <exception cref="JsonException">It is not a note, or says what cannot be.</exception>
+    public static LocalNote Parse(string json)
+    {
+        var note = JsonSerializer.Deserialize(json, LocalNoteJson.Default.LocalNote)
+            ?? throw new JsonException("it is null");
+        if (note.Manifest.FormatVersion != Manifest.CurrentFormatVersion)
+            throw new JsonException(
+                $"format_version is {note.Manifest.FormatVersion}; this version reads {Manifest.CurrentFormatVersion}"
+            );
+        return DatasetName.TryParse(note.Manifest.DatasetName, out _, out var fault)
+            ? note
+            : throw new JsonException($"dataset_name: {fault}");
+    }
+
+    /// <summary>One line of ASCII, as a property's value must be.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, LocalNoteJson.Default.LocalNote);
+
+    /// <summary>
+    /// The note with as many of the dataset's properties as ZFS can keep, and the names of the others: the longest go
+    /// first, so that few do. Where even the names are too long, they are left out, too.
+    /// </summary>
+    public LocalNote Fit()
+    {
+        var note = this;
+        foreach (
+            var (name, _) in (Manifest.Properties ?? new Dictionary<string, string>()).OrderByDescending(property =>
+                JsonEncodedText.Encode(property.Value).EncodedUtf8Bytes.Length
+            )
+        )
+        {
+            if (!note.IsTooLong)
+                return note;
+            note = note.Without(name);
+        }
+
+        return note.IsTooLong && note.Manifest.PropertiesLeftOut is not null
+            ? note with
+            {
+                Manifest = note.Manifest with { PropertiesLeftOut = [AllProperties] },
+            }
+            : note;
+    }
+
+    /// <summary>More than ZFS takes as a property.</summary>
+    [JsonIgnore]
+    public bool IsTooLong => ToJson().Length > LocalProperties.LongestValue;
+
+    /// <summary>
+    /// What the catalogue lists. Whatever it was sent from, it restores alone, and its stream comes plain.
+    /// </summary>
+    /// <param name="snapshot">Its full name on this server.</param>
+    public SnapshotInfo ToSnapshotInfo(string snapshot) =>
+        new()
+        {
+            SnapshotId = SnapshotId,
+            StorageKey = snapshot,
+            DatasetName = Manifest.DatasetName,
+            SnapshotName = Manifest.SnapshotName,
+            SnapshotGuid = Manifest.SnapshotGuid,
+            DatasetType = Manifest.DatasetType,
+            Timestamp = Manifest.Timestamp,
+            ReceivedAt = Manifest.ReceivedAt,
+            SizeBytes = Manifest.StoredBytes,
+            StreamBytes = Manifest.StreamBytes,
+            Compression = Manifest.Compression,
+            Raw = Manifest.Raw,
+            Features = Manifest.Features,
+            SendFlags = Manifest.SendFlags,
+            PartsSha256 = Manifest.PartsSha256,
+            SnapshotType = Manifest.SnapshotType,
+            StorageType = StorageTypes.Local,
+        };
+
+    private LocalNote Without(string property)
+    {
+        var kept = Manifest.Properties!.Where(other => other.Key != property).ToDictionary(StringComparer.Ordinal);
+        return this with
+        {
+            Manifest = Manifest with
+            {
+                Properties = kept.Count > 0 ? kept : null,
+                PropertiesLeftOut = [.. Manifest.PropertiesLeftOut ?? [], property],
+            },
+        };
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(LocalNote))]
+internal sealed partial class LocalNoteJson : JsonSerializerContext;

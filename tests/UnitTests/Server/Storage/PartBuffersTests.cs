@@ -1,0 +1,93 @@
+using ZfsSnapshotManager.Server.Storage;
+
+namespace ZfsSnapshotManager.UnitTests.Server.Storage;
+
+public sealed class PartBuffersTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>
+    /// One upload works with all there is; then three more begin. Each gives its buffer back and takes one again, as
+    /// uploads do.
+    /// </summary>
+    [Fact]
+    public async Task As_many_uploads_as_there_are_buffers_never_hold_more_than_those()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 4);
+        using var old = buffers.Open();
+        using var second = buffers.Open();
+        using var third = buffers.Open();
+        using var last = buffers.Open();
+
+        var olds = (await old.TakeAsync(1, Token), old.TryTake(1));
+        Assert.Null(olds.Item2); // the three others have none yet
+        var seconds = await second.TakeAsync(1, Token);
+        second.Return(seconds); // between two parts: its place is not free
+        var thirds = await third.TakeAsync(1, Token);
+        Assert.Null(third.TryTake(1));
+        var lasts = await last.TakeAsync(1, Token);
+        Assert.Null(last.TryTake(1));
+        seconds = await second.TakeAsync(1, Token);
+
+        Assert.Equal(4, new[] { olds.Item1, seconds, thirds, lasts }.Distinct().Count());
+        old.Return(olds.Item1);
+        second.Return(seconds);
+        third.Return(thirds);
+        last.Return(lasts);
+    }
+
+    /// <summary>What is thrown away stays in memory until the collector comes, and is large.</summary>
+    [Fact]
+    public async Task As_many_buffers_are_kept_as_uploads_that_are_there_can_use()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 1);
+        using var first = buffers.Open();
+        using var second = buffers.Open();
+        using var third = buffers.Open();
+        PartBuffers.Share[] shares = [first, second, third];
+        HashSet<byte[]> seen = [];
+        for (var round = 0; round < 3; round++)
+        {
+            var taken = new List<byte[]>();
+            foreach (var share in shares)
+                taken.Add(await share.TakeAsync(1, Token));
+            seen.UnionWith(taken);
+            foreach (var (share, buffer) in shares.Zip(taken))
+                share.Return(buffer);
+        }
+
+        Assert.Equal(3, seen.Count);
+    }
+
+    [Fact]
+    public async Task A_newcomer_waits_for_the_further_buffers_of_others_and_for_nobody_s_only_one()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 3);
+        using var old = buffers.Open();
+        var first = await old.TakeAsync(1, Token);
+        var (further, another) = (old.TryTake(1)!, old.TryTake(1)!);
+        using var second = buffers.Open();
+        using var third = buffers.Open();
+
+        var seconds = second.TakeAsync(1, Token).AsTask();
+        Assert.False(seconds.IsCompleted);
+        old.Return(another);
+        var secondsBuffer = await seconds;
+        second.Return(secondsBuffer); // and comes back for it
+
+        var thirds = third.TakeAsync(1, Token).AsTask();
+        Assert.False(thirds.IsCompleted); // one is free, and it is the second's
+        old.Return(further);
+        var thirdsBuffer = await thirds;
+        secondsBuffer = await second.TakeAsync(1, Token);
+
+        using var fourth = buffers.Open();
+        var fourths = fourth.TakeAsync(1, Token);
+        Assert.True(fourths.IsCompleted); // nobody has a second one: waiting would bring nothing
+        var fourthsBuffer = await fourths;
+        fourth.Return(fourthsBuffer);
+        third.Return(thirdsBuffer);
+        second.Return(secondsBuffer);
+        old.Return(first);
+    }
+}

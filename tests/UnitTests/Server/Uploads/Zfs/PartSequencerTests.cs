@@ -1,0 +1,48 @@
+using ZfsSnapshotManager.Server.Uploads.Zfs;
+
+namespace ZfsSnapshotManager.UnitTests.Server.Uploads.Zfs;
+
+public sealed class PartSequencerTests
+{
+    private readonly PartSequencer _turns = new();
+
+    [Fact]
+    public async Task A_part_is_handed_on_behind_the_one_before_it()
+    {
+        using var stop = new CancellationTokenSource();
+        var second = _turns.EnterAsync("one", 2, stop.Token);
+        Assert.False(second.IsCompleted);
+        await _turns.EnterAsync("one", 1, stop.Token);
+        await second;
+        var turn = _turns.AwaitTurnAsync("one", 2, stop.Token);
+        Assert.False(turn.IsCompleted);
+
+        _turns.Wrote("one", 1);
+
+        await turn;
+        Assert.Equal(1, _turns.WrittenOf("one"));
+    }
+
+    /// <summary>
+    /// Why it has ended, another part's answer says; and who asks whether there is a receive must not find a new one.
+    /// </summary>
+    [Fact]
+    public async Task What_waits_for_a_receive_that_has_ended_says_nothing_and_begins_none()
+    {
+        using var stop = new CancellationTokenSource();
+        await _turns.EnterAsync("one", 1, stop.Token);
+        await _turns.EnterAsync("one", 2, stop.Token);
+        var turn = _turns.AwaitTurnAsync("one", 2, stop.Token);
+        var fourth = _turns.EnterAsync("one", 4, stop.Token);
+
+        _turns.Forget("one");
+        var late = _turns.AwaitTurnAsync("one", 3, stop.Token);
+        await Task.Yield();
+
+        Assert.False(_turns.Has("one"));
+        Assert.False(turn.IsCompleted || fourth.IsCompleted || late.IsCompleted);
+        await stop.CancelAsync();
+        foreach (var waiting in (Task[])[turn, fourth, late])
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+}

@@ -1,0 +1,203 @@
+using System.Text.Json;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Maintenance;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.UnitTests.Server.ZfsStorage;
+
+public sealed class LocalNoteTests
+{
+    private static readonly LocalNote Note = new()
+    {
+        SnapshotId = "web1/tank_data_2026-02-13_14:30:00",
+        Manifest = new Manifest
+        {
+            FormatVersion = 1,
+            UploadId = "u",
+            ClientId = "web1",
+            DatasetName = "tank/data",
+            SnapshotName = "monday",
+            SnapshotGuid = new SnapshotGuid(7),
+            FromGuid = null,
+            DatasetType = "filesystem",
+            Timestamp = DateTimeOffset.UnixEpoch,
+            ReceivedAt = DateTimeOffset.UnixEpoch.AddDays(1),
+            Compression = "none",
+            Raw = false,
+            SendFlags = ["-L"],
+            Features = ["LargeBlocks"],
+            StoredBytes = 100,
+            StreamBytes = 200,
+            RecordCount = 3,
+            EndChecksum = "1:2:3:4",
+            PartsSha256 = "ab",
+            SnapshotType = SnapshotType.Daily,
+            Objects = [],
+        },
+    };
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(5UL)]
+    public void A_note_comes_back_as_it_was_in_one_line_that_ZFS_can_keep(ulong? from)
+    {
+        var note = Note with
+        {
+            Manifest = Note.Manifest with { FromGuid = from is { } guid ? new SnapshotGuid(guid) : null },
+        };
+        var json = note.ToJson();
+
+        Assert.DoesNotContain('\n', json);
+        Assert.DoesNotContain('\t', json);
+        Assert.True(json.All(char.IsAscii));
+        var read = LocalNote.Parse(json);
+        Assert.Equal(json, read.ToJson());
+        Assert.Empty(
+            new ListedBackup("web1", note.ToSnapshotInfo("b/web1/d@x")).DifferencesFrom(
+                new ListedBackup("web1", read.ToSnapshotInfo("b/web1/d@x"))
+            )
+        );
+    }
+
+    [Fact]
+    public void The_longest_names_leave_a_note_that_ZFS_can_keep()
+    {
+        var longest = Note with
+        {
+            SnapshotId = new string('a', 300),
+            Manifest = Note.Manifest with { DatasetName = new string('b', 255), SnapshotName = new string('ü', 120) },
+        };
+
+        Assert.InRange(longest.ToJson().Length, 1, LocalProperties.LongestValue);
+    }
+
+    [Fact]
+    public void Properties_go_with_the_note_as_long_as_there_is_room_and_the_longest_that_do_not_are_named()
+    {
+        var properties = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["a:long"] = new string('x', 8000),
+            ["b:umlauts"] = new string('ü', 1300),
+            ["compression"] = "zstd",
+            ["z:note"] = new string('y', 700),
+        };
+
+        var note = With(properties).Fit();
+
+        Assert.False(note.IsTooLong);
+        Assert.InRange(note.ToJson().Length, 1, LocalProperties.LongestValue);
+        Assert.Equal(["a:long", "b:umlauts"], note.Manifest.PropertiesLeftOut);
+        Assert.Equal(["compression", "z:note"], note.Manifest.Properties!.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(note.ToJson(), LocalNote.Parse(note.ToJson()).ToJson());
+    }
+
+    [Fact]
+    public void Properties_for_which_there_is_room_are_all_there()
+    {
+        var note = With(
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["a:long"] = new string('x', 7000),
+                ["compression"] = "zstd",
+            }
+        );
+
+        Assert.Equal(note.ToJson(), note.Fit().ToJson());
+        Assert.DoesNotContain("left_out", note.ToJson(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_that_are_too_long_for_a_note_do_not_keep_it_from_being_written()
+    {
+        var note = With(
+                Enumerable
+                    .Range(0, 200)
+                    .ToDictionary(
+                        number => $"org.example:{number}{new string('n', 60)}",
+                        _ => "v",
+                        StringComparer.Ordinal
+                    )
+            )
+            .Fit();
+
+        Assert.False(note.IsTooLong);
+        Assert.Null(note.Manifest.Properties);
+        Assert.Equal(["*"], note.Manifest.PropertiesLeftOut);
+    }
+
+    [Fact]
+    public void The_manifest_of_a_note_is_read_as_one_of_a_backup_in_ZFS_and_not_as_one_of_objects()
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(Note.Manifest, ManifestJson.Default.Manifest);
+
+        Assert.Equal(Note.Manifest.PartsSha256, Manifest.ParseLocal(json).PartsSha256);
+        Assert.Equal("objects is empty", Assert.Throws<JsonException>(() => Manifest.Parse(json)).Message);
+        Assert.Contains(
+            "format_version",
+            Assert
+                .Throws<JsonException>(() =>
+                    Manifest.ParseLocal(
+                        JsonSerializer.SerializeToUtf8Bytes(
+                            Note.Manifest with
+                            {
+                                FormatVersion = 2,
+                            },
+                            ManifestJson.Default.Manifest
+                        )
+                    )
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void A_backup_in_ZFS_restores_alone()
+    {
+        var backup = (Note with { Manifest = Note.Manifest with { FromGuid = new SnapshotGuid(5) } }).ToSnapshotInfo(
+            "backup/web1/tank_data@monday"
+        );
+
+        Assert.Null(backup.FromGuid);
+        Assert.Equal(StorageTypes.Local, backup.StorageType);
+        Assert.Equal("backup/web1/tank_data@monday", backup.StorageKey);
+        Assert.Equal(SnapshotType.Daily, backup.SnapshotType);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("""{"snapshot_id":"a"}""")]
+    public void What_is_no_note_is_said_to_be_none(string json) =>
+        Assert.ThrowsAny<JsonException>(() => LocalNote.Parse(json));
+
+    [Fact]
+    public void A_note_of_another_client_or_snapshot_is_not_believed()
+    {
+        var snapshot = new ReceivedSnapshot(
+            SnapshotName.Parse("b/web1/d@x"),
+            new SnapshotGuid(7),
+            1,
+            0,
+            "",
+            100,
+            Note.ToJson()
+        );
+
+        Assert.NotNull(LocalSurvey.Judge("web1", snapshot).Backup);
+        Assert.Null(LocalSurvey.Judge("web2", snapshot).Backup);
+        Assert.Null(LocalSurvey.Judge("web1", snapshot with { Guid = new SnapshotGuid(8) }).Backup);
+        Assert.False(LocalSurvey.Judge("web1", snapshot with { Note = null }).HasManifest);
+    }
+
+    private static LocalNote With(IReadOnlyDictionary<string, string> properties) =>
+        Note with
+        {
+            Manifest = Note.Manifest with { Properties = properties },
+        };
+}
