@@ -72,7 +72,8 @@ public sealed class FirstReadmeTests : IAsyncLifetime
     [Fact]
     public async Task The_server_s_rotation_policy_is_told_to_the_letter() =>
         Assert.Equal(
-            $$"""{"success":true,"message":"Server-managed rotation policy","rotation_policy":{{Policy}},"server_managed":true}""",
+            $$"""{"success":true,"message":"Server-managed rotation policy","rotation_policy":{{Policy}},"""
+                + "\"server_managed\":true}",
             (await CurlAsync($"curl \"$URL/rotation-policy?{Who}\"")).Text
         );
 
@@ -104,10 +105,8 @@ public sealed class FirstReadmeTests : IAsyncLifetime
     [InlineData(
         "-H 'Content-Type: application/json' -d '{"
             + WhoInBody
-            + ",\"dataset_name\":\"tank/data\",\"snapshot_name\":\"one\",\"timestamp\":\"2024-02-13T14:30:00Z\",\"compression\":\"gzip\",\"storage_type\":\"s3\",\"incremental\":false}' "
-            + ""
-            + ""
-            + "$URL/upload"
+            + ",\"dataset_name\":\"tank/data\",\"snapshot_name\":\"one\",\"timestamp\":\"2024-02-13T14:30:00Z\""
+            + ",\"compression\":\"gzip\",\"storage_type\":\"s3\",\"incremental\":false}' $URL/upload"
     )]
     [InlineData(
         "-X POST -d '{\"dataset_name\":\"tank/data\",\"timestamp\":\"2024-02-13T14:30:00Z\"}' \"$URL/upload?"

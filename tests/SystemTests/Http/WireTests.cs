@@ -77,9 +77,8 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
                 server.Process,
                 client,
                 "curl -H 'Content-Type: application/json' -d "
-                    + "\"{\\\"client_id\\\":\\\"$ID\\\",\\\"api_key\\\":\\\"$KEY\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" "
-                    + ""
-                    + "$URL/upload"
+                    + "\"{\\\"client_id\\\":\\\"$ID\\\",\\\"api_key\\\":\\\"$KEY\\\","
+                    + "\\\"dataset_name\\\":\\\"tank/data\\\"}\" $URL/upload"
             )
         )
             .MustSucceed()
@@ -101,11 +100,11 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
             (committed.GetProperty("storage_key").GetString(), "one"),
             (snapshot.GetProperty("storage_key").GetString(), snapshot.GetProperty("snapshot_name").GetString())
         );
+        var id = snapshot.GetProperty("snapshot_id").GetString()!.Replace(":", "%3A", StringComparison.Ordinal);
         await Curl.RunAsync(
             server.Process,
             client,
-            "curl -o restored "
-                + $"\"$URL/download?client_id=$ID&api_key=$KEY&snapshot_id={snapshot.GetProperty("snapshot_id").GetString()!.Replace(":", "%3A", StringComparison.Ordinal)}\""
+            $"curl -o restored \"$URL/download?client_id=$ID&api_key=$KEY&snapshot_id={id}\""
         );
         (await Command.RunAsync("bash", ["-c", "gunzip < restored | cmp - stream"], client.Folder)).MustSucceed();
     }
@@ -160,9 +159,9 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     {
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Gzip, compression: "gzip");
-        var url =
-            $"download?snapshot_id={Uri.EscapeDataString(stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!)}";
-        var tag = $"\"{stored.Json.GetProperty("snapshot").GetProperty("parts_sha256").GetString()}\"";
+        var snapshot = stored.Json.GetProperty("snapshot");
+        var url = $"download?snapshot_id={Uri.EscapeDataString(snapshot.GetProperty("snapshot_id").GetString()!)}";
+        var tag = $"\"{snapshot.GetProperty("parts_sha256").GetString()}\"";
 
         var (whole, wholeBytes) = await DownloadAsync(client, url);
         Assert.Equal(

@@ -57,10 +57,13 @@ public sealed class LocalBackupTests(SecondZfsHost host)
             await lab.Client.TreeOfAsync(sources[0]),
             await lab.Client.TreeOfAsync($"{lab.Client.Area}/older@{sources[0].Split('@')[1]}")
         );
+        var (id, guid) = (
+            incremental.GetProperty("snapshot_id").GetString(),
+            full.GetProperty("snapshot_guid").GetString()
+        );
         await lab.Host.OutputAsync(
             $"set -o pipefail; curl -sf -H 'X-API-Key: {lab.Client.Key}' "
-                + $"'{lab.Url}/download?snapshot_id={incremental.GetProperty("snapshot_id").GetString()}&from_guid={full.GetProperty("snapshot_guid").GetString()}' "
-                + ""
+                + $"'{lab.Url}/download?snapshot_id={id}&from_guid={guid}' "
                 + $"| zfs receive -u {lab.Client.Area}/older"
         );
         Assert.Equal(

@@ -95,7 +95,10 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
               token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
               case $token in '' | - | '{after}') sleep 0.2; continue ;; esac
               for p in $(pgrep -x zfs); do
-                tr '\0' ' ' < /proc/$p/cmdline | grep -q '^[^ ]*zfs send ' && grep -qz '^PATH={folder}:' /proc/$p/environ && echo $p $token && exit 0
+                tr '\0' ' ' < /proc/$p/cmdline | grep -q '^[^ ]*zfs send ' || continue
+                grep -qz '^PATH={folder}:' /proc/$p/environ || continue
+                echo $p $token
+                exit 0
               done
             done
             exit 1

@@ -98,7 +98,8 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         {
             var answer = (
                 await lab.CurlAsync(
-                    $$"""-d '{"dataset_name":"{{lab.Source}}","snapshot_guid":"{{guid}}","incremental":false,"compression":"none","storage_type":"local"}' URL/upload"""
+                    $$"""-d '{"dataset_name":"{{lab.Source}}","snapshot_guid":"{{guid}}","incremental":false,"""
+                        + "\"compression\":\"none\",\"storage_type\":\"local\"}' URL/upload"
                 )
             ).MustSucceed();
             Assert.StartsWith(

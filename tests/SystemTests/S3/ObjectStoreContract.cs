@@ -114,7 +114,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task A_resumable_object_goes_on_in_another_process_with_parts_of_any_size_that_come_in_any_order_and_twice()
+    public async Task A_resumable_object_resumes_in_another_process_with_parts_of_any_size_in_any_order_and_twice()
     {
         await using var open = await OpenAsync();
         int[] sizes = [open.Store.PartSize + 17, open.Store.PartSize, open.Store.PartSize + 3001, 5];

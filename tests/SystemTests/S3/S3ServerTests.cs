@@ -239,11 +239,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
 
         var versions = (await s3.Client.ListVersionsAsync(bucket, ".zfs-server-probe/", Token)).Versions ?? [];
 
-        Assert.True(
-            versions.Count == 0,
-            $"{versions.Count} versions are left: "
-                + $"{string.Join(", ", versions.Select(version => $"{version.Key}{(version.IsDeleteMarker == true ? " (delete marker)" : "")}"))}"
-        );
+        Assert.Empty(versions.Select(version => (version.Key, IsDeleteMarker: version.IsDeleteMarker == true)));
     }
 
     [Fact]

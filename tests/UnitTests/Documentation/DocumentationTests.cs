@@ -209,8 +209,11 @@ public sealed partial class DocumentationTests
     private const int Patience = 10_000;
 
     [GeneratedRegex(
-        """\bsettings\s*\.(Text|Required|RequiredSecret|Optional|OptionalValue|Flag|Number|Address)(<\w+>)?\(\s*"(?<name>[A-Z0-9_]+)""",
-        RegexOptions.ExplicitCapture,
+        """
+            \bsettings\s*\.(Text|Required|RequiredSecret|Optional|OptionalValue|Flag|Number|Address)(<\w+>)?
+            \(\s*"(?<name>[A-Z0-9_]+)
+            """,
+        RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace,
         Patience
     )]
     private static partial Regex SettingPattern();

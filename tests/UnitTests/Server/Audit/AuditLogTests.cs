@@ -30,10 +30,8 @@ public sealed class AuditLogTests : IDisposable
             );
 
         Assert.Equal(
-            "{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\",\"actor\":\"admin\",\"details\":{\"enabled\":\"true "
-                + ""
-                + ""
-                + "to\\nfalse\"}}\n",
+            "{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\",\"actor\":\"admin\","
+                + "\"details\":{\"enabled\":\"true to\\nfalse\"}}\n",
             File.ReadAllText(Path)
         );
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path));
@@ -206,7 +204,8 @@ public sealed class AuditLogTests : IDisposable
     {
         File.WriteAllText(
             Path,
-            "{\"time\":\"2026-11-24T12:00:00Z\",\"event\":\"backup.pinned\",\"actor\":\"admin\",\"mood\":\"good\"}\n[]\nnull\n"
+            "{\"time\":\"2026-11-24T12:00:00Z\",\"event\":\"backup.pinned\",\"actor\":\"admin\",\"mood\":\"good\"}\n"
+                + "[]\nnull\n"
         );
 
         var (events, broken) = Ask();

@@ -17,7 +17,8 @@ public sealed class ClientsFileTests
             Parse(
                 $$"""
                 // a comment
-                [{"client_id": "client1", "api_key": "{{Hash}}", "max_size_bytes": 107374182400, "dataset": "backup/client1", "enabled": true, "storage_type": "s3",
+                [{"client_id": "client1", "api_key": "{{Hash}}", "max_size_bytes": 107374182400,
+                  "dataset": "backup/client1", "enabled": true, "storage_type": "s3",
                   "rotation_policy": {"keep_hourly": 1, "keep_daily": 2, "keep_weekly": 3, "keep_monthly": 4},}]
                 """
             )

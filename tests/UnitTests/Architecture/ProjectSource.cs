@@ -1,0 +1,92 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+namespace ZfsSnapshotManager.UnitTests.Architecture;
+
+/// <summary>
+/// A project below src: its parsed files, and its compilation, which tells what each name stands for. Code that
+/// source generators add is missing from it.
+/// </summary>
+internal sealed class ProjectSource
+{
+    private static readonly Lazy<IReadOnlyList<ProjectSource>> Projects = new(() =>
+        [
+            .. Directory
+                .GetDirectories(Path.Combine(Checkout.Root, "src"))
+                .Select(directory => new ProjectSource($"src/{Path.GetFileName(directory)}"))
+                .OrderBy(project => project.Root, StringComparer.Ordinal),
+        ]
+    );
+
+    private static readonly Lazy<IReadOnlyList<MetadataReference>> References = new(() =>
+        [
+            .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
+                .Split(Path.PathSeparator)
+                .Select(path => MetadataReference.CreateFromFile(path)),
+        ]
+    );
+
+    private readonly Lazy<CSharpCompilation> _compilation;
+
+    private ProjectSource(string root)
+    {
+        Root = root;
+        Project = Checkout.Read($"{root}/{Path.GetFileName(root)}.csproj");
+        Trees = [.. Checkout.Files("*.cs", root).AsParallel().AsOrdered().Select(ParseFile)];
+        _compilation = new(() =>
+            CSharpCompilation.Create("Source", [.. Trees, ImplicitUsings()], References.Value, CompilationOptions)
+        );
+    }
+
+    public static IReadOnlyList<ProjectSource> All => Projects.Value;
+
+    /// <summary>All files of all projects.</summary>
+    public static IEnumerable<SyntaxTree> AllTrees => All.SelectMany(project => project.Trees);
+
+    /// <summary>The project's directory, as "src/Core".</summary>
+    public string Root { get; }
+
+    /// <summary>The text of its csproj.</summary>
+    public string Project { get; }
+
+    public IReadOnlyList<SyntaxTree> Trees { get; }
+
+    public CSharpCompilation Compilation => _compilation.Value;
+
+    private static CSharpCompilationOptions CompilationOptions { get; } =
+        new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true);
+
+    public static SyntaxTree Parse(string text, string path = "Example.cs") =>
+        CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Latest, DocumentationMode.None), path);
+
+    private static SyntaxTree ParseFile(string file) => Parse(Checkout.Read(file), file);
+
+    /// <summary>What the SDK adds for ImplicitUsings.</summary>
+    private SyntaxTree ImplicitUsings()
+    {
+        string[] names =
+        [
+            "System",
+            "System.Collections.Generic",
+            "System.IO",
+            "System.Linq",
+            "System.Net.Http",
+            "System.Threading",
+            "System.Threading.Tasks",
+        ];
+        string[] web =
+        [
+            "Microsoft.AspNetCore.Builder",
+            "Microsoft.AspNetCore.Hosting",
+            "Microsoft.AspNetCore.Http",
+            "Microsoft.AspNetCore.Routing",
+            "Microsoft.Extensions.Configuration",
+            "Microsoft.Extensions.DependencyInjection",
+            "Microsoft.Extensions.Hosting",
+            "Microsoft.Extensions.Logging",
+            "System.Net.Http.Json",
+        ];
+        var isWeb = Project.Contains("Microsoft.NET.Sdk.Web", StringComparison.Ordinal);
+        return Parse(string.Concat((isWeb ? [.. names, .. web] : names).Select(name => $"global using {name};\n")));
+    }
+}
