@@ -9,6 +9,7 @@ machine_set_paths() {
   [[ $NAME =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || die "not a name for a machine: '$NAME' (letters, digits, . _ -)"
   STATE=$REPOSITORY/artifacts/vm/$NAME
   CONSOLE=$STATE/console.log
+  MONITOR=$STATE/monitor
   SSH_CONFIG=$STATE/ssh_config
   # Not in $STATE: the path of a Unix socket must be short.
   SOCKET_DIR=/tmp/zsm-vm-$EUID
@@ -99,24 +100,35 @@ Host zfs-vm zfs-vm-backup
 CONFIG
 }
 
+# The machine's devices: what a saved memory must find again when it is restored.
+machine_devices() {
+  local accelerator
+  read -ra accelerator < <(machine_accelerator)
+  printf '%s\n' "${accelerator[@]}" -smp "$(machine_processors)" -m "${ZFS_VM_MEMORY:-2048}" -nodefaults -display none \
+    -no-reboot -rtc base=utc -device virtio-net-pci,netdev=n,romfile= -device virtio-blk-pci,drive=d0 \
+    -device virtio-blk-pci,drive=d1 -object rng-random,id=r,filename=/dev/urandom -device virtio-rng-pci,rng=r
+}
+
+# With a second argument: from that memory, and not from the beginning.
 machine_boot() {
-  local image=$1 port forward='' guest accelerator
+  local image=$1 memory=${2:-} port forward='' guest
+  local -a devices incoming=()
   : >"$STATE/ports"
   for guest in 22 "${GUEST_SERVER_PORTS[@]}"; do
     port=$(machine_free_port)
     forward+=",hostfwd=tcp:127.0.0.1:$port-:$guest"
     echo "$guest $port" >>"$STATE/ports"
   done
-  read -ra accelerator < <(machine_accelerator)
-  qemu-system-x86_64 -name "zsm-$NAME" "${accelerator[@]}" -smp "$(machine_processors)" -m "${ZFS_VM_MEMORY:-2048}" \
-    -nodefaults -display none -monitor none -daemonize -pidfile "$STATE/pid" \
+  rm -f "$MONITOR".{in,out}
+  mkfifo -m 600 "$MONITOR".{in,out}
+  [[ -z $memory ]] || incoming=(-incoming "exec:zstd -dcq '$memory'")
+  mapfile -t devices < <(machine_devices)
+  qemu-system-x86_64 -name "zsm-$NAME" -daemonize -pidfile "$STATE/pid" \
+    -netdev "user,id=n$forward" -drive "$(machine_disk_option 0)" -drive "$(machine_disk_option 1)" \
+    -chardev "pipe,id=m,path=${MONITOR//,/,,}" -mon chardev=m,mode=control \
     -chardev "file,id=c,path=${CONSOLE//,/,,}" -serial chardev:c \
-    -kernel "$image/vmlinuz" -initrd "$image/initrd" -no-reboot -rtc base=utc \
-    -append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off zsm.name=$NAME" \
-    -netdev "user,id=n$forward" -device virtio-net-pci,netdev=n,romfile= \
-    -drive "$(machine_disk_option 0)" -device virtio-blk-pci,drive=d0 \
-    -drive "$(machine_disk_option 1)" -device virtio-blk-pci,drive=d1 \
-    -object rng-random,id=r,filename=/dev/urandom -device virtio-rng-pci,rng=r \
+    -kernel "$image/vmlinuz" -initrd "$image/initrd" \
+    -append "console=ttyS0 quiet panic=-1 oops=panic mitigations=off" "${devices[@]}" "${incoming[@]}" \
     9>&- </dev/null >"$STATE/qemu.log" 2>&1
 }
 
@@ -125,10 +137,25 @@ machine_boot_with_retries() {
   local tries
   for ((tries = 0; tries < 5; tries++)); do
     rm -f "$STATE/pid" "$CONSOLE"
-    machine_boot "$1" && return
-    grep -q 'host forwarding' "$STATE/qemu.log" || break
+    machine_boot "$@" && return
+    grep -q 'host forwarding' "$STATE/qemu.log" || return 1
   done
-  die "qemu did not start: $(tail -n 3 "$STATE/qemu.log" | tr '\n' ' ')(log: $STATE/qemu.log)"
+  return 1
+}
+
+# Sends qemu one command and prints its answer; fails if that is an error, or does not come.
+machine_qemu() {
+  local answer id=$RANDOM$RANDOM
+  {
+    printf '{"execute":"qmp_capabilities"}\n{%s,"id":"%s"}\n' "$1" "$id" >&7
+    while read -r -t 20 answer <&8; do
+      [[ $answer == *"\"id\": \"$id\""* ]] || continue
+      printf '%s\n' "$answer"
+      [[ $answer != *'"error"'* ]]
+      return
+    done
+    return 1
+  } 7<>"$MONITOR.in" 8<>"$MONITOR.out"
 }
 
 machine_port() { awk -v guest="$1" '$1 == guest { print $2 }' "$STATE/ports"; }
@@ -149,14 +176,20 @@ machine_fail_to_start() {
   die "machine '$NAME' $1. Try: ./zfs-vm stop --kill --name $NAME, then ./zfs-vm reset --hard --name $NAME"
 }
 
-machine_wait_for_ssh() {
-  local port deadline=$((SECONDS + ${ZFS_VM_BOOT_TIMEOUT:-180}))
+# Waits until the machine answers over ssh; fails if it ends, or needs longer than that.
+machine_answers() {
+  local port deadline=$((SECONDS + $1))
   port=$(machine_port 22)
   until machine_greets "$port"; do
-    machine_pid >/dev/null || machine_fail_to_start 'ended while it was starting'
-    ((SECONDS < deadline)) || machine_fail_to_start 'did not answer over ssh in time'
+    machine_pid >/dev/null && ((SECONDS < deadline)) || return 1
     sleep 0.1
   done
+}
+
+machine_wait_for_ssh() {
+  machine_answers "${ZFS_VM_BOOT_TIMEOUT:-180}" && return
+  machine_pid >/dev/null || machine_fail_to_start 'ended while it was starting'
+  machine_fail_to_start 'did not answer over ssh in time'
 }
 
 # One ssh connection is kept, so that a command takes a tenth of a second instead of one.
@@ -178,14 +211,88 @@ machine_connect() {
 
 machine_run() { ssh -F "$SSH_CONFIG" zfs-vm "$@"; }
 
-machine_wait_for_pools() {
-  machine_run "date -u -s @$(date +%s.%N) >/dev/null; zsm-pools wait" 9>&- </dev/null >"$STATE/pools.log" 2>&1 ||
+# Gives the machine its name, the time, random numbers, ZFS and its pools.
+machine_begin() {
+  head -c 512 /dev/urandom |
+    machine_run "zsm-begin $NAME $(date +%s.%N) && zsm-pools wait" 9>&- >"$STATE/pools.log" 2>&1
+}
+
+# The file for the memory of such a machine. Disks of another size would be other devices to it.
+machine_memory_file() {
+  local image=$1 what
+  what=$(machine_devices; qemu-system-x86_64 --version; stat -c %s "$STATE"/disk?.raw)
+  printf '%s/memory-%s.zst' "$image" "$(printf '%s' "$what" | sha256sum | cut -c1-12)"
+}
+
+# Saves the memory of a machine that has just booted, before ZFS is loaded and any disk is read (see guest/zsm-begin).
+# A machine that cannot be saved still runs.
+machine_save() {
+  local file=$1 new
+  new=$(mktemp "$file.XXXXXX")
+  machine_qemu '"execute":"stop"' >/dev/null
+  if machine_migrate "$new" && zstd -q -1 -f "$new" -o "$new.zst"; then
+    mv "$new.zst" "$file"
+  else
+    say "the memory of machine '$NAME' could not be saved: its next start will boot it again (log: $STATE/qemu.log)"
+  fi
+  machine_qemu '"execute":"cont"' >/dev/null || machine_fail_to_start 'did not resume after its memory was saved'
+  rm -f "$new" "$new.zst"
+}
+
+machine_migrate() {
+  local tries
+  machine_qemu '"execute":"migrate-set-parameters","arguments":{"max-bandwidth":10000000000}' >/dev/null || return 1
+  machine_qemu "\"execute\":\"migrate\",\"arguments\":{\"uri\":\"exec:cat > '$1'\"}" >/dev/null || return 1
+  for ((tries = 0; tries < 200; tries++)); do
+    case $(machine_qemu '"execute":"query-migrate"') in
+      *'"status": "completed"'*) return 0 ;;
+      *'"status": "failed"'* | '') return 1 ;;
+    esac
+    sleep 0.1
+  done
+  return 1
+}
+
+# `cont` while qemu still reads the memory would leave a machine that does not answer.
+machine_resume() {
+  local tries
+  for ((tries = 0; tries < 400; tries++)); do
+    case $(machine_qemu '"execute":"query-status"') in
+      *'"status": "paused"'*) break ;;
+      *'"status": "inmigrate"'*) sleep 0.05 ;;
+      *) return 1 ;;
+    esac
+  done
+  machine_qemu '"execute":"cont"' >/dev/null
+}
+
+# Starts from a saved memory; fails, with no machine left, if that does not work for whatever reason.
+machine_restore() {
+  local image=$1 memory=$2
+  machine_boot_with_retries "$image" "$memory" && machine_resume &&
+    machine_write_ssh_config "$(machine_port 22)" && machine_answers 20 && (machine_connect) && machine_begin && return
+  say "machine '$NAME' could not be restored from $memory: booting it (log: $STATE/qemu.log)"
+  machine_kill KILL 10 || die "qemu (pid $(machine_pid)) of machine '$NAME' does not end, even when killed"
+  machine_forget
+  rm -f "$memory"
+  return 1
+}
+
+machine_boot_anew() {
+  local image=$1 memory=$2
+  machine_boot_with_retries "$image" ||
+    die "qemu did not start: $(tail -n 3 "$STATE/qemu.log" | tr '\n' ' ')(log: $STATE/qemu.log)"
+  machine_write_ssh_config "$(machine_port 22)"
+  machine_wait_for_ssh
+  machine_save "$memory"
+  machine_connect
+  machine_begin ||
     die "machine '$NAME' runs, but its pools are not there: $(tail -n 3 "$STATE/pools.log" | tr '\n' ' ')
        Look with: ./zfs-vm ssh --name $NAME -- zpool status. Make them anew with: ./zfs-vm reset --hard --name $NAME"
 }
 
 machine_start() {
-  local image pid began=$SECONDS
+  local image memory pid began=$EPOCHREALTIME how=restored
   if pid=$(machine_pid); then
     machine_wait_for_ssh
     machine_connect
@@ -197,12 +304,12 @@ machine_start() {
   machine_make_disks
   install -m 600 "$image/key" "$STATE/key"
   printf '%s\n' "$image" >"$STATE/image"
-  machine_boot_with_retries "$image"
-  machine_write_ssh_config "$(machine_port 22)"
-  machine_wait_for_ssh
-  machine_connect
-  machine_wait_for_pools
-  say "machine '$NAME' is running (pid $(machine_pid), $((SECONDS - began)) s)"
+  memory=$(machine_memory_file "$image")
+  if [[ -n $FRESH || ! -s $memory ]] || ! machine_restore "$image" "$memory"; then
+    how=booted
+    machine_boot_anew "$image" "$memory"
+  fi
+  say "machine '$NAME' is running ($how, pid $(machine_pid), $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }") s)"
 }
 
 machine_wait_for_end() {
