@@ -110,7 +110,7 @@ public class ZfsHost : IAsyncLifetime
     private async Task StartVirtualMachineAsync()
     {
         var script = Path.Combine(Repository.Root, "zfs-vm");
-        (await Command.RunAsync(script, ["start", "--name", _machine])).MustSucceed();
+        (await Command.RunAsync(script, ["reset", "--hard", "--name", _machine])).MustSucceed();
         var facts = (await Command.RunAsync(script, ["env", "--name", _machine]))
             .MustSucceed()
             .Output.Split('\n')
@@ -123,13 +123,12 @@ public class ZfsHost : IAsyncLifetime
         ServerAddress = facts["ZFS_VM_HOST_ADDRESS"];
         ProgramFolder = "/usr/local/bin";
         Pool = "tank";
-        (await Command.RunAsync(script, ["reset", "--name", _machine])).MustSucceed();
         foreach (var program in (string[])["zfs-client", "zfs-restore", "zfs-server"])
         {
             var path = $"{ProgramFolder}/{program}";
             (
                 await RunAsync(
-                    $"rm -f {path} && cat > {path} && chmod 755 {path}",
+                    $"cat > {path} && chmod 755 {path}",
                     await File.ReadAllBytesAsync(Repository.Program(program))
                 )
             ).MustSucceed();
