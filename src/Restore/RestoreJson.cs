@@ -82,7 +82,7 @@ internal sealed record MadeStream
 [JsonSerializable(typeof(SaveResult))]
 [JsonSerializable(typeof(MountResult))]
 [JsonSerializable(typeof(List<VerifiedBackup>))]
-[JsonSerializable(typeof(StreamInfo))]
+[JsonSerializable(typeof(StreamReport))]
 [JsonSerializable(typeof(MadeStream))]
 [JsonSerializable(typeof(TokenInfo))]
 internal sealed partial class RestoreJson : JsonSerializerContext;

@@ -44,7 +44,7 @@ internal static class BeginRules
     public static bool IsPackage(BeginRecord record) => record.HeaderType == PackageHeader;
 
     /// <summary>Judges the header; the payload has not arrived yet.</summary>
-    public static Complaint? Judge(BeginRecord record, uint payloadLength)
+    public static RecordFault? Judge(BeginRecord record, uint payloadLength)
     {
         if (record.HeaderType is not (SnapshotHeader or PackageHeader))
             return Bad($"BEGIN has header type {record.HeaderType}; expected 1 (a snapshot's stream) or 2 (a package)");
@@ -67,15 +67,15 @@ internal static class BeginRules
     /// <summary>
     /// A package's BEGIN is made by libzfs, which leaves type and GUIDs at zero (send_prelim_records).
     /// </summary>
-    private static Complaint? JudgePackage(BeginRecord record) =>
-        record.DatasetType != 0 || record.ToGuid != 0 || record.FromGuid != 0
+    private static RecordFault? JudgePackage(BeginRecord record) =>
+        record.DatasetType != 0 || record.SnapshotGuid != 0 || record.BaseGuid != 0
             ? Bad(
-                $"BEGIN of a package has type {record.DatasetType} and GUIDs {record.ToGuid} and {record.FromGuid}; "
+                $"BEGIN of a package has type {record.DatasetType} and GUIDs {record.SnapshotGuid} and {record.BaseGuid}; "
                     + "expected zeros"
             )
             : null;
 
-    private static Complaint? JudgeSnapshot(BeginRecord record)
+    private static RecordFault? JudgeSnapshot(BeginRecord record)
     {
         if (record.DatasetType is not ((uint)StreamType.Filesystem or (uint)StreamType.Volume))
             return Bad($"BEGIN has dataset type {record.DatasetType}; expected 2 (filesystem) or 3 (volume)");
@@ -91,7 +91,7 @@ internal static class BeginRules
     }
 
     /// <summary>Judges the payload of a snapshot's BEGIN; the header is known to be good.</summary>
-    public static Complaint? JudgePayload(BeginRecord record, NvList? payload)
+    public static RecordFault? JudgePayload(BeginRecord record, NvList? payload)
     {
         if (record.Features.HasFlag(StreamFeatures.Resuming) && ResumePointOf(payload) is null)
             return Bad("BEGIN of a resumed stream lacks resume_object or resume_offset");
@@ -101,12 +101,12 @@ internal static class BeginRules
     }
 
     /// <summary>Reads a BEGIN that was found good.</summary>
-    public static BeginFacts Read(BeginRecord record, NvList? payload) =>
+    public static SnapshotStreamInfo Read(BeginRecord record, NvList? payload) =>
         new()
         {
-            ToGuid = record.ToGuid,
-            FromGuid = record.FromGuid,
-            ToName = ReadName(record.NameField)!,
+            SnapshotGuid = record.SnapshotGuid,
+            BaseGuid = record.BaseGuid,
+            FullSnapshotName = ReadName(record.NameField)!,
             Type = (StreamType)record.DatasetType,
             Features = record.Features,
             Flags = record.Flags,
@@ -120,9 +120,9 @@ internal static class BeginRules
             ? new ResumePoint(number, offset)
             : null;
 
-    private static Complaint Bad(string reason) => Complaint.BadRecord(reason);
+    private static RecordFault Bad(string reason) => RecordFault.BadRecord(reason);
 
-    private static Complaint Unsupported(string reason) => new(StreamFault.Unsupported, reason);
+    private static RecordFault Unsupported(string reason) => new(SendStreamError.Unsupported, reason);
 
     private static string? ReadName(ReadOnlySpan<byte> field)
     {

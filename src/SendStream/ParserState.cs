@@ -31,12 +31,12 @@ public sealed record ParserState
     public required Fletcher4 Checksum { get; init; }
 
     /// <summary>The first BEGIN of the stream, if it was read.</summary>
-    public BeginFacts? Begin { get; init; }
+    public SnapshotStreamInfo? Begin { get; init; }
 
     /// <summary>
     /// The BEGIN of the snapshot's stream in which the boundary lies; needed in the phases that lie in one.
     /// </summary>
-    public BeginFacts? Snapshot { get; init; }
+    public SnapshotStreamInfo? Snapshot { get; init; }
 
     /// <summary>Object of the last WRITE record of that snapshot's stream; 0 before the first.</summary>
     public ulong LastWriteObject { get; init; }

@@ -61,8 +61,10 @@ public readonly ref struct RecordHeader
     /// <summary>
     /// The field <c>drr_toguid</c>: GUID of the snapshot the record belongs to; 0 for a type that is not known.
     /// </summary>
-    public ulong ToGuid =>
-        ToGuidOffset(Type) is { } offset ? BinaryPrimitives.ReadUInt64LittleEndian(Raw[(FieldsOffset + offset)..]) : 0;
+    public ulong SnapshotGuid =>
+        SnapshotGuidOffset(Type) is { } offset
+            ? BinaryPrimitives.ReadUInt64LittleEndian(Raw[(FieldsOffset + offset)..])
+            : 0;
 
     /// <summary>The fields of a BEGIN record.</summary>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
@@ -109,7 +111,7 @@ public readonly ref struct RecordHeader
     public RedactRecord AsRedact() => new(FieldsOf(RecordType.Redact));
 
     /// <summary>Where <c>drr_toguid</c> stands in the fields of a type; null if the type is not known.</summary>
-    internal static int? ToGuidOffset(RecordType type) =>
+    internal static int? SnapshotGuidOffset(RecordType type) =>
         type switch
         {
             RecordType.FreeObjects or RecordType.Spill or RecordType.ObjectRange => 16,

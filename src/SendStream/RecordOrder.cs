@@ -37,7 +37,7 @@ internal struct RecordOrder
     /// <param name="header">The record.</param>
     /// <param name="end">Bytes of the stream up to the record's end.</param>
     /// <param name="raw">Whether the stream is raw.</param>
-    public Complaint? Take(RecordHeader header, long end, bool raw)
+    public RecordFault? Take(RecordHeader header, long end, bool raw)
     {
         NotePosition(RecordPosition.Of(header, Position));
         NoteResume(header, end);
@@ -52,8 +52,8 @@ internal struct RecordOrder
                 var number = header.AsObject().Object;
                 return ObjectRange is { } first && number >= first && number - first < StreamLimits.DnodeSlots
                     ? null
-                    : new Complaint(
-                        StreamFault.UnexpectedRecord,
+                    : new RecordFault(
+                        SendStreamError.UnexpectedRecord,
                         $"OBJECT {number} of a raw stream stands outside the last OBJECT_RANGE"
                     );
             default:
@@ -80,12 +80,12 @@ internal struct RecordOrder
         ResumePoint = ResumePoint.After(header);
     }
 
-    private Complaint? TakeWrite(ulong number, ulong offset)
+    private RecordFault? TakeWrite(ulong number, ulong offset)
     {
         if (number < LastWriteObject || (number == LastWriteObject && offset < LastWriteOffset))
         {
-            return new Complaint(
-                StreamFault.UnexpectedRecord,
+            return new RecordFault(
+                SendStreamError.UnexpectedRecord,
                 $"WRITE of object {number} at {offset} follows {LastWriteObject} at {LastWriteOffset}; expected "
                     + "ascending order"
             );

@@ -18,7 +18,7 @@ internal static class RecordRules
     /// <summary>
     /// Judges one record of a snapshot's stream by the BEGIN it belongs to; null if nothing is wrong.
     /// </summary>
-    public static Complaint? Judge(RecordHeader header, BeginFacts begin) =>
+    public static RecordFault? Judge(RecordHeader header, SnapshotStreamInfo begin) =>
         header.Type switch
         {
             RecordType.Object => Judge(header.AsObject(), begin),
@@ -34,7 +34,7 @@ internal static class RecordRules
         };
 
     /// <summary>Source: receive_object.</summary>
-    private static Complaint? Judge(ObjectRecord record, BeginFacts begin)
+    private static RecordFault? Judge(ObjectRecord record, SnapshotStreamInfo begin)
     {
         if (record.ObjectType == 0 || !IsObjectType(record.ObjectType))
             return Bad($"OBJECT has object type {record.ObjectType}, which does not exist");
@@ -59,7 +59,7 @@ internal static class RecordRules
         return begin.IsRaw ? JudgeRaw(record) : JudgePlain(record, (begin.Flags & SpillBlockFlag) != 0);
     }
 
-    private static Complaint? JudgeRaw(ObjectRecord record)
+    private static RecordFault? JudgeRaw(ObjectRecord record)
     {
         var room = Math.Max(record.DnodeSlots, (byte)1) * StreamLimits.DnodeSlot - StreamLimits.DnodeOverhead;
         if (
@@ -85,7 +85,7 @@ internal static class RecordRules
         return null;
     }
 
-    private static Complaint? JudgePlain(ObjectRecord record, bool spillFlagsAreMeant)
+    private static RecordFault? JudgePlain(ObjectRecord record, bool spillFlagsAreMeant)
     {
         if ((record.Flags & ~ObjectSpillFlag) != 0)
             return Bad(
@@ -104,7 +104,7 @@ internal static class RecordRules
     }
 
     /// <summary>Source: receive_freeobjects.</summary>
-    private static Complaint? Judge(FreeObjectsRecord record) =>
+    private static RecordFault? Judge(FreeObjectsRecord record) =>
         Overflows(record.FirstObject, record.ObjectCount)
             ? Bad($"FREEOBJECTS frees {record.ObjectCount} objects from {record.FirstObject} on, beyond 64 bits")
             : null;
@@ -112,7 +112,7 @@ internal static class RecordRules
     /// <summary>
     /// Source: receive_process_write_record; for the sizes (in units of 512 bytes) dmu_send.c, dmu_dump_write.
     /// </summary>
-    private static Complaint? Judge(WriteRecord record, bool raw)
+    private static RecordFault? Judge(WriteRecord record, bool raw)
     {
         if (!IsObjectType(record.ObjectType))
             return Bad($"WRITE has object type {record.ObjectType}, which does not exist");
@@ -131,13 +131,13 @@ internal static class RecordRules
     }
 
     /// <summary>Source: receive_free and receive_redact, which share their rule.</summary>
-    private static Complaint? JudgeRange(string name, ulong offset, ulong length) =>
+    private static RecordFault? JudgeRange(string name, ulong offset, ulong length) =>
         length != ulong.MaxValue && Overflows(offset, length)
             ? Bad($"{name} covers {length} bytes from {offset} on, beyond 64 bits")
             : null;
 
     /// <summary>Source: OpenZFS 0.8 dmu_recv.c, receive_write_byref; later versions receive no such record.</summary>
-    private static Complaint? Judge(WriteByRefRecord record, StreamFeatures features)
+    private static RecordFault? Judge(WriteByRefRecord record, StreamFeatures features)
     {
         if (!features.HasFlag(StreamFeatures.Dedup))
             return Bad("WRITE_BYREF occurs, but BEGIN does not announce deduplication");
@@ -147,7 +147,7 @@ internal static class RecordRules
     }
 
     /// <summary>Source: receive_spill.</summary>
-    private static Complaint? Judge(SpillRecord record, bool raw)
+    private static RecordFault? Judge(SpillRecord record, bool raw)
     {
         if (record.Length < StreamLimits.MinBlock || record.Length > StreamLimits.MaxBlock)
             return Bad($"SPILL has a length of {record.Length} bytes; expected 512 to 16 MiB");
@@ -165,7 +165,7 @@ internal static class RecordRules
     }
 
     /// <summary>Source: receive_write_embedded.</summary>
-    private static Complaint? Judge(WriteEmbeddedRecord record, bool raw)
+    private static RecordFault? Judge(WriteEmbeddedRecord record, bool raw)
     {
         if (raw)
             return Bad("WRITE_EMBEDDED occurs in a raw stream");
@@ -189,7 +189,7 @@ internal static class RecordRules
         if (IsSpillBlock(record))
         {
             return new(
-                StreamFault.LostOnReceive,
+                SendStreamError.LostOnReceive,
                 $"WRITE_EMBEDDED of object {record.Object} is a spill block sent as data, which zfs receive loses, "
                     + "and with it extended"
                     + " attributes or the target of a symbolic link: a fault of zfs send -e, so send without -e"
@@ -210,7 +210,7 @@ internal static class RecordRules
         record.Length != 0 && record.Offset == unchecked(0 - 2 * record.Length);
 
     /// <summary>Source: receive_object_range.</summary>
-    private static Complaint? Judge(ObjectRangeRecord record, bool raw)
+    private static RecordFault? Judge(ObjectRangeRecord record, bool raw)
     {
         if (!raw)
             return Bad("OBJECT_RANGE occurs in a stream that is not raw");
@@ -236,5 +236,5 @@ internal static class RecordRules
 
     private static bool Overflows(ulong start, ulong length) => start + length < start;
 
-    private static Complaint Bad(string reason) => Complaint.BadRecord(reason);
+    private static RecordFault Bad(string reason) => RecordFault.BadRecord(reason);
 }

@@ -6,13 +6,13 @@ namespace ZfsSnapshotManager.SendStream;
 public sealed class SendStreamException : Exception
 {
     /// <summary>Creates the exception; the place is added to the message.</summary>
-    /// <param name="fault">What is wrong.</param>
+    /// <param name="error">What is wrong.</param>
     /// <param name="recordIndex">Number of the record, counted from 0.</param>
     /// <param name="streamOffset">Bytes from the start of the stream.</param>
     /// <param name="reason">What was expected and what was found, as a clause without a full stop.</param>
     /// <param name="innerException">What led to it, if anything.</param>
     public SendStreamException(
-        StreamFault fault,
+        SendStreamError error,
         long recordIndex,
         long streamOffset,
         string reason,
@@ -20,13 +20,13 @@ public sealed class SendStreamException : Exception
     )
         : base($"{reason} (record {recordIndex}, counted from 0, at stream byte {streamOffset}).", innerException)
     {
-        Fault = fault;
+        Error = error;
         RecordIndex = recordIndex;
         StreamOffset = streamOffset;
     }
 
     /// <summary>What is wrong.</summary>
-    public StreamFault Fault { get; }
+    public SendStreamError Error { get; }
 
     /// <summary>
     /// The record that is at fault, counted from 0; for a stream that ends early, the one that is missing or

@@ -101,12 +101,12 @@ public sealed class SendStreamParser
     /// <summary>
     /// The first BEGIN of the stream, once it was read with its payload; for a package, the package's.
     /// </summary>
-    public BeginFacts? Begin { get; private set; }
+    public SnapshotStreamInfo? Begin { get; private set; }
 
     /// <summary>
     /// The last snapshot's BEGIN that was read with its payload; for a plain stream the same as <see cref="Begin"/>.
     /// </summary>
-    public BeginFacts? Snapshot { get; private set; }
+    public SnapshotStreamInfo? Snapshot { get; private set; }
 
     /// <summary>The payload of the last BEGIN that was read; null if it had none.</summary>
     public NvList? BeginPayload { get; private set; }
@@ -179,7 +179,7 @@ public sealed class SendStreamParser
         return input.IsEmpty
             ? ParserEvent.EndOfStream
             : throw Fault(
-                StreamFault.DataAfterEnd,
+                SendStreamError.DataAfterEnd,
                 "the stream has ended, but more bytes follow",
                 RecordCount,
                 StreamOffset
@@ -188,13 +188,13 @@ public sealed class SendStreamParser
 
     /// <summary>Says that the input has ended.</summary>
     /// <exception cref="SendStreamException">The stream is faulty, or it has not ended
-    /// (<see cref="StreamFault.EndsEarly"/>).</exception>
+    /// (<see cref="SendStreamError.EndsEarly"/>).</exception>
     public void EnsureComplete()
     {
         if (_fault is not null)
             throw _fault;
         if (!IsComplete || _inRecord)
-            throw Fault(StreamFault.EndsEarly, "the stream ends early: " + Missing(), RecordCount, StreamOffset);
+            throw Fault(SendStreamError.EndsEarly, "the stream ends early: " + Missing(), RecordCount, StreamOffset);
     }
 
     private ParserEvent ReadHeader(ref ReadOnlySpan<byte> input)
@@ -249,42 +249,42 @@ public sealed class SendStreamParser
     /// <summary>
     /// The checksum goes first: only of a header whose bytes were sent like that is it worth asking what it says.
     /// </summary>
-    private void AcceptInSnapshot(RecordHeader header, BeginFacts begin)
+    private void AcceptInSnapshot(RecordHeader header, SnapshotStreamInfo begin)
     {
         ChecksumBefore = Checksum;
         if (
             Phase == StreamPhase.PackageSnapshot
             && header.Type == RecordType.End
             && header.StoredChecksum.IsZero
-            && header.ToGuid == 0
+            && header.SnapshotGuid == 0
         )
             throw Fault(
-                StreamFault.EndsEarly,
-                $"the stream of {begin.ToName} has no END before the one that closes the package"
+                SendStreamError.EndsEarly,
+                $"the stream of {begin.FullSnapshotName} has no END before the one that closes the package"
             );
 
         _sum.Append(header.Raw[..StreamLimits.ChecksumOffset]);
         if (header.StoredChecksum != Checksum)
             throw Fault(
-                StreamFault.ChecksumMismatch,
+                SendStreamError.ChecksumMismatch,
                 $"the record's checksum is {header.StoredChecksum}; expected {Checksum}"
             );
         _sum.Append(header.Raw[StreamLimits.ChecksumOffset..]);
 
-        var (type, guid) = (header.Type, header.ToGuid);
+        var (type, guid) = (header.Type, header.SnapshotGuid);
         if ((uint)type >= StreamLimits.RecordTypes)
             throw Fault(
-                StreamFault.UnknownRecordType,
+                SendStreamError.UnknownRecordType,
                 $"the record has type {(uint)type}; expected less than {StreamLimits.RecordTypes}"
             );
-        if (guid != begin.ToGuid)
+        if (guid != begin.SnapshotGuid)
             throw Fault(
-                StreamFault.GuidMismatch,
-                $"{RecordHeader.NameOf(type)} belongs to GUID {guid}; expected {begin.ToGuid}"
+                SendStreamError.GuidMismatch,
+                $"{RecordHeader.NameOf(type)} belongs to GUID {guid}; expected {begin.SnapshotGuid}"
             );
         if (type == RecordType.End && header.AsEnd().Checksum != ChecksumBefore)
             throw Fault(
-                StreamFault.ChecksumMismatch,
+                SendStreamError.ChecksumMismatch,
                 $"END gives checksum {header.AsEnd().Checksum}; expected {ChecksumBefore}"
             );
         Refuse(RecordRules.Judge(header, begin));
@@ -339,7 +339,7 @@ public sealed class SendStreamParser
         }
         catch (FormatException fault)
         {
-            throw Fault(StreamFault.BadRecord, $"the payload of BEGIN is {fault.Message}", fault);
+            throw Fault(SendStreamError.BadRecord, $"the payload of BEGIN is {fault.Message}", fault);
         }
         finally
         {
@@ -369,17 +369,17 @@ public sealed class SendStreamParser
             : "the next record is missing; expected END at the latest";
     }
 
-    private void Refuse(Complaint? complaint)
+    private void Refuse(RecordFault? fault)
     {
-        if (complaint is { } found)
-            throw Fault(found.Fault, found.Reason);
+        if (fault is { } found)
+            throw Fault(found.Error, found.Reason);
     }
 
-    private SendStreamException Fault(StreamFault fault, string reason, Exception? cause = null) =>
+    private SendStreamException Fault(SendStreamError fault, string reason, Exception? cause = null) =>
         Fault(fault, reason, RecordIndex, RecordOffset, cause);
 
     private SendStreamException Fault(
-        StreamFault fault,
+        SendStreamError fault,
         string reason,
         long index,
         long offset,

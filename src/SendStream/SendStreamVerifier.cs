@@ -9,13 +9,13 @@ public sealed class SendStreamVerifier
 {
     private readonly SendStreamParser _parser = new();
     private readonly long[] _records = new long[StreamLimits.RecordTypes];
-    private readonly List<BeginFacts> _snapshots = [];
+    private readonly List<SnapshotStreamInfo> _snapshots = [];
     private long _payloadBytes;
     private ulong _logicalBytes;
     private Fletcher4 _endChecksum;
 
     /// <summary>The first BEGIN, as soon as it was read with its payload; for a package, the package's own.</summary>
-    public BeginFacts? Begin => _parser.Begin;
+    public SnapshotStreamInfo? Begin => _parser.Begin;
 
     /// <summary>Whether the last END was read; anything that follows is a fault.</summary>
     public bool IsComplete => _parser.IsComplete;
@@ -59,12 +59,12 @@ public sealed class SendStreamVerifier
 
     /// <summary>Says that the stream has ended, and gives its facts.</summary>
     /// <exception cref="SendStreamException">There is a fault, or no last END
-    /// (<see cref="StreamFault.EndsEarly"/>).</exception>
-    public StreamFacts Complete()
+    /// (<see cref="SendStreamError.EndsEarly"/>).</exception>
+    public StreamInfo Complete()
     {
         _parser.EnsureComplete();
         var begin = _parser.Begin!;
-        return new StreamFacts
+        return new StreamInfo
         {
             Kind = KindOf(begin),
             Begin = begin,
@@ -81,7 +81,7 @@ public sealed class SendStreamVerifier
         };
     }
 
-    private static StreamKind KindOf(BeginFacts begin)
+    private static StreamKind KindOf(SnapshotStreamInfo begin)
     {
         if (begin.Type == StreamType.None)
             return StreamKind.Package;

@@ -16,7 +16,7 @@ internal static class StreamGrammar
     /// <summary>
     /// Whether a record of this type may stand here, as far as its header's structure says; null if so.
     /// </summary>
-    public static Complaint? Judge(StreamPhase phase, RecordHeader header) =>
+    public static RecordFault? Judge(StreamPhase phase, RecordHeader header) =>
         phase switch
         {
             StreamPhase.Start => StreamSignature.Judge(header.Raw),
@@ -47,33 +47,34 @@ internal static class StreamGrammar
     /// <summary>Judges one of the two ENDs of a package.</summary>
     /// <param name="header">The END record.</param>
     /// <param name="expected">The checksum it must carry.</param>
-    public static Complaint? JudgePackageEnd(RecordHeader header, Fletcher4 expected)
+    public static RecordFault? JudgePackageEnd(RecordHeader header, Fletcher4 expected)
     {
         var found = header.AsEnd().Checksum;
         if (found != expected)
-            return new(StreamFault.ChecksumMismatch, $"END of a package has checksum {found}; expected {expected}");
+            return new(SendStreamError.ChecksumMismatch, $"END of a package has checksum {found}; expected {expected}");
         return
             header.DeclaredPayloadLength != 0
             || header.Raw[(RecordHeader.FieldsOffset + Fletcher4.Size)..].ContainsAnyExcept((byte)0)
-            ? Complaint.BadRecord("END of a package has more fields than its checksum")
+            ? RecordFault.BadRecord("END of a package has more fields than its checksum")
             : null;
     }
 
-    private static Complaint? JudgeInPackage(RecordHeader header)
+    private static RecordFault? JudgeInPackage(RecordHeader header)
     {
         if (header.Type == RecordType.End)
             return null;
         if (header.Type != RecordType.Begin)
             return Unexpected($"{Name(header)} stands in a package outside a snapshot's stream");
-        if (StreamSignature.Judge(header.Raw) is { } complaint)
-            return complaint with
+        if (StreamSignature.Judge(header.Raw) is { } fault)
+            return fault with
             {
-                Fault = complaint.Fault == StreamFault.BigEndian ? StreamFault.BigEndian : StreamFault.BadRecord,
+                Error =
+                    fault.Error == SendStreamError.BigEndian ? SendStreamError.BigEndian : SendStreamError.BadRecord,
             };
         return BeginRules.IsPackage(header.AsBegin()) ? Unexpected("BEGIN opens a package inside a package") : null;
     }
 
     private static string Name(RecordHeader header) => RecordHeader.NameOf(header.Type);
 
-    private static Complaint Unexpected(string reason) => new(StreamFault.UnexpectedRecord, reason);
+    private static RecordFault Unexpected(string reason) => new(SendStreamError.UnexpectedRecord, reason);
 }

@@ -14,7 +14,7 @@ internal static class StreamSignature
     /// <summary>
     /// Judges what has arrived of the first header; null as long as it may still be a stream of this byte order.
     /// </summary>
-    public static Complaint? Judge(ReadOnlySpan<byte> start)
+    public static RecordFault? Judge(ReadOnlySpan<byte> start)
     {
         Span<byte> magic = stackalloc byte[sizeof(ulong)];
         var arrived =
@@ -29,9 +29,12 @@ internal static class StreamSignature
 
         BinaryPrimitives.WriteUInt64BigEndian(magic, StreamLimits.Magic);
         if (!begins || !magic.StartsWith(arrived))
-            return new(StreamFault.NotASendStream, $"expected the BEGIN record of a ZFS send stream{Hint(start)}");
+            return new(SendStreamError.NotASendStream, $"expected the BEGIN record of a ZFS send stream{Hint(start)}");
         return arrived.Length == magic.Length
-            ? new(StreamFault.BigEndian, "the stream comes from a big-endian machine; only little-endian ones are read")
+            ? new(
+                SendStreamError.BigEndian,
+                "the stream comes from a big-endian machine; only little-endian ones are read"
+            )
             : null;
     }
 

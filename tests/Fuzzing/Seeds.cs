@@ -100,8 +100,8 @@ internal static class Seeds
             Object = 1,
             Offset = 512,
             Bytes = 1000,
-            ToGuid = 7,
-            ToName = "p/d@s",
+            SnapshotGuid = 7,
+            FullSnapshotName = "p/d@s",
             OtherPairs =
             [
                 NvPair.Of("redact_snaps", [1, 2]),

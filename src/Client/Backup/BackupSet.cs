@@ -131,7 +131,7 @@ internal sealed class BackupSet(
                     or ExitCode.Configuration
                     or ExitCode.Interrupted
             } => false,
-            OperationException or SendStream.SendStreamException or SendStream.StreamEditException => true,
+            OperationException or SendStream.SendStreamException or SendStream.StreamCombinationException => true,
             _ => false,
         };
 }

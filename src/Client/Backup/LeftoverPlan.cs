@@ -92,7 +92,7 @@ internal sealed record LeftoverPlan(
         try
         {
             var begin = ResumeStart.Judge(upload.Resume).State.Snapshot!;
-            return begin.ToGuid == snapshot.Guid.Value && begin.FromGuid == (upload.FromGuid?.Value ?? 0)
+            return begin.SnapshotGuid == snapshot.Guid.Value && begin.BaseGuid == (upload.FromGuid?.Value ?? 0)
                 ? (upload, new InterruptedUpload(upload, snapshot, compression, found), null)
                 : (upload, null, "it holds the stream of another snapshot");
         }

@@ -84,7 +84,7 @@ internal sealed class StreamPipeline(
                 TaskScheduler.Default
             );
         }
-        catch (SendStreamException e) when (e.Fault == StreamFault.EndsEarly)
+        catch (SendStreamException e) when (e.Error == SendStreamError.EndsEarly)
         {
             await zfs.WaitForSuccessAsync(cancellationToken); // its own words are the better ones
             throw;

@@ -227,7 +227,7 @@ internal sealed class BackupUpload(
             );
         }
         catch (Exception e)
-            when (e is StreamEditException or SendStreamException { Fault: StreamFault.UnexpectedRecord }
+            when (e is StreamCombinationException or SendStreamException { Error: SendStreamError.UnexpectedRecord }
                 || (e is ZfsException { WasCutOff: false } && !pipeline.HasBegun)
             )
         {

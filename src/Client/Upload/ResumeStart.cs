@@ -56,7 +56,7 @@ internal sealed record ResumeStart(
         {
             return (state, state.Phase == StreamPhase.End ? null : new StreamSplice(state));
         }
-        catch (StreamEditException e)
+        catch (StreamCombinationException e)
         {
             throw new NotResumableException(e.Message, e);
         }
@@ -67,11 +67,11 @@ internal sealed record ResumeStart(
         ResumeToken.TryParse(text, out var token)
             ? ParserState.Start with
             {
-                Snapshot = new BeginFacts
+                Snapshot = new SnapshotStreamInfo
                 {
-                    ToGuid = token.ToGuid,
-                    FromGuid = token.FromGuid ?? 0,
-                    ToName = token.ToName,
+                    SnapshotGuid = token.SnapshotGuid,
+                    BaseGuid = token.BaseGuid ?? 0,
+                    FullSnapshotName = token.FullSnapshotName,
                     Type = StreamType.None,
                     Features = StreamFeatures.None,
                     Flags = 0,

@@ -56,7 +56,7 @@ public static class ProgramRunner
         {
             OperationException known => (known.ExitCode, known.Message, known.Remedy),
             SendStreamException damaged => (ExitCode.Damaged, damaged.Message, null),
-            StreamEditException unfit => (ExitCode.Conflict, unfit.Message, null),
+            StreamCombinationException unfit => (ExitCode.Conflict, unfit.Message, null),
             OperationCanceledException => (ExitCode.Interrupted, "Interrupted.", null),
             _ => (
                 ExitCode.Failure,

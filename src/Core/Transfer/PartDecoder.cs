@@ -25,7 +25,7 @@ public static class PartDecoder
         StoredBytesReader stored,
         CompressionFormat format,
         ParserState start,
-        Action<BeginFacts> onBegin,
+        Action<SnapshotStreamInfo> onBegin,
         CancellationToken cancellationToken
     )
     {
@@ -43,7 +43,7 @@ public static class PartDecoder
 
         if (!parser.IsAtBoundary)
             throw new SendStreamException(
-                StreamFault.EndsEarly,
+                SendStreamError.EndsEarly,
                 parser.RecordIndex,
                 parser.RecordOffset,
                 "the part ends inside a record"

@@ -23,10 +23,10 @@ public static class StoredStreamDecoder
     /// <exception cref="SendStreamException">The stream is not whole or not right.</exception>
     /// <exception cref="OperationException">The compressed data are damaged
     /// (<see cref="ExitCode.Damaged"/>).</exception>
-    public static async Task<StreamFacts> DecodeAsync(
+    public static async Task<StreamInfo> DecodeAsync(
         StoredBytesReader stored,
         CompressionFormat format,
-        Action<BeginFacts>? onBegin,
+        Action<SnapshotStreamInfo>? onBegin,
         SliceHandler? onVerified,
         CancellationToken cancellationToken
     )

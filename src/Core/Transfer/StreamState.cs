@@ -34,10 +34,10 @@ public static class StreamState
     }
 
     /// <summary>What a BEGIN says, as <see cref="Write"/> puts it behind the semicolon.</summary>
-    public static string WriteBegin(BeginFacts begin) =>
+    public static string WriteBegin(SnapshotStreamInfo begin) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{begin.ToGuid},{begin.FromGuid},{(int)begin.Type},{(ulong)begin.Features:x},{begin.Flags},{begin.CreationTime.ToUnixTimeSeconds()},{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(begin.ToName))}"
+            $"{begin.SnapshotGuid},{begin.BaseGuid},{(int)begin.Type},{(ulong)begin.Features:x},{begin.Flags},{begin.CreationTime.ToUnixTimeSeconds()},{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(begin.FullSnapshotName))}"
         );
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -65,7 +65,7 @@ public static class StreamState
         return state is not null && IsPossible(state);
     }
 
-    private static ParserState? Read(string[] fields, BeginFacts? begin)
+    private static ParserState? Read(string[] fields, SnapshotStreamInfo? begin)
     {
         if (fields.Length != StateFields)
             return null;
@@ -96,21 +96,21 @@ public static class StreamState
         };
     }
 
-    private static BeginFacts? ReadBegin(string[] fields)
+    private static SnapshotStreamInfo? ReadBegin(string[] fields)
     {
         if (fields.Length != BeginFields)
             return null;
-        return new BeginFacts
+        return new SnapshotStreamInfo
         {
-            ToGuid = ReadNumber(fields[0]),
-            FromGuid = ReadNumber(fields[1]),
+            SnapshotGuid = ReadNumber(fields[0]),
+            BaseGuid = ReadNumber(fields[1]),
             Type = (StreamType)ReadSmall(fields[2]),
             Features = (StreamFeatures)ReadHex(fields[3]),
             Flags = uint.Parse(fields[4], NumberStyles.None, CultureInfo.InvariantCulture),
             CreationTime = DateTimeOffset.FromUnixTimeSeconds(
                 long.Parse(fields[5], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture)
             ),
-            ToName = Encoding.UTF8.GetString(Convert.FromHexString(fields[6])),
+            FullSnapshotName = Encoding.UTF8.GetString(Convert.FromHexString(fields[6])),
         };
     }
 

@@ -41,7 +41,7 @@ internal static class StreamCommand
     private static Verb Create(
         string name,
         string description,
-        Action<TextWriter, StreamInfo> write,
+        Action<TextWriter, StreamReport> write,
         params string[] examples
     )
     {
@@ -56,7 +56,7 @@ internal static class StreamCommand
     private static async Task RunAsync(
         ParseResult parsed,
         string file,
-        Action<TextWriter, StreamInfo> write,
+        Action<TextWriter, StreamReport> write,
         CancellationToken cancellationToken
     )
     {
@@ -66,10 +66,10 @@ internal static class StreamCommand
         // nothing.
         var info = await Task.Run(() => VerifyAsync(file, cancellationToken), cancellationToken)
             .WaitAsync(cancellationToken);
-        output.Result(info, RestoreJson.Default.StreamInfo, text => write(text, info));
+        output.Result(info, RestoreJson.Default.StreamReport, text => write(text, info));
     }
 
-    private static async Task<StreamInfo> VerifyAsync(string file, CancellationToken cancellationToken)
+    private static async Task<StreamReport> VerifyAsync(string file, CancellationToken cancellationToken)
     {
         await using var source = new BlockingSource(StreamInput.OpenFile(file));
         using var stored = new StoredBytesReader(source, digest: false);
@@ -77,10 +77,10 @@ internal static class StreamCommand
             (await stored.PeekAsync(CompressionFormats.DetectionSize, cancellationToken)).Span
         );
         var facts = await StoredStreamDecoder.DecodeAsync(stored, compression, null, null, cancellationToken);
-        return StreamInfo.From(facts, compression, stored.BytesRead);
+        return StreamReport.From(facts, compression, stored.BytesRead);
     }
 
-    private static void Describe(TextWriter text, StreamInfo stream)
+    private static void Describe(TextWriter text, StreamReport stream)
     {
         text.WriteLine($"Kind:        {stream.Kind}");
         text.WriteLine($"Compression: {stream.Compression}");

@@ -82,9 +82,9 @@ internal static class StreamResumeTokenCommand
     private static async Task MakeAsync(Output output, string file, CancellationToken cancellationToken)
     {
         await using var input = await StreamInput.OpenAsync(file, cancellationToken);
-        var cut = await input.FindCutAsync(cancellationToken).WaitAsync(cancellationToken);
-        var info = TokenInfo.From(new StreamSplice(cut.State).Token, cut);
-        output.Note($"{file}: the first {info.GoodBytes} bytes are good. {cut.Fault?.Message}");
+        var prefix = await input.FindValidPrefixAsync(cancellationToken).WaitAsync(cancellationToken);
+        var info = TokenInfo.From(new StreamSplice(prefix.State).Token, prefix);
+        output.Note($"{file}: the first {info.GoodBytes} bytes are good. {prefix.Failure?.Message}");
         output.Result(info, RestoreJson.Default.TokenInfo, writer => writer.WriteLine(info.Token));
     }
 }

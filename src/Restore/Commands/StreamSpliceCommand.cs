@@ -67,6 +67,6 @@ internal static class StreamSpliceCommand
     private static async Task<StreamSplice> PrepareAsync(string first, CancellationToken cancellationToken)
     {
         await using var input = await StreamInput.OpenAsync(first, cancellationToken);
-        return new StreamSplice((await input.FindCutAsync(cancellationToken)).State);
+        return new StreamSplice((await input.FindValidPrefixAsync(cancellationToken)).State);
     }
 }

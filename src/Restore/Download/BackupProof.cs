@@ -29,13 +29,13 @@ internal sealed class BackupProof(SnapshotInfo backup)
     }
 
     /// <summary>That a stream is of the snapshot that was listed.</summary>
-    public void CheckBegin(BeginFacts begin)
+    public void CheckBegin(SnapshotStreamInfo begin)
     {
-        if (begin.ToGuid == backup.SnapshotGuid.Value && begin.FromGuid == (backup.FromGuid?.Value ?? 0))
+        if (begin.SnapshotGuid == backup.SnapshotGuid.Value && begin.BaseGuid == (backup.FromGuid?.Value ?? 0))
             return;
         throw Damaged(
-            $"is not what the catalogue says: its stream holds the snapshot with GUID {begin.ToGuid} from "
-                + $"{begin.FromGuid}, not {backup.SnapshotGuid} from {backup.FromGuid?.Value ?? 0}."
+            $"is not what the catalogue says: its stream holds the snapshot with GUID {begin.SnapshotGuid} from "
+                + $"{begin.BaseGuid}, not {backup.SnapshotGuid} from {backup.FromGuid?.Value ?? 0}."
         );
     }
 

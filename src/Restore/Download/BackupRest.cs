@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Advanced;
 using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.Download;

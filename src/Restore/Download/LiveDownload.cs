@@ -17,7 +17,7 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
     /// <param name="server">The server.</param>
     /// <param name="backup">The backup.</param>
     /// <param name="token">Where the stream goes on; null: it begins.</param>
-    /// <exception cref="StreamEditException">The token is of no use there.</exception>
+    /// <exception cref="StreamCombinationException">The token is of no use there.</exception>
     public static async Task<LiveDownload> OpenAsync(
         ApiClient server,
         SnapshotInfo backup,
@@ -34,7 +34,7 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
         }
         catch (ApiException e) when (token is not null && e.Code is "token_mismatch" or "bad_request")
         {
-            throw new StreamEditException(e.Message);
+            throw new StreamCombinationException(e.Message);
         }
     }
 

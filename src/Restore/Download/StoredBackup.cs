@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Advanced;
 using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.Download;
@@ -70,7 +71,7 @@ internal sealed class StoredBackup
     /// <param name="progress">Told of stored bytes as they come.</param>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
     /// server is away for too long.</exception>
-    public Task<StreamFacts> ReadAsync(
+    public Task<StreamInfo> ReadAsync(
         StoredBytesReader.Sink? onStored,
         StoredStreamDecoder.SliceHandler? onStream,
         TransferProgress progress,
@@ -98,7 +99,7 @@ internal sealed class StoredBackup
     /// <summary>Writes what an interrupted <c>zfs receive -s</c> still needs.</summary>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
     /// server is away for too long.</exception>
-    /// <exception cref="StreamEditException">The token does not fit the stream, or its records are in an order that
+    /// <exception cref="StreamCombinationException">The token does not fit the stream, or its records are in an order that
     /// cannot be continued.</exception>
     public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) =>
         _proof.RunAsync(async () =>
@@ -118,10 +119,10 @@ internal sealed class StoredBackup
                         : WriteRestOfWholeAsync(resume, destination, patience, progress, cancellationToken)
                 );
             }
-            catch (SendStreamException e) when (e.Fault == StreamFault.UnexpectedRecord)
+            catch (SendStreamException e) when (e.Error == SendStreamError.UnexpectedRecord)
             {
                 // A stream may be whole and yet not be in the order that continuing needs.
-                throw new StreamEditException(e.Message);
+                throw new StreamCombinationException(e.Message);
             }
 
             TellRetries(patience);

@@ -91,7 +91,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
             await ReceiveRestAsync(target, chain, plan, cancellationToken);
             return true;
         }
-        catch (StreamEditException e)
+        catch (StreamCombinationException e)
         {
             session.Output.Note($"The interrupted restore cannot be continued, and starts over. {e.Message}");
             await target.RemovePartialAsync(cancellationToken);

@@ -25,11 +25,11 @@ internal sealed record RestorePlan(int First, ResumeToken? Token, string? Unfit)
             return StartOver("ZFS keeps a resume token for it that cannot be read");
         return
             whole < chain.Count
-            && token.ToGuid == chain[whole].SnapshotGuid.Value
-            && (token.FromGuid ?? 0) == (chain[whole].FromGuid?.Value ?? 0)
+            && token.SnapshotGuid == chain[whole].SnapshotGuid.Value
+            && (token.BaseGuid ?? 0) == (chain[whole].FromGuid?.Value ?? 0)
             ? new RestorePlan(whole, token, null)
             : StartOver(
-                $"it was receiving the snapshot with GUID {token.ToGuid}, which is not the next of this restore"
+                $"it was receiving the snapshot with GUID {token.SnapshotGuid}, which is not the next of this restore"
             );
     }
 

@@ -73,8 +73,8 @@ internal sealed class StreamInput : IAsyncDisposable
     }
 
     /// <summary>Reads the stream as far as it is good.</summary>
-    public async Task<StreamCut> FindCutAsync(CancellationToken cancellationToken) =>
-        await StreamCut.FindAsync(new CutOffStream(_plain), cancellationToken);
+    public async Task<ValidPrefix> FindValidPrefixAsync(CancellationToken cancellationToken) =>
+        await SendStreamRecovery.FindValidPrefixAsync(new CutOffStream(_plain), cancellationToken);
 
     /// <summary>Says that the stream was read to its end; nothing may follow it in the file.</summary>
     /// <exception cref="OperationException">Something does.</exception>

@@ -35,19 +35,19 @@ internal sealed record TokenInfo
     /// <summary>Of a cut-off stream: why the rest is not.</summary>
     public string? Fault { get; init; }
 
-    public static TokenInfo From(ResumeToken token, StreamCut? cut = null) =>
+    public static TokenInfo From(ResumeToken token, ValidPrefix? prefix = null) =>
         new()
         {
             Token = token.ToString(),
-            Snapshot = token.ToName,
-            Guid = new SnapshotGuid(token.ToGuid),
-            FromGuid = token.FromGuid is { } from ? new SnapshotGuid(from) : null,
+            Snapshot = token.FullSnapshotName,
+            Guid = new SnapshotGuid(token.SnapshotGuid),
+            FromGuid = token.BaseGuid is { } from ? new SnapshotGuid(from) : null,
             Object = token.Object,
             Offset = token.Offset,
             Bytes = token.Bytes,
             SendOptions = [.. Options(token)],
-            GoodBytes = cut?.State.StreamOffset,
-            Fault = cut?.Fault?.Message,
+            GoodBytes = prefix?.State.StreamOffset,
+            Fault = prefix?.Failure?.Message,
         };
 
     private static IEnumerable<string> Options(ResumeToken token)

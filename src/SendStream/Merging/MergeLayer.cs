@@ -20,7 +20,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     public EditableRecord BeginRecord { get; } = new();
 
     /// <summary>What its BEGIN says.</summary>
-    public BeginFacts Begin => Reader.Parser.Begin!;
+    public SnapshotStreamInfo Begin => Reader.Parser.Begin!;
 
     /// <summary>The payload of its BEGIN; null if there is none.</summary>
     public NvList? BeginPayload { get; private set; }
@@ -146,7 +146,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     /// <summary>A fault of this stream, at the record where it stands.</summary>
     public SendStreamException Fault(string reason) =>
         new(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
             Reader.Parser.RecordIndex,
             Reader.Parser.RecordOffset,
             $"stream {Index + 1} cannot be merged: {reason}"

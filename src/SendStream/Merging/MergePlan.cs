@@ -9,13 +9,13 @@ namespace ZfsSnapshotManager.SendStream.Merging;
 internal static class MergePlan
 {
     private const uint CloneFlag = 1;
-    private const string KeyData = "crypt_keydata";
-    private const string KeyGuid = "DSL_CRYPTO_GUID";
-    private const string FromIvSet = "from_ivset_guid";
-    private const string ToIvSet = "to_ivset_guid";
+    private const string KeyDataPair = "crypt_keydata";
+    private const string KeyGuidPair = "DSL_CRYPTO_GUID";
+    private const string BaseIvSetPair = "from_ivset_guid";
+    private const string IvSetPair = "to_ivset_guid";
 
     /// <summary>Refuses streams that do not make a chain, or not one that can be merged.</summary>
-    /// <exception cref="StreamEditException">They cannot; the message names the stream, counted from 1, and the
+    /// <exception cref="StreamCombinationException">They cannot; the message names the stream, counted from 1, and the
     /// reason.</exception>
     public static void Check(IReadOnlyList<MergeLayer> layers)
     {
@@ -24,7 +24,7 @@ internal static class MergePlan
         for (var i = 1; i < layers.Count; i++)
             CheckPair(layers[i - 1], layers[i]);
         Demand(
-            layers[0].Begin.FromGuid != layers[^1].Begin.ToGuid,
+            layers[0].Begin.BaseGuid != layers[^1].Begin.SnapshotGuid,
             layers[^1],
             "leads back to the snapshot that the first is incremental to"
         );
@@ -39,17 +39,17 @@ internal static class MergePlan
         var features = layers.Aggregate(StreamFeatures.None, (all, layer) => all | layer.Begin.Features);
         var flags = (last.Begin.Flags & ~CloneFlag) | (first.Begin.Flags & CloneFlag);
         var payload = Payload(first, last) is { } pairs ? BeginPayload.Pack(pairs) : [];
-        writer.WriteHeader(last.BeginRecord.SetBegin(first.Begin.FromGuid, features, flags, payload.Length).Header);
+        writer.WriteHeader(last.BeginRecord.SetBegin(first.Begin.BaseGuid, features, flags, payload.Length).Header);
         writer.WritePayload(payload);
     }
 
     /// <summary>The keys of a raw stream tell from which set of initialization vectors on it is incremental.</summary>
     private static NvList? Payload(MergeLayer first, MergeLayer last)
     {
-        if (last.BeginPayload?.GetList(KeyData) is not { } keys)
+        if (last.BeginPayload?.GetList(KeyDataPair) is not { } keys)
             return last.BeginPayload;
-        var from = first.BeginPayload?.GetList(KeyData)?.GetUInt64(FromIvSet) ?? 0;
-        return last.BeginPayload.With(NvPair.Of(KeyData, keys.With(NvPair.Of(FromIvSet, from))));
+        var from = first.BeginPayload?.GetList(KeyDataPair)?.GetUInt64(BaseIvSetPair) ?? 0;
+        return last.BeginPayload.With(NvPair.Of(KeyDataPair, keys.With(NvPair.Of(BaseIvSetPair, from))));
     }
 
     private static void CheckAlone(MergeLayer layer)
@@ -83,9 +83,9 @@ internal static class MergePlan
         var (from, to) = (older.Begin, newer.Begin);
         Demand(to.IsIncremental, newer, "is a full stream; only the first may be one");
         Demand(
-            to.FromGuid == from.ToGuid,
+            to.BaseGuid == from.SnapshotGuid,
             newer,
-            $"is incremental to the snapshot with GUID {to.FromGuid}, but the stream before it is of {from.ToGuid}"
+            $"is incremental to the snapshot with GUID {to.BaseGuid}, but the stream before it is of {from.SnapshotGuid}"
         );
         Demand(
             !to.IsClone,
@@ -110,14 +110,14 @@ internal static class MergePlan
 
     private static void CheckKeys(MergeLayer older, MergeLayer newer)
     {
-        var (from, to) = (older.BeginPayload?.GetList(KeyData), newer.BeginPayload?.GetList(KeyData));
+        var (from, to) = (older.BeginPayload?.GetList(KeyDataPair), newer.BeginPayload?.GetList(KeyDataPair));
         Demand(
-            from?.GetUInt64(KeyGuid) == to?.GetUInt64(KeyGuid),
+            from?.GetUInt64(KeyGuidPair) == to?.GetUInt64(KeyGuidPair),
             newer,
             "is encrypted with another master key than the stream before it"
         );
         Demand(
-            to?.GetUInt64(FromIvSet) is null or 0 || to.GetUInt64(FromIvSet) == from?.GetUInt64(ToIvSet),
+            to?.GetUInt64(BaseIvSetPair) is null or 0 || to.GetUInt64(BaseIvSetPair) == from?.GetUInt64(IvSetPair),
             newer,
             "goes on from another set of initialization vectors than the stream before it has (IV set GUID)"
         );
@@ -126,8 +126,8 @@ internal static class MergePlan
     private static void Demand(bool holds, MergeLayer layer, string reason)
     {
         if (!holds)
-            throw new StreamEditException(
-                $"The streams cannot be merged: stream {layer.Index + 1} ({layer.Begin.ToName}) {reason}."
+            throw new StreamCombinationException(
+                $"The streams cannot be merged: stream {layer.Index + 1} ({layer.Begin.FullSnapshotName}) {reason}."
             );
     }
 }

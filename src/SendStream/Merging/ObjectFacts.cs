@@ -40,7 +40,7 @@ internal readonly record struct ObjectFacts(
     private const int BlockPointerShift = 7;
 
     /// <summary>Reads an OBJECT record.</summary>
-    public static ObjectFacts Of(ObjectRecord record, BeginFacts begin) =>
+    public static ObjectFacts Of(ObjectRecord record, SnapshotStreamInfo begin) =>
         new(
             record.ObjectType,
             record.BlockSize,
@@ -58,14 +58,16 @@ internal readonly record struct ObjectFacts(
     /// <param name="old">The object as it is.</param>
     /// <param name="oldEnd">Bytes up to the end of its last block.</param>
     /// <param name="raw">Whether the streams are raw.</param>
-    public Kept Keeps(ObjectFacts old, ulong oldEnd, bool raw)
+    public ObjectRetention RetentionOf(ObjectFacts old, ulong oldEnd, bool raw)
     {
         var indirectChanged = raw && IndirectBlockShift != old.IndirectBlockShift;
         var fewerLevels = raw && Levels < old.Levels;
         if (Slots != old.Slots || fewerLevels || (indirectChanged && old.Levels > 1))
-            return Kept.Nothing;
+            return ObjectRetention.Nothing;
         var blocksChanged = BlockSize != old.BlockSize && !KeepsBlockSize(old, oldEnd, raw);
-        return blocksChanged || indirectChanged || BlockPointers < old.BlockPointers ? Kept.AllButBlocks : Kept.All;
+        return blocksChanged || indirectChanged || BlockPointers < old.BlockPointers
+            ? ObjectRetention.SpillOnly
+            : ObjectRetention.Everything;
     }
 
     /// <summary>

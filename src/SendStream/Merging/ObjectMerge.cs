@@ -74,10 +74,10 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         if (_facts is { } old)
         {
             var oldEnd = _layers[^1].TailStart;
-            var kept = facts.Keeps(old, oldEnd, raw);
-            if (kept == Kept.Nothing)
+            var retention = facts.RetentionOf(old, oldEnd, raw);
+            if (retention == ObjectRetention.Nothing)
                 await ForgetAsync(cancellationToken).ConfigureAwait(false);
-            else if (kept == Kept.AllButBlocks)
+            else if (retention == ObjectRetention.SpillOnly)
                 ForgetBlocks();
             else if (facts.KeepsBlockSize(old, oldEnd, raw))
                 facts = facts with { BlockSize = old.BlockSize, LargeBlocks = false };

@@ -23,7 +23,7 @@ internal sealed class ObjectSweep
     {
         _layers = layers;
         _raw = layers[0].Begin.IsRaw;
-        _output = new MergeOutput(writer, output, layers[^1].Begin.ToGuid);
+        _output = new MergeOutput(writer, output, layers[^1].Begin.SnapshotGuid);
         _objects = new ObjectMerge(_output, _raw, layers[0].Begin.IsIncremental);
     }
 

@@ -23,7 +23,7 @@ public static class StreamMerge
     /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="ArgumentException">There is no stream.</exception>
-    /// <exception cref="StreamEditException">The streams are no chain, or one that cannot be merged; nothing was
+    /// <exception cref="StreamCombinationException">The streams are no chain, or one that cannot be merged; nothing was
     /// written.</exception>
     /// <exception cref="SendStreamException">A stream is faulty, or in an order in which ZFS sends none.</exception>
     public static async Task MergeAsync(

@@ -30,10 +30,10 @@ public readonly ref struct BeginRecord
     public uint Flags => BinaryPrimitives.ReadUInt32LittleEndian(_fields[28..]);
 
     /// <summary>GUID of the snapshot; 0 in a package.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
 
     /// <summary>GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</summary>
-    public ulong FromGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[40..]);
+    public ulong BaseGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[40..]);
 
     /// <summary><c>drr_toname</c>: dataset@snapshot, UTF-8, ended by a NUL.</summary>
     public ReadOnlySpan<byte> NameField => _fields.Slice(48, 256);

@@ -16,5 +16,5 @@ public readonly ref struct EndRecord
     public Fletcher4 Checksum => Fletcher4.ReadFrom(_fields);
 
     /// <summary>GUID of the snapshot; 0 in both ENDs of a package.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
 }

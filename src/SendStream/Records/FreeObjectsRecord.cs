@@ -19,5 +19,5 @@ public readonly ref struct FreeObjectsRecord
     public ulong ObjectCount => BinaryPrimitives.ReadUInt64LittleEndian(_fields[8..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 }

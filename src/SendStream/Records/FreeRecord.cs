@@ -22,8 +22,8 @@ public readonly ref struct FreeRecord
     public ulong Length => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 
     /// <summary>Whether the range goes to the end of the object.</summary>
-    public bool ToEnd => Length == ulong.MaxValue;
+    public bool ReachesObjectEnd => Length == ulong.MaxValue;
 }

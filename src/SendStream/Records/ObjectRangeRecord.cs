@@ -19,7 +19,7 @@ public readonly ref struct ObjectRangeRecord
     public ulong SlotCount => BinaryPrimitives.ReadUInt64LittleEndian(_fields[8..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
     /// <summary>Salt of the block.</summary>
     public ReadOnlySpan<byte> Salt => _fields.Slice(24, 8);

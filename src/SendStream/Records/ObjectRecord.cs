@@ -45,7 +45,7 @@ public readonly ref struct ObjectRecord
     public uint RawBonusLength => BinaryPrimitives.ReadUInt32LittleEndian(_fields[28..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
 
     /// <summary>Raw streams: bytes of an indirect block, as a power of two; 0 in others.</summary>
     public byte IndirectBlockShift => _fields[40];

@@ -22,5 +22,5 @@ public readonly ref struct RedactRecord
     public ulong Length => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 }

@@ -22,7 +22,7 @@ public readonly ref struct SpillRecord
     public ulong Length => BinaryPrimitives.ReadUInt64LittleEndian(_fields[8..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
     /// <summary>DRR_RAW_BYTESWAP (2), DRR_SPILL_UNMODIFIED (4).</summary>
     public byte Flags => _fields[24];

@@ -22,7 +22,7 @@ public readonly ref struct WriteByRefRecord
     public ulong Length => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 
     /// <summary>GUID of the snapshot that holds the earlier block.</summary>
     public ulong SourceGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);

@@ -22,7 +22,7 @@ public readonly ref struct WriteEmbeddedRecord
     public ulong Length => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 
     /// <summary>How the payload is compressed (enum zio_compress).</summary>
     public byte CompressionType => _fields[32];

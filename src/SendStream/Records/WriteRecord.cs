@@ -25,7 +25,7 @@ public readonly ref struct WriteRecord
     public ulong LogicalSize => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 
     /// <summary>GUID of the snapshot.</summary>
-    public ulong ToGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
+    public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
 
     /// <summary>Kind of the checksum in the deduplication key (enum zio_checksum).</summary>
     public byte ChecksumType => _fields[40];

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.SendStream.Advanced;
 using ZfsSnapshotManager.SendStream.NvLists;
 using ZfsSnapshotManager.SendStream.Writing;
 
@@ -15,7 +16,7 @@ public sealed class ReceiveResume
     private readonly ResumePoint _from;
     private readonly EditableRecord _begin = new();
     private readonly EditableRecord _range = new();
-    private BeginFacts? _facts;
+    private SnapshotStreamInfo? _facts;
     private NvList? _beginPayload;
     private bool _hasRange;
     private bool _reached;
@@ -34,7 +35,7 @@ public sealed class ReceiveResume
     /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its
     /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange
+    /// <exception cref="StreamCombinationException">The token is of another stream, or the stream's BEGIN is of a strange
     /// kind; nothing was written.</exception>
     /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order in which ZFS
     /// sends none.</exception>
@@ -58,7 +59,7 @@ public sealed class ReceiveResume
     /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its
     /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The token is of another stream, or the stream's BEGIN is of a strange
+    /// <exception cref="StreamCombinationException">The token is of another stream, or the stream's BEGIN is of a strange
     /// kind; nothing was written.</exception>
     /// <exception cref="SendStreamException">
     /// A run is faulty, ends early, is not where its states say, or is in an order in which ZFS sends none.
@@ -116,7 +117,7 @@ public sealed class ReceiveResume
         )
         {
             throw new SendStreamException(
-                StreamFault.ChecksumMismatch,
+                SendStreamError.ChecksumMismatch,
                 reader.Parser.RecordCount,
                 reader.Parser.StreamOffset,
                 "the records up to here are not those that the state noted for here was made of"
@@ -133,7 +134,7 @@ public sealed class ReceiveResume
         (_facts, _beginPayload) = (reader.Parser.Begin, reader.Parser.BeginPayload);
     }
 
-    private void Check(BeginFacts begin)
+    private void Check(SnapshotStreamInfo begin)
     {
         Demand(
             !begin.IsPackage,
@@ -141,13 +142,13 @@ public sealed class ReceiveResume
         );
         Demand(!begin.IsResumed, "The stored stream is itself the rest of an interrupted one.");
         Demand(
-            begin.ToGuid == _token.ToGuid,
-            $"The token is of the snapshot with GUID {_token.ToGuid}, the stored stream of {begin.ToGuid}."
+            begin.SnapshotGuid == _token.SnapshotGuid,
+            $"The token is of the snapshot with GUID {_token.SnapshotGuid}, the stored stream of {begin.SnapshotGuid}."
         );
-        var from = _token.FromGuid ?? 0;
+        var from = _token.BaseGuid ?? 0;
         Demand(
-            begin.FromGuid == from,
-            $"The token's stream starts from GUID {from}, the stored one from {begin.FromGuid}."
+            begin.BaseGuid == from,
+            $"The token's stream starts from GUID {from}, the stored one from {begin.BaseGuid}."
         );
         DemandFeature(begin, StreamFeatures.LargeBlocks, _token.LargeBlocks);
         DemandFeature(begin, StreamFeatures.EmbedData, _token.Embedded);
@@ -192,18 +193,18 @@ public sealed class ReceiveResume
         _reached = true;
     }
 
-    private void WriteBegin(BeginFacts begin, SendStreamWriter writer)
+    private void WriteBegin(SnapshotStreamInfo begin, SendStreamWriter writer)
     {
         var payload = BeginPayload.Pack(_from.AddTo(_beginPayload));
         writer.WriteHeader(
             _begin
-                .SetBegin(begin.FromGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length)
+                .SetBegin(begin.BaseGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length)
                 .Header
         );
         writer.WritePayload(payload);
     }
 
-    private static void DemandFeature(BeginFacts begin, StreamFeatures feature, bool expected) =>
+    private static void DemandFeature(SnapshotStreamInfo begin, StreamFeatures feature, bool expected) =>
         Demand(
             ((begin.Features & feature) != StreamFeatures.None) == expected,
             $"The token's stream {(expected ? "has" : "lacks")} the feature {feature}, the stored one "
@@ -213,6 +214,6 @@ public sealed class ReceiveResume
     private static void Demand(bool holds, string message)
     {
         if (!holds)
-            throw new StreamEditException(message);
+            throw new StreamCombinationException(message);
     }
 }

@@ -46,7 +46,12 @@ public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ul
             RecordType.ObjectRange => new(header.AsObjectRange().FirstObject, RecordStage.ObjectRange, 0),
             RecordType.FreeObjects => new(header.AsFreeObjects().FirstObject, RecordStage.FreeObjects, 0),
             RecordType.Object => new(header.AsObject().Object, RecordStage.Object, 0),
-            RecordType.Free => OfFree(header.AsFree().Object, header.AsFree().Offset, header.AsFree().ToEnd, before),
+            RecordType.Free => OfFree(
+                header.AsFree().Object,
+                header.AsFree().Offset,
+                header.AsFree().ReachesObjectEnd,
+                before
+            ),
             RecordType.Spill => OfSpill(header.AsSpill().Object, before),
             RecordType.Write => Data(header.AsWrite().Object, header.AsWrite().Offset),
             RecordType.WriteEmbedded => Data(header.AsWriteEmbedded().Object, header.AsWriteEmbedded().Offset),
@@ -57,8 +62,8 @@ public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ul
 
     private static RecordPosition Data(ulong number, ulong offset) => new(number, RecordStage.Data, offset);
 
-    private static RecordPosition OfFree(ulong number, ulong offset, bool toEnd, RecordPosition? before) =>
-        toEnd && before is { Stage: RecordStage.Object } last && last.Object == number
+    private static RecordPosition OfFree(ulong number, ulong offset, bool reachesEnd, RecordPosition? before) =>
+        reachesEnd && before is { Stage: RecordStage.Object } last && last.Object == number
             ? new(number, RecordStage.TailFree, 0)
             : Data(number, offset);
 

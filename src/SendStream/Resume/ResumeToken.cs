@@ -13,7 +13,7 @@ namespace ZfsSnapshotManager.SendStream.Resume;
 public sealed record ResumeToken
 {
     /// <summary>
-    /// The most bytes of <see cref="ToName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with a NUL.
+    /// The most bytes of <see cref="FullSnapshotName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with a NUL.
     /// </summary>
     public const int LongestName = 255;
 
@@ -33,39 +33,46 @@ public sealed record ResumeToken
     /// </summary>
     public const int LongestOtherPairs = LongestList - 1024;
 
-    private const string FromGuidName = "fromguid";
-    private const string ObjectName = "object";
-    private const string OffsetName = "offset";
-    private const string BytesName = "bytes";
-    private const string ToGuidName = "toguid";
-    private const string ToNameName = "toname";
-    private const string LargeBlocksName = "largeblockok";
-    private const string EmbeddedName = "embedok";
-    private const string CompressedName = "compressok";
-    private const string RawName = "rawok";
+    private const string BaseGuidPair = "fromguid";
+    private const string ObjectPair = "object";
+    private const string OffsetPair = "offset";
+    private const string BytesPair = "bytes";
+    private const string SnapshotGuidPair = "toguid";
+    private const string SnapshotNamePair = "toname";
+    private const string LargeBlocksPair = "largeblockok";
+    private const string EmbeddedPair = "embedok";
+    private const string CompressedPair = "compressok";
+    private const string RawPair = "rawok";
 
     private static readonly Dictionary<string, NvType> KnownPairs = new()
     {
-        [FromGuidName] = NvType.UInt64,
-        [ObjectName] = NvType.UInt64,
-        [OffsetName] = NvType.UInt64,
-        [BytesName] = NvType.UInt64,
-        [ToGuidName] = NvType.UInt64,
-        [ToNameName] = NvType.String,
-        [LargeBlocksName] = NvType.Boolean,
-        [EmbeddedName] = NvType.Boolean,
-        [CompressedName] = NvType.Boolean,
-        [RawName] = NvType.Boolean,
+        [BaseGuidPair] = NvType.UInt64,
+        [ObjectPair] = NvType.UInt64,
+        [OffsetPair] = NvType.UInt64,
+        [BytesPair] = NvType.UInt64,
+        [SnapshotGuidPair] = NvType.UInt64,
+        [SnapshotNamePair] = NvType.String,
+        [LargeBlocksPair] = NvType.Boolean,
+        [EmbeddedPair] = NvType.Boolean,
+        [CompressedPair] = NvType.Boolean,
+        [RawPair] = NvType.Boolean,
     };
 
-    private static readonly string[] RequiredPairs = [ObjectName, OffsetName, BytesName, ToGuidName, ToNameName];
+    private static readonly string[] RequiredPairs =
+    [
+        ObjectPair,
+        OffsetPair,
+        BytesPair,
+        SnapshotGuidPair,
+        SnapshotNamePair,
+    ];
 
     /// <summary>GUID of the snapshot or bookmark that an incremental starts from; null for a full stream.</summary>
     /// <exception cref="ArgumentException">Set to 0, which <c>zfs send -t</c> takes for a full stream.</exception>
-    public ulong? FromGuid
+    public ulong? BaseGuid
     {
         get;
-        init => field = Possible(value, ComplaintOfFromGuid);
+        init => field = Possible(value, FaultOfBaseGuid);
     }
 
     /// <summary>The object to go on with; objects below it have arrived.</summary>
@@ -81,7 +88,7 @@ public sealed record ResumeToken
     public required ulong Bytes { get; init; }
 
     /// <summary>GUID of the snapshot that is sent.</summary>
-    public required ulong ToGuid { get; init; }
+    public required ulong SnapshotGuid { get; init; }
 
     /// <summary>
     /// The name in BEGIN, dataset@snapshot: 1 to <see cref="LongestName"/> bytes. <c>zfs send -t</c> looks for the
@@ -89,10 +96,10 @@ public sealed record ResumeToken
     /// </summary>
     /// <exception cref="ArgumentException">Set to a name of another length, or one with a NUL or half a surrogate
     /// pair.</exception>
-    public required string ToName
+    public required string FullSnapshotName
     {
         get;
-        init => field = Possible(value, ComplaintOfName);
+        init => field = Possible(value, FaultOfName);
     }
 
     /// <summary>The stream has blocks larger than 128 KiB (<c>zfs send -L</c>).</summary>
@@ -119,7 +126,7 @@ public sealed record ResumeToken
     public IReadOnlyList<NvPair> OtherPairs
     {
         get;
-        init => field = [.. Possible(value, ComplaintOfOthers)];
+        init => field = [.. Possible(value, FaultOfOthers)];
     } = [];
 
     /// <summary>
@@ -161,27 +168,27 @@ public sealed record ResumeToken
         other is not null && ToList().Pack().AsSpan().SequenceEqual(other.ToList().Pack());
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(ToGuid, FromGuid, Object, Offset, Bytes);
+    public override int GetHashCode() => HashCode.Combine(SnapshotGuid, BaseGuid, Object, Offset, Bytes);
 
     /// <summary>The pairs in the order of get_receive_resume_token_impl.</summary>
     private NvList ToList()
     {
         List<NvPair> pairs = [];
-        if (FromGuid is { } fromGuid)
-            pairs.Add(NvPair.Of(FromGuidName, fromGuid));
+        if (BaseGuid is { } baseGuid)
+            pairs.Add(NvPair.Of(BaseGuidPair, baseGuid));
         pairs.AddRange([
-            NvPair.Of(ObjectName, Object),
-            NvPair.Of(OffsetName, Offset),
-            NvPair.Of(BytesName, Bytes),
-            NvPair.Of(ToGuidName, ToGuid),
-            NvPair.Of(ToNameName, ToName),
+            NvPair.Of(ObjectPair, Object),
+            NvPair.Of(OffsetPair, Offset),
+            NvPair.Of(BytesPair, Bytes),
+            NvPair.Of(SnapshotGuidPair, SnapshotGuid),
+            NvPair.Of(SnapshotNamePair, FullSnapshotName),
         ]);
         (bool Set, string Name)[] flags =
         [
-            (LargeBlocks, LargeBlocksName),
-            (Embedded, EmbeddedName),
-            (Compressed, CompressedName),
-            (Raw, RawName),
+            (LargeBlocks, LargeBlocksPair),
+            (Embedded, EmbeddedPair),
+            (Compressed, CompressedPair),
+            (Raw, RawPair),
         ];
         pairs.AddRange(flags.Where(flag => flag.Set).Select(flag => NvPair.Flag(flag.Name)));
         return new NvList([.. pairs, .. OtherPairs]);
@@ -190,36 +197,36 @@ public sealed record ResumeToken
     private static ResumeToken FromList(NvList list)
     {
         NvPair[] others = [.. list.Pairs.Where(pair => !KnownPairs.ContainsKey(pair.Name))];
-        var complaint = ComplaintOfKnown(list)
-            ?? ComplaintOfFromGuid(list.GetUInt64(FromGuidName))
-            ?? ComplaintOfName(list.GetString(ToNameName)!)
-            ?? ComplaintOfOthers(others);
-        return complaint is not null
-            ? throw new FormatException($"a resume token {complaint}")
+        var fault = FaultOfKnown(list)
+            ?? FaultOfBaseGuid(list.GetUInt64(BaseGuidPair))
+            ?? FaultOfName(list.GetString(SnapshotNamePair)!)
+            ?? FaultOfOthers(others);
+        return fault is not null
+            ? throw new FormatException($"a resume token {fault}")
             : new ResumeToken
             {
-                FromGuid = list.GetUInt64(FromGuidName),
-                Object = list.GetUInt64(ObjectName)!.Value,
-                Offset = list.GetUInt64(OffsetName)!.Value,
-                Bytes = list.GetUInt64(BytesName)!.Value,
-                ToGuid = list.GetUInt64(ToGuidName)!.Value,
-                ToName = list.GetString(ToNameName)!,
-                LargeBlocks = list.Contains(LargeBlocksName),
-                Embedded = list.Contains(EmbeddedName),
-                Compressed = list.Contains(CompressedName),
-                Raw = list.Contains(RawName),
+                BaseGuid = list.GetUInt64(BaseGuidPair),
+                Object = list.GetUInt64(ObjectPair)!.Value,
+                Offset = list.GetUInt64(OffsetPair)!.Value,
+                Bytes = list.GetUInt64(BytesPair)!.Value,
+                SnapshotGuid = list.GetUInt64(SnapshotGuidPair)!.Value,
+                FullSnapshotName = list.GetString(SnapshotNamePair)!,
+                LargeBlocks = list.Contains(LargeBlocksPair),
+                Embedded = list.Contains(EmbeddedPair),
+                Compressed = list.Contains(CompressedPair),
+                Raw = list.Contains(RawPair),
                 OtherPairs = others,
             };
     }
 
     /// <summary>The value, if it can be in a token.</summary>
-    private static T Possible<T>(T value, Func<T, string?> complaintOf) =>
-        complaintOf(value) is { } complaint
-            ? throw new ArgumentException($"There is no resume token {complaint}.", nameof(value))
+    private static T Possible<T>(T value, Func<T, string?> faultOf) =>
+        faultOf(value) is { } fault
+            ? throw new ArgumentException($"There is no resume token {fault}.", nameof(value))
             : value;
 
     /// <summary>What is wrong with the pairs that have properties; null if nothing is.</summary>
-    private static string? ComplaintOfKnown(NvList list)
+    private static string? FaultOfKnown(NvList list)
     {
         if (RequiredPairs.FirstOrDefault(name => !list.Contains(name)) is { } missing)
             return $"without \"{missing}\"";
@@ -237,21 +244,21 @@ public sealed record ResumeToken
         return null;
     }
 
-    private static string? ComplaintOfFromGuid(ulong? guid) => guid == 0 ? $"whose \"{FromGuidName}\" is 0" : null;
+    private static string? FaultOfBaseGuid(ulong? guid) => guid == 0 ? $"whose \"{BaseGuidPair}\" is 0" : null;
 
-    private static string? ComplaintOfName(string name)
+    private static string? FaultOfName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (!NativeNvEncoder.IsText(name))
-            return $"whose \"{ToNameName}\" has a NUL or half a surrogate pair";
+            return $"whose \"{SnapshotNamePair}\" has a NUL or half a surrogate pair";
         var length = Encoding.UTF8.GetByteCount(name);
         return length is 0 or > LongestName
-            ? $"whose \"{ToNameName}\" has {length} bytes; expected 1 to {LongestName}"
+            ? $"whose \"{SnapshotNamePair}\" has {length} bytes; expected 1 to {LongestName}"
             : null;
     }
 
     /// <summary>What is wrong with the other pairs; null if nothing is.</summary>
-    private static string? ComplaintOfOthers(IReadOnlyList<NvPair> pairs)
+    private static string? FaultOfOthers(IReadOnlyList<NvPair> pairs)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         if (pairs.Select(pair => pair.Name).FirstOrDefault(KnownPairs.ContainsKey) is { } known)

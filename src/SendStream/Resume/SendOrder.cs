@@ -13,7 +13,7 @@ internal static class SendOrder
         if (parser.IsDisordered)
         {
             throw new SendStreamException(
-                StreamFault.UnexpectedRecord,
+                SendStreamError.UnexpectedRecord,
                 parser.RecordIndex,
                 parser.RecordOffset,
                 $"{RecordHeader.NameOf(parser.Current.Type)} of object {parser.Position!.Value.Object} does not "

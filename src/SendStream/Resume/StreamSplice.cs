@@ -14,12 +14,12 @@ public sealed class StreamSplice
     private const int CopySize = 256 * 1024;
 
     private readonly ParserState _first;
-    private readonly BeginFacts _begin;
+    private readonly SnapshotStreamInfo _begin;
 
     /// <summary>Prepares to continue a stream.</summary>
     /// <param name="first">What the parser of the first part says at its last record boundary; BEGIN at least must have
     /// been read.</param>
-    /// <exception cref="StreamEditException">A stream of this kind, or at this point, cannot be continued; the message
+    /// <exception cref="StreamCombinationException">A stream of this kind, or at this point, cannot be continued; the message
     /// says why.</exception>
     public StreamSplice(ParserState first)
     {
@@ -28,12 +28,12 @@ public sealed class StreamSplice
         _begin = Continuable(first);
         Token = new ResumeToken
         {
-            FromGuid = _begin.IsIncremental ? _begin.FromGuid : null,
+            BaseGuid = _begin.IsIncremental ? _begin.BaseGuid : null,
             Object = first.ResumePoint.Object,
             Offset = first.ResumePoint.Offset,
             Bytes = (ulong)first.ResumeBytes,
-            ToGuid = _begin.ToGuid,
-            ToName = _begin.ToName,
+            SnapshotGuid = _begin.SnapshotGuid,
+            FullSnapshotName = _begin.FullSnapshotName,
             LargeBlocks = Has(StreamFeatures.LargeBlocks),
             Embedded = Has(StreamFeatures.EmbedData),
             Compressed = Has(StreamFeatures.Compressed),
@@ -56,13 +56,13 @@ public sealed class StreamSplice
     /// Checks that a second part belongs to the first: snapshots, flags, features, and where it goes on.
     /// </summary>
     /// <param name="second">The BEGIN of the second part.</param>
-    /// <exception cref="StreamEditException">It does not; the message says what differs.</exception>
-    public void Check(BeginFacts second)
+    /// <exception cref="StreamCombinationException">It does not; the message says what differs.</exception>
+    public void Check(SnapshotStreamInfo second)
     {
         ArgumentNullException.ThrowIfNull(second);
         Demand(!second.IsPackage, "The second part is a package of several streams, not the rest of one.");
-        Same("is of the snapshot with GUID", _begin.ToGuid, second.ToGuid);
-        Same("starts from GUID", _begin.FromGuid, second.FromGuid);
+        Same("is of the snapshot with GUID", _begin.SnapshotGuid, second.SnapshotGuid);
+        Same("starts from GUID", _begin.BaseGuid, second.BaseGuid);
         Same("is of a", _begin.Type, second.Type);
         Same("was made at", _begin.CreationTime, second.CreationTime);
         Same("has flags", _begin.Flags, second.Flags);
@@ -79,7 +79,7 @@ public sealed class StreamSplice
     /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
     /// <param name="destination">Where the rest of the whole stream goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
+    /// <exception cref="StreamCombinationException">The parts do not belong together; nothing was written.</exception>
     /// <exception cref="SendStreamException">The second part is faulty, ends early, or is in an order in which ZFS
     /// sends none.</exception>
     public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken) =>
@@ -103,7 +103,7 @@ public sealed class StreamSplice
     /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
     /// <param name="destination">Where the whole stream goes. If this fails, it lacks its END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamEditException">The parts do not belong together; nothing was written.</exception>
+    /// <exception cref="StreamCombinationException">The parts do not belong together; nothing was written.</exception>
     /// <exception cref="SendStreamException">
     /// The second part is faulty, ends early, or is in an order in which ZFS sends none; or the first is shorter than
     /// it was.
@@ -137,7 +137,7 @@ public sealed class StreamSplice
                 .ConfigureAwait(false);
             if (count == 0)
                 throw new SendStreamException(
-                    StreamFault.EndsEarly,
+                    SendStreamError.EndsEarly,
                     _first.RecordCount,
                     _first.StreamOffset - left,
                     "the first part is shorter than it was"
@@ -154,7 +154,7 @@ public sealed class StreamSplice
         Check(reader.Parser.Begin!);
     }
 
-    private static BeginFacts Continuable(ParserState first)
+    private static SnapshotStreamInfo Continuable(ParserState first)
     {
         Demand(
             first.Phase != StreamPhase.Start,
@@ -194,7 +194,7 @@ public sealed class StreamSplice
     private static void Demand(bool holds, string message)
     {
         if (!holds)
-            throw new StreamEditException(message);
+            throw new StreamCombinationException(message);
     }
 
     private bool Has(StreamFeatures feature) => (_begin.Features & feature) != StreamFeatures.None;

@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.SendStream.Writing;
 internal static class BeginPayload
 {
     /// <summary>Packs a payload.</summary>
-    /// <exception cref="StreamEditException">
+    /// <exception cref="StreamCombinationException">
     /// It was read, but not all of it is known: names that are no UTF-8, or values of a list in XDR. ZFS makes no such
     /// payload.
     /// </exception>
@@ -18,7 +18,9 @@ internal static class BeginPayload
         }
         catch (InvalidOperationException fault)
         {
-            throw new StreamEditException($"The payload of the stream's BEGIN cannot be written anew. {fault.Message}");
+            throw new StreamCombinationException(
+                $"The payload of the stream's BEGIN cannot be written anew. {fault.Message}"
+            );
         }
     }
 }

@@ -33,65 +33,65 @@ public sealed class EditableRecord
     /// <param name="number">Number of the object.</param>
     /// <param name="offset">Where the range begins, in bytes.</param>
     /// <param name="length">Bytes of the range; <see cref="ulong.MaxValue"/>: to the end of the object.</param>
-    /// <param name="toGuid">GUID of the snapshot.</param>
+    /// <param name="snapshotGuid">GUID of the snapshot.</param>
     /// <returns>This record.</returns>
-    public EditableRecord MakeFree(ulong number, ulong offset, ulong length, ulong toGuid)
+    public EditableRecord MakeFree(ulong number, ulong offset, ulong length, ulong snapshotGuid)
     {
         Clear(RecordType.Free);
         Put(0, number);
         Put(8, offset);
         Put(16, length);
-        return SetToGuid(toGuid);
+        return SetSnapshotGuid(snapshotGuid);
     }
 
     /// <summary>Makes it a FREEOBJECTS.</summary>
     /// <param name="first">First number of the run.</param>
     /// <param name="count">Length of the run.</param>
-    /// <param name="toGuid">GUID of the snapshot.</param>
+    /// <param name="snapshotGuid">GUID of the snapshot.</param>
     /// <returns>This record.</returns>
-    public EditableRecord MakeFreeObjects(ulong first, ulong count, ulong toGuid)
+    public EditableRecord MakeFreeObjects(ulong first, ulong count, ulong snapshotGuid)
     {
         Clear(RecordType.FreeObjects);
         Put(0, first);
         Put(8, count);
-        return SetToGuid(toGuid);
+        return SetSnapshotGuid(snapshotGuid);
     }
 
     /// <summary>Makes it an END.</summary>
-    /// <param name="toGuid">GUID of the snapshot.</param>
+    /// <param name="snapshotGuid">GUID of the snapshot.</param>
     /// <returns>This record.</returns>
-    public EditableRecord MakeEnd(ulong toGuid)
+    public EditableRecord MakeEnd(ulong snapshotGuid)
     {
         Clear(RecordType.End);
-        return SetToGuid(toGuid);
+        return SetSnapshotGuid(snapshotGuid);
     }
 
     /// <summary>Sets the field <c>drr_toguid</c>.</summary>
-    /// <param name="toGuid">GUID of the snapshot.</param>
+    /// <param name="snapshotGuid">GUID of the snapshot.</param>
     /// <returns>This record.</returns>
     /// <exception cref="InvalidOperationException">The record's type is not known.</exception>
-    public EditableRecord SetToGuid(ulong toGuid)
+    public EditableRecord SetSnapshotGuid(ulong snapshotGuid)
     {
-        if (RecordHeader.ToGuidOffset(Header.Type) is not { } offset)
+        if (RecordHeader.SnapshotGuidOffset(Header.Type) is not { } offset)
             throw new InvalidOperationException($"The record is of the unknown type {(uint)Header.Type}.");
-        Put(offset, toGuid);
+        Put(offset, snapshotGuid);
         return this;
     }
 
     /// <summary>Sets what of a BEGIN is changed when streams are resumed or merged.</summary>
-    /// <param name="fromGuid">GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</param>
+    /// <param name="baseGuid">GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</param>
     /// <param name="features">Features the stream uses.</param>
     /// <param name="flags">DRR_FLAG_CLONE (1), DRR_FLAG_CI_DATA (2), DRR_FLAG_FREERECORDS (4), DRR_FLAG_SPILL_BLOCK
     /// (8).</param>
     /// <param name="payloadLength">Bytes of the payload, a multiple of 8.</param>
     /// <returns>This record.</returns>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
-    public EditableRecord SetBegin(ulong fromGuid, StreamFeatures features, uint flags, int payloadLength)
+    public EditableRecord SetBegin(ulong baseGuid, StreamFeatures features, uint flags, int payloadLength)
     {
         var kept = Header.AsBegin().VersionInfo & ~(FeatureMask << FeatureShift);
         Put(8, kept | (((ulong)features & FeatureMask) << FeatureShift));
         BinaryPrimitives.WriteUInt32LittleEndian(Fields[28..], flags);
-        Put(40, fromGuid);
+        Put(40, baseGuid);
         BinaryPrimitives.WriteUInt32LittleEndian(_raw.AsSpan(sizeof(uint)), (uint)payloadLength);
         return this;
     }

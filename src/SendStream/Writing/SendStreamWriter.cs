@@ -48,8 +48,8 @@ public sealed class SendStreamWriter
             throw new InvalidOperationException($"{_payloadLeft} bytes of the last record's payload are missing.");
         if (IsComplete)
             throw new InvalidOperationException("The stream has ended.");
-        if (StreamGrammar.Judge(_phase, header) is { } complaint)
-            throw new InvalidOperationException($"No such record can be written here: {complaint.Reason}.");
+        if (StreamGrammar.Judge(_phase, header) is { } fault)
+            throw new InvalidOperationException($"No such record can be written here: {fault.Reason}.");
 
         var place = _output.GetSpan(RecordHeader.Size)[..RecordHeader.Size];
         header.Raw.CopyTo(place);

@@ -134,7 +134,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
             },
             digest: false
         );
-        StreamFacts facts;
+        StreamInfo facts;
         try
         {
             facts = await StoredStreamDecoder.DecodeAsync(
@@ -155,15 +155,15 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
             );
         }
 
-        if (facts.Begin.ToGuid != backup.Info.SnapshotGuid.Value)
+        if (facts.Begin.SnapshotGuid != backup.Info.SnapshotGuid.Value)
             throw new OperationException(
                 ExitCode.Damaged,
-                $"{backup.Info.StorageKey} has the GUID {facts.Begin.ToGuid}, not {backup.Info.SnapshotGuid}."
+                $"{backup.Info.StorageKey} has the GUID {facts.Begin.SnapshotGuid}, not {backup.Info.SnapshotGuid}."
             );
         return true;
     }
 
-    private static string? FindDifference(Manifest manifest, StoredBytesReader stored, StreamFacts facts)
+    private static string? FindDifference(Manifest manifest, StoredBytesReader stored, StreamInfo facts)
     {
         (string Name, string Found, string Said)[] compared =
         [
@@ -172,8 +172,8 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
             ("stream_bytes", $"{facts.Length}", $"{manifest.StreamBytes}"),
             ("record_count", $"{facts.RecordCount}", $"{manifest.RecordCount}"),
             ("end_checksum", $"{facts.EndChecksum}", manifest.EndChecksum),
-            ("snapshot_guid", $"{facts.Begin.ToGuid}", $"{manifest.SnapshotGuid}"),
-            ("from_guid", $"{facts.Begin.FromGuid}", $"{manifest.FromGuid?.Value ?? 0}"),
+            ("snapshot_guid", $"{facts.Begin.SnapshotGuid}", $"{manifest.SnapshotGuid}"),
+            ("from_guid", $"{facts.Begin.BaseGuid}", $"{manifest.FromGuid?.Value ?? 0}"),
             ("snapshot_name", facts.Begin.SnapshotName, manifest.SnapshotName),
             ("raw", $"{facts.Begin.IsRaw}", $"{manifest.Raw}"),
             ("features", string.Join(' ', facts.Begin.Features.Names()), string.Join(' ', manifest.Features)),

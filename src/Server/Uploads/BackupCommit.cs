@@ -57,7 +57,7 @@ internal sealed partial class BackupCommit(
     /// <param name="sha256">Of all stored bytes; null where nobody knows it.</param>
     public Manifest Describe(
         UploadRecord upload,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         (long Length, long RecordCount, string EndChecksum) whole,
         IReadOnlyList<StoredObject> objects,
         string? sha256
@@ -69,8 +69,8 @@ internal sealed partial class BackupCommit(
             ClientId = upload.ClientId,
             DatasetName = upload.DatasetName.Value,
             SnapshotName = begin.SnapshotName,
-            SnapshotGuid = new SnapshotGuid(begin.ToGuid),
-            FromGuid = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : null,
+            SnapshotGuid = new SnapshotGuid(begin.SnapshotGuid),
+            FromGuid = begin.IsIncremental ? new SnapshotGuid(begin.BaseGuid) : null,
             DatasetType = begin.Type == StreamType.Volume ? "volume" : "filesystem",
             Timestamp = begin.CreationTime,
             // As exact as the catalogue keeps it.

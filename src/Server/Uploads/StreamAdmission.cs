@@ -15,12 +15,12 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
 {
     /// <exception cref="RequestException">It is of a kind that is not kept, not the one announced, has no base here, or
     /// is stored already.</exception>
-    public void Check(UploadRecord upload, BeginFacts begin)
+    public void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
         if (begin.IsPackage)
             throw PackageRefused();
         StreamIdentity.Check(upload, begin);
-        var from = begin.IsIncremental ? new SnapshotGuid(begin.FromGuid) : (SnapshotGuid?)null;
+        var from = begin.IsIncremental ? new SnapshotGuid(begin.BaseGuid) : (SnapshotGuid?)null;
         if (from is { } known)
         {
             uploads.SetBase(upload.UploadId, known); // first: what is there when it is looked for then stays
@@ -31,7 +31,7 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
             catalogue.Find(
                 upload.ClientId,
                 upload.DatasetName,
-                new SnapshotGuid(begin.ToGuid),
+                new SnapshotGuid(begin.SnapshotGuid),
                 upload.IsLocal ? null : from
             ) is
             { } same

@@ -12,7 +12,7 @@ internal static class StreamIdentity
 {
     /// <exception cref="RequestException">The stream is another one than announced, or of a kind that cannot be
     /// kept.</exception>
-    public static void Check(UploadRecord upload, BeginFacts begin)
+    public static void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
         // Into ZFS it goes where the first part of it is; there it is the rest of one receive.
         if (begin.IsResumed && !upload.IsLocal)
@@ -22,13 +22,13 @@ internal static class StreamIdentity
                 "the stream makes a clone of another dataset's snapshot: received on top of that dataset's chain it "
                     + "fails; send the clone's first snapshot in full"
             );
-        if (!SnapshotName.TryParse(begin.ToName, out _, out var fault))
-            throw Mismatch($"the stream's snapshot is called '{begin.ToName}': {fault}");
-        if (upload.SnapshotGuid is { } guid && guid.Value != begin.ToGuid)
-            throw Mismatch($"the stream holds the snapshot with GUID {begin.ToGuid}, but {guid} was announced");
-        if (upload.KindIsGiven && (upload.FromGuid?.Value ?? 0) != begin.FromGuid)
+        if (!SnapshotName.TryParse(begin.FullSnapshotName, out _, out var fault))
+            throw Mismatch($"the stream's snapshot is called '{begin.FullSnapshotName}': {fault}");
+        if (upload.SnapshotGuid is { } guid && guid.Value != begin.SnapshotGuid)
+            throw Mismatch($"the stream holds the snapshot with GUID {begin.SnapshotGuid}, but {guid} was announced");
+        if (upload.KindIsGiven && (upload.FromGuid?.Value ?? 0) != begin.BaseGuid)
             throw Mismatch(
-                $"the stream starts from {Base(begin.FromGuid)}, but {Base(upload.FromGuid?.Value ?? 0)} was announced"
+                $"the stream starts from {Base(begin.BaseGuid)}, but {Base(upload.FromGuid?.Value ?? 0)} was announced"
             );
         if (upload.Raw is { } raw && raw != begin.IsRaw)
             throw Mismatch($"the stream is {(begin.IsRaw ? "raw" : "not raw")}, but the opposite was announced");

@@ -66,7 +66,7 @@ internal sealed partial class StreamReceiver(
         }
     }
 
-    private async Task<StreamFacts> DecodeAsync(
+    private async Task<StreamInfo> DecodeAsync(
         UploadRecord upload,
         StoredBytesReader stored,
         CancellationToken cancellationToken

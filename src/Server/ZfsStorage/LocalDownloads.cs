@@ -89,9 +89,9 @@ internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogge
         if (!ResumeToken.TryParse(text, out var token))
             throw RequestException.BadRequest("resume_token is not one, or damaged.");
         if (
-            token.ToGuid != backup.SnapshotGuid.Value
-            || token.ToName != backup.StorageKey
-            || token.FromGuid is not null
+            token.SnapshotGuid != backup.SnapshotGuid.Value
+            || token.FullSnapshotName != backup.StorageKey
+            || token.BaseGuid is not null
             || token.Raw != backup.Raw
             || token.OtherPairs.Count > 0
         )
@@ -103,7 +103,7 @@ internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogge
             );
         }
 
-        return (token with { ToName = backup.StorageKey }).ToString();
+        return (token with { FullSnapshotName = backup.StorageKey }).ToString();
     }
 
     private async Task<string> FindAsync(SnapshotInfo backup, string from, CancellationToken cancellationToken)

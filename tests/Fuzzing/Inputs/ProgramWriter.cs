@@ -33,8 +33,8 @@ internal static class ProgramWriter
     {
         var begin = reader.Current.AsBegin();
         program.Add((byte)RecordType.Begin);
-        ByteSource.Put(program, begin.ToGuid, 1);
-        ByteSource.Put(program, begin.FromGuid, 1);
+        ByteSource.Put(program, begin.SnapshotGuid, 1);
+        ByteSource.Put(program, begin.BaseGuid, 1);
         var features = begin.Features;
         var mask = BeginInstruction
             .Features.Select((feature, i) => (features & feature) != StreamFeatures.None ? 1 << i : 0)
@@ -94,7 +94,7 @@ internal static class ProgramWriter
         }
 
         Span<byte> made = stackalloc byte[RecordHeader.Size];
-        RecordLayout.Make(made, type, values, original.ToGuid, raw);
+        RecordLayout.Make(made, type, values, original.SnapshotGuid, raw);
         AddPatches(program, made, header, type);
     }
 

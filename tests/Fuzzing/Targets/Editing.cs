@@ -25,7 +25,7 @@ internal static class Editing
         );
         FuzzFinding.Unless(refusal is not null || verdict.IsWhole, $"the stream that is made is not whole: {verdict}");
         FuzzFinding.Unless(
-            refusal is not StreamEditException || written.Length == 0,
+            refusal is not StreamCombinationException || written.Length == 0,
             $"something is written before: {refusal?.Message}"
         );
         return refusal is null ? written : null;
@@ -40,7 +40,7 @@ internal static class Editing
             work.GetAwaiter().GetResult();
             return null;
         }
-        catch (Exception refusal) when (refusal is SendStreamException or StreamEditException)
+        catch (Exception refusal) when (refusal is SendStreamException or StreamCombinationException)
         {
             return Limits.Short(refusal);
         }

@@ -34,7 +34,7 @@ internal static class MergeTarget
             Verdict.Of(merged).Facts!.Begin
         );
         FuzzFinding.Unless(
-            (facts.FromGuid, facts.ToGuid) == (first.FromGuid, last.ToGuid),
+            (facts.BaseGuid, facts.SnapshotGuid) == (first.BaseGuid, last.SnapshotGuid),
             "the merged stream is of other snapshots"
         );
         FuzzFinding.Unless(

@@ -15,7 +15,11 @@ internal static class ResumeTarget
         var source = new ByteSource(Limits.Shortened(input));
         var stored = Frames.Next(ref source);
         var first = stored[..(int)Math.Min((ulong)stored.Length, source.NextUInt16() * 4UL)];
-        var state = StreamCut.FindAsync(new MemoryStream(first), CancellationToken.None).GetAwaiter().GetResult().State;
+        var state = SendStreamRecovery
+            .FindValidPrefixAsync(new MemoryStream(first), CancellationToken.None)
+            .GetAwaiter()
+            .GetResult()
+            .State;
         var splice = SpliceTarget.Prepared(state);
         if (splice is null)
             return false;
@@ -58,7 +62,7 @@ internal static class ResumeTarget
             Offset = source.NextNumber(512),
             Raw = token.Raw ^ ((flags & 1) != 0),
             Compressed = token.Compressed ^ ((flags & 2) != 0),
-            ToGuid = token.ToGuid + (flags & 4UL),
+            SnapshotGuid = token.SnapshotGuid + (flags & 4UL),
         };
     }
 

@@ -11,7 +11,11 @@ internal static class SpliceTarget
     {
         var source = new ByteSource(Limits.Shortened(input));
         var (first, second) = (Frames.Next(ref source), Frames.Next(ref source));
-        var state = StreamCut.FindAsync(new MemoryStream(first), CancellationToken.None).GetAwaiter().GetResult().State;
+        var state = SendStreamRecovery
+            .FindValidPrefixAsync(new MemoryStream(first), CancellationToken.None)
+            .GetAwaiter()
+            .GetResult()
+            .State;
         var splice = Prepared(state);
         if (splice is null)
             return false;
@@ -49,7 +53,7 @@ internal static class SpliceTarget
         {
             return new StreamSplice(state);
         }
-        catch (StreamEditException refusal)
+        catch (StreamCombinationException refusal)
         {
             _ = Limits.Short(refusal);
             return null;

@@ -41,7 +41,7 @@ internal static class StreamTarget
         FuzzFinding.Unless(whole.Agrees(other), $"the stream is {whole} as a whole, {how} {other}");
 
     /// <summary>The facts are those given, if the reader counts the same.</summary>
-    private static Verdict OfReader(byte[] stream, StreamFacts? facts)
+    private static Verdict OfReader(byte[] stream, StreamInfo? facts)
     {
         try
         {
@@ -69,13 +69,13 @@ internal static class StreamTarget
 
     private static Verdict OfResumed(byte[] stream, Verdict verdict)
     {
-        var found = StreamCut.FindAsync(new MemoryStream(stream), CancellationToken.None);
+        var found = SendStreamRecovery.FindValidPrefixAsync(new MemoryStream(stream), CancellationToken.None);
         FuzzFinding.Unless(found.IsCompleted, "work on memory waits");
         var (state, fault) = found.GetAwaiter().GetResult();
-        FuzzFinding.Unless((fault is null) == verdict.IsWhole, "StreamCut and verifier disagree");
+        FuzzFinding.Unless((fault is null) == verdict.IsWhole, "recovery and verifier disagree");
         FuzzFinding.Unless(
             state.StreamOffset <= stream.Length,
-            $"StreamCut finds {state.StreamOffset} bytes of {stream.Length} good"
+            $"recovery finds {state.StreamOffset} bytes of {stream.Length} good"
         );
         try
         {

@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.Fuzzing.Targets;
 /// <param name="Facts">The facts, if it is whole.</param>
 /// <param name="Fault">Else what is wrong, and where; its message may depend on how much of the stream has
 /// arrived.</param>
-internal sealed record Verdict(StreamFacts? Facts, (StreamFault Kind, long Record, long Offset)? Fault)
+internal sealed record Verdict(StreamInfo? Facts, (SendStreamError Kind, long Record, long Offset)? Fault)
 {
     public bool IsWhole => Facts is not null;
 
@@ -38,7 +38,7 @@ internal sealed record Verdict(StreamFacts? Facts, (StreamFault Kind, long Recor
     public static Verdict Of(SendStreamException fault)
     {
         _ = Limits.Short(fault);
-        return new Verdict(null, (fault.Fault, fault.RecordIndex, fault.StreamOffset));
+        return new Verdict(null, (fault.Error, fault.RecordIndex, fault.StreamOffset));
     }
 
     /// <summary>Whether both say the same.</summary>
@@ -46,7 +46,7 @@ internal sealed record Verdict(StreamFacts? Facts, (StreamFault Kind, long Recor
 
     public override string ToString() => Facts is null ? Fault.ToString()! : Text(Facts);
 
-    private static string Text(StreamFacts facts) =>
+    private static string Text(StreamInfo facts) =>
         string.Join(
             ' ',
             [

@@ -135,7 +135,7 @@ public sealed class RandomKillTests
         private byte[] Build()
         {
             var builder = new StreamBuilder()
-                .Begin(guid: Next, fromGuid: Base, name: $"tank/data@s{Next}")
+                .Begin(guid: Next, baseGuid: Base, name: $"tank/data@s{Next}")
                 .Object(1, bonus: []);
             for (ulong block = 0; block < Blocks; block++)
                 builder.Write(1, block * BlockSize, Noise);

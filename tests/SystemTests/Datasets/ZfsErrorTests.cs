@@ -183,7 +183,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
                     NvPair.Of("crypt_keydata", list.GetList("crypt_keydata")!.Without("from_ivset_guid"))
                 )
                 .Pack();
-            writer.WriteHeader(begin.SetBegin(facts.FromGuid, facts.Features, facts.Flags, payload.Length).Header);
+            writer.WriteHeader(begin.SetBegin(facts.BaseGuid, facts.Features, facts.Flags, payload.Length).Header);
             writer.WritePayload(payload);
         }
 

@@ -570,8 +570,8 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
     private static ParserState Other(ParserState state) =>
         state with
         {
-            Begin = state.Begin! with { ToGuid = 1 },
-            Snapshot = state.Snapshot! with { ToGuid = 1 },
+            Begin = state.Begin! with { SnapshotGuid = 1 },
+            Snapshot = state.Snapshot! with { SnapshotGuid = 1 },
         };
 }
 

@@ -483,7 +483,7 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     /// <summary>A plain incremental with blocks of the usual size.</summary>
     private static byte[] SmallIncremental(ulong from) =>
         new StreamBuilder()
-            .Begin(guid: 99, fromGuid: from, name: "tank/large@two")
+            .Begin(guid: 99, baseGuid: from, name: "tank/large@two")
             .Object(1, bonus: [])
             .Write(1, 0, StreamBuilder.Noise(512, 6))
             .End()

@@ -191,6 +191,6 @@ public abstract class StorageContract
             // Each is checked on the way.
         }
 
-        return reader.Parser.Begin!.ToGuid;
+        return reader.Parser.Begin!.SnapshotGuid;
     }
 }

@@ -37,7 +37,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
                 splices.Add(
                     new StreamSplice(
                         (
-                            await StreamCut.FindAsync(
+                            await SendStreamRecovery.FindValidPrefixAsync(
                                 new MemoryStream(stream[..cut]),
                                 TestContext.Current.CancellationToken
                             )

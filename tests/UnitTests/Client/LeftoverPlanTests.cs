@@ -278,12 +278,12 @@ public sealed class LeftoverPlanTests
             State = "",
             ReceiveResumeToken = new ResumeToken
             {
-                FromGuid = from,
+                BaseGuid = from,
                 Object = 3,
                 Offset = 0,
                 Bytes = 4096,
-                ToGuid = guid,
-                ToName = "tank/data@s",
+                SnapshotGuid = guid,
+                FullSnapshotName = "tank/data@s",
             }.ToString(),
         };
 }

@@ -98,11 +98,11 @@ public sealed class RestorePlanTests
     private static string TokenOf(int index) =>
         new ResumeToken
         {
-            ToGuid = Chain[index].SnapshotGuid.Value,
-            FromGuid = Chain[index].FromGuid?.Value,
+            SnapshotGuid = Chain[index].SnapshotGuid.Value,
+            BaseGuid = Chain[index].FromGuid?.Value,
             Object = 8,
             Offset = 131072,
             Bytes = 5_000_000,
-            ToName = "tank/data@s",
+            FullSnapshotName = "tank/data@s",
         }.ToString();
 }

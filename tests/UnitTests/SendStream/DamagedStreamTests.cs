@@ -42,8 +42,8 @@ public sealed class DamagedStreamTests
                     recordStart += built.Records[index++].Length;
                 var fault = Verifying.Refused(stream[..length]);
                 Assert.Equal(
-                    (StreamFault.EndsEarly, index, length),
-                    (fault.Fault, fault.RecordIndex, fault.StreamOffset)
+                    (SendStreamError.EndsEarly, index, length),
+                    (fault.Error, fault.RecordIndex, fault.StreamOffset)
                 );
             }
         }
@@ -104,7 +104,7 @@ public sealed class DamagedStreamTests
     [Fact]
     public void A_snapshot_dropped_from_inside_a_package_cannot_be_seen()
     {
-        // The format has no count: a package's END says nothing. See StreamFacts.Snapshots.
+        // The format has no count: a package's END says nothing. See StreamInfo.Snapshots.
         var records = StreamBuilder.SmallPackage().Records;
         Assert.Single(Verifying.Verify(Joined(records.Where((_, index) => index is < 2 or > 5))).Snapshots);
     }
@@ -114,7 +114,7 @@ public sealed class DamagedStreamTests
     {
         var records = StreamBuilder.SmallPackage().Records;
         var fault = Verifying.Refused(Joined(records.Where((_, index) => index != 8)));
-        Assert.Equal((StreamFault.EndsEarly, 8L), (fault.Fault, fault.RecordIndex));
+        Assert.Equal((SendStreamError.EndsEarly, 8L), (fault.Error, fault.RecordIndex));
         Assert.Contains("tank/data@next", fault.Message);
     }
 
@@ -124,8 +124,8 @@ public sealed class DamagedStreamTests
         foreach (var stream in Streams)
         {
             var fault = Verifying.Refused([.. stream, 0]);
-            Assert.Equal((StreamFault.DataAfterEnd, stream.Length), (fault.Fault, fault.StreamOffset));
-            Verifying.AssertRefused(StreamFault.DataAfterEnd, [.. stream, .. stream]);
+            Assert.Equal((SendStreamError.DataAfterEnd, stream.Length), (fault.Error, fault.StreamOffset));
+            Verifying.AssertRefused(SendStreamError.DataAfterEnd, [.. stream, .. stream]);
         }
     }
 
@@ -133,7 +133,7 @@ public sealed class DamagedStreamTests
     [InlineData("cannot open 'tank/data@one': dataset does not exist\n")]
     [InlineData("x")]
     public void Text_is_no_send_stream(string text) =>
-        Verifying.AssertRefused(StreamFault.NotASendStream, System.Text.Encoding.UTF8.GetBytes(text));
+        Verifying.AssertRefused(SendStreamError.NotASendStream, System.Text.Encoding.UTF8.GetBytes(text));
 
     [Fact]
     public void Compressed_streams_are_told_as_such()
@@ -143,22 +143,22 @@ public sealed class DamagedStreamTests
     }
 
     [Fact]
-    public void Zeros_are_no_send_stream() => Verifying.AssertRefused(StreamFault.NotASendStream, new byte[4096]);
+    public void Zeros_are_no_send_stream() => Verifying.AssertRefused(SendStreamError.NotASendStream, new byte[4096]);
 
     [Fact]
     public void A_stream_of_a_big_endian_machine_is_told_as_such()
     {
         var stream = StreamBuilder.Small().ToArray();
         Array.Reverse(stream, 8, 8);
-        Verifying.AssertRefused(StreamFault.BigEndian, stream);
-        Verifying.AssertRefused(StreamFault.BigEndian, stream[..20]);
-        Verifying.AssertRefused(StreamFault.EndsEarly, stream[..14]);
+        Verifying.AssertRefused(SendStreamError.BigEndian, stream);
+        Verifying.AssertRefused(SendStreamError.BigEndian, stream[..20]);
+        Verifying.AssertRefused(SendStreamError.EndsEarly, stream[..14]);
 
         var package = StreamBuilder.SmallPackage();
         var start = package.Records[0].Length + 312 + 8;
         var inside = package.ToArray();
         Array.Reverse(inside, start, 8);
-        Verifying.AssertRefused(StreamFault.BigEndian, inside);
+        Verifying.AssertRefused(SendStreamError.BigEndian, inside);
     }
 
     [Fact]
@@ -168,13 +168,16 @@ public sealed class DamagedStreamTests
         var stream = StreamBuilder.Small().ToArray();
         Array.Clear(stream, 312 + 280, 32);
         var fault = Verifying.Refused(stream);
-        Assert.Equal((StreamFault.ChecksumMismatch, 1L, 312L), (fault.Fault, fault.RecordIndex, fault.StreamOffset));
+        Assert.Equal(
+            (SendStreamError.ChecksumMismatch, 1L, 312L),
+            (fault.Error, fault.RecordIndex, fault.StreamOffset)
+        );
     }
 
     [Fact]
     public void An_end_that_gives_another_checksum_is_refused() =>
         Verifying.AssertRefused(
-            StreamFault.ChecksumMismatch,
+            SendStreamError.ChecksumMismatch,
             new StreamBuilder().Begin().End(fields => fields[0] ^= 1).ToArray()
         );
 
@@ -184,9 +187,9 @@ public sealed class DamagedStreamTests
         var fault = Verifying.Refused(
             new StreamBuilder().Begin().Object(1, [], change: fields => fields[32] ^= 1).End().ToArray()
         );
-        Assert.Equal((StreamFault.GuidMismatch, 1L), (fault.Fault, fault.RecordIndex));
+        Assert.Equal((SendStreamError.GuidMismatch, 1L), (fault.Error, fault.RecordIndex));
         Verifying.AssertRefused(
-            StreamFault.GuidMismatch,
+            SendStreamError.GuidMismatch,
             new StreamBuilder().Begin().End(fields => fields[32] ^= 1).ToArray()
         );
     }
@@ -194,7 +197,7 @@ public sealed class DamagedStreamTests
     [Fact]
     public void A_record_of_an_unknown_type_is_refused() =>
         AssertRefused(
-            StreamFault.UnknownRecordType,
+            SendStreamError.UnknownRecordType,
             new StreamBuilder().Begin().Record((RecordType)11, 0, [], _ => { }).End()
         );
 
@@ -202,28 +205,31 @@ public sealed class DamagedStreamTests
     public void Records_where_none_may_stand_are_refused()
     {
         var block = new byte[512];
-        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().Begin().Begin().End());
-        AssertRefused(StreamFault.UnexpectedRecord, new StreamBuilder().PackageBegin().Begin().End().PackageClose());
+        AssertRefused(SendStreamError.UnexpectedRecord, new StreamBuilder().Begin().Begin().End());
         AssertRefused(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
+            new StreamBuilder().PackageBegin().Begin().End().PackageClose()
+        );
+        AssertRefused(
+            SendStreamError.UnexpectedRecord,
             new StreamBuilder().PackageBegin().PackageEnd().Free(1, 512).PackageClose()
         );
         AssertRefused(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
             new StreamBuilder().PackageBegin().PackageEnd().PackageBegin().PackageEnd()
         );
         AssertRefused(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
             new StreamBuilder().Begin().Write(2, 0, block).Write(1, 0, block).End()
         );
         AssertRefused(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
             new StreamBuilder().Begin().Write(2, 512, block).Write(2, 0, block).End()
         );
-        Verifying.AssertRefused(StreamFault.NotASendStream, StreamBuilder.Small().ToArray()[312..]);
+        Verifying.AssertRefused(SendStreamError.NotASendStream, StreamBuilder.Small().ToArray()[312..]);
     }
 
-    private static void AssertRefused(StreamFault fault, StreamBuilder built) =>
+    private static void AssertRefused(SendStreamError fault, StreamBuilder built) =>
         Verifying.AssertRefused(fault, built.ToArray());
 
     private static bool IsRefused(byte[] stream)

@@ -32,7 +32,7 @@ public sealed class HostileStreamTests
     {
         byte[] begin = new StreamBuilder().Begin().ToArray();
         BitConverter.GetBytes((64u << 20) + 4).CopyTo(begin, 4);
-        Verifying.AssertRefused(StreamFault.BadRecord, begin);
+        Verifying.AssertRefused(SendStreamError.BadRecord, begin);
     }
 
     [Fact]

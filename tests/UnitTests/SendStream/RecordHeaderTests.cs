@@ -18,7 +18,10 @@ public sealed class RecordHeaderTests
             [Long(0), Int(8), Long(16), Long(24)],
             [write.Object, write.ObjectType, write.Offset, write.LogicalSize]
         );
-        AssertRead([Long(32), 40, 41, 42], [write.ToGuid, write.ChecksumType, write.Flags, write.CompressionType]);
+        AssertRead(
+            [Long(32), 40, 41, 42],
+            [write.SnapshotGuid, write.ChecksumType, write.Flags, write.CompressionType]
+        );
         Assert.Equal(Long(88), write.CompressedSize);
         AssertRead([96, 104, 116], [write.Salt[0], write.InitializationVector[0], write.MessageAuthenticationCode[0]]);
         Assert.Equal(
@@ -35,7 +38,7 @@ public sealed class RecordHeaderTests
         AssertRead([Long(0), Int(8), Int(12)], [one.Object, one.ObjectType, one.BonusType]);
         AssertRead([Int(16), Int(20)], [one.BlockSize, one.BonusLength]);
         AssertRead([24, 25, 26, 27], [one.ChecksumType, one.CompressionType, one.DnodeSlots, one.Flags]);
-        AssertRead([Int(28), Long(32)], [one.RawBonusLength, one.ToGuid]);
+        AssertRead([Int(28), Long(32)], [one.RawBonusLength, one.SnapshotGuid]);
         AssertRead([40, 41, 42], [one.IndirectBlockShift, one.Levels, one.BlockPointers]);
         Assert.Equal(Long(48), one.MaxBlockId);
         Assert.Equal(one.RawBonusLength, one.PayloadLength);
@@ -47,7 +50,7 @@ public sealed class RecordHeaderTests
         var spill = Header(RecordType.Spill).AsSpill();
         AssertRead(
             [Long(0), Long(8), Long(16), 24, 25],
-            [spill.Object, spill.Length, spill.ToGuid, spill.Flags, spill.CompressionType]
+            [spill.Object, spill.Length, spill.SnapshotGuid, spill.Flags, spill.CompressionType]
         );
         AssertRead([Long(32), Int(76)], [spill.CompressedSize, spill.ObjectType]);
         AssertRead([40, 48, 60], [spill.Salt[0], spill.InitializationVector[0], spill.MessageAuthenticationCode[0]]);
@@ -57,7 +60,10 @@ public sealed class RecordHeaderTests
     public void Embedded_write_is_read_from_its_places()
     {
         var write = Header(RecordType.WriteEmbedded).AsWriteEmbedded();
-        AssertRead([Long(0), Long(8), Long(16), Long(24)], [write.Object, write.Offset, write.Length, write.ToGuid]);
+        AssertRead(
+            [Long(0), Long(8), Long(16), Long(24)],
+            [write.Object, write.Offset, write.Length, write.SnapshotGuid]
+        );
         AssertRead(
             [32, 33, Int(40), Int(44)],
             [write.CompressionType, write.EmbeddedType, write.LogicalSize, write.PhysicalSize]
@@ -68,7 +74,10 @@ public sealed class RecordHeaderTests
     public void Write_by_reference_is_read_from_its_places()
     {
         var write = Header(RecordType.WriteByRef).AsWriteByRef();
-        AssertRead([Long(0), Long(8), Long(16), Long(24)], [write.Object, write.Offset, write.Length, write.ToGuid]);
+        AssertRead(
+            [Long(0), Long(8), Long(16), Long(24)],
+            [write.Object, write.Offset, write.Length, write.SnapshotGuid]
+        );
         AssertRead([Long(32), Long(40), Long(48)], [write.SourceGuid, write.SourceObject, write.SourceOffset]);
         AssertRead([56, 57], [write.ChecksumType, write.Flags]);
     }
@@ -77,16 +86,19 @@ public sealed class RecordHeaderTests
     public void Ranges_are_read_from_their_places()
     {
         var free = Header(RecordType.Free).AsFree();
-        AssertRead([Long(0), Long(8), Long(16), Long(24)], [free.Object, free.Offset, free.Length, free.ToGuid]);
+        AssertRead([Long(0), Long(8), Long(16), Long(24)], [free.Object, free.Offset, free.Length, free.SnapshotGuid]);
         var redact = Header(RecordType.Redact).AsRedact();
         AssertRead(
             [Long(0), Long(8), Long(16), Long(24)],
-            [redact.Object, redact.Offset, redact.Length, redact.ToGuid]
+            [redact.Object, redact.Offset, redact.Length, redact.SnapshotGuid]
         );
         var objects = Header(RecordType.FreeObjects).AsFreeObjects();
-        AssertRead([Long(0), Long(8), Long(16)], [objects.FirstObject, objects.ObjectCount, objects.ToGuid]);
+        AssertRead([Long(0), Long(8), Long(16)], [objects.FirstObject, objects.ObjectCount, objects.SnapshotGuid]);
         var range = Header(RecordType.ObjectRange).AsObjectRange();
-        AssertRead([Long(0), Long(8), Long(16), 60], [range.FirstObject, range.SlotCount, range.ToGuid, range.Flags]);
+        AssertRead(
+            [Long(0), Long(8), Long(16), 60],
+            [range.FirstObject, range.SlotCount, range.SnapshotGuid, range.Flags]
+        );
         AssertRead([24, 32, 44], [range.Salt[0], range.InitializationVector[0], range.MessageAuthenticationCode[0]]);
     }
 
@@ -98,10 +110,13 @@ public sealed class RecordHeaderTests
         AssertRead([Int(24), Int(28)], [begin.DatasetType, begin.Flags]);
         AssertRead(
             [Long(32), Long(40), 48, 256],
-            [begin.ToGuid, begin.FromGuid, begin.NameField[0], (ulong)begin.NameField.Length]
+            [begin.SnapshotGuid, begin.BaseGuid, begin.NameField[0], (ulong)begin.NameField.Length]
         );
         var end = Header(RecordType.End);
-        AssertRead([Long(0), Long(24), Long(32)], [end.AsEnd().Checksum.A, end.AsEnd().Checksum.D, end.AsEnd().ToGuid]);
+        AssertRead(
+            [Long(0), Long(24), Long(32)],
+            [end.AsEnd().Checksum.A, end.AsEnd().Checksum.D, end.AsEnd().SnapshotGuid]
+        );
         AssertRead([Long(272), Long(296)], [end.StoredChecksum.A, end.StoredChecksum.D]);
     }
 
@@ -110,7 +125,7 @@ public sealed class RecordHeaderTests
     {
         Assert.Throws<InvalidOperationException>(() => Header(RecordType.End).AsWrite());
         Assert.Throws<ArgumentException>(() => new RecordHeader(new byte[311]));
-        Assert.Equal(0UL, Header((RecordType)11).ToGuid);
+        Assert.Equal(0UL, Header((RecordType)11).SnapshotGuid);
         Assert.Equal(0, Header((RecordType)11).PayloadLength);
     }
 

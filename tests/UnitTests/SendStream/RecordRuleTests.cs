@@ -92,7 +92,7 @@ public sealed class RecordRuleTests
     {
         // The place of block -2, as zfs send -e has it (docs/decisions/0012); blocks here have 512 bytes.
         var lost = new StreamBuilder().Begin().Object(1, []).WriteEmbedded(1, unchecked(0UL - 1024), new byte[8]).End();
-        Verifying.AssertRefused(StreamFault.LostOnReceive, lost.ToArray());
+        Verifying.AssertRefused(SendStreamError.LostOnReceive, lost.ToArray());
         _ = Verifying.Verify(
             new StreamBuilder()
                 .Begin()
@@ -186,13 +186,13 @@ public sealed class RecordRuleTests
     public void A_raw_object_must_stand_in_its_range()
     {
         var bonus = StreamBuilder.Noise(320, 1);
-        Verifying.AssertRefused(StreamFault.UnexpectedRecord, Raw().Object(1, bonus, raw: true).End().ToArray());
+        Verifying.AssertRefused(SendStreamError.UnexpectedRecord, Raw().Object(1, bonus, raw: true).End().ToArray());
         Verifying.AssertRefused(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
             Raw().ObjectRange(32).Object(31, bonus, raw: true).End().ToArray()
         );
         Verifying.AssertRefused(
-            StreamFault.UnexpectedRecord,
+            SendStreamError.UnexpectedRecord,
             Raw().ObjectRange(32).Object(64, bonus, raw: true).End().ToArray()
         );
         AssertBad("a range from 1 on", Raw().ObjectRange(1).End());
@@ -203,9 +203,9 @@ public sealed class RecordRuleTests
     public void Streams_with_features_that_are_not_known_are_not_supported()
     {
         foreach (var bit in (int[])[3, 15, 18, 30, 55])
-            Verifying.AssertRefused(StreamFault.Unsupported, Begun((StreamFeatures)(1UL << bit)).End().ToArray());
+            Verifying.AssertRefused(SendStreamError.Unsupported, Begun((StreamFeatures)(1UL << bit)).End().ToArray());
         Verifying.AssertRefused(
-            StreamFault.Unsupported,
+            SendStreamError.Unsupported,
             new StreamBuilder().Begin(features: StreamFeatures.Raw, flags: 4).End().ToArray()
         );
     }
@@ -221,7 +221,10 @@ public sealed class RecordRuleTests
     public void The_longest_name_is_taken()
     {
         var name = "tank@" + new string('a', 250);
-        Assert.Equal(name, Verifying.Verify(new StreamBuilder().Begin(name: name).End().ToArray()).Begin.ToName);
+        Assert.Equal(
+            name,
+            Verifying.Verify(new StreamBuilder().Begin(name: name).End().ToArray()).Begin.FullSnapshotName
+        );
     }
 
     [Fact]
@@ -246,7 +249,7 @@ public sealed class RecordRuleTests
         {
             var records = new StreamBuilder().PackageBegin(payload: []).PackageEnd().PackageClose().ToArray();
             records[at] = 1;
-            Verifying.AssertRefused(StreamFault.BadRecord, records);
+            Verifying.AssertRefused(SendStreamError.BadRecord, records);
         }
     }
 
@@ -262,6 +265,6 @@ public sealed class RecordRuleTests
     private static void AssertBad(string what, StreamBuilder built)
     {
         var fault = Verifying.Refused(built.ToArray());
-        Assert.True(fault.Fault == StreamFault.BadRecord, $"{what}: {fault.Message}");
+        Assert.True(fault.Error == SendStreamError.BadRecord, $"{what}: {fault.Message}");
     }
 }

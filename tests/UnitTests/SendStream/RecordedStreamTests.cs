@@ -40,7 +40,7 @@ public sealed class RecordedStreamTests
         Assert.Equal(recorded.Kind, facts.Kind.ToString().ToLowerInvariant());
         Assert.Equal(recorded.Features, (ulong)facts.Snapshots[0].Features);
         Assert.Equal(recorded.Type, facts.Snapshots[0].Type.ToString().ToLowerInvariant());
-        Assert.Equal(recorded.Snapshot, facts.Begin.ToName);
+        Assert.Equal(recorded.Snapshot, facts.Begin.FullSnapshotName);
         Assert.Equal(recorded.IsResumed, facts.Begin.IsResumed);
         Assert.Equal(recorded.IsResumed, facts.Begin.ResumePoint is not null);
         if (facts.Kind == StreamKind.Package)
@@ -48,13 +48,13 @@ public sealed class RecordedStreamTests
             // In which order zfs send takes the datasets of a package is its own affair.
             Assert.Equal(
                 recorded.Contains.Order(),
-                facts.Snapshots.Select(snapshot => (snapshot.ToName, snapshot.ToGuid)).Order()
+                facts.Snapshots.Select(snapshot => (snapshot.FullSnapshotName, snapshot.SnapshotGuid)).Order()
             );
             return;
         }
 
-        Assert.Equal(recorded.Guid, facts.Begin.ToGuid);
-        Assert.Equal(recorded.BaseGuid ?? 0, facts.Begin.FromGuid);
+        Assert.Equal(recorded.Guid, facts.Begin.SnapshotGuid);
+        Assert.Equal(recorded.BaseGuid ?? 0, facts.Begin.BaseGuid);
     }
 
     [Theory]
@@ -62,8 +62,8 @@ public sealed class RecordedStreamTests
     public void What_a_cut_receive_had_got_is_refused(string file)
     {
         // Its records carry the GUID of the receiving dataset, not that of the BEGIN; and it has no END.
-        var fault = Verifying.Refused(RecordedStream.All[file].Bytes).Fault;
-        Assert.True(fault is StreamFault.GuidMismatch or StreamFault.EndsEarly, fault.ToString());
+        var fault = Verifying.Refused(RecordedStream.All[file].Bytes).Error;
+        Assert.True(fault is SendStreamError.GuidMismatch or SendStreamError.EndsEarly, fault.ToString());
     }
 
     [Theory]
@@ -96,7 +96,7 @@ public sealed class RecordedStreamTests
         {
             var fault = Verifying.Refused(stream[..(int)cut]);
             var index = boundaries.Count(end => end <= cut) - 1;
-            Assert.Equal((StreamFault.EndsEarly, index, cut), (fault.Fault, fault.RecordIndex, fault.StreamOffset));
+            Assert.Equal((SendStreamError.EndsEarly, index, cut), (fault.Error, fault.RecordIndex, fault.StreamOffset));
         }
     }
 

@@ -56,12 +56,12 @@ public sealed class ResumeTokenTests
             (from, numbers, name, flags, others) =>
                 new ResumeToken
                 {
-                    FromGuid = from,
+                    BaseGuid = from,
                     Object = numbers[0] >> 30,
                     Offset = numbers[1] >> 20,
                     Bytes = numbers[2] >> 25,
-                    ToGuid = numbers[3],
-                    ToName = name,
+                    SnapshotGuid = numbers[3],
+                    FullSnapshotName = name,
                     LargeBlocks = flags[0],
                     Embedded = flags[1],
                     Compressed = flags[2],
@@ -101,7 +101,10 @@ public sealed class ResumeTokenTests
         foreach (var recorded in cut.GetProperty("tokens").EnumerateArray())
         {
             var token = ResumeToken.Parse(recorded.GetProperty("token").GetString()!);
-            Assert.Equal((stream.Guid, stream.BaseGuid, stream.Snapshot), (token.ToGuid, token.FromGuid, token.ToName));
+            Assert.Equal(
+                (stream.Guid, stream.BaseGuid, stream.Snapshot),
+                (token.SnapshotGuid, token.BaseGuid, token.FullSnapshotName)
+            );
             Assert.InRange(token.Bytes, 1UL, recorded.GetProperty("bytes").GetUInt64());
             var features = (StreamFeatures)stream.Features;
             Assert.Equal(
@@ -200,10 +203,10 @@ public sealed class ResumeTokenTests
             Assert.Equal(token, read);
             Assert.Equal(token.GetHashCode(), read.GetHashCode());
             Assert.Equal(
-                (token.FromGuid, token.Object, token.Offset, token.Bytes),
-                (read.FromGuid, read.Object, read.Offset, read.Bytes)
+                (token.BaseGuid, token.Object, token.Offset, token.Bytes),
+                (read.BaseGuid, read.Object, read.Offset, read.Bytes)
             );
-            Assert.Equal((token.ToGuid, token.ToName), (read.ToGuid, read.ToName));
+            Assert.Equal((token.SnapshotGuid, token.FullSnapshotName), (read.SnapshotGuid, read.FullSnapshotName));
             Assert.Equal((token.LargeBlocks, token.Embedded), (read.LargeBlocks, read.Embedded));
             Assert.Equal((token.Compressed, token.Raw), (read.Compressed, read.Raw));
             Assert.Equal(token.OtherPairs.Select(pair => pair.Name), read.OtherPairs.Select(pair => pair.Name));
@@ -231,8 +234,8 @@ public sealed class ResumeTokenTests
             ("fromguid", 9UL),
         ]);
         var token = ResumeToken.Parse(Token(packed));
-        Assert.Equal((9UL, 3UL, 4UL, 5UL), (token.FromGuid, token.Object, token.Offset, token.Bytes));
-        Assert.Equal((6UL, "tank/a@b", true), (token.ToGuid, token.ToName, token.Raw));
+        Assert.Equal((9UL, 3UL, 4UL, 5UL), (token.BaseGuid, token.Object, token.Offset, token.Bytes));
+        Assert.Equal((6UL, "tank/a@b", true), (token.SnapshotGuid, token.FullSnapshotName, token.Raw));
         Assert.Equal("new", Assert.Single(token.OtherPairs).Name);
         Assert.Equal(token, ResumeToken.Parse(token.ToString()));
     }
@@ -306,7 +309,9 @@ public sealed class ResumeTokenTests
         );
         Assert.Equal(
             255,
-            ResumeToken.Parse(Token(Packing.Native([.. Fields[..4], ("toname", new string('n', 255))]))).ToName.Length
+            ResumeToken
+                .Parse(Token(Packing.Native([.. Fields[..4], ("toname", new string('n', 255))])))
+                .FullSnapshotName.Length
         );
         Assert.Contains("same name", Refused(Token(Packing.Native([.. Fields, ("x", 1UL), ("x", 2UL)]))));
         Assert.Contains("bytes of other pairs", Refused(Token(Packing.Native([.. Fields, ("x", new ulong[950])]))));
@@ -406,9 +411,9 @@ public sealed class ResumeTokenTests
     public void What_no_token_can_say_is_refused_when_it_is_set()
     {
         var token = ResumeToken.Parse(Token(Packing.Native(Fields)));
-        Assert.Throws<ArgumentException>(() => token with { FromGuid = 0 });
+        Assert.Throws<ArgumentException>(() => token with { BaseGuid = 0 });
         foreach (var name in (string[])["", new string('n', 256), new string('ü', 128), "a\0b", "\ud800"])
-            Assert.Throws<ArgumentException>(() => token with { ToName = name });
+            Assert.Throws<ArgumentException>(() => token with { FullSnapshotName = name });
         NvPair[][] pairs =
         [
             [NvPair.Of("object", 1UL)],
@@ -428,8 +433,8 @@ public sealed class ResumeTokenTests
         var noise = StreamBuilder.Noise(7080, 1);
         var token = ResumeToken.Parse(Token(Packing.Native(Fields))) with
         {
-            FromGuid = ulong.MaxValue,
-            ToName = new string('n', ResumeToken.LongestName),
+            BaseGuid = ulong.MaxValue,
+            FullSnapshotName = new string('n', ResumeToken.LongestName),
             LargeBlocks = true,
             Embedded = true,
             Compressed = true,

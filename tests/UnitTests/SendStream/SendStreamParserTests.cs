@@ -45,7 +45,7 @@ public sealed class SendStreamParserTests
                 Assert.Equal((index, offset, after), (parser.RecordIndex, parser.RecordOffset, parser.ChecksumBefore));
                 Assert.True(parser.Current.Raw.SequenceEqual(built.Records[(int)index].AsSpan(0, 312)));
                 Assert.Equal(built.Records[(int)index].Length - 312, parser.Current.PayloadLength);
-                Assert.Equal(StreamBuilder.Guid, parser.Current.ToGuid);
+                Assert.Equal(StreamBuilder.Guid, parser.Current.SnapshotGuid);
             }
             else if (found == ParserEvent.EndOfRecord)
             {
@@ -97,14 +97,14 @@ public sealed class SendStreamParserTests
         static SendStreamException Refused(ParserState resumed, byte[] next) =>
             Assert.Throws<SendStreamException>(() => Events(SendStreamParser.Resume(resumed), next));
 
-        Assert.Equal(StreamFault.ChecksumMismatch, Refused(state, records[3]).Fault);
+        Assert.Equal(SendStreamError.ChecksumMismatch, Refused(state, records[3]).Error);
         Assert.Equal(
-            StreamFault.ChecksumMismatch,
-            Refused(state with { Checksum = new Fletcher4(1, 2, 3, 4) }, records[2]).Fault
+            SendStreamError.ChecksumMismatch,
+            Refused(state with { Checksum = new Fletcher4(1, 2, 3, 4) }, records[2]).Error
         );
         Assert.Equal(
-            StreamFault.GuidMismatch,
-            Refused(state with { Snapshot = state.Snapshot! with { ToGuid = 1 } }, records[2]).Fault
+            SendStreamError.GuidMismatch,
+            Refused(state with { Snapshot = state.Snapshot! with { SnapshotGuid = 1 } }, records[2]).Error
         );
         Assert.Equal((2L, 624L), (Refused(state, records[3]).RecordIndex, Refused(state, records[3]).StreamOffset));
         Assert.Throws<ArgumentException>(() => SendStreamParser.Resume(state with { Snapshot = null }));

@@ -52,16 +52,16 @@ public sealed class SendStreamReaderTests
         {
             while (reader.ReadRecord()) { }
         });
-        Assert.Equal(StreamFault.ChecksumMismatch, fault.Fault);
+        Assert.Equal(SendStreamError.ChecksumMismatch, fault.Error);
     }
 
     [Fact]
     public void A_source_that_ends_early_or_late_is_refused()
     {
         var stream = StreamBuilder.Small().ToArray();
-        Assert.Equal(StreamFault.EndsEarly, Refused(stream[..^1]).Fault);
-        Assert.Equal(StreamFault.EndsEarly, Refused([]).Fault);
-        Assert.Equal(StreamFault.DataAfterEnd, Refused([.. stream, 1]).Fault);
+        Assert.Equal(SendStreamError.EndsEarly, Refused(stream[..^1]).Error);
+        Assert.Equal(SendStreamError.EndsEarly, Refused([]).Error);
+        Assert.Equal(SendStreamError.DataAfterEnd, Refused([.. stream, 1]).Error);
 
         static SendStreamException Refused(byte[] stream)
         {

@@ -16,9 +16,9 @@ public sealed class SendStreamVerifierTests
         Assert.Equal(built.ToArray().Length, facts.Length);
         Assert.Equal(built.Records.Count, facts.RecordCount);
         Assert.Equal([facts.Begin], facts.Snapshots);
-        Assert.Equal(StreamBuilder.Guid, facts.Begin.ToGuid);
-        Assert.Equal(0UL, facts.Begin.FromGuid);
-        Assert.Equal("tank/data@one", facts.Begin.ToName);
+        Assert.Equal(StreamBuilder.Guid, facts.Begin.SnapshotGuid);
+        Assert.Equal(0UL, facts.Begin.BaseGuid);
+        Assert.Equal("tank/data@one", facts.Begin.FullSnapshotName);
         Assert.Equal("tank/data", facts.Begin.DatasetName);
         Assert.Equal("one", facts.Begin.SnapshotName);
         Assert.Equal(StreamType.Filesystem, facts.Begin.Type);
@@ -38,8 +38,8 @@ public sealed class SendStreamVerifierTests
     {
         var facts = Verifying.Verify(StreamBuilder.SmallPackage().ToArray());
         Assert.Equal(StreamKind.Package, facts.Kind);
-        Assert.Equal([7, 8], facts.Snapshots.Select(snapshot => snapshot.ToGuid));
-        Assert.Equal([0, 7], facts.Snapshots.Select(snapshot => snapshot.FromGuid));
+        Assert.Equal([7, 8], facts.Snapshots.Select(snapshot => snapshot.SnapshotGuid));
+        Assert.Equal([0, 7], facts.Snapshots.Select(snapshot => snapshot.BaseGuid));
         Assert.Equal(StreamType.None, facts.Begin.Type);
         Assert.Equal(3, facts.Records[RecordType.Begin]);
         Assert.Equal(4, facts.Records[RecordType.End]);
@@ -62,7 +62,7 @@ public sealed class SendStreamVerifierTests
     public void An_incremental_a_clone_and_a_volume_are_told_apart()
     {
         var built = new StreamBuilder()
-            .Begin(fromGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U))
+            .Begin(baseGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U))
             .End();
         var facts = Verifying.Verify(built.ToArray());
         Assert.Equal(StreamKind.Incremental, facts.Kind);
@@ -133,7 +133,7 @@ public sealed class SendStreamVerifierTests
         verifier.Append(records[0].AsSpan(0, 300));
         Assert.Null(verifier.Begin);
         verifier.Append(records[0].AsSpan(300));
-        Assert.Equal("tank/data@one", verifier.Begin?.ToName);
+        Assert.Equal("tank/data@one", verifier.Begin?.FullSnapshotName);
         Assert.False(verifier.IsComplete);
         foreach (var record in records.Skip(1))
             verifier.Append(record);
@@ -148,6 +148,6 @@ public sealed class SendStreamVerifierTests
         var fault = Assert.Throws<SendStreamException>(() => verifier.Append(new byte[312]));
         Assert.Same(fault, Assert.Throws<SendStreamException>(() => verifier.Append([])));
         Assert.Same(fault, Assert.Throws<SendStreamException>(() => verifier.Complete()));
-        Assert.Equal(StreamFault.NotASendStream, fault.Fault);
+        Assert.Equal(SendStreamError.NotASendStream, fault.Error);
     }
 }

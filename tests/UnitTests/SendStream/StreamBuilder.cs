@@ -50,7 +50,7 @@ internal sealed class StreamBuilder
             .Object(1, bonus: [])
             .Write(1, 0, Noise(512, 4))
             .End()
-            .Begin(guid: 8, fromGuid: 7, name: "tank/data@next")
+            .Begin(guid: 8, baseGuid: 7, name: "tank/data@next")
             .Write(1, 512, Noise(512, 5))
             .End()
             .PackageClose();
@@ -69,7 +69,7 @@ internal sealed class StreamBuilder
 
     public StreamBuilder Begin(
         ulong guid = Guid,
-        ulong fromGuid = 0,
+        ulong baseGuid = 0,
         string name = "tank/data@one",
         StreamFeatures features =
             StreamFeatures.SaSpill | StreamFeatures.EmbedData | StreamFeatures.Lz4 | StreamFeatures.Compressed,
@@ -87,7 +87,7 @@ internal sealed class StreamBuilder
         Put(fields, 24, 2U);
         Put(fields, 28, flags);
         Put(fields, 32, guid);
-        Put(fields, 40, fromGuid);
+        Put(fields, 40, baseGuid);
         Encoding.UTF8.GetBytes(name).CopyTo(fields, 48);
         change?.Invoke(fields);
         return Append(Header(0, (uint)(payload?.Length ?? 0), fields), payload ?? []);

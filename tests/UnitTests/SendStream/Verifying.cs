@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.UnitTests.SendStream;
 /// <summary>Whole streams through the verifier.</summary>
 internal static class Verifying
 {
-    public static StreamFacts Verify(byte[] stream)
+    public static StreamInfo Verify(byte[] stream)
     {
         var verifier = new SendStreamVerifier();
         verifier.Append(stream);
@@ -13,7 +13,7 @@ internal static class Verifying
     }
 
     /// <summary>Feeds slices of up to this many bytes, their lengths drawn by chance.</summary>
-    public static StreamFacts VerifySliced(byte[] stream, int most, Random random)
+    public static StreamInfo VerifySliced(byte[] stream, int most, Random random)
     {
         var verifier = new SendStreamVerifier();
         for (var at = 0; at < stream.Length; )
@@ -29,10 +29,11 @@ internal static class Verifying
     public static SendStreamException Refused(byte[] stream) =>
         Assert.Throws<SendStreamException>(() => Verify(stream));
 
-    public static void AssertRefused(StreamFault fault, byte[] stream) => Assert.Equal(fault, Refused(stream).Fault);
+    public static void AssertRefused(SendStreamError fault, byte[] stream) =>
+        Assert.Equal(fault, Refused(stream).Error);
 
     /// <summary>Facts as text, so that two can be compared and their difference read.</summary>
-    public static string Text(StreamFacts facts) =>
+    public static string Text(StreamInfo facts) =>
         string.Join(
             '\n',
             (string[])

@@ -50,7 +50,7 @@ public sealed partial class ZstreamTests
         Assert.Equal(facts.PayloadBytes, long.Parse(Field(dump, "Total payload size").Split(' ')[0]));
         Assert.Equal(facts.Length, long.Parse(Field(dump, "Total stream length").Split(' ')[0]));
 
-        IEnumerable<BeginFacts> begins =
+        IEnumerable<SnapshotStreamInfo> begins =
             facts.Kind == StreamKind.Package ? [facts.Begin, .. facts.Snapshots] : facts.Snapshots;
         Assert.Equal(
             BeginPattern().Matches(dump).Select(match => match.Value),
@@ -63,7 +63,7 @@ public sealed partial class ZstreamTests
         Assert.Equal($"{facts.EndChecksum}".Replace(':', '/'), Field(dump, "END checksum"));
     }
 
-    private static string Begin(BeginFacts begin, StreamFacts facts) =>
+    private static string Begin(SnapshotStreamInfo begin, StreamInfo facts) =>
         string.Join(
             '\n',
             $"\thdrtype = {(ReferenceEquals(begin, facts.Begin) && facts.Kind == StreamKind.Package ? 2 : 1)}",
@@ -72,9 +72,9 @@ public sealed partial class ZstreamTests
             $"\tcreation_time = {begin.CreationTime.ToUnixTimeSeconds():x}",
             $"\ttype = {(int)begin.Type}",
             $"\tflags = 0x{begin.Flags:x}",
-            $"\ttoguid = {begin.ToGuid:x}",
-            $"\tfromguid = {begin.FromGuid:x}",
-            $"\ttoname = {begin.ToName}"
+            $"\ttoguid = {begin.SnapshotGuid:x}",
+            $"\tfromguid = {begin.BaseGuid:x}",
+            $"\ttoname = {begin.FullSnapshotName}"
         );
 
     [GeneratedRegex(

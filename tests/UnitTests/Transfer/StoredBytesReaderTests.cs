@@ -57,7 +57,7 @@ public sealed class StoredBytesReaderTests
         var facts = await StoredStreamDecoder.DecodeAsync(
             reader,
             format,
-            begin => Assert.Equal(StreamBuilder.Guid, begin.ToGuid),
+            begin => Assert.Equal(StreamBuilder.Guid, begin.SnapshotGuid),
             (slice, _) =>
             {
                 seen.AddRange(slice.Span);

@@ -44,11 +44,11 @@ public sealed class StreamStateTests
     [Fact]
     public void The_longest_state_fits()
     {
-        var begin = new BeginFacts
+        var begin = new SnapshotStreamInfo
         {
-            ToGuid = ulong.MaxValue,
-            FromGuid = ulong.MaxValue,
-            ToName = new string('n', 255),
+            SnapshotGuid = ulong.MaxValue,
+            BaseGuid = ulong.MaxValue,
+            FullSnapshotName = new string('n', 255),
             Type = StreamType.Volume,
             Features = (StreamFeatures)ulong.MaxValue,
             Flags = uint.MaxValue,

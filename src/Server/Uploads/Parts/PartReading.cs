@@ -22,7 +22,7 @@ internal static class PartReading
         PartRequest request,
         Stream body,
         Memory<byte> content,
-        Action<BeginFacts> onBegin,
+        Action<SnapshotStreamInfo> onBegin,
         CancellationToken cancellationToken
     )
     {

@@ -75,7 +75,7 @@ internal sealed class PartReceiver(
     public void Dispose() => _beginning.Dispose();
 
     /// <summary>All parts must be of one stream, and of the one that was announced.</summary>
-    private void CheckBegin(UploadRecord upload, BeginFacts begin)
+    private void CheckBegin(UploadRecord upload, SnapshotStreamInfo begin)
     {
         admission.Check(upload, begin);
         if (parts.GetOrSetBegin(upload.UploadId, StreamState.WriteBegin(begin)) != StreamState.WriteBegin(begin))

@@ -42,7 +42,7 @@ internal sealed class PartsCompletion(
         return commit.RunAsync(upload, () => CompleteObjectsAsync(upload, list), manifest);
     }
 
-    private BeginFacts ReadBegin(UploadRecord upload, PartRecord last) =>
+    private SnapshotStreamInfo ReadBegin(UploadRecord upload, PartRecord last) =>
         StreamState.TryRead($"{last.EndState};{parts.FindBegin(upload.UploadId)}", out var state)
         && state.Snapshot is { } begin
             ? begin

@@ -91,7 +91,7 @@ internal sealed class LocalPartReceiver(
             );
     }
 
-    private void CheckBegin(UploadRecord upload, BeginFacts begin)
+    private void CheckBegin(UploadRecord upload, SnapshotStreamInfo begin)
     {
         admission.Check(upload, begin);
         if (parts.GetOrSetBegin(upload.UploadId, StreamState.WriteBegin(begin)) != StreamState.WriteBegin(begin))

@@ -30,7 +30,7 @@ internal sealed class LocalStart(
     public async Task<LocalReceive> RunAsync(
         UploadRecord upload,
         ClientEntry client,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         CancellationToken cancellationToken
     )
     {
@@ -59,14 +59,14 @@ internal sealed class LocalStart(
     public void Dispose() => _choosing.Dispose();
 
     /// <summary>Whether a stream goes on at the very place where the receive ended.</summary>
-    public static bool Fits(ResumeToken token, BeginFacts begin) =>
-        token.ToGuid == begin.ToGuid
-        && (token.FromGuid ?? 0) == begin.FromGuid
+    public static bool Fits(ResumeToken token, SnapshotStreamInfo begin) =>
+        token.SnapshotGuid == begin.SnapshotGuid
+        && (token.BaseGuid ?? 0) == begin.BaseGuid
         && begin.ResumePoint == new ResumePoint(token.Object, token.Offset);
 
     private async Task<LocalReceive> GoOnAsync(
         UploadRecord upload,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         CancellationToken cancellationToken
     )
     {
@@ -81,7 +81,7 @@ internal sealed class LocalStart(
     private async Task<LocalReceive> BeginAsync(
         UploadRecord upload,
         DatasetName parent,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         CancellationToken cancellationToken
     )
     {
@@ -98,7 +98,7 @@ internal sealed class LocalStart(
         )
             ?? throw RequestException.Conflict(
                 "base_missing",
-                $"The stream is incremental from the snapshot with GUID {begin.FromGuid}, and {obstacle}.",
+                $"The stream is incremental from the snapshot with GUID {begin.BaseGuid}, and {obstacle}.",
                 "Nothing was stored. Send a full backup: zfs-client backup-full."
             );
         var dataset = target.Snapshot.Dataset;

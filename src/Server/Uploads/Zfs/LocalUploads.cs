@@ -43,7 +43,7 @@ internal sealed class LocalUploads(
         LocalReceive? receive = null;
         using var pending = new MemoryStream(); // a BEGIN may have a payload of many slices
         using var stored = new StoredBytesReader(body);
-        BeginFacts? known = null;
+        SnapshotStreamInfo? known = null;
         var decoded = false;
         try
         {
@@ -116,7 +116,7 @@ internal sealed class LocalUploads(
         UploadRecord upload,
         ClientEntry client,
         PartRecord part,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         ReadOnlyMemory<byte> content,
         CancellationToken cancellationToken
     )
@@ -208,7 +208,7 @@ internal sealed class LocalUploads(
         if (begin is not null && receives.Find(upload.UploadId) is { } receive)
             return Describe(Mint(begin, receive));
         var text = await receives.FindTokenAsync(target.Dataset, cancellationToken);
-        return ResumeToken.TryParse(text, out var token) && token.ToGuid == GuidOf(upload, begin)
+        return ResumeToken.TryParse(text, out var token) && token.SnapshotGuid == GuidOf(upload, begin)
             ? Describe(token)
             : null;
     }
@@ -239,7 +239,7 @@ internal sealed class LocalUploads(
     private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
     {
         var text = await receives.FindTokenAsync(dataset, CancellationToken.None);
-        if (ResumeToken.TryParse(text, out var token) && token.ToGuid == GuidOf(upload, FindBegin(upload)))
+        if (ResumeToken.TryParse(text, out var token) && token.SnapshotGuid == GuidOf(upload, FindBegin(upload)))
             await receives.AbortAsync(dataset, CancellationToken.None);
     }
 
@@ -253,12 +253,13 @@ internal sealed class LocalUploads(
     /// <summary>
     /// The snapshot that is received: once its client has asked where it goes on, only that has told.
     /// </summary>
-    private static ulong? GuidOf(UploadRecord upload, BeginFacts? begin) => begin?.ToGuid ?? upload.SnapshotGuid?.Value;
+    private static ulong? GuidOf(UploadRecord upload, SnapshotStreamInfo? begin) =>
+        begin?.SnapshotGuid ?? upload.SnapshotGuid?.Value;
 
     private async Task<SnapshotInfo> FinishAsync(
         UploadRecord upload,
         LocalReceive receive,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         (long Length, long RecordCount, string EndChecksum) whole,
         string digest
     )
@@ -291,7 +292,7 @@ internal sealed class LocalUploads(
             await receive.WriteAsync(slice, CancellationToken.None);
     }
 
-    private BeginFacts? FindBegin(UploadRecord upload)
+    private SnapshotStreamInfo? FindBegin(UploadRecord upload)
     {
         var anywhere = StreamState.WriteWithoutBegin(ParserState.Start with { Phase = StreamPhase.Snapshot });
         return
@@ -300,15 +301,15 @@ internal sealed class LocalUploads(
             : null;
     }
 
-    private static ResumeToken Mint(BeginFacts begin, LocalReceive receive) =>
+    private static ResumeToken Mint(SnapshotStreamInfo begin, LocalReceive receive) =>
         new()
         {
-            FromGuid = begin.IsIncremental ? begin.FromGuid : null,
+            BaseGuid = begin.IsIncremental ? begin.BaseGuid : null,
             Object = 0,
             Offset = 0,
             Bytes = (ulong)(receive.AlreadyBytes + receive.Written),
-            ToGuid = begin.ToGuid,
-            ToName = begin.ToName,
+            SnapshotGuid = begin.SnapshotGuid,
+            FullSnapshotName = begin.FullSnapshotName,
         };
 
     private static UploadResume Describe(ResumeToken token) =>

@@ -23,7 +23,7 @@ internal sealed record ReceiveTarget(SnapshotName Snapshot, bool IsNew)
     public static ReceiveTarget? Choose(
         DatasetName parent,
         DatasetName source,
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         IReadOnlyCollection<ChainDataset> chains,
         IReadOnlySet<string> taken,
         out string obstacle
@@ -36,9 +36,9 @@ internal sealed record ReceiveTarget(SnapshotName Snapshot, bool IsNew)
                 IsNew: true
             );
         var bases = chains
-            .Where(chain => chain.Snapshots.Any(snapshot => snapshot.Guid.Value == begin.FromGuid))
+            .Where(chain => chain.Snapshots.Any(snapshot => snapshot.Guid.Value == begin.BaseGuid))
             .ToList();
-        if (bases.Find(chain => chain.Newest!.Guid.Value == begin.FromGuid) is { } chain)
+        if (bases.Find(chain => chain.Newest!.Guid.Value == begin.BaseGuid) is { } chain)
         {
             var there = chain
                 .Snapshots.Select(snapshot => snapshot.Name.ToString())

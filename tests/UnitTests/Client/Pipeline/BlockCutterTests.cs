@@ -86,7 +86,7 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
         for (var length = 0; length < stream.Length; length += 997)
         {
             var refused = Assert.Throws<SendStreamException>(() => CutStream.Of(new MemoryStream(stream[..length])));
-            Assert.Equal(StreamFault.EndsEarly, refused.Fault);
+            Assert.Equal(SendStreamError.EndsEarly, refused.Error);
         }
     }
 
@@ -98,7 +98,7 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
             var refused = Assert.Throws<SendStreamException>(() =>
                 CutStream.Of(new MemoryStream([.. StreamBuilder.Small().ToArray(), .. new byte[more]]))
             );
-            Assert.Equal(StreamFault.DataAfterEnd, refused.Fault);
+            Assert.Equal(SendStreamError.DataAfterEnd, refused.Error);
         }
     }
 
@@ -113,7 +113,7 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
 
         var refused = Assert.Throws<SendStreamException>(() => CutStream.Of(new MemoryStream(stream)));
 
-        Assert.Equal(StreamFault.ChecksumMismatch, refused.Fault);
+        Assert.Equal(SendStreamError.ChecksumMismatch, refused.Error);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Advanced;
 using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
@@ -83,7 +84,7 @@ public sealed class ReceivePartsTests
             var found = await Assert.ThrowsAsync<SendStreamException>(() =>
                 RestOfPartsAsync(token, whole, wrong, parts)
             );
-            Assert.Equal(StreamFault.ChecksumMismatch, found.Fault);
+            Assert.Equal(SendStreamError.ChecksumMismatch, found.Error);
         }
 
         var first = ReceiveParts.Choose(parts.Count, index => parts[index], token)[^1].First - 1;

@@ -38,7 +38,7 @@ public sealed class SendOrderTests
             .Begin(guid: 7)
             .Object(5, [])
             .End()
-            .Begin(guid: 8, fromGuid: 7)
+            .Begin(guid: 8, baseGuid: 7)
             .Object(1, [])
             .End()
             .PackageClose();
@@ -54,13 +54,13 @@ public sealed class SendOrderTests
         var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
             Edits.SpliceAsync(state, Disordered().ToArray())
         );
-        Assert.Equal((StreamFault.UnexpectedRecord, 3), (refused.Fault, refused.RecordIndex));
+        Assert.Equal((SendStreamError.UnexpectedRecord, 3), (refused.Error, refused.RecordIndex));
     }
 
     [Fact]
     public void A_first_part_in_another_order_is_refused()
     {
-        var refused = Assert.Throws<StreamEditException>(() =>
+        var refused = Assert.Throws<StreamCombinationException>(() =>
             new StreamSplice(Edits.Boundaries(Disordered().ToArray())[^1])
         );
         Assert.Contains("order", refused.Message, StringComparison.Ordinal);
@@ -73,7 +73,7 @@ public sealed class SendOrderTests
         var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
             Edits.RestAsync(token, Disordered().ToArray())
         );
-        Assert.Equal((StreamFault.UnexpectedRecord, 3), (refused.Fault, refused.RecordIndex));
+        Assert.Equal((SendStreamError.UnexpectedRecord, 3), (refused.Error, refused.RecordIndex));
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class SendOrderTests
             .ToArray();
         var token = new StreamSplice(Edits.Boundaries(stored)[1]).Token;
         using var rest = new MemoryStream();
-        var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+        var refused = await Assert.ThrowsAsync<StreamCombinationException>(() =>
             new ReceiveResume(token).WriteAsync(new MemoryStream(stored), rest, TestContext.Current.CancellationToken)
         );
         Assert.Contains("cannot be written anew", refused.Message, StringComparison.Ordinal);

@@ -26,7 +26,7 @@ public sealed class SendStreamWriterTests
             var blank = header.Raw.ToArray();
             if (header.Type == RecordType.End)
                 blank.AsSpan(8, 32).Fill(0xaa);
-            if (header.Type != RecordType.Begin && header.ToGuid != 0)
+            if (header.Type != RecordType.Begin && header.SnapshotGuid != 0)
                 blank.AsSpan(280).Fill(0x55);
             writer.WriteHeader(new RecordHeader(blank));
         });
@@ -39,7 +39,7 @@ public sealed class SendStreamWriterTests
         var edited = new EditableRecord();
         var stream = Rewrite(StreamBuilder.Small().ToArray(), (header, writer) =>
         {
-            _ = edited.Load(header).SetToGuid(99);
+            _ = edited.Load(header).SetSnapshotGuid(99);
             if (header.Type == RecordType.End)
             {
                 writer.WriteHeader(new EditableRecord().MakeFree(3, 4096, 512, 99).Header);
@@ -50,7 +50,7 @@ public sealed class SendStreamWriterTests
         });
 
         var facts = Verifying.Verify(stream);
-        Assert.Equal(99UL, facts.Begin.ToGuid);
+        Assert.Equal(99UL, facts.Begin.SnapshotGuid);
         Assert.Equal((3, 2), (facts.Records[RecordType.Free], facts.Records[RecordType.FreeObjects]));
     }
 

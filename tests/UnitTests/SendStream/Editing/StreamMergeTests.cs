@@ -44,8 +44,8 @@ public sealed class StreamMergeTests
 
         var facts = Verifying.Verify(merged);
         Assert.Equal(
-            (last.ToGuid, last.ToName, last.CreationTime, first.FromGuid),
-            (facts.Begin.ToGuid, facts.Begin.ToName, facts.Begin.CreationTime, facts.Begin.FromGuid)
+            (last.SnapshotGuid, last.FullSnapshotName, last.CreationTime, first.BaseGuid),
+            (facts.Begin.SnapshotGuid, facts.Begin.FullSnapshotName, facts.Begin.CreationTime, facts.Begin.BaseGuid)
         );
         Assert.Equal(first.Features | last.Features, facts.Begin.Features);
         Assert.InRange(merged.Length, 1, streams.Sum(stream => stream.Length));
@@ -129,7 +129,7 @@ public sealed class StreamMergeTests
         foreach (var (streams, reason) in cases)
         {
             using var written = new MemoryStream();
-            var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+            var refused = await Assert.ThrowsAsync<StreamCombinationException>(() =>
                 StreamMerge.MergeAsync(
                     [.. streams.Select(stream => new MemoryStream(stream))],
                     written,
@@ -163,7 +163,7 @@ public sealed class StreamMergeTests
                     TestContext.Current.CancellationToken
                 )
             );
-            Assert.True(failure is SendStreamException or StreamEditException, $"{round}: {failure}");
+            Assert.True(failure is SendStreamException or StreamCombinationException, $"{round}: {failure}");
             if (written.Length > 0)
                 Assert.Throws<SendStreamException>(() => Verifying.Verify(written.ToArray()));
         }
@@ -279,7 +279,7 @@ public sealed class StreamMergeTests
 
     private static StreamBuilder Raw(
         ulong guid,
-        ulong fromGuid,
+        ulong baseGuid,
         ulong from,
         ulong to,
         ulong key = 1,
@@ -295,7 +295,7 @@ public sealed class StreamMergeTests
         var stream = new StreamBuilder()
             .Begin(
                 guid,
-                fromGuid,
+                baseGuid,
                 features: StreamFeatures.Raw | StreamFeatures.Compressed,
                 payload: Packing.Native(("crypt_keydata", keys))
             )

@@ -29,7 +29,7 @@ public sealed class StreamSpliceTests
                 || (state.ResumePoint.Object == from.Object && state.ResumePoint.Offset < from.Offset)
             )
             {
-                var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+                var refused = await Assert.ThrowsAsync<StreamCombinationException>(() =>
                     Edits.SpliceAsync(state, second.Bytes)
                 );
                 Assert.Contains("but the first reaches only", refused.Message, StringComparison.Ordinal);
@@ -90,11 +90,11 @@ public sealed class StreamSpliceTests
         var stream = RecordedStream.All["full.zfs.gz"].Bytes;
         for (var length = 0; length < 40_000; length += 1117)
         {
-            var cut = await StreamCut.FindAsync(
+            var cut = await SendStreamRecovery.FindValidPrefixAsync(
                 new MemoryStream(stream[..length]),
                 TestContext.Current.CancellationToken
             );
-            Assert.Equal(StreamFault.EndsEarly, cut.Fault!.Fault);
+            Assert.Equal(SendStreamError.EndsEarly, cut.Failure!.Error);
             Assert.InRange(length - cut.State.StreamOffset, 0, 312 + 16_384);
             Assert.Equal(
                 Edits.Boundaries(stream).LastOrDefault(state => state.StreamOffset <= length)?.StreamOffset ?? 0,
@@ -102,7 +102,14 @@ public sealed class StreamSpliceTests
             );
         }
 
-        Assert.Null((await StreamCut.FindAsync(new MemoryStream(stream), TestContext.Current.CancellationToken)).Fault);
+        Assert.Null(
+            (
+                await SendStreamRecovery.FindValidPrefixAsync(
+                    new MemoryStream(stream),
+                    TestContext.Current.CancellationToken
+                )
+            ).Failure
+        );
     }
 
     [Fact]
@@ -110,8 +117,11 @@ public sealed class StreamSpliceTests
     {
         var stream = (byte[])RecordedStream.All["full.zfs.gz"].Bytes.Clone();
         stream[20_000] ^= 1;
-        var cut = await StreamCut.FindAsync(new MemoryStream(stream), TestContext.Current.CancellationToken);
-        Assert.Equal(StreamFault.ChecksumMismatch, cut.Fault!.Fault);
+        var cut = await SendStreamRecovery.FindValidPrefixAsync(
+            new MemoryStream(stream),
+            TestContext.Current.CancellationToken
+        );
+        Assert.Equal(SendStreamError.ChecksumMismatch, cut.Failure!.Error);
         Assert.InRange(cut.State.StreamOffset, 312, 20_000);
     }
 
@@ -131,7 +141,7 @@ public sealed class StreamSpliceTests
                     "compressed.zfs.gz",
                 ]
         )
-            _ = await Assert.ThrowsAsync<StreamEditException>(() =>
+            _ = await Assert.ThrowsAsync<StreamCombinationException>(() =>
                 Edits.SpliceAsync(state, RecordedStream.All[other].Bytes)
             );
     }
@@ -143,7 +153,7 @@ public sealed class StreamSpliceTests
         var state = Edits.Boundaries(whole)[10];
         foreach (var other in (string[])["large-blocks.zfs.gz", "large-split.zfs.gz"])
         {
-            var refused = await Assert.ThrowsAsync<StreamEditException>(() =>
+            var refused = await Assert.ThrowsAsync<StreamCombinationException>(() =>
                 Edits.SpliceAsync(state, RecordedStream.All[other].Bytes)
             );
             Assert.Contains("the first uses", refused.Message, StringComparison.Ordinal);
@@ -156,7 +166,7 @@ public sealed class StreamSpliceTests
     [InlineData("resumed.zfs.gz", "rest of an interrupted stream")]
     public void What_ZFS_cannot_resume_is_refused(string file, string reason)
     {
-        var refused = Assert.Throws<StreamEditException>(() =>
+        var refused = Assert.Throws<StreamCombinationException>(() =>
             new StreamSplice(Edits.Boundaries(RecordedStream.All[file].Bytes)[^1])
         );
         Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
@@ -165,12 +175,12 @@ public sealed class StreamSpliceTests
     [Fact]
     public void There_is_nothing_to_continue_before_the_start_and_after_the_end()
     {
-        Assert.Throws<StreamEditException>(() => new StreamSplice(ParserState.Start));
+        Assert.Throws<StreamCombinationException>(() => new StreamSplice(ParserState.Start));
         var parser = new SendStreamParser();
         ReadOnlySpan<byte> input = StreamBuilder.Small().ToArray();
         while (parser.Read(ref input, out _) != ParserEvent.EndOfStream) { }
 
-        Assert.Throws<StreamEditException>(() => new StreamSplice(parser.State));
+        Assert.Throws<StreamCombinationException>(() => new StreamSplice(parser.State));
     }
 
     [Fact]
@@ -186,7 +196,7 @@ public sealed class StreamSpliceTests
             if (damaged.AsSpan().SequenceEqual(rest))
                 continue;
             var failure = await Record.ExceptionAsync(() => Edits.SpliceAsync(state, damaged));
-            Assert.True(failure is SendStreamException or StreamEditException, $"{i}: {failure}");
+            Assert.True(failure is SendStreamException or StreamCombinationException, $"{i}: {failure}");
         }
     }
 
@@ -199,11 +209,11 @@ public sealed class StreamSpliceTests
         [
             token with
             {
-                ToGuid = 1,
+                SnapshotGuid = 1,
             },
             token with
             {
-                FromGuid = 1,
+                BaseGuid = 1,
             },
             token with
             {
@@ -230,7 +240,7 @@ public sealed class StreamSpliceTests
         foreach (var other in others)
         {
             using var rest = new MemoryStream();
-            _ = await Assert.ThrowsAsync<StreamEditException>(() =>
+            _ = await Assert.ThrowsAsync<StreamCombinationException>(() =>
                 new ReceiveResume(other).WriteAsync(
                     new MemoryStream(whole),
                     rest,

@@ -19,8 +19,8 @@ public sealed class LocalDownloadsTests
         Object = 5,
         Offset = 131072,
         Bytes = 4096,
-        ToGuid = 7,
-        ToName = "backup/web1/tank_data@one",
+        SnapshotGuid = 7,
+        FullSnapshotName = "backup/web1/tank_data@one",
         LargeBlocks = true,
     };
 
@@ -35,19 +35,19 @@ public sealed class LocalDownloadsTests
         [
             Right with
             {
-                ToGuid = 8,
+                SnapshotGuid = 8,
             },
             Right with
             {
-                ToName = "backup/web2/tank_data@one",
+                FullSnapshotName = "backup/web2/tank_data@one",
             },
             Right with
             {
-                ToName = "rpool/root@one",
+                FullSnapshotName = "rpool/root@one",
             },
             Right with
             {
-                FromGuid = 3,
+                BaseGuid = 3,
             },
             Right with
             {

@@ -117,19 +117,19 @@ public sealed class ReceiveTargetTests
     }
 
     private static ReceiveTarget? Choose(
-        BeginFacts begin,
+        SnapshotStreamInfo begin,
         IReadOnlyCollection<ChainDataset> chains,
         params string[] taken
     ) => ReceiveTarget.Choose(Parent, Source, begin, chains, Taken(taken), out _);
 
     private static HashSet<string> Taken(params string[] names) => new(names, StringComparer.Ordinal);
 
-    private static BeginFacts Begin(ulong guid, ulong from = 0, string name = "monday") =>
+    private static SnapshotStreamInfo Begin(ulong guid, ulong from = 0, string name = "monday") =>
         new()
         {
-            ToGuid = guid,
-            FromGuid = from,
-            ToName = $"tank/data@{name}",
+            SnapshotGuid = guid,
+            BaseGuid = from,
+            FullSnapshotName = $"tank/data@{name}",
             Type = StreamType.Filesystem,
             Features = StreamFeatures.None,
             Flags = 0,

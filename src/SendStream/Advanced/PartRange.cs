@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.SendStream.Resume;
+namespace ZfsSnapshotManager.SendStream.Advanced;
 
 /// <summary>Parts of a stream that follow each other.</summary>
 /// <param name="First">The first, from 0.</param>

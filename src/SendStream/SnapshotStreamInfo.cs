@@ -6,22 +6,22 @@ namespace ZfsSnapshotManager.SendStream;
 /// What one BEGIN record says: about one snapshot's stream, or about a package. Source: OpenZFS
 /// include/sys/zfs_ioctl.h, struct drr_begin; module/zfs/dmu_send.c, create_begin_record.
 /// </summary>
-public sealed record BeginFacts
+public sealed record SnapshotStreamInfo
 {
     /// <summary>DRR_FLAG_CLONE.</summary>
     private const uint CloneFlag = 1 << 0;
 
     /// <summary>GUID of the snapshot; 0 in a package.</summary>
-    public required ulong ToGuid { get; init; }
+    public required ulong SnapshotGuid { get; init; }
 
     /// <summary>GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</summary>
-    public required ulong FromGuid { get; init; }
+    public required ulong BaseGuid { get; init; }
 
     /// <summary>
     /// The name as the sender knew it: dataset@snapshot, up to 255 bytes of UTF-8. ZFS sends "@--head--" for a dataset
     /// that is no snapshot; a name without "@" is taken as it is.
     /// </summary>
-    public required string ToName { get; init; }
+    public required string FullSnapshotName { get; init; }
 
     /// <summary>What was sent; <see cref="StreamType.None"/> in a package.</summary>
     public required StreamType Type { get; init; }
@@ -42,10 +42,10 @@ public sealed record BeginFacts
     public ResumePoint? ResumePoint { get; init; }
 
     /// <summary>The name before the first "@".</summary>
-    public string DatasetName => ToName.Split('@', 2)[0];
+    public string DatasetName => FullSnapshotName.Split('@', 2)[0];
 
     /// <summary>The name after the first "@"; empty if there is none.</summary>
-    public string SnapshotName => ToName.Split('@', 2) is [_, var snapshot] ? snapshot : "";
+    public string SnapshotName => FullSnapshotName.Split('@', 2) is [_, var snapshot] ? snapshot : "";
 
     /// <summary>
     /// Whether it opens a package of several streams (<c>zfs send -R</c>, <c>-I</c>, <c>-p</c>) instead of one
@@ -53,8 +53,8 @@ public sealed record BeginFacts
     /// </summary>
     public bool IsPackage => Type == StreamType.None;
 
-    /// <summary>Whether the stream holds changes since <see cref="FromGuid"/>.</summary>
-    public bool IsIncremental => FromGuid != 0;
+    /// <summary>Whether the stream holds changes since <see cref="BaseGuid"/>.</summary>
+    public bool IsIncremental => BaseGuid != 0;
 
     // Asked for every record: HasFlag would box wherever it is not optimised away.
 

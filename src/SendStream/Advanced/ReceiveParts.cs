@@ -1,4 +1,6 @@
-namespace ZfsSnapshotManager.SendStream.Resume;
+using ZfsSnapshotManager.SendStream.Resume;
+
+namespace ZfsSnapshotManager.SendStream.Advanced;
 
 /// <summary>
 /// Which parts of a stream that is stored in parts of whole records an interrupted <c>zfs receive -s</c> still needs.

@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>What is wrong with a stream.</summary>
-public enum StreamFault
+public enum SendStreamError
 {
     /// <summary>The input does not begin with a BEGIN record.</summary>
     NotASendStream,

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Restore;
 
 /// <summary>What <c>stream info</c> shows.</summary>
-internal sealed record StreamInfo
+internal sealed record StreamReport
 {
     public bool Success { get; init; } = true;
 
@@ -25,7 +25,7 @@ internal sealed record StreamInfo
 
     public required IReadOnlyList<StreamSnapshot> Snapshots { get; init; }
 
-    public static StreamInfo From(StreamFacts facts, CompressionFormat compression, long storedBytes) =>
+    public static StreamReport From(StreamInfo facts, CompressionFormat compression, long storedBytes) =>
         new()
         {
             Kind = facts.Kind.ToString().ToLowerInvariant(),
@@ -57,12 +57,12 @@ internal sealed record StreamSnapshot
 
     public required IReadOnlyList<string> Features { get; init; }
 
-    public static StreamSnapshot From(BeginFacts begin) =>
+    public static StreamSnapshot From(SnapshotStreamInfo begin) =>
         new()
         {
-            Name = begin.ToName,
-            Guid = new SnapshotGuid(begin.ToGuid),
-            FromGuid = begin.FromGuid == 0 ? null : new SnapshotGuid(begin.FromGuid),
+            Name = begin.FullSnapshotName,
+            Guid = new SnapshotGuid(begin.SnapshotGuid),
+            FromGuid = begin.BaseGuid == 0 ? null : new SnapshotGuid(begin.BaseGuid),
             Type = begin.Type == StreamType.Volume ? "volume" : "filesystem",
             Raw = begin.IsRaw,
             Resumed = begin.IsResumed,

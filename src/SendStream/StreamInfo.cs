@@ -1,20 +1,20 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>What is known of a whole stream, once its last END was read and everything in it was verified.</summary>
-public sealed record StreamFacts
+public sealed record StreamInfo
 {
     /// <summary>How the stream stands to other snapshots.</summary>
     public required StreamKind Kind { get; init; }
 
     /// <summary>The first BEGIN of the stream; for a package, the package's own.</summary>
-    public required BeginFacts Begin { get; init; }
+    public required SnapshotStreamInfo Begin { get; init; }
 
     /// <summary>
     /// The snapshots, in the order of the stream: one for a plain stream, any number for a package. That a package is
     /// whole does not prove that every snapshot is in it that was asked for: <c>zfs send</c> closes a package properly
     /// even if it had to leave some out, and tells so by its exit code only (libzfs_sendrecv.c, zfs_send).
     /// </summary>
-    public required IReadOnlyList<BeginFacts> Snapshots { get; init; }
+    public required IReadOnlyList<SnapshotStreamInfo> Snapshots { get; init; }
 
     /// <summary>Length of the stream in bytes.</summary>
     public required long Length { get; init; }

@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.SendStream.Resume;
+namespace ZfsSnapshotManager.SendStream.Advanced;
 
 /// <summary>Whole records, one after another, out of a stored stream.</summary>
 /// <param name="Before">What a parser said before the first of them; <see cref="ParserState.Begin"/> may be

@@ -1,17 +1,21 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
-/// <summary>Finds how far a stream that was cut off, or is damaged, is good.</summary>
-/// <param name="State">The state at the last record boundary up to which all is right; what follows is
-/// worthless.</param>
-/// <param name="Fault">Why the stream is not whole; null if it is.</param>
-public sealed record StreamCut(ParserState State, SendStreamException? Fault)
+/// <summary>Finds the valid part of a stream that was cut off or damaged. Thread-safe: it holds no state.</summary>
+public static class SendStreamRecovery
 {
     private const int SliceSize = 256 * 1024;
 
-    /// <summary>Reads a stream as far as it is good.</summary>
-    /// <param name="source">The stream, from its first byte.</param>
+    /// <summary>
+    /// Reads a stream up to its first fault. A damaged or short stream is a result here, not an exception.
+    /// </summary>
+    /// <param name="source">The stream, from its first byte; it stays open.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    public static async Task<StreamCut> FindAsync(Stream source, CancellationToken cancellationToken)
+    /// <returns>The state at the last valid record boundary, from which <see cref="StreamSplice"/> continues.</returns>
+    /// <exception cref="IOException">Reading <paramref name="source"/> failed.</exception>
+    public static async Task<ValidPrefix> FindValidPrefixAsync(
+        Stream source,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(source);
         var parser = new SendStreamParser();
@@ -23,11 +27,11 @@ public sealed record StreamCut(ParserState State, SendStreamException? Fault)
             while ((count = await source.ReadAsync(slice, cancellationToken).ConfigureAwait(false)) > 0)
                 Advance(parser, slice.AsSpan(0, count), ref last);
             parser.EnsureComplete();
-            return new StreamCut(parser.State, null);
+            return new ValidPrefix(parser.State, null);
         }
-        catch (SendStreamException fault)
+        catch (SendStreamException failure)
         {
-            return new StreamCut(last, fault);
+            return new ValidPrefix(last, failure);
         }
     }
 
