@@ -7,6 +7,8 @@ namespace ZfsSnapshotManager.Restore;
 /// <summary>The client's backups as <c>list</c> numbers them: newest first, from 1.</summary>
 internal sealed class BackupList(IReadOnlyList<SnapshotInfo> backups)
 {
+    private readonly BackupChains _chains = new(backups);
+
     public IReadOnlyList<SnapshotInfo> Backups { get; } = backups;
 
     public static async Task<BackupList> FetchAsync(ApiClient server, CancellationToken cancellationToken) =>
@@ -34,7 +36,7 @@ internal sealed class BackupList(IReadOnlyList<SnapshotInfo> backups)
 
     /// <summary>All that must be received, in order, to have <paramref name="target"/>.</summary>
     public IReadOnlyList<SnapshotInfo> ChainOf(SnapshotInfo target) =>
-        BackupChain.Resolve(target, Backups)
+        _chains.Resolve(target)
         ?? throw new OperationException(
             ExitCode.Damaged,
             $"{target.SnapshotId} cannot be restored: a backup that it builds on is not on the server.",

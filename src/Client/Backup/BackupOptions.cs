@@ -1,4 +1,4 @@
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Backup;
 

@@ -49,9 +49,10 @@ internal sealed record BackupPlan(
         if (mode == BackupMode.Full)
             return Full("a full backup was asked for", fullFlags);
         var raw = fullFlags.Contains(Backup.SendFlags.Raw);
-        if (FindBase(local, remote, raw) is { } found)
+        var chains = new BackupChains(remote);
+        if (FindBase(local, remote, chains, raw) is { } found)
         {
-            var incrementals = BackupChain.Resolve(found.Backup, remote)!.Count - 1;
+            var incrementals = chains.LengthOf(found.Backup) - 1;
             if (mode == BackupMode.Automatic && maxChain > 0 && incrementals >= maxChain)
                 return Full($"the chain has {incrementals} incrementals, and MAX_CHAIN is {maxChain}", fullFlags);
             var flags =
@@ -69,7 +70,7 @@ internal sealed record BackupPlan(
 
         var why =
             !remote.Any(b => b.DatasetName == dataset.Value) ? "the server has no backup of this dataset yet"
-            : FindBase(local, remote, !raw) is not null
+            : FindBase(local, remote, chains, !raw) is not null
                 ? $"the chain on the server is {(raw ? "not raw" : "raw")} and this backup "
                     + $"{(raw ? "is" : "is not")}, and the two never mix"
             : "no snapshot or bookmark here is one that the server has a restorable backup of";
@@ -91,6 +92,7 @@ internal sealed record BackupPlan(
     private static (LocalSnapshot Local, SnapshotInfo Backup)? FindBase(
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
+        BackupChains chains,
         bool raw
     )
     {
@@ -98,9 +100,7 @@ internal sealed record BackupPlan(
         foreach (var candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark))
         {
             var backup = backups[candidate.Guid]
-                .FirstOrDefault(b =>
-                    b.Raw == raw && b.CanBeBase != false && BackupChain.Resolve(b, remote) is not null
-                );
+                .FirstOrDefault(b => b.Raw == raw && b.CanBeBase != false && chains.IsComplete(b));
             if (backup is not null)
                 return (candidate, backup);
         }

@@ -113,7 +113,8 @@ internal sealed record LeftoverPlan(
     {
         if (local.Where(snapshot => snapshot.Guid == guid).MaxBy(snapshot => snapshot.Name.IsBookmark) is not { } found)
             return (null, "what it builds on is gone here");
-        return remote.Any(backup => backup.SnapshotGuid == guid && BackupChain.Resolve(backup, remote) is not null)
+        var chains = new BackupChains(remote);
+        return remote.Any(backup => backup.SnapshotGuid == guid && chains.IsComplete(backup))
             ? (found, null)
             : (null, "the server no longer has what it builds on");
     }

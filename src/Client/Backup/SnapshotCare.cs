@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Backup;

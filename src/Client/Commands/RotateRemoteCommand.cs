@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Rotation;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 
@@ -57,7 +58,7 @@ internal static class RotateRemoteCommand
     private static string[] Row(RotationItem item) =>
         [
             item.SnapshotId,
-            Core.Rotation.SnapshotTypes.ToText(item.SnapshotType),
+            SnapshotTypes.ToText(item.SnapshotType),
             ByteSize.Format(item.SizeBytes),
             item.ExpiresAt is { } expires ? $"{item.Action} {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z" : item.Action,
             item.Reason,

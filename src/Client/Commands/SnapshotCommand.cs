@@ -6,7 +6,6 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Commands;

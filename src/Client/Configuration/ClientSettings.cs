@@ -3,7 +3,6 @@ using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Configuration;

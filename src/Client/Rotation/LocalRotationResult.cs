@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 

@@ -50,12 +50,12 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         IReadOnlyList<SnapshotInfo> remote
     )
     {
-        var bases = new BackupBases(remote);
+        var chains = new BackupChains(remote);
         return
         [
             .. local
                 .Select(snapshot => snapshot.Guid)
-                .Intersect(remote.Where(backup => bases.Length(backup) > 0).Select(backup => backup.SnapshotGuid)),
+                .Intersect(remote.Where(backup => chains.IsComplete(backup)).Select(backup => backup.SnapshotGuid)),
         ];
     }
 

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 

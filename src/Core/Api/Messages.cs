@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Api;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Chains;
 
@@ -13,14 +13,14 @@ public static class ChainTree
 {
     public static void Write(TextWriter text, IReadOnlyCollection<SnapshotInfo> backups)
     {
-        var bases = new BackupBases(backups);
+        var chains = new BackupChains(backups);
         var dependents = backups
-            .Where(backup => bases.BaseOf(backup) is not null)
+            .Where(backup => chains.BaseOf(backup) is not null)
             .OrderBy(backup => backup.ReceivedAt)
-            .ToLookup(backup => bases.BaseOf(backup)!.SnapshotId, StringComparer.Ordinal);
+            .ToLookup(backup => chains.BaseOf(backup)!.SnapshotId, StringComparer.Ordinal);
         foreach (
             var dataset in backups
-                .Where(backup => bases.BaseOf(backup) is null)
+                .Where(backup => chains.BaseOf(backup) is null)
                 .GroupBy(backup => backup.DatasetName, StringComparer.Ordinal)
                 .OrderBy(dataset => dataset.Key, StringComparer.Ordinal)
         )

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 
@@ -11,12 +12,12 @@ public sealed class BackupRotation
 {
     private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal); // reasons by id
     private readonly IReadOnlyCollection<SnapshotInfo> _backups;
-    private readonly BackupBases _bases;
+    private readonly BackupChains _chains;
     private readonly List<List<SnapshotInfo>> _datasets; // each the newest first
 
-    private BackupRotation(IReadOnlyCollection<SnapshotInfo> backups, BackupBases bases)
+    private BackupRotation(IReadOnlyCollection<SnapshotInfo> backups, BackupChains chains)
     {
-        (_backups, _bases) = (backups, bases);
+        (_backups, _chains) = (backups, chains);
         _datasets =
         [
             .. backups
@@ -30,7 +31,7 @@ public sealed class BackupRotation
     /// <param name="policy">How many of each class stay, of each dataset.</param>
     /// <param name="openBases">Snapshots that open uploads start from.</param>
     /// <param name="now">The server's time: until when the store lets nobody delete is compared with it.</param>
-    /// <param name="bases">Of all of these backups, where the caller has them already.</param>
+    /// <param name="chains">Of all of these backups, where the caller has them already.</param>
     /// <param name="obstacles">By id, why the store would not delete a backup now; null: nothing of that kind.</param>
     /// <returns>One decision for each, the newest of each dataset first.</returns>
     public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(
@@ -38,11 +39,11 @@ public sealed class BackupRotation
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid> openBases,
         DateTimeOffset now,
-        BackupBases? bases = null,
+        BackupChains? chains = null,
         IReadOnlyDictionary<string, string>? obstacles = null
     )
     {
-        var rotation = new BackupRotation(backups, bases ?? new BackupBases(backups));
+        var rotation = new BackupRotation(backups, chains ?? new BackupChains(backups));
         foreach (var dataset in rotation._datasets)
             rotation.KeepPlaces(policy, dataset);
         rotation.KeepProtected(openBases, now, obstacles);
@@ -59,11 +60,11 @@ public sealed class BackupRotation
         IReadOnlyCollection<SnapshotInfo> backups,
         IReadOnlySet<SnapshotGuid> openBases,
         DateTimeOffset now,
-        BackupBases? bases = null,
+        BackupChains? chains = null,
         IReadOnlyDictionary<string, string>? obstacles = null
     )
     {
-        var rotation = new BackupRotation(backups, bases ?? new BackupBases(backups));
+        var rotation = new BackupRotation(backups, chains ?? new BackupChains(backups));
         foreach (var dataset in rotation._datasets)
             rotation.KeepNewest(dataset);
         rotation.KeepProtected(openBases, now, obstacles);
@@ -155,9 +156,9 @@ public sealed class BackupRotation
         )
         {
             for (
-                var (above, below) = (backup, _bases.BaseOf(backup));
+                var (above, below) = (backup, _chains.BaseOf(backup));
                 below is not null && Keep(below, $"{above.SnapshotId} needs it");
-                (above, below) = (below, _bases.BaseOf(below))
+                (above, below) = (below, _chains.BaseOf(below))
             )
             {
                 // Down the chain, as far as nobody has gone before.

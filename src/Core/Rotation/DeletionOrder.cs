@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Core.Rotation;
@@ -9,13 +10,13 @@ namespace ZfsSnapshotManager.Core.Rotation;
 public static class DeletionOrder
 {
     /// <param name="deletable">What may go; nothing else may be restored upon it.</param>
-    /// <param name="bases">Of all of the client's backups.</param>
-    public static IReadOnlyList<SnapshotInfo> Of(IEnumerable<SnapshotInfo> deletable, BackupBases bases)
+    /// <param name="chains">Of all of the client's backups.</param>
+    public static IReadOnlyList<SnapshotInfo> Of(IEnumerable<SnapshotInfo> deletable, BackupChains chains)
     {
         var oldestFirst = BackupTimes.NewestFirst(deletable).Reverse().ToList();
         var dependents = oldestFirst
-            .Where(backup => bases.BaseOf(backup) is not null)
-            .ToLookup(backup => bases.BaseOf(backup)!.SnapshotId, StringComparer.Ordinal);
+            .Where(backup => chains.BaseOf(backup) is not null)
+            .ToLookup(backup => chains.BaseOf(backup)!.SnapshotId, StringComparer.Ordinal);
         var done = new HashSet<string>(StringComparer.Ordinal);
         List<SnapshotInfo> order = new(oldestFirst.Count);
         foreach (var oldest in oldestFirst)

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Names;
 using System.Globalization;
 
 namespace ZfsSnapshotManager.Core.Rotation;

@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 

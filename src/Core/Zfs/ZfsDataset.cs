@@ -1,6 +1,5 @@
 using System.Globalization;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 

@@ -3,7 +3,6 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 

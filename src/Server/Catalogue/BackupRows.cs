@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 

@@ -1,5 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 

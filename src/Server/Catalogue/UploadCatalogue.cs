@@ -5,7 +5,6 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;

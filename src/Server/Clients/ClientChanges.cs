@@ -1,5 +1,5 @@
 using System.Globalization;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Server.Clients;
 

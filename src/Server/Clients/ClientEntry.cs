@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Server.Clients;
 

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
@@ -117,13 +118,13 @@ internal static class BackupCommands
             var catalogue = services.GetRequiredService<BackupCatalogue>();
             var (client, backup) = Find(catalogue, parsed.GetRequiredValue(id));
             var all = catalogue.List(client);
-            var bases = new BackupBases(all);
+            var bases = new BackupChains(all);
             var shown = new ShownBackup
             {
                 ClientId = client,
                 Backup = backup,
                 Base = bases.BaseOf(backup)?.SnapshotId,
-                ChainLength = bases.Length(backup),
+                ChainLength = bases.LengthOf(backup),
                 Dependents =
                 [
                     .. all.Where(other => bases.BaseOf(other)?.SnapshotId == backup.SnapshotId)

@@ -2,7 +2,7 @@ using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.Commands;

@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.Commands;

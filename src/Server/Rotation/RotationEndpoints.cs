@@ -1,7 +1,7 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;

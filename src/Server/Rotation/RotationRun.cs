@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Backups;
@@ -29,7 +30,7 @@ internal sealed class RotationRun(
     public async Task<RotationResult> ApplyAsync(ClientEntry client, RotationPolicy policy, bool dryRun)
     {
         var all = backups.List(client.ClientId);
-        var bases = new BackupBases(all);
+        var bases = new BackupChains(all);
         var plan = BackupRotation.Plan(
             all,
             policy,
@@ -54,7 +55,7 @@ internal sealed class RotationRun(
         if (client.RotationPolicy is { } policy)
             return await ApplyAsync(client, policy, dryRun);
         var all = backups.List(client.ClientId);
-        var bases = new BackupBases(all);
+        var bases = new BackupChains(all);
         var plan = BackupRotation.PlanForSpace(
             all,
             OpenBases(client),
@@ -73,7 +74,7 @@ internal sealed class RotationRun(
             var client in backups.ListAll(clientId: null).GroupBy(backup => backup.ClientId, backup => backup.Info)
         )
         {
-            var expired = DeletionOrder.Of(client.Where(backup => backup.ExpiresAt <= now), new BackupBases(client));
+            var expired = DeletionOrder.Of(client.Where(backup => backup.ExpiresAt <= now), new BackupChains(client));
             foreach (var backup in expired)
             {
                 // What a backup that came meanwhile needs is no longer to be deleted.
@@ -86,7 +87,7 @@ internal sealed class RotationRun(
     private async Task<RotationResult> RemoveAsync(
         ClientEntry client,
         IReadOnlyList<RotationDecision<SnapshotInfo>> plan,
-        BackupBases bases,
+        BackupChains bases,
         long wanted,
         bool dryRun
     )

@@ -51,7 +51,7 @@ internal static class UploadRequestReader
             Compression = ReadCompression(request.Compression),
             Raw = request.Raw,
             SendFlags = [.. request.SendFlags?.Distinct(StringComparer.Ordinal) ?? []],
-            SnapshotType = request.SnapshotType ?? Core.Rotation.SnapshotType.Manual,
+            SnapshotType = request.SnapshotType ?? SnapshotType.Manual,
             Properties = ReadProperties(request.Properties),
         };
     }

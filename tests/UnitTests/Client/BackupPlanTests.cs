@@ -2,7 +2,6 @@ using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.UnitTests.Chains;
 

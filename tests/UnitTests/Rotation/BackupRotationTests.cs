@@ -26,7 +26,7 @@ public sealed class BackupRotationTests
                 {
                     var kept = Kept(history, policy);
 
-                    Assert.All(kept, backup => Assert.NotNull(BackupChain.Resolve(backup, kept)));
+                    Assert.All(kept, backup => Assert.NotNull(new BackupChains(kept).Resolve(backup)));
                     foreach (var dataset in history.GroupBy(backup => backup.DatasetName, StringComparer.Ordinal))
                     {
                         Assert.Contains(dataset.MaxBy(backup => backup.ReceivedAt)!, kept);
@@ -107,13 +107,13 @@ public sealed class BackupRotationTests
                     var deletable = plan.Where(decision => !decision.Keep).Select(decision => decision.Item).ToList();
                     var left = history.ToList();
 
-                    var order = DeletionOrder.Of(deletable, new BackupBases(history));
+                    var order = DeletionOrder.Of(deletable, new BackupChains(history));
 
                     Assert.Equal(deletable.ToHashSet(), order.ToHashSet());
                     foreach (var backup in order)
                     {
                         left.Remove(backup);
-                        Assert.All(left, other => Assert.NotNull(BackupChain.Resolve(other, left)));
+                        Assert.All(left, other => Assert.NotNull(new BackupChains(left).Resolve(other)));
                     }
                 }
             );
@@ -132,7 +132,7 @@ public sealed class BackupRotationTests
             {
                 Assert.Subset(
                     kept.ToHashSet(),
-                    BackupChain.Resolve(dataset.MaxBy(backup => backup.ReceivedAt)!, history)!.ToHashSet()
+                    new BackupChains(history).Resolve(dataset.MaxBy(backup => backup.ReceivedAt)!)!.ToHashSet()
                 );
             }
         });

@@ -1,7 +1,6 @@
 using CsCheck;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.UnitTests.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Rotation;

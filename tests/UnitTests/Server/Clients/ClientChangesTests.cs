@@ -1,4 +1,4 @@
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Commands;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Commands;
 

@@ -1,5 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Maintenance;
 using ZfsSnapshotManager.Server.ZfsStorage;

@@ -1,4 +1,6 @@
-namespace ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Core.Names;
+
+namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>How many of each class stay.</summary>
 /// <remarks>Setters, not init: the JSON source generator would lose the defaults of what a file leaves out.</remarks>

@@ -4,14 +4,14 @@ using ZfsSnapshotManager.Core.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Chains;
 
-public sealed class BackupChainTests
+public sealed class BackupChainsTests
 {
     [Fact]
     public void A_full_backup_is_its_own_chain()
     {
         var full = Backups.Full(1);
 
-        Assert.Equal([full], BackupChain.Resolve(full, [full]));
+        Assert.Equal([full], new BackupChains([full]).Resolve(full));
     }
 
     [Fact]
@@ -25,7 +25,7 @@ public sealed class BackupChainTests
             Backups.Incremental(2, 1),
         ];
 
-        Assert.Equal([1, 2, 3, 4], BackupChain.Resolve(backups[0], backups)!.Select(b => b.SnapshotGuid.Value));
+        Assert.Equal([1, 2, 3, 4], new BackupChains(backups).Resolve(backups[0])!.Select(b => b.SnapshotGuid.Value));
     }
 
     [Fact]
@@ -33,7 +33,7 @@ public sealed class BackupChainTests
     {
         SnapshotInfo[] backups = [Backups.Full(1), Backups.Incremental(3, 2)];
 
-        Assert.Null(BackupChain.Resolve(backups[1], backups));
+        Assert.Null(new BackupChains(backups).Resolve(backups[1]));
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class BackupChainTests
             Backups.Incremental(3, 2),
         ];
 
-        var chain = BackupChain.Resolve(backups[3], backups)!;
+        var chain = new BackupChains(backups).Resolve(backups[3])!;
 
         Assert.Equal([backups[2], backups[3]], chain);
     }
@@ -57,7 +57,7 @@ public sealed class BackupChainTests
     {
         SnapshotInfo[] backups = [Backups.Full(1, "tank/old"), Backups.Incremental(2, 1, "tank/new")];
 
-        Assert.Equal(backups, BackupChain.Resolve(backups[1], backups));
+        Assert.Equal(backups, new BackupChains(backups).Resolve(backups[1]));
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class BackupChainTests
     {
         SnapshotInfo[] backups = [Backups.Make(1, null, "tank/data", raw: true), Backups.Incremental(2, 1)];
 
-        Assert.Null(BackupChain.Resolve(backups[1], backups));
+        Assert.Null(new BackupChains(backups).Resolve(backups[1]));
     }
 
     [Theory]
@@ -91,7 +91,7 @@ public sealed class BackupChainTests
             },
         ];
 
-        Assert.Equal(fits, BackupChain.Resolve(backups[1], backups) is not null);
+        Assert.Equal(fits, new BackupChains(backups).Resolve(backups[1]) is not null);
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class BackupChainTests
     {
         SnapshotInfo[] backups = [Backups.Incremental(1, 2), Backups.Incremental(2, 1)];
 
-        Assert.Null(BackupChain.Resolve(backups[0], backups));
+        Assert.Null(new BackupChains(backups).Resolve(backups[0]));
     }
 
     [Fact]
@@ -116,8 +116,8 @@ public sealed class BackupChainTests
                     var distinct = backups.DistinctBy(b => b.SnapshotId).ToArray();
                     foreach (var target in distinct)
                     {
-                        var chain = BackupChain.Resolve(target, distinct);
-                        var reversed = BackupChain.Resolve(target, distinct.Reverse().ToArray());
+                        var chain = new BackupChains(distinct).Resolve(target);
+                        var reversed = new BackupChains(distinct.Reverse()).Resolve(target);
                         Assert.Equal(chain is null, reversed is null);
                         if (chain is null)
                             continue;

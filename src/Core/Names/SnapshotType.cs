@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace ZfsSnapshotManager.Core.Rotation;
+namespace ZfsSnapshotManager.Core.Names;
 
 /// <summary>Why a snapshot was made, which says what rotation counts it as.</summary>
 [JsonConverter(typeof(SnapshotTypeConverter))]
