@@ -1,4 +1,4 @@
-using System.Globalization;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Backup;
@@ -19,10 +19,7 @@ internal static class SnapshotNaming
     )
     {
         var leaves = taken.Select(name => name.Leaf).ToHashSet(StringComparer.Ordinal);
-        var stem = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{prefix}-{type.ToText()}-{now.UtcDateTime:yyyy-MM-dd_HH:mm:ss}Z"
-        );
+        var stem = $"{prefix}-{type.ToText()}-{Timestamps.ForName(now)}Z";
         var leaf = stem;
         for (var number = 2; leaves.Contains(leaf); number++)
             leaf = $"{stem}-{number}";

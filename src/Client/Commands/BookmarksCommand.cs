@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -56,10 +56,7 @@ internal static class BookmarksCommand
                                 new[]
                                 {
                                     b.Bookmark,
-                                    b.CreatedAt.UtcDateTime.ToString(
-                                        "yyyy-MM-dd HH:mm:ss'Z'",
-                                        CultureInfo.InvariantCulture
-                                    ),
+                                    Timestamps.ToSecond(b.CreatedAt),
                                     b.Guid.ToString(),
                                 }
                             ),

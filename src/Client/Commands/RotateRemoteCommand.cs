@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Rotation;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -60,7 +61,7 @@ internal static class RotateRemoteCommand
             item.SnapshotId,
             SnapshotTypes.ToText(item.SnapshotType),
             ByteSize.Format(item.SizeBytes),
-            item.ExpiresAt is { } expires ? $"{item.Action} {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z" : item.Action,
+            item.ExpiresAt is { } expires ? $"{item.Action} {Timestamps.ToMinute(expires)}" : item.Action,
             item.Reason,
         ];
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -60,13 +61,10 @@ internal static class StatusCommand
         text.WriteLine($"Used:          {ByteSize.Format(status.UsedBytes)} ({quota})");
         text.WriteLine($"Backups:       {status.SnapshotCount}");
         text.WriteLine(
-            "Newest:        "
-                + $"{status.NewestSnapshot?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "none"}"
+            $"Newest:        {(status.NewestSnapshot is { } newest ? Timestamps.ToSecond(newest) : "none")}"
         );
         if (status.NextDue is { } due)
-            text.WriteLine(
-                $"Next due:      {due.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)}"
-            );
+            text.WriteLine($"Next due:      {Timestamps.ToSecond(due)}");
         if (status.ExpiringCount > 0)
             text.WriteLine($"Expiring:      {status.ExpiringCount}");
         text.WriteLine(

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.SendStream;
@@ -24,10 +25,7 @@ internal sealed class BlockCutter(
     /// <summary>
     /// Bytes of a usual buffer: with records of up to 256 KiB, the one that completes a block always fits.
     /// </summary>
-    public const int BufferSize = Target + 256 * 1024 + RecordHeader.Size;
-
-    /// <summary>Few calls, and what was read is still in the processor's cache when it is verified.</summary>
-    private const int SliceSize = 256 * 1024;
+    public const int BufferSize = Target + StreamSlice.Size + RecordHeader.Size;
 
     private readonly SendStreamParser _parser = SendStreamParser.Resume(start);
     private BlockBuffer? _buffer;
@@ -69,7 +67,7 @@ internal sealed class BlockCutter(
     private int NextRead()
     {
         var end = _parser.IsAtBoundary ? _verified + RecordHeader.Size : (int)(_verified + _parser.RecordLeft);
-        return Math.Min(Math.Max(end, Math.Min(Target, _buffer!.Array.Length)) - _filled, SliceSize);
+        return Math.Min(Math.Max(end, Math.Min(Target, _buffer!.Array.Length)) - _filled, StreamSlice.Size);
     }
 
     private void Verify(CancellationToken cancellationToken)

@@ -34,8 +34,12 @@ internal sealed class BackupUpload(
         CancellationToken cancellationToken
     )
     {
-        var asking = new ServerPatience(settings.RetryTime, time, Random.Shared, why =>
-            Output.Warn(why ?? "the server is there again")
+        var asking = new RetryPolicy(
+            settings.RetryTime,
+            TransientFailure.OfUpload,
+            time,
+            why => Output.Warn(why ?? "the server is there again"),
+            honorsRetryAfter: true
         );
         var estimate = job.Send is { } send ? await send.EstimateAsync(settings.Zfs, cancellationToken) : null;
         UploadAnswer upload;
@@ -78,7 +82,7 @@ internal sealed class BackupUpload(
     private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> AskAgainAsync(
         UploadJob job,
         long? estimate,
-        ServerPatience asking,
+        RetryPolicy asking,
         UploadResume? last,
         CancellationToken cancellationToken
     )
@@ -99,7 +103,7 @@ internal sealed class BackupUpload(
                 return (null, committed);
             throw;
         }
-        catch (Exception e) when (e is OperationCanceledException || ServerPatience.IsPassing(e))
+        catch (Exception e) when (e is OperationCanceledException || TransientFailure.OfUpload(e))
         {
             throw new UploadInterruptedException(e, last?.StreamBytes ?? 0);
         }
@@ -146,7 +150,7 @@ internal sealed class BackupUpload(
             when (acknowledged is { Any: true }
                 && (
                     e is OperationCanceledException
-                    || ServerPatience.IsPassing(e)
+                    || TransientFailure.OfUpload(e)
                     || e is ZfsException { WasCutOff: true }
                 )
             )
@@ -172,9 +176,15 @@ internal sealed class BackupUpload(
         CancellationToken cancellationToken
     )
     {
-        var patience = new ServerPatience(settings.RetryTime, time, Random.Shared, progress.Wait);
-        var requests = new UploadRequests(server, upload.UploadId, patience, _limit, time);
-        var commit = new UploadCommit(server, requests, job.Snapshot, patience, time);
+        var retry = new RetryPolicy(
+            settings.RetryTime,
+            TransientFailure.OfUpload,
+            time,
+            progress.Wait,
+            honorsRetryAfter: true
+        );
+        var requests = new UploadRequests(server, upload.UploadId, retry, _limit, time);
+        var commit = new UploadCommit(server, requests, job.Snapshot, retry, time);
         var from = resume?.From ?? TransferStart.Beginning;
         if (from.State.Phase == StreamPhase.End)
             return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken);
@@ -193,7 +203,7 @@ internal sealed class BackupUpload(
             );
         if (verbose)
             output.Note(
-                $"{job.Snapshot.Name}: {end.Parts.Count} parts sent, {patience.Retries} times one was tried again"
+                $"{job.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} times one was tried again"
             );
         return backup;
 

@@ -15,7 +15,7 @@ internal sealed class UploadCommit(
     ApiClient server,
     UploadRequests requests,
     LocalSnapshot snapshot,
-    ServerPatience patience,
+    RetryPolicy retry,
     TimeProvider time
 )
 {
@@ -66,12 +66,12 @@ internal sealed class UploadCommit(
         catch (ApiException e) when (e.Status == HttpStatusCode.NotFound || e.Code == "snapshot_exists")
         {
             // What an upload says after it was committed: then only the answer to that was lost.
-            var backups = await patience.RunAsync(server.GetSnapshotsAsync, cancellationToken);
+            var backups = await retry.RunAsync(server.GetSnapshotsAsync, cancellationToken);
             if (backups.FirstOrDefault(backup => backup.SnapshotGuid == snapshot.Guid) is { } backup)
                 return backup;
             throw;
         }
-        catch (OperationException e) when (ServerPatience.IsPassing(e))
+        catch (OperationException e) when (TransientFailure.OfUpload(e))
         {
             // The connection may have broken after the commit.
             if (await CommittedBackup.FindAsync(server, snapshot.Guid, time) is { Backup: { } backup })

@@ -24,11 +24,11 @@ internal static class UploadRefusal
             return
                 state.LastError is { Code: not ("upload_broken_off" or "upload_replaced") } error
                 && ApiClient.ToException((HttpStatusCode)error.Status, error) is var refusal
-                && !ServerPatience.IsPassing(refusal)
+                && !TransientFailure.OfUpload(refusal)
                 ? refusal
                 : null;
         }
-        catch (ApiException e) when (!ServerPatience.IsPassing(e))
+        catch (ApiException e) when (!TransientFailure.OfUpload(e))
         {
             return e; // the upload is gone, or the client is shut out
         }

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Client.Upload;
 internal sealed class UploadRequests(
     ApiClient server,
     string uploadId,
-    ServerPatience patience,
+    RetryPolicy retry,
     BandwidthLimit? limit,
     TimeProvider time
 )
@@ -66,7 +66,7 @@ internal sealed class UploadRequests(
     private Task<T> RepeatAsync<T>(Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken)
     {
         var breaks = 0;
-        return patience.RunAsync(TryAsync, cancellationToken);
+        return retry.RunAsync(TryAsync, cancellationToken);
 
         async Task<T> TryAsync(CancellationToken token)
         {

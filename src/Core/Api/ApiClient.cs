@@ -437,16 +437,3 @@ public sealed class ApiClient : IDisposable
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
 }
-
-/// <summary>An answer with an error's status.</summary>
-public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, string? code, string message, string? remedy)
-    : OperationException(exitCode, message, remedy)
-{
-    public HttpStatusCode Status { get; } = status;
-
-    /// <summary>The fault's stable name; null where the answer was not zfs-server's.</summary>
-    public string? Code { get; } = code;
-
-    /// <summary>When the server wants to be asked again; null where it did not say.</summary>
-    public TimeSpan? RetryAfter { get; internal set; }
-}

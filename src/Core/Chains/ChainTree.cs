@@ -1,4 +1,3 @@
-using System.Globalization;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
@@ -43,15 +42,12 @@ public static class ChainTree
             var state =
                 backup.Pinned ? ", pinned"
                 : backup.ExpiresAt is { } expires
-                    ? string.Create(CultureInfo.InvariantCulture, $", expires {expires.UtcDateTime:yyyy-MM-dd HH:mm}Z")
+                    ? $", expires {Timestamps.ToMinute(expires)}"
                 : "";
             text.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"  {new string(' ', 2 * depth)}{(backup.IsIncremental ? "+" : "*")} "
-                        + $"{backup.Timestamp.UtcDateTime:yyyy-MM-dd HH:mm}  {backup.SnapshotId}  "
+                $"  {new string(' ', 2 * depth)}{(backup.IsIncremental ? "+" : "*")} "
+                        + $"{Timestamps.ToMinuteInList(backup.Timestamp)}  {backup.SnapshotId}  "
                         + $"{backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{state}"
-                )
             );
         }
     }

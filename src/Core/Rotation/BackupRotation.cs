@@ -137,7 +137,7 @@ public sealed class BackupRotation
             else if (backup.LockedUntil > now)
                 Keep(
                     backup,
-                    $"the store lets nobody delete it until {backup.LockedUntil.Value.UtcDateTime:yyyy-MM-dd HH:mm}Z"
+                    $"the store lets nobody delete it until {Timestamps.ToMinute(backup.LockedUntil.Value)}"
                 );
             else if (openBases.Contains(backup.SnapshotGuid))
                 Keep(backup, "an upload that is under way starts from it");

@@ -34,7 +34,7 @@ internal readonly record struct RotationPeriod(SnapshotType Class, long Number)
         return type switch
         {
             SnapshotType.Hourly => string.Create(CultureInfo.InvariantCulture, $"hour {utc:yyyy-MM-dd HH}:00"),
-            SnapshotType.Daily => string.Create(CultureInfo.InvariantCulture, $"day {utc:yyyy-MM-dd}"),
+            SnapshotType.Daily => $"day {Timestamps.ToDay(time)}",
             SnapshotType.Weekly => string.Create(
                 CultureInfo.InvariantCulture,
                 $"week {ISOWeek.GetYear(utc):0000}-W{ISOWeek.GetWeekOfYear(utc):00}"

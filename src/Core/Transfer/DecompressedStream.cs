@@ -15,11 +15,6 @@ namespace ZfsSnapshotManager.Core.Transfer;
 public sealed class DecompressedStream(StoredBytesReader stored, CompressionFormat format, bool alone = true)
     : ForwardOnlyStream
 {
-    /// <summary>
-    /// The most that is given out at once: it is still in the processor's cache when the next one looks at it.
-    /// </summary>
-    private const int SliceSize = 256 * 1024;
-
     private readonly BlockPipeline? _blocks =
         format == CompressionFormat.None
             ? null
@@ -41,7 +36,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     {
         if (_slice.IsEmpty)
             _slice = await NextAsync(cancellationToken);
-        var taken = _slice[..Math.Min(Math.Min(count, SliceSize), _slice.Length)];
+        var taken = _slice[..Math.Min(Math.Min(count, StreamSlice.Size), _slice.Length)];
         _slice = _slice[taken.Length..];
         BytesGiven += taken.Length;
         return taken;
@@ -74,7 +69,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     private async ValueTask<ReadOnlyMemory<byte>> NextAsync(CancellationToken cancellationToken)
     {
         if (_blocks is null)
-            return await stored.TakeAsync(SliceSize, cancellationToken);
+            return await stored.TakeAsync(StreamSlice.Size, cancellationToken);
         try
         {
             if (_decoder is null)
@@ -85,8 +80,8 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
                 _decoder = ContinuousDecoder.Create(format, rest);
             }
 
-            _room ??= ArrayPool<byte>.Shared.Rent(SliceSize);
-            var count = await _decoder.ReadAsync(_room.AsMemory(0, SliceSize), cancellationToken);
+            _room ??= ArrayPool<byte>.Shared.Rent(StreamSlice.Size);
+            var count = await _decoder.ReadAsync(_room.AsMemory(0, StreamSlice.Size), cancellationToken);
             if (count == 0 && _blocks.Rest!.IsCutBlock)
                 throw ContinuousDecoder.Damaged("a block ends too early");
             return _room.AsMemory(0, count);

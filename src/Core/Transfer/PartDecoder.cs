@@ -9,8 +9,6 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// </summary>
 public static class PartDecoder
 {
-    private const int SliceSize = 256 * 1024;
-
     /// <summary>Decompresses and verifies all of a part. Memory is bounded, whatever the data.</summary>
     /// <param name="stored">The part's stored bytes.</param>
     /// <param name="format">How they are compressed.</param>
@@ -33,7 +31,7 @@ public static class PartDecoder
         Fletcher4? endChecksum = null;
         using var stream = new DecompressedStream(stored, format, alone: false);
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(SliceSize, cancellationToken)).IsEmpty)
+        while (!(slice = await stream.TakeAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
         {
             var known = parser.Begin is not null;
             Advance(parser, slice.Span, ref endChecksum);

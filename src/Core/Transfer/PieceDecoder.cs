@@ -5,8 +5,6 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <summary>Decompresses by a library that takes pieces.</summary>
 internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decompressor) : ContinuousDecoder
 {
-    private const int InputSize = 256 * 1024;
-
     private ReadOnlyMemory<byte> _input;
     private bool _sourceEnded;
     private bool _between = true;
@@ -17,7 +15,7 @@ internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decomp
         {
             if (_input.IsEmpty && !_sourceEnded)
             {
-                _input = await source.TakeAsync(InputSize, cancellationToken);
+                _input = await source.TakeAsync(StreamSlice.Size, cancellationToken);
                 _sourceEnded = _input.IsEmpty;
             }
 

@@ -9,8 +9,6 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// </summary>
 public static class StoredStreamDecoder
 {
-    private const int SliceSize = 256 * 1024;
-
     public delegate ValueTask SliceHandler(ReadOnlyMemory<byte> slice, CancellationToken cancellationToken);
 
     /// <summary>
@@ -34,7 +32,7 @@ public static class StoredStreamDecoder
         var verifier = new SendStreamVerifier();
         using var stream = new DecompressedStream(stored, format);
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(SliceSize, cancellationToken)).IsEmpty)
+        while (!(slice = await stream.TakeAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
         {
             var known = verifier.Begin is not null;
             verifier.Append(slice.Span);

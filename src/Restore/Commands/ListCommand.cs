@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -52,7 +53,7 @@ internal static class ListCommand
         [
             (index + 1).ToString(CultureInfo.InvariantCulture),
             backup.SnapshotId,
-            backup.Timestamp.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture),
+            Timestamps.ToMinuteInList(backup.Timestamp),
             ByteSize.Format(backup.SizeBytes),
             backup.IsIncremental ? "incremental" : "full",
             $"{backup.DatasetName}@{backup.SnapshotName}",

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Restore.Download;
+using ZfsSnapshotManager.Restore.Streams;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
@@ -87,7 +88,7 @@ internal static class SaveCommand
         });
     }
 
-    /// <summary>The file takes its name only when it is whole and verified.</summary>
+    /// <summary>The file takes its name only when it is complete and verified.</summary>
     private static async Task SaveAsync(
         RestoreSession session,
         SnapshotInfo backup,
@@ -97,51 +98,14 @@ internal static class SaveCommand
     )
     {
         var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken);
-        var partial = path + ".partial";
-        try
-        {
-            await using (
-                var file = new FileStream(
-                    partial,
-                    new FileStreamOptions
-                    {
-                        Mode = FileMode.Create,
-                        Access = FileAccess.Write,
-                        BufferSize = 0,
-                        Options = FileOptions.Asynchronous,
-                    }
-                )
-            )
-            {
-                await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
+        await AtomicFile.WriteAsync(
+            path,
+            replace: force,
+            FileOptions.Asynchronous,
+            file =>
+                TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
                     stored.ReadAsync((block, token) => file.WriteAsync(block, token), null, progress, cancellationToken)
-                );
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(partial, path, overwrite: force);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Remove(partial);
-            throw new OperationException(
-                ExitCode.Failure,
-                $"{path} cannot be written: {e.Message}",
-                "Check the folder, its permissions and its free space.",
-                e
-            );
-        }
-        catch
-        {
-            Remove(partial);
-            throw;
-        }
-    }
-
-    /// <summary>Its folder may be missing, which is the failure to tell, and not this one.</summary>
-    private static void Remove(string partial)
-    {
-        if (File.Exists(partial))
-            File.Delete(partial);
+                )
+        );
     }
 }

@@ -100,7 +100,7 @@ internal static class StreamCommand
             );
             text.WriteLine($"  GUID:      {snapshot.Guid}");
             text.WriteLine($"  From GUID: {snapshot.FromGuid?.ToString() ?? "none (full)"}");
-            text.WriteLine($"  Created:   {snapshot.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z");
+            text.WriteLine($"  Created:   {Timestamps.ToSecond(snapshot.CreatedAt)}");
             text.WriteLine(
                 $"  Features:  {(snapshot.Features.Count == 0 ? "none" : string.Join(", ", snapshot.Features))}"
             );

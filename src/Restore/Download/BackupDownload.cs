@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Restore.Download;
@@ -9,13 +10,13 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// other way to say so than to break off; asked again, it says it in words.
 /// </summary>
 /// <param name="open">Opens the bytes from an offset on.</param>
-/// <param name="patience">For a server that is away.</param>
+/// <param name="retry">For a server that is unreachable for a while.</param>
 /// <param name="progress">Told of bytes as they come.</param>
 /// <param name="canGoOn">False where the bytes are made when they are asked for: once some came, only ZFS's own token
 /// goes on with them.</param>
 internal sealed class BackupDownload(
     OpenBytes open,
-    DownloadPatience patience,
+    RetryPolicy retry,
     Action<long> progress,
     bool canGoOn = true
 ) : ForwardOnlyStream
@@ -35,15 +36,15 @@ internal sealed class BackupDownload(
                 _body ??= await open(_received, null, cancellationToken);
                 var count = await _body.ReadAsync(buffer, cancellationToken);
                 _failures = 0;
-                patience.Moved();
+                retry.Succeeded();
                 progress(count);
                 _received += count;
                 return count;
             }
-            catch (OperationException e) when (DownloadPatience.IsPassing(e) && (canGoOn || _received == 0))
+            catch (OperationException e) when (TransientFailure.OfDownload(e) && (canGoOn || _received == 0))
             {
                 Disconnect();
-                await patience.WaitAsync(e, ++_failures, cancellationToken);
+                await retry.WaitAsync(e, ++_failures, cancellationToken);
             }
         }
     }

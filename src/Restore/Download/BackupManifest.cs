@@ -18,7 +18,7 @@ internal static class BackupManifest
     )
     {
         var source = new BackupSource(session.Server, backup);
-        var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, why =>
+        var retry = new RetryPolicy(session.Settings.RetryTime, TransientFailure.OfDownload, TimeProvider.System, why =>
         {
             if (why is not null)
                 session.Output.Note(why);
@@ -32,9 +32,9 @@ internal static class BackupManifest
                 await body.CopyToAsync(json, cancellationToken);
                 return Parse(backup, json.GetBuffer().AsSpan(0, (int)json.Length));
             }
-            catch (OperationException e) when (DownloadPatience.IsPassing(e))
+            catch (OperationException e) when (TransientFailure.OfDownload(e))
             {
-                await patience.WaitAsync(e, failures, cancellationToken);
+                await retry.WaitAsync(e, failures, cancellationToken);
             }
         }
     }

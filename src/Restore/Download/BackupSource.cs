@@ -23,11 +23,11 @@ internal sealed class BackupSource(ApiClient server, SnapshotInfo backup)
     public async Task<Stream> OpenLiveAsync(string? token, CancellationToken cancellationToken)
     {
         var response = await server.DownloadLiveAsync(backup, token, cancellationToken);
-        return new WatchedBody(
+        return new ResponseBody(
             response,
             await response.Content.ReadAsStreamAsync(cancellationToken),
             backup.SnapshotId,
-            WatchedBody.LiveIdle
+            ResponseBody.LiveIdle
         );
     }
 
@@ -43,10 +43,10 @@ internal sealed class BackupSource(ApiClient server, SnapshotInfo backup)
         string what,
         CancellationToken cancellationToken
     ) =>
-        new WatchedBody(
+        new ResponseBody(
             response,
             await response.Content.ReadAsStreamAsync(cancellationToken),
             what,
-            WatchedBody.DefaultIdle
+            ResponseBody.DefaultIdle
         );
 }

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
@@ -6,11 +7,11 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// How far a stream came over several attempts, of which each begins where ZFS says, before the end of the last one.
 /// Bytes that came before are no progress: a stream that always breaks at the same place would else be tried for ever.
 /// </summary>
-/// <param name="patience">For a server that is away.</param>
+/// <param name="retry">For a server that is unreachable for a while.</param>
 /// <param name="shown">Told of bytes as they come; less than 0 where an attempt begins before the end of the last
 /// one.</param>
 /// <param name="start">Bytes that an earlier run received.</param>
-internal sealed class LiveProgress(DownloadPatience patience, Action<long> shown, long start)
+internal sealed class LiveProgress(RetryPolicy retry, Action<long> shown, long start)
 {
     private long _place = start;
     private long _furthest = start;
@@ -24,7 +25,7 @@ internal sealed class LiveProgress(DownloadPatience patience, Action<long> shown
         if (_place <= _furthest)
             return;
         (_furthest, _failures) = (_place, 0);
-        patience.Moved();
+        retry.Succeeded();
     }
 
     /// <summary>The next attempt begins there.</summary>
@@ -37,5 +38,5 @@ internal sealed class LiveProgress(DownloadPatience patience, Action<long> shown
     /// <summary>Waits until the next attempt may begin.</summary>
     /// <exception cref="OperationException">The failure itself: patience is over.</exception>
     public Task WaitAsync(OperationException failure, CancellationToken cancellationToken) =>
-        patience.WaitAsync(failure, ++_failures, cancellationToken);
+        retry.WaitAsync(failure, ++_failures, cancellationToken);
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
@@ -8,9 +9,9 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// is wrong is fetched once more, since its way here may be at fault.
 /// </summary>
 /// <param name="open">Opens a range of the backup's bytes.</param>
-/// <param name="patience">For a server that is away.</param>
+/// <param name="retry">For a server that is unreachable for a while.</param>
 /// <param name="progress">Told of bytes as they come; less than 0 where they were wrong.</param>
-internal sealed class PartFetch(OpenBytes open, DownloadPatience patience, Action<long> progress)
+internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> progress)
 {
     /// <exception cref="OperationException">The part is not what was stored (<see cref="ExitCode.Damaged"/>), or the
     /// server is away for too long.</exception>
@@ -52,13 +53,13 @@ internal sealed class PartFetch(OpenBytes open, DownloadPatience patience, Actio
                         );
                     sha256.AppendData(room.Span[..count]); // on the way, while it is in the processor's cache
                     (received, failures) = (received + count, 0);
-                    patience.Moved();
+                    retry.Succeeded();
                     progress(count);
                 }
             }
-            catch (OperationException e) when (DownloadPatience.IsPassing(e))
+            catch (OperationException e) when (TransientFailure.OfDownload(e))
             {
-                await patience.WaitAsync(e, ++failures, cancellationToken);
+                await retry.WaitAsync(e, ++failures, cancellationToken);
             }
         }
 

@@ -79,10 +79,10 @@ internal sealed class StoredBackup
     ) =>
         _proof.RunAsync(async () =>
         {
-            var patience = Patience(progress);
+            var retry = Retry(progress);
             await using var source = Parts is null
-                ? Whole(patience, progress.Add)
-                : (Stream)Read(Parts, patience, progress.Add);
+                ? Whole(retry, progress.Add)
+                : (Stream)Read(Parts, retry, progress.Add);
             await using var stored = new StoredBytesReader(source, onStored, digest: _backup.Sha256 is not null);
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
@@ -92,7 +92,7 @@ internal sealed class StoredBackup
                 cancellationToken
             );
             CheckWhole(stored);
-            TellRetries(patience);
+            TellRetries(retry);
             return facts;
         });
 
@@ -105,18 +105,18 @@ internal sealed class StoredBackup
         _proof.RunAsync(async () =>
         {
             var rest = Rest!;
-            var patience = Patience(progress);
+            var retry = Retry(progress);
             var resume = new ReceiveResume(rest.Token);
             try
             {
                 await (
                     rest.Runs is { } runs
                         ? resume.WriteAsync(
-                            OpenRuns(runs, patience, progress.Add, cancellationToken),
+                            OpenRuns(runs, retry, progress.Add, cancellationToken),
                             destination,
                             cancellationToken
                         )
-                        : WriteRestOfWholeAsync(resume, destination, patience, progress, cancellationToken)
+                        : WriteRestOfWholeAsync(resume, destination, retry, progress, cancellationToken)
                 );
             }
             catch (SendStreamException e) when (e.Error == SendStreamError.UnexpectedRecord)
@@ -125,7 +125,7 @@ internal sealed class StoredBackup
                 throw new StreamCombinationException(e.Message);
             }
 
-            TellRetries(patience);
+            TellRetries(retry);
             return true;
         });
 
@@ -149,26 +149,26 @@ internal sealed class StoredBackup
         }
     }
 
-    private DownloadPatience Patience(TransferProgress progress) =>
-        new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
+    private RetryPolicy Retry(TransferProgress progress) =>
+        new(_session.Settings.RetryTime, TransientFailure.OfDownload, TimeProvider.System, progress.Wait);
 
-    private BackupDownload Whole(DownloadPatience patience, Action<long> progress) =>
+    private BackupDownload Whole(RetryPolicy retry, Action<long> progress) =>
         _backup.IsLocal
             ? new(
                 (_, _, cancellationToken) => _source.OpenLiveAsync(null, cancellationToken),
-                patience,
+                retry,
                 progress,
                 canGoOn: false
             )
-            : new(_source.OpenAsync, patience, progress);
+            : new(_source.OpenAsync, retry, progress);
 
-    private PartReader Read(IReadOnlyList<BackupPart> parts, DownloadPatience patience, Action<long> progress) =>
-        new(new PartFetch(_source.OpenAsync, patience, progress), _session.Pages, _session.Settings.Lanes, parts);
+    private PartReader Read(IReadOnlyList<BackupPart> parts, RetryPolicy retry, Action<long> progress) =>
+        new(new PartFetch(_source.OpenAsync, retry, progress), _session.Pages, _session.Settings.Lanes, parts);
 
     /// <summary>Each run's parts are fetched by a reader of their own: only the last run has many.</summary>
     private async IAsyncEnumerable<StreamRun> OpenRuns(
         IReadOnlyList<PartRun> runs,
-        DownloadPatience patience,
+        RetryPolicy retry,
         Action<long> progress,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
     )
@@ -178,7 +178,7 @@ internal sealed class StoredBackup
             cancellationToken.ThrowIfCancellationRequested();
             await using var parts = Read(
                 [.. Parts!.Skip(run.Range.First).Take(run.Range.Last - run.Range.First + 1)],
-                patience,
+                retry,
                 progress
             );
             await using var stored = new StoredBytesReader(parts, digest: false);
@@ -190,14 +190,14 @@ internal sealed class StoredBackup
     private async Task WriteRestOfWholeAsync(
         ReceiveResume resume,
         Stream destination,
-        DownloadPatience patience,
+        RetryPolicy retry,
         TransferProgress progress,
         CancellationToken cancellationToken
     )
     {
         await using var source = Parts is null
-            ? Whole(patience, progress.Add)
-            : (Stream)Read(Parts, patience, progress.Add);
+            ? Whole(retry, progress.Add)
+            : (Stream)Read(Parts, retry, progress.Add);
         await using var stored = new StoredBytesReader(source, digest: _backup.Sha256 is not null);
         await using var plain = new DecompressedStream(stored, _compression);
         await resume.WriteAsync(plain, destination, cancellationToken);
@@ -216,9 +216,9 @@ internal sealed class StoredBackup
         );
     }
 
-    private void TellRetries(DownloadPatience patience)
+    private void TellRetries(RetryPolicy retry)
     {
-        if (patience.Retries > 0)
-            _session.Detail($"{_backup.SnapshotId}: {patience.Retries} requests were tried again");
+        if (retry.Retries > 0)
+            _session.Detail($"{_backup.SnapshotId}: {retry.Retries} requests were tried again");
     }
 }

@@ -31,8 +31,8 @@ internal sealed class LiveReceive(
             session.Output,
             async shown =>
             {
-                var patience = new DownloadPatience(session.Settings.RetryTime, TimeProvider.System, shown.Wait);
-                var progress = new LiveProgress(patience, shown.Add, PlaceOf(token));
+                var retry = new RetryPolicy(session.Settings.RetryTime, TransientFailure.OfDownload, TimeProvider.System, shown.Wait);
+                var progress = new LiveProgress(retry, shown.Add, PlaceOf(token));
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {
                     var plan = await look();
@@ -43,8 +43,8 @@ internal sealed class LiveReceive(
                     await progress.WaitAsync(failure, cancellationToken);
                 }
 
-                if (patience.Retries > 0)
-                    session.Detail($"{backup.SnapshotId}: its stream broke {patience.Retries} times");
+                if (retry.Retries > 0)
+                    session.Detail($"{backup.SnapshotId}: its stream broke {retry.Retries} times");
                 return true;
             },
             PlaceOf(token)
@@ -69,7 +69,7 @@ internal sealed class LiveReceive(
             );
             return null;
         }
-        catch (OperationException e) when (DownloadPatience.IsPassing(e))
+        catch (OperationException e) when (TransientFailure.OfDownload(e))
         {
             return e;
         }

@@ -95,47 +95,16 @@ internal sealed class StreamTarget
         await work(counted).WaitAsync(cancellationToken); // a pipe that brings nothing does not hear Ctrl-C
     }
 
-    private static async Task WriteToFileAsync(
+    private static Task WriteToFileAsync(
         string path,
         Action<long> count,
         Func<Stream, Task> work,
         CancellationToken cancellationToken
-    )
-    {
-        var partial = path + ".partial";
-        try
-        {
-            await using (
-                var file = new FileStream(
-                    partial,
-                    new FileStreamOptions
-                    {
-                        Mode = FileMode.Create,
-                        Access = FileAccess.Write,
-                        BufferSize = 0,
-                    }
-                )
-            )
-            await using (var counted = new CountedStream(file, count))
-            {
-                await work(counted).WaitAsync(cancellationToken);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(partial, path, overwrite: true);
-        }
-        catch (Exception e)
-        {
-            if (File.Exists(partial))
-                File.Delete(partial);
-            if (e is IOException or UnauthorizedAccessException)
-                throw new OperationException(
-                    ExitCode.Failure,
-                    $"{path} cannot be written: {e.Message}",
-                    "Check the folder, its permissions and its free space.",
-                    e
-                );
-            throw;
-        }
-    }
+    ) =>
+        AtomicFile.WriteAsync(
+            path,
+            replace: true,
+            FileOptions.None,
+            file => work(new CountedStream(file, count)).WaitAsync(cancellationToken)
+        );
 }

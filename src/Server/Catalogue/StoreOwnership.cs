@@ -79,7 +79,7 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
         new(
             ExitCode.Conflict,
             $"{store.Location} belongs to another catalogue ({owner.CatalogueId}, since "
-                + $"{owner.CreatedAt:yyyy-MM-dd}), not to {database.Path}.",
+                + $"{Timestamps.ToDay(owner.CreatedAt)}), not to {database.Path}.",
             "If another server uses it, give this one an S3_PREFIX of its own. If this catalogue is new because the "
                 + "old one is lost, run 'zfs-server catalogue rebuild'."
         );

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Server.Clients;
@@ -35,7 +36,7 @@ internal static class ClientChanges
             ("rotation_policy", Describe(client.RotationPolicy)),
             (
                 "old_api_key_until",
-                client.OldApiKeyUntil is { } until ? $"{until.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z" : "none"
+                client.OldApiKeyUntil is { } until ? Timestamps.ToSecond(until) : "none"
             ),
         ];
 

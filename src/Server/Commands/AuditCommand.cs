@@ -89,7 +89,7 @@ internal static class AuditCommand
 
     private static string[] Row(AuditEvent e) =>
         [
-            $"{e.Time.ToUniversalTime():yyyy-MM-dd HH:mm:ss}Z",
+            Timestamps.ToSecond(e.Time),
             e.Event,
             e.ClientId ?? "",
             e.Actor switch

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
@@ -198,7 +197,7 @@ internal static class BackupCommands
             backup.DatasetName,
             backup.SnapshotType.ToText(),
             backup.IsIncremental ? "incremental" : "full",
-            Time(backup.Timestamp),
+            Timestamps.ToSecond(backup.Timestamp),
             ByteSize.Format(backup.SizeBytes),
             State(backup),
             Place(backup),
@@ -209,7 +208,7 @@ internal static class BackupCommands
 
     private static string State(SnapshotInfo backup) =>
         backup.Pinned ? "pinned"
-        : backup.ExpiresAt is { } expires ? $"expiring {Time(expires)}"
+        : backup.ExpiresAt is { } expires ? $"expiring {Timestamps.ToSecond(expires)}"
         : "";
 
     private static void Write(TextWriter text, ShownBackup shown)
@@ -221,7 +220,7 @@ internal static class BackupCommands
             $"Snapshot:     {backup.DatasetName}@{backup.SnapshotName} (GUID {backup.SnapshotGuid}, "
                 + $"{backup.SnapshotType.ToText()})"
         );
-        text.WriteLine($"Made:         {Time(backup.Timestamp)}, received {Time(backup.ReceivedAt)}");
+        text.WriteLine($"Made:         {Timestamps.ToSecond(backup.Timestamp)}, received {Timestamps.ToSecond(backup.ReceivedAt)}");
         text.WriteLine(
             $"Stored:       {ByteSize.Format(backup.SizeBytes)} of {ByteSize.Format(backup.StreamBytes)}, "
                 + $"{backup.Compression}, {(backup.IsLocal ? "in ZFS as" : "as")} {backup.StorageKey}"
@@ -235,12 +234,9 @@ internal static class BackupCommands
         );
         text.WriteLine(
             "State:        "
-                + $"{(State(backup) is { Length: > 0 } state ? state : "listed")}{(backup.LockedUntil is { } locked ? $", locked until {Time(locked)}" : "")}"
+                + $"{(State(backup) is { Length: > 0 } state ? state : "listed")}{(backup.LockedUntil is { } locked ? $", locked until {Timestamps.ToSecond(locked)}" : "")}"
         );
     }
-
-    private static string Time(DateTimeOffset time) =>
-        time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }
 
 /// <summary>A backup as an administrator sees it.</summary>

@@ -80,7 +80,7 @@ internal static class ClientKeyCommand
                 text.WriteLine("The key is shown only now: the server keeps nothing but its hash.");
                 text.WriteLine(
                     after.OldApiKeyUntil is { } until
-                        ? $"The old key is taken until {until:yyyy-MM-dd HH:mm:ss}Z."
+                        ? $"The old key is taken until {Timestamps.ToSecond(until)}."
                         : "The old key is not taken any more."
                 );
                 if (dropped)

@@ -3,6 +3,7 @@ using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
@@ -23,11 +24,6 @@ internal sealed partial class DownloadEndpoints(
     ILogger<DownloadEndpoints> logger
 )
 {
-    /// <summary>
-    /// Bytes that are handed to the connection at once: the processor's cache holds them, and few steps are needed.
-    /// </summary>
-    private const int SliceSize = 256 * 1024;
-
     public static void Map(WebApplication app) =>
         app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context));
 
@@ -115,7 +111,7 @@ internal sealed partial class DownloadEndpoints(
         var connection = context.Response.BodyWriter;
         for (var left = count; left > 0; )
         {
-            var slice = await content.TakeAsync((int)Math.Min(SliceSize, left), context.RequestAborted);
+            var slice = await content.TakeAsync((int)Math.Min(StreamSlice.Size, left), context.RequestAborted);
             left -= slice.Length;
             var flushed = await connection.WriteAsync(slice, context.RequestAborted);
             if (flushed.IsCompleted)

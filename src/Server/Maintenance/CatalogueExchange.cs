@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
@@ -90,12 +89,9 @@ internal static partial class CatalogueExchange
 
     private static string NameOf(string path, DateTimeOffset now)
     {
-        for (var time = now.UtcDateTime; ; time = time.AddSeconds(1))
+        for (var time = now; ; time = time.AddSeconds(1))
         {
-            var name = string.Create(
-                CultureInfo.InvariantCulture,
-                $"{path}.before-rebuild-{time:yyyyMMdd'T'HHmmss'Z'}"
-            );
+            var name = $"{path}.before-rebuild-{Timestamps.ForFileName(time)}";
             if (!File.Exists(name) && !File.Exists(name + "-wal"))
                 return name;
         }

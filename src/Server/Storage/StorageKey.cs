@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 
@@ -26,10 +26,7 @@ internal static class StorageKey
         CompressionFormat compression
     )
     {
-        var stem = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{clientId}/{Flatten(dataset, MaxDatasetLength)}_{time.UtcDateTime:yyyy-MM-dd_HH:mm:ss}"
-        );
+        var stem = $"{clientId}/{Flatten(dataset, MaxDatasetLength)}_{Timestamps.ForName(time)}";
         for (var number = 1; ; number++)
         {
             var id = number == 1 ? stem : $"{stem}~{number}";

@@ -3,6 +3,7 @@ using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.Server.Audit;
@@ -17,8 +18,6 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// </summary>
 internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogger<LocalDownloads> logger)
 {
-    private const int SliceSize = 256 * 1024;
-
     public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
     {
         // As for what is stored.
@@ -27,7 +26,7 @@ internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogge
         await using var sending = zfs.StartSending(
             await ChooseAsync(context.Request.Query, backup, context.RequestAborted)
         );
-        var buffer = new byte[SliceSize];
+        var buffer = new byte[StreamSlice.Size];
         var count = await ReadFirstAsync(sending, buffer, backup, context.RequestAborted);
         Describe(context.Response, backup);
         audit.Write(

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.UnitTests.Restore;
@@ -55,7 +56,7 @@ public sealed class LiveProgressTests
     private LiveProgress Start(long already = 0)
     {
         _shown = already;
-        return new LiveProgress(new DownloadPatience(Patience, _time, _ => { }), bytes => _shown += bytes, already);
+        return new LiveProgress(new RetryPolicy(Patience, TransientFailure.OfDownload, _time, _ => { }), bytes => _shown += bytes, already);
     }
 
     private static async Task BreakAsync(LiveProgress progress, long goOnAt, long bytes)

@@ -172,7 +172,7 @@ public sealed class PartReaderTests
         var source = new FaultySource(1, Sizes) { BeforeAnswer = (_, _) => throw FaultySource.Broken() };
         using var pool = new PagePool(16 * Mebibyte);
         await using var reader = new PartReader(
-            new PartFetch(source.OpenAsync, new DownloadPatience(TimeSpan.Zero, TimeProvider.System, _ => { }), _ =>
+            new PartFetch(source.OpenAsync, new RetryPolicy(TimeSpan.Zero, TransientFailure.OfDownload, TimeProvider.System, _ => { }), _ =>
             { }),
             pool,
             1,
@@ -223,7 +223,7 @@ public sealed class PartReaderTests
         new(
             new PartFetch(
                 source.OpenAsync,
-                new DownloadPatience(TimeSpan.FromSeconds(20), TimeProvider.System, _ => { }),
+                new RetryPolicy(TimeSpan.FromSeconds(20), TransientFailure.OfDownload, TimeProvider.System, _ => { }),
                 progress ?? (_ => { })
             ),
             pool,

@@ -281,14 +281,13 @@ internal sealed class LocalUploads(
 
     private static async Task CopyAsync(UploadRecord upload, ReadOnlyMemory<byte> content, LocalReceive receive)
     {
-        const int SliceSize = 256 * 1024;
         System.Runtime.InteropServices.MemoryMarshal.TryGetArray(content, out var segment);
         using var memory = new MemoryStream(segment.Array!, segment.Offset, segment.Count, writable: false);
         using var stored = new StoredBytesReader(memory, digest: false);
         using var stream = new DecompressedStream(stored, upload.Compression);
         ReadOnlyMemory<byte> slice;
         // Not to be cancelled: half a part in ZFS could not be sent again.
-        while (!(slice = await stream.TakeAsync(SliceSize, CancellationToken.None)).IsEmpty)
+        while (!(slice = await stream.TakeAsync(StreamSlice.Size, CancellationToken.None)).IsEmpty)
             await receive.WriteAsync(slice, CancellationToken.None);
     }
 

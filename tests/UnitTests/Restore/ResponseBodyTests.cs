@@ -1,15 +1,16 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.UnitTests.Restore;
 
-public sealed class WatchedBodyTests
+public sealed class ResponseBodyTests
 {
     [Fact]
     public async Task An_answer_of_which_nothing_comes_is_a_connection_that_broke()
     {
-        await using var body = new WatchedBody(
+        await using var body = new ResponseBody(
             new MemoryStream(),
             new Body(_ => Task.Delay(Timeout.Infinite, _)),
             "c/backup",
@@ -20,14 +21,14 @@ public sealed class WatchedBodyTests
             body.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
         );
 
-        Assert.True(DownloadPatience.IsPassing(failure));
+        Assert.True(TransientFailure.OfDownload(failure));
         Assert.Contains("sent nothing of c/backup", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Time_between_two_reads_does_not_count()
     {
-        await using var body = new WatchedBody(
+        await using var body = new ResponseBody(
             new MemoryStream(),
             new Body(_ => Task.CompletedTask),
             "c/backup",
@@ -43,14 +44,14 @@ public sealed class WatchedBodyTests
     [Fact]
     public async Task A_connection_that_breaks_passes_and_a_user_who_interrupts_does_not()
     {
-        await using var broken = new WatchedBody(
+        await using var broken = new ResponseBody(
             new MemoryStream(),
             new Body(_ => throw new HttpIOException(HttpRequestError.ResponseEnded)),
             "c/backup",
             TimeSpan.FromSeconds(5)
         );
         Assert.True(
-            DownloadPatience.IsPassing(
+            TransientFailure.OfDownload(
                 await Assert.ThrowsAsync<OperationException>(() =>
                     broken.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
                 )
@@ -58,7 +59,7 @@ public sealed class WatchedBodyTests
         );
 
         using var interrupt = new CancellationTokenSource(50);
-        await using var silent = new WatchedBody(
+        await using var silent = new ResponseBody(
             new MemoryStream(),
             new Body(token => Task.Delay(Timeout.Infinite, token)),
             "c/backup",

@@ -1,0 +1,165 @@
+using System.Net;
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.UnitTests.Client.Upload;
+using ZfsSnapshotManager.UnitTests.Restore;
+
+namespace ZfsSnapshotManager.UnitTests.Api;
+
+public sealed class RetryPolicyTests
+{
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    private readonly ManualTime _time = new();
+    private readonly List<string?> _told = [];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_fails_for_a_while_is_tried_until_it_succeeds()
+    {
+        var attempts = 0;
+
+        var result = await Uploads(Hour)
+            .RunAsync(_ => ++attempts < 5 ? throw Unreachable() : Task.FromResult("done"), Token);
+
+        Assert.Equal("done", result);
+        Assert.Equal(5, attempts);
+        Assert.Equal(5, _told.Count);
+        Assert.Contains("waiting for the server (0 s): it is away", _told[0], StringComparison.Ordinal);
+        Assert.Null(_told[^1]);
+    }
+
+    [Fact]
+    public async Task Pauses_grow_and_end_at_half_a_minute_or_a_little_more()
+    {
+        List<TimeSpan> starts = [];
+
+        await Assert.ThrowsAsync<OperationException>(() =>
+            Uploads(Hour)
+                .RunAsync<int>(
+                    _ =>
+                    {
+                        starts.Add(_time.Now);
+                        throw Unreachable();
+                    },
+                    Token
+                )
+        );
+
+        var pauses = starts.Zip(starts.Skip(1), (first, second) => (second - first).TotalSeconds).ToList();
+        Assert.InRange(pauses[0], 0.25, 0.75);
+        Assert.InRange(pauses[3], 2, 6);
+        Assert.All(pauses.Skip(8).SkipLast(1), pause => Assert.InRange(pause, 15, 45));
+        Assert.Equal(Hour, _time.Now);
+    }
+
+    [Fact]
+    public async Task Patience_is_counted_from_the_last_success_of_any_request()
+    {
+        var retry = Uploads(TimeSpan.FromMinutes(10));
+        await Assert.ThrowsAsync<OperationException>(() => retry.RunAsync<int>(_ => throw Unreachable(), Token));
+        await retry.RunAsync(_ => Task.FromResult(0), Token);
+        _time.Advance(Hour); // nothing was asked for; zfs send took its time
+
+        var start = _time.Now;
+        await Assert.ThrowsAsync<OperationException>(() => retry.RunAsync<int>(_ => throw Unreachable(), Token));
+
+        Assert.Equal(TimeSpan.FromMinutes(10), _time.Now - start);
+    }
+
+    [Fact]
+    public async Task Without_patience_the_first_failure_counts()
+    {
+        var attempts = 0;
+
+        await Assert.ThrowsAsync<OperationException>(() =>
+            Uploads(TimeSpan.Zero)
+                .RunAsync<int>(
+                    _ =>
+                    {
+                        attempts++;
+                        throw Unreachable();
+                    },
+                    Token
+                )
+        );
+
+        Assert.Equal(1, attempts);
+        Assert.Empty(_told);
+    }
+
+    [Fact]
+    public async Task A_pause_lasts_as_long_as_the_server_asks_for_if_that_is_honored()
+    {
+        Assert.Equal(TimeSpan.FromMinutes(5), await PauseAsync(honorsRetryAfter: true));
+        Assert.InRange(await PauseAsync(honorsRetryAfter: false), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+
+        async Task<TimeSpan> PauseAsync(bool honorsRetryAfter)
+        {
+            var retry = new RetryPolicy(
+                Hour,
+                TransientFailure.OfUpload,
+                _time,
+                _told.Add,
+                new Random(1),
+                honorsRetryAfter
+            );
+            var start = _time.Now;
+            var busy = ApiClient.ToException(HttpStatusCode.ServiceUnavailable, error: null);
+            busy.RetryAfter = TimeSpan.FromMinutes(5);
+            await retry.WaitAsync(busy, 1, Token);
+            return _time.Now - start;
+        }
+    }
+
+    [Fact]
+    public async Task Patience_is_over_when_nothing_came_for_that_long_and_the_failure_is_the_last_one()
+    {
+        var time = new SkippingTime();
+        var retry = Downloads(TimeSpan.FromMinutes(10), time);
+        var failures = 0;
+
+        var last = await Assert.ThrowsAsync<OperationException>(async () =>
+        {
+            while (true)
+                await retry.WaitAsync(
+                    new OperationException(ExitCode.Unreachable, $"failure {++failures}"),
+                    failures,
+                    Token
+                );
+        });
+
+        Assert.Equal($"failure {failures}", last.Message);
+        Assert.Equal(TimeSpan.FromMinutes(10), time.Passed);
+        Assert.InRange(failures, 15, 60); // half a second at first, half a minute at last
+        Assert.Contains(_told, text =>
+            text!.StartsWith("waiting for the server (5 min): failure", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
+    public async Task A_success_between_two_failures_begins_patience_anew()
+    {
+        var time = new SkippingTime();
+        var retry = Downloads(TimeSpan.FromSeconds(60), time);
+        for (var round = 0; round < 20; round++)
+        {
+            await retry.WaitAsync(Unreachable(), 6, Token);
+            retry.Succeeded();
+            retry.Succeeded();
+        }
+
+        Assert.True(time.Passed > TimeSpan.FromSeconds(60));
+        Assert.Equal(20, _told.Count(text => text is null));
+        Assert.Equal(20, retry.Retries);
+    }
+
+    private RetryPolicy Downloads(TimeSpan patience, TimeProvider time) =>
+        new(patience, TransientFailure.OfDownload, time, _told.Add);
+
+    private RetryPolicy Uploads(TimeSpan patience) =>
+        new(patience, TransientFailure.OfUpload, _time, _told.Add, new Random(1), honorsRetryAfter: true);
+
+    private static OperationException Unreachable() => new(ExitCode.Unreachable, "it is away");
+}
