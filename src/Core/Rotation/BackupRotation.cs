@@ -5,15 +5,15 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
-/// Which backups of a client a policy keeps. Decided from lists alone, without I/O; the order in which the backups are
+/// Decides which backups of a client a policy keeps, from lists alone, without I/O. The order in which the backups are
 /// given does not matter.
 /// </summary>
 public sealed class BackupRotation
 {
-    private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal); // reasons by id
+    private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal); // reason by id
     private readonly IReadOnlyCollection<SnapshotInfo> _backups;
     private readonly BackupChains _chains;
-    private readonly List<List<SnapshotInfo>> _datasets; // each the newest first
+    private readonly List<List<SnapshotInfo>> _datasets; // each with its newest backup first
 
     private BackupRotation(IReadOnlyCollection<SnapshotInfo> backups, BackupChains chains)
     {
@@ -30,10 +30,11 @@ public sealed class BackupRotation
     /// <param name="backups">All of one client's.</param>
     /// <param name="policy">How many of each class stay, of each dataset.</param>
     /// <param name="openBases">Snapshots that open uploads start from.</param>
-    /// <param name="now">The server's time: until when the store lets nobody delete is compared with it.</param>
-    /// <param name="chains">Of all of these backups, where the caller has them already.</param>
-    /// <param name="obstacles">By id, why the store would not delete a backup now; null: nothing of that kind.</param>
-    /// <returns>One decision for each, the newest of each dataset first.</returns>
+    /// <param name="now">The server's time, which retention deadlines are compared with.</param>
+    /// <param name="chains">The chains of all of these backups, if the caller has them already.</param>
+    /// <param name="obstacles">By id, why the store would not delete a backup now; null: no such reason is
+    /// known.</param>
+    /// <returns>One decision for each backup, the newest of each dataset first.</returns>
     public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(
         IReadOnlyCollection<SnapshotInfo> backups,
         RotationPolicy policy,
@@ -45,15 +46,15 @@ public sealed class BackupRotation
     {
         var rotation = new BackupRotation(backups, chains ?? new BackupChains(backups));
         foreach (var dataset in rotation._datasets)
-            rotation.KeepPlaces(policy, dataset);
+            rotation.KeepByPolicy(policy, dataset);
         rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
-        return rotation.Decide("no place of the policy keeps it");
+        return rotation.Decide("the policy does not keep it");
     }
 
     /// <summary>
-    /// What may go for space where no policy of the server says what must stay: all but the newest chain of each
-    /// dataset.
+    /// What may be deleted to free space if the server has no policy that says what must stay: all but the newest
+    /// chain of each dataset.
     /// </summary>
     /// <inheritdoc cref="Plan"/>
     public static IReadOnlyList<RotationDecision<SnapshotInfo>> PlanForSpace(
@@ -69,10 +70,10 @@ public sealed class BackupRotation
             rotation.KeepNewest(dataset);
         rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
-        return rotation.Decide("it may go where space is needed");
+        return rotation.Decide("it may be deleted to free space");
     }
 
-    private void KeepPlaces(RotationPolicy policy, List<SnapshotInfo> newestFirst)
+    private void KeepByPolicy(RotationPolicy policy, List<SnapshotInfo> newestFirst)
     {
         foreach (var stratum in newestFirst.GroupBy(BackupTimes.IsLate).Select(stratum => stratum.ToList()))
         {
@@ -86,41 +87,43 @@ public sealed class BackupRotation
     /// <summary>The newest of the class itself, and manual ones for periods that have none of it.</summary>
     private void KeepClass(SnapshotType type, int count, List<SnapshotInfo> newestFirst)
     {
-        var taken = newestFirst
+        var covered = newestFirst
             .Where(backup => backup.SnapshotType == type)
             .Select(backup => RotationPeriod.Of(type, BackupTimes.Of(backup)))
             .ToHashSet();
-        var places = 0;
+        var kept = 0;
         foreach (var backup in newestFirst)
         {
-            if (places == count)
+            if (kept == count)
                 return;
-            var manual = backup.SnapshotType == SnapshotType.Manual;
-            if (manual ? !taken.Add(RotationPeriod.Of(type, BackupTimes.Of(backup))) : backup.SnapshotType != type)
+            if (backup.SnapshotType == type)
+            {
+                kept++;
+                Keep(backup, $"{type.ToText()} {kept} of {count}");
                 continue;
-            places++;
-            Keep(
-                backup,
-                manual
-                    ? $"{type.ToText()} {places} of {count}: the newest of "
-                        + $"{RotationPeriod.Describe(type, BackupTimes.Of(backup))}"
-                    : $"{type.ToText()} {places} of {count}"
-            );
+            }
+
+            var isManual = backup.SnapshotType == SnapshotType.Manual;
+            if (!isManual || !covered.Add(RotationPeriod.Of(type, BackupTimes.Of(backup))))
+                continue;
+            kept++;
+            var period = RotationPeriod.Describe(type, BackupTimes.Of(backup));
+            Keep(backup, $"{type.ToText()} {kept} of {count}: the newest of {period}");
         }
     }
 
     /// <summary>
-    /// By its own time, and by when it came: the one is the newest state, the other what the next incremental starts
-    /// from if a clock was wrong.
+    /// The newest by its own time is the newest state of the dataset. The newest by the time of its arrival is what the
+    /// next incremental starts from if a clock was wrong.
     /// </summary>
     private void KeepNewest(List<SnapshotInfo> newestFirst)
     {
         Keep(newestFirst[0], "the newest of its dataset");
-        Keep(newestFirst.OrderByDescending(backup => backup.ReceivedAt).First(), "the last of its dataset that came");
+        Keep(newestFirst.OrderByDescending(backup => backup.ReceivedAt).First(), "the last of its dataset that was received");
         foreach (var type in SnapshotTypes.Classes)
         {
             if (newestFirst.Find(backup => backup.SnapshotType == type) is { } newest)
-                Keep(newest, $"the newest {type.ToText()} one of its dataset");
+                Keep(newest, $"the newest {type.ToText()} backup of its dataset");
         }
     }
 
@@ -137,46 +140,49 @@ public sealed class BackupRotation
             else if (backup.LockedUntil > now)
                 Keep(
                     backup,
-                    $"the store lets nobody delete it until {Timestamps.ToMinute(backup.LockedUntil.Value)}"
+                    $"the store protects it from deletion until {Timestamps.ToMinute(backup.LockedUntil.Value)}"
                 );
             else if (openBases.Contains(backup.SnapshotGuid))
-                Keep(backup, "an upload that is under way starts from it");
+                Keep(backup, "an open upload starts from it");
             else if (obstacles?.GetValueOrDefault(backup.SnapshotId) is { } obstacle)
                 Keep(backup, obstacle);
         }
     }
 
+    /// <summary>Keeps what the kept backups are restored on.</summary>
     private void KeepBases()
     {
-        foreach (
-            var backup in _backups
-                .Where(backup => _kept.ContainsKey(backup.SnapshotId))
-                .OrderBy(backup => backup.SnapshotId, StringComparer.Ordinal)
-                .ToList()
-        )
+        var kept = _backups
+            .Where(backup => _kept.ContainsKey(backup.SnapshotId))
+            .OrderBy(backup => backup.SnapshotId, StringComparer.Ordinal)
+            .ToList();
+        foreach (var backup in kept)
+            KeepBasesOf(backup);
+    }
+
+    /// <summary>Follows the chain down to the first backup that is kept already: its own bases have their turn.</summary>
+    private void KeepBasesOf(SnapshotInfo backup)
+    {
+        var dependent = backup;
+        while (_chains.BaseOf(dependent) is { } needed)
         {
-            for (
-                var (above, below) = (backup, _chains.BaseOf(backup));
-                below is not null && Keep(below, $"{above.SnapshotId} needs it");
-                (above, below) = (below, _chains.BaseOf(below))
-            )
-            {
-                // Down the chain, as far as nobody has gone before.
-            }
+            if (!Keep(needed, $"{dependent.SnapshotId} needs it"))
+                return;
+            dependent = needed;
         }
     }
 
-    /// <returns>False where it was kept already.</returns>
+    /// <returns>False if it was kept already.</returns>
     private bool Keep(SnapshotInfo backup, string reason) => _kept.TryAdd(backup.SnapshotId, reason);
 
-    private List<RotationDecision<SnapshotInfo>> Decide(string whyNot) =>
+    private List<RotationDecision<SnapshotInfo>> Decide(string otherwise) =>
         [
             .. _datasets
                 .SelectMany(newestFirst => newestFirst)
                 .Select(backup =>
                     _kept.TryGetValue(backup.SnapshotId, out var reason)
                         ? new RotationDecision<SnapshotInfo>(backup, true, reason)
-                        : new RotationDecision<SnapshotInfo>(backup, false, whyNot)
+                        : new RotationDecision<SnapshotInfo>(backup, false, otherwise)
                 ),
         ];
 }

@@ -33,7 +33,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     /// What is not made of blocks, from its first byte on; null where there is no such thing. Known when no more blocks
     /// come.
     /// </summary>
-    public RestOfStored? Rest { get; private set; }
+    public PushbackStream? Rest { get; private set; }
 
     /// <summary>The next block, good until the next call; empty when no more come.</summary>
     /// <exception cref="InvalidDataException">The next block is damaged.</exception>
@@ -107,7 +107,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     /// <summary>False at the end of the blocks.</summary>
     private async Task<bool> ReadHeaderAsync(CancellationToken cancellationToken)
     {
-        _next = _free.TryPop(out var free) ? free : PipelineBlock.Take(format);
+        _next = _free.TryPop(out var free) ? free : PipelineBlock.Rent(format);
         if (await _next.ReadHeaderAsync(stored, cancellationToken))
             return true;
         EndWith(_next, isCut: false);
@@ -119,6 +119,6 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     {
         _ended = true;
         if (!block.Read.IsEmpty)
-            Rest = new RestOfStored(block.Read, stored, isCut);
+            Rest = new PushbackStream(block.Read, stored, isCut);
     }
 }

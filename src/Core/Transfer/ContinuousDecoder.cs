@@ -12,7 +12,7 @@ internal abstract class ContinuousDecoder : IDisposable
 {
     protected const string TrailingBytes = "has bytes after its end";
 
-    public static ContinuousDecoder Create(CompressionFormat format, RestOfStored source)
+    public static ContinuousDecoder Create(CompressionFormat format, PushbackStream source)
     {
         if (format == CompressionFormat.Zstd)
             return new PieceDecoder(source, new ZstdPieceDecompressor());

@@ -32,7 +32,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     /// <param name="count">The most to take; it may be fewer.</param>
     /// <exception cref="OperationException">The compressed data are damaged
     /// (<see cref="ExitCode.Damaged"/>).</exception>
-    public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
+    public async ValueTask<ReadOnlyMemory<byte>> ReadSliceAsync(int count, CancellationToken cancellationToken)
     {
         if (_slice.IsEmpty)
             _slice = await NextAsync(cancellationToken);
@@ -46,7 +46,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     {
         if (buffer.IsEmpty)
             return 0;
-        var taken = await TakeAsync(buffer.Length, cancellationToken);
+        var taken = await ReadSliceAsync(buffer.Length, cancellationToken);
         taken.CopyTo(buffer);
         return taken.Length;
     }
@@ -69,7 +69,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     private async ValueTask<ReadOnlyMemory<byte>> NextAsync(CancellationToken cancellationToken)
     {
         if (_blocks is null)
-            return await stored.TakeAsync(StreamSlice.Size, cancellationToken);
+            return await stored.ReadSliceAsync(StreamSlice.Size, cancellationToken);
         try
         {
             if (_decoder is null)

@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// Decompresses gzip by the framework, which is strict about the end of the data only with
 /// System.IO.Compression.UseStrictValidation, which the programs have set.
 /// </summary>
-internal sealed class FrameworkGzipDecoder(RestOfStored source) : ContinuousDecoder
+internal sealed class FrameworkGzipDecoder(PushbackStream source) : ContinuousDecoder
 {
     private readonly GZipStream _gzip = new(source, CompressionMode.Decompress, leaveOpen: true);
 

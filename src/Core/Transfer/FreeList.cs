@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// What is used again, so that memory stays where it is however much passes. The runtime's shared pool of arrays would
-/// keep some for each thread that ever gave one back, and a server's threads come and go.
+/// Objects that are used again, so that memory does not grow with the bytes that pass. The runtime's shared pool of
+/// arrays would keep some for each thread that ever returned one, and a server's threads come and go. Safe for use by
+/// several threads.
 /// </summary>
 /// <param name="most">How many are kept.</param>
 internal sealed class FreeList<T>(int most)
@@ -12,12 +13,12 @@ internal sealed class FreeList<T>(int most)
 {
     private readonly ConcurrentStack<T> _free = new();
 
-    /// <returns>Null where none is free.</returns>
-    public T? Take() => _free.TryPop(out var free) ? free : null;
+    /// <returns>Null if the list is empty.</returns>
+    public T? TryRent() => _free.TryPop(out var free) ? free : null;
 
-    /// <summary>Gives back what nobody uses any more.</summary>
-    /// <returns>False where it is not kept.</returns>
-    public bool Give(T item)
+    /// <summary>Returns an object that nobody uses any more.</summary>
+    /// <returns>False if the list is full; the caller then disposes of it.</returns>
+    public bool TryReturn(T item)
     {
         if (_free.Count >= most)
             return false;

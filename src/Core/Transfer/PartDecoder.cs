@@ -31,7 +31,7 @@ public static class PartDecoder
         Fletcher4? endChecksum = null;
         using var stream = new DecompressedStream(stored, format, alone: false);
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
+        while (!(slice = await stream.ReadSliceAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
         {
             var known = parser.Begin is not null;
             Advance(parser, slice.Span, ref endChecksum);

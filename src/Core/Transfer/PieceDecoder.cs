@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Compression;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>Decompresses by a library that takes pieces.</summary>
-internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decompressor) : ContinuousDecoder
+internal sealed class PieceDecoder(PushbackStream source, PieceDecompressor decompressor) : ContinuousDecoder
 {
     private ReadOnlyMemory<byte> _input;
     private bool _sourceEnded;
@@ -15,7 +15,7 @@ internal sealed class PieceDecoder(RestOfStored source, PieceDecompressor decomp
         {
             if (_input.IsEmpty && !_sourceEnded)
             {
-                _input = await source.TakeAsync(StreamSlice.Size, cancellationToken);
+                _input = await source.ReadSliceAsync(StreamSlice.Size, cancellationToken);
                 _sourceEnded = _input.IsEmpty;
             }
 

@@ -41,7 +41,7 @@ internal sealed class PipelineBlock : IDisposable
     public ReadOnlyMemory<byte> Read => _stored.AsMemory(0, _read);
 
     /// <summary>A free one; dispose of it once and no more.</summary>
-    public static PipelineBlock Take(CompressionFormat format) => FreeOf(format).Take() ?? new PipelineBlock(format);
+    public static PipelineBlock Rent(CompressionFormat format) => FreeOf(format).TryRent() ?? new PipelineBlock(format);
 
     /// <summary>Whether it is the header of a block that comes next.</summary>
     public async Task<bool> ReadHeaderAsync(StoredBytesReader source, CancellationToken cancellationToken)
@@ -143,7 +143,7 @@ internal sealed class PipelineBlock : IDisposable
     private void Release()
     {
         Shrink();
-        if (_work is { IsCompletedSuccessfully: false } || !FreeOf(_format).Give(this))
+        if (_work is { IsCompletedSuccessfully: false } || !FreeOf(_format).TryReturn(this))
             _decompressor.Dispose();
     }
 

@@ -21,7 +21,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     private static readonly FreeList<byte[]> FreeBlocks = new(16);
 
     private readonly IncrementalHash? _sha256 = digest ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
-    private byte[]? _block = FreeBlocks.Take() ?? GC.AllocateUninitializedArray<byte>(BlockSize);
+    private byte[]? _block = FreeBlocks.TryRent() ?? GC.AllocateUninitializedArray<byte>(BlockSize);
     private int _start;
     private int _end;
 
@@ -52,7 +52,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
 
     /// <summary>Takes the next bytes without copying them: good until the next call; empty at the end.</summary>
     /// <param name="count">The most to take; it may be fewer.</param>
-    public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
+    public async ValueTask<ReadOnlyMemory<byte>> ReadSliceAsync(int count, CancellationToken cancellationToken)
     {
         if (_start == _end)
             EndWasRead = !await FillAsync(cancellationToken);
@@ -65,7 +65,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     {
         if (buffer.IsEmpty)
             return 0;
-        var taken = await TakeAsync(buffer.Length, cancellationToken);
+        var taken = await ReadSliceAsync(buffer.Length, cancellationToken);
         taken.CopyTo(buffer);
         return taken.Length;
     }
@@ -74,7 +74,7 @@ public sealed class StoredBytesReader(Stream source, StoredBytesReader.Sink? sin
     {
         if (disposing && _block is not null)
         {
-            FreeBlocks.Give(_block);
+            FreeBlocks.TryReturn(_block);
             _block = null;
             _sha256?.Dispose();
         }

@@ -32,7 +32,7 @@ public static class StoredStreamDecoder
         var verifier = new SendStreamVerifier();
         using var stream = new DecompressedStream(stored, format);
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
+        while (!(slice = await stream.ReadSliceAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
         {
             var known = verifier.Begin is not null;
             verifier.Append(slice.Span);

@@ -126,7 +126,7 @@ public sealed class DecompressedStreamTests
         {
             await using var reader = new StoredBytesReader(new Trickle(stored[100..]), digest: false);
             using var decoder = new FrameworkGzipDecoder(
-                new RestOfStored(stored.AsMemory(0, 100), reader, isCutBlock: false)
+                new PushbackStream(stored.AsMemory(0, 100), reader, isCutBlock: false)
             );
             var (unpacked, room) = (new MemoryStream(), new byte[1000]);
             for (int count; (count = await decoder.ReadAsync(room, Token)) > 0; )
@@ -321,7 +321,7 @@ public sealed class DecompressedStreamTests
         );
         Assert.Equal(
             first.Message,
-            (await Assert.ThrowsAsync<OperationException>(async () => await stream.TakeAsync(1, Token))).Message
+            (await Assert.ThrowsAsync<OperationException>(async () => await stream.ReadSliceAsync(1, Token))).Message
         );
     }
 
@@ -346,7 +346,7 @@ public sealed class DecompressedStreamTests
             await using var reader = new StoredBytesReader(new Repeated(stored, 20));
             var stream = new DecompressedStream(reader, CompressionFormat.Gzip);
             for (var i = 0; i < taken; i++)
-                Assert.False((await stream.TakeAsync(1000, Token)).IsEmpty);
+                Assert.False((await stream.ReadSliceAsync(1000, Token)).IsEmpty);
             await stream.DisposeAsync();
             await stream.DisposeAsync();
         }
@@ -354,7 +354,7 @@ public sealed class DecompressedStreamTests
         using var cancel = new CancellationTokenSource();
         await using var waiting = new StoredBytesReader(new Silent());
         await using var cancelled = new DecompressedStream(waiting, CompressionFormat.Zstd);
-        var take = cancelled.TakeAsync(1, cancel.Token).AsTask();
+        var take = cancelled.ReadSliceAsync(1, cancel.Token).AsTask();
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => take);
     }

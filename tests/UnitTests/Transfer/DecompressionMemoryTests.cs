@@ -67,7 +67,7 @@ public sealed class DecompressionMemoryTests
         await using var stream = new DecompressedStream(reader, Blocks.FormatOf(engine));
         var total = 0L;
         ReadOnlyMemory<byte> slice;
-        while (!(slice = await stream.TakeAsync(int.MaxValue, Token)).IsEmpty)
+        while (!(slice = await stream.ReadSliceAsync(int.MaxValue, Token)).IsEmpty)
             total += slice.Length;
         Assert.Equal(200L * block.Length, total);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 60 * 1024 * 1024);

@@ -17,19 +17,19 @@ public sealed class StoredBytesReaderTests
     {
         var bytes = StreamBuilder.Noise(1_000_000, 1);
         using var reader = new StoredBytesReader(new Trickle(bytes));
-        List<byte> seen = [.. (await reader.TakeAsync(100_000, Token)).Span];
+        List<byte> seen = [.. (await reader.ReadSliceAsync(100_000, Token)).Span];
         Assert.Equal(bytes[100_000..100_002], (await reader.PeekAsync(2, Token)).ToArray());
         var buffer = new byte[30_000];
         while (!reader.EndWasRead)
         {
             seen.AddRange(buffer.AsSpan(0, await reader.ReadAsync(buffer, Token)));
-            seen.AddRange((await reader.TakeAsync(500_000, Token)).Span);
+            seen.AddRange((await reader.ReadSliceAsync(500_000, Token)).Span);
         }
 
         Assert.Equal(bytes, seen);
         Assert.Equal(bytes.Length, reader.BytesRead);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), reader.GetSha256());
-        Assert.True((await reader.TakeAsync(1, Token)).IsEmpty);
+        Assert.True((await reader.ReadSliceAsync(1, Token)).IsEmpty);
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class StoredBytesReaderTests
             stored = block;
             return ValueTask.CompletedTask;
         });
-        var taken = await reader.TakeAsync(600, Token);
+        var taken = await reader.ReadSliceAsync(600, Token);
         Assert.True(taken.Span == stored.Span[..600]);
     }
 

@@ -69,7 +69,7 @@ internal static class PartReading
 
     private static async Task DrainAsync(StoredBytesReader stored, CancellationToken cancellationToken)
     {
-        while (!(await stored.TakeAsync(int.MaxValue, cancellationToken)).IsEmpty)
+        while (!(await stored.ReadSliceAsync(int.MaxValue, cancellationToken)).IsEmpty)
         {
             // The reader digests what passes.
         }

@@ -287,7 +287,7 @@ internal sealed class LocalUploads(
         using var stream = new DecompressedStream(stored, upload.Compression);
         ReadOnlyMemory<byte> slice;
         // Not to be cancelled: half a part in ZFS could not be sent again.
-        while (!(slice = await stream.TakeAsync(StreamSlice.Size, CancellationToken.None)).IsEmpty)
+        while (!(slice = await stream.ReadSliceAsync(StreamSlice.Size, CancellationToken.None)).IsEmpty)
             await receive.WriteAsync(slice, CancellationToken.None);
     }
 
