@@ -53,12 +53,7 @@ internal static class BookmarksCommand
                         ["Bookmark", "Created", "GUID"],
                         [
                             .. bookmarks.Select(b =>
-                                new[]
-                                {
-                                    b.Bookmark,
-                                    Timestamps.ToSecond(b.CreatedAt),
-                                    b.Guid.ToString(),
-                                }
+                                new[] { b.Bookmark, Timestamps.ToSecond(b.CreatedAt), b.Guid.ToString() }
                             ),
                         ]
                     );

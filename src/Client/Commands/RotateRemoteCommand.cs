@@ -2,9 +2,9 @@ using System.CommandLine;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Rotation;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Commands;
 

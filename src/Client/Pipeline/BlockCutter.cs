@@ -1,6 +1,6 @@
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Client.Pipeline;

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 

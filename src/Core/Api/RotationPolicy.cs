@@ -2,8 +2,11 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>How many of each class stay.</summary>
-/// <remarks>Setters, not init: the JSON source generator would lose the defaults of what a file leaves out.</remarks>
+/// <summary>How many snapshots or backups of each class rotation keeps.</summary>
+/// <remarks>
+/// Setters, not init: with init properties the JSON source generator of .NET sets every property, and the defaults of
+/// those that the JSON leaves out would be lost (dotnet/runtime#84484).
+/// </remarks>
 public sealed record RotationPolicy
 {
     public int KeepHourly { get; set; } = 24;
@@ -26,7 +29,7 @@ public sealed record RotationPolicy
         };
 
     /// <summary>
-    /// When the next snapshot is due after one, by the finest class that keeps any; null where none does.
+    /// When the next snapshot is due after the last one, by the finest class that keeps any; null if none does.
     /// </summary>
     public DateTimeOffset? NextDue(DateTimeOffset last) =>
         SnapshotTypes

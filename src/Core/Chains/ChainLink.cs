@@ -4,18 +4,18 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Core.Chains;
 
 /// <summary>
-/// Whether <c>zfs receive</c> takes an incremental on top of a backup that holds its base. Having the right GUID is not
+/// Decides whether <c>zfs receive</c> accepts an incremental on top of a backup that holds its base. The right GUID is not
 /// enough.
 /// </summary>
 public static class ChainLink
 {
-    /// <param name="backup">Holds the snapshot that the incremental starts from.</param>
-    /// <param name="features">The incremental stream's.</param>
-    /// <remarks>What has the same features always fits; backups that are listed together share their lists.</remarks>
+    /// <param name="backup">The backup that holds the snapshot from which the incremental starts.</param>
+    /// <param name="features">The features of the incremental stream.</param>
+    /// <remarks>Equal features always fit; backups that are listed together share their lists of features.</remarks>
     public static bool Fits(SnapshotInfo backup, IReadOnlyCollection<string> features) =>
         ReferenceEquals(backup.Features, features) || FindObstacle(backup, features) is null;
 
-    /// <summary>Why it does not fit, for people; null where it does.</summary>
+    /// <summary>Returns why it does not fit, human-readable; null if it does.</summary>
     public static string? FindObstacle(SnapshotInfo backup, IReadOnlyCollection<string> features)
     {
         // Raw and other streams do not mix in a chain (openzfs#8375).
@@ -24,14 +24,14 @@ public static class ChainLink
                 ? "the stream is raw and the base is not"
                 : "the base is raw and the stream is not";
 
-        // dmu_recv.c, recv_check_large_blocks: once there are large blocks, all that follows must be sent with -L.
+        // dmu_recv.c, recv_check_large_blocks: after large blocks, every stream must be sent with -L.
         if (
             Has(backup.Features, nameof(StreamFeatures.LargeBlocks))
             && !Has(features, nameof(StreamFeatures.LargeBlocks))
         )
             return "the base was sent with -L and the stream was not";
 
-        // dmu_recv.c, redact_check: what was left out of a redacted snapshot is missing for others.
+        // dmu_recv.c, redact_check: blocks that were left out of a redacted snapshot are missing for other streams.
         return Has(backup.Features, nameof(StreamFeatures.Redacted)) && !Has(features, nameof(StreamFeatures.Redacted))
             ? "the base is redacted and the stream is not"
             : null;

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Core.Chains;
 
 /// <summary>
-/// Shows backups as what they are built of: each full one with the incrementals upon it. A chain stays in one column;
-/// only where it forks it is indented.
+/// Writes backups as trees: each full backup with the incrementals on it. A chain stays in one column; only a fork is
+/// indented.
 /// </summary>
 public static class ChainTree
 {
@@ -41,18 +41,17 @@ public static class ChainTree
         {
             var state =
                 backup.Pinned ? ", pinned"
-                : backup.ExpiresAt is { } expires
-                    ? $", expires {Timestamps.ToMinute(expires)}"
+                : backup.ExpiresAt is { } expires ? $", expires {Timestamps.ToMinute(expires)}"
                 : "";
             text.WriteLine(
                 $"  {new string(' ', 2 * depth)}{(backup.IsIncremental ? "+" : "*")} "
-                        + $"{Timestamps.ToMinuteInList(backup.Timestamp)}  {backup.SnapshotId}  "
-                        + $"{backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{state}"
+                    + $"{Timestamps.ToMinuteInList(backup.Timestamp)}  {backup.SnapshotId}  "
+                    + $"{backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{state}"
             );
         }
     }
 
-    /// <summary>A backup and all upon it, each behind its base; not recursive, as chains may be long.</summary>
+    /// <summary>A backup and all that are built on it, each after its base. Not recursive: chains may be long.</summary>
     private static List<(SnapshotInfo Backup, int Depth)> Members(
         SnapshotInfo root,
         ILookup<string, SnapshotInfo> dependents
@@ -63,9 +62,9 @@ public static class ChainTree
         while (next.TryPop(out var member))
         {
             members.Add(member);
-            var upon = dependents[member.Backup.SnapshotId].ToList();
-            foreach (var dependent in Enumerable.Reverse(upon))
-                next.Push((dependent, member.Depth + (upon.Count > 1 ? 1 : 0)));
+            var onTop = dependents[member.Backup.SnapshotId].ToList();
+            foreach (var dependent in Enumerable.Reverse(onTop))
+                next.Push((dependent, member.Depth + (onTop.Count > 1 ? 1 : 0)));
         }
 
         return members;

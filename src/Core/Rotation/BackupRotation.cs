@@ -1,5 +1,5 @@
-using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Rotation;
@@ -119,7 +119,10 @@ public sealed class BackupRotation
     private void KeepNewest(List<SnapshotInfo> newestFirst)
     {
         Keep(newestFirst[0], "the newest of its dataset");
-        Keep(newestFirst.OrderByDescending(backup => backup.ReceivedAt).First(), "the last of its dataset that was received");
+        Keep(
+            newestFirst.OrderByDescending(backup => backup.ReceivedAt).First(),
+            "the last of its dataset that was received"
+        );
         foreach (var type in SnapshotTypes.Classes)
         {
             if (newestFirst.Find(backup => backup.SnapshotType == type) is { } newest)

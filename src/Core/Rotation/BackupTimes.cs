@@ -3,10 +3,10 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
-/// How far a backup's own time is believed: a client's clock may be wrong, or lie. A snapshot cannot be made after its
-/// backup was received, so a later time counts as that. One made long before is <em>late</em>: it is rotated only among
-/// those that are late too, so that no backup that came when it said can be displaced by one that claims an old time,
-/// and an imported history is kept by its own times.
+/// How far a backup's own time is trusted: a client's clock may be wrong, or lie. A snapshot cannot be made after its
+/// backup was received, so a later time counts as the time of receipt. A backup made long before its receipt is
+/// <em>late</em>, and is rotated only among late backups. So a backup that claims an old time cannot displace one that
+/// was received when it was made, and an imported history is kept by its own times.
 /// </summary>
 internal static class BackupTimes
 {
@@ -18,7 +18,7 @@ internal static class BackupTimes
 
     public static bool IsLate(SnapshotInfo backup) => backup.ReceivedAt - backup.Timestamp > LateAfter;
 
-    /// <summary>The newest first; always in the same order, whatever order they are given in.</summary>
+    /// <summary>The newest first; the order in which they are given does not matter.</summary>
     public static IOrderedEnumerable<SnapshotInfo> NewestFirst(IEnumerable<SnapshotInfo> backups) =>
         backups
             .OrderByDescending(Of)

@@ -1,16 +1,16 @@
-using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
-/// The order in which backups may be deleted one by one: the oldest chain first, and in a chain what is built upon
-/// others before them.
+/// The order in which backups may be deleted one by one: the oldest chain first, and in a chain each backup before its
+/// base.
 /// </summary>
 public static class DeletionOrder
 {
-    /// <param name="deletable">What may go; nothing else may be restored upon it.</param>
-    /// <param name="chains">Of all of the client's backups.</param>
+    /// <param name="deletable">What may be deleted; no other backup may be restored on them.</param>
+    /// <param name="chains">The chains of all backups of the client.</param>
     public static IReadOnlyList<SnapshotInfo> Of(IEnumerable<SnapshotInfo> deletable, BackupChains chains)
     {
         var oldestFirst = BackupTimes.NewestFirst(deletable).Reverse().ToList();
@@ -22,8 +22,8 @@ public static class DeletionOrder
         foreach (var oldest in oldestFirst)
         {
             if (done.Contains(oldest.SnapshotId))
-                continue; // and all upon it
-            List<SnapshotInfo> tree = [oldest]; // whatever is built upon it, each behind its base
+                continue; // and everything built on it
+            List<SnapshotInfo> tree = [oldest]; // and everything built on it, each after its base
             for (var index = 0; index < tree.Count; index++)
                 tree.AddRange(dependents[tree[index].SnapshotId]);
             tree.Reverse();

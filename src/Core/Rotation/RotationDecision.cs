@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.Core.Rotation;
 
-/// <summary>What becomes of one snapshot or backup.</summary>
+/// <summary>The decision of rotation on one snapshot or backup.</summary>
 /// <param name="Item">The snapshot or backup.</param>
-/// <param name="Keep">False: it may go.</param>
-/// <param name="Reason">Why, for people.</param>
+/// <param name="Keep">False: it may be deleted.</param>
+/// <param name="Reason">Why, human-readable.</param>
 public sealed record RotationDecision<T>(T Item, bool Keep, string Reason);

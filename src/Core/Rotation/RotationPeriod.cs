@@ -1,12 +1,12 @@
-using ZfsSnapshotManager.Core.Names;
 using System.Globalization;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
-/// The UTC hour, day, ISO week or month that a moment lies in. UTC has no hour twice and none missing.
+/// The UTC hour, day, ISO week or month of a moment. UTC has no hour twice and none missing.
 /// </summary>
-/// <param name="Class">The period's length.</param>
+/// <param name="Class">The length of the period.</param>
 /// <param name="Number">Grows with time; equal for all moments of a period.</param>
 internal readonly record struct RotationPeriod(SnapshotType Class, long Number)
 {
@@ -27,7 +27,7 @@ internal readonly record struct RotationPeriod(SnapshotType Class, long Number)
         );
     }
 
-    /// <summary>For people: <c>hour 2026-03-29 02</c>, <c>week 2026-W13</c>.</summary>
+    /// <summary>Human-readable: <c>hour 2026-03-29 02</c>, <c>week 2026-W13</c>.</summary>
     public static string Describe(SnapshotType type, DateTimeOffset time)
     {
         var utc = time.UtcDateTime;

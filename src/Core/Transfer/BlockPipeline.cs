@@ -3,18 +3,17 @@ using ZfsSnapshotManager.Core.Compression;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads blocks one after another, has several decompressed at once, and gives them out in their order. Who asks for a
-/// block reads on, as far as there are free buffers; only decompressing happens elsewhere. The first error in the order
-/// of the blocks is the one that is told.
+/// Reads blocks one after another, decompresses several at once, and returns them in their order. The caller's thread
+/// reads ahead as far as there are free buffers; only decompression runs on other threads. Of several errors, the first
+/// in the order of the blocks is reported.
 /// </summary>
-/// <param name="stored">Where they are read.</param>
+/// <param name="stored">The source of the blocks.</param>
 /// <param name="format">How they are compressed.</param>
-/// <param name="workers">Blocks that are decompressed at once, at most.</param>
+/// <param name="workers">The most blocks that are decompressed at once.</param>
 internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat format, int workers) : IDisposable
 {
     /// <summary>
-    /// Reading and digesting what is stored keeps up with the decompressing of some three processors; more of them
-    /// would only take memory.
+    /// One thread reads and digests as fast as about three processors decompress; more workers would only use memory.
     /// </summary>
     public static readonly int MostWorkers = Math.Min(Environment.ProcessorCount, 4);
 
@@ -22,7 +21,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     private readonly Queue<PipelineBlock> _underWay = new();
     private readonly Stack<PipelineBlock> _free = new();
 
-    // One is read while the others are decompressed, and one is given out.
+    // One block is read while the others are decompressed, and the caller has one.
     private readonly int _ahead = workers > 1 ? workers + 1 : 1;
     private PipelineBlock? _next;
     private PipelineBlock? _lent;
@@ -30,12 +29,12 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     private bool _ended;
 
     /// <summary>
-    /// What is not made of blocks, from its first byte on; null where there is no such thing. Known when no more blocks
-    /// come.
+    /// The data that are not made of blocks, from their first byte on; null if there are none. Known when no more blocks
+    /// follow.
     /// </summary>
     public PushbackStream? Rest { get; private set; }
 
-    /// <summary>The next block, good until the next call; empty when no more come.</summary>
+    /// <summary>Returns the next block, valid until the next call; empty when no more follow.</summary>
     /// <exception cref="InvalidDataException">The next block is damaged.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> NextAsync(CancellationToken cancellationToken)
     {
@@ -43,7 +42,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
             return await _lent.DecompressedAsync(cancellationToken);
         Recycle();
 
-        // What fails here is told when the blocks before it have been given out.
+        // A failure here is reported after the blocks before it were returned.
         var filling = FillAsync(cancellationToken);
         await filling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!filling.IsCompletedSuccessfully)
@@ -89,7 +88,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
             if (_next is null && !await ReadHeaderAsync(cancellationToken))
                 return;
 
-            // A large block has memory of its own. While there is one, there is nothing else.
+            // A large block has memory of its own. While one is decompressed, no other block is in memory.
             if (_underWay.TryPeek(out var first) && (_next!.IsLarge || first.IsLarge))
                 return;
             if (!await _next!.ReadAsync(stored, cancellationToken))
@@ -104,7 +103,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
         }
     }
 
-    /// <summary>False at the end of the blocks.</summary>
+    /// <returns>False at the end of the blocks.</returns>
     private async Task<bool> ReadHeaderAsync(CancellationToken cancellationToken)
     {
         _next = _free.TryPop(out var free) ? free : PipelineBlock.Rent(format);
@@ -114,7 +113,7 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
         return false;
     }
 
-    /// <summary>What was read of something that is no whole block goes before the rest; it stays where it is.</summary>
+    /// <summary>What was read and is not a complete block is put in front of the rest, without a copy.</summary>
     private void EndWith(PipelineBlock block, bool isCut)
     {
         _ended = true;

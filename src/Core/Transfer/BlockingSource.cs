@@ -1,11 +1,12 @@
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads a file or a pipe on the thread that asks. A <see cref="FileStream"/> reads asynchronously by handing each read
-/// to a thread of the pool; from the page cache, handing a block over and back takes as long as reading it.
+/// Reads a file or a pipe on the calling thread. A <see cref="FileStream"/> reads asynchronously by passing each read to
+/// a thread of the pool (on Linux it has no other way); from the page cache, passing a slice over and back takes as long
+/// as reading it.
 /// </summary>
 /// <remarks>
-/// For work that has a thread of its own. A second thread that reads ahead was tried: it costs more than it gains.
+/// For work that has a thread of its own. A second thread that reads ahead was tried, and costs more than it gains.
 /// </remarks>
 public sealed class BlockingSource(Stream source) : ForwardOnlyStream
 {

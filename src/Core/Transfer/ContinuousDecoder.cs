@@ -5,8 +5,8 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Decompresses from the beginning to the end what does not consist of blocks: what <c>gzip</c>, <c>zstd</c> and others
-/// wrote, and a block that is cut off.
+/// Decompresses data that do not consist of blocks, from start to end: what <c>gzip</c>, <c>zstd</c> and others wrote,
+/// and a block that is cut off.
 /// </summary>
 internal abstract class ContinuousDecoder : IDisposable
 {
@@ -24,8 +24,8 @@ internal abstract class ContinuousDecoder : IDisposable
     public static InvalidDataException Damaged(string detail, Exception? inner = null) =>
         new($"is damaged or cut off ({detail.TrimEnd('.')})", inner);
 
-    /// <summary>Some bytes more; 0 only where the data end whole and right, with nothing after them.</summary>
-    /// <exception cref="InvalidDataException">They do not; the message goes on after "The compressed data".</exception>
+    /// <summary>Reads some more bytes; 0 only if the data end complete and valid, with nothing after them.</summary>
+    /// <exception cref="InvalidDataException">They do not; the message continues "The compressed data".</exception>
     public abstract ValueTask<int> ReadAsync(Memory<byte> room, CancellationToken cancellationToken);
 
     public abstract void Dispose();

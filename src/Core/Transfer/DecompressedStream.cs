@@ -4,14 +4,14 @@ using ZfsSnapshotManager.Core.Compression;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// The bytes of a stored object, decompressed: blocks of ours on several processors at once, whatever else <c>gzip</c>
-/// or <c>zstd</c> wrote one after another, plain streams as they are. It ends only where the data end whole and right,
-/// with nothing after them.
+/// The bytes of a stored object, decompressed: independent blocks on several processors at once, other data of
+/// <c>gzip</c> or <c>zstd</c> from start to end, plain streams as they are. It ends only if the data end complete and
+/// valid, with nothing after them.
 /// </summary>
-/// <param name="stored">The stored bytes; they are read on the way, and some blocks ahead. Not disposed of.</param>
+/// <param name="stored">The stored bytes, read as needed and some blocks ahead. They are not disposed of.</param>
 /// <param name="format">How they are compressed.</param>
-/// <param name="alone">False where several such streams are read at once, which keep the processors busy by themselves:
-/// then this one takes memory for two blocks only.</param>
+/// <param name="alone">False if several such streams are read at once and keep the processors busy: then this one uses
+/// memory for two blocks only.</param>
 public sealed class DecompressedStream(StoredBytesReader stored, CompressionFormat format, bool alone = true)
     : ForwardOnlyStream
 {
@@ -23,23 +23,23 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     private byte[]? _room;
     private ReadOnlyMemory<byte> _slice;
 
-    /// <summary>Bytes given out so far.</summary>
-    public long BytesGiven { get; private set; }
+    /// <summary>Bytes returned so far.</summary>
+    public long BytesReturned { get; private set; }
 
     public override bool CanRead => true;
 
-    /// <summary>Takes the next bytes without copying them: good until the next call; empty at the end.</summary>
-    /// <param name="count">The most to take; it may be fewer.</param>
+    /// <summary>Returns the next bytes without copying them: valid until the next call; empty at the end.</summary>
+    /// <param name="count">The most to return; it may be fewer.</param>
     /// <exception cref="OperationException">The compressed data are damaged
     /// (<see cref="ExitCode.Damaged"/>).</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ReadSliceAsync(int count, CancellationToken cancellationToken)
     {
         if (_slice.IsEmpty)
             _slice = await NextAsync(cancellationToken);
-        var taken = _slice[..Math.Min(Math.Min(count, StreamSlice.Size), _slice.Length)];
-        _slice = _slice[taken.Length..];
-        BytesGiven += taken.Length;
-        return taken;
+        var slice = _slice[..Math.Min(Math.Min(count, StreamSlice.Size), _slice.Length)];
+        _slice = _slice[slice.Length..];
+        BytesReturned += slice.Length;
+        return slice;
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -90,7 +90,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
         {
             throw new OperationException(
                 ExitCode.Damaged,
-                $"The compressed data {e.Message}: seen after {stored.BytesRead} compressed bytes, {BytesGiven} "
+                $"The compressed data {e.Message}: seen after {stored.BytesRead} compressed bytes, {BytesReturned} "
                     + "bytes of the stream.",
                 innerException: e
             );

@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// A stream that passes once, in one direction, asynchronously. What reads overrides <see cref="CanRead"/> and
-/// <see cref="ReadAsync(Memory{byte}, CancellationToken)"/>, what writes <see cref="CanWrite"/> and
-/// <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>; everything else says no.
+/// A stream that passes once, in one direction, asynchronously. Readers override <see cref="CanRead"/> and
+/// <see cref="ReadAsync(Memory{byte}, CancellationToken)"/>, writers <see cref="CanWrite"/> and
+/// <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>; everything else is refused.
 /// </summary>
 public abstract class ForwardOnlyStream : Stream
 {
@@ -43,7 +43,7 @@ public abstract class ForwardOnlyStream : Stream
 
     public override void Flush()
     {
-        // Nothing is kept here.
+        // Nothing is buffered.
     }
 
     public sealed override long Seek(long offset, SeekOrigin origin) => throw Refused();

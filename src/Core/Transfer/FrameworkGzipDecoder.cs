@@ -3,8 +3,8 @@ using System.IO.Compression;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Decompresses gzip by the framework, which is strict about the end of the data only with
-/// System.IO.Compression.UseStrictValidation, which the programs have set.
+/// Decompresses gzip by the framework. Without System.IO.Compression.UseStrictValidation (a runtime setting, which the
+/// programs set) GZipStream takes data that end early for complete.
 /// </summary>
 internal sealed class FrameworkGzipDecoder(PushbackStream source) : ContinuousDecoder
 {
@@ -16,7 +16,7 @@ internal sealed class FrameworkGzipDecoder(PushbackStream source) : ContinuousDe
         {
             var count = await _gzip.ReadAsync(room, cancellationToken);
 
-            // It stops without asking for more where what follows a member is not another one. gunzip would warn there.
+            // GZipStream stops without an error before bytes that are not another member; gunzip warns of them.
             return count > 0 || source.EndWasRead ? count : throw new InvalidDataException(TrailingBytes);
         }
         catch (InvalidDataException e) when (e.Message != TrailingBytes)

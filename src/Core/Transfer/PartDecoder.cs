@@ -4,19 +4,18 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads a part of a stored stream as what it must be: whole, right records in whole, right blocks, from a state that
-/// is known.
+/// Reads a part of a stored stream and verifies it: complete, valid records in complete, valid blocks, from a known
+/// state on.
 /// </summary>
 public static class PartDecoder
 {
     /// <summary>Decompresses and verifies all of a part. Memory is bounded, whatever the data.</summary>
     /// <param name="stored">The part's stored bytes.</param>
     /// <param name="format">How they are compressed.</param>
-    /// <param name="start">Where the stream stands before it.</param>
-    /// <param name="onBegin">Sees what the stream says it is, where the part holds its BEGIN; may throw to refuse
-    /// it.</param>
-    /// <returns>Where the stream stands after it, and its checksum before END where the part holds that.</returns>
-    /// <exception cref="SendStreamException">The part is not whole records, or one is not right.</exception>
+    /// <param name="start">The state of the stream before the part.</param>
+    /// <param name="onBegin">Gets the facts of BEGIN if the part holds it; may throw to refuse the stream.</param>
+    /// <returns>The state of the stream after the part, and its checksum before END if the part holds END.</returns>
+    /// <exception cref="SendStreamException">A record is incomplete or invalid.</exception>
     /// <exception cref="OperationException">The compressed data are damaged
     /// (<see cref="ExitCode.Damaged"/>).</exception>
     public static async Task<(ParserState End, Fletcher4? EndChecksum)> DecodeAsync(

@@ -2,12 +2,12 @@ using ZfsSnapshotManager.Core.Compression;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
-/// <summary>Decompresses by a library that takes pieces.</summary>
+/// <summary>Decompresses by a library that accepts input in pieces.</summary>
 internal sealed class PieceDecoder(PushbackStream source, PieceDecompressor decompressor) : ContinuousDecoder
 {
     private ReadOnlyMemory<byte> _input;
     private bool _sourceEnded;
-    private bool _between = true;
+    private bool _isBetween = true;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> room, CancellationToken cancellationToken)
     {
@@ -19,19 +19,19 @@ internal sealed class PieceDecoder(PushbackStream source, PieceDecompressor deco
                 _sourceEnded = _input.IsEmpty;
             }
 
-            if (_between)
+            if (_isBetween)
             {
                 if (_sourceEnded)
                     return 0;
                 if (!decompressor.CanBegin(_input.Span[0]))
                     throw new InvalidDataException(TrailingBytes);
                 decompressor.Begin();
-                _between = false;
+                _isBetween = false;
             }
 
             var piece = Continue(room.Span);
             _input = _input[piece.Consumed..];
-            _between = piece.Ended;
+            _isBetween = piece.Ended;
             if (piece.Produced > 0)
                 return piece.Produced;
             if (_sourceEnded && !piece.Ended)

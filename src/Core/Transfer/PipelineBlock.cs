@@ -4,20 +4,20 @@ using ZfsSnapshotManager.Core.Compression;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// A place for one block at a time: its stored bytes, its own bytes, and the work that makes the one into the other. It
-/// is used again when it is disposed of.
+/// Buffers for one block at a time: its stored bytes, its decompressed bytes, and the work that makes the second from
+/// the first. When it is disposed of, it is kept to be used again.
 /// </summary>
 internal sealed class PipelineBlock : IDisposable
 {
-    /// <summary>How many of a format are kept; each has some 2 or 3 MiB.</summary>
-    private const int MostFree = 16;
+    /// <summary>How many are kept for a format; each has 2 or 3 MiB.</summary>
+    private const int MostKept = 16;
 
     /// <summary>
-    /// Buffers grow by steps of this many bytes, so that few blocks need a larger one than those before.
+    /// Buffers grow by multiples of this many bytes, so that few blocks need a larger buffer than the blocks before.
     /// </summary>
     private const int Step = 256 * 1024;
 
-    /// <summary>Blocks have about 1 MiB. What is larger gets memory that is not kept.</summary>
+    /// <summary>In bytes. Usual blocks have about 1 MiB; the memory of blocks above this size is not kept.</summary>
     private const int LargeSize = 4 * 1024 * 1024;
 
     private static readonly ConcurrentDictionary<CompressionFormat, FreeList<PipelineBlock>> Free = new();
@@ -40,10 +40,10 @@ internal sealed class PipelineBlock : IDisposable
     /// <summary>The stored bytes that were read so far.</summary>
     public ReadOnlyMemory<byte> Read => _stored.AsMemory(0, _read);
 
-    /// <summary>A free one; dispose of it once and no more.</summary>
+    /// <summary>Returns one that is unused; the caller disposes of it exactly once.</summary>
     public static PipelineBlock Rent(CompressionFormat format) => FreeOf(format).TryRent() ?? new PipelineBlock(format);
 
-    /// <summary>Whether it is the header of a block that comes next.</summary>
+    /// <summary>Reads the next bytes, and returns whether they are the header of a block.</summary>
     public async Task<bool> ReadHeaderAsync(StoredBytesReader source, CancellationToken cancellationToken)
     {
         var size = BlockDecompressor.HeaderSize(_format);
@@ -65,12 +65,13 @@ internal sealed class PipelineBlock : IDisposable
         }
     }
 
-    /// <summary>Reads the block, whose header has been read; false where it is cut off.</summary>
+    /// <summary>Reads the rest of the block whose header was read.</summary>
+    /// <returns>False if the block is cut off.</returns>
     public async Task<bool> ReadAsync(StoredBytesReader source, CancellationToken cancellationToken)
     {
         while (_read < _header.StoredSize)
         {
-            // A header that lies does not get memory for more than twice of what really comes.
+            // Memory grows with the bytes that arrive: a false header gets no more than twice their size.
             var goal = Math.Min(_header.StoredSize, Math.Max(LargeSize, 2 * _read));
             Grow(ref _stored, goal, keep: _read);
             var count = await source.ReadAtLeastAsync(
@@ -87,7 +88,7 @@ internal sealed class PipelineBlock : IDisposable
         return true;
     }
 
-    /// <summary>Has the block decompressed by a thread of the pool.</summary>
+    /// <summary>Starts to decompress the block on a thread of the pool.</summary>
     public void Start(CancellationToken cancellationToken)
     {
         Grow(ref _unpacked, _header.UnpackedSize, keep: 0);
@@ -101,7 +102,7 @@ internal sealed class PipelineBlock : IDisposable
         );
     }
 
-    /// <summary>The block, as soon as it is decompressed.</summary>
+    /// <summary>Waits until the block is decompressed, and returns it.</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> DecompressedAsync(CancellationToken cancellationToken)
     {
@@ -117,7 +118,7 @@ internal sealed class PipelineBlock : IDisposable
         return _unpacked.AsMemory(0, _header.UnpackedSize);
     }
 
-    /// <summary>Lets go of large buffers.</summary>
+    /// <summary>Drops large buffers.</summary>
     public void Shrink()
     {
         if (_stored.Length > LargeSize)
@@ -126,7 +127,7 @@ internal sealed class PipelineBlock : IDisposable
             _unpacked = [];
     }
 
-    /// <summary>At once, or when the work that is under way is done: it writes into the buffers.</summary>
+    /// <summary>Keeps the buffers at once, or after running work has ended: it writes into them.</summary>
     public void Dispose()
     {
         if (_work is { IsCompleted: false })
@@ -148,7 +149,7 @@ internal sealed class PipelineBlock : IDisposable
     }
 
     private static FreeList<PipelineBlock> FreeOf(CompressionFormat format) =>
-        Free.GetOrAdd(format, _ => new FreeList<PipelineBlock>(MostFree));
+        Free.GetOrAdd(format, _ => new FreeList<PipelineBlock>(MostKept));
 
     private static void Grow(ref byte[] buffer, int size, int keep)
     {

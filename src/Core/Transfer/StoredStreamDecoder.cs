@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads a stored object as what it must be: a whole, right send stream, compressed whole and right, and nothing after
-/// it.
+/// Reads a stored object and verifies it: a complete, valid send stream in complete, valid compressed data, with nothing
+/// after it.
 /// </summary>
 public static class StoredStreamDecoder
 {
@@ -16,9 +16,9 @@ public static class StoredStreamDecoder
     /// </summary>
     /// <param name="stored">The stored bytes.</param>
     /// <param name="format">How they are compressed.</param>
-    /// <param name="onBegin">Sees what the stream says it is as soon as that is known; may throw to refuse it.</param>
-    /// <param name="onVerified">Gets the stream's bytes, in order, once the verifier has seen them.</param>
-    /// <exception cref="SendStreamException">The stream is not whole or not right.</exception>
+    /// <param name="onBegin">Gets the facts of BEGIN as soon as it was read; may throw to refuse the stream.</param>
+    /// <param name="onVerified">Gets the bytes of the stream in order, after they were verified.</param>
+    /// <exception cref="SendStreamException">The stream is incomplete or invalid.</exception>
     /// <exception cref="OperationException">The compressed data are damaged
     /// (<see cref="ExitCode.Damaged"/>).</exception>
     public static async Task<StreamInfo> DecodeAsync(

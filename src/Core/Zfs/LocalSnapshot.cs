@@ -2,16 +2,16 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
-/// <summary>A snapshot or bookmark on this machine.</summary>
+/// <summary>A snapshot or bookmark of a dataset that is backed up.</summary>
 /// <param name="Name">Its full name.</param>
 /// <param name="Guid">Equal for a snapshot and its bookmark.</param>
-/// <param name="CreateTxg">The pool's transaction group: orders a dataset's snapshots truly, whatever the clock
-/// did.</param>
-/// <param name="Creation">When the pool's clock said that it was made.</param>
-/// <param name="Upload">What this tool noted about its upload; null for what other tools made, and for
+/// <param name="CreateTxg">The pool's transaction group when it was made. It orders a dataset's snapshots correctly,
+/// even if the clock was changed.</param>
+/// <param name="Creation">When it was made, by the clock of its machine.</param>
+/// <param name="Upload">The state of its upload that this tool noted; null if another tool made it, and for
 /// bookmarks.</param>
-/// <param name="IsHeld">Whether somebody holds it (<c>zfs hold</c>), so that it cannot be destroyed.</param>
-/// <param name="Type">What this tool made it for; null where that is not noted.</param>
+/// <param name="IsHeld">Whether it is held (<c>zfs hold</c>), so that it cannot be destroyed.</param>
+/// <param name="Type">What this tool made it for; null if that is not noted.</param>
 public sealed record LocalSnapshot(
     SnapshotName Name,
     SnapshotGuid Guid,
@@ -22,10 +22,10 @@ public sealed record LocalSnapshot(
     SnapshotType? Type = null
 );
 
-/// <summary>The value of the user property that this tool sets on snapshots it makes.</summary>
+/// <summary>The value of the user property <see cref="ZfsDataset.UploadProperty"/>.</summary>
 public enum UploadMark
 {
-    /// <summary>Made for a backup that is not known to be on the server.</summary>
+    /// <summary>Made for a backup of which it is not known that the server has it.</summary>
     Pending,
 
     /// <summary>The server has committed it.</summary>

@@ -2,12 +2,12 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
-/// <summary>What this tool does to a dataset that <c>zfs receive -s</c> writes to.</summary>
+/// <summary>What this tool does with a dataset that <c>zfs receive -s</c> writes to.</summary>
 public static class ReceivingDataset
 {
-    /// <summary>Begins or continues a receive: which of them it is, the stream says. Nothing is mounted.</summary>
-    /// <param name="snapshot">What it makes.</param>
-    /// <param name="options">Properties of a dataset that is made by it.</param>
+    /// <summary>Begins or resumes a receive: the stream decides which. Nothing is mounted.</summary>
+    /// <param name="snapshot">The snapshot that it makes.</param>
+    /// <param name="options">Properties (<c>name=value</c>) of a dataset that it makes.</param>
     public static ZfsProcess StartReceive(this ZfsHost zfs, SnapshotName snapshot, IEnumerable<string> options) =>
         zfs.Start([
             "receive",
@@ -17,8 +17,8 @@ public static class ReceivingDataset
             snapshot.ToString(),
         ]);
 
-    /// <returns>Where an interrupted receive goes on; null where none was interrupted, or nothing of it was
-    /// kept.</returns>
+    /// <returns>The token with which an interrupted receive resumes; null if none was interrupted, or ZFS kept nothing
+    /// of it.</returns>
     public static async Task<string?> FindResumeTokenAsync(
         this ZfsHost zfs,
         DatasetName dataset,
@@ -37,8 +37,8 @@ public static class ReceivingDataset
     }
 
     /// <summary>
-    /// Drops what an interrupted receive has left; a dataset that was made by it goes with it. Where nothing is left,
-    /// nothing is done.
+    /// Drops what an interrupted receive left, with the dataset that it made, if it made one. Does nothing if nothing is
+    /// left.
     /// </summary>
     public static async Task AbortReceiveAsync(
         this ZfsHost zfs,

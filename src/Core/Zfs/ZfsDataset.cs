@@ -3,24 +3,24 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
-/// <summary>What this tool asks of, and does to, one dataset of this machine.</summary>
+/// <summary>What this tool asks of datasets and does to them and their snapshots.</summary>
 public static class ZfsDataset
 {
     /// <summary>
-    /// User property of the snapshots that this tool makes; its values are those of <see cref="UploadMark"/> in lower
+    /// User property of the snapshots that this tool makes. Its values are those of <see cref="UploadMark"/> in lower
     /// case.
     /// </summary>
     public const string UploadProperty = "zfs-snapshot-manager:upload";
 
     /// <summary>
-    /// User property of the snapshots that this tool makes: what for, as <see cref="SnapshotTypes"/> writes it.
+    /// User property of the snapshots that this tool makes: why it made them, as <see cref="SnapshotTypes"/> writes it.
     /// </summary>
     public const string TypeProperty = "zfs-snapshot-manager:type";
 
-    /// <summary>Tag of the hold on a snapshot whose upload is under way.</summary>
+    /// <summary>Tag of the hold on a snapshot that is being uploaded.</summary>
     public const string UploadHold = "zsm-upload";
 
-    /// <summary>What a command line may have is 2 MiB on Linux, the environment included (execve(2)).</summary>
+    /// <summary>Below the limit of a command line: 2 MiB on Linux, including the environment (execve(2)).</summary>
     private const int MaxArgumentBytes = 1_500_000;
 
     private static readonly string[] RecursiveOption = ["-r"];
@@ -47,7 +47,7 @@ public static class ZfsDataset
         }
     }
 
-    /// <summary>Datasets, and on wish all below them; each once, and what holds others before them.</summary>
+    /// <summary>Lists datasets, and with them all descendants if asked: each once, parents before children.</summary>
     public static async Task<IReadOnlyList<DatasetFacts>> ListDatasetsAsync(
         this ZfsHost zfs,
         IReadOnlyCollection<DatasetName> roots,
@@ -80,7 +80,7 @@ public static class ZfsDataset
         ];
     }
 
-    /// <summary>Whether blocks were left out of a dataset when it was received (<c>zfs send --redact</c>).</summary>
+    /// <summary>Whether a dataset was received without some of its blocks (<c>zfs send --redact</c>).</summary>
     public static async Task<bool> IsRedactedAsync(
         this ZfsHost zfs,
         DatasetName dataset,
@@ -101,7 +101,7 @@ public static class ZfsDataset
     }
 
     /// <summary>
-    /// What was set on a dataset itself, or came with a stream, and is not inherited: name and value.
+    /// The properties that were set on a dataset itself, or came with a stream, and are not inherited: name and value.
     /// </summary>
     public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(
         this ZfsHost zfs,
@@ -141,12 +141,12 @@ public static class ZfsDataset
     }
 
     /// <summary>
-    /// Makes snapshots of one moment: all or none, and nothing is written to any of the datasets between them (one
-    /// transaction group of the pool).
+    /// Makes snapshots of one moment, all or none: nothing is written to any of the datasets between them (one
+    /// transaction group of the pool, zfs-snapshot(8)).
     /// </summary>
     /// <param name="names">All of one pool.</param>
     /// <param name="type">What they are made for.</param>
-    /// <param name="upload">Null where they are not to be sent.</param>
+    /// <param name="upload">Null if they are not to be sent.</param>
     public static async Task<IReadOnlyList<LocalSnapshot>> CreateSnapshotsAsync(
         this ZfsHost zfs,
         IReadOnlyList<SnapshotName> names,
@@ -160,8 +160,8 @@ public static class ZfsDataset
         if (all.Sum(name => name.Length + 1) > MaxArgumentBytes)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{all.Length} datasets are too many for one snapshot of all.",
-                "Choose fewer with LOCAL_DATASET and EXCLUDE, and back up the others by themselves."
+                $"{all.Length} datasets are too many for one joint snapshot.",
+                "Select fewer with LOCAL_DATASET and EXCLUDE, and back up the others separately."
             );
         await zfs.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all], cancellationToken);
         var rows = await zfs.RunTableAsync(
@@ -179,7 +179,7 @@ public static class ZfsDataset
         CancellationToken cancellationToken
     ) => zfs.RunAsync(["set", $"{UploadProperty}={ToValue(mark)}", snapshot.ToString()], cancellationToken);
 
-    /// <summary>Ends <see cref="MarkAsync"/>: the snapshot is not to be sent.</summary>
+    /// <summary>Removes the mark of <see cref="MarkAsync"/>: the snapshot is not to be sent.</summary>
     public static Task UnmarkAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken) =>
         zfs.RunAsync(["inherit", UploadProperty, snapshot.ToString()], cancellationToken);
 
@@ -190,7 +190,7 @@ public static class ZfsDataset
     ) => zfs.RunAsync(["bookmark", snapshot.ToString(), snapshot.AsBookmark().ToString()], cancellationToken);
 
     /// <summary>
-    /// Sees to it that nobody destroys the snapshot before <see cref="ReleaseAsync"/>; to hold it twice is no fault.
+    /// Prevents the snapshot from being destroyed before <see cref="ReleaseAsync"/>. Holding it twice is no fault.
     /// </summary>
     public static async Task HoldAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken)
     {
@@ -204,7 +204,7 @@ public static class ZfsDataset
         }
     }
 
-    /// <summary>Ends <see cref="HoldAsync"/>; what is not held, or held by others, stays as it is.</summary>
+    /// <summary>Ends <see cref="HoldAsync"/>. Other holds remain; a snapshot that is not held stays as it is.</summary>
     public static async Task ReleaseAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken)
     {
         var holds = await zfs.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken);
@@ -212,7 +212,7 @@ public static class ZfsDataset
             await zfs.RunAsync(["release", UploadHold, snapshot.ToString()], cancellationToken);
     }
 
-    /// <summary>Destroys one snapshot; takes only a snapshot's name, so a dataset cannot be destroyed by it.</summary>
+    /// <summary>Destroys one snapshot. It accepts only a snapshot's name, so it cannot destroy a dataset.</summary>
     public static Task DestroySnapshotAsync(
         this ZfsHost zfs,
         SnapshotName snapshot,
@@ -224,7 +224,7 @@ public static class ZfsDataset
         return zfs.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
     }
 
-    /// <summary>Destroys one bookmark; takes nothing else.</summary>
+    /// <summary>Destroys one bookmark, and accepts nothing else.</summary>
     public static Task DestroyBookmarkAsync(
         this ZfsHost zfs,
         SnapshotName bookmark,

@@ -3,26 +3,26 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Core.Zfs;
 
 /// <summary>
-/// What is delegated by <c>zfs allow</c> to a user on a dataset: read from what <c>zfs allow DATASET</c> prints
-/// (zfs-allow(8)).
+/// The permissions that <c>zfs allow</c> has delegated to a user on a dataset, read from what <c>zfs allow DATASET</c>
+/// prints (zfs-allow(8)).
 /// </summary>
 public static class ZfsDelegation
 {
     private const string Header = "---- Permissions on ";
 
     /// <summary>
-    /// What backups need on the dataset: snapshots and their marks, holds, bookmarks, and to destroy what rotation does
+    /// What backups need on the dataset: to make snapshots, marks, holds and bookmarks, and to destroy what rotation does
     /// not keep.
     /// </summary>
     public static IReadOnlyList<string> ForBackup { get; } =
     ["bookmark", "destroy", "hold", "mount", "release", "send", "snapshot", "userprop"];
 
-    /// <summary>What a restore needs on the dataset in which it makes others.</summary>
+    /// <summary>What a restore needs on the dataset below which it makes others.</summary>
     public static IReadOnlyList<string> ForRestore { get; } =
     ["canmount", "create", "destroy", "mount", "receive", "rename", "userprop"];
 
     /// <summary>
-    /// What a server needs on the dataset in which it stores backups, found by leaving out each on OpenZFS 2.3.2;
+    /// What a server needs on the dataset below which it stores backups: each was tried to be left out on OpenZFS 2.3.2.
     /// docs/operations.md says what they are for.
     /// </summary>
     public static IReadOnlyList<string> ForStorage { get; } =
@@ -46,7 +46,7 @@ public static class ZfsDelegation
         "volmode",
     ];
 
-    /// <summary>The line that root has to run.</summary>
+    /// <summary>The command that root has to run.</summary>
     public static string AllowLine(string user, IEnumerable<string> permissions, DatasetName dataset) =>
         $"zfs allow -u {user} {string.Join(',', permissions)} "
         + $"{(dataset.Value.Contains(' ', StringComparison.Ordinal) ? $"'{dataset}'" : dataset)}";
@@ -67,8 +67,8 @@ public static class ZfsDelegation
     }
 
     /// <summary>
-    /// Reads the command's output. What holds for a dataset's descendents only does not hold for itself, and the other
-    /// way round.
+    /// Reads the command's output. Permissions for a dataset's descendants only are not permissions on the dataset, and
+    /// vice versa.
     /// </summary>
     public static IReadOnlySet<string> Parse(string output, DatasetName dataset, ZfsUser user)
     {
@@ -110,7 +110,7 @@ public static class ZfsDelegation
             "Local permissions" => isHere,
             "Descendent permissions" => !isHere,
             "Local+Descendent permissions" => true,
-            _ => false, // "Create time permissions" are for whoever creates a dataset
+            _ => false, // "Create time permissions" are for the user that creates a dataset
         };
 
     private static bool IsFor(string[] words, ZfsUser user) =>

@@ -42,7 +42,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     {
         var (program, all) = Locate("zfs", arguments);
         if (!File.Exists(program))
-            throw CannotStart("it is not there");
+            throw CannotStart("it was not found");
         var process = ZfsProcess.Start(this, arguments, "/bin/sh", ["-c", Gate, program, .. all]);
         if (process.Output is PipeStream pipe)
             PipeSize.Raise(pipe.SafePipeHandle);
@@ -53,7 +53,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         }
         catch (IOException)
         {
-            // It was killed while it waited: its exit code tells, like that of a command that is killed later.
+            // It was killed while it waited: its exit code reports that, as for a command that is killed later.
         }
 
         return process;
@@ -104,13 +104,13 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
             ? new(
                 ExitCode.Zfs,
                 $"The command 'zfs' cannot be started: {why}",
-                "Install ZFS (on Debian: zfsutils-linux) and see that 'zfs' is in PATH.",
+                "Install ZFS (on Debian: zfsutils-linux) and check that 'zfs' is in PATH.",
                 e
             )
             : new(
                 ExitCode.Zfs,
                 $"The command 'ssh' cannot be started: {why}",
-                "ZFS_SSH_HOST needs it: install it (on Debian: openssh-client).",
+                "ZFS_SSH_HOST needs ssh: install it (on Debian: openssh-client).",
                 e
             );
 

@@ -1,18 +1,18 @@
 namespace ZfsSnapshotManager.Core.Zfs;
 
 /// <summary>
-/// What to do about what ZFS says. Its words are those of OpenZFS's lib/libzfs (libzfs_util.c, libzfs_sendrecv.c,
+/// What to do about a message of ZFS. The messages are those of OpenZFS's lib/libzfs (libzfs_util.c, libzfs_sendrecv.c,
 /// libzfs_dataset.c) in the C locale; tests provoke each on real ZFS.
 /// </summary>
 public static class ZfsRemedies
 {
-    /// <summary>The first that fits counts, so that the narrower ones stand before the wider ones.</summary>
+    /// <summary>The first match counts, so specific messages come before general ones.</summary>
     private static readonly (string Words, string Remedy)[] Known =
     [
         (
             "pool I/O is currently suspended",
-            "The pool has lost its disks and waits for them: see 'zpool status', bring the disks back, then 'zpool "
-                + "clear'. Nothing that was stored before is lost."
+            "The pool is suspended because its devices are unavailable: see 'zpool status', bring the devices "
+                + "back, then run 'zpool clear'. Nothing that was stored before is lost."
         ),
         ("no such pool", "The pool is not imported: see 'zpool import', or check the name with 'zpool list'."),
         (
@@ -22,8 +22,8 @@ public static class ZfsRemedies
         ),
         (
             "IV set guid mismatch",
-            "Raw streams can only follow the very snapshots that they were made from, received raw as well: one in "
-                + "between was not. Restore the chain from its full backup into a new dataset."
+            "Raw streams can only follow the exact snapshots that they were made from, received raw as well; one "
+                + "in between was not. Restore the chain from its full backup into a new dataset."
         ),
         (
             "key must be loaded",
@@ -39,17 +39,17 @@ public static class ZfsRemedies
         ),
         (
             "permission denied",
-            "Run as root, or let root delegate what is missing: the command 'doctor' prints the exact 'zfs allow' line."
+            "Run as root, or let root delegate the missing permissions: 'doctor' prints the exact 'zfs allow' line."
         ),
         (
             "partially-complete state",
-            "An interrupted receive left its state there: go on with it, or drop it with 'zfs receive -A'."
+            "An interrupted receive left its state in the dataset: resume it, or drop it with 'zfs receive -A'."
         ),
         ("must specify -F", "Choose a dataset that does not exist yet, or use --force."),
         ("destination has snapshots", "Choose a dataset that does not exist yet, or use --force."),
         (
             "does not match incremental source",
-            "Its newest snapshot is not the one that the stream builds on: restore into a new dataset, or use --force."
+            "Its newest snapshot is not the base of the stream: restore into a new dataset, or use --force."
         ),
         (
             "has been modified",
@@ -69,36 +69,36 @@ public static class ZfsRemedies
             "Free space in the pool, or use another pool. ZFS needs some space even to destroy: remove old snapshots "
                 + "first."
         ),
-        ("being held", "Somebody holds the snapshot: 'zfs holds' shows who, 'zfs release' lets go of it."),
-        ("has dependent clones", "A clone needs the snapshot: 'zfs promote' the clone or destroy it first."),
+        ("being held", "The snapshot is held: 'zfs holds' shows the tags, 'zfs release' removes one."),
+        ("has dependent clones", "A clone depends on the snapshot: 'zfs promote' the clone or destroy it first."),
         ("has children", "Other datasets or snapshots are below it: name them, or remove them first."),
         (
             "is busy",
-            "Something uses it: leave its directories, stop what has files open there, let a running receive end, "
-                + "'zfs holds' shows holds; then try again."
+            "The dataset is in use. Leave its directories, stop processes that have files open there, or wait for a "
+                + "running receive to finish; 'zfs holds' shows holds. Then try again."
         ),
-        ("already exists", "Choose another name, or remove what is there."),
+        ("already exists", "Choose another name, or remove the dataset or snapshot that exists."),
         (
             "checksum mismatch",
-            "The stream was damaged on its way into 'zfs receive'; nothing of the snapshot was kept. Run it again."
+            "The stream was damaged on its way into 'zfs receive'; nothing of the snapshot was kept. Run the command again."
         ),
         (
             "unsupported feature",
-            "The pool here is older than the one that the stream came from: 'zpool upgrade', or restore on a newer ZFS."
+            "The pool is older than the one that the stream came from: run 'zpool upgrade', or restore on a newer ZFS."
         ),
         (
             "must be upgraded",
-            "The pool or ZFS here is older than what the stream needs: 'zpool upgrade', or restore on a newer ZFS."
+            "The pool or ZFS is older than the stream requires: run 'zpool upgrade', or restore on a newer ZFS."
         ),
         ("read-only", "The pool or dataset is read-only: import it for writing, or choose another."),
         ("does not exist", "Check the name with 'zfs list -t all'."),
         ("The ZFS modules", "Load the module with 'modprobe zfs'."),
     ];
 
-    /// <returns>Null for what is not known.</returns>
+    /// <returns>Null if the message is not known.</returns>
     public static string? Find(string standardError)
     {
-        // ZFS breaks its lines where it likes.
+        // ZFS breaks the lines of its messages at varying places.
         var words = string.Join(
             ' ',
             standardError.Split((char[])[' ', '\n', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries)

@@ -6,35 +6,35 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// <summary>
 /// <c>zfs send</c> of one snapshot: full, or incremental from a snapshot or bookmark of the same dataset.
 /// </summary>
-/// <param name="Snapshot">What is sent.</param>
+/// <param name="Snapshot">The snapshot that is sent.</param>
 /// <param name="Base">Where an incremental starts; null for a full one.</param>
-/// <param name="Flags">Flags such as <c>-L</c>; all members of a chain are sent with the same ones
-/// (openzfs#6224).</param>
+/// <param name="Flags">Flags such as <c>-L</c>. All members of a chain are sent with the same ones: an incremental
+/// without <c>-L</c> on a base with it can damage files (openzfs#6224).</param>
 public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnlyList<string> Flags)
 {
     /// <summary>
-    /// <c>-L</c>: blocks over 128 KiB stay whole, so that a restored dataset has the blocks of its source.
+    /// <c>-L</c>: blocks above 128 KiB are not split, so that a restored dataset has the blocks of its source.
     /// </summary>
     public static IReadOnlyList<string> DefaultFlags { get; } = ["-L"];
 
-    /// <summary>Flags that a chain may have: what else <c>zfs send</c> knows changes what is sent, not how.</summary>
+    /// <summary>Flags that a chain may have. The other flags of <c>zfs send</c> change what is sent, not how.</summary>
     public static IReadOnlyList<string> KnownFlags { get; } = ["-L", "-e", "-c", "-w"];
 
     public ZfsProcess Start(ZfsHost zfs) => zfs.StartSending(Arguments([]));
 
     /// <summary>
-    /// What ZFS expects the stream to have, in bytes: an estimate, too high or too low by a good deal at times.
+    /// Estimates the length of the stream in bytes. The estimate can be far too high or too low.
     /// </summary>
     public Task<long?> EstimateAsync(ZfsHost zfs, CancellationToken cancellationToken) =>
         EstimateAsync(zfs, Arguments(["-n", "-P"]), cancellationToken);
 
     /// <summary>
-    /// <c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds snapshot and base by their GUIDs, and
-    /// takes the flags from the token.
+    /// <c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds the snapshot and its base by their GUIDs,
+    /// and reads the flags from the token.
     /// </summary>
     public static ZfsProcess StartRest(ZfsHost zfs, string token) => zfs.StartSending(["send", "-t", token]);
 
-    /// <summary>What ZFS expects the rest to have, in bytes.</summary>
+    /// <summary>Estimates the length of the rest in bytes.</summary>
     public static Task<long?> EstimateRestAsync(ZfsHost zfs, string token, CancellationToken cancellationToken) =>
         EstimateAsync(zfs, ["send", "-n", "-P", "-t", token], cancellationToken);
 

@@ -98,14 +98,10 @@ internal static class SaveCommand
     )
     {
         var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken);
-        await AtomicFile.WriteAsync(
-            path,
-            replace: force,
-            FileOptions.Asynchronous,
-            file =>
-                TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
-                    stored.ReadAsync((block, token) => file.WriteAsync(block, token), null, progress, cancellationToken)
-                )
+        await AtomicFile.WriteAsync(path, replace: force, FileOptions.Asynchronous, file =>
+            TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
+                stored.ReadAsync((block, token) => file.WriteAsync(block, token), null, progress, cancellationToken)
+            )
         );
     }
 }

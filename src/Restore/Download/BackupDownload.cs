@@ -14,12 +14,8 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="progress">Told of bytes as they come.</param>
 /// <param name="canGoOn">False where the bytes are made when they are asked for: once some came, only ZFS's own token
 /// goes on with them.</param>
-internal sealed class BackupDownload(
-    OpenBytes open,
-    RetryPolicy retry,
-    Action<long> progress,
-    bool canGoOn = true
-) : ForwardOnlyStream
+internal sealed class BackupDownload(OpenBytes open, RetryPolicy retry, Action<long> progress, bool canGoOn = true)
+    : ForwardOnlyStream
 {
     private Stream? _body;
     private long _received;

@@ -195,9 +195,7 @@ internal sealed class StoredBackup
         CancellationToken cancellationToken
     )
     {
-        await using var source = Parts is null
-            ? Whole(retry, progress.Add)
-            : (Stream)Read(Parts, retry, progress.Add);
+        await using var source = Parts is null ? Whole(retry, progress.Add) : (Stream)Read(Parts, retry, progress.Add);
         await using var stored = new StoredBytesReader(source, digest: _backup.Sha256 is not null);
         await using var plain = new DecompressedStream(stored, _compression);
         await resume.WriteAsync(plain, destination, cancellationToken);

@@ -31,7 +31,12 @@ internal sealed class LiveReceive(
             session.Output,
             async shown =>
             {
-                var retry = new RetryPolicy(session.Settings.RetryTime, TransientFailure.OfDownload, TimeProvider.System, shown.Wait);
+                var retry = new RetryPolicy(
+                    session.Settings.RetryTime,
+                    TransientFailure.OfDownload,
+                    TimeProvider.System,
+                    shown.Wait
+                );
                 var progress = new LiveProgress(retry, shown.Add, PlaceOf(token));
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {

@@ -101,10 +101,7 @@ internal sealed class StreamTarget
         Func<Stream, Task> work,
         CancellationToken cancellationToken
     ) =>
-        AtomicFile.WriteAsync(
-            path,
-            replace: true,
-            FileOptions.None,
-            file => work(new CountedStream(file, count)).WaitAsync(cancellationToken)
+        AtomicFile.WriteAsync(path, replace: true, FileOptions.None, file =>
+            work(new CountedStream(file, count)).WaitAsync(cancellationToken)
         );
 }

@@ -34,10 +34,7 @@ internal static class ClientChanges
             ("dataset", client.Dataset ?? "none"),
             ("storage_type", client.StorageType),
             ("rotation_policy", Describe(client.RotationPolicy)),
-            (
-                "old_api_key_until",
-                client.OldApiKeyUntil is { } until ? Timestamps.ToSecond(until) : "none"
-            ),
+            ("old_api_key_until", client.OldApiKeyUntil is { } until ? Timestamps.ToSecond(until) : "none"),
         ];
 
     public static string Describe(RotationPolicy? policy) =>

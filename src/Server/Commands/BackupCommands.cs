@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
@@ -220,7 +220,9 @@ internal static class BackupCommands
             $"Snapshot:     {backup.DatasetName}@{backup.SnapshotName} (GUID {backup.SnapshotGuid}, "
                 + $"{backup.SnapshotType.ToText()})"
         );
-        text.WriteLine($"Made:         {Timestamps.ToSecond(backup.Timestamp)}, received {Timestamps.ToSecond(backup.ReceivedAt)}");
+        text.WriteLine(
+            $"Made:         {Timestamps.ToSecond(backup.Timestamp)}, received {Timestamps.ToSecond(backup.ReceivedAt)}"
+        );
         text.WriteLine(
             $"Stored:       {ByteSize.Format(backup.SizeBytes)} of {ByteSize.Format(backup.StreamBytes)}, "
                 + $"{backup.Compression}, {(backup.IsLocal ? "in ZFS as" : "as")} {backup.StorageKey}"

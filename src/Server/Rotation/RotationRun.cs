@@ -1,6 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Backups;

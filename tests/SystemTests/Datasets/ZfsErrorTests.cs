@@ -25,11 +25,11 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
             },
             {
                 "zfs send $A/d@one | zfs receive $A/old && zfs send -i $A/d@two $A/d@three | zfs receive $A/old",
-                "newest snapshot is not the one"
+                "newest snapshot is not the base"
             },
             { "zfs send $A/d@one | zfs receive $A/d2 && zfs send $A/d@one | zfs receive $A/d2", "does not exist yet" },
             { "zfs send -i $A/d@three $A/d@one", "backup-full" },
-            { "zfs create $A/busy && cd /$A/busy && zfs unmount $A/busy", "Something uses it" },
+            { "zfs create $A/busy && cd /$A/busy && zfs unmount $A/busy", "The dataset is in use" },
             { "zfs hold keep $A/d@one && zfs destroy $A/d@one; e=$?; zfs release keep $A/d@one; exit $e", "zfs holds" },
             { "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one", "promote" },
             { "zfs destroy $A/d", "name them" },
@@ -61,7 +61,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
                 "zfs receive -A"
             },
             { "zfs send $A/d@three | sed '100,200s/file/f1le/' | zfs receive $A/broken", "damaged on its way" },
-            { "setpriv --reuid=65534 --clear-groups zfs snapshot $A/d@four", "the command 'doctor'" },
+            { "setpriv --reuid=65534 --clear-groups zfs snapshot $A/d@four", "'doctor' prints" },
             { "zfs create -V 1G $A/full && zfs create -V 100T $A/toolarge", "Free space" },
         };
 

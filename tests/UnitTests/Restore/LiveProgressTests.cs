@@ -56,7 +56,11 @@ public sealed class LiveProgressTests
     private LiveProgress Start(long already = 0)
     {
         _shown = already;
-        return new LiveProgress(new RetryPolicy(Patience, TransientFailure.OfDownload, _time, _ => { }), bytes => _shown += bytes, already);
+        return new LiveProgress(
+            new RetryPolicy(Patience, TransientFailure.OfDownload, _time, _ => { }),
+            bytes => _shown += bytes,
+            already
+        );
     }
 
     private static async Task BreakAsync(LiveProgress progress, long goOnAt, long bytes)

@@ -1,6 +1,6 @@
 using CsCheck;
-using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Core.Zfs;
 
