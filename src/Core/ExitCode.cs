@@ -5,7 +5,7 @@ public enum ExitCode
 {
     Success = 0,
 
-    /// <summary>Something that this program did not foresee.</summary>
+    /// <summary>A failure without a code of its own.</summary>
     Failure = 1,
 
     /// <summary>The command line is wrong.</summary>
@@ -29,10 +29,10 @@ public enum ExitCode
     /// <summary>What was asked for does not exist.</summary>
     NotFound = 8,
 
-    /// <summary>What is there forbids it: a dataset that exists, a base that does not, another run under way.</summary>
+    /// <summary>The present state forbids it: a dataset exists, a base is missing, another run is active.</summary>
     Conflict = 9,
 
-    /// <summary>The client's quota or the server's space is used up.</summary>
+    /// <summary>The client's quota, or the server's space, is used up.</summary>
     NoSpace = 10,
 
     /// <summary>The server failed.</summary>

@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.Core;
 
 /// <summary>
-/// A failure that is told to the user as it is: what failed, what to do about it, and the exit code that scripts see.
+/// A failure that the user gets as it is: what failed, what to do about it, and the exit code for scripts.
 /// </summary>
 public class OperationException(
     ExitCode exitCode,
@@ -12,6 +12,6 @@ public class OperationException(
 {
     public ExitCode ExitCode { get; } = exitCode;
 
-    /// <summary>What the user can do, as a sentence; null where nothing is known.</summary>
+    /// <summary>What the user can do, as a sentence; null if nothing is known.</summary>
     public string? Remedy { get; } = remedy;
 }

@@ -11,16 +11,16 @@ using ZfsSnapshotManager.Core.Configuration;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
-/// Speaks to zfs-server. Every failure is an <see cref="OperationException"/> that says whether the network, the server
-/// or the request is at fault.
+/// The HTTP client of zfs-server. Every failure is an <see cref="OperationException"/> whose exit code tells whether the
+/// network, the server or the request failed. Safe for use by several threads.
 /// </summary>
 public sealed class ApiClient : IDisposable
 {
-    /// <summary>For requests that move no stream; a transfer has no total timeout.</summary>
+    /// <summary>For requests without a stream; a transfer has no total timeout.</summary>
     private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// For answers before which the server works on its store: a commit, or the beginning of what it reads there.
+    /// For answers before which the server works on its store: it commits, deletes, or reads the first part.
     /// </summary>
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
 
@@ -33,7 +33,7 @@ public sealed class ApiClient : IDisposable
         _http = new HttpClient(
             new SocketsHttpHandler
             {
-                AllowAutoRedirect = false, // a redirect would carry the key to a place that nobody configured
+                AllowAutoRedirect = false, // a redirect would send the key to a server that nobody configured
                 ConnectTimeout = TimeSpan.FromSeconds(20),
                 AutomaticDecompression = DecompressionMethods.None,
                 ConnectCallback = WatchedConnection.ConnectAsync,
@@ -56,8 +56,8 @@ public sealed class ApiClient : IDisposable
     public Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
         GetSnapshotsAsync(storageType: null, cancellationToken);
 
-    /// <param name="storageType">Where the next backup is to go, which decides what can be its base; null: where the
-    /// server has the client's.</param>
+    /// <param name="storageType">Where the next backup will be stored, which decides what can be its base; null: where
+    /// the server stores the client's backups.</param>
     public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(
         string? storageType,
         CancellationToken cancellationToken
@@ -70,7 +70,7 @@ public sealed class ApiClient : IDisposable
             )
         ).Snapshots;
 
-    /// <summary>The server's clock, to the second; null where it, or a proxy before it, does not say.</summary>
+    /// <summary>The server's clock, to the second; null if the answer has no Date header.</summary>
     public async Task<DateTimeOffset?> GetTimeAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "health");
@@ -84,7 +84,7 @@ public sealed class ApiClient : IDisposable
     public Task<RotationPolicyAnswer> GetRotationPolicyAsync(CancellationToken cancellationToken) =>
         GetAsync("rotation-policy", ApiJson.Default.RotationPolicyAnswer, cancellationToken);
 
-    /// <summary>Waits long for the answer: the server deletes in its store before.</summary>
+    /// <summary>Rotates the backups. The timeout is long: the server deletes in its store before it answers.</summary>
     public Task<RotateAnswer> RotateAsync(RotateRequest request, CancellationToken cancellationToken) =>
         SendTimedAsync(
             HttpMethod.Post,
@@ -132,7 +132,7 @@ public sealed class ApiClient : IDisposable
 
     /// <summary>Sends one part of the stored stream.</summary>
     /// <param name="number">From 1.</param>
-    /// <param name="part">With the headers that tell its digest and its place.</param>
+    /// <param name="part">The content, with the headers for its digest and offset.</param>
     public Task<PartAnswer> UploadPartAsync(
         string uploadId,
         int number,
@@ -149,7 +149,7 @@ public sealed class ApiClient : IDisposable
             cancellationToken
         );
 
-    /// <summary>Says that all parts are there.</summary>
+    /// <summary>Completes an upload whose parts are all stored.</summary>
     public Task<UploadStateAnswer> CompleteUploadAsync(
         string uploadId,
         CompleteRequest request,
@@ -165,11 +165,11 @@ public sealed class ApiClient : IDisposable
         );
 
     /// <summary>
-    /// Opens a backup's stored bytes for reading. Waits long for the answer: the server reads a whole part from its
-    /// store before.
+    /// Opens a backup's stored bytes for reading. The timeout is long: the server reads a whole part from its store before
+    /// it answers.
     /// </summary>
     /// <param name="snapshot">The backup.</param>
-    /// <param name="offset">Where to begin.</param>
+    /// <param name="offset">Of the first byte.</param>
     /// <param name="length">How many bytes; null for all from there on.</param>
     public async Task<HttpResponseMessage> DownloadAsync(
         SnapshotInfo snapshot,
@@ -186,7 +186,7 @@ public sealed class ApiClient : IDisposable
         if (isPart)
         {
             request.Headers.Range = new RangeHeaderValue(offset, offset + length - 1);
-            // Bytes of another one would be of no use.
+            // Bytes of another backup must not be mixed in.
             request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\""));
         }
 
@@ -210,8 +210,8 @@ public sealed class ApiClient : IDisposable
         }
     }
 
-    /// <summary>Opens the stream of a backup in the server's ZFS, which is made while it is read.</summary>
-    /// <param name="token">Where it goes on, as ZFS says here; null: at its start.</param>
+    /// <summary>Opens the stream of a backup in the server's ZFS, which sends it while it is read.</summary>
+    /// <param name="token">The resume token of the local ZFS; null: from the start.</param>
     public async Task<HttpResponseMessage> DownloadLiveAsync(
         SnapshotInfo snapshot,
         string? token,
@@ -296,7 +296,7 @@ public sealed class ApiClient : IDisposable
         }
         catch (Exception e) when (watch.Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw Unreachable(watch.Complaint, e);
+            throw Unreachable(watch.Reason, e);
         }
     }
 
@@ -361,13 +361,13 @@ public sealed class ApiClient : IDisposable
         }
         catch (SocketException e)
         {
-            // .NET asks a new connection for its other end, and does not expect that it was reset by then
-            // (HttpConnectionPool.ConnectAsync).
+            // .NET asks a new connection for its remote address, and does not handle that it was reset by then
+            // (HttpConnectionPool.ConnectAsync): the SocketException is not wrapped in an HttpRequestException.
             throw Unreachable($"broke the connection: {e.Message}", e);
         }
         catch (HttpRequestException e)
         {
-            // What the sender of a body threw itself is the cause; the broken request only follows from it.
+            // An exception of the code that sends the body is the cause; the broken request only follows from it.
             if (e.InnerException is OperationException or SendStream.SendStreamException)
                 throw e.InnerException;
             throw Unreachable(
@@ -400,7 +400,7 @@ public sealed class ApiClient : IDisposable
         catch (Exception e)
             when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
         {
-            // Not an answer of zfs-server (a proxy's page, say): the status is all there is.
+            // Not an answer of zfs-server (a page of a proxy, for example): only the status is known.
         }
 
         var failure = ToException(response.StatusCode, error);
@@ -408,7 +408,7 @@ public sealed class ApiClient : IDisposable
         return failure;
     }
 
-    /// <summary>The failure that a server's error means for the one who asked.</summary>
+    /// <summary>Converts an error of the server to an exception with its exit code.</summary>
     public static ApiException ToException(HttpStatusCode status, ApiError? error)
     {
         var exitCode = status switch

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>What every answer has; docs/http-api.md describes each message.</summary>
+/// <summary>The fields of every answer; docs/http-api.md describes each message.</summary>
 public record ApiAnswer
 {
     [JsonPropertyOrder(-2)]
@@ -13,20 +13,20 @@ public record ApiAnswer
     public required string Message { get; init; }
 }
 
-/// <summary>An answer with an error's status.</summary>
+/// <summary>An answer with the status of an error.</summary>
 public sealed record ApiError : ApiAnswer
 {
-    /// <summary>The HTTP status that it came with; 0 where a program and not the server failed.</summary>
+    /// <summary>The HTTP status of the answer; 0 if a program and not the server failed.</summary>
     public int Status { get; init; }
 
-    /// <summary>Stable name of the fault, for scripts.</summary>
+    /// <summary>The stable error code, for scripts.</summary>
     public required string Code { get; init; }
 
     public string? Remedy { get; init; }
 }
 
 /// <summary>POST /upload.</summary>
-/// <remarks>What is left out is read from the stream; what is given must match it.</remarks>
+/// <remarks>Fields that are left out are read from the stream; fields that are given must match it.</remarks>
 public sealed record UploadRequest
 {
     public string? ClientId { get; init; }
@@ -41,7 +41,7 @@ public sealed record UploadRequest
 
     public SnapshotGuid? FromGuid { get; init; }
 
-    /// <summary>False says "full", which leaving out <see cref="FromGuid"/> does not.</summary>
+    /// <summary>False announces a full backup; a <see cref="FromGuid"/> that is left out does not.</summary>
     public bool? Incremental { get; init; }
 
     public DateTimeOffset? Timestamp { get; init; }
@@ -56,12 +56,12 @@ public sealed record UploadRequest
 
     public string? StorageType { get; init; }
 
-    /// <summary>What the snapshot was made for; left out: by hand.</summary>
+    /// <summary>The class of the snapshot; left out: manual.</summary>
     public SnapshotType? SnapshotType { get; init; }
 
     /// <summary>
-    /// Properties that were set on the dataset, by name; they are stored in the manifest, for a restore that wants them
-    /// back.
+    /// Properties that were set on the dataset, by name. They are stored in the manifest, so that a restore can set
+    /// them.
     /// </summary>
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 }
@@ -77,23 +77,23 @@ public sealed record UploadAnswer : ApiAnswer
 
     public required string StorageKey { get; init; }
 
-    /// <summary>Stored bytes that each part must have at least, but for the last.</summary>
+    /// <summary>The fewest stored bytes of a part; the last one may have fewer.</summary>
     public required int PartSize { get; init; }
 
-    /// <summary>Stored bytes that a part may have at most.</summary>
+    /// <summary>The most stored bytes of a part.</summary>
     public required int MaxPartSize { get; init; }
 
-    /// <summary>Parts of one upload that the server takes at once.</summary>
+    /// <summary>The most parts of one upload that the server accepts at once.</summary>
     public required int MaxParallelParts { get; init; }
 
-    /// <summary>From where the upload goes on; left out where nothing of it is stored yet.</summary>
+    /// <summary>Where the upload resumes; left out if nothing of it is stored yet.</summary>
     public UploadResume? Resume { get; init; }
 }
 
 /// <summary>What the server has of an upload in parts, without gaps from the start.</summary>
 public sealed record UploadResume
 {
-    /// <summary>The first part that is missing; the first of all is 1.</summary>
+    /// <summary>The number of the first missing part, from 1.</summary>
     public required int NextPart { get; init; }
 
     /// <summary>Stored bytes of the parts before it.</summary>
@@ -103,20 +103,20 @@ public sealed record UploadResume
     public required long StreamBytes { get; init; }
 
     /// <summary>
-    /// Where the stream stands after them: a <see cref="Transfer.StreamState"/> with its BEGIN; empty where there is a
-    /// token.
+    /// The state of the stream after them: a <see cref="Transfer.StreamState"/> with its BEGIN; empty if a token is
+    /// given.
     /// </summary>
     public required string State { get; init; }
 
     /// <summary>
-    /// Their SHA-256 in order, one after another, each as 64 lower-case hex digits:
-    /// <see cref="CompleteRequest.PartsSha256"/> needs them, and who completes an upload may not be who began it.
+    /// The SHA-256 of the parts in order, each as 64 lower-case hex digits. <see cref="CompleteRequest.PartsSha256"/> needs
+    /// them, and the client that completes an upload may not be the one that began it.
     /// </summary>
     public string? PartDigests { get; init; }
 
     /// <summary>
-    /// Of an upload into ZFS: where <c>zfs send -t</c> goes on. What it sends is a stream of its own, and its parts
-    /// count from 1.
+    /// For an upload into ZFS: the token with which <c>zfs send -t</c> resumes. What it sends is a stream of its own, and
+    /// its parts count from 1.
     /// </summary>
     public string? ReceiveResumeToken { get; init; }
 }
@@ -131,7 +131,7 @@ public sealed record PartAnswer : ApiAnswer
     /// <summary>Bytes of the stream in the part.</summary>
     public required long StreamBytes { get; init; }
 
-    /// <summary>Where the stream stands after it: a <see cref="Transfer.StreamState"/> without its BEGIN.</summary>
+    /// <summary>The state of the stream after it: a <see cref="Transfer.StreamState"/> without its BEGIN.</summary>
     public required string State { get; init; }
 }
 
@@ -144,7 +144,7 @@ public sealed record CompleteRequest
     /// <summary>Bytes of the whole stream.</summary>
     public required long StreamBytes { get; init; }
 
-    /// <summary>SHA-256 of the parts' SHA-256, lower-case hex: what the server has must be what was sent.</summary>
+    /// <summary>SHA-256 of the parts' SHA-256, lower-case hex: it proves that the server has what was sent.</summary>
     public required string PartsSha256 { get; init; }
 }
 
@@ -154,7 +154,7 @@ public sealed record UploadsAnswer : ApiAnswer
     public required IReadOnlyList<UploadInfo> Uploads { get; init; }
 }
 
-/// <summary>One open upload. What its client did not say is left out.</summary>
+/// <summary>One open upload. Fields that its client did not send are left out.</summary>
 public sealed record UploadInfo
 {
     public required string UploadId { get; init; }
@@ -171,10 +171,10 @@ public sealed record UploadInfo
 
     public required IReadOnlyList<string> SendFlags { get; init; }
 
-    /// <summary>When something of it came last.</summary>
+    /// <summary>When bytes of it arrived last.</summary>
     public required DateTimeOffset TouchedAt { get; init; }
 
-    /// <summary>What is stored of it without gaps; left out where nothing is.</summary>
+    /// <summary>What is stored of it without gaps; left out if nothing is.</summary>
     public UploadResume? Resume { get; init; }
 }
 
@@ -215,7 +215,7 @@ public sealed record SnapshotInfo
     /// <summary><c>filesystem</c> or <c>volume</c>.</summary>
     public required string DatasetType { get; init; }
 
-    /// <summary>When the snapshot was made, as its stream says.</summary>
+    /// <summary>When the snapshot was made, by its stream.</summary>
     public required DateTimeOffset Timestamp { get; init; }
 
     /// <summary>When the server committed it.</summary>
@@ -236,32 +236,32 @@ public sealed record SnapshotInfo
 
     public required IReadOnlyList<string> SendFlags { get; init; }
 
-    /// <summary>SHA-256 of the stored bytes, lower-case hex; left out where they came in parts.</summary>
+    /// <summary>SHA-256 of the stored bytes, lower-case hex; left out if they were sent in parts.</summary>
     public string? Sha256 { get; init; }
 
     /// <summary>SHA-256 of the parts' SHA-256, lower-case hex; also the ETag of the download.</summary>
     public required string PartsSha256 { get; init; }
 
-    /// <summary>Until when the server's store lets nobody delete the backup; left out where it does.</summary>
+    /// <summary>The retention deadline of the store; left out if the backup is not locked.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
 
-    /// <summary>What the snapshot was made for, which rotation counts it as.</summary>
+    /// <summary>The class of the snapshot, in which rotation counts it.</summary>
     public SnapshotType SnapshotType { get; init; }
 
-    /// <summary>Rotation leaves it alone; left out in JSON where it does not.</summary>
+    /// <summary>Whether rotation must not delete it; left out in JSON if false.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Pinned { get; init; }
 
-    /// <summary>When a rotated backup is deleted, unless an administrator keeps it; left out for all others.</summary>
+    /// <summary>When a rotated backup will be deleted, unless an administrator keeps it; left out for others.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>One of <see cref="StorageTypes"/>.</summary>
     public string StorageType { get; init; } = StorageTypes.Objects;
 
-    /// <summary>False where the server takes no incremental on it; left out where nothing speaks against it.</summary>
+    /// <summary>False if the server will not accept an incremental based on it; otherwise left out.</summary>
     public bool? CanBeBase { get; init; }
 
-    /// <summary>It is a snapshot in ZFS: each restores alone, and its stream is made when it is asked for.</summary>
+    /// <summary>Whether it is a snapshot in ZFS: it restores alone, and its stream is made on request.</summary>
     [JsonIgnore]
     public bool IsLocal => StorageType == StorageTypes.Local;
 
@@ -291,34 +291,34 @@ public sealed record StatusAnswer : ApiAnswer
     public DateTimeOffset? NewestSnapshot { get; init; }
 
     /// <summary>
-    /// When the next backup is due by the finest class of the server's policy; left out where it has none for the
-    /// client, or no backup.
+    /// When the next backup is due, by the finest class of the server's policy; left out if the client has no policy
+    /// there, or no backup.
     /// </summary>
     public DateTimeOffset? NextDue { get; init; }
 
     public required int OpenUploads { get; init; }
 
     /// <summary>
-    /// Stored bytes that open uploads take, or have reserved; they count towards the quota as <see cref="UsedBytes"/>
-    /// do.
+    /// Stored bytes that open uploads have or have reserved; they count towards the quota like
+    /// <see cref="UsedBytes"/>.
     /// </summary>
     public required long ReservedBytes { get; init; }
 
-    /// <summary>Backups that were rotated and are still to be deleted.</summary>
+    /// <summary>Backups that were rotated and will be deleted later.</summary>
     public required int ExpiringCount { get; init; }
 }
 
-/// <summary>POST /rotate. All of it may be left out, also the body.</summary>
+/// <summary>POST /rotate. Every field is optional, and so is the body.</summary>
 public sealed record RotateRequest
 {
     public string? ClientId { get; init; }
 
     public string? ApiKey { get; init; }
 
-    /// <summary>Nothing is changed; the answer says what would be.</summary>
+    /// <summary>Changes nothing; the answer says what would be deleted.</summary>
     public bool DryRun { get; init; }
 
-    /// <summary>The client's own policy, which counts where the server has none for it.</summary>
+    /// <summary>The client's own policy, which counts if the server has none for the client.</summary>
     public RotationPolicy? RotationPolicy { get; init; }
 }
 
@@ -331,19 +331,19 @@ public sealed record RotateAnswer : ApiAnswer
     /// <summary>Stored bytes of what was deleted.</summary>
     public required long ReclaimedBytes { get; init; }
 
-    /// <summary>Backups that are to be deleted later.</summary>
+    /// <summary>Backups that will be deleted later.</summary>
     public required int ExpiringCount { get; init; }
 
-    /// <summary>The policy that was followed; left out where the quota alone says what goes.</summary>
+    /// <summary>The policy that was applied; left out if only the quota decides.</summary>
     public RotationPolicy? RotationPolicy { get; init; }
 
     public required bool ServerManaged { get; init; }
 
-    /// <summary>What became, or would become, of the backups; of those that stay only in a dry run.</summary>
+    /// <summary>The decisions on the backups; on those that stay only in a dry run.</summary>
     public required IReadOnlyList<RotationItem> Decisions { get; init; }
 }
 
-/// <summary>What became of one backup.</summary>
+/// <summary>The decision on one backup.</summary>
 public sealed record RotationItem
 {
     public required string SnapshotId { get; init; }
@@ -358,7 +358,7 @@ public sealed record RotationItem
 
     public required long SizeBytes { get; init; }
 
-    /// <summary><c>keep</c>, <c>delete</c>, or <c>expire</c>: to be deleted later.</summary>
+    /// <summary><c>keep</c>, <c>delete</c>, or <c>expire</c> (deleted later).</summary>
     public required string Action { get; init; }
 
     public required string Reason { get; init; }
@@ -371,7 +371,7 @@ public sealed record RotationPolicyAnswer : ApiAnswer
 {
     public required RotationPolicy RotationPolicy { get; init; }
 
-    /// <summary>False: the server has no policy for the client, whose own counts; these are the defaults.</summary>
+    /// <summary>False: the server has no policy for the client, so the client's own counts; these are defaults.</summary>
     public required bool ServerManaged { get; init; }
 }
 
@@ -398,7 +398,7 @@ public sealed record ReadyResult
 
     public required bool Ok { get; init; }
 
-    /// <summary>What is wrong; null where nothing is.</summary>
+    /// <summary>The fault; null if there is none.</summary>
     public string? Message { get; init; }
 }
 

@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>Where a server keeps a backup.</summary>
+/// <summary>The kinds of storage in which a server keeps a backup.</summary>
 public static class StorageTypes
 {
-    /// <summary>In its object store, whatever that is: S3 or a folder.</summary>
+    /// <summary>In its object store, which may be S3 or a directory.</summary>
     public const string Objects = "s3";
 
     /// <summary>As a snapshot of a ZFS dataset.</summary>

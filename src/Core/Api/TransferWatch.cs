@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>Gives a transfer up when nothing of it moves for a while. There is no limit on its whole time.</summary>
+/// <summary>
+/// Cancels a transfer to the server when no byte moves for a while. There is no limit on its whole time.
+/// </summary>
 public sealed class TransferWatch : IDisposable
 {
     private static readonly TimeSpan MovePatience = TimeSpan.FromSeconds(60);
@@ -13,22 +15,22 @@ public sealed class TransferWatch : IDisposable
 
     public TransferWatch(TimeProvider time) => _source = new CancellationTokenSource(MovePatience, time);
 
-    /// <summary>Is cancelled when patience is over.</summary>
+    /// <summary>Is cancelled when nothing has moved for too long.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>What the server did, or did not.</summary>
-    public string Complaint =>
+    /// <summary>Why it was cancelled, as the end of a sentence that begins with the server.</summary>
+    public string Reason =>
         _awaitsAnswer
             ? $"did not answer within {AnswerPatience.TotalSeconds} s after all was sent"
-            : $"took no byte for {MovePatience.TotalSeconds} s";
+            : $"accepted no byte for {MovePatience.TotalSeconds} s";
 
-    /// <summary>Something moved.</summary>
+    /// <summary>Bytes moved.</summary>
     public void Moved() => _source.CancelAfter(MovePatience);
 
-    /// <summary>Nothing can move, and that is not the server's fault.</summary>
+    /// <summary>Stops the clock: nothing can move, for a reason on this side.</summary>
     public void Pause() => _source.CancelAfter(Timeout.InfiniteTimeSpan);
 
-    /// <summary>All is sent.</summary>
+    /// <summary>Everything is sent: from here on the answer is awaited.</summary>
     public void AwaitAnswer()
     {
         _awaitsAnswer = true;

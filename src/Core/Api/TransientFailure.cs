@@ -36,7 +36,9 @@ public static class TransientFailure
             _ => false,
         };
 
-    /// <summary>Answers of a server or proxy that is busy, starting, stopping, or does not reach what it needs.</summary>
+    /// <summary>
+    /// Answers of a server or proxy that is busy, starting, stopping, or does not reach what it needs.
+    /// </summary>
     private static bool IsOfTheConnection(HttpStatusCode status) =>
         status
             is HttpStatusCode.RequestTimeout

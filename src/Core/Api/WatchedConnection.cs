@@ -3,14 +3,14 @@ using System.Net.Sockets;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
-/// Connections that notice when the other side is gone, even while nothing is sent: a cable that was pulled ends no
-/// connection.
+/// TCP connections that notice when the other side is gone, even while nothing is sent. Without keep-alive, TCP would not
+/// notice a pulled cable (tcp(7)), and a request would wait forever.
 /// </summary>
 internal static class WatchedConnection
 {
-    private const int SecondsUntilAsked = 30;
-    private const int SecondsBetween = 10;
-    private const int UnansweredUntilGone = 6;
+    private const int SecondsUntilProbe = 30;
+    private const int SecondsBetweenProbes = 10;
+    private const int UnansweredProbes = 6;
 
     public static async ValueTask<Stream> ConnectAsync(
         SocketsHttpConnectionContext context,
@@ -21,9 +21,9 @@ internal static class WatchedConnection
         try
         {
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, SecondsUntilAsked);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, SecondsBetween);
-            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, UnansweredUntilGone);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, SecondsUntilProbe);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, SecondsBetweenProbes);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, UnansweredProbes);
             await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }

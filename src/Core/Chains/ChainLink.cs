@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Core.Chains;
 
 /// <summary>
-/// Decides whether <c>zfs receive</c> accepts an incremental on top of a backup that holds its base. The right GUID is not
-/// enough.
+/// Decides whether <c>zfs receive</c> accepts an incremental on top of a backup that holds its base. The right GUID is
+/// not enough.
 /// </summary>
 public static class ChainLink
 {

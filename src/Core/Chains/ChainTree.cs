@@ -33,25 +33,30 @@ public static class ChainTree
     private static void WriteChain(TextWriter text, SnapshotInfo root, ILookup<string, SnapshotInfo> dependents)
     {
         var members = Members(root, dependents);
-        text.WriteLine(
-            $"  chain of {members.Count}, "
-                + $"{ByteSize.Format(members.Sum(member => member.Backup.SizeBytes))}{(root.IsIncremental ? ", broken: its base is missing" : "")}"
-        );
+        var size = ByteSize.Format(members.Sum(member => member.Backup.SizeBytes));
+        var fault = root.IsIncremental ? ", broken: its base is missing" : "";
+        text.WriteLine($"  chain of {members.Count}, {size}{fault}");
         foreach (var (backup, depth) in members)
         {
-            var state =
-                backup.Pinned ? ", pinned"
-                : backup.ExpiresAt is { } expires ? $", expires {Timestamps.ToMinute(expires)}"
-                : "";
+            var indent = new string(' ', 2 * depth);
+            var sign = backup.IsIncremental ? "+" : "*";
             text.WriteLine(
-                $"  {new string(' ', 2 * depth)}{(backup.IsIncremental ? "+" : "*")} "
-                    + $"{Timestamps.ToMinuteInList(backup.Timestamp)}  {backup.SnapshotId}  "
-                    + $"{backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{state}"
+                $"  {indent}{sign} {Timestamps.ToMinuteInList(backup.Timestamp)}  {backup.SnapshotId}  "
+                    + $"{backup.SnapshotType.ToText()}, {ByteSize.Format(backup.SizeBytes)}{StateOf(backup)}"
             );
         }
     }
 
-    /// <summary>A backup and all that are built on it, each after its base. Not recursive: chains may be long.</summary>
+    private static string StateOf(SnapshotInfo backup)
+    {
+        if (backup.Pinned)
+            return ", pinned";
+        return backup.ExpiresAt is { } expires ? $", expires {Timestamps.ToMinute(expires)}" : "";
+    }
+
+    /// <summary>
+    /// A backup and all that are built on it, each after its base. Not recursive: chains may be long.
+    /// </summary>
     private static List<(SnapshotInfo Backup, int Depth)> Members(
         SnapshotInfo root,
         ILookup<string, SnapshotInfo> dependents

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>Byte counts for people: decimal units, as disks and object stores count.</summary>
+/// <summary>Human-readable byte counts in decimal units, as disks and object stores count.</summary>
 public static class ByteSize
 {
     private static readonly string[] Units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];

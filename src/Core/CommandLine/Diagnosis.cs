@@ -2,13 +2,14 @@ using System.Text.Json.Serialization;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>What <c>doctor</c> looked at: one line for each thing, with what to do where it is wrong.</summary>
+/// <summary>The checks of <c>doctor</c>: one line each, with what to do if it failed.</summary>
 public sealed class Diagnosis
 {
     private readonly List<DiagnosisLine> _lines = [];
     private ExitCode _exitCode = ExitCode.Success;
 
-    public void Good(string name, string message) =>
+    /// <summary>The check passed.</summary>
+    public void Pass(string name, string message) =>
         _lines.Add(
             new DiagnosisLine
             {
@@ -18,8 +19,8 @@ public sealed class Diagnosis
             }
         );
 
-    /// <summary>Works, and yet somebody should look at it.</summary>
-    public void Doubtful(string name, string message, string? remedy) =>
+    /// <summary>The check found something that works but deserves attention.</summary>
+    public void Warn(string name, string message, string? remedy) =>
         _lines.Add(
             new DiagnosisLine
             {
@@ -30,8 +31,8 @@ public sealed class Diagnosis
             }
         );
 
-    /// <summary>The first failure gives the exit code.</summary>
-    public void Bad(string name, string message, string? remedy, ExitCode exitCode)
+    /// <summary>The check failed. The first failure decides the exit code.</summary>
+    public void Fail(string name, string message, string? remedy, ExitCode exitCode)
     {
         _lines.Add(
             new DiagnosisLine
@@ -46,18 +47,18 @@ public sealed class Diagnosis
             _exitCode = exitCode;
     }
 
-    /// <summary>Looks at one thing; that it fails is a result.</summary>
-    /// <returns>Null where it failed.</returns>
-    public async Task<T?> LookAsync<T>(string name, Func<Task<T>> look)
+    /// <summary>Runs a check whose failure is a result.</summary>
+    /// <returns>Null if it failed.</returns>
+    public async Task<T?> CheckAsync<T>(string name, Func<Task<T>> check)
         where T : class
     {
         try
         {
-            return await look();
+            return await check();
         }
         catch (OperationException e)
         {
-            Bad(name, e.Message, e.Remedy, e.ExitCode);
+            Fail(name, e.Message, e.Remedy, e.ExitCode);
             return null;
         }
     }

@@ -4,14 +4,14 @@ using System.Text.Json.Serialization.Metadata;
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
-/// Where a command's result goes: text for people, or one JSON value for scripts, on standard output; everything else
-/// on standard error.
+/// Writes a command's result to standard output, as human-readable text or as one JSON value for scripts, and everything
+/// else to standard error.
 /// </summary>
 public sealed class Output(bool json)
 {
     public bool Json { get; } = json;
 
-    /// <summary>The command's result in both forms; only the asked one is made.</summary>
+    /// <summary>Writes the command's result as JSON, or by <paramref name="writeText"/>.</summary>
     public void Result<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> writeText)
     {
         if (Json)
@@ -20,7 +20,7 @@ public sealed class Output(bool json)
             writeText(Console.Out);
     }
 
-    /// <summary>A remark on the way; scripts that read JSON need none.</summary>
+    /// <summary>Writes a remark about progress; not in JSON mode, since scripts do not need it.</summary>
     public void Note(string text)
     {
         if (!Json)

@@ -6,18 +6,18 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
-/// Runs a program's command line: parses, calls the command, and is the one place where a failure becomes words and an
-/// exit code.
+/// Runs a program's command line: parses it, calls the command, and is the one place where a failure becomes a message
+/// and an exit code.
 /// </summary>
 public static class ProgramRunner
 {
-    /// <summary>How long a command may clean up after Ctrl-C or SIGTERM.</summary>
+    /// <summary>The time that a command has to clean up after Ctrl-C or SIGTERM.</summary>
     private static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(30);
 
     public static Option<bool> JsonOption { get; } =
         new("--json") { Description = "Print the result as JSON.", Recursive = true };
 
-    /// <param name="root">The program's commands; exceptions of their actions end here.</param>
+    /// <param name="root">The program's commands; exceptions of their actions are handled here.</param>
     /// <param name="arguments">The command line.</param>
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
@@ -61,7 +61,7 @@ public static class ProgramRunner
             _ => (
                 ExitCode.Failure,
                 $"Unexpected failure: {e}",
-                "This is a fault of the program: please report it with the text above."
+                "This is a bug of the program: report it with the text above."
             ),
         };
         if (json)

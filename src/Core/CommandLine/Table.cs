@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>Columns of plain text, as wide as their widest cell, two spaces apart, nothing after the last.</summary>
+/// <summary>Columns of plain text, as wide as their widest cell, two spaces apart, without trailing spaces.</summary>
 public static class Table
 {
     public static void Write(

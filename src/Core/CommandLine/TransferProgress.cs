@@ -4,8 +4,8 @@ using Spectre.Console;
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
-/// Shows how far a transfer is, on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing for
-/// scripts that read JSON.
+/// Shows the progress of a transfer on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing in
+/// JSON mode. Safe for use by several threads.
 /// </summary>
 public sealed class TransferProgress
 {
@@ -43,9 +43,9 @@ public sealed class TransferProgress
         _start = _lastLine = time.GetTimestamp();
     }
 
-    /// <summary>Runs a transfer that reports its bytes.</summary>
-    /// <param name="what">Such as <c>tank/data@monday</c>.</param>
-    /// <param name="expected">Bytes that are expected, exactly or by estimate; null if unknown.</param>
+    /// <summary>Runs a transfer that reports its bytes by <see cref="Add"/>.</summary>
+    /// <param name="what">Its name, such as <c>tank/data@monday</c>.</param>
+    /// <param name="expected">Expected bytes, exact or estimated; null if unknown.</param>
     /// <param name="output">Decides whether anything is shown.</param>
     /// <param name="transfer">The work; it may report from several threads.</param>
     /// <param name="already">Bytes that an earlier run transferred; they count as done, but not for the rate.</param>
@@ -95,7 +95,7 @@ public sealed class TransferProgress
             _bytes += bytes;
             if (_bar is not null)
             {
-                // Estimates are often too low: a bar that is full while bytes still come would lie, so it grows.
+                // Estimates are often too low: the bar grows, so that it is not full while bytes still arrive.
                 if (_bytes > _bar.MaxValue)
                     _bar.MaxValue = _bytes;
                 _bar.Value = _bytes;
@@ -107,8 +107,8 @@ public sealed class TransferProgress
         }
     }
 
-    /// <summary>Shows why nothing moves.</summary>
-    /// <param name="why">Null: it moves again.</param>
+    /// <summary>Shows why the transfer waits.</summary>
+    /// <param name="why">Null: it continues.</param>
     public void Wait(string? why)
     {
         lock (_lock)

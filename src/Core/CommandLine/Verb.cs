@@ -4,12 +4,12 @@ using System.CommandLine.Invocation;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>A command whose help ends in examples.</summary>
+/// <summary>A command whose <c>--help</c> ends with examples.</summary>
 public sealed class Verb(string name, string description, params string[] examples) : Command(name, description)
 {
     public IReadOnlyList<string> Examples { get; } = examples;
 
-    /// <summary>A <c>help</c> command that prints what <c>--help</c> prints.</summary>
+    /// <summary>Creates a <c>help</c> command that prints the same as <c>--help</c>.</summary>
     public static Verb Help(RootCommand root)
     {
         var help = new Verb("help", "Show this help.");

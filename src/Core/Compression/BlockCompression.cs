@@ -3,15 +3,15 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>Makes compressors and decompressors of blocks. Each thread needs its own.</summary>
+/// <summary>Creates compressors and decompressors of blocks. Each thread needs its own.</summary>
 public static class BlockCompression
 {
-    /// <summary>Bytes of the largest block: a record of 16 MiB has room several times over.</summary>
+    /// <summary>In bytes. The largest record, of 16 MiB, fits several times.</summary>
     public const int MaxBlockSize = 128 * 1024 * 1024;
 
     /// <param name="format">The format.</param>
-    /// <param name="level">One of <see cref="CompressionLevels.Of"/>; null for the default.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such level.</exception>
+    /// <param name="level">In the range of <see cref="CompressionLevels.Of"/>; null: the default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The format has no such level.</exception>
     public static BlockCompressor Create(CompressionFormat format, int? level)
     {
         var levels = CompressionLevels.Of(format);

@@ -1,23 +1,27 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
 /// <summary>
-/// Compresses blocks, each for itself: a run of whole records becomes a gzip member or a zstd frame that says how long
-/// it is. Blocks one after another are what the standard tools read. For one thread at a time.
+/// Compresses blocks independently: a run of complete records becomes a gzip member or a zstd frame that states its
+/// size. The standard tools read such blocks one after another. For one thread at a time.
 /// </summary>
 public abstract class BlockCompressor : IDisposable
 {
-    /// <summary>The most bytes a block of <paramref name="length"/> bytes can take when it is stored.</summary>
+    /// <summary>The most bytes that a block of <paramref name="length"/> bytes can have when it is stored.</summary>
     public abstract int MaxSize(int length);
 
-    /// <summary>Writes the stored block and returns its size.</summary>
+    /// <summary>Writes the stored block, and returns its size in bytes.</summary>
     /// <param name="block">From 1 byte to <see cref="BlockCompression.MaxBlockSize"/>.</param>
-    /// <param name="destination">Has room for <see cref="MaxSize"/>.</param>
+    /// <param name="destination">Room for <see cref="MaxSize"/> bytes.</param>
     public int Compress(ReadOnlySpan<byte> block, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfZero(block.Length, nameof(block));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(block.Length, BlockCompression.MaxBlockSize, nameof(block));
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, MaxSize(block.Length), nameof(destination));
-        return CompressBlock(block, destination);
+        var size = CompressBlock(block, destination);
+        // Pairs with TryReadHeader when the block is read: what is stored must be what a restore accepts.
+        if (!IsReadable(destination[..size], block.Length))
+            throw new InvalidOperationException($"The header of a block of {block.Length} bytes is not valid.");
+        return size;
     }
 
     public void Dispose()
@@ -28,8 +32,11 @@ public abstract class BlockCompressor : IDisposable
 
     protected abstract int CompressBlock(ReadOnlySpan<byte> block, Span<byte> destination);
 
+    /// <summary>Whether the header of a stored block states its size and its length.</summary>
+    protected abstract bool IsReadable(ReadOnlySpan<byte> stored, int length);
+
     protected virtual void Dispose(bool disposing)
     {
-        // What has something to release overrides this.
+        // Classes that hold resources override this.
     }
 }

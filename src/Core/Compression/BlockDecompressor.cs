@@ -4,11 +4,12 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 namespace ZfsSnapshotManager.Core.Compression;
 
 /// <summary>
-/// Decompresses blocks that <see cref="BlockCompressor"/> made, and proves all of each. For one thread at a time.
+/// Decompresses blocks that <see cref="BlockCompressor"/> made, and verifies each by its checksum. For one thread at a
+/// time.
 /// </summary>
 public abstract class BlockDecompressor : IDisposable
 {
-    /// <summary>Bytes from which <see cref="TryReadHeader"/> can tell.</summary>
+    /// <summary>The bytes that <see cref="TryReadHeader"/> needs.</summary>
     public static int HeaderSize(CompressionFormat format) =>
         format switch
         {
@@ -18,13 +19,13 @@ public abstract class BlockDecompressor : IDisposable
         };
 
     /// <summary>
-    /// Whether a block of ours begins here, and how long it is. Nobody has proved that it tells the truth; it cannot be
-    /// far from it.
+    /// Reads the header of a block of ours. The sizes are not verified yet, but a block can have them.
     /// </summary>
     /// <param name="format">The format.</param>
     /// <param name="start">The first <see cref="HeaderSize"/> bytes or more.</param>
-    /// <param name="header">Sizes that such a block can have.</param>
-    /// <exception cref="OperationException">It is a block of ours with impossible sizes
+    /// <param name="header">The sizes of the block.</param>
+    /// <returns>False if no block of ours begins here.</returns>
+    /// <exception cref="OperationException">It is a block of ours, with impossible sizes
     /// (<see cref="ExitCode.Damaged"/>).</exception>
     public static bool TryReadHeader(CompressionFormat format, ReadOnlySpan<byte> start, out BlockHeader header)
     {
@@ -37,8 +38,8 @@ public abstract class BlockDecompressor : IDisposable
         };
     }
 
-    /// <param name="stored">One whole block and nothing else.</param>
-    /// <param name="destination">As long as the header says that the block is.</param>
+    /// <param name="stored">One complete block and nothing else.</param>
+    /// <param name="destination">As long as the decompressed block, by its header.</param>
     /// <exception cref="OperationException">The block is damaged (<see cref="ExitCode.Damaged"/>).</exception>
     public void Decompress(ReadOnlySpan<byte> stored, Span<byte> destination)
     {
@@ -58,12 +59,12 @@ public abstract class BlockDecompressor : IDisposable
 
     protected abstract CompressionFormat Format { get; }
 
-    /// <summary>Says what is wrong, or null if all of it is right.</summary>
+    /// <returns>The fault, or null if the block is complete and valid.</returns>
     protected abstract string? DecompressBlock(ReadOnlySpan<byte> stored, Span<byte> destination);
 
     protected virtual void Dispose(bool disposing)
     {
-        // What has something to release overrides this.
+        // Classes that hold resources override this.
     }
 
     private string? FindSizeFault(ReadOnlySpan<byte> stored, int length)

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>What a block's first bytes say of it.</summary>
-/// <param name="StoredSize">Bytes of the whole block as it is stored, with its header.</param>
-/// <param name="UnpackedSize">Bytes it has when it is decompressed.</param>
+/// <summary>The sizes that the first bytes of a block state.</summary>
+/// <param name="StoredSize">Bytes of the stored block, including its header.</param>
+/// <param name="UnpackedSize">Bytes of the decompressed block.</param>
 public readonly record struct BlockHeader(int StoredSize, int UnpackedSize);

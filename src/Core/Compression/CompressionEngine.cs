@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>Says by what this machine compresses.</summary>
+/// <summary>Describes the libraries with which this machine compresses.</summary>
 public static class CompressionEngine
 {
     public static string Describe(CompressionFormat format) =>

@@ -1,21 +1,21 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>How a stored stream is compressed. Each is a standard tool's format.</summary>
+/// <summary>How a stored stream is compressed. Each is the format of a standard tool.</summary>
 public enum CompressionFormat
 {
     /// <summary>The plain stream.</summary>
     None,
 
-    /// <summary>RFC 1952, one member or several one after another, as <c>gunzip</c> takes them.</summary>
+    /// <summary>RFC 1952, one member or several one after another, as <c>gunzip</c> reads them.</summary>
     Gzip,
 
-    /// <summary>RFC 8878, one frame or several one after another, as <c>zstd -d</c> takes them.</summary>
+    /// <summary>RFC 8878, one frame or several one after another, as <c>zstd -d</c> reads them.</summary>
     Zstd,
 }
 
 public static class CompressionFormats
 {
-    /// <summary>Bytes that <see cref="Detect"/> needs.</summary>
+    /// <summary>The bytes that <see cref="Detect"/> needs.</summary>
     public const int DetectionSize = 4;
 
     private static readonly byte[] GzipMagic = [0x1f, 0x8b];
@@ -39,7 +39,7 @@ public static class CompressionFormats
             _ => ".zfs",
         };
 
-    /// <summary>Type of a stored stream in HTTP.</summary>
+    /// <summary>Content type of a stored stream in HTTP.</summary>
     public static string ContentType(this CompressionFormat format) =>
         format switch
         {
@@ -61,7 +61,7 @@ public static class CompressionFormats
     }
 
     /// <summary>
-    /// Tells the format by its first bytes; a send stream itself starts with four zero bytes (its BEGIN record's type).
+    /// Detects the format by its first bytes. A send stream starts with four zero bytes (the type of its BEGIN record).
     /// </summary>
     /// <param name="start">The first <see cref="DetectionSize"/> bytes, or all if there are fewer.</param>
     public static CompressionFormat Detect(ReadOnlySpan<byte> start)

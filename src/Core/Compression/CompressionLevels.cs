@@ -3,11 +3,11 @@ namespace ZfsSnapshotManager.Core.Compression;
 /// <summary>Levels of a format, from the fastest to the smallest.</summary>
 /// <param name="Minimum">The fastest.</param>
 /// <param name="Maximum">The one that makes the smallest blocks.</param>
-/// <param name="Default">What is taken where nobody says anything.</param>
+/// <param name="Default">The level if none is chosen.</param>
 public readonly record struct CompressionLevels(int Minimum, int Maximum, int Default)
 {
     /// <summary>
-    /// gzip has those of ISA-L, zstd its own without the ones that take more than 8 MiB for a window.
+    /// gzip has the levels of ISA-L; zstd has its own, except those whose window exceeds 8 MiB.
     /// </summary>
     public static CompressionLevels Of(CompressionFormat format) =>
         format switch

@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
 /// <summary>
-/// Tells cheaply whether compressing a block is worth the while: encrypted and already compressed data look like noise.
+/// Estimates cheaply whether compressing a block is worthwhile: encrypted and compressed data look like noise.
 /// </summary>
 internal static class EntropySample
 {
@@ -12,7 +12,7 @@ internal static class EntropySample
     private const double Noise = 7.95;
 
     /// <summary>
-    /// Judges by 16 samples of 4 KiB, or by all of a small block. Fewer than some 5,000 bytes never measure as noise.
+    /// Measures 16 samples of 4 KiB, or all of a small block. Fewer than about 5,000 bytes never measure as noise.
     /// </summary>
     public static bool IsNoise(ReadOnlySpan<byte> block)
     {

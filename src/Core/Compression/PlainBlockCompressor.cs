@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.Compression;
 
-/// <summary>For streams that are stored as they are: a block is its own bytes.</summary>
+/// <summary>For streams that are stored uncompressed: a block is its own bytes, without a header.</summary>
 internal sealed class PlainBlockCompressor : BlockCompressor
 {
     public override int MaxSize(int length) => length;
@@ -10,4 +10,6 @@ internal sealed class PlainBlockCompressor : BlockCompressor
         block.CopyTo(destination);
         return block.Length;
     }
+
+    protected override bool IsReadable(ReadOnlySpan<byte> stored, int length) => stored.Length == length;
 }

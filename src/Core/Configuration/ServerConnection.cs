@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.Configuration;
 
-/// <summary>How a client or a restore reaches its server: the settings that zfs-client and zfs-restore share.</summary>
+/// <summary>The settings with which zfs-client and zfs-restore reach their server.</summary>
 public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri ServerUrl)
 {
     public static ServerConnection Read(SettingsReader settings)
@@ -10,11 +10,11 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
         if (!apiKey.Reveal().All(c => c is > ' ' and <= '~'))
             settings.SecretFault(
                 settings.Text("API_KEY_FILE") is null ? "API_KEY" : "API_KEY_FILE",
-                "holds characters that no key has"
+                "contains characters that no key has"
             );
         var url = settings.Required("SERVER_URL", ParseUrl);
         if (url?.UserInfo.Length > 0)
-            settings.SecretFault("SERVER_URL", "must not hold a user name or password");
+            settings.SecretFault("SERVER_URL", "must not contain a user name or password");
         settings.ThrowIfFaulty();
         return new ServerConnection(clientId!, apiKey, url!);
     }

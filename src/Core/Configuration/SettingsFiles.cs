@@ -3,13 +3,13 @@ using dotenv.net;
 namespace ZfsSnapshotManager.Core.Configuration;
 
 /// <summary>
-/// Reads settings: <c>.env</c> in the working directory, then a file in /etc, then the environment; what comes later
-/// wins.
+/// Reads settings from <c>.env</c> in the working directory, then a file in /etc, then the environment. Later values
+/// replace earlier ones.
 /// </summary>
 public static class SettingsFiles
 {
     /// <param name="systemFile">Such as <c>/etc/zfs-client.env</c>.</param>
-    /// <param name="flags">Settings given on the command line; they win over everything.</param>
+    /// <param name="flags">Settings of the command line; they replace all others.</param>
     public static SettingsReader Read(string systemFile, IReadOnlyDictionary<string, string?>? flags = null)
     {
         var settings = new Dictionary<string, Setting>(StringComparer.Ordinal);
@@ -59,7 +59,7 @@ public static class SettingsFiles
     }
 
     /// <summary>
-    /// The reader passes over what it does not understand; a mistyped line must not be silently without effect.
+    /// dotenv.net skips lines that it does not understand; a mistyped line must not be ignored without a message.
     /// </summary>
     private static void CheckLines(string path)
     {

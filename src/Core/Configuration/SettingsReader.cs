@@ -3,12 +3,12 @@ using System.Net;
 
 namespace ZfsSnapshotManager.Core.Configuration;
 
-/// <summary>Turns settings into values and gathers every fault, so that all of them are shown at once.</summary>
+/// <summary>Converts settings to values and collects every fault, so that all are reported at once.</summary>
 public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings)
 {
     private readonly List<string> _faults = [];
 
-    /// <summary>Null where the setting is missing or empty.</summary>
+    /// <summary>Null if the setting is missing or empty.</summary>
     public string? Text(string key) => Find(key)?.Value;
 
     public string Text(string key, string fallback) => Text(key) ?? fallback;
@@ -21,10 +21,10 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
         return value ?? "";
     }
 
-    /// <summary>A required setting that no message shows.</summary>
+    /// <summary>A required setting that appears in no message.</summary>
     public Secret RequiredSecret(string key) => new(Required(key));
 
-    /// <summary>A required setting with a form of its own.</summary>
+    /// <summary>A required setting with a format of its own.</summary>
     /// <param name="key">The setting's name.</param>
     /// <param name="parse">Throws <see cref="FormatException"/> with the fault.</param>
     public T? Required<T>(string key, Func<string, T> parse)
@@ -40,7 +40,7 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
         return Text(key) is { } value ? Parse(key, value, parse) : null;
     }
 
-    /// <summary>The same for what is not a class.</summary>
+    /// <summary>The same for value types.</summary>
     public T? OptionalValue<T>(string key, Func<string, T> parse)
         where T : struct
     {
@@ -75,11 +75,11 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
     {
         if (Text(key) is not { } text)
             return fallback;
-        var right =
+        var isInRange =
             int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
             && value >= least
             && value <= most;
-        return right ? value : Fault(key, $"must be a whole number from {least} to {most}", fallback);
+        return isInRange ? value : Fault(key, $"must be a whole number from {least} to {most}", fallback);
     }
 
     public IPAddress Address(string key, IPAddress fallback)
@@ -91,7 +91,7 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
             : Fault(key, "must be an IP address, such as 127.0.0.1 or ::", fallback);
     }
 
-    /// <summary>Notes a fault of a setting without showing its value: for secrets.</summary>
+    /// <summary>Records a fault of a setting without its value: for secrets.</summary>
     public void SecretFault(string key, string fault) =>
         _faults.Add($"{key} (from {Find(key)?.Origin ?? "nowhere"}) {fault}");
 

@@ -8,8 +8,8 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Core.Manifests;
 
 /// <summary>
-/// What lies beside a stored object as <c>KEY.manifest.json</c>: all that the catalogue knows of the backup; never
-/// changed. docs/storage-format.md describes it.
+/// The manifest of a backup, stored beside its objects as <c>KEY.manifest.json</c>: everything that the catalogue knows of
+/// the backup. It is never changed. docs/storage-format.md describes it.
 /// </summary>
 public sealed record Manifest
 {
@@ -54,38 +54,38 @@ public sealed record Manifest
     public required string EndChecksum { get; init; }
 
     /// <summary>
-    /// SHA-256 of the stored bytes, all objects one after another; lower-case hex. Null where they came in parts, which
-    /// nobody saw in one go.
+    /// SHA-256 of the stored bytes, all objects one after another; lower-case hex. Null if they were sent in parts, so
+    /// that no program saw them in one pass.
     /// </summary>
     public string? Sha256 { get; init; }
 
     /// <summary>SHA-256 of the parts' SHA-256 (32 bytes each), one after another; lower-case hex.</summary>
     public required string PartsSha256 { get; init; }
 
-    /// <summary>Until when the store lets nobody delete the objects; null where it does.</summary>
+    /// <summary>The retention deadline of the objects; null if they are not locked.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
 
-    /// <summary>What the snapshot was made for; manual where the manifest does not say.</summary>
+    /// <summary>The class of the snapshot; manual if the manifest has none.</summary>
     public SnapshotType SnapshotType { get; init; }
 
     /// <summary>
-    /// What was set on the dataset itself when it was backed up, by the property's name; left out where its client did
-    /// not say.
+    /// The properties that were set on the dataset itself when it was backed up, by name; left out if the client did not
+    /// send them.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
     /// <summary>
-    /// Names of properties that were announced, and are too long for what ZFS keeps beside a snapshot; left out where
-    /// there are none.
+    /// The names of properties that the client sent, but that are too long for what ZFS keeps beside a snapshot; left out
+    /// if there are none.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? PropertiesLeftOut { get; init; }
 
-    /// <summary>In the order of the stream; empty of a backup in ZFS.</summary>
+    /// <summary>In the order of the stream; empty for a backup in ZFS.</summary>
     public required IReadOnlyList<StoredObject> Objects { get; init; }
 
-    /// <exception cref="JsonException">It is not a manifest, or says what cannot be.</exception>
+    /// <exception cref="JsonException">It is not a manifest, or contradicts itself.</exception>
     public static Manifest Parse(ReadOnlySpan<byte> json)
     {
         var manifest = Read(json);
@@ -94,15 +94,23 @@ public sealed record Manifest
             : manifest;
     }
 
-    /// <summary>The same of a backup in the server's ZFS, which has no objects.</summary>
-    /// <exception cref="JsonException">It is not a manifest, or says what cannot be.</exception>
+    /// <summary>Reads the manifest of a backup in the server's ZFS, which has no objects.</summary>
+    /// <exception cref="JsonException">It is not a manifest, or contradicts itself.</exception>
     public static Manifest ParseLocal(ReadOnlySpan<byte> json)
     {
         var manifest = Read(json);
         return manifest.FindFault() is { } fault ? throw new JsonException(fault) : manifest;
     }
 
-    /// <summary>What the catalogue lists of the backup.</summary>
+    /// <summary>Writes the manifest of a backup in an object store.</summary>
+    /// <exception cref="InvalidOperationException"><see cref="Parse"/> would refuse it: a bug. What is committed must be
+    /// what a restore can read.</exception>
+    public byte[] ToJson() =>
+        (FindFault() ?? FindFaultOfObjects()) is { } fault
+            ? throw new InvalidOperationException($"The manifest of {DatasetName}@{SnapshotName} is not valid: {fault}.")
+            : JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.Manifest);
+
+    /// <summary>The backup as the catalogue lists it.</summary>
     public SnapshotInfo ToSnapshotInfo(string snapshotId) =>
         new()
         {
@@ -134,8 +142,9 @@ public sealed record Manifest
     }
 
     /// <summary>
-    /// The deserializer takes null for every list and text, also within lists; a manifest has it for the base, the
-    /// lock, the digest of the whole and a part's state only.
+    /// System.Text.Json accepts null for every list and text, also within lists (RespectNullableAnnotations does not cover
+    /// the elements of lists). A manifest may have null only for the base, the lock, the digest of the whole and the state
+    /// of a part.
     /// </summary>
     private static void RefuseNulls(ReadOnlySpan<byte> json)
     {
@@ -184,7 +193,7 @@ public sealed record Manifest
     }
 }
 
-/// <summary>One object of a backup.</summary>
+/// <summary>One stored object of a backup.</summary>
 public sealed record StoredObject
 {
     public required string Key { get; init; }
@@ -208,28 +217,28 @@ public sealed record StoredObject
         index == 0 ? key : string.Create(CultureInfo.InvariantCulture, $"{key}.{index + 1:0000}");
 }
 
-/// <summary>A run of an object's bytes that is stored, read and checked by itself.</summary>
+/// <summary>A range of an object's bytes that is stored, read and checked by itself.</summary>
 public sealed record StoredPart
 {
-    /// <summary>In bytes; also bounds what a manifest that somebody made can make a reader allocate.</summary>
+    /// <summary>In bytes. It also bounds the memory that a forged manifest can make a reader allocate.</summary>
     public const int MaxSize = 1024 * 1024 * 1024;
 
     /// <summary>
-    /// The most that a block of whole records has, stored, in bytes: one of 1 MiB that the largest record, of 16 MiB,
-    /// completes, and room for what a format adds to data that do not shrink.
+    /// The most stored bytes of a block: 1 MiB, completed by the largest record of 16 MiB, and room for what a format adds
+    /// to data that do not shrink.
     /// </summary>
     public const int MaxBlockSize = 18 * 1024 * 1024;
 
     /// <summary>In bytes.</summary>
     public required int Size { get; init; }
 
-    /// <summary>Lower-case hex; null where nobody knows it.</summary>
+    /// <summary>Lower-case hex; null if it is not known.</summary>
     public required string? Sha256 { get; init; }
 
     /// <summary>
-    /// Where the stream stands after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such
-    /// a part holds whole records in blocks of their own, and can be read by itself. Null where the stored bytes were
-    /// cut anywhere.
+    /// The state of the stream after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such a
+    /// part holds complete records in blocks of their own, and can be read by itself. Null if the stored bytes were cut at
+    /// any place.
     /// </summary>
     public string? State { get; init; }
 
@@ -237,7 +246,7 @@ public sealed record StoredPart
         new() { Size = content.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(content)) };
 
     /// <summary>
-    /// SHA-256 of the parts' SHA-256, one after another; lower-case hex, empty where one is not known.
+    /// SHA-256 of the parts' SHA-256, one after another; lower-case hex, empty if one is not known.
     /// </summary>
     public static string DigestOf(IEnumerable<StoredPart> parts)
     {

@@ -6,8 +6,7 @@ namespace ZfsSnapshotManager.Core.Names;
 /// <remarks>
 /// The rules are those of OpenZFS's <c>zfs_namecheck.c</c>: components separated by <c>/</c>, each of letters, digits
 /// and <c>_ - . :</c> and space, none of them empty, <c>.</c> or <c>..</c>; at most 255 bytes in all; the pool's name
-/// starts with a letter. A name that obeys them can be passed to <c>zfs</c> as one argument, and never looks like an
-/// option.
+/// starts with a letter. A valid name can be passed to <c>zfs</c> as one argument, and never looks like an option.
 /// </remarks>
 public sealed record DatasetName
 {
@@ -18,7 +17,7 @@ public sealed record DatasetName
 
     public string Value { get; }
 
-    /// <summary>Name of the pool that it is in.</summary>
+    /// <summary>The name of its pool.</summary>
     public string Pool => Value.Split('/')[0];
 
     public bool IsPool => !Value.Contains('/', StringComparison.Ordinal);

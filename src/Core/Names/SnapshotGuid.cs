@@ -6,24 +6,24 @@ using System.Text.Json.Serialization;
 namespace ZfsSnapshotManager.Core.Names;
 
 /// <summary>
-/// A snapshot's GUID: 64 random bits that ZFS gives a snapshot once. Its copies (received, restored, bookmarked) keep
-/// it, so it, and never a name or a clock, says which snapshot is which.
+/// A snapshot's GUID: 64 random bits that ZFS gives a snapshot when it is made. Its copies (received, restored,
+/// bookmarked) keep it. So snapshots are identified by it, never by a name or a time.
 /// </summary>
 [JsonConverter(typeof(JsonConverter))]
 public readonly record struct SnapshotGuid(ulong Value)
 {
     public static bool TryParse(string? text, out SnapshotGuid guid)
     {
-        var right = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value != 0;
+        var isGuid = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value != 0;
         guid = new SnapshotGuid(value);
-        return right;
+        return isGuid;
     }
 
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// A decimal string, since JSON readers that use doubles would lose the low bits of a number; a number is taken as
-    /// well.
+    /// Writes a decimal string, since JSON readers that use doubles would lose the low bits of a number. Reads a number
+    /// as well.
     /// </summary>
     [SuppressMessage(
         "Design",

@@ -2,12 +2,12 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace ZfsSnapshotManager.Core.Names;
 
-/// <summary>A snapshot's (<c>tank/data@monday</c>) or bookmark's (<c>tank/data#monday</c>) full name.</summary>
+/// <summary>The full name of a snapshot (<c>tank/data@monday</c>) or bookmark (<c>tank/data#monday</c>).</summary>
 public sealed record SnapshotName(DatasetName Dataset, char Separator, string Leaf)
 {
     public bool IsBookmark => Separator == '#';
 
-    /// <summary>The bookmark that carries this snapshot's name.</summary>
+    /// <summary>The name of the bookmark that is called like this snapshot.</summary>
     public SnapshotName AsBookmark() => this with { Separator = '#' };
 
     public static SnapshotName Snapshot(DatasetName dataset, string leaf) =>

@@ -3,11 +3,11 @@ using System.Text.Json.Serialization;
 
 namespace ZfsSnapshotManager.Core.Names;
 
-/// <summary>Why a snapshot was made, which says what rotation counts it as.</summary>
+/// <summary>Why a snapshot was made; rotation counts it in this class.</summary>
 [JsonConverter(typeof(SnapshotTypeConverter))]
 public enum SnapshotType
 {
-    /// <summary>Of no class: made by <c>backup</c>, or by another program.</summary>
+    /// <summary>Without a class: made by <c>backup</c>, or by another program.</summary>
     Manual,
     Hourly,
     Daily,
@@ -44,7 +44,7 @@ public static class SnapshotTypes
         };
 }
 
-/// <summary>JSON has the words that users write.</summary>
+/// <summary>In JSON, types are the words that users write.</summary>
 public sealed class SnapshotTypeConverter : JsonConverter<SnapshotType>
 {
     public override SnapshotType Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

@@ -163,7 +163,9 @@ public sealed class BackupRotation
             KeepBasesOf(backup);
     }
 
-    /// <summary>Follows the chain down to the first backup that is kept already: its own bases have their turn.</summary>
+    /// <summary>
+    /// Follows the chain down to the first backup that is kept already: its own bases have their turn.
+    /// </summary>
     private void KeepBasesOf(SnapshotInfo backup)
     {
         var dependent = backup;

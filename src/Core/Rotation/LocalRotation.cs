@@ -20,7 +20,9 @@ public sealed class LocalRotation
     /// <summary>For each snapshot that has a class, how many of its class are newer.</summary>
     private readonly Dictionary<LocalSnapshot, int> _newerOfClass;
 
-    /// <summary>What the next incremental backup starts from; null if no snapshot is known to be on the server.</summary>
+    /// <summary>
+    /// What the next incremental backup starts from; null if no snapshot is known to be on the server.
+    /// </summary>
     private readonly SnapshotGuid? _newestBase;
 
     private LocalRotation(

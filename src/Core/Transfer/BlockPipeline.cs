@@ -29,8 +29,8 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     private bool _ended;
 
     /// <summary>
-    /// The data that are not made of blocks, from their first byte on; null if there are none. Known when no more blocks
-    /// follow.
+    /// The data that are not made of blocks, from their first byte on; null if there are none. Known when no more
+    /// blocks follow.
     /// </summary>
     public PushbackStream? Rest { get; private set; }
 

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Core.Transfer;
 
 /// <summary>
-/// Reads a stored object and verifies it: a complete, valid send stream in complete, valid compressed data, with nothing
-/// after it.
+/// Reads a stored object and verifies it: a complete, valid send stream in complete, valid compressed data, with
+/// nothing after it.
 /// </summary>
 public static class StoredStreamDecoder
 {

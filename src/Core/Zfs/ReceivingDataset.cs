@@ -37,8 +37,8 @@ public static class ReceivingDataset
     }
 
     /// <summary>
-    /// Drops what an interrupted receive left, with the dataset that it made, if it made one. Does nothing if nothing is
-    /// left.
+    /// Drops what an interrupted receive left, with the dataset that it made, if it made one. Does nothing if nothing
+    /// is left.
     /// </summary>
     public static async Task AbortReceiveAsync(
         this ZfsHost zfs,

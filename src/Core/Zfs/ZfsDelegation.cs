@@ -11,8 +11,8 @@ public static class ZfsDelegation
     private const string Header = "---- Permissions on ";
 
     /// <summary>
-    /// What backups need on the dataset: to make snapshots, marks, holds and bookmarks, and to destroy what rotation does
-    /// not keep.
+    /// What backups need on the dataset: to make snapshots, marks, holds and bookmarks, and to destroy what rotation
+    /// does not keep.
     /// </summary>
     public static IReadOnlyList<string> ForBackup { get; } =
     ["bookmark", "destroy", "hold", "mount", "release", "send", "snapshot", "userprop"];
@@ -22,8 +22,8 @@ public static class ZfsDelegation
     ["canmount", "create", "destroy", "mount", "receive", "rename", "userprop"];
 
     /// <summary>
-    /// What a server needs on the dataset below which it stores backups: each was tried to be left out on OpenZFS 2.3.2.
-    /// docs/operations.md says what they are for.
+    /// What a server needs on the dataset below which it stores backups: each was tried to be left out on OpenZFS
+    /// 2.3.2. docs/operations.md says what they are for.
     /// </summary>
     public static IReadOnlyList<string> ForStorage { get; } =
     [

@@ -10,7 +10,9 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// </summary>
 public sealed class ZfsProcess : IAsyncDisposable
 {
-    /// <summary>In characters. ZFS's messages are short; what a runaway command prints beyond this is dropped.</summary>
+    /// <summary>
+    /// In characters. ZFS's messages are short; what a runaway command prints beyond this is dropped.
+    /// </summary>
     private const int MaxErrorLength = 16 * 1024;
 
     /// <summary>

@@ -80,7 +80,8 @@ public static class ZfsRemedies
         ("already exists", "Choose another name, or remove the dataset or snapshot that exists."),
         (
             "checksum mismatch",
-            "The stream was damaged on its way into 'zfs receive'; nothing of the snapshot was kept. Run the command again."
+            "The stream was damaged on its way into 'zfs receive'; nothing of the snapshot was kept. Run the command "
+                + "again."
         ),
         (
             "unsupported feature",

@@ -3,22 +3,22 @@ using System.Diagnostics.CodeAnalysis;
 namespace ZfsSnapshotManager.Core.Zfs;
 
 /// <summary>
-/// Another machine on which <c>zfs</c> runs, reached by the system's ssh: one that cannot run these programs, such as an
-/// appliance.
+/// Another machine on which <c>zfs</c> runs, reached by the system's ssh: one that cannot run these programs, such as
+/// an appliance.
 /// </summary>
 /// <param name="Destination">As ssh expects it: <c>host</c> or <c>user@host</c>. Port, key and the like belong in ssh's
 /// own configuration.</param>
 public sealed record ZfsRemoteHost(string Destination)
 {
     /// <summary>
-    /// What the shell of the other machine runs. ssh joins its arguments with spaces and passes them to a shell, so each
-    /// is quoted. <c>zfs</c> is often in a directory that only root's PATH has.
+    /// What the shell of the other machine runs. ssh joins its arguments with spaces and passes them to a shell, so
+    /// each is quoted. <c>zfs</c> is often in a directory that only root's PATH has.
     /// </summary>
     private const string Script = "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin exec \"$0\" \"$@\"";
 
     /// <summary>
-    /// BatchMode: ssh must not ask for a password, since nobody may be present to answer. ServerAlive: a dead connection
-    /// is noticed within a minute; otherwise a command would wait for it forever.
+    /// BatchMode: ssh must not ask for a password, since nobody may be present to answer. ServerAlive: a dead
+    /// connection is noticed within a minute; otherwise a command would wait for it forever.
     /// </summary>
     private static readonly string[] Options =
     [

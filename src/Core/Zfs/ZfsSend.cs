@@ -29,8 +29,8 @@ public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnl
         EstimateAsync(zfs, Arguments(["-n", "-P"]), cancellationToken);
 
     /// <summary>
-    /// <c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds the snapshot and its base by their GUIDs,
-    /// and reads the flags from the token.
+    /// <c>zfs send -t</c>: the rest of a stream that was interrupted. ZFS finds the snapshot and its base by their
+    /// GUIDs, and reads the flags from the token.
     /// </summary>
     public static ZfsProcess StartRest(ZfsHost zfs, string token) => zfs.StartSending(["send", "-t", token]);
 

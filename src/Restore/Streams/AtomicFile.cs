@@ -50,7 +50,9 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>Deletes the file if it exists: its directory may be missing, and that is the failure to report.</summary>
+    /// <summary>
+    /// Deletes the file if it exists: its directory may be missing, and that is the failure to report.
+    /// </summary>
     private static void Remove(string partial)
     {
         if (File.Exists(partial))

@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.Core.Compression.Gzip;
 /// <summary>Deflates by the framework's zlib, for machines without ISA-L.</summary>
 public sealed class FrameworkDeflater(int level) : Deflater
 {
-    /// <summary>zlib's levels for ISA-L's: those of about its sizes.</summary>
+    /// <summary>For each level of ISA-L, the level of zlib that makes about the same size.</summary>
     private static readonly int[] ZlibLevels = [1, 2, 3, 6];
 
     private readonly ZLibCompressionOptions _options = new() { CompressionLevel = ZlibLevels[level] };
@@ -23,7 +23,7 @@ public sealed class FrameworkDeflater(int level) : Deflater
             }
             catch (NotSupportedException)
             {
-                // How a stream over fixed memory says that it is full.
+                // UnmanagedMemoryStream throws this when its memory is full.
                 return 0;
             }
 

@@ -33,14 +33,14 @@ public sealed class FrameworkInflater : Inflater
     }
 
     /// <summary>
-    /// Memory whose last byte is read on its own. The framework does not say where deflate data end; if it wants the
-    /// last byte, it is there.
+    /// Memory whose last byte is read in a read of its own. DeflateStream does not report where deflate data end, and
+    /// reads ahead. If it asks for the last byte, the data do not end before it.
     /// </summary>
     private sealed unsafe class LastByteApart(byte* start, long length) : UnmanagedMemoryStream(start, length)
     {
         public bool LastWasRead { get; private set; }
 
-        /// <summary>Reads of spans end here too, in a class that is derived.</summary>
+        /// <summary>In a derived class, UnmanagedMemoryStream passes reads into spans to this method as well.</summary>
         public override int Read(byte[] buffer, int offset, int count)
         {
             var left = Length - Position;

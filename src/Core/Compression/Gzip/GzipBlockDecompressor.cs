@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>A gzip member becomes a block again.</summary>
+/// <summary>Decompresses a block that is a gzip member.</summary>
 public sealed class GzipBlockDecompressor(Inflater inflater) : BlockDecompressor
 {
     protected override CompressionFormat Format => CompressionFormat.Gzip;

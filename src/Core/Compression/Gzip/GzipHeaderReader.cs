@@ -3,9 +3,9 @@ using System.IO.Hashing;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// Reads a gzip member's header (RFC 1952, 2.3) in pieces of any size, and keeps nothing of it. ISA-L reads headers,
-/// too, but in <c>isal_inflate</c> of 2.30 it puts names of more than some bytes where a variable that was never set
-/// points to.
+/// Reads the header of a gzip member (RFC 1952, 2.3) in pieces of any size, and keeps nothing of it. ISA-L can read
+/// headers too, but <c>isal_inflate</c> of 2.30 writes a name of more than a few bytes to where an uninitialized variable
+/// points.
 /// </summary>
 internal struct GzipHeaderReader
 {
@@ -18,11 +18,14 @@ internal struct GzipHeaderReader
         HasComment = 0x10,
         ReservedFlags = 0xe0;
 
+    /// <summary>Two bytes of magic, and the method: deflate.</summary>
+    private static ReadOnlySpan<byte> Magic => [0x1f, 0x8b, 8];
+
     private readonly Crc32 _sum;
     private Step _step;
-    private int _left; // bytes of the step
+    private int _left; // bytes of the step that are missing
     private byte _flags;
-    private ushort _value; // of the two bytes that are read last
+    private ushort _value; // the last two bytes, little-endian
     private ushort _expected;
     private uint _field; // the first bytes of the extra fields
     private int _fieldBytes;
@@ -40,12 +43,12 @@ internal struct GzipHeaderReader
         Done,
     }
 
-    /// <summary>Whether the data follow.</summary>
+    /// <summary>Whether the header is complete, and the data follow.</summary>
     public readonly bool IsDone => _step == Step.Done;
 
-    /// <summary>Reads on.</summary>
-    /// <returns>How many bytes were the header's.</returns>
-    /// <exception cref="InvalidDataException">It is no header.</exception>
+    /// <summary>Reads the next piece.</summary>
+    /// <returns>How many of its bytes belong to the header.</returns>
+    /// <exception cref="InvalidDataException">It is not a header.</exception>
     public int Read(ReadOnlySpan<byte> input)
     {
         var used = 0;
@@ -62,9 +65,9 @@ internal struct GzipHeaderReader
             _expected = (ushort)_sum.GetCurrentHashAsUInt32();
         var taken = input[..Math.Min(_left, input.Length)];
         if (_step == Step.Extra)
-            LookAtExtra(taken);
+            ReadExtra(taken);
         else
-            Look(taken);
+            ReadBytes(taken);
         _sum.Append(taken);
         _left -= taken.Length;
         if (_left == 0)
@@ -82,12 +85,12 @@ internal struct GzipHeaderReader
         return taken.Length;
     }
 
-    private void Look(ReadOnlySpan<byte> bytes)
+    private void ReadBytes(ReadOnlySpan<byte> bytes)
     {
         foreach (var value in bytes)
         {
             if (_step == Step.Fixed)
-                LookAtFixed(FixedSize - _left, value);
+                CheckFixed(FixedSize - _left, value);
             _value = (ushort)((_value >> 8) | (value << 8));
             _left--;
         }
@@ -95,21 +98,10 @@ internal struct GzipHeaderReader
         _left += bytes.Length;
     }
 
-    private void LookAtFixed(int offset, byte value)
+    private void CheckFixed(int offset, byte value)
     {
-        if (
-            offset < FlagsOffset
-            && value
-                != (
-                    offset switch
-                    {
-                        0 => 0x1f,
-                        1 => 0x8b,
-                        _ => 8,
-                    }
-                )
-        )
-            throw new InvalidDataException("its header is none of gzip's");
+        if (offset < FlagsOffset && value != Magic[offset])
+            throw new InvalidDataException("its header is not gzip's");
         if (offset != FlagsOffset)
             return;
         if ((value & ReservedFlags) != 0)
@@ -117,7 +109,7 @@ internal struct GzipHeaderReader
         _flags = value;
     }
 
-    private void LookAtExtra(ReadOnlySpan<byte> bytes)
+    private void ReadExtra(ReadOnlySpan<byte> bytes)
     {
         if (_fieldBytes == FieldHeaderSize)
             return;
@@ -127,7 +119,7 @@ internal struct GzipHeaderReader
             throw new InvalidDataException("the length of a block's extra field is wrong");
     }
 
-    /// <summary>What comes next; what the flags do not announce is not there.</summary>
+    /// <summary>Chooses the next step; fields that the flags do not announce are skipped.</summary>
     private void Next()
     {
         if (_step == Step.Checksum && _value != _expected)

@@ -4,13 +4,13 @@ using System.IO.Hashing;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// The gzip member (RFC 1952) that a block becomes. Its header has one extra field, named <c>ZS</c>: the size of the
-/// whole member and that of the block, so that a reader can go from member to member without decompressing.
+/// The gzip member (RFC 1952) of a block. Its header has one extra field, named <c>ZS</c>, with the size of the whole
+/// member and of the block, so that a reader can skip from member to member without decompressing.
 /// </summary>
 internal static class GzipMember
 {
     /// <summary>
-    /// 10 bytes of fixed header, 2 of the extra fields' length, 4 of the field's own header, 8 of its content.
+    /// 10 bytes of fixed header, 2 for the length of the extra fields, 4 for the field's own header, 8 for its content.
     /// </summary>
     public const int HeaderSize = 24;
 
@@ -36,7 +36,7 @@ internal static class GzipMember
     private static ReadOnlySpan<byte> Start =>
         [0x1f, 0x8b, 8, HasExtra, 0, 0, 0, 0, 0, 255, ExtraSize, 0, (byte)'Z', (byte)'S', 8, 0];
 
-    /// <summary>The size of a block that is stored and not compressed: no block takes more.</summary>
+    /// <summary>The size of a block that is stored and not compressed: no block has more.</summary>
     public static int MaxSize(int length) =>
         HeaderSize + length + (length + StoredBlockSize - 1) / StoredBlockSize * StoredBlockHeader + TrailerSize;
 
@@ -47,7 +47,7 @@ internal static class GzipMember
         BinaryPrimitives.WriteInt32LittleEndian(member[20..], length);
     }
 
-    /// <exception cref="OperationException">A block of ours cannot be like this.</exception>
+    /// <exception cref="OperationException">It is the header of a block of ours, and damaged.</exception>
     public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
@@ -75,16 +75,16 @@ internal static class GzipMember
     }
 
     /// <summary>
-    /// Whether extra fields begin like those of a block and are longer or shorter: then their length is damaged. A
-    /// reader that believed it would skip what is before the place where they seem to end, which may be the data of a
-    /// later block.
+    /// Whether extra fields begin like those of a block but have another length: then their length is damaged. A reader
+    /// that trusted it would skip bytes up to the apparent end of the fields, which may be the data of a later block.
     /// </summary>
-    /// <param name="start">Their first 4 bytes, little-endian.</param>
-    /// <param name="size">Bytes of all extra fields, as the header says.</param>
+    /// <param name="start">The first 4 bytes of the extra fields, little-endian.</param>
+    /// <param name="size">Bytes of all extra fields, by the header.</param>
     public static bool IsWrongExtra(uint start, int size) =>
         size != ExtraSize && start == BinaryPrimitives.ReadUInt32LittleEndian(Start[FieldOffset..]);
 
-    /// <summary>Writes the block as it is, in deflate's stored blocks. Returns the size of the member.</summary>
+    /// <summary>Writes the block uncompressed, in deflate's stored blocks.</summary>
+    /// <returns>The size of the member.</returns>
     public static int Store(ReadOnlySpan<byte> block, Span<byte> member)
     {
         var size = HeaderSize;
@@ -110,7 +110,7 @@ internal static class GzipMember
         BinaryPrimitives.WriteInt32LittleEndian(trailer[4..], block.Length);
     }
 
-    /// <summary>Says what a trailer has against a block, or null.</summary>
+    /// <summary>Returns the fault if the trailer does not fit the block, otherwise null.</summary>
     public static string? FindTrailerFault(ReadOnlySpan<byte> trailer, ReadOnlySpan<byte> block)
     {
         if (BinaryPrimitives.ReadInt32LittleEndian(trailer[4..]) != block.Length)

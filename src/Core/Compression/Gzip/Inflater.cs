@@ -1,16 +1,16 @@
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>Inflates a block at once. For one thread at a time.</summary>
+/// <summary>Inflates a block in one call. For one thread at a time.</summary>
 public abstract class Inflater
 {
-    /// <summary>By ISA-L where it is installed, else by the framework.</summary>
+    /// <summary>Uses ISA-L if it is installed, otherwise the framework.</summary>
     public static Inflater Create() =>
         IsalLibrary.Current is { } isal ? new IsalInflater(isal) : new FrameworkInflater();
 
     /// <summary>
-    /// Says what is wrong with the data, or null if all of them and the trailer are right and fill the destination.
+    /// Returns the fault of the data, or null if they and the trailer are valid and fill the destination.
     /// </summary>
     /// <param name="deflated">Deflate data and gzip's trailer.</param>
-    /// <param name="destination">As long as what comes out.</param>
+    /// <param name="destination">As long as the inflated data.</param>
     public abstract string? Inflate(ReadOnlySpan<byte> deflated, Span<byte> destination);
 }

@@ -2,16 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>Deflates by ISA-L.</summary>
+/// <summary>Deflates with ISA-L.</summary>
 internal sealed unsafe class IsalDeflater(IsalLibrary isal, int level) : Deflater
 {
-    /// <summary>ISAL_DEF_LVL3_LARGE is the most, 348,160; with a margin.</summary>
+    /// <summary>The largest that a level needs is ISAL_DEF_LVL3_LARGE, 348,160 bytes; with a margin.</summary>
     private const int LevelBufferSize = 384 * 1024;
 
-    /// <summary>IGZIP_GZIP_NO_HDR: the CRC is taken on the way and the trailer written; the header is ours.</summary>
+    /// <summary>IGZIP_GZIP_NO_HDR: ISA-L computes the CRC and writes the trailer; the header is ours.</summary>
     private const ushort TrailerOnly = 2;
 
-    /// <summary>The state, and behind it what levels above 0 need.</summary>
+    /// <summary>The state, and after it the buffer that levels above 0 need.</summary>
     private readonly IsalMemory _memory = new(IsalLibrary.DeflateStateSize + (level == 0 ? 0 : LevelBufferSize));
 
     public override int Deflate(ReadOnlySpan<byte> block, Span<byte> destination)
@@ -37,7 +37,7 @@ internal sealed unsafe class IsalDeflater(IsalLibrary isal, int level) : Deflate
         }
     }
 
-    /// <summary>The part of struct isal_zstream that is the caller's.</summary>
+    /// <summary>The fields of struct isal_zstream that the caller sets and reads.</summary>
     [StructLayout(LayoutKind.Explicit)]
     private struct State
     {

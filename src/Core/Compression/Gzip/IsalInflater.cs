@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>Inflates by ISA-L.</summary>
+/// <summary>Inflates with ISA-L.</summary>
 internal sealed unsafe class IsalInflater(IsalLibrary isal) : Inflater
 {
     private readonly IsalMemory _memory = new(IsalLibrary.InflateStateSize);

@@ -5,13 +5,13 @@ using System.Text.RegularExpressions;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// Intel's ISA-L, which deflates and inflates several times as fast as zlib. It is looked for at run time and not
-/// linked in, so that the programs run without it and get its security updates.
+/// Intel's ISA-L, which deflates and inflates several times as fast as zlib. It is loaded at run time and not linked in,
+/// so that the programs run without it and get its security updates.
 /// </summary>
 /// <remarks>
-/// What the functions work on are structs of the caller's. Sizes and offsets are those of <c>igzip_lib.h</c> of ISA-L
-/// 2.30, the same on x86-64 and arm64 (computed by a C compiler); <c>libisal.so.2</c> is the name under which that
-/// layout stays. The trial at the start would show another one.
+/// The functions work on structs of the caller. Sizes and offsets are those of <c>igzip_lib.h</c> of ISA-L 2.30, the same
+/// on x86-64 and arm64 (computed by a C compiler). The layout does not change under the name <c>libisal.so.2</c>; if it
+/// did, the self-test when the library is loaded would fail.
 /// </remarks>
 internal sealed unsafe partial class IsalLibrary
 {
@@ -39,10 +39,10 @@ internal sealed unsafe partial class IsalLibrary
         _inflateAtOnce = (delegate* unmanaged<void*, int>)NativeLibrary.GetExport(library, "isal_inflate_stateless");
     }
 
-    /// <summary>Null where it is not installed, or does not do what it should.</summary>
+    /// <summary>Null if it is not installed, or fails its self-test.</summary>
     public static IsalLibrary? Current { get; } = Load();
 
-    /// <summary>With its version, where the file's name tells it; the library itself does not.</summary>
+    /// <summary>With its version, if the name of its file has one; the library itself does not report it.</summary>
     public string Name { get; } = FindName();
 
     public void InitDeflate(void* state) => _deflateInit(state);
@@ -66,12 +66,12 @@ internal sealed unsafe partial class IsalLibrary
         }
         catch (EntryPointNotFoundException)
         {
-            // Not the library that is meant; the framework's zlib does the work.
+            // Another library of that name; the framework's zlib is used.
             return null;
         }
     }
 
-    /// <summary>A text goes there and back, and one with a wrong CRC does not.</summary>
+    /// <summary>The self-test: a text is restored, and one with a wrong CRC is refused.</summary>
     private bool Works()
     {
         var text = new byte[1000];

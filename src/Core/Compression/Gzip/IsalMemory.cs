@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// Memory for a state of ISA-L: zeroed, and it stays where it is. ISA-L wants the state to begin a line of the cache.
+/// Memory for a state of ISA-L: zeroed, pinned, and aligned to a cache line, as ISA-L requires.
 /// </summary>
 internal sealed unsafe class IsalMemory
 {
@@ -17,6 +17,6 @@ internal sealed unsafe class IsalMemory
             _offset = (int)(-(nint)start & (Alignment - 1));
     }
 
-    /// <summary>The memory. Callers keep it from being collected by <c>fixed</c>.</summary>
+    /// <summary>The memory. Callers use <c>fixed</c>, which keeps it from being collected.</summary>
     public ref byte GetPinnableReference() => ref _pinned[_offset];
 }

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
-/// <summary>Inflates gzip members piece by piece: data and trailers by ISA-L.</summary>
+/// <summary>Inflates gzip members piece by piece: data and trailers with ISA-L.</summary>
 internal sealed unsafe class IsalPieceInflater(IsalLibrary isal) : PieceDecompressor
 {
     private const byte Magic = 0x1f;
@@ -46,6 +46,6 @@ internal sealed unsafe class IsalPieceInflater(IsalLibrary isal) : PieceDecompre
 
     public override void Dispose()
     {
-        // The memory is the collector's.
+        // The memory is managed.
     }
 }

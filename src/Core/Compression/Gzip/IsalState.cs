@@ -3,15 +3,15 @@ using System.Runtime.InteropServices;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// The fields of ISA-L's struct inflate_state that a caller sets and looks at; between them lie its tables.
+/// The fields of ISA-L's struct inflate_state that the caller sets and reads; its tables lie between them.
 /// </summary>
 [StructLayout(LayoutKind.Explicit)]
 internal unsafe struct IsalState
 {
-    /// <summary>ISAL_GZIP_NO_HDR_VER: no header; the trailer is compared.</summary>
+    /// <summary>ISAL_GZIP_NO_HDR_VER: no header; ISA-L checks the trailer.</summary>
     public const uint TrailerOnly = 6;
 
-    /// <summary>ISAL_BLOCK_FINISH: all is decompressed and given out.</summary>
+    /// <summary>ISAL_BLOCK_FINISH: everything is decompressed and returned.</summary>
     public const int Finished = 5;
 
     [FieldOffset(0)]
@@ -47,10 +47,10 @@ internal unsafe struct IsalState
         {
             1 => "it is cut off",
             2 => "it is longer than it says",
-            -1 => "it has a deflate block of no kind",
-            -2 => "it has a code of no symbol",
+            -1 => "it has a deflate block of an unknown type",
+            -2 => "it has an invalid symbol",
             -3 => "it refers to bytes before its start",
-            -4 or -5 => "its header is none of gzip's",
+            -4 or -5 => "its header is not gzip's",
             -6 => "its CRC or length is wrong",
             _ => $"ISA-L says {result}",
         };

@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
-/// <summary>A block becomes a zstd frame with its size and check sum, and a skippable frame before it.</summary>
+/// <summary>Compresses a block into a zstd frame with its size and checksum, with a skippable frame before it.</summary>
 internal sealed class ZstdBlockCompressor : BlockCompressor
 {
-    /// <summary>For noise: libzstd finds at once that nothing matches, and writes its blocks raw.</summary>
+    /// <summary>For data that do not shrink: libzstd notices at once, and stores them.</summary>
     private const int NoiseLevel = -7;
 
     private readonly ZstdContext _context = ZstdContext.ForCompression();
@@ -39,6 +39,9 @@ internal sealed class ZstdBlockCompressor : BlockCompressor
             return ZstdFrame.HeaderSize + size;
         }
     }
+
+    protected override bool IsReadable(ReadOnlySpan<byte> stored, int length) =>
+        ZstdFrame.TryReadHeader(stored, out var header) && header == new BlockHeader(stored.Length, length);
 
     protected override void Dispose(bool disposing)
     {

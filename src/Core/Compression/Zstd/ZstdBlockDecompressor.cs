@@ -1,10 +1,12 @@
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
-/// <summary>A zstd frame becomes a block again.</summary>
+/// <summary>Decompresses a block that is a zstd frame.</summary>
 internal sealed class ZstdBlockDecompressor : BlockDecompressor
 {
-    /// <summary>The byte after the magic describes the frame; this bit says that it has a check sum.</summary>
+    /// <summary>Offset of the byte after the magic, which describes the frame.</summary>
     private const int DescriptorOffset = 4;
+
+    /// <summary>The bit of the descriptor that says that the frame has a checksum.</summary>
     private const int HasChecksum = 4;
 
     private readonly ZstdContext _context = ZstdContext.ForDecompression();
@@ -15,13 +17,13 @@ internal sealed class ZstdBlockDecompressor : BlockDecompressor
     {
         var frame = stored[ZstdFrame.HeaderSize..];
         if ((frame[DescriptorOffset] & HasChecksum) == 0)
-            return "it has no check sum";
+            return "it has no checksum";
         fixed (
             byte* source = frame,
                 target = destination
         )
         {
-            // libzstd takes several frames for one; a block has exactly one, and it is as long as the header says.
+            // libzstd would accept several frames; a block has exactly one, of the size that its header states.
             if (
                 ZstdLibrary.FindContentSize(source, (nuint)frame.Length) != (ulong)destination.Length
                 || ZstdLibrary.FindFrameSize(source, (nuint)frame.Length) != (nuint)frame.Length

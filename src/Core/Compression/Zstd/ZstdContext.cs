@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
-/// <summary>A context of libzstd, freed for certain.</summary>
+/// <summary>A context of libzstd, which the runtime frees even if nobody disposes of it.</summary>
 internal sealed class ZstdContext : SafeHandle
 {
     private readonly Func<nint, nuint> _free;
@@ -11,7 +11,7 @@ internal sealed class ZstdContext : SafeHandle
         : base(0, ownsHandle: true)
     {
         if (context == 0)
-            throw new InvalidOperationException("libzstd got no memory.");
+            throw new InvalidOperationException("libzstd has no memory.");
         _free = free;
         SetHandle(context);
     }

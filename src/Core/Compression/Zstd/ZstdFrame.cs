@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>
-/// The two frames (RFC 8878) that a block becomes: a skippable one with the sizes of the block, so that a reader can go
-/// from block to block without decompressing, and one with the block.
+/// The two frames (RFC 8878) of a block: a skippable one with the sizes of the block, so that a reader can skip from block
+/// to block without decompressing, and one with the block.
 /// </summary>
 internal static class ZstdFrame
 {
@@ -14,11 +14,13 @@ internal static class ZstdFrame
     private const uint SkippableMagic = 0x184D2A5A;
     private const int ContentSize = 8;
 
-    /// <summary>Magic, frame header, the header of one block, its one byte, the check sum.</summary>
+    /// <summary>Magic, frame header, the header of one block, its one byte, the checksum.</summary>
     private const int MinFrameSize = 4 + 2 + 3 + 1 + 4;
 
-    /// <summary>The most that one of zstd's own blocks unpacks to; none has fewer than 4 bytes.</summary>
+    /// <summary>The most bytes that one of zstd's own blocks decompresses to.</summary>
     private const int MaxExpansion = 128 * 1024;
+
+    /// <summary>The fewest bytes of one of zstd's own blocks.</summary>
     private const int MinPieceSize = 4;
 
     public static int MaxSize(int length) => HeaderSize + (int)ZstdLibrary.CompressBound((nuint)length);
@@ -31,15 +33,15 @@ internal static class ZstdFrame
         BinaryPrimitives.WriteInt32LittleEndian(block[12..], length);
     }
 
-    /// <exception cref="OperationException">A block of ours cannot be like this.</exception>
+    /// <exception cref="OperationException">It is the header of a block of ours, and damaged.</exception>
     public static bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header)
     {
         header = default;
         if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic)
             return false;
 
-        // One wrong byte in the length could make a decompressor skip the blocks that follow. Nobody else is known to
-        // use this magic.
+        // A wrong byte in the length could make a decompressor skip the blocks that follow. No other program is known to
+        // use this magic number.
         if (BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize)
             throw BlockDecompressor.Damaged("its header is not as long as a block's");
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>
-/// libzstd. The published programs have it linked in (docs/decisions/0016); what runs under the just-in-time compiler
-/// loads the machine's.
+/// libzstd. It is linked into the published programs (docs/decisions/0016); under the just-in-time compiler the
+/// machine's library is loaded.
 /// </summary>
 internal static unsafe partial class ZstdLibrary
 {
@@ -17,7 +17,7 @@ internal static unsafe partial class ZstdLibrary
 
     private const string Library = "libzstd";
 
-    /// <summary>The name without which a machine would need the development package.</summary>
+    /// <summary>The name of the runtime package; "libzstd.so" would need the development package.</summary>
     private const string FileName = "libzstd.so.1";
 
     static ZstdLibrary() => NativeLibrary.SetDllImportResolver(typeof(ZstdLibrary).Assembly, Resolve);

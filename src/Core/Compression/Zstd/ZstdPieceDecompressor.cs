@@ -1,19 +1,19 @@
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>
-/// Decompresses zstd frames piece by piece; skippable ones are skipped. Windows have up to 128 MiB, as for <c>zstd
+/// Decompresses zstd frames piece by piece, and skips skippable ones. Windows have up to 128 MiB, as for <c>zstd
 /// -d</c>.
 /// </summary>
 internal sealed unsafe class ZstdPieceDecompressor : PieceDecompressor
 {
     private readonly ZstdContext _context = ZstdContext.ForDecompression();
 
-    /// <summary>Of frames, and of skippable ones.</summary>
+    /// <summary>The first byte of the magic of frames, and of skippable frames.</summary>
     public override bool CanBegin(byte first) => first == 0x28 || (first & 0xf0) == 0x50;
 
     public override void Begin()
     {
-        // libzstd is ready for a frame when it has ended one.
+        // libzstd is ready for the next frame after the end of one.
     }
 
     public override DecompressedPiece Continue(ReadOnlySpan<byte> input, Span<byte> output)
