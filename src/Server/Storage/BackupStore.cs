@@ -41,7 +41,7 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     public Task WriteManifestAsync(string key, Manifest manifest, CancellationToken cancellationToken) =>
         store.PutNewAsync(
             ManifestKeyOf(key),
-            JsonSerializer.SerializeToUtf8Bytes(manifest, ManifestJson.Default.Manifest),
+            manifest.ToJson(),
             manifest.UploadId,
             ObjectKind.Manifest,
             cancellationToken
