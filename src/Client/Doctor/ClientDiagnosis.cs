@@ -22,7 +22,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         var answers = await LookAtServerAsync(cancellationToken);
         if (datasets is not null && answers)
             await LookAtChainsAsync(datasets, cancellationToken);
-        _result.Good(
+        _result.Pass(
             "compression",
             settings.Compression == CompressionFormat.None ? "none" : CompressionEngine.Describe(settings.Compression)
         );
@@ -31,16 +31,16 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task<IReadOnlyList<DatasetFacts>?> LookAtZfsAsync(CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await _result.CheckAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return null;
-        _result.Good("zfs", version);
+        _result.Pass("zfs", version);
         if (
-            await _result.LookAsync("dataset", () => settings.Selection.ListAsync(settings.Zfs, cancellationToken))
+            await _result.CheckAsync("dataset", () => settings.Selection.ListAsync(settings.Zfs, cancellationToken))
             is not { } datasets
         )
             return null;
         foreach (var dataset in datasets)
-            _result.Good(
+            _result.Pass(
                 "dataset",
                 $"{dataset.Name}, "
                     + $"{(dataset.IsVolume ? "a volume" : "a file system")}{(!dataset.IsEncrypted ? "" : settings.RawSend ? ", encrypted, sent raw" : ", encrypted, sent decrypted (RAW_SEND=false)")}"
@@ -52,13 +52,13 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     private async Task LookAtPermissionsAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
         if (
-            await _result.LookAsync("permissions", () => ZfsUser.GetAsync(settings.Zfs, cancellationToken))
+            await _result.CheckAsync("permissions", () => ZfsUser.GetAsync(settings.Zfs, cancellationToken))
             is not { } user
         )
             return;
         if (user.IsRoot)
         {
-            _result.Doubtful(
+            _result.Warn(
                 "permissions",
                 "runs as root",
                 "A user of its own needs no more than: "
@@ -69,7 +69,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
         foreach (var dataset in datasets)
         {
-            var missing = await _result.LookAsync("permissions", () =>
+            var missing = await _result.CheckAsync("permissions", () =>
                 ZfsDelegation.FindMissingAsync(
                     settings.Zfs,
                     dataset.Name,
@@ -79,9 +79,9 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 )
             );
             if (missing is { Count: 0 })
-                _result.Good("permissions", $"{user.Name} has all that it needs on {dataset.Name}");
+                _result.Pass("permissions", $"{user.Name} has all that it needs on {dataset.Name}");
             else if (missing is not null)
-                _result.Bad(
+                _result.Fail(
                     "permissions",
                     $"{user.Name} lacks {string.Join(", ", missing)} on {dataset.Name}",
                     $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset.Name)}",
@@ -93,16 +93,16 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     /// <returns>Whether it can be worked with.</returns>
     private async Task<bool> LookAtServerAsync(CancellationToken cancellationToken)
     {
-        if (await _result.LookAsync("server", () => server.GetStatusAsync(cancellationToken)) is not { } status)
+        if (await _result.CheckAsync("server", () => server.GetStatusAsync(cancellationToken)) is not { } status)
             return false;
-        _result.Good(
+        _result.Pass(
             "server",
             $"{settings.Server.ServerUrl} answers {status.ClientId}: {status.SnapshotCount} backups, "
                 + $"{ByteSize.Format(status.UsedBytes)} "
                 + $"used{(status.MaxSizeBytes > 0 ? $" of {ByteSize.Format(status.MaxSizeBytes)}" : "")}"
         );
         if (settings.Server.ServerUrl is { Scheme: "http", IsLoopback: false })
-            _result.Doubtful(
+            _result.Warn(
                 "server",
                 "the connection is not encrypted: the key and the data can be read on the way",
                 "Put a TLS proxy before the server and use https://."
@@ -115,9 +115,9 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     private void LookAtClock(TimeSpan apart)
     {
         if (apart <= Tolerance)
-            _result.Good("clock", $"within {Math.Max(1, Math.Ceiling(apart.TotalSeconds)):0} s of the server's");
+            _result.Pass("clock", $"within {Math.Max(1, Math.Ceiling(apart.TotalSeconds)):0} s of the server's");
         else
-            _result.Doubtful(
+            _result.Warn(
                 "clock",
                 $"{apart.TotalMinutes:0} minutes apart from the server's",
                 "Let NTP set both clocks: rotation counts backups by their times."
@@ -138,12 +138,12 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 remote,
                 settings.MaxChain
             );
-            _result.Good(
+            _result.Pass(
                 "chain",
                 $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}"
             );
             if (local.Count(snapshot => snapshot.Upload == UploadMark.Pending) is > 0 and var pending)
-                _result.Doubtful(
+                _result.Warn(
                     "chain",
                     $"{dataset.Name}: {pending} snapshots wait for their upload",
                     "The next 'zfs-client backup' goes on with them."

@@ -11,8 +11,8 @@ using ZfsSnapshotManager.Core.Configuration;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
-/// The HTTP client of zfs-server. Every failure is an <see cref="OperationException"/> whose exit code tells whether the
-/// network, the server or the request failed. Safe for use by several threads.
+/// The HTTP client of zfs-server. Every failure is an <see cref="OperationException"/> whose exit code tells whether
+/// the network, the server or the request failed. Safe for use by several threads.
 /// </summary>
 public sealed class ApiClient : IDisposable
 {
@@ -165,8 +165,8 @@ public sealed class ApiClient : IDisposable
         );
 
     /// <summary>
-    /// Opens a backup's stored bytes for reading. The timeout is long: the server reads a whole part from its store before
-    /// it answers.
+    /// Opens a backup's stored bytes for reading. The timeout is long: the server reads a whole part from its store
+    /// before it answers.
     /// </summary>
     /// <param name="snapshot">The backup.</param>
     /// <param name="offset">Of the first byte.</param>

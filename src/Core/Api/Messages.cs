@@ -109,14 +109,14 @@ public sealed record UploadResume
     public required string State { get; init; }
 
     /// <summary>
-    /// The SHA-256 of the parts in order, each as 64 lower-case hex digits. <see cref="CompleteRequest.PartsSha256"/> needs
-    /// them, and the client that completes an upload may not be the one that began it.
+    /// The SHA-256 of the parts in order, each as 64 lower-case hex digits. <see cref="CompleteRequest.PartsSha256"/>
+    /// needs them, and the client that completes an upload may not be the one that began it.
     /// </summary>
     public string? PartDigests { get; init; }
 
     /// <summary>
-    /// For an upload into ZFS: the token with which <c>zfs send -t</c> resumes. What it sends is a stream of its own, and
-    /// its parts count from 1.
+    /// For an upload into ZFS: the token with which <c>zfs send -t</c> resumes. What it sends is a stream of its own,
+    /// and its parts count from 1.
     /// </summary>
     public string? ReceiveResumeToken { get; init; }
 }
@@ -371,7 +371,9 @@ public sealed record RotationPolicyAnswer : ApiAnswer
 {
     public required RotationPolicy RotationPolicy { get; init; }
 
-    /// <summary>False: the server has no policy for the client, so the client's own counts; these are defaults.</summary>
+    /// <summary>
+    /// False: the server has no policy for the client, so the client's own counts; these are defaults.
+    /// </summary>
     public required bool ServerManaged { get; init; }
 }
 

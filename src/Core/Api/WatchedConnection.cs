@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
-/// TCP connections that notice when the other side is gone, even while nothing is sent. Without keep-alive, TCP would not
-/// notice a pulled cable (tcp(7)), and a request would wait forever.
+/// TCP connections that notice when the other side is gone, even while nothing is sent. Without keep-alive, TCP would
+/// not notice a pulled cable (tcp(7)), and a request would wait forever.
 /// </summary>
 internal static class WatchedConnection
 {

@@ -4,8 +4,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
-/// Writes a command's result to standard output, as human-readable text or as one JSON value for scripts, and everything
-/// else to standard error.
+/// Writes a command's result to standard output, as human-readable text or as one JSON value for scripts, and
+/// everything else to standard error.
 /// </summary>
 public sealed class Output(bool json)
 {

@@ -4,8 +4,8 @@ using Spectre.Console;
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
-/// Shows the progress of a transfer on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing in
-/// JSON mode. Safe for use by several threads.
+/// Shows the progress of a transfer on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing
+/// in JSON mode. Safe for use by several threads.
 /// </summary>
 public sealed class TransferProgress
 {

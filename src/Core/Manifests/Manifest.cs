@@ -8,8 +8,8 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Core.Manifests;
 
 /// <summary>
-/// The manifest of a backup, stored beside its objects as <c>KEY.manifest.json</c>: everything that the catalogue knows of
-/// the backup. It is never changed. docs/storage-format.md describes it.
+/// The manifest of a backup, stored beside its objects as <c>KEY.manifest.json</c>: everything that the catalogue knows
+/// of the backup. It is never changed. docs/storage-format.md describes it.
 /// </summary>
 public sealed record Manifest
 {
@@ -69,15 +69,15 @@ public sealed record Manifest
     public SnapshotType SnapshotType { get; init; }
 
     /// <summary>
-    /// The properties that were set on the dataset itself when it was backed up, by name; left out if the client did not
-    /// send them.
+    /// The properties that were set on the dataset itself when it was backed up, by name; left out if the client did
+    /// not send them.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
     /// <summary>
-    /// The names of properties that the client sent, but that are too long for what ZFS keeps beside a snapshot; left out
-    /// if there are none.
+    /// The names of properties that the client sent, but that are too long for what ZFS keeps beside a snapshot; left
+    /// out if there are none.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? PropertiesLeftOut { get; init; }
@@ -103,11 +103,13 @@ public sealed record Manifest
     }
 
     /// <summary>Writes the manifest of a backup in an object store.</summary>
-    /// <exception cref="InvalidOperationException"><see cref="Parse"/> would refuse it: a bug. What is committed must be
-    /// what a restore can read.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="Parse"/> would refuse it: a bug. What is committed must
+    /// be what a restore can read.</exception>
     public byte[] ToJson() =>
         (FindFault() ?? FindFaultOfObjects()) is { } fault
-            ? throw new InvalidOperationException($"The manifest of {DatasetName}@{SnapshotName} is not valid: {fault}.")
+            ? throw new InvalidOperationException(
+                $"The manifest of {DatasetName}@{SnapshotName} is not valid: {fault}."
+            )
             : JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.Manifest);
 
     /// <summary>The backup as the catalogue lists it.</summary>
@@ -142,9 +144,9 @@ public sealed record Manifest
     }
 
     /// <summary>
-    /// System.Text.Json accepts null for every list and text, also within lists (RespectNullableAnnotations does not cover
-    /// the elements of lists). A manifest may have null only for the base, the lock, the digest of the whole and the state
-    /// of a part.
+    /// System.Text.Json accepts null for every list and text, also within lists (RespectNullableAnnotations does not
+    /// cover the elements of lists). A manifest may have null only for the base, the lock, the digest of the whole and
+    /// the state of a part.
     /// </summary>
     private static void RefuseNulls(ReadOnlySpan<byte> json)
     {
@@ -224,8 +226,8 @@ public sealed record StoredPart
     public const int MaxSize = 1024 * 1024 * 1024;
 
     /// <summary>
-    /// The most stored bytes of a block: 1 MiB, completed by the largest record of 16 MiB, and room for what a format adds
-    /// to data that do not shrink.
+    /// The most stored bytes of a block: 1 MiB, completed by the largest record of 16 MiB, and room for what a format
+    /// adds to data that do not shrink.
     /// </summary>
     public const int MaxBlockSize = 18 * 1024 * 1024;
 
@@ -236,9 +238,9 @@ public sealed record StoredPart
     public required string? Sha256 { get; init; }
 
     /// <summary>
-    /// The state of the stream after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such a
-    /// part holds complete records in blocks of their own, and can be read by itself. Null if the stored bytes were cut at
-    /// any place.
+    /// The state of the stream after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such
+    /// a part holds complete records in blocks of their own, and can be read by itself. Null if the stored bytes were
+    /// cut at any place.
     /// </summary>
     public string? State { get; init; }
 

@@ -9,13 +9,13 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>doctor</c>: says what a restore would lack, before the day on which it is needed.</summary>
 internal static class DoctorCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var parent = new Argument<string>("dataset")
         {
             Description = "The dataset in which restores are to be made, such as tank/restores.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "doctor",
             "Check all that a restore needs: zfs and its permissions (with the exact 'zfs allow' line that is "
                 + "missing), and the server. Changes nothing.",
@@ -35,11 +35,11 @@ internal static class DoctorCommand
                 using var session = RestoreSession.Open(parsed);
                 var result = new Diagnosis();
                 await LookAtZfsAsync(result, session.Settings.Zfs, dataset, cancellationToken);
-                var list = await result.LookAsync("server", () =>
+                var list = await result.CheckAsync("server", () =>
                     BackupList.FetchAsync(session.Server, cancellationToken)
                 );
                 if (list is not null)
-                    result.Good("server", $"{session.Settings.Server.ServerUrl} lists {list.Backups.Count} backups");
+                    result.Pass("server", $"{session.Settings.Server.ServerUrl} lists {list.Backups.Count} backups");
                 return result.Report(session.Output.Json);
             }
         );
@@ -53,28 +53,28 @@ internal static class DoctorCommand
         CancellationToken cancellationToken
     )
     {
-        if (await result.LookAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await result.CheckAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
-        result.Good("zfs", version);
-        if (await result.LookAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
+        result.Pass("zfs", version);
+        if (await result.CheckAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
-        var missing = await result.LookAsync("permissions", () =>
+        var missing = await result.CheckAsync("permissions", () =>
             ZfsDelegation.FindMissingAsync(zfs, dataset, user, ZfsDelegation.ForRestore, cancellationToken)
         );
         if (missing is { Count: 0 })
-            result.Good(
+            result.Pass(
                 "permissions",
                 user.IsRoot ? "runs as root" : $"{user.Name} has all that it needs on {dataset}"
             );
         else if (missing is not null)
-            result.Bad(
+            result.Fail(
                 "permissions",
                 $"{user.Name} lacks {string.Join(", ", missing)} on {dataset}",
                 $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset)}",
                 ExitCode.Zfs
             );
         if (!user.IsRoot)
-            result.Doubtful(
+            result.Warn(
                 "mount",
                 "on Linux only root can mount a restored file system, whatever is delegated",
                 $"Restore as {user.Name}; let root run 'zfs-restore mount', or 'zfs mount'."

@@ -30,7 +30,7 @@ internal static class FolderDiagnosis
             return false;
         LookAtRoom(result, folder);
         if (Directory.Exists(folder) && (File.GetUnixFileMode(folder) & OfOthers) != UnixFileMode.None)
-            result.Doubtful("data", $"others may look into {folder}", $"Close it: chmod 700 {folder}");
+            result.Warn("data", $"others may look into {folder}", $"Close it: chmod 700 {folder}");
         LookAtCatalogue(result, settings, database);
         return true;
     }
@@ -41,14 +41,14 @@ internal static class FolderDiagnosis
         var there = Existing(folder);
         var fault = FindFault(there);
         if (fault is not null)
-            result.Bad(
+            result.Fail(
                 name,
                 $"{Environment.UserName} cannot write to {there}: {fault}",
                 $"Let root run: install -d -m 700 -o {Environment.UserName} {folder}",
                 ExitCode.Configuration
             );
         else
-            result.Good(
+            result.Pass(
                 name,
                 there == folder ? $"{folder} can be written to" : $"{folder} is not there yet; the server makes it"
             );
@@ -59,9 +59,9 @@ internal static class FolderDiagnosis
     {
         var room = new DriveInfo(Existing(folder)).AvailableFreeSpace;
         if (room > LittleRoom)
-            result.Good("room", $"{ByteSize.Format(room)} free for {folder}");
+            result.Pass("room", $"{ByteSize.Format(room)} free for {folder}");
         else
-            result.Doubtful(
+            result.Warn(
                 "room",
                 $"only {ByteSize.Format(room)} free for {folder}",
                 "Make room: a server that cannot write takes no backups."
@@ -73,7 +73,7 @@ internal static class FolderDiagnosis
         if (!File.Exists(database.Path))
         {
             if (settings.S3 is null && HasObjects(settings))
-                result.Bad(
+                result.Fail(
                     "catalogue",
                     $"{database.Path} is not there, and there are backups",
                     "Check METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'.",
@@ -93,7 +93,7 @@ internal static class FolderDiagnosis
 
             var version = database.Inspect();
             database.Ping();
-            result.Good(
+            result.Pass(
                 "catalogue",
                 $"{database.Path} opens, with schema "
                     + $"{version}{(version < CatalogueDatabase.CurrentVersion ? $"; the next start brings it to {CatalogueDatabase.CurrentVersion}" : "")}"
@@ -101,11 +101,11 @@ internal static class FolderDiagnosis
         }
         catch (OperationException e)
         {
-            result.Bad("catalogue", e.Message, e.Remedy, e.ExitCode);
+            result.Fail("catalogue", e.Message, e.Remedy, e.ExitCode);
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
-            result.Bad(
+            result.Fail(
                 "catalogue",
                 $"{Environment.UserName} cannot use {database.Path}: {e.Message}",
                 $"Let root run: chown {Environment.UserName} {database.Path}*",

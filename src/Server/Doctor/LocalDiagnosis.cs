@@ -32,11 +32,11 @@ internal sealed class LocalDiagnosis(
             return;
         if (await LookAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
-        result.Good("zfs", version);
+        result.Pass("zfs", version);
         if (await LookAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
         if (user.IsRoot)
-            result.Doubtful(
+            result.Warn(
                 "permissions",
                 "runs as root",
                 "A user of its own needs no more than: "
@@ -47,7 +47,7 @@ internal sealed class LocalDiagnosis(
         {
             lacking = await LookAtDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken);
             if (lacking is { Count: 0 })
-                result.Good(
+                result.Pass(
                     "dataset",
                     $"{settings.BaseDataset} is "
                         + $"there{(user.IsRoot ? "" : $", and {user.Name} has all that it needs on it")}"
@@ -88,7 +88,7 @@ internal sealed class LocalDiagnosis(
             cancellationToken
         );
         if (lacking is { Count: 0 })
-            result.Good(
+            result.Pass(
                 "client",
                 $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made when it is needed")}"
             );
@@ -133,8 +133,8 @@ internal sealed class LocalDiagnosis(
     private void Fail(string name, OperationException e)
     {
         if (_clients.Count > 0)
-            result.Bad(name, e.Message, e.Remedy, e.ExitCode);
+            result.Fail(name, e.Message, e.Remedy, e.ExitCode);
         else
-            result.Doubtful(name, e.Message, e.Remedy);
+            result.Warn(name, e.Message, e.Remedy);
     }
 }

@@ -32,7 +32,7 @@ internal sealed class ServerDiagnosis
     )
     {
         var result = new Diagnosis();
-        if (await result.LookAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
+        if (await result.CheckAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
             await new ServerDiagnosis(result, settings).LookAsync(createServices, cancellationToken);
         return result;
     }
@@ -43,7 +43,7 @@ internal sealed class ServerDiagnosis
     )
     {
         await using var services = createServices(StoreDiagnosis.InShort(_settings));
-        _result.Good("settings", $"all can be read; DATA_DIR is {_settings.DataDirectory}");
+        _result.Pass("settings", $"all can be read; DATA_DIR is {_settings.DataDirectory}");
         LookAtAddress();
         if (DataDirectory.IsLocked(_settings.DataDirectory))
             await LookAtServerAsync(cancellationToken);
@@ -53,7 +53,7 @@ internal sealed class ServerDiagnosis
         if (hasData || _settings.S3 is not null)
             await new StoreDiagnosis(_result, _settings, services).RunAsync(cancellationToken);
         if (
-            await _result.LookAsync("clients", () => Task.FromResult(ClientsFile.Read(_settings.ClientsFile)))
+            await _result.CheckAsync("clients", () => Task.FromResult(ClientsFile.Read(_settings.ClientsFile)))
             is not { } clients
         )
             return;
@@ -71,9 +71,9 @@ internal sealed class ServerDiagnosis
     private void LookAtAddress()
     {
         if (IPAddress.IsLoopback(_settings.BindAddress))
-            _result.Good("address", $"only this machine reaches {_settings.BindAddress} port {_settings.Port}");
+            _result.Pass("address", $"only this machine reaches {_settings.BindAddress} port {_settings.Port}");
         else
-            _result.Doubtful(
+            _result.Warn(
                 "address",
                 $"keys and data cross the network to {_settings.BindAddress} port {_settings.Port} unencrypted",
                 "Put a TLS proxy before the server and set BIND_ADDRESS=127.0.0.1; or let only a private network or "
@@ -90,9 +90,9 @@ internal sealed class ServerDiagnosis
             var answer = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReadyAnswer, cancellationToken)
                 ?? throw new JsonException("the answer is empty");
             if (answer.Checks.All(check => check.Ok))
-                _result.Good("server", "runs, and is ready");
+                _result.Pass("server", "runs, and is ready");
             foreach (var check in answer.Checks.Where(check => !check.Ok))
-                _result.Bad(
+                _result.Fail(
                     "server",
                     $"runs, and is not ready: {check.Name}: {check.Message}",
                     "The server's log says more.",
@@ -104,7 +104,7 @@ internal sealed class ServerDiagnosis
                 || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
             )
         {
-            _result.Bad(
+            _result.Fail(
                 "server",
                 $"runs on this DATA_DIR, and {ReadyAddress()} does not answer as it should: {e.Message}",
                 "See its log, and that it was started with the same BIND_ADDRESS and PORT.",
@@ -133,25 +133,25 @@ internal sealed class ServerDiagnosis
             if (_settings.BindAddress.Equals(IPAddress.IPv6Any))
                 listener.Server.DualMode = true;
             listener.Start();
-            _result.Good("server", "does not run; its port is free");
+            _result.Pass("server", "does not run; its port is free");
         }
         catch (SocketException e)
         {
             var fault = ListenFault.Of(_settings, e);
-            _result.Bad("server", fault.Message, fault.Remedy, fault.ExitCode);
+            _result.Fail("server", fault.Message, fault.Remedy, fault.ExitCode);
         }
     }
 
     private void LookAtClients(IReadOnlyList<ClientEntry> clients)
     {
         if (clients.Count == 0)
-            _result.Doubtful(
+            _result.Warn(
                 "clients",
                 $"there are none in {_settings.ClientsFile}",
                 "Add the first one: zfs-server client add NAME"
             );
         else
-            _result.Good(
+            _result.Pass(
                 "clients",
                 $"{clients.Count} in "
                     + $"{_settings.ClientsFile}{(clients.Count(client => !client.Enabled) is > 0 and var disabled ? $", {disabled} of them disabled" : "")}"

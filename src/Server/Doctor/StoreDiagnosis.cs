@@ -39,13 +39,13 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
             return;
         }
 
-        var findings = await result.LookAsync("store", () => services.ProbeStoreAsync(cancellationToken));
+        var findings = await result.CheckAsync("store", () => services.ProbeStoreAsync(cancellationToken));
         LookAtClock(services.GetRequiredService<S3Connection>().ClockDifference);
         if (findings is null)
             return;
-        result.Good("store", $"{services.GetRequiredService<IObjectStore>().Location} does all that it must");
+        result.Pass("store", $"{services.GetRequiredService<IObjectStore>().Location} does all that it must");
         foreach (var finding in findings.Where(finding => !finding.Works))
-            result.Doubtful("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
+            result.Warn("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
         await LookAtOwnerAsync(cancellationToken);
     }
 
@@ -55,9 +55,9 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
         if (apart is not { } difference)
             return;
         if (difference.Duration() <= Tolerance)
-            result.Good("clock", $"within {Math.Max(1, Math.Ceiling(difference.Duration().TotalSeconds)):0} s of S3's");
+            result.Pass("clock", $"within {Math.Max(1, Math.Ceiling(difference.Duration().TotalSeconds)):0} s of S3's");
         else
-            result.Doubtful(
+            result.Warn(
                 "clock",
                 string.Create(
                     CultureInfo.InvariantCulture,
@@ -71,7 +71,7 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
     private async Task LookAtOwnerAsync(CancellationToken cancellationToken)
     {
         var ownership = services.GetRequiredService<StoreOwnership>();
-        await result.LookAsync("store", async () =>
+        await result.CheckAsync("store", async () =>
         {
             await ownership.CheckAsync(cancellationToken);
             return ownership;

@@ -4,8 +4,8 @@ namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
 /// Reads the header of a gzip member (RFC 1952, 2.3) in pieces of any size, and keeps nothing of it. ISA-L can read
-/// headers too, but <c>isal_inflate</c> of 2.30 writes a name of more than a few bytes to where an uninitialized variable
-/// points.
+/// headers too, but <c>isal_inflate</c> of 2.30 writes a name of more than a few bytes to where an uninitialized
+/// variable points.
 /// </summary>
 internal struct GzipHeaderReader
 {

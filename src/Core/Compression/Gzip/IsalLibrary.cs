@@ -5,13 +5,13 @@ using System.Text.RegularExpressions;
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>
-/// Intel's ISA-L, which deflates and inflates several times as fast as zlib. It is loaded at run time and not linked in,
-/// so that the programs run without it and get its security updates.
+/// Intel's ISA-L, which deflates and inflates several times as fast as zlib. It is loaded at run time and not linked
+/// in, so that the programs run without it and get its security updates.
 /// </summary>
 /// <remarks>
-/// The functions work on structs of the caller. Sizes and offsets are those of <c>igzip_lib.h</c> of ISA-L 2.30, the same
-/// on x86-64 and arm64 (computed by a C compiler). The layout does not change under the name <c>libisal.so.2</c>; if it
-/// did, the self-test when the library is loaded would fail.
+/// The functions work on structs of the caller. Sizes and offsets are those of <c>igzip_lib.h</c> of ISA-L 2.30, the
+/// same on x86-64 and arm64 (computed by a C compiler). The layout does not change under the name <c>libisal.so.2</c>;
+/// if it did, the self-test when the library is loaded would fail.
 /// </remarks>
 internal sealed unsafe partial class IsalLibrary
 {

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
-/// <summary>Compresses a block into a zstd frame with its size and checksum, with a skippable frame before it.</summary>
+/// <summary>
+/// Compresses a block into a zstd frame with its size and checksum, with a skippable frame before it.
+/// </summary>
 internal sealed class ZstdBlockCompressor : BlockCompressor
 {
     /// <summary>For data that do not shrink: libzstd notices at once, and stores them.</summary>

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>
-/// The two frames (RFC 8878) of a block: a skippable one with the sizes of the block, so that a reader can skip from block
-/// to block without decompressing, and one with the block.
+/// The two frames (RFC 8878) of a block: a skippable one with the sizes of the block, so that a reader can skip from
+/// block to block without decompressing, and one with the block.
 /// </summary>
 internal static class ZstdFrame
 {
@@ -40,8 +40,8 @@ internal static class ZstdFrame
         if (start.Length < HeaderSize || BinaryPrimitives.ReadUInt32LittleEndian(start) != SkippableMagic)
             return false;
 
-        // A wrong byte in the length could make a decompressor skip the blocks that follow. No other program is known to
-        // use this magic number.
+        // A wrong byte in the length could make a decompressor skip the blocks that follow. No other program is known
+        // to use this magic number.
         if (BinaryPrimitives.ReadInt32LittleEndian(start[4..]) != ContentSize)
             throw BlockDecompressor.Damaged("its header is not as long as a block's");
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
