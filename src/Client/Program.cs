@@ -26,5 +26,5 @@ var root = new RootCommand(
     BookmarksCommand.Create(),
     DoctorCommand.Create(),
 };
-root.Add(CommandWithExamples.Help(root));
+root.Add(Verb.Help(root));
 return await ProgramRunner.RunAsync(root, args);

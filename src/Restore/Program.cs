@@ -16,5 +16,5 @@ var root = new RootCommand(
     VerifyCommand.Create(),
     StreamCommand.Create(),
 };
-root.Add(CommandWithExamples.Help(root));
+root.Add(Verb.Help(root));
 return await ProgramRunner.RunAsync(root, args);

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// </summary>
 internal static class BackupCommand
 {
-    public static CommandWithExamples Create(string name, BackupMode mode, string description)
+    public static Verb Create(string name, BackupMode mode, string description)
     {
         var dryRun = new Option<bool>("--dry-run")
         {
@@ -22,7 +22,7 @@ internal static class BackupCommand
             Description = "Drop an upload that was interrupted, and start over.",
         };
         var verbose = new Option<bool>("--verbose") { Description = "Tell how the stream is compressed and sent." };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             name,
             description,
             $"zfs-client {name}",

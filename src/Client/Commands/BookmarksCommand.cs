@@ -9,9 +9,9 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>bookmarks</c>: the places that an incremental backup can start from.</summary>
 internal static class BookmarksCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "bookmarks",
             "List the dataset's bookmarks, the places that incremental backups can start from.",
             "zfs-client bookmarks",

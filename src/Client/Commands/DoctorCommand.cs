@@ -9,9 +9,9 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>doctor</c>: says what a backup would lack, before it lacks it.</summary>
 internal static class DoctorCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "doctor",
             "Check all that a backup needs: zfs and its permissions (with the exact 'zfs allow' line that is "
                 + "missing), the server, the clock, the chains. Changes nothing.",

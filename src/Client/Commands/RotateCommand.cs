@@ -11,13 +11,13 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>rotate</c>: destroys the snapshots on this machine that the policy does not keep.</summary>
 internal static class RotateCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var dryRun = new Option<bool>("--dry-run")
         {
             Description = "Show for every snapshot why it stays or goes; change nothing.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "rotate",
             "Destroy the snapshots on this machine that the rotation policy does not keep. Only snapshots that "
                 + "'zfs-client snapshot' made are touched.",

@@ -11,13 +11,13 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>rotate-remote</c>: asks the server to rotate this client's backups.</summary>
 internal static class RotateRemoteCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var dryRun = new Option<bool>("--dry-run")
         {
             Description = "Show for every backup why it stays or goes; change nothing.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "rotate-remote",
             "Ask the server to delete the backups that the rotation policy does not keep: the server's policy where "
                 + "it has one for this client, else this client's own. No backup goes that a kept one needs.",

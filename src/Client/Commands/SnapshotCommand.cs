@@ -13,7 +13,7 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>snapshot</c>: a typed snapshot, sent on wish, and then the rotation on this machine.</summary>
 internal static class SnapshotCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var type = new Argument<string>("type") { Description = "hourly, daily, weekly or monthly." };
         type.AcceptOnlyFromAmong([.. SnapshotTypes.Classes.Select(SnapshotTypes.ToText)]);
@@ -22,7 +22,7 @@ internal static class SnapshotCommand
         {
             Description = "Show what would be made, sent and destroyed; change nothing.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "snapshot",
             "Take an hourly, daily, weekly or monthly snapshot, and destroy the older ones of its kind that the "
                 + "rotation policy no longer keeps.",

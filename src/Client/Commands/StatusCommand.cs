@@ -12,13 +12,13 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>status</c>: what the server has of this client.</summary>
 internal static class StatusCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var tree = new Option<bool>("--tree")
         {
             Description = "Show the chains as well: each full backup with the incrementals upon it.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "status",
             "Show what the server stores for this client: used space, quota, number of backups.",
             "zfs-client status",

@@ -31,11 +31,11 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task<IReadOnlyList<DatasetFacts>?> LookAtZfsAsync(CancellationToken cancellationToken)
     {
-        if (await _result.CheckAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await _result.TryAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return null;
         _result.Pass("zfs", version);
         if (
-            await _result.CheckAsync("dataset", () => settings.Selection.ListAsync(settings.Zfs, cancellationToken))
+            await _result.TryAsync("dataset", () => settings.Selection.ListAsync(settings.Zfs, cancellationToken))
             is not { } datasets
         )
             return null;
@@ -52,7 +52,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     private async Task LookAtPermissionsAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
         if (
-            await _result.CheckAsync("permissions", () => ZfsUser.GetAsync(settings.Zfs, cancellationToken))
+            await _result.TryAsync("permissions", () => ZfsUser.GetAsync(settings.Zfs, cancellationToken))
             is not { } user
         )
             return;
@@ -69,7 +69,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
         foreach (var dataset in datasets)
         {
-            var missing = await _result.CheckAsync("permissions", () =>
+            var missing = await _result.TryAsync("permissions", () =>
                 ZfsDelegation.FindMissingAsync(
                     settings.Zfs,
                     dataset.Name,
@@ -93,7 +93,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     /// <returns>Whether it can be worked with.</returns>
     private async Task<bool> LookAtServerAsync(CancellationToken cancellationToken)
     {
-        if (await _result.CheckAsync("server", () => server.GetStatusAsync(cancellationToken)) is not { } status)
+        if (await _result.TryAsync("server", () => server.GetStatusAsync(cancellationToken)) is not { } status)
             return false;
         _result.Pass(
             "server",

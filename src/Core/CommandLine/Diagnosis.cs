@@ -49,7 +49,7 @@ public sealed class Diagnosis
 
     /// <summary>Runs a check whose failure is a result.</summary>
     /// <returns>Null if it failed.</returns>
-    public async Task<T?> CheckAsync<T>(string name, Func<Task<T>> check)
+    public async Task<T?> TryAsync<T>(string name, Func<Task<T>> check)
         where T : class
     {
         try

@@ -9,13 +9,13 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>doctor</c>: says what a restore would lack, before the day on which it is needed.</summary>
 internal static class DoctorCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var parent = new Argument<string>("dataset")
         {
             Description = "The dataset in which restores are to be made, such as tank/restores.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "doctor",
             "Check all that a restore needs: zfs and its permissions (with the exact 'zfs allow' line that is "
                 + "missing), and the server. Changes nothing.",
@@ -35,7 +35,7 @@ internal static class DoctorCommand
                 using var session = RestoreSession.Open(parsed);
                 var result = new Diagnosis();
                 await LookAtZfsAsync(result, session.Settings.Zfs, dataset, cancellationToken);
-                var list = await result.CheckAsync("server", () =>
+                var list = await result.TryAsync("server", () =>
                     BackupList.FetchAsync(session.Server, cancellationToken)
                 );
                 if (list is not null)
@@ -53,12 +53,12 @@ internal static class DoctorCommand
         CancellationToken cancellationToken
     )
     {
-        if (await result.CheckAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await result.TryAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
         result.Pass("zfs", version);
-        if (await result.CheckAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
+        if (await result.TryAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
-        var missing = await result.CheckAsync("permissions", () =>
+        var missing = await result.TryAsync("permissions", () =>
             ZfsDelegation.FindMissingAsync(zfs, dataset, user, ZfsDelegation.ForRestore, cancellationToken)
         );
         if (missing is { Count: 0 })

@@ -10,13 +10,13 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>list</c></summary>
 internal static class ListCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var tree = new Option<bool>("--tree")
         {
             Description = "Show the chains: each full backup with the incrementals upon it.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "list",
             "List the backups on the server, newest first.",
             "zfs-restore list",

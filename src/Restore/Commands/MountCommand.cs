@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>mount</c>: shows a restored dataset's files in a folder.</summary>
 internal static class MountCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var dataset = new Argument<string>("dataset") { Description = "The restored dataset." };
         var mountpoint = new Argument<string>("mountpoint")
@@ -20,7 +20,7 @@ internal static class MountCommand
         {
             Description = "Mount it for writing too (default: read-only, so that further incrementals still fit).",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "mount",
             "Mount a restored dataset in a folder.",
             "zfs-restore mount tank/restored /mnt/restore"

@@ -37,10 +37,10 @@ internal static class RestoreCommand
             + "shares stay as they are.",
     };
 
-    public static CommandWithExamples CreateRestore()
+    public static Verb CreateRestore()
     {
         var number = NumberArgument();
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "restore",
             "Restore a backup, with all that it builds on, into a dataset. Run again after an interruption, it goes "
                 + "on.",
@@ -59,14 +59,14 @@ internal static class RestoreCommand
         return verb;
     }
 
-    public static CommandWithExamples CreateLatest()
+    public static Verb CreateLatest()
     {
         var source = new Option<string>("--source")
         {
             Description = "Take the newest backup of this dataset (default: of all).",
             HelpName = "dataset",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "latest",
             "Restore the newest backup into a dataset.",
             "zfs-restore latest tank/restored",
@@ -86,7 +86,7 @@ internal static class RestoreCommand
     public static Argument<int> NumberArgument() =>
         new("number") { Description = "The backup's number in 'zfs-restore list'." };
 
-    private static void AddOptions(CommandWithExamples verb)
+    private static void AddOptions(Verb verb)
     {
         verb.Add(Dataset);
         foreach (var option in (Option[])[Force, Restart, Recursive, Properties, RestoreSession.VerboseOption])

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream</c>: the send-stream library on files and pipes.</summary>
 internal static class StreamCommand
 {
-    public static CommandWithExamples Create() =>
+    public static Verb Create() =>
         new(
             "stream",
             "Look at send streams in files and pipes, continue and merge them. Needs neither a server nor ZFS."
@@ -38,7 +38,7 @@ internal static class StreamCommand
             StreamResumeReceiveCommand.Create(),
         };
 
-    private static CommandWithExamples Create(
+    private static Verb Create(
         string name,
         string description,
         Action<TextWriter, StreamReport> write,
@@ -46,7 +46,7 @@ internal static class StreamCommand
     )
     {
         var file = new Argument<string>("file") { Description = "A file, plain, gzip or zstd; - for standard input." };
-        var verb = new CommandWithExamples(name, description, examples) { file };
+        var verb = new Verb(name, description, examples) { file };
         verb.SetAction(
             (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken)
         );

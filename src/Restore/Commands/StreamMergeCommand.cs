@@ -9,14 +9,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream merge</c>: a chain of streams becomes one.</summary>
 internal static class StreamMergeCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var files = new Argument<string[]>("file")
         {
             Description = "The streams, oldest first: files, plain, gzip or zstd; - for standard input.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "merge",
             "Merge a full stream and the incrementals that follow it into one full stream, or incrementals into one. "
                 + "Receiving the result leaves what receiving all of them would.",

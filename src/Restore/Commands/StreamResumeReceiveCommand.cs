@@ -11,14 +11,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// </summary>
 internal static class StreamResumeReceiveCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var token = new Argument<string>("token") { Description = "The property receive_resume_token of the dataset." };
         var file = new Argument<string>("file")
         {
             Description = "The stream that was being received: a file, plain, gzip or zstd; - for standard input.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "resume-receive",
             "Continue an interrupted 'zfs receive -s' from a stored stream, without what was received already.",
             "zfs-restore stream resume-receive $(zfs get -H -o value receive_resume_token tank/copy) backup.zfs.gz | "

@@ -11,14 +11,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// </summary>
 internal static class StreamResumeTokenCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var what = new Argument<string>("file|token")
         {
             Description =
                 "A stream that was cut off (plain, gzip or zstd; - for standard input), or a token that ZFS made.",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "resume-token",
             "Make the token by which 'zfs send -t' continues a stream that was cut off, or show what a token says.",
             "zfs send -t $(zfs-restore stream resume-token cut.zfs) > rest.zfs",

@@ -9,14 +9,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream splice</c>: a stream that was cut off, and what continues it, become one.</summary>
 internal static class StreamSpliceCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var first = new Argument<string>("first")
         {
             Description = "The stream that was cut off: a file, plain, gzip or zstd.",
         };
         var rest = new Argument<string>("rest") { Description = "What 'zfs send -t' sent; - for standard input." };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "splice",
             "Join a stream that was cut off and its continuation into the whole stream.",
             "zfs send -t $(zfs-restore stream resume-token cut.zfs) | zfs-restore stream splice cut.zfs - --output "

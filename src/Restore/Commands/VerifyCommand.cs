@@ -10,14 +10,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>verify</c>: reads backups back and proves them, without ZFS.</summary>
 internal static class VerifyCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
         var which = new Argument<string>("number")
         {
             Description = "The backup's number in 'zfs-restore list', or all.",
             DefaultValueFactory = _ => "all",
         };
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "verify",
             "Read backups back from the server and check every record, and that what each builds on is there. Needs "
                 + "no ZFS.",

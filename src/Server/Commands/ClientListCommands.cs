@@ -7,22 +7,17 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server client list</c> and <c>show</c>.</summary>
 internal static class ClientListCommands
 {
-    public static CommandWithExamples CreateList()
+    public static Verb CreateList()
     {
-        var list = new CommandWithExamples(
-            "list",
-            "List the clients.",
-            "zfs-server client list",
-            "zfs-server client list --json"
-        );
+        var list = new Verb("list", "List the clients.", "zfs-server client list", "zfs-server client list --json");
         list.SetAction(parsed => List(new Output(parsed.GetValue(ProgramRunner.JsonOption))));
         return list;
     }
 
-    public static CommandWithExamples CreateShow()
+    public static Verb CreateShow()
     {
         var name = ClientCommands.NameArgument();
-        var show = new CommandWithExamples(
+        var show = new Verb(
             "show",
             "Show one client.",
             "zfs-server client show web1",

@@ -6,9 +6,9 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>doctor</c>: says what the server would lack, before it lacks it.</summary>
 internal static class DoctorCommand
 {
-    public static CommandWithExamples Create()
+    public static Verb Create()
     {
-        var verb = new CommandWithExamples(
+        var verb = new Verb(
             "doctor",
             "Check all that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and ZFS "
                 + "with its permissions (with the exact 'zfs allow' line that is missing). "

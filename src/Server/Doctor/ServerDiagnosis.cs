@@ -32,7 +32,7 @@ internal sealed class ServerDiagnosis
     )
     {
         var result = new Diagnosis();
-        if (await result.CheckAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
+        if (await result.TryAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
             await new ServerDiagnosis(result, settings).LookAsync(createServices, cancellationToken);
         return result;
     }
@@ -53,7 +53,7 @@ internal sealed class ServerDiagnosis
         if (hasData || _settings.S3 is not null)
             await new StoreDiagnosis(_result, _settings, services).RunAsync(cancellationToken);
         if (
-            await _result.CheckAsync("clients", () => Task.FromResult(ClientsFile.Read(_settings.ClientsFile)))
+            await _result.TryAsync("clients", () => Task.FromResult(ClientsFile.Read(_settings.ClientsFile)))
             is not { } clients
         )
             return;

@@ -39,7 +39,7 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
             return;
         }
 
-        var findings = await result.CheckAsync("store", () => services.ProbeStoreAsync(cancellationToken));
+        var findings = await result.TryAsync("store", () => services.ProbeStoreAsync(cancellationToken));
         LookAtClock(services.GetRequiredService<S3Connection>().ClockDifference);
         if (findings is null)
             return;
@@ -71,7 +71,7 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
     private async Task LookAtOwnerAsync(CancellationToken cancellationToken)
     {
         var ownership = services.GetRequiredService<StoreOwnership>();
-        await result.CheckAsync("store", async () =>
+        await result.TryAsync("store", async () =>
         {
             await ownership.CheckAsync(cancellationToken);
             return ownership;
