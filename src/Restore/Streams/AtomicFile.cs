@@ -39,7 +39,7 @@ internal static class AtomicFile
             throw new OperationException(
                 ExitCode.Failure,
                 $"{path} cannot be written: {e.Message}",
-                "Check the folder, its permissions and its free space.",
+                "Check the directory, its permissions and its free space.",
                 e
             );
         }
