@@ -1,7 +1,6 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Clients;
