@@ -44,7 +44,7 @@ public sealed partial class DocumentationTests
         "src/Server/Clients/ClientEntry.cs",
         "ClientEntry",
         "rotation_policy",
-        "src/Core/Rotation/RotationPolicy.cs",
+        "src/Core/Api/RotationPolicy.cs",
         "RotationPolicy"
     )]
     public void The_example_has_the_fields_of_the_source(
