@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
@@ -10,19 +9,11 @@ internal static class CrashSweep
 {
     private const int Workers = 3;
 
-    /// <summary>Set by <c>./test --soak</c>: everything instead of a sample.</summary>
-    public static bool IsSoak { get; } = Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
+    /// <summary>A soak visits all crash points instead of a sample.</summary>
+    public static bool IsSoak => RandomTest.IsSoak;
 
-    /// <summary>ZSM_SEED, or one drawn anew; printed, so that a failure can be repeated.</summary>
-    public static int Seed { get; } =
-        int.TryParse(
-            Environment.GetEnvironmentVariable("ZSM_SEED"),
-            NumberStyles.Integer,
-            CultureInfo.InvariantCulture,
-            out var given
-        )
-            ? given
-            : Random.Shared.Next();
+    /// <summary>The seed of this run; <see cref="Sample"/> prints it.</summary>
+    public static int Seed => RandomTest.Seed;
 
     public static void Print(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
 
@@ -32,8 +23,7 @@ internal static class CrashSweep
     /// </summary>
     public static IReadOnlyList<CountedCall> Sample(IReadOnlyList<CountedCall> calls, int oneIn)
     {
-        Print($"ZSM_SEED={Seed}");
-        var random = new Random(Seed);
+        var random = RandomTest.Random();
         return [.. calls.Where(call => !call.IsFrame || IsSoak || random.Next(oneIn) == 0)];
     }
 

@@ -18,8 +18,7 @@ public sealed class RandomKillTests
     [Fact]
     public async Task Every_acknowledged_backup_survives_kills_at_random_moments()
     {
-        var random = new Random(CrashSweep.Seed);
-        CrashSweep.Print($"ZSM_SEED={CrashSweep.Seed}");
+        var random = RandomTest.Random();
         await using var server = await ServerProcess.StartAsync();
         using var first = new Chain(await Uploader.CreateAsync(server, "first"), 1);
         using var second = new Chain(await Uploader.CreateAsync(server, "second"), 1_000_000);
@@ -32,7 +31,7 @@ public sealed class RandomKillTests
             await chain.LookAsync("before the first kill");
         Assert.All(chains, chain => Assert.Equal(1, chain.Acknowledged));
 
-        var kills = CrashSweep.IsSoak ? 300 : 50;
+        var kills = RandomTest.Count(few: 20, many: 300);
         for (var round = 1; round <= kills; round++)
         {
             var moment = duration * random.NextDouble() * 1.2;
@@ -44,7 +43,7 @@ public sealed class RandomKillTests
             await server.StartAgainAsync();
             foreach (var chain in chains)
                 await chain.LookAsync(
-                    $"ZSM_SEED={CrashSweep.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms"
+                    $"ZSM_SEED={RandomTest.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms"
                 );
             StoreCheck.AssertHoldsFiles(server, chains.SelectMany(chain => chain.Keys));
         }

@@ -403,9 +403,8 @@ public sealed class S3FaultTests(Radosgw s3)
     [Fact]
     public async Task Acknowledged_backups_survive_kills_of_the_server_and_nothing_else_stays()
     {
-        const int kills = 8;
-        var random = new Random(CrashSweep.Seed);
-        CrashSweep.Print($"ZSM_SEED={CrashSweep.Seed}");
+        var kills = RandomTest.Count(few: 8, many: 200);
+        var random = RandomTest.Random();
         await using var lab = await S3Lab.StartAsync(s3);
         var start = TimeProvider.System.GetTimestamp();
         (await lab.UploadAsync("tank/data", 200)).MustSucceed();
@@ -424,7 +423,7 @@ public sealed class S3FaultTests(Radosgw s3)
             var keys = (await lab.ListAsync())
                 .Select(backup => backup.GetProperty("storage_key").GetString()!)
                 .ToHashSet(StringComparer.Ordinal);
-            var when = $"ZSM_SEED={CrashSweep.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms";
+            var when = $"ZSM_SEED={RandomTest.Seed}, kill {round} after {moment.TotalMilliseconds:0} ms";
             Assert.True(
                 acknowledged.IsSubsetOf(keys),
                 $"{when}: {string.Join(", ", acknowledged.Except(keys, StringComparer.Ordinal))} was acknowledged "

@@ -17,21 +17,13 @@ public sealed class GuestScripts
 
     private GuestScripts(ZfsHost host) => _host = host;
 
-    /// <summary>
-    /// The seed of this run's histories: ZSM_SEED; without it the same for every run, but for soaks, which draw one.
-    /// </summary>
-    public static int Seed { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given
-        : IsSoak ? Random.Shared.Next(1, 30_000)
-        : 7;
-
-    public static bool IsSoak => Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
+    public static bool IsSoak => RandomTest.IsSoak;
 
     /// <summary>
-    /// Kinds of histories for what takes minutes: all for a soak, else those that have least in common.
+    /// Kinds of histories for what takes minutes: all for a soak, otherwise those that have least in common.
     /// </summary>
     public static TheoryData<string> Kinds =>
-        IsSoak ? ["plain", "compressed", "raw", "volume", "raw-volume"] : ["plain", "raw", "volume"];
+        RandomTest.IsSoak ? ["plain", "compressed", "raw", "volume", "raw-volume"] : ["plain", "raw", "volume"];
 
     public static async Task<GuestScripts> CopyAsync(ZfsHost host)
     {

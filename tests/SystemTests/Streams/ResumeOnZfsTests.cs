@@ -11,7 +11,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     private const string Folder = "/tmp/zsm-resume";
 
     /// <summary>Cuts at boundaries of each kind.</summary>
-    private static int CutsPerKind => GuestScripts.IsSoak ? 2 : 1;
+    private static int CutsPerKind => RandomTest.IsSoak ? 2 : 1;
 
     /// <summary>
     /// A full stream, an incremental and one from a bookmark are cut at boundaries of all kinds. The token is made from
@@ -80,7 +80,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
         foreach (var (stream, baseStream) in ((string, string)[])[("s1.zfs", "-"), ("s2.zfs", $"{Folder}/s1.zfs")])
         {
             var all = Cuts(streams[stream], CutsPerKind);
-            var cuts = GuestScripts.IsSoak ? all : [.. all.Where((_, i) => i % Math.Max(all.Count / 3, 1) == 1)];
+            var cuts = RandomTest.IsSoak ? all : [.. all.Where((_, i) => i % Math.Max(all.Count / 3, 1) == 1)];
             var said = await guest.RunAsync(
                 "receive.sh",
                 [$"{Folder}/{stream}", baseStream, .. cuts.Select(cut => (object)cut)]
@@ -93,8 +93,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     private async Task<GuestScripts> PrepareAsync(string kind)
     {
         var guest = await GuestScripts.CopyAsync(host);
-        TestContext.Current.TestOutputHelper!.WriteLine($"ZSM_SEED={GuestScripts.Seed}");
-        _ = await guest.RunAsync("origin.sh", [kind, GuestScripts.Seed, Folder]);
+        _ = await guest.RunAsync("origin.sh", [kind, RandomTest.Seed, Folder]);
         return guest;
     }
 
@@ -123,7 +122,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
             last = type;
         }
 
-        var random = new Random(GuestScripts.Seed);
+        var random = RandomTest.Random();
         return
         [
             .. kinds

@@ -10,14 +10,12 @@ namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 /// </summary>
 public sealed class FuzzTests
 {
-    private const int Rounds = 1500;
-    private const int ShortRounds = 10_000;
-    private const int SoakFactor = 100;
+    private const int Few = 1000;
+    private const int FewOfShort = 5000;
+    private const int SoakFactor = 150;
     private const int CorpusLimit = 300 * 1024;
 
     public static TheoryData<string> Targets => [.. FuzzTargets.All.Keys];
-
-    private static bool IsSoak { get; } = Environment.GetEnvironmentVariable("ZSM_SOAK") is { Length: > 0 };
 
     [Theory]
     [MemberData(nameof(Targets))]
@@ -32,16 +30,18 @@ public sealed class FuzzTests
     [MemberData(nameof(Targets))]
     public void Mutations_of_what_is_stored_break_no_promise(string target)
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         byte[][] inputs = [.. FuzzRun.Stored(target).Values];
-        var rounds = (IsShort(target) ? ShortRounds : Rounds) * (IsSoak ? SoakFactor : 1);
+        var few = IsShort(target) ? FewOfShort : Few;
+        var given = 0;
         var run = new FuzzRun(target);
-        run.Run(
-            Enumerable
-                .Range(0, rounds)
-                .Select(round => ($"ZSM_SEED={seed}, round {round}", Havoc.Mutate(inputs, new Random(seed + round))))
-        );
-        Assert.True(run.Taken < rounds, "every mutation is taken");
+        run.Run(RandomTest.Draws(few, few * SoakFactor).Select(Mutated));
+        Assert.True(run.Taken < given, "every mutation is accepted");
+
+        (string, byte[]) Mutated(Draw draw)
+        {
+            given++;
+            return (draw.ToString(), Havoc.Mutate(inputs, draw.Random));
+        }
     }
 
     [Theory]
@@ -49,7 +49,7 @@ public sealed class FuzzTests
     public void Any_bytes_break_no_promise(string target) =>
         Gen
             .Byte.Array[0, 300]
-            .Sample(input =>
+            .CheckDraws(input =>
             {
                 _ = FuzzTargets.All[target](input);
             });

@@ -21,7 +21,7 @@ public sealed class BackupRotationTests
     [Fact]
     public void What_is_kept_can_be_restored_and_holds_the_newest() =>
         Gen.Select(History.Histories, History.Policies)
-            .Sample(
+            .CheckDraws(
                 (history, policy) =>
                 {
                     var kept = Kept(history, policy);
@@ -54,7 +54,7 @@ public sealed class BackupRotationTests
                 History.Histories.SelectMany(history => Gen.Shuffle(history).Select(shuffled => (history, shuffled))),
                 History.Policies
             )
-            .Sample(
+            .CheckDraws(
                 (histories, policy) =>
                     Assert.Equal(
                         BackupRotation.Plan(histories.history, policy, NoUploads, History.Now),
@@ -65,7 +65,7 @@ public sealed class BackupRotationTests
     [Fact]
     public void To_rotate_twice_changes_nothing() =>
         Gen.Select(History.Histories, History.Policies)
-            .Sample(
+            .CheckDraws(
                 (history, policy) =>
                 {
                     var kept = Kept(history, policy);
@@ -80,7 +80,7 @@ public sealed class BackupRotationTests
     [Fact]
     public void A_larger_policy_keeps_all_that_a_smaller_one_keeps() =>
         Gen.Select(History.Histories, History.Policies)
-            .Sample(
+            .CheckDraws(
                 (history, policy) =>
                 {
                     var larger = new RotationPolicy
@@ -98,7 +98,7 @@ public sealed class BackupRotationTests
     [Fact]
     public void Deleting_in_order_leaves_everything_restorable_at_every_step() =>
         Gen.Select(History.Histories, History.Policies, Gen.Bool)
-            .Sample(
+            .CheckDraws(
                 (history, policy, forSpace) =>
                 {
                     var plan = forSpace
@@ -120,7 +120,7 @@ public sealed class BackupRotationTests
 
     [Fact]
     public void For_space_the_newest_chain_of_every_dataset_stays() =>
-        History.Histories.Sample(history =>
+        History.Histories.CheckDraws(history =>
         {
             var kept = BackupRotation
                 .PlanForSpace(history, NoUploads, History.Now)

@@ -26,7 +26,7 @@ public sealed class LocalRotationTests
     [Fact]
     public void Only_typed_snapshots_beyond_the_policy_and_own_bookmarks_of_gone_backups_may_go() =>
         Gen.Select(Locals, History.Policies, Gen.Int[0, 31].Array[0, 10])
-            .Sample(
+            .CheckDraws(
                 (local, policy, shared) =>
                 {
                     var onServer = shared.Select(guid => new SnapshotGuid((ulong)guid)).ToHashSet();
@@ -64,7 +64,7 @@ public sealed class LocalRotationTests
                 Locals.SelectMany(local => Gen.Shuffle(local).Select(shuffled => (local, shuffled))),
                 History.Policies
             )
-            .Sample(
+            .CheckDraws(
                 (locals, policy) =>
                 {
                     var onServer = locals

@@ -77,7 +77,7 @@ public sealed class ClassicDeflateTests
         // Few different bytes repeat by themselves; the pieces that occur again make long matches.
         var pieces = Gen.Byte[0, 255].Array[0, 300].Array[1, 8];
         Gen.Select(pieces, Gen.Int[0, 7].Array[0, 30], Gen.Int[1, 256])
-            .Sample(
+            .CheckDraws(
                 (parts, order, alphabet) =>
                 {
                     byte[] input =
@@ -130,7 +130,7 @@ public sealed class ClassicDeflateTests
     public void The_shortest_code_is_as_short_as_can_be() =>
         Gen.Int[0, 50]
             .Array[3, 60]
-            .Sample(frequencies =>
+            .CheckDraws(frequencies =>
             {
                 var lengths = HuffmanCode.Shortest(frequencies, 15).Lengths.ToArray();
                 Assert.Equal(1 << 15, lengths.Sum(length => length == 0 ? 0 : 1 << (15 - length)));

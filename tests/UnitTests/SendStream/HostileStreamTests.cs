@@ -52,45 +52,39 @@ public sealed class HostileStreamTests
     [Fact]
     public void Random_bytes_after_a_valid_begin_throw_nothing_but_faults()
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         var begin = new StreamBuilder().Begin().ToArray();
-        for (var round = 0; round < 2000; round++)
-            Mutations.AssertOnlyFaults(
-                [.. begin, .. StreamBuilder.Noise(round, seed + round)],
-                $"ZSM_SEED={seed}, round {round}"
-            );
+        foreach (var draw in RandomTest.Draws(few: 1000, many: 100_000))
+        {
+            var noise = StreamBuilder.Noise(draw.Random.Next(2000), draw.Seed);
+            Mutations.AssertOnlyFaults([.. begin, .. noise], draw.ToString());
+        }
     }
 
     [Fact]
     public void Mutated_streams_throw_nothing_but_faults()
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         byte[][] streams =
         [
             StreamBuilder.Small().ToArray(),
             StreamBuilder.SmallPackage().ToArray(),
             StreamBuilder.SmallRaw().ToArray(),
         ];
-        var random = new Random(seed);
-        for (var round = 0; round < 5000; round++)
-            Mutations.AssertOnlyFaults(
-                Mutations.Mutate(streams[round % streams.Length], random),
-                $"ZSM_SEED={seed}, round {round}"
-            );
+        foreach (var draw in RandomTest.Draws(few: 1000, many: 100_000))
+        {
+            var stream = streams[draw.Random.Next(streams.Length)];
+            Mutations.AssertOnlyFaults(Mutations.Mutate(stream, draw.Random), draw.ToString());
+        }
     }
 
     [Fact]
     public void Mutated_streams_with_mended_checksums_throw_nothing_but_faults()
     {
         // With right checksums the mutations reach the rules behind them.
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        var random = new Random(seed);
-        for (var round = 0; round < 5000; round++)
+        foreach (var draw in RandomTest.Draws(few: 1000, many: 100_000))
         {
-            var raw = round % 2 == 0;
-            var built = raw ? StreamBuilder.SmallRaw() : StreamBuilder.Small();
-            var mended = Mutations.Mended(built.Records.Select(record => Mutations.FlipField(record, random)));
-            Mutations.AssertOnlyFaults(mended, $"ZSM_SEED={seed}, round {round}");
+            var built = draw.Random.Next(2) == 0 ? StreamBuilder.SmallRaw() : StreamBuilder.Small();
+            var mended = Mutations.Mended(built.Records.Select(record => Mutations.FlipField(record, draw.Random)));
+            Mutations.AssertOnlyFaults(mended, draw.ToString());
         }
     }
 }

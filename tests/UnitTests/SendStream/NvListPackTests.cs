@@ -116,7 +116,7 @@ public sealed class NvListPackTests
 
     [Fact]
     public void Whatever_can_be_made_survives_packing() =>
-        Lists.Sample(list =>
+        Lists.CheckDraws(list =>
         {
             var packed = list.Pack();
             var unpacked = NvList.Unpack(packed);
@@ -127,7 +127,7 @@ public sealed class NvListPackTests
     [Fact]
     public void Hostile_bytes_that_can_be_unpacked_are_packed_into_the_same_list_or_refused() =>
         Gen.Select(Lists, Gen.Int[0, 10_000], Gen.Byte)
-            .Sample(
+            .CheckDraws(
                 (list, at, value) =>
                 {
                     var packed = list.Pack();

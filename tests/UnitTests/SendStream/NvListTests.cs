@@ -56,7 +56,7 @@ public sealed class NvListTests
     [MemberData(nameof(Encodings))]
     public void Hostile_bytes_do_no_harm(byte[] packed) =>
         Gen.Select(Gen.Int[0, packed.Length - 1], Gen.Byte, Gen.Int[0, packed.Length - 1], Gen.Byte)
-            .Sample(
+            .CheckDraws(
                 (at, value, at2, value2) =>
                 {
                     var hostile = (byte[])packed.Clone();

@@ -70,19 +70,20 @@ public sealed class RecordedStreamTests
     [MemberData(nameof(WholeStreams))]
     public void How_its_bytes_are_sliced_does_not_matter(string file)
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
         var stream = RecordedStream.All[file].Bytes;
         var whole = Verifying.Text(Verifying.Verify(stream));
-        foreach (var most in (int[])[1, 13, 312, 5000, 200_000])
-            Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, new Random(seed))));
+        foreach (var draw in RandomTest.Draws(few: 1, many: 20))
+        {
+            foreach (var most in (int[])[1, 13, 312, 5000, 200_000])
+                Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, draw.Random)));
+        }
     }
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
     public void Cut_anywhere_it_ends_early_at_the_record_that_is_incomplete(string file)
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        var random = new Random(seed);
+        var random = RandomTest.Random();
         var stream = RecordedStream.All[file].Bytes;
         var boundaries = Boundaries(stream);
 
@@ -92,7 +93,7 @@ public sealed class RecordedStreamTests
             .Concat(Enumerable.Range(0, 100).Select(_ => random.NextInt64(stream.Length)))
             .ToArray();
         random.Shuffle(cuts);
-        foreach (var cut in cuts.Take(Rounds(stream, 300)))
+        foreach (var cut in RandomTest.IsSoak ? cuts : cuts.Take(Rounds(stream, 100)))
         {
             var fault = Verifying.Refused(stream[..(int)cut]);
             var index = boundaries.Count(end => end <= cut) - 1;
@@ -123,23 +124,19 @@ public sealed class RecordedStreamTests
     [MemberData(nameof(WholeStreams))]
     public void Mutated_it_throws_nothing_but_faults(string file)
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        var random = new Random(seed);
         var stream = RecordedStream.All[file].Bytes;
-        for (var round = 0; round < Rounds(stream, 50); round++)
-            Mutations.AssertOnlyFaults(Mutations.Mutate(stream, random), $"ZSM_SEED={seed}, {file}, round {round}");
+        foreach (var draw in RandomTest.Draws(Rounds(stream, 20), many: 100 * Rounds(stream, 50)))
+            Mutations.AssertOnlyFaults(Mutations.Mutate(stream, draw.Random), $"{draw}, {file}");
     }
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
     public void A_flip_is_refused(string file)
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        var random = new Random(seed);
         var stream = (byte[])RecordedStream.All[file].Bytes.Clone();
-        for (var round = 0; round < Rounds(stream, 100); round++)
+        foreach (var draw in RandomTest.Draws(Rounds(stream, 40), many: 100 * Rounds(stream, 100)))
         {
-            var (at, flip) = (random.Next(stream.Length), (byte)random.Next(1, 256));
+            var (at, flip) = (draw.Random.Next(stream.Length), (byte)draw.Random.Next(1, 256));
             stream[at] ^= flip;
             Assert.Throws<SendStreamException>(() => Verifying.Verify(stream));
             stream[at] ^= flip;
@@ -149,7 +146,7 @@ public sealed class RecordedStreamTests
     /// <summary>
     /// How often a stream may be verified in one test, so that long ones take no longer than short ones.
     /// </summary>
-    private static int Rounds(byte[] stream, int most) => Math.Clamp(20_000_000 / stream.Length, 5, most);
+    private static int Rounds(byte[] stream, int most) => Math.Clamp(20_000_000 / stream.Length, 3, most);
 
     /// <summary>Where records end; the first is 0, the last the length.</summary>
     private static List<long> Boundaries(byte[] stream)

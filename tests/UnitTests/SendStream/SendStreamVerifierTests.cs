@@ -118,7 +118,7 @@ public sealed class SendStreamVerifierTests
             var stream = built.ToArray();
             var whole = Verifying.Text(Verifying.Verify(stream));
             Gen.Select(Gen.Int[1, 700], Gen.Int)
-                .Sample(
+                .CheckDraws(
                     (most, seed) =>
                         Assert.Equal(whole, Verifying.Text(Verifying.VerifySliced(stream, most, new Random(seed))))
                 );

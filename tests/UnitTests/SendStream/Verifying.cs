@@ -45,16 +45,4 @@ internal static class Verifying
                     .. facts.Records.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}"),
                 ]
         );
-
-    /// <summary>
-    /// The seed of this run's random tests: ZSM_SEED, or one drawn anew; printed, so that a failure can be repeated.
-    /// </summary>
-    public static int Seed(ITestOutputHelper output)
-    {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given)
-            ? given
-            : Random.Shared.Next();
-        output.WriteLine($"ZSM_SEED={seed}");
-        return seed;
-    }
 }

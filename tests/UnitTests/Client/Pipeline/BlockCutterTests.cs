@@ -4,7 +4,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.Client.Pipeline;
 
-public sealed class BlockCutterTests(ITestOutputHelper output)
+public sealed class BlockCutterTests
 {
     public static TheoryData<string> Streams => [.. RecordedStream.Whole.Select(stream => stream.File)];
 
@@ -13,7 +13,7 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
     public void The_blocks_of_a_real_stream_join_to_the_stream_and_end_between_records(string file)
     {
         var stream = RecordedStream.All[file].Bytes;
-        var random = new Random(Verifying.Seed(output));
+        var random = RandomTest.Random();
         foreach (var most in (int[])[1 << 20, 5000, 311])
         {
             var cut = CutStream.Of(new DribblingStream(stream, random, most));
@@ -52,9 +52,9 @@ public sealed class BlockCutterTests(ITestOutputHelper output)
     [Fact]
     public void Random_sizes_and_random_reads_lose_nothing()
     {
-        var random = new Random(Verifying.Seed(output));
-        for (var round = 0; round < 10; round++)
+        foreach (var draw in RandomTest.Draws(few: 10, many: 1000))
         {
+            var random = draw.Random;
             var stream = CutStream.WithRecordsOf([
                 .. Enumerable.Range(0, 12).Select(_ => 512 * random.Next(1, 1 << random.Next(1, 13))),
             ]);

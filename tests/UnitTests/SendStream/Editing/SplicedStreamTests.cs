@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 /// <summary>
 /// The rest of a stream for who reads synchronously is the rest that <see cref="StreamSplice.WriteRestAsync"/> writes.
 /// </summary>
-public sealed class SplicedStreamTests(ITestOutputHelper output)
+public sealed class SplicedStreamTests
 {
     public static TheoryData<string> Continuations =>
         [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
@@ -21,7 +21,7 @@ public sealed class SplicedStreamTests(ITestOutputHelper output)
         var second = RecordedStream.All[file];
         var whole = RecordedStream.All[second.Resumes + ".zfs.gz"].Bytes;
         var from = Verifying.Verify(second.Bytes).Begin.ResumePoint!.Value;
-        var random = new Random(Verifying.Seed(output));
+        var random = RandomTest.Random();
         var states = Edits
             .Boundaries(whole)
             .Where(state =>
@@ -42,7 +42,7 @@ public sealed class SplicedStreamTests(ITestOutputHelper output)
     public async Task A_stream_is_completed_from_boundaries_by_what_ZFS_would_send(string file)
     {
         var whole = RecordedStream.All[file].Bytes;
-        var random = new Random(Verifying.Seed(output));
+        var random = RandomTest.Random();
         var states = Edits.Boundaries(whole);
         foreach (var state in states.Where((_, i) => i < 10 || i % (1 + (states.Count / 30)) == 0))
         {
@@ -70,14 +70,13 @@ public sealed class SplicedStreamTests(ITestOutputHelper output)
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var state = Edits.Boundaries(whole)[30];
         var second = await Edits.RestAsync(new StreamSplice(state).Token, whole);
-        var random = new Random(Verifying.Seed(output));
-        for (var i = 0; i < 100; i++)
+        foreach (var draw in RandomTest.Draws(few: 50, many: 10_000))
         {
-            var damaged = Mutations.Mutate(second, random);
+            var damaged = Mutations.Mutate(second, draw.Random);
             if (damaged.AsSpan().SequenceEqual(second))
                 continue;
-            var failure = Record.Exception(() => ReadAll(state, new MemoryStream(damaged), random));
-            Assert.True(failure is SendStreamException or StreamCombinationException, $"{i}: {failure}");
+            var failure = Record.Exception(() => ReadAll(state, new MemoryStream(damaged), draw.Random));
+            Assert.True(failure is SendStreamException or StreamCombinationException, $"{draw}: {failure}");
         }
     }
 

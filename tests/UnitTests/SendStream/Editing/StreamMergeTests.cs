@@ -9,7 +9,8 @@ namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 /// </summary>
 public sealed class StreamMergeTests
 {
-    private const int Rounds = 400;
+    private const int Few = 100;
+    private const int Many = 20_000;
 
     public static TheoryData<string> SingleStreams => [.. Edits.Single.Select(stream => stream.File)];
 
@@ -54,43 +55,35 @@ public sealed class StreamMergeTests
     [Fact]
     public async Task What_is_received_of_a_merge_is_what_is_received_of_the_chain()
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        for (var round = 0; round < Rounds; round++)
+        foreach (var draw in RandomTest.Draws(Few, Many))
         {
-            var chain = RandomChain.Make(new Random(seed + round), length: 2 + round % 5);
+            var chain = RandomChain.Make(draw.Random, length: draw.Random.Next(2, 7));
             var merged = await Edits.MergeAsync([.. chain.Streams]);
-            AssertReceived(chain.Expected, seed, round, merged);
+            AssertReceived(chain.Expected, draw, merged);
         }
     }
 
     [Fact]
     public async Task Incrementals_become_one_incremental()
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        for (var round = 0; round < Rounds; round++)
+        foreach (var draw in RandomTest.Draws(Few, Many))
         {
-            var random = new Random(seed + round);
-            var chain = RandomChain.Make(random, length: 3 + round % 5);
+            var random = draw.Random;
+            var chain = RandomChain.Make(random, length: random.Next(3, 8));
             var from = random.Next(1, chain.Streams.Count - 1);
             var to = random.Next(from + 1, chain.Streams.Count);
             var merged = await Edits.MergeAsync([.. chain.Streams[from..(to + 1)]]);
-            AssertReceived(
-                chain.Expected,
-                seed,
-                round,
-                [.. chain.Streams[..from], merged, .. chain.Streams[(to + 1)..]]
-            );
+            AssertReceived(chain.Expected, draw, [.. chain.Streams[..from], merged, .. chain.Streams[(to + 1)..]]);
         }
     }
 
     [Fact]
     public async Task Merges_can_be_merged()
     {
-        var seed = Verifying.Seed(TestContext.Current.TestOutputHelper!);
-        for (var round = 0; round < Rounds; round++)
+        foreach (var draw in RandomTest.Draws(Few, Many))
         {
-            var random = new Random(seed + round);
-            var streams = RandomChain.Make(random, length: 3 + round % 6);
+            var random = draw.Random;
+            var streams = RandomChain.Make(random, length: random.Next(3, 9));
             var expected = streams.Expected;
             var left = streams.Streams;
             while (left.Count > 1)
@@ -99,7 +92,7 @@ public sealed class StreamMergeTests
                 left = [.. left[..at], await Edits.MergeAsync(left[at], left[at + 1]), .. left[(at + 2)..]];
             }
 
-            AssertReceived(expected, seed, round, left[0]);
+            AssertReceived(expected, draw, left[0]);
         }
     }
 
@@ -305,14 +298,11 @@ public sealed class StreamMergeTests
         return stream.End();
     }
 
-    private static void AssertReceived(string expected, int seed, int round, params byte[][] streams)
+    private static void AssertReceived(string expected, Draw draw, params byte[][] streams)
     {
         var receiver = new ModelReceiver();
         foreach (var stream in streams)
             receiver.Receive(stream);
-        Assert.True(
-            expected == receiver.ToString(),
-            $"ZSM_SEED={seed}, round {round}: expected\n{expected}\n\nfound\n{receiver}"
-        );
+        Assert.True(expected == receiver.ToString(), $"{draw}: expected\n{expected}\n\nfound\n{receiver}");
     }
 }
