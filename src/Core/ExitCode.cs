@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core;
 
-/// <summary>Exit codes of the three programs; docs/operations.md has the table for users.</summary>
+/// <summary>Exit codes of the three programs; docs/exit-codes.md has the table for users.</summary>
 public enum ExitCode
 {
     Success = 0,

@@ -23,7 +23,7 @@ public static class ZfsDelegation
 
     /// <summary>
     /// What a server needs on the dataset below which it stores backups: each was tried to be left out on OpenZFS
-    /// 2.3.2. docs/operations.md says what they are for.
+    /// 2.3.2. docs/zfs-storage.md says what they are for.
     /// </summary>
     public static IReadOnlyList<string> ForStorage { get; } =
     [

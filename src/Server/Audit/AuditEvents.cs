@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Server.Audit;
 
-/// <summary>The events of the audit log; docs/operations.md lists them for users.</summary>
+/// <summary>The events of the audit log; docs/server.md lists them for users.</summary>
 internal static class AuditEvents
 {
     public const string ClientAdded = "client.added";

@@ -132,7 +132,7 @@ internal static class CatalogueCommands
             output,
             findings.Count,
             $"{findings.Count} findings.",
-            "Each says above what to do; docs/operations.md has more."
+            "Each says above what to do; docs/server.md has more."
         );
     }
 

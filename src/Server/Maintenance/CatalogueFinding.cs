@@ -30,7 +30,7 @@ internal sealed record CatalogueFinding
         };
 }
 
-/// <summary>Names for scripts; docs/operations.md lists them.</summary>
+/// <summary>Names for scripts; docs/server.md lists them.</summary>
 internal static class FindingKind
 {
     public const string ManifestUnreadable = "manifest_unreadable";

@@ -7,7 +7,7 @@ using ZfsDelegation = ZfsSnapshotManager.Core.Zfs.ZfsDelegation;
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
 /// <summary>
-/// A zfs-server on the ZFS machine, as the ordinary user "backup" with the permissions of docs/operations.md and no
+/// A zfs-server on the ZFS machine, as the ordinary user "backup" with the permissions of docs/zfs-storage.md and no
 /// others, and a client of it that is stored in ZFS.
 /// </summary>
 internal sealed class LocalLab : IAsyncDisposable

@@ -9,13 +9,11 @@ namespace ZfsSnapshotManager.UnitTests.Documentation;
 /// </summary>
 public sealed partial class DocumentationTests
 {
-    private static readonly string Root = FindRoot();
-
     [Fact]
     public void Every_setting_that_is_read_is_documented_and_no_other()
     {
-        var read = SourceFiles("src").SelectMany(file => Names(SettingPattern(), File.ReadAllText(file)));
-        var documented = Names(SettingRowPattern(), Read("docs/configuration.md"));
+        var read = DocumentFiles.Sources("src").SelectMany(file => Names(SettingPattern(), File.ReadAllText(file)));
+        var documented = Names(SettingRowPattern(), DocumentFiles.Read("docs/configuration.md"));
         AssertSame(read, documented);
     }
 
@@ -68,7 +66,7 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_error_code_is_documented_and_no_other()
     {
-        var given = SourceFiles("src/Server").SelectMany(file => Names(ErrorCodePattern(), File.ReadAllText(file)));
+        var given = DocumentFiles.Sources("src/Server").SelectMany(file => Names(ErrorCodePattern(), File.ReadAllText(file)));
         var documented = Names(FieldRowPattern(), Section("docs/http-api.md", "## Errors"));
         AssertSame(given, documented);
     }
@@ -76,10 +74,10 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_endpoint_is_documented_and_no_other()
     {
-        var mapped = SourceFiles("src/Server")
+        var mapped = DocumentFiles.Sources("src/Server")
             .SelectMany(file => EndpointPattern().Matches(File.ReadAllText(file)))
             .Select(match => $"{match.Groups["method"].Value.ToUpperInvariant()} {match.Groups["path"].Value}");
-        AssertSame(mapped, Names(EndpointRowPattern(), Read("docs/http-api.md")));
+        AssertSame(mapped, Names(EndpointRowPattern(), DocumentFiles.Read("docs/http-api.md")));
     }
 
     [Fact]
@@ -93,7 +91,7 @@ public sealed partial class DocumentationTests
         AssertSame(
             codes,
             NumberRowPattern()
-                .Matches(Section("docs/operations.md", "## Exit codes"))
+                .Matches(Section("docs/exit-codes.md", "## Table"))
                 .Select(row => $"{row.Groups["name"].Value} {row.Groups["word"].Value}")
         );
     }
@@ -101,13 +99,13 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_link_leads_somewhere()
     {
-        var broken = Documents()
-            .SelectMany(document =>
+        var broken = DocumentFiles
+            .All.SelectMany(document =>
                 LinkPattern()
-                    .Matches(WithoutCode(File.ReadAllText(document)))
+                    .Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)))
                     .Select(match => match.Groups["target"].Value)
-                    .Where(target => !LeadsSomewhere(document, target))
-                    .Select(target => $"{Path.GetRelativePath(Root, document)}: {target}")
+                    .Where(target => !LeadsSomewhere(Path.Combine(DocumentFiles.Root, document), target))
+                    .Select(target => $"{document}: {target}")
             );
         Assert.Empty(broken);
     }
@@ -115,38 +113,15 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_record_of_a_decision_is_in_their_list()
     {
-        var list = Read("docs/decisions/README.md");
-        foreach (var record in Directory.GetFiles(Path.Combine(Root, "docs/decisions"), "0*.md"))
+        var list = DocumentFiles.Read("docs/decisions/README.md");
+        foreach (var record in Directory.GetFiles(Path.Combine(DocumentFiles.Root, "docs/decisions"), "0*.md"))
             Assert.Contains($"({Path.GetFileName(record)})", list, StringComparison.Ordinal);
     }
-
-    private static string FindRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
-            folder = Path.GetDirectoryName(folder)
-                ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
-        return folder;
-    }
-
-    private static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
-
-    private static string[] SourceFiles(string folder) =>
-        Directory.GetFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories);
-
-    private static IEnumerable<string> Documents() =>
-        Directory
-            .GetFiles(Root, "*.md")
-            .Concat(
-                ((string[])["docs", "src", "tests"]).SelectMany(folder =>
-                    Directory.GetFiles(Path.Combine(Root, folder), "*.md", SearchOption.AllDirectories)
-                )
-            );
 
     /// <summary>From a heading to the next one of its level.</summary>
     private static string Section(string document, string heading)
     {
-        var text = Read(document);
+        var text = DocumentFiles.Read(document);
         var start = text.IndexOf($"\n{heading}\n", StringComparison.Ordinal);
         Assert.True(start >= 0, $"{document} has no heading '{heading}'");
         var end = text.IndexOf("\n## ", start + 1, StringComparison.Ordinal);
@@ -159,7 +134,7 @@ public sealed partial class DocumentationTests
     /// <summary>Public properties of a record, as JSON names them.</summary>
     private static IEnumerable<string> Properties(string source, string record)
     {
-        var text = Read(source);
+        var text = DocumentFiles.Read(source);
         var start = text.IndexOf($"record {record}\n", StringComparison.Ordinal);
         Assert.True(start >= 0, $"{source} has no record {record}");
         var end = text.IndexOf("\n}\n", start, StringComparison.Ordinal);
@@ -179,8 +154,6 @@ public sealed partial class DocumentationTests
         Assert.Equal(expected, documented.Distinct().Order(StringComparer.Ordinal));
     }
 
-    private static string WithoutCode(string markdown) => CodeBlockPattern().Replace(markdown, "");
-
     private static bool LeadsSomewhere(string document, string target)
     {
         if (target.Contains("://", StringComparison.Ordinal))
@@ -190,7 +163,7 @@ public sealed partial class DocumentationTests
         if (!Path.Exists(path))
             return false;
         return parts.Length == 1
-            || WithoutCode(File.ReadAllText(path))
+            || DocumentFiles.WithoutCode(File.ReadAllText(path))
                 .Split('\n')
                 .Any(line => line.StartsWith('#') && Anchor(line) == parts[1]);
     }
@@ -206,39 +179,37 @@ public sealed partial class DocumentationTests
             )
             .Replace(' ', '-');
 
-    private const int Patience = 10_000;
-
     [GeneratedRegex(
         """
             \bsettings\s*\.(Text|Required|RequiredSecret|Optional|OptionalValue|Flag|Number|Address)(<\w+>)?
             \(\s*"(?<name>[A-Z0-9_]+)
             """,
         RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace,
-        Patience
+        DocumentFiles.MatchTimeout
     )]
     private static partial Regex SettingPattern();
 
-    [GeneratedRegex(@"^\| `(?<name>[A-Z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    [GeneratedRegex(@"^\| `(?<name>[A-Z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, DocumentFiles.MatchTimeout)]
     private static partial Regex SettingRowPattern();
 
-    [GeneratedRegex(@"^\| `(?<name>[a-z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, Patience)]
+    [GeneratedRegex(@"^\| `(?<name>[a-z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, DocumentFiles.MatchTimeout)]
     private static partial Regex FieldRowPattern();
 
     [GeneratedRegex(
         @"^\| `(?<name>(GET|POST|PUT|DELETE) [^`]+)` \|",
         RegexOptions.ExplicitCapture | RegexOptions.Multiline,
-        Patience
+        DocumentFiles.MatchTimeout
     )]
     private static partial Regex EndpointRowPattern();
 
     [GeneratedRegex(
         @"^\| (?<name>\d+) \| (`(?<word>\w+)` )?\|",
         RegexOptions.ExplicitCapture | RegexOptions.Multiline,
-        Patience
+        DocumentFiles.MatchTimeout
     )]
     private static partial Regex NumberRowPattern();
 
-    [GeneratedRegex("""\bMap(?<method>Get|Post|Put|Delete)\("(?<path>[^"]+)""", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex("""\bMap(?<method>Get|Post|Put|Delete)\("(?<path>[^"]+)""", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
     private static partial Regex EndpointPattern();
 
     /// <summary>
@@ -247,23 +218,20 @@ public sealed partial class DocumentationTests
     [GeneratedRegex(
         """(StatusCodes\.\w+,\s*|\b(Conflict|Damaged)\(\s*|\bCode = )"(?<name>[a-z_]+)""",
         RegexOptions.ExplicitCapture,
-        Patience
+        DocumentFiles.MatchTimeout
     )]
     private static partial Regex ErrorCodePattern();
 
     [GeneratedRegex(
         @"^    public (required )?[\w<>?]+(, [\w<>?]+)* (?<name>\w+) \{ get; (init|set); \}",
         RegexOptions.ExplicitCapture | RegexOptions.Multiline,
-        Patience
+        DocumentFiles.MatchTimeout
     )]
     private static partial Regex PropertyPattern();
 
-    [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, Patience)]
+    [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, DocumentFiles.MatchTimeout)]
     private static partial Regex JsonBlockPattern();
 
-    [GeneratedRegex("```.*?```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, Patience)]
-    private static partial Regex CodeBlockPattern();
-
-    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, Patience)]
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
     private static partial Regex LinkPattern();
 }

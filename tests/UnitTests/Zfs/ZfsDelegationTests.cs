@@ -42,7 +42,7 @@ public sealed class ZfsDelegationTests
             folder = Path.GetDirectoryName(folder)!;
         Assert.Contains(
             ZfsDelegation.AllowLine("zfs-server", ZfsDelegation.ForStorage, DatasetName.Parse("tank/backup")) + "\n",
-            File.ReadAllText(Path.Combine(folder, "docs/operations.md")),
+            File.ReadAllText(Path.Combine(folder, "docs/zfs-storage.md")),
             StringComparison.Ordinal
         );
     }

@@ -1,0 +1,91 @@
+using System.Text.RegularExpressions;
+
+namespace ZfsSnapshotManager.UnitTests.Documentation;
+
+/// <summary>Types, members and files that documents name exist in the sources.</summary>
+public sealed partial class DocumentNamesTests
+{
+    /// <summary>Types of .NET.</summary>
+    private static readonly HashSet<string> NotOfTheSources = new(StringComparer.Ordinal) { "Stream", "TimeProvider" };
+
+    [Theory]
+    [InlineData("docs/overview.md")]
+    [InlineData("docs/architecture.md")]
+    [InlineData("CONTRIBUTING.md")]
+    public void Every_type_directory_and_member_that_is_named_exists(string document)
+    {
+        var directories = Directory
+            .GetDirectories(Path.Combine(DocumentFiles.Root, "src"), "*", SearchOption.AllDirectories)
+            .Select(path => Path.GetFileName(path))
+            .ToHashSet(StringComparer.Ordinal);
+        var sources = DocumentFiles.Sources("src").Select(File.ReadAllText).ToList();
+        var named = TypePattern().Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)));
+        Assert.NotEmpty(named);
+        var missing = named
+            .Select(match => (Type: match.Groups["type"].Value, Member: match.Groups["member"].Value))
+            .Where(name => !NotOfTheSources.Contains(name.Type) && !directories.Contains(name.Type))
+            .Where(name => !sources.Any(source => Declares(source, name.Type, name.Member)))
+            .Select(name => $"{name.Type}.{name.Member}");
+        Assert.Empty(missing);
+    }
+
+    [Fact]
+    public void Every_path_that_a_document_names_exists()
+    {
+        var missing = DocumentFiles
+            .All.SelectMany(document =>
+                PathPattern()
+                    .Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)))
+                    .Select(match => match.Groups["path"].Value)
+                    .Where(path => !Path.Exists(Path.Combine(DocumentFiles.Root, path)))
+                    .Select(path => $"{document}: {path}")
+            );
+        Assert.Empty(missing);
+    }
+
+    [Fact]
+    public void Every_document_that_the_sources_name_exists()
+    {
+        var missing = ((string[])["src", "tests", "benchmarks"])
+            .SelectMany(DocumentFiles.Sources)
+            .SelectMany(file =>
+                DocumentPattern()
+                    .Matches(File.ReadAllText(file))
+                    .Select(match => match.Groups["path"].Value)
+                    .Where(path => !File.Exists(Path.Combine(DocumentFiles.Root, path)))
+                    .Select(path => $"{Path.GetRelativePath(DocumentFiles.Root, file)}: {path}")
+            );
+        Assert.Empty(missing);
+    }
+
+    /// <summary>Whether a file declares a type, and, if a member is named, has that member's name, too.</summary>
+    private static bool Declares(string source, string type, string member) =>
+        Matches(source, $@"\b(class|interface|record|record struct|struct|enum) {type}\b")
+        && (member.Length == 0 || Matches(source, $@"\b{member}\b"));
+
+    private static bool Matches(string text, string pattern) =>
+        Regex.IsMatch(
+            text,
+            pattern,
+            RegexOptions.ExplicitCapture,
+            TimeSpan.FromMilliseconds(DocumentFiles.MatchTimeout)
+        );
+
+    /// <summary>In backticks: an upper-case letter, later a lower-case one; perhaps a member. Not END or DATASET.</summary>
+    [GeneratedRegex(
+        @"`(?<type>[A-Z]\w*[a-z]\w*)(\.(?<member>[A-Z]\w*))?`",
+        RegexOptions.ExplicitCapture,
+        DocumentFiles.MatchTimeout
+    )]
+    private static partial Regex TypePattern();
+
+    [GeneratedRegex(
+        @"`(?<path>(src|tests|tools|docs|benchmarks)/[\w./-]*\w)`",
+        RegexOptions.ExplicitCapture,
+        DocumentFiles.MatchTimeout
+    )]
+    private static partial Regex PathPattern();
+
+    [GeneratedRegex(@"\b(?<path>docs/[\w/-]+\.md)\b", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex DocumentPattern();
+}

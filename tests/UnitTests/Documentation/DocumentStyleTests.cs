@@ -1,0 +1,127 @@
+using System.Text.RegularExpressions;
+
+namespace ZfsSnapshotManager.UnitTests.Documentation;
+
+/// <summary>Documents and messages have one width and plain technical English.</summary>
+public sealed partial class DocumentStyleTests
+{
+    private const int Width = 120;
+
+    /// <summary>
+    /// What documents and messages do not say, as regular expressions, and what they say instead.
+    /// </summary>
+    private static readonly (Regex Not, string But)[] Words =
+    [
+        .. (
+            ((string Not, string But)[])
+                [
+                    (@"\b(go|goes|going|went|gone)\s+on\b", "resume, continue"),
+                    (@"\bmend(s|ed|ing)?\b", "fix"),
+                    (@"\bwhole\s+(and|or)\s+(not\s+)?right\b", "complete and valid"),
+                    (@"\bthere\s+(is|are|was|were)\b|\b(is|are)\s+there\b", "exists"),
+                    (@"(?<!snapshots?\b[^.|]{0,40})\b(is|are)\s+taken\b", "is accepted"),
+                    (@"\b(backup|snapshot|bookmark|dataset|one)s?\s+goes?\b", "is deleted"),
+                    (@"\bfolders?\b", "directory"),
+                    (@"\bupon\b", "on"),
+                    (@"\b(is|are)\s+not\s+in\s+yet\b", "not yet implemented"),
+                    (@"\bwas\s+taken\s+over\b", "compromised"),
+                    (@"\bmakes?\s+away\b", "delete"),
+                    (@"\bof\s+no\s+use\b", "no longer needed"),
+                    (@"(?<=^|[.:;|]\s+|\n)(?-i:Else)\b", "Otherwise"),
+                    (@"\bso\s+that\s+it\s+cannot\b", "to prevent it from"),
+                    (@"\bfor\s+who\b", "for callers that"),
+                    (@"\bThe\s+house\b", "Layers"),
+                    (@"\bThe\s+data's\s+way\b", "Data flow"),
+                    (@"\bShowing\s+the\s+key\b", "Authentication"),
+                    (@"\bcheck\s+sums?\b", "checksum"),
+                    (@"\bfor\s+people\b", "human-readable"),
+                    (@"\bbelongs?\s+into\b", "belongs in"),
+                    (@"\bhas\s+not\s+the\b", "does not have the"),
+                    (@"\bsays\s+what\s+is\s+wrong\b", "returns the fault"),
+                ]
+        ).Select(word => (
+                new Regex(word.Not, RegexOptions.IgnoreCase, TimeSpan.FromMilliseconds(DocumentFiles.MatchTimeout)),
+                word.But
+            )),
+    ];
+
+    /// <summary>Documents that are still to be rewritten: this list only shrinks.</summary>
+    private static readonly string[] Remaining = [
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "docs/configuration.md",
+        "docs/http-api.md",
+        "docs/storage-format.md",
+        "docs/testing.md",
+        "src/SendStream/README.md",
+        "tests/streams/README.md",
+        "docs/decisions/0001-push-parser-without-io.md",
+        "docs/decisions/0002-sqlite-linked-statically.md",
+        "docs/decisions/0003-restore-under-another-name.md",
+        "docs/decisions/0004-snapshots-marked-by-a-property.md",
+        "docs/decisions/0005-send-flags-of-a-chain.md",
+        "docs/decisions/0006-identity-is-not-in-names.md",
+        "docs/decisions/0007-records-without-checksum.md",
+        "docs/decisions/0008-nothing-is-mounted-on-restore.md",
+        "docs/decisions/0009-one-answer-for-all-refused-keys.md",
+        "docs/decisions/0010-vectors-without-avx.md",
+        "docs/decisions/0011-merge-side-by-side.md",
+        "docs/decisions/0012-send-e-loses-spill-blocks.md",
+        "docs/decisions/0013-parts-above-a-small-store.md",
+        "docs/decisions/0014-a-probe-instead-of-a-table.md",
+        "docs/decisions/0015-one-catalogue-per-place.md",
+        "docs/decisions/0016-independent-blocks.md",
+        "docs/decisions/0017-s3-s-clock-is-believed.md",
+        "docs/decisions/0018-parts-are-copied-into-chunks.md",
+        "docs/decisions/0019-restores-resume.md",
+        "docs/decisions/0020-parts-prove-each-other.md",
+        "docs/decisions/0021-rotation.md",
+        "docs/decisions/0022-local-zfs-storage.md",
+        "docs/decisions/0023-many-datasets-and-raw-sends.md",
+        "docs/decisions/README.md",
+    ];
+
+    [Fact]
+    public void Documents_are_wrapped_at_one_width()
+    {
+        var tooLong = DocumentFiles.All.Except(["src/SendStream/README.md"]).SelectMany(document =>
+            LinesOfText(document)
+                .Where(line => line.Text.Length > Width && line.Text.TrimStart().Contains(' ', StringComparison.Ordinal))
+                .Select(line => $"{document}:{line.Number}: {line.Text.Length}")
+        );
+        AssertNone(tooLong);
+    }
+
+    [Fact]
+    public void Documents_are_in_plain_technical_English() =>
+        AssertNone(
+            DocumentFiles.All.Except(Remaining).SelectMany(document => Find(document, DocumentFiles.Read(document)))
+        );
+
+    private static void AssertNone(IEnumerable<string> faults)
+    {
+        List<string> found = [.. faults];
+        Assert.True(found.Count == 0, string.Join('\n', found));
+    }
+
+    private static IEnumerable<string> Find(string file, string text) =>
+        Words.SelectMany(word =>
+            word.Not.Matches(text)
+                .Select(match =>
+                    $"{file}:{text[..match.Index].Count(c => c == '\n') + 1}: '{match.Value}', better: {word.But}"
+                )
+        );
+
+    /// <summary>Lines that can be wrapped: no code blocks, no tables.</summary>
+    private static IEnumerable<(int Number, string Text)> LinesOfText(string document)
+    {
+        var inCode = false;
+        foreach (var (number, text) in DocumentFiles.Read(document).Split('\n').Index())
+        {
+            if (text.TrimStart().StartsWith("```", StringComparison.Ordinal))
+                inCode = !inCode;
+            else if (!inCode && !text.TrimStart().StartsWith('|'))
+                yield return (number + 1, text);
+        }
+    }
+}
