@@ -78,6 +78,7 @@ public sealed partial class DocumentStyleTests
         "docs/decisions/0021-rotation.md",
         "docs/decisions/0022-local-zfs-storage.md",
         "docs/decisions/0023-many-datasets-and-raw-sends.md",
+        "docs/decisions/0024-directories-of-the-server.md",
         "docs/decisions/README.md",
     ];
 
