@@ -36,8 +36,7 @@ internal static partial class DocumentFiles
     {
         var directory = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(directory, "ZfsSnapshotManager.slnx")))
-            directory =
-                Path.GetDirectoryName(directory)
+            directory = Path.GetDirectoryName(directory)
                 ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
         return directory;
     }

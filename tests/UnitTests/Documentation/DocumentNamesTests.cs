@@ -32,14 +32,13 @@ public sealed partial class DocumentNamesTests
     [Fact]
     public void Every_path_that_a_document_names_exists()
     {
-        var missing = DocumentFiles
-            .All.SelectMany(document =>
-                PathPattern()
-                    .Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)))
-                    .Select(match => match.Groups["path"].Value)
-                    .Where(path => !Path.Exists(Path.Combine(DocumentFiles.Root, path)))
-                    .Select(path => $"{document}: {path}")
-            );
+        var missing = DocumentFiles.All.SelectMany(document =>
+            PathPattern()
+                .Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)))
+                .Select(match => match.Groups["path"].Value)
+                .Where(path => !Path.Exists(Path.Combine(DocumentFiles.Root, path)))
+                .Select(path => $"{document}: {path}")
+        );
         Assert.Empty(missing);
     }
 

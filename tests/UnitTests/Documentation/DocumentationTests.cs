@@ -66,7 +66,9 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_error_code_is_documented_and_no_other()
     {
-        var given = DocumentFiles.Sources("src/Server").SelectMany(file => Names(ErrorCodePattern(), File.ReadAllText(file)));
+        var given = DocumentFiles
+            .Sources("src/Server")
+            .SelectMany(file => Names(ErrorCodePattern(), File.ReadAllText(file)));
         var documented = Names(FieldRowPattern(), Section("docs/http-api.md", "## Errors"));
         AssertSame(given, documented);
     }
@@ -74,7 +76,8 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_endpoint_is_documented_and_no_other()
     {
-        var mapped = DocumentFiles.Sources("src/Server")
+        var mapped = DocumentFiles
+            .Sources("src/Server")
             .SelectMany(file => EndpointPattern().Matches(File.ReadAllText(file)))
             .Select(match => $"{match.Groups["method"].Value.ToUpperInvariant()} {match.Groups["path"].Value}");
         AssertSame(mapped, Names(EndpointRowPattern(), DocumentFiles.Read("docs/http-api.md")));
@@ -99,14 +102,13 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_link_leads_somewhere()
     {
-        var broken = DocumentFiles
-            .All.SelectMany(document =>
-                LinkPattern()
-                    .Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)))
-                    .Select(match => match.Groups["target"].Value)
-                    .Where(target => !LeadsSomewhere(Path.Combine(DocumentFiles.Root, document), target))
-                    .Select(target => $"{document}: {target}")
-            );
+        var broken = DocumentFiles.All.SelectMany(document =>
+            LinkPattern()
+                .Matches(DocumentFiles.WithoutCode(DocumentFiles.Read(document)))
+                .Select(match => match.Groups["target"].Value)
+                .Where(target => !LeadsSomewhere(Path.Combine(DocumentFiles.Root, document), target))
+                .Select(target => $"{document}: {target}")
+        );
         Assert.Empty(broken);
     }
 
@@ -163,7 +165,8 @@ public sealed partial class DocumentationTests
         if (!Path.Exists(path))
             return false;
         return parts.Length == 1
-            || DocumentFiles.WithoutCode(File.ReadAllText(path))
+            || DocumentFiles
+                .WithoutCode(File.ReadAllText(path))
                 .Split('\n')
                 .Any(line => line.StartsWith('#') && Anchor(line) == parts[1]);
     }
@@ -189,10 +192,18 @@ public sealed partial class DocumentationTests
     )]
     private static partial Regex SettingPattern();
 
-    [GeneratedRegex(@"^\| `(?<name>[A-Z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, DocumentFiles.MatchTimeout)]
+    [GeneratedRegex(
+        @"^\| `(?<name>[A-Z0-9_]+)` \|",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        DocumentFiles.MatchTimeout
+    )]
     private static partial Regex SettingRowPattern();
 
-    [GeneratedRegex(@"^\| `(?<name>[a-z0-9_]+)` \|", RegexOptions.ExplicitCapture | RegexOptions.Multiline, DocumentFiles.MatchTimeout)]
+    [GeneratedRegex(
+        @"^\| `(?<name>[a-z0-9_]+)` \|",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        DocumentFiles.MatchTimeout
+    )]
     private static partial Regex FieldRowPattern();
 
     [GeneratedRegex(
@@ -209,7 +220,11 @@ public sealed partial class DocumentationTests
     )]
     private static partial Regex NumberRowPattern();
 
-    [GeneratedRegex("""\bMap(?<method>Get|Post|Put|Delete)\("(?<path>[^"]+)""", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    [GeneratedRegex(
+        """\bMap(?<method>Get|Post|Put|Delete)\("(?<path>[^"]+)""",
+        RegexOptions.ExplicitCapture,
+        DocumentFiles.MatchTimeout
+    )]
     private static partial Regex EndpointPattern();
 
     /// <summary>
@@ -229,7 +244,11 @@ public sealed partial class DocumentationTests
     )]
     private static partial Regex PropertyPattern();
 
-    [GeneratedRegex("```json\n(?<json>.*?)```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, DocumentFiles.MatchTimeout)]
+    [GeneratedRegex(
+        "```json\n(?<json>.*?)```",
+        RegexOptions.ExplicitCapture | RegexOptions.Singleline,
+        DocumentFiles.MatchTimeout
+    )]
     private static partial Regex JsonBlockPattern();
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
