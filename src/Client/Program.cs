@@ -4,20 +4,20 @@ using ZfsSnapshotManager.Client.Commands;
 using ZfsSnapshotManager.Core.CommandLine;
 
 var root = new RootCommand(
-    "Takes ZFS snapshots and sends them to a zfs-server. Settings come from .env, /etc/zfs-client.env, the "
-        + "environment and the flags; later ones win."
+    "Takes ZFS snapshots and sends them to a zfs-server. Settings are read from .env, /etc/zfs-client.env, the "
+        + "environment and the command line; later sources override earlier ones."
 )
 {
     BackupCommand.Create(
         "backup",
         BackupMode.Automatic,
-        "Take a snapshot and send it: incremental where the server has a base, else full."
+        "Take a snapshot and send it: incrementally if the server has a base, otherwise in full."
     ),
-    BackupCommand.Create("backup-full", BackupMode.Full, "Take a snapshot and send all of it."),
+    BackupCommand.Create("backup-full", BackupMode.Full, "Take a snapshot and send it in full."),
     BackupCommand.Create(
         "backup-incremental",
         BackupMode.Incremental,
-        "Take a snapshot and send what changed since the last backup; fail where there is none."
+        "Take a snapshot and send the changes since the last backup; fail if no base exists."
     ),
     SnapshotCommand.Create(),
     RotateCommand.Create(),

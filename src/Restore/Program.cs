@@ -3,8 +3,8 @@ using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Restore.Commands;
 
 var root = new RootCommand(
-    "Lists, restores and verifies the backups on a zfs-server. Settings come from .env, /etc/zfs-client.env and the "
-        + "environment; later ones win."
+    "Lists, restores and verifies the backups on a zfs-server. Settings are read from .env, /etc/zfs-client.env and "
+        + "the environment; later sources override earlier ones."
 )
 {
     ListCommand.Create(),

@@ -2,12 +2,12 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
-/// <summary>What the command line says of one backup.</summary>
-/// <param name="Mode">Full, incremental, or what fits.</param>
-/// <param name="DryRun">Nothing is changed.</param>
-/// <param name="MayResume">Whether an interrupted upload goes on first.</param>
-/// <param name="Verbose">Whether it tells how it works.</param>
-/// <param name="Type">What the snapshot is made for.</param>
+/// <summary>The command line options of a backup.</summary>
+/// <param name="Mode">Full, incremental, or whichever is possible.</param>
+/// <param name="DryRun">True: nothing is changed.</param>
+/// <param name="MayResume">Whether an interrupted upload is resumed first.</param>
+/// <param name="Verbose">Whether details of the transfer are printed.</param>
+/// <param name="Type">The class of the snapshot.</param>
 internal sealed record BackupOptions(
     BackupMode Mode,
     bool DryRun,

@@ -8,17 +8,17 @@ namespace ZfsSnapshotManager.Client.Backup;
 
 internal enum BackupMode
 {
-    /// <summary>Incremental where a base is shared with the server, else full.</summary>
+    /// <summary>Incremental if a base is shared with the server, otherwise full.</summary>
     Automatic,
     Full,
     Incremental,
 }
 
-/// <summary>What a backup will send. Decided from lists alone, without I/O.</summary>
-/// <param name="Base">The bookmark or snapshot here that an incremental starts from; null for a full one.</param>
-/// <param name="BaseBackup">The server's backup of it.</param>
+/// <summary>What a backup will send. A pure function of lists, without I/O.</summary>
+/// <param name="Base">The local bookmark or snapshot on which an incremental is based; null for a full backup.</param>
+/// <param name="BaseBackup">The server's backup of the base.</param>
 /// <param name="SendFlags">Flags of <c>zfs send</c>: a chain keeps those it began with.</param>
-/// <param name="Reason">Why it is full or incremental, for people.</param>
+/// <param name="Reason">Why the backup is full or incremental, human-readable.</param>
 internal sealed record BackupPlan(
     LocalSnapshot? Base,
     SnapshotInfo? BaseBackup,
@@ -28,15 +28,15 @@ internal sealed record BackupPlan(
 {
     public bool IsIncremental => Base is not null;
 
-    public bool IsRaw => SendFlags.Contains(Backup.SendFlags.Raw);
+    public bool IsRaw => SendFlags.Contains(SendFlagPolicy.Raw);
 
     /// <param name="dataset">The dataset.</param>
-    /// <param name="fullFlags">With which a chain would begin now; whether they are raw also says which chains can go
-    /// on.</param>
+    /// <param name="fullFlags">Flags with which a new chain would begin. If they are raw, only a raw chain can be
+    /// continued; if they are not, only one that is not raw.</param>
     /// <param name="local">Snapshots and bookmarks of the dataset.</param>
     /// <param name="remote">All of the client's backups on the server.</param>
-    /// <param name="maxChain">Incrementals upon a full one before the next full one is made; 0: any number.</param>
-    /// <exception cref="OperationException">An incremental is asked for and there is no base.</exception>
+    /// <param name="maxChain">Incrementals after which a new full backup is made; 0: no limit.</param>
+    /// <exception cref="OperationException">An incremental was requested and no base exists.</exception>
     public static BackupPlan Make(
         BackupMode mode,
         DatasetName dataset,
@@ -47,64 +47,92 @@ internal sealed record BackupPlan(
     )
     {
         if (mode == BackupMode.Full)
-            return Full("a full backup was asked for", fullFlags);
-        var raw = fullFlags.Contains(Backup.SendFlags.Raw);
+            return Full("a full backup was requested", fullFlags);
+
+        var raw = fullFlags.Contains(SendFlagPolicy.Raw);
         var chains = new BackupChains(remote);
         if (FindBase(local, remote, chains, raw) is { } found)
         {
-            var incrementals = chains.LengthOf(found.Backup) - 1;
-            if (mode == BackupMode.Automatic && maxChain > 0 && incrementals >= maxChain)
-                return Full($"the chain has {incrementals} incrementals, and MAX_CHAIN is {maxChain}", fullFlags);
-            var flags =
-                found.Backup.SendFlags.Count > 0 ? found.Backup.SendFlags
-                : raw ? fullFlags
-                : ZfsSend.DefaultFlags;
-            return new BackupPlan(
-                found.Local,
-                found.Backup,
-                flags,
-                $"{(found.Local.Name.IsBookmark ? "bookmark" : "snapshot")} {found.Local.Name} is the newest that "
-                    + "the server has a backup of"
-            );
+            if (mode == BackupMode.Automatic && maxChain > 0 && found.Incrementals >= maxChain)
+                return Full($"the chain has {found.Incrementals} incrementals, and MAX_CHAIN is {maxChain}", fullFlags);
+            return Incremental(found, fullFlags);
         }
 
-        var why =
-            !remote.Any(b => b.DatasetName == dataset.Value) ? "the server has no backup of this dataset yet"
-            : FindBase(local, remote, chains, !raw) is not null
-                ? $"the chain on the server is {(raw ? "not raw" : "raw")} and this backup "
-                    + $"{(raw ? "is" : "is not")}, and the two never mix"
-            : "no snapshot or bookmark here is one that the server has a restorable backup of";
-        return mode == BackupMode.Automatic
-            ? Full(why, fullFlags)
-            : throw new OperationException(
-                ExitCode.Conflict,
-                $"An incremental backup needs a base, but {why}.",
-                "Make a full backup first: zfs-client backup-full."
-            );
+        var why = ExplainMissingBase(dataset, raw, local, remote, chains);
+        if (mode == BackupMode.Automatic)
+            return Full(why, fullFlags);
+        throw new OperationException(
+            ExitCode.Conflict,
+            $"An incremental backup needs a base, but {why}.",
+            "Make a full backup first: zfs-client backup-full."
+        );
     }
 
     private static BackupPlan Full(string reason, IReadOnlyList<string> flags) => new(null, null, flags, reason);
 
+    private static BackupPlan Incremental(FoundBase found, IReadOnlyList<string> fullFlags)
+    {
+        var kind = found.Local.Name.IsBookmark ? "bookmark" : "snapshot";
+        return new BackupPlan(
+            found.Local,
+            found.Backup,
+            ContinuedFlags(found.Backup, fullFlags),
+            $"{kind} {found.Local.Name} is the newest one that the server has a backup of"
+        );
+    }
+
     /// <summary>
-    /// The newest shared one; by transaction group, which no clock can disorder. Of a snapshot and its bookmark the
-    /// bookmark is taken: it stays when the snapshot goes.
+    /// A backup that was uploaded without saying how it was sent has no flags. Then the flags are those of this kind of
+    /// stream: raw as now, otherwise the ones that every version of this program has used.
     /// </summary>
-    private static (LocalSnapshot Local, SnapshotInfo Backup)? FindBase(
+    private static IReadOnlyList<string> ContinuedFlags(SnapshotInfo baseBackup, IReadOnlyList<string> fullFlags)
+    {
+        if (baseBackup.SendFlags.Count > 0)
+            return baseBackup.SendFlags;
+        return baseBackup.Raw ? fullFlags : ZfsSend.DefaultFlags;
+    }
+
+    private static string ExplainMissingBase(
+        DatasetName dataset,
+        bool raw,
+        IReadOnlyCollection<LocalSnapshot> local,
+        IReadOnlyCollection<SnapshotInfo> remote,
+        BackupChains chains
+    )
+    {
+        if (!remote.Any(backup => backup.DatasetName == dataset.Value))
+            return "the server has no backup of this dataset yet";
+        if (FindBase(local, remote, chains, !raw) is null)
+            return "the server has no restorable backup of any local snapshot or bookmark";
+        return raw
+            ? "the chain on the server is not raw and this backup is, and the two never mix"
+            : "the chain on the server is raw and this backup is not, and the two never mix";
+    }
+
+    /// <summary>
+    /// Finds the newest snapshot or bookmark that is shared with the server; by transaction group, which does not
+    /// depend on clocks. A bookmark is preferred to its snapshot, because it outlives the snapshot.
+    /// </summary>
+    private static FoundBase? FindBase(
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
         BackupChains chains,
         bool raw
     )
     {
-        var backups = remote.ToLookup(b => b.SnapshotGuid);
+        var backups = remote.ToLookup(backup => backup.SnapshotGuid);
         foreach (var candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark))
         {
-            var backup = backups[candidate.Guid]
-                .FirstOrDefault(b => b.Raw == raw && b.CanBeBase != false && chains.IsComplete(b));
-            if (backup is not null)
-                return (candidate, backup);
+            foreach (var backup in backups[candidate.Guid])
+            {
+                if (backup.Raw == raw && backup.CanBeBase != false && chains.IsComplete(backup))
+                    return new FoundBase(candidate, backup, chains.LengthOf(backup) - 1);
+            }
         }
 
         return null;
     }
+
+    /// <param name="Incrementals">How many incrementals the base's chain has.</param>
+    private sealed record FoundBase(LocalSnapshot Local, SnapshotInfo Backup, int Incrementals);
 }

@@ -18,12 +18,12 @@ internal sealed record BackupResult
 
     public required string Reason { get; init; }
 
-    /// <summary>The bookmark or snapshot that an incremental started from.</summary>
+    /// <summary>The bookmark or snapshot on which an incremental is based.</summary>
     public string? Base { get; init; }
 
     public SnapshotInfo? Backup { get; init; }
 
-    /// <summary>The interrupted backup that was finished before; left out where there was none.</summary>
+    /// <summary>The interrupted backup that was finished first; left out if there was none.</summary>
     public ResumedBackup? Resumed { get; init; }
 
     public static BackupResult Planned(SnapshotName snapshot, BackupPlan plan) => Make(snapshot.ToString(), plan, null);
@@ -34,14 +34,14 @@ internal sealed record BackupResult
             Resumed = resumed,
         };
 
-    /// <summary>What was interrupted is what was asked for.</summary>
+    /// <summary>The result of a run that only had to finish an interrupted backup.</summary>
     public static BackupResult OnlyResumed(ResumedBackup resumed) =>
         new()
         {
             DryRun = false,
             Snapshot = resumed.Snapshot,
             Kind = resumed.Base is null ? "full" : "incremental",
-            Reason = "a backup that was interrupted is finished",
+            Reason = "an interrupted backup was finished",
             Base = resumed.Base,
             Backup = resumed.Backup,
             Resumed = resumed,
@@ -64,10 +64,10 @@ internal sealed record ResumedBackup
 {
     public required string Snapshot { get; init; }
 
-    /// <summary>The bookmark or snapshot that an incremental started from.</summary>
+    /// <summary>The bookmark or snapshot on which an incremental is based.</summary>
     public string? Base { get; init; }
 
-    /// <summary>Bytes of the stream that the server had already.</summary>
+    /// <summary>Bytes of the stream that the server already had.</summary>
     public required long FromBytes { get; init; }
 
     public required SnapshotInfo Backup { get; init; }

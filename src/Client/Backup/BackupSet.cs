@@ -9,8 +9,8 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// One backup of one dataset or of many: their snapshots are made in one moment, then they are sent one after another,
-/// each as a chain of its own. One that fails keeps no other from its backup; a server that is away ends the run.
+/// Backs up one dataset or several: their snapshots are made at the same moment, then sent one after another, each as a
+/// chain of its own. A dataset that fails does not stop the others; a server that cannot be reached ends the run.
 /// </summary>
 internal sealed class BackupSet(
     ClientSettings settings,
@@ -20,42 +20,23 @@ internal sealed class BackupSet(
     TimeProvider time
 )
 {
-    private readonly SnapshotCare _care = new(settings.Zfs, output);
+    private readonly SnapshotLifecycle _snapshots = new(settings.Zfs, output);
     private readonly List<DatasetFailure> _failures = [];
 
-    /// <exception cref="OperationException">The only dataset failed, or the server is away.</exception>
+    /// <exception cref="OperationException">The only dataset failed, or the server cannot be reached.</exception>
     public async Task<BackupSetResult> RunAsync(CancellationToken cancellationToken)
     {
         var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
-        var lists = new ServerLists(server, settings.StorageType, time);
-        List<DatasetBackup> backups =
-        [
-            .. datasets.Select(dataset => new DatasetBackup(dataset, settings, server, lists, output, options, time)),
-        ];
+        var inventory = new ServerInventory(server, settings.StorageType, time);
+        List<DatasetBackup> backups = [];
+        foreach (var dataset in datasets)
+            backups.Add(new DatasetBackup(dataset, settings, server, inventory, output, options, time));
         try
         {
-            foreach (var backup in backups)
-                await TryAsync(backup, () => Run(backup.Lock));
-            foreach (var backup in Going(backups))
-                await TryAsync(backup, () => backup.PrepareAsync(cancellationToken));
-            var done = Going(backups).Select(backup => backup.Result).OfType<BackupResult>().ToList();
-            var next = Going(backups).Where(backup => backup.Result is null).ToList();
-            var names = SnapshotNaming.Choose(
-                next.Select(backup => backup.Dataset),
-                settings.SnapshotPrefix,
-                options.Type,
-                time.GetUtcNow(),
-                next.SelectMany(backup => backup.TakenNames)
-            );
-            done.AddRange(
-                options.DryRun
-                    ? next.Zip(names, (backup, name) => backup.Describe(name))
-                    : await SendAllAsync(next, names, cancellationToken)
-            );
             return new BackupSetResult
             {
                 DryRun = options.DryRun,
-                Results = done,
+                Results = await BackUpAsync(backups, cancellationToken),
                 Failures = _failures,
             };
         }
@@ -63,12 +44,38 @@ internal sealed class BackupSet(
         {
             backups.ForEach(backup => backup.Dispose());
         }
+    }
 
-        static Task Run(Action action)
+    private async Task<List<BackupResult>> BackUpAsync(List<DatasetBackup> backups, CancellationToken cancellationToken)
+    {
+        // All locks first: preparing may resume an upload for hours, and another run must not begin meanwhile.
+        foreach (var backup in backups)
+            TryLock(backup);
+        foreach (var backup in WithoutFailure(backups))
+            await TryAsync(backup, () => backup.PrepareAsync(cancellationToken));
+
+        List<BackupResult> results = [];
+        List<DatasetBackup> remaining = [];
+        foreach (var backup in WithoutFailure(backups))
         {
-            action();
-            return Task.CompletedTask;
+            if (backup.Result is { } result)
+                results.Add(result);
+            else
+                remaining.Add(backup);
         }
+
+        var names = SnapshotNaming.Choose(
+            remaining.Select(backup => backup.Dataset),
+            settings.SnapshotPrefix,
+            options.Type,
+            time.GetUtcNow(),
+            remaining.SelectMany(backup => backup.ExistingNames)
+        );
+        if (options.DryRun)
+            results.AddRange(remaining.Zip(names, (backup, name) => backup.Describe(name)));
+        else
+            results.AddRange(await SendAllAsync(remaining, names, cancellationToken));
+        return results;
     }
 
     private async Task<List<BackupResult>> SendAllAsync(
@@ -77,48 +84,69 @@ internal sealed class BackupSet(
         CancellationToken cancellationToken
     )
     {
-        var snapshots = (await _care.CreateAsync(names, options.Type, cancellationToken)).ToDictionary(snapshot =>
-            snapshot.Name.Dataset
-        );
-        List<BackupResult> done = [];
+        var created = await _snapshots.CreateAsync(names, options.Type, cancellationToken);
+        var snapshots = created.ToDictionary(snapshot => snapshot.Name.Dataset);
+        List<BackupResult> results = [];
         var waiting = new Queue<DatasetBackup>(backups);
         try
         {
             while (waiting.TryDequeue(out var backup))
-                await TryAsync(backup, async () =>
-                    done.Add(await backup.SendAsync(snapshots[backup.Dataset], cancellationToken))
-                );
-            return done;
+            {
+                var snapshot = snapshots[backup.Dataset];
+                await TryAsync(backup, async () => results.Add(await backup.SendAsync(snapshot, cancellationToken)));
+            }
+
+            return results;
         }
         catch
         {
-            // The next run makes new ones.
+            // Nothing of these was sent, and the next run makes newer snapshots.
             foreach (var backup in waiting)
-                await _care.RemoveAsync(snapshots[backup.Dataset]);
+                await _snapshots.RemoveAsync(snapshots[backup.Dataset]);
             throw;
         }
     }
 
-    /// <summary>Those that nothing has gone wrong with.</summary>
-    private List<DatasetBackup> Going(List<DatasetBackup> backups) =>
+    private List<DatasetBackup> WithoutFailure(List<DatasetBackup> backups) =>
         backups.FindAll(backup => _failures.TrueForAll(failure => failure.Dataset != backup.Dataset.Value));
 
-    /// <summary>Of many datasets one may fail; a single one fails as it is.</summary>
+    private void TryLock(DatasetBackup backup)
+    {
+        try
+        {
+            backup.Lock();
+        }
+        catch (Exception e) when (SparesOthers(e))
+        {
+            AddFailure(backup, e);
+        }
+    }
+
     private async Task TryAsync(DatasetBackup backup, Func<Task> step)
     {
         try
         {
             await step();
         }
-        catch (Exception e) when (!settings.Selection.IsSingle && IsOfOneDataset(e))
+        catch (Exception e) when (SparesOthers(e))
         {
-            var failure = DatasetFailure.Of(backup.Dataset, e);
-            output.Note($"{backup.Dataset} is not backed up: {failure.Message}");
-            _failures.Add(failure);
+            AddFailure(backup, e);
         }
     }
 
-    /// <summary>What concerns the server, the client as a whole or the user concerns all that would follow.</summary>
+    private void AddFailure(DatasetBackup backup, Exception e)
+    {
+        var failure = DatasetFailure.Of(backup.Dataset, e);
+        output.Note($"{backup.Dataset} is not backed up: {failure.Message}");
+        _failures.Add(failure);
+    }
+
+    /// <summary>
+    /// Whether the other datasets can still be backed up. The failure of a single dataset is the run's; and one of the
+    /// server, of the whole client or by the user would meet the others too.
+    /// </summary>
+    private bool SparesOthers(Exception e) => !settings.Selection.IsSingle && IsOfOneDataset(e);
+
     private static bool IsOfOneDataset(Exception e) =>
         e switch
         {

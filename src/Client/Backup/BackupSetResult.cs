@@ -12,17 +12,17 @@ internal sealed record BackupSetResult
 
     public required bool DryRun { get; init; }
 
-    /// <summary>One for each dataset that was, or would be, backed up.</summary>
+    /// <summary>One for each dataset that was or would be backed up.</summary>
     public required IReadOnlyList<BackupResult> Results { get; init; }
 
-    /// <summary>Datasets that were not.</summary>
+    /// <summary>Datasets that were not backed up.</summary>
     public required IReadOnlyList<DatasetFailure> Failures { get; init; }
 
     [JsonIgnore]
     public ExitCode ExitCode => Failures.Count == 0 ? ExitCode.Success : Failures[0].ExitCode;
 }
 
-/// <summary>Why one of several datasets was not worked on.</summary>
+/// <summary>Why one of several datasets was not backed up.</summary>
 internal sealed record DatasetFailure
 {
     public required string Dataset { get; init; }

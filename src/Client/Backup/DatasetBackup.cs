@@ -10,64 +10,66 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// The backup of one dataset, in two steps, since the snapshots of several are made together. First what an earlier run
-/// left is settled, or goes on, and it is decided what will be sent; then, once there is a snapshot, it is sent, and
-/// bookmarked when the server has committed. If that fails for good, the snapshot goes again; if it is interrupted or
+/// The backup of one dataset, in two steps, since the snapshots of several datasets are made together. First, what an
+/// earlier run left is resumed or removed, and what to send is planned. Then, once the snapshot exists, it is sent, and
+/// bookmarked when the server has committed. If that fails for good, the snapshot is destroyed; if it is interrupted or
 /// killed, the next run finds the snapshot by its mark.
 /// </summary>
 internal sealed class DatasetBackup(
     DatasetFacts dataset,
     ClientSettings settings,
     ApiClient server,
-    ServerLists lists,
+    ServerInventory inventory,
     Output output,
     BackupOptions options,
     TimeProvider time
 ) : IDisposable
 {
-    private readonly SnapshotCare _care = new(settings.Zfs, output);
+    private readonly SnapshotLifecycle _snapshots = new(settings.Zfs, output);
     private readonly BackupUpload _upload = new(settings, server, output, options.Verbose, time);
+    private readonly UploadInquiry _inquiry = new(server, time);
     private FileStream? _lock;
     private BackupPlan? _plan;
     private ResumedBackup? _resumed;
 
     public DatasetName Dataset => dataset.Name;
 
-    /// <summary>What was done, where no further snapshot is needed for it; null where one is.</summary>
+    /// <summary>The result, if no new snapshot is needed; otherwise null.</summary>
     public BackupResult? Result { get; private set; }
 
     /// <summary>Names that a new snapshot must not have.</summary>
-    public IReadOnlyList<SnapshotName> TakenNames { get; private set; } = [];
+    public IReadOnlyList<SnapshotName> ExistingNames { get; private set; } = [];
 
-    /// <summary>Sees to it that nobody else backs the dataset up.</summary>
-    public void Lock() => _lock = DatasetLock.Take(settings.Zfs, dataset.Name);
+    /// <summary>Prevents other runs on this machine from backing up the dataset.</summary>
+    public void Lock() => _lock = DatasetLock.Acquire(settings.Zfs, dataset.Name);
 
-    /// <summary>Settles what earlier runs left, and plans.</summary>
+    /// <summary>Resumes or removes what earlier runs left, and plans.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         if (await settings.Zfs.IsRedactedAsync(dataset.Name, cancellationToken))
         {
-            // Tried on OpenZFS 2.3.2: what is received of such a dataset's send has zeros for what was left out, and
-            // nothing says so any more.
+            // Tried on OpenZFS 2.3.2: the copy that is received has zeros in place of the redacted data, and no longer
+            // the property that says so.
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{dataset.Name} is redacted: a copy of it would have zeros where it has nothing, without a sign.",
-                "Back up the dataset that it was made of, and leave this one out (EXCLUDE)."
+                $"{dataset.Name} is a redacted dataset. A copy would silently contain zeros in place of the redacted "
+                    + "data.",
+                "Back up the dataset it was made from, and exclude this one (EXCLUDE)."
             );
         }
 
-        // First: what is committed meanwhile is then a backup.
-        var uploads = await lists.GetUploadsAsync(cancellationToken);
-        var remote = await lists.GetBackupsAsync(cancellationToken);
+        // Uploads before backups: an upload that is committed between the two questions appears in the second answer.
+        var uploads = await inventory.GetUploadsAsync(cancellationToken);
+        var remote = await inventory.GetBackupsAsync(cancellationToken);
         var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
         if (!options.DryRun)
         {
             var leftovers = LeftoverPlan.Make(dataset.Name, local, remote, uploads, options.MayResume);
-            await SettleAsync(leftovers, cancellationToken);
+            await CleanUpAsync(leftovers, cancellationToken);
             if (leftovers.Resume is { } interrupted)
             {
                 _resumed = await ResumeAsync(interrupted, cancellationToken);
-                lists.Forget();
+                inventory.Invalidate();
                 if (_resumed is not null && options.Mode == BackupMode.Full && interrupted.Base is null)
                 {
                     Result = BackupResult.OnlyResumed(_resumed);
@@ -77,98 +79,102 @@ internal sealed class DatasetBackup(
         }
 
         await PlanAsync(cancellationToken);
-        output.Note($"{dataset.Name}: {(_plan!.IsIncremental ? "incremental" : "full")} backup: {_plan.Reason}");
+        var kind = _plan!.IsIncremental ? "incremental" : "full";
+        output.Note($"{dataset.Name}: {kind} backup: {_plan.Reason}");
     }
 
-    /// <summary>What a dry run says.</summary>
+    /// <summary>The result of a dry run.</summary>
     public BackupResult Describe(SnapshotName snapshot) => BackupResult.Planned(snapshot, _plan!);
 
     /// <summary>Sends the new snapshot, which is marked as pending.</summary>
     public async Task<BackupResult> SendAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        if (lists.AreOld)
-            await PlanAsync(cancellationToken); // it may have waited for hours while others were sent
+        if (inventory.IsStale)
+            await PlanAsync(cancellationToken); // the base may have been rotated away while other datasets were sent
         var plan = _plan!;
         var (properties, leftOut) = DatasetProperties.ToSend(
             await settings.Zfs.GetOwnPropertiesAsync(dataset.Name, cancellationToken)
         );
         if (leftOut.Count > 0)
-            Output.Warn(
-                $"{dataset.Name} has more properties than a backup takes along; a restore will not know "
-                    + $"{leftOut[0]}{(leftOut.Count > 1 ? $" and {leftOut.Count - 1} more" : "")}"
-            );
-        var job = new UploadJob(
+            WarnOfProperties(leftOut);
+        var source = new UploadSource(
             snapshot,
             Describe(snapshot, plan, properties),
             settings.Compression,
             new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags)
         );
-        var (backup, _) = await SendOrRemoveAsync(job, cancellationToken);
+        var (backup, _) = await SendOrRemoveAsync(source, cancellationToken);
         return BackupResult.Done(backup, plan, _resumed);
     }
 
     public void Dispose() => _lock?.Dispose();
 
+    private void WarnOfProperties(IReadOnlyList<string> leftOut)
+    {
+        var names = leftOut.Count == 1 ? leftOut[0] : $"{leftOut[0]} and {leftOut.Count - 1} more";
+        Output.Warn($"{dataset.Name} has more properties than a backup can store; a restore will not know {names}");
+    }
+
     private async Task PlanAsync(CancellationToken cancellationToken)
     {
-        var remote = await lists.GetBackupsAsync(cancellationToken);
+        var remote = await inventory.GetBackupsAsync(cancellationToken);
         var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
-        TakenNames = [.. local.Select(snapshot => snapshot.Name)];
-        var flags = SendFlags.ForFull(dataset, settings);
+        ExistingNames = [.. local.Select(snapshot => snapshot.Name)];
+        var flags = SendFlagPolicy.ForFull(dataset, settings);
         _plan = BackupPlan.Make(options.Mode, dataset.Name, flags, local, remote, settings.MaxChain);
     }
 
-    private async Task SettleAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
+    private async Task CleanUpAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
     {
         foreach (var snapshot in leftovers.Acknowledge)
             await AcknowledgeAsync(snapshot, cancellationToken);
         foreach (var snapshot in leftovers.Release)
-            await _care.ReleaseAsync(snapshot);
+            await _snapshots.ReleaseAsync(snapshot);
         foreach (var (upload, reason) in leftovers.Drop)
         {
-            output.Note($"The interrupted upload of {upload.DatasetName}@{upload.SnapshotName} is dropped: {reason}");
-            await UploadAbort.RunAsync(server, upload.UploadId, time);
+            output.Note($"Discarding the interrupted upload of {upload.DatasetName}@{upload.SnapshotName}: {reason}");
+            await _inquiry.AbortAsync(upload.UploadId);
         }
 
         if (leftovers.Remove.Count == 0)
             return;
-        lists.Forget();
-        var committed = (await lists.GetBackupsAsync(cancellationToken))
+        inventory.Invalidate();
+        var committed = (await inventory.GetBackupsAsync(cancellationToken))
             .Select(backup => backup.SnapshotGuid)
             .ToHashSet();
         foreach (var snapshot in leftovers.Remove)
         {
             if (committed.Contains(snapshot.Guid))
             {
-                // Its commit was under way when its upload was dropped.
+                // It was being committed when its upload was dropped.
                 await AcknowledgeAsync(snapshot, cancellationToken);
                 continue;
             }
 
-            output.Note($"{snapshot.Name} of an interrupted run is not on the server: removing it");
-            await _care.RemoveAsync(snapshot);
+            output.Note($"{snapshot.Name} from an interrupted run is not on the server; removing it");
+            await _snapshots.RemoveAsync(snapshot);
         }
     }
 
     private Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        output.Note($"{snapshot.Name} of an interrupted run is on the server: noting that");
-        return _care.AcknowledgeAsync(snapshot, cancellationToken);
+        output.Note($"{snapshot.Name} from an interrupted run is already on the server; marking it as committed");
+        return _snapshots.AcknowledgeAsync(snapshot, cancellationToken);
     }
 
-    /// <returns>Null where it cannot go on after all; then nothing of it is left.</returns>
+    /// <returns>Null if the upload cannot be resumed after all; then it and its snapshot are removed.</returns>
     private async Task<ResumedBackup?> ResumeAsync(InterruptedUpload interrupted, CancellationToken cancellationToken)
     {
         var snapshot = interrupted.Snapshot;
         output.Note(
-            $"{snapshot.Name}: the interrupted upload goes on after "
+            $"{snapshot.Name}: resuming the interrupted upload after "
                 + $"{ByteSize.Format(interrupted.Upload.Resume!.StreamBytes)} of its stream"
         );
-        await _care.HoldAsync(snapshot);
+        await _snapshots.HoldAsync(snapshot);
         try
         {
             var (backup, from) = await SendOrRemoveAsync(
-                new UploadJob(snapshot, Describe(interrupted), interrupted.Compression, Send: null),
+                new UploadSource(snapshot, Describe(interrupted), interrupted.Compression, Send: null),
                 cancellationToken
             );
             return new ResumedBackup
@@ -181,43 +187,46 @@ internal sealed class DatasetBackup(
         }
         catch (NotResumableException e)
         {
-            output.Note($"{snapshot.Name} cannot go on, so the backup starts over: {e.Message}");
+            output.Note($"{snapshot.Name}: its upload cannot be resumed; the backup starts over: {e.Message}");
             return null;
         }
     }
 
     private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOrRemoveAsync(
-        UploadJob job,
+        UploadSource source,
         CancellationToken cancellationToken
     )
     {
         (SnapshotInfo, long) sent;
         try
         {
-            sent = await _upload.SendAsync(job, cancellationToken);
+            sent = await _upload.SendAsync(source, cancellationToken);
         }
         catch (UploadInterruptedException)
         {
-            throw; // snapshot and upload stay for the next run
+            throw; // snapshot and upload are kept for the next run
         }
         catch (Exception e) when (e is StoredContentMismatchException or NotResumableException)
         {
-            await _care.RemoveAsync(job.Snapshot); // never to be a base
+            await _snapshots.RemoveAsync(source.Snapshot); // must never become a base
             throw;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var (known, committed) = await CommittedBackup.FindAsync(server, job.Snapshot.Guid, time);
-            if (!known)
-                output.Note($"{job.Snapshot.Name} stays until the next run, which asks the server whether it has it.");
+            var (isKnown, committed) = await _inquiry.FindBackupAsync(source.Snapshot.Guid);
+            if (!isKnown)
+                output.Note(
+                    $"{source.Snapshot.Name} is kept until the next run, which asks the server whether it has the "
+                        + "backup."
+                );
             else if (committed is null)
-                await _care.RemoveAsync(job.Snapshot);
+                await _snapshots.RemoveAsync(source.Snapshot);
             else
-                await _care.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
+                await _snapshots.AcknowledgeAsync(source.Snapshot, CancellationToken.None);
             throw;
         }
 
-        await _care.AcknowledgeAsync(job.Snapshot, CancellationToken.None);
+        await _snapshots.AcknowledgeAsync(source.Snapshot, CancellationToken.None);
         return sent;
     }
 
@@ -243,7 +252,7 @@ internal sealed class DatasetBackup(
             Properties = properties,
         };
 
-    /// <summary>What was said at first, so that the server gives the upload that is under way.</summary>
+    /// <summary>Repeats the first announcement, so that the server returns the open upload.</summary>
     private UploadRequest Describe(InterruptedUpload interrupted) =>
         new()
         {

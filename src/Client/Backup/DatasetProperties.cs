@@ -2,18 +2,19 @@ using System.Text;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
-/// <summary>Which properties of a dataset go with its backup, for a restore that wants them back.</summary>
+/// <summary>Chooses the properties of a dataset that are stored with its backup.</summary>
 internal static class DatasetProperties
 {
-    /// <summary>The server takes no more (docs/http-api.md).</summary>
+    /// <summary>The server accepts no more (docs/http-api.md).</summary>
     private const int MaxCount = 200;
 
     private const int MaxBytes = 16 * 1024;
 
     /// <summary>
-    /// As many as the server takes, in the order of their names; those of this program say nothing about the data.
+    /// As many as the server accepts, in the order of their names. Properties of this program are left out: they say
+    /// nothing about the data.
     /// </summary>
-    /// <returns>What is sent, null if nothing is; and the names of those that find no room.</returns>
+    /// <returns>The properties to send, null if there are none; and the names of those that do not fit.</returns>
     public static (IReadOnlyDictionary<string, string>? Sent, IReadOnlyList<string> LeftOut) ToSend(
         IReadOnlyDictionary<string, string> own
     )

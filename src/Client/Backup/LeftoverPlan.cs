@@ -8,14 +8,14 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// What becomes of what earlier runs left: snapshots that are marked as pending, and open uploads. Decided from lists
-/// alone, without I/O.
+/// Decides what to do with pending snapshots and open uploads that earlier runs left. A pure function of lists, without
+/// I/O.
 /// </summary>
-/// <param name="Acknowledge">Snapshots that the server has after all.</param>
+/// <param name="Acknowledge">Pending snapshots that the server has after all.</param>
 /// <param name="Release">Committed snapshots that are still held.</param>
-/// <param name="Resume">The upload that goes on; null if none.</param>
-/// <param name="Drop">Uploads that cannot go on, and why.</param>
-/// <param name="Remove">Snapshots that the server does not have and that are of no use.</param>
+/// <param name="Resume">The upload to resume; null if none.</param>
+/// <param name="Drop">Uploads that cannot be resumed, and why.</param>
+/// <param name="Remove">Pending snapshots that the server does not have and that are no longer needed.</param>
 internal sealed record LeftoverPlan(
     IReadOnlyList<LocalSnapshot> Acknowledge,
     IReadOnlyList<LocalSnapshot> Release,
@@ -28,7 +28,7 @@ internal sealed record LeftoverPlan(
     /// <param name="local">Its snapshots and bookmarks.</param>
     /// <param name="remote">All of the client's backups on the server.</param>
     /// <param name="uploads">All of the client's open uploads.</param>
-    /// <param name="mayResume">False: everything starts over.</param>
+    /// <param name="mayResume">False: every upload starts over.</param>
     public static LeftoverPlan Make(
         DatasetName dataset,
         IReadOnlyCollection<LocalSnapshot> local,
@@ -39,11 +39,11 @@ internal sealed record LeftoverPlan(
     {
         var committed = remote.Select(backup => backup.SnapshotGuid).ToHashSet();
         var pending = local.Where(snapshot => snapshot.Upload == UploadMark.Pending).ToList();
-        var ours = uploads
-            .Where(upload => IsOurs(upload, dataset, local))
-            .Select(upload => Judge(upload, local, remote, committed, mayResume))
+        var own = uploads
+            .Where(upload => BelongsTo(upload, dataset, local))
+            .Select(upload => Assess(upload, local, remote, committed, mayResume))
             .ToList();
-        var resume = ours.Select(judged => judged.Resume)
+        var resume = own.Select(assessed => assessed.Resume)
             .OfType<InterruptedUpload>()
             .MaxBy(upload => upload.Snapshot.CreateTxg);
         return new LeftoverPlan(
@@ -51,18 +51,18 @@ internal sealed record LeftoverPlan(
             [.. local.Where(snapshot => snapshot is { Upload: UploadMark.Committed, IsHeld: true })],
             resume,
             [
-                .. ours.Where(judged => judged.Resume != resume || resume is null)
-                    .Select(judged => (judged.Upload, judged.Reason ?? "a newer one goes on")),
+                .. own.Where(assessed => assessed.Resume != resume || resume is null)
+                    .Select(assessed => (assessed.Upload, assessed.Reason ?? "a newer one is resumed")),
             ],
             [.. pending.Where(snapshot => !committed.Contains(snapshot.Guid) && snapshot != resume?.Snapshot)]
         );
     }
 
     /// <summary>
-    /// Other datasets of the same client have uploads, too; and who sends by hand may have announced a snapshot that
-    /// this tool did not make. A renamed dataset is known by its snapshot.
+    /// Whether an upload is one of this dataset and this program. Other datasets of the same client have uploads too,
+    /// and a user may have announced a snapshot by hand. A renamed dataset is recognized by its snapshot.
     /// </summary>
-    private static bool IsOurs(UploadInfo upload, DatasetName dataset, IReadOnlyCollection<LocalSnapshot> local)
+    private static bool BelongsTo(UploadInfo upload, DatasetName dataset, IReadOnlyCollection<LocalSnapshot> local)
     {
         if (upload.SnapshotGuid is not { } guid)
             return false;
@@ -70,7 +70,7 @@ internal sealed record LeftoverPlan(
         return snapshot is null ? upload.DatasetName == dataset.Value : snapshot.Upload == UploadMark.Pending;
     }
 
-    private static (UploadInfo Upload, InterruptedUpload? Resume, string? Reason) Judge(
+    private static (UploadInfo Upload, InterruptedUpload? Resume, string? Reason) Assess(
         UploadInfo upload,
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
@@ -79,22 +79,22 @@ internal sealed record LeftoverPlan(
     )
     {
         if (FindSnapshot(upload.SnapshotGuid!.Value, local) is not { } snapshot)
-            return (upload, null, "its snapshot is gone");
+            return (upload, null, "its snapshot no longer exists");
         if (!mayResume)
-            return (upload, null, "everything is to start over");
+            return (upload, null, "--no-resume was given");
         if (committed.Contains(snapshot.Guid))
-            return (upload, null, "the server has the backup already");
+            return (upload, null, "the server already has the backup");
         if (!CompressionFormats.TryParse(upload.Compression, out var compression))
-            return (upload, null, $"this version does not know the compression {upload.Compression}");
+            return (upload, null, $"this version does not support the compression {upload.Compression}");
         var (found, missing) = upload.FromGuid is { } from ? FindBase(from, local, remote) : default;
         if (missing is not null)
             return (upload, null, missing);
         try
         {
-            var begin = ResumeStart.Judge(upload.Resume).State.Snapshot!;
+            var begin = ResumePoint.Inspect(upload.Resume).State.Snapshot!;
             return begin.SnapshotGuid == snapshot.Guid.Value && begin.BaseGuid == (upload.FromGuid?.Value ?? 0)
                 ? (upload, new InterruptedUpload(upload, snapshot, compression, found), null)
-                : (upload, null, "it holds the stream of another snapshot");
+                : (upload, null, "it contains the stream of another snapshot");
         }
         catch (NotResumableException e)
         {
@@ -112,19 +112,19 @@ internal sealed record LeftoverPlan(
     )
     {
         if (local.Where(snapshot => snapshot.Guid == guid).MaxBy(snapshot => snapshot.Name.IsBookmark) is not { } found)
-            return (null, "what it builds on is gone here");
+            return (null, "its base no longer exists on this machine");
         var chains = new BackupChains(remote);
         return remote.Any(backup => backup.SnapshotGuid == guid && chains.IsComplete(backup))
             ? (found, null)
-            : (null, "the server no longer has what it builds on");
+            : (null, "the server no longer has its base");
     }
 }
 
-/// <summary>An upload that goes on.</summary>
-/// <param name="Upload">As the server knows it.</param>
-/// <param name="Snapshot">What it sends.</param>
-/// <param name="Compression">How it was begun, whatever the settings say now.</param>
-/// <param name="Base">What an incremental builds on; null for a full one.</param>
+/// <summary>An upload that can be resumed.</summary>
+/// <param name="Upload">The upload as the server describes it.</param>
+/// <param name="Snapshot">The snapshot that it sends.</param>
+/// <param name="Compression">The compression with which it was begun, whatever the settings are now.</param>
+/// <param name="Base">The base of an incremental; null for a full backup.</param>
 internal sealed record InterruptedUpload(
     UploadInfo Upload,
     LocalSnapshot Snapshot,

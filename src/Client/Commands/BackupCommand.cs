@@ -7,21 +7,18 @@ using ZfsSnapshotManager.Core.CommandLine;
 namespace ZfsSnapshotManager.Client.Commands;
 
 /// <summary>
-/// <c>backup</c>, <c>backup-full</c> and <c>backup-incremental</c>: one command, three ways to choose the base.
+/// <c>backup</c>, <c>backup-full</c> and <c>backup-incremental</c>: one command with three ways to choose the base.
 /// </summary>
 internal static class BackupCommand
 {
     public static Verb Create(string name, BackupMode mode, string description)
     {
-        var dryRun = new Option<bool>("--dry-run")
-        {
-            Description = "Show what would be sent, and why; change nothing.",
-        };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Show what would be sent and why. Change nothing." };
         var noResume = new Option<bool>("--no-resume")
         {
-            Description = "Drop an upload that was interrupted, and start over.",
+            Description = "Discard an interrupted upload and start over.",
         };
-        var verbose = new Option<bool>("--verbose") { Description = "Tell how the stream is compressed and sent." };
+        var verbose = new Option<bool>("--verbose") { Description = "Print details about compression and transfer." };
         var verb = new Verb(
             name,
             description,
@@ -35,7 +32,7 @@ internal static class BackupCommand
             noResume,
             verbose,
         };
-        SelectionOptions.AddTo(verb);
+        DatasetOptions.AddTo(verb);
         verb.SetAction(
             (parsed, cancellationToken) =>
                 RunAsync(
@@ -59,7 +56,7 @@ internal static class BackupCommand
     )
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
+        var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
         var set = await new BackupSet(settings, server, output, options, TimeProvider.System).RunAsync(
             cancellationToken
@@ -77,7 +74,7 @@ internal static class BackupCommand
     {
         foreach (var result in set.Results)
             Write(text, result);
-        DatasetFailures.Write(set.Failures);
+        WarnOf(set.Failures);
         text.WriteLine(
             $"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of "
                 + $"{set.Results.Count + set.Failures.Count} datasets."
@@ -103,5 +100,12 @@ internal static class BackupCommand
                 + $"{ByteSize.Format(backup.SizeBytes)}."
         );
         text.WriteLine($"Verified and stored as {backup.SnapshotId}.");
+    }
+
+    /// <summary>Names on standard error the datasets that were not backed up.</summary>
+    public static void WarnOf(IEnumerable<DatasetFailure> failures)
+    {
+        foreach (var failure in failures)
+            Output.Warn($"{failure.Dataset} is not backed up: {failure.Message} {failure.Remedy}");
     }
 }

@@ -6,25 +6,25 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary><c>bookmarks</c>: the places that an incremental backup can start from.</summary>
+/// <summary><c>bookmarks</c>: bookmarks that can serve as the base of an incremental backup.</summary>
 internal static class BookmarksCommand
 {
     public static Verb Create()
     {
         var verb = new Verb(
             "bookmarks",
-            "List the dataset's bookmarks, the places that incremental backups can start from.",
+            "List the bookmarks that can serve as the base of an incremental backup.",
             "zfs-client bookmarks",
             "zfs-client bookmarks --dataset tank/home --json"
         );
-        SelectionOptions.AddTo(verb);
+        DatasetOptions.AddTo(verb);
         verb.SetAction(RunAsync);
         return verb;
     }
 
     private static async Task RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var (zfs, selection) = ClientSettings.ReadSelection(SelectionOptions.Read(parsed));
+        var (zfs, selection) = ClientSettings.ReadSelection(DatasetOptions.Read(parsed));
         List<BookmarkRow> bookmarks = [];
         foreach (var dataset in await selection.ListAsync(zfs, cancellationToken))
         {
@@ -46,7 +46,9 @@ internal static class BookmarksCommand
             text =>
             {
                 if (bookmarks.Count == 0)
-                    text.WriteLine($"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup makes one.");
+                    text.WriteLine(
+                        $"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup creates one."
+                    );
                 else
                     Table.Write(
                         text,

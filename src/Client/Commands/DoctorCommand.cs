@@ -6,23 +6,23 @@ using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary><c>doctor</c>: says what a backup would lack, before it lacks it.</summary>
+/// <summary><c>doctor</c>: checks everything that a backup needs.</summary>
 internal static class DoctorCommand
 {
     public static Verb Create()
     {
         var verb = new Verb(
             "doctor",
-            "Check all that a backup needs: zfs and its permissions (with the exact 'zfs allow' line that is "
-                + "missing), the server, the clock, the chains. Changes nothing.",
+            "Check everything that a backup needs: zfs, its permissions, the server, the clock and the chains. For "
+                + "each problem, print the command that fixes it. Changes nothing.",
             "zfs-client doctor",
             "zfs-client doctor --recursive --json"
         );
-        SelectionOptions.AddTo(verb);
+        DatasetOptions.AddTo(verb);
         verb.SetAction(
             async (parsed, cancellationToken) =>
             {
-                var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
+                var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
                 using var server = new ApiClient(settings.Server);
                 var result = await new ClientDiagnosis(settings, server, TimeProvider.System).RunAsync(
                     cancellationToken

@@ -8,19 +8,19 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary><c>rotate</c>: destroys the snapshots on this machine that the policy does not keep.</summary>
+/// <summary><c>rotate</c>: destroys the local snapshots that the policy does not keep.</summary>
 internal static class RotateCommand
 {
     public static Verb Create()
     {
         var dryRun = new Option<bool>("--dry-run")
         {
-            Description = "Show for every snapshot why it stays or goes; change nothing.",
+            Description = "Show for each snapshot whether it is kept and why. Change nothing.",
         };
         var verb = new Verb(
             "rotate",
-            "Destroy the snapshots on this machine that the rotation policy does not keep. Only snapshots that "
-                + "'zfs-client snapshot' made are touched.",
+            "Destroy the local snapshots that the rotation policy does not keep. Only snapshots made by "
+                + "'zfs-client snapshot' are affected.",
             "zfs-client rotate --dry-run",
             "zfs-client rotate",
             "zfs-client rotate --dataset tank/home --json",
@@ -29,12 +29,12 @@ internal static class RotateCommand
         {
             dryRun,
         };
-        SelectionOptions.AddTo(verb);
+        DatasetOptions.AddTo(verb);
         verb.SetAction(
             async (parsed, cancellationToken) =>
             {
                 var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-                var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
+                var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
                 using var server = new ApiClient(settings.Server);
                 var results = await RunAsync(
                     settings,

@@ -15,12 +15,13 @@ internal static class RotateRemoteCommand
     {
         var dryRun = new Option<bool>("--dry-run")
         {
-            Description = "Show for every backup why it stays or goes; change nothing.",
+            Description = "Show for each backup whether it is kept and why. Change nothing.",
         };
         var verb = new Verb(
             "rotate-remote",
-            "Ask the server to delete the backups that the rotation policy does not keep: the server's policy where "
-                + "it has one for this client, else this client's own. No backup goes that a kept one needs.",
+            "Ask the server to delete the backups that the rotation policy does not keep: the server's policy for "
+                + "this client, or the client's own if the server has none. Backups that a retained backup depends on "
+                + "are never deleted.",
             "zfs-client rotate-remote --dry-run",
             "zfs-client rotate-remote"
         )
@@ -40,7 +41,7 @@ internal static class RotateRemoteCommand
             cancellationToken
         );
         if (answer is { ServerManaged: true, RotationPolicy: { } policy })
-            PolicyInForce.WarnIfIgnored(settings.Rotation, settings.RotationIsSet, policy);
+            EffectivePolicy.WarnIfIgnored(settings.Rotation, settings.RotationIsSet, policy);
         new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(answer, ApiJson.Default.RotateAnswer, text =>
             Write(text, answer)
         );

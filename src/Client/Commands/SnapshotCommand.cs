@@ -10,22 +10,22 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary><c>snapshot</c>: a typed snapshot, sent on wish, and then the rotation on this machine.</summary>
+/// <summary><c>snapshot</c>: takes a typed snapshot, sends it if asked to, then rotates the local snapshots.</summary>
 internal static class SnapshotCommand
 {
     public static Verb Create()
     {
         var type = new Argument<string>("type") { Description = "hourly, daily, weekly or monthly." };
         type.AcceptOnlyFromAmong([.. SnapshotTypes.Classes.Select(SnapshotTypes.ToText)]);
-        var send = new Option<bool>("--send") { Description = "Back it up as well, as 'backup' does." };
+        var send = new Option<bool>("--send") { Description = "Also back up the snapshot, as 'backup' does." };
         var dryRun = new Option<bool>("--dry-run")
         {
-            Description = "Show what would be made, sent and destroyed; change nothing.",
+            Description = "Show what would be created, sent and destroyed. Change nothing.",
         };
         var verb = new Verb(
             "snapshot",
-            "Take an hourly, daily, weekly or monthly snapshot, and destroy the older ones of its kind that the "
-                + "rotation policy no longer keeps.",
+            "Take an hourly, daily, weekly or monthly snapshot and destroy the snapshots that the rotation policy "
+                + "no longer keeps.",
             "zfs-client snapshot hourly",
             "zfs-client snapshot daily --send",
             "zfs-client snapshot weekly --dry-run --json",
@@ -36,7 +36,7 @@ internal static class SnapshotCommand
             send,
             dryRun,
         };
-        SelectionOptions.AddTo(verb);
+        DatasetOptions.AddTo(verb);
         verb.SetAction(
             (parsed, cancellationToken) =>
                 RunAsync(
@@ -59,53 +59,42 @@ internal static class SnapshotCommand
     )
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        var settings = ClientSettings.Read(SelectionOptions.Read(parsed));
+        var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
         var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
-        var backups = send
-            ? await new BackupSet(
-                settings,
-                server,
-                output,
-                new BackupOptions(BackupMode.Automatic, dryRun, MayResume: true, Verbose: false, type),
-                TimeProvider.System
-            ).RunAsync(cancellationToken)
-            : null;
-        var snapshots = backups?.Results.Select(backup => backup.Snapshot).ToList()
-            ?? await MakeAsync(settings, datasets, type, dryRun, cancellationToken);
-        var rotations = await RotateAsync(settings, server, output, datasets, snapshots, dryRun, cancellationToken);
-        if (settings.Selection.IsSingle)
+
+        BackupSetResult? backups = null;
+        List<string> snapshots;
+        if (send)
         {
-            var result = new SnapshotResult
-            {
-                DryRun = dryRun,
-                Snapshot = snapshots.Single(),
-                Backup = backups?.Results.Single(),
-                Rotation = rotations.Single(),
-            };
-            output.Result(result, ClientJson.Default.SnapshotResult, text =>
-                Write(text, dryRun, snapshots, backups, rotations)
-            );
+            var options = new BackupOptions(BackupMode.Automatic, dryRun, MayResume: true, Verbose: false, type);
+            var set = new BackupSet(settings, server, output, options, TimeProvider.System);
+            backups = await set.RunAsync(cancellationToken);
+            snapshots = [.. backups.Results.Select(backup => backup.Snapshot)];
         }
         else
         {
-            var result = new SnapshotSetResult
-            {
-                DryRun = dryRun,
-                Snapshots = snapshots,
-                Backups = backups,
-                Rotations = rotations,
-            };
-            output.Result(result, ClientJson.Default.SnapshotSetResult, text =>
-                Write(text, dryRun, snapshots, backups, rotations)
-            );
+            snapshots = await CreateAsync(settings, datasets, type, dryRun, cancellationToken);
         }
+
+        var rotations = await RotateAsync(settings, server, output, datasets, snapshots, dryRun, cancellationToken);
+        var result = new SnapshotSetResult
+        {
+            DryRun = dryRun,
+            Snapshots = snapshots,
+            Backups = backups,
+            Rotations = rotations,
+        };
+        if (settings.Selection.IsSingle)
+            output.Result(result.Single(), ClientJson.Default.SnapshotResult, text => Write(text, result));
+        else
+            output.Result(result, ClientJson.Default.SnapshotSetResult, text => Write(text, result));
 
         return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);
     }
 
-    /// <summary>Needs no server: a machine that is cut off takes its snapshots all the same.</summary>
-    private static async Task<List<string>> MakeAsync(
+    /// <summary>Needs no server, so that a machine without a connection still takes its snapshots.</summary>
+    private static async Task<List<string>> CreateAsync(
         ClientSettings settings,
         IReadOnlyList<DatasetFacts> datasets,
         SnapshotType type,
@@ -113,22 +102,26 @@ internal static class SnapshotCommand
         CancellationToken cancellationToken
     )
     {
-        List<SnapshotName> taken = [];
+        List<SnapshotName> existing = [];
         foreach (var dataset in datasets)
-            taken.AddRange(
-                (await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken)).Select(snapshot =>
-                    snapshot.Name
-                )
-            );
+        {
+            var snapshots = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
+            existing.AddRange(snapshots.Select(snapshot => snapshot.Name));
+        }
+
         var names = SnapshotNaming.Choose(
             datasets.Select(dataset => dataset.Name),
             settings.SnapshotPrefix,
             type,
             TimeProvider.System.GetUtcNow(),
-            taken
+            existing
         );
-        foreach (var pool in names.Where(_ => !dryRun).GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
-            await settings.Zfs.CreateSnapshotsAsync([.. pool], type, upload: null, cancellationToken);
+        if (!dryRun)
+        {
+            foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
+                await settings.Zfs.CreateSnapshotsAsync([.. pool], type, upload: null, cancellationToken);
+        }
+
         return [.. names.Select(name => name.ToString())];
     }
 
@@ -148,31 +141,25 @@ internal static class SnapshotCommand
         }
         catch (OperationException e) when (!dryRun && e.ExitCode is ExitCode.Unreachable or ExitCode.ServerFailed)
         {
-            var made = snapshots is [var one] ? $"{one} was made" : $"{snapshots.Count} snapshots were made";
+            var made = snapshots is [var one] ? $"{one} was created" : $"{snapshots.Count} snapshots were created";
             throw new OperationException(
                 e.ExitCode,
                 $"{made}, but nothing was rotated: {e.Message}",
-                "What to keep, and what the next incremental backup starts from, only the server can say. Run "
-                    + "'zfs-client rotate' when it answers again.",
+                "Only the server knows the policy and the base of the next incremental backup. Run 'zfs-client "
+                    + "rotate' when it is reachable again.",
                 e
             );
         }
     }
 
-    private static void Write(
-        TextWriter text,
-        bool dryRun,
-        List<string> snapshots,
-        BackupSetResult? backups,
-        List<LocalRotationResult> rotations
-    )
+    private static void Write(TextWriter text, SnapshotSetResult result)
     {
-        foreach (var snapshot in snapshots)
-            text.WriteLine($"{(dryRun ? "Would make" : "Made")} {snapshot}.");
-        foreach (var backup in backups?.Results ?? [])
+        foreach (var snapshot in result.Snapshots)
+            text.WriteLine($"{(result.DryRun ? "Would create" : "Created")} {snapshot}.");
+        foreach (var backup in result.Backups?.Results ?? [])
             BackupCommand.Write(text, backup);
-        DatasetFailures.Write(backups?.Failures ?? []);
-        foreach (var rotation in rotations)
+        BackupCommand.WarnOf(result.Backups?.Failures ?? []);
+        foreach (var rotation in result.Rotations)
             RotateCommand.Write(text, rotation);
     }
 }

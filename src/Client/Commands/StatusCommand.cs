@@ -9,14 +9,14 @@ using ZfsSnapshotManager.Core.Configuration;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary><c>status</c>: what the server has of this client.</summary>
+/// <summary><c>status</c>: what the server stores for this client.</summary>
 internal static class StatusCommand
 {
     public static Verb Create()
     {
         var tree = new Option<bool>("--tree")
         {
-            Description = "Show the chains as well: each full backup with the incrementals upon it.",
+            Description = "Also show the chains: each full backup and the incrementals based on it.",
         };
         var verb = new Verb(
             "status",
@@ -67,9 +67,7 @@ internal static class StatusCommand
             text.WriteLine($"Next due:      {Timestamps.ToSecond(due)}");
         if (status.ExpiringCount > 0)
             text.WriteLine($"Expiring:      {status.ExpiringCount}");
-        text.WriteLine(
-            "Open uploads:  "
-                + $"{status.OpenUploads}{(status.ReservedBytes > 0 ? $", {ByteSize.Format(status.ReservedBytes)} reserved" : "")}"
-        );
+        var reserved = status.ReservedBytes > 0 ? $", {ByteSize.Format(status.ReservedBytes)} reserved" : "";
+        text.WriteLine($"Open uploads:  {status.OpenUploads}{reserved}");
     }
 }

@@ -12,7 +12,7 @@ internal sealed record ClientSettings
 {
     public const string SystemFile = "/etc/zfs-client.env";
 
-    /// <summary>Bytes per second; who asks for less means another unit.</summary>
+    /// <summary>Bytes per second. A smaller number is most likely meant in another unit.</summary>
     private const long LeastBandwidth = 10_000;
 
     private static readonly Dictionary<string, string?> NoCommandLine = new(StringComparer.Ordinal);
@@ -25,8 +25,8 @@ internal sealed record ClientSettings
     public required DatasetSelection Selection { get; init; }
 
     /// <summary>
-    /// Whether encrypted datasets are sent as they are on disk, so that nobody on the way, and no server, sees what is
-    /// in them.
+    /// Whether encrypted datasets are sent as they are on disk, so that neither the server nor anybody in between can
+    /// read them.
     /// </summary>
     public required bool RawSend { get; init; }
 
@@ -35,31 +35,31 @@ internal sealed record ClientSettings
     /// <summary>Null: the format's default.</summary>
     public required int? CompressionLevel { get; init; }
 
-    /// <summary>Parts that are sent at once, at most.</summary>
+    /// <summary>Maximum number of parts sent at once.</summary>
     public required int UploadParallel { get; init; }
 
-    /// <summary>Stored bytes per second; null: as fast as it goes.</summary>
+    /// <summary>Stored bytes per second; null: no limit.</summary>
     public required long? BandwidthLimit { get; init; }
 
-    /// <summary>How long what fails for a while is tried again; zero: not at all.</summary>
+    /// <summary>How long transient failures are retried; zero: not at all.</summary>
     public required TimeSpan RetryTime { get; init; }
 
-    /// <summary>Null: what the server has set for this client.</summary>
+    /// <summary>Null: the server's choice for this client.</summary>
     public required string? StorageType { get; init; }
 
-    /// <summary>What the names of this tool's snapshots start with.</summary>
+    /// <summary>Prefix of the names of snapshots that this program creates.</summary>
     public required string SnapshotPrefix { get; init; }
 
-    /// <summary>How many snapshots of each class stay, where the server does not say.</summary>
+    /// <summary>How many snapshots of each class are kept, unless the server has a policy for the client.</summary>
     public required RotationPolicy Rotation { get; init; }
 
-    /// <summary>Whether any of KEEP_HOURLY and its like is set.</summary>
+    /// <summary>Whether any of the KEEP_… settings is given.</summary>
     public required bool RotationIsSet { get; init; }
 
-    /// <summary>Incrementals upon a full backup before the next full one is made; 0: any number.</summary>
+    /// <summary>Incrementals after which a new full backup is made; 0: no limit.</summary>
     public required int MaxChain { get; init; }
 
-    /// <param name="commandLine">What is named there wins over the files.</param>
+    /// <param name="commandLine">Overrides the files.</param>
     public static ClientSettings Read(IReadOnlyDictionary<string, string?> commandLine)
     {
         var settings = ReadFiles(commandLine);
@@ -102,7 +102,7 @@ internal sealed record ClientSettings
         };
     }
 
-    /// <summary>For what needs no dataset.</summary>
+    /// <summary>Reads what commands without a dataset need.</summary>
     public static (ServerConnection Server, RotationPolicy Rotation, bool RotationIsSet) ReadForServer()
     {
         var settings = ReadFiles(NoCommandLine);
@@ -110,7 +110,7 @@ internal sealed record ClientSettings
         return (ServerConnection.Read(settings), rotation, isSet);
     }
 
-    /// <summary>For what needs no server.</summary>
+    /// <summary>Reads what commands without a server need.</summary>
     public static (ZfsHost Zfs, DatasetSelection Selection) ReadSelection(
         IReadOnlyDictionary<string, string?> commandLine
     )

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Client.Configuration;
 
 /// <summary>
-/// Names datasets that are left out: a dataset and all below it. Within a component <c>*</c> stands for any characters
-/// and <c>?</c> for one.
+/// Matches datasets to exclude: a dataset and its descendants. Within a component, <c>*</c> matches any characters and
+/// <c>?</c> one character.
 /// </summary>
 internal sealed class DatasetPattern
 {
@@ -13,13 +13,13 @@ internal sealed class DatasetPattern
 
     private DatasetPattern(string text) => _components = text.Split('/');
 
-    /// <exception cref="FormatException">No dataset can be called so.</exception>
+    /// <exception cref="FormatException">No dataset can have such a name.</exception>
     public static DatasetPattern Parse(string text)
     {
         var plain = text.Replace("*", "x", StringComparison.Ordinal).Replace('?', 'x');
         return DatasetName.TryParse(plain, out _, out var fault)
             ? new DatasetPattern(text)
-            : throw new FormatException($"'{text}' fits no dataset: {fault}");
+            : throw new FormatException($"'{text}' matches no dataset name: {fault}");
     }
 
     public bool Matches(DatasetName dataset)

@@ -4,21 +4,21 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Configuration;
 
-/// <summary>Which datasets a command works on.</summary>
-/// <param name="Roots">Those that are named; one at least.</param>
-/// <param name="Recursive">Whether all below them count, too.</param>
-/// <param name="Excludes">What is left out.</param>
+/// <summary>The datasets that a command works on.</summary>
+/// <param name="Roots">The named datasets; at least one.</param>
+/// <param name="Recursive">Whether their descendants are included.</param>
+/// <param name="Excludes">Datasets to exclude.</param>
 internal sealed record DatasetSelection(
     IReadOnlyList<DatasetName> Roots,
     bool Recursive,
     IReadOnlyList<DatasetPattern> Excludes
 )
 {
-    /// <summary>One dataset by itself: what becomes of it is the command's whole result.</summary>
+    /// <summary>Whether exactly one dataset is selected; then its result or failure is the command's.</summary>
     public bool IsSingle => Roots.Count == 1 && !Recursive;
 
-    /// <summary>What there is now: a dataset that is new since the last time is in it by itself.</summary>
-    /// <exception cref="OperationException">One that is named does not exist, or nothing is left.</exception>
+    /// <summary>Lists the datasets that exist now; new ones are included automatically.</summary>
+    /// <exception cref="OperationException">A named dataset does not exist, or every dataset is excluded.</exception>
     public async Task<IReadOnlyList<DatasetFacts>> ListAsync(ZfsHost zfs, CancellationToken cancellationToken)
     {
         var all = await zfs.ListDatasetsAsync(Roots, Recursive, cancellationToken);
@@ -27,7 +27,7 @@ internal sealed record DatasetSelection(
             ? chosen
             : throw new OperationException(
                 ExitCode.Configuration,
-                $"EXCLUDE leaves nothing of {string.Join(", ", Roots)}.",
+                $"EXCLUDE matches every selected dataset of {string.Join(", ", Roots)}.",
                 "Check EXCLUDE and --exclude."
             );
     }

@@ -8,20 +8,20 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Doctor;
 
-/// <summary>Looks at all that a backup needs, and changes nothing.</summary>
+/// <summary>Checks everything that a backup needs and changes nothing.</summary>
 internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server, TimeProvider time)
 {
-    /// <summary>More than clocks that somebody looks after are apart.</summary>
+    /// <summary>Synchronized clocks differ by less.</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(2);
 
     private readonly Diagnosis _result = new();
 
     public async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
     {
-        var datasets = await LookAtZfsAsync(cancellationToken);
-        var answers = await LookAtServerAsync(cancellationToken);
+        var datasets = await CheckZfsAsync(cancellationToken);
+        var answers = await CheckServerAsync(cancellationToken);
         if (datasets is not null && answers)
-            await LookAtChainsAsync(datasets, cancellationToken);
+            await CheckChainsAsync(datasets, cancellationToken);
         _result.Pass(
             "compression",
             settings.Compression == CompressionFormat.None ? "none" : CompressionEngine.Describe(settings.Compression)
@@ -29,7 +29,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         return _result;
     }
 
-    private async Task<IReadOnlyList<DatasetFacts>?> LookAtZfsAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<DatasetFacts>?> CheckZfsAsync(CancellationToken cancellationToken)
     {
         if (await _result.TryAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return null;
@@ -40,16 +40,20 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         )
             return null;
         foreach (var dataset in datasets)
-            _result.Pass(
-                "dataset",
-                $"{dataset.Name}, "
-                    + $"{(dataset.IsVolume ? "a volume" : "a file system")}{(!dataset.IsEncrypted ? "" : settings.RawSend ? ", encrypted, sent raw" : ", encrypted, sent decrypted (RAW_SEND=false)")}"
-            );
-        await LookAtPermissionsAsync(datasets, cancellationToken);
+            _result.Pass("dataset", $"{dataset.Name}, {Describe(dataset)}");
+        await CheckPermissionsAsync(datasets, cancellationToken);
         return datasets;
     }
 
-    private async Task LookAtPermissionsAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
+    private string Describe(DatasetFacts dataset)
+    {
+        var kind = dataset.IsVolume ? "a volume" : "a file system";
+        if (!dataset.IsEncrypted)
+            return kind;
+        return kind + (settings.RawSend ? ", encrypted, sent raw" : ", encrypted, sent decrypted (RAW_SEND=false)");
+    }
+
+    private async Task CheckPermissionsAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
         if (
             await _result.TryAsync("permissions", () => ZfsUser.GetAsync(settings.Zfs, cancellationToken))
@@ -61,7 +65,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             _result.Warn(
                 "permissions",
                 "runs as root",
-                "A user of its own needs no more than: "
+                "A dedicated user needs only: "
                     + $"{ZfsDelegation.AllowLine("USER", ZfsDelegation.ForBackup, settings.Selection.Roots[0])}"
             );
             return;
@@ -79,7 +83,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 )
             );
             if (missing is { Count: 0 })
-                _result.Pass("permissions", $"{user.Name} has all that it needs on {dataset.Name}");
+                _result.Pass("permissions", $"{user.Name} has every permission it needs on {dataset.Name}");
             else if (missing is not null)
                 _result.Fail(
                     "permissions",
@@ -90,8 +94,8 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         }
     }
 
-    /// <returns>Whether it can be worked with.</returns>
-    private async Task<bool> LookAtServerAsync(CancellationToken cancellationToken)
+    /// <returns>Whether the server answers.</returns>
+    private async Task<bool> CheckServerAsync(CancellationToken cancellationToken)
     {
         if (await _result.TryAsync("server", () => server.GetStatusAsync(cancellationToken)) is not { } status)
             return false;
@@ -104,27 +108,27 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         if (settings.Server.ServerUrl is { Scheme: "http", IsLoopback: false })
             _result.Warn(
                 "server",
-                "the connection is not encrypted: the key and the data can be read on the way",
-                "Put a TLS proxy before the server and use https://."
+                "the connection is not encrypted: the key and the data can be read in transit",
+                "Put a TLS proxy in front of the server and use https://."
             );
         if (await server.GetTimeAsync(cancellationToken) is { } there)
-            LookAtClock((time.GetUtcNow() - there).Duration());
+            CheckClock((time.GetUtcNow() - there).Duration());
         return true;
     }
 
-    private void LookAtClock(TimeSpan apart)
+    private void CheckClock(TimeSpan apart)
     {
         if (apart <= Tolerance)
             _result.Pass("clock", $"within {Math.Max(1, Math.Ceiling(apart.TotalSeconds)):0} s of the server's");
         else
             _result.Warn(
                 "clock",
-                $"{apart.TotalMinutes:0} minutes apart from the server's",
-                "Let NTP set both clocks: rotation counts backups by their times."
+                $"{apart.TotalMinutes:0} minutes off the server's",
+                "Synchronize both clocks with NTP: rotation counts backups by their times."
             );
     }
 
-    private async Task LookAtChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
+    private async Task CheckChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
         var remote = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
         foreach (var dataset in datasets)
@@ -133,7 +137,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             var plan = BackupPlan.Make(
                 BackupMode.Automatic,
                 dataset.Name,
-                SendFlags.ForFull(dataset, settings),
+                SendFlagPolicy.ForFull(dataset, settings),
                 local,
                 remote,
                 settings.MaxChain
@@ -145,8 +149,8 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             if (local.Count(snapshot => snapshot.Upload == UploadMark.Pending) is > 0 and var pending)
                 _result.Warn(
                     "chain",
-                    $"{dataset.Name}: {pending} snapshots wait for their upload",
-                    "The next 'zfs-client backup' goes on with them."
+                    $"{dataset.Name}: {pending} snapshots are waiting for their upload",
+                    "The next 'zfs-client backup' resumes them."
                 );
         }
     }

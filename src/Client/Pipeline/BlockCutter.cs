@@ -6,10 +6,10 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// Reads a send stream, verifies every record where it was read to, and cuts it into blocks of whole records: at the
-/// first boundary behind 1 MiB, or before that where the next record does not fit into the buffer. A read never goes
-/// past the end of the record that completes a block, so that hardly a byte is copied. For a thread of its own: reading
-/// blocks it.
+/// Reads a send stream, verifies every record in the buffer it was read into, and cuts the stream into blocks of whole
+/// records: at the first boundary after 1 MiB, or earlier if the next record does not fit into the buffer. Reads stop
+/// at the end of the record that completes a block, so almost nothing has to be copied. Needs a dedicated thread, which
+/// reading blocks.
 /// </summary>
 internal sealed class BlockCutter(
     Stream source,
@@ -19,7 +19,7 @@ internal sealed class BlockCutter(
     Action<int> progress
 )
 {
-    /// <summary>Bytes from which on a block ends with its record.</summary>
+    /// <summary>Size in bytes after which a block ends with the current record.</summary>
     public const int Target = 1024 * 1024;
 
     /// <summary>
@@ -31,7 +31,7 @@ internal sealed class BlockCutter(
     private BlockBuffer? _buffer;
     private int _filled;
 
-    /// <summary>What of the filled bytes the parser has seen; the rest is the beginning of a header.</summary>
+    /// <summary>How many of the filled bytes the parser has seen; the rest is the beginning of a header.</summary>
     private int _verified;
 
     /// <summary>Reads to the end.</summary>
@@ -63,7 +63,7 @@ internal sealed class BlockCutter(
         }
     }
 
-    /// <summary>Up to where a block may end; further than that only to the end of the record under way.</summary>
+    /// <summary>Reads up to where a block may end; beyond that, only to the end of the current record.</summary>
     private int NextRead()
     {
         var end = _parser.IsAtBoundary ? _verified + RecordHeader.Size : (int)(_verified + _parser.RecordLeft);
@@ -79,7 +79,7 @@ internal sealed class BlockCutter(
                 if (_verified >= Target)
                     Cut(BufferSize, cancellationToken);
                 if (_filled - _verified < RecordHeader.Size)
-                    return; // a header is looked at as a whole
+                    return; // a header is parsed as a whole
                 MakeRoom(cancellationToken);
                 Feed(RecordHeader.Size);
             }
@@ -93,7 +93,7 @@ internal sealed class BlockCutter(
             Cut(BufferSize, cancellationToken);
     }
 
-    /// <summary>Sees to it that the record whose header stands at the boundary fits.</summary>
+    /// <summary>Makes room for the record whose header is at the boundary.</summary>
     private void MakeRoom(CancellationToken cancellationToken)
     {
         var header = new RecordHeader(_buffer!.Array.AsSpan(_verified, RecordHeader.Size));
@@ -106,7 +106,7 @@ internal sealed class BlockCutter(
             Feed(RecordHeader.Size); // a header that is damaged is refused here
             throw new OperationException(
                 ExitCode.Damaged,
-                $"Record {index} of the stream has {size} bytes; ZFS sends none of more than 16 MiB."
+                $"Record {index} of the stream has {size} bytes; ZFS sends no record larger than 16 MiB."
             );
         }
 
@@ -114,8 +114,8 @@ internal sealed class BlockCutter(
     }
 
     /// <summary>
-    /// Ends the block at the boundary, and goes on in another buffer, whose room is got first: what is handed on is no
-    /// longer ours.
+    /// Ends the block at the boundary and continues in another buffer. That one is rented first, because an emitted
+    /// buffer belongs to its receiver.
     /// </summary>
     private void Cut(int size, CancellationToken cancellationToken)
     {
@@ -150,7 +150,7 @@ internal sealed class BlockCutter(
 }
 
 /// <summary>A run of whole records.</summary>
-/// <param name="Buffer">Holds them at its start; the taker gives it back.</param>
+/// <param name="Buffer">Contains them at its start; the receiver returns it.</param>
 /// <param name="Length">Their bytes.</param>
-/// <param name="End">Where the stream stands after them.</param>
+/// <param name="End">State of the stream after them.</param>
 internal sealed record CutBlock(BlockBuffer Buffer, int Length, ParserState End);

@@ -4,11 +4,12 @@ using ZfsSnapshotManager.Core.Compression;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// Threads that compress blocks. They are no tasks of the pool: there they would stand in the way of the network's.
+/// Threads that compress blocks. Dedicated threads rather than thread-pool tasks, so that they cannot starve network
+/// callbacks.
 /// </summary>
 internal sealed class BlockWorkers : IDisposable
 {
-    /// <summary>More are of no use: eight compress faster than any <c>zfs send</c> sends.</summary>
+    /// <summary>More would be idle: eight threads compress faster than <c>zfs send</c> sends.</summary>
     private const int Most = 8;
 
     private readonly BlockingCollection<StoredBlock> _queue = [];
@@ -27,16 +28,16 @@ internal sealed class BlockWorkers : IDisposable
         }
     }
 
-    /// <summary>How many threads a stream of this format is worth.</summary>
+    /// <summary>How many threads to use for a stream of this format.</summary>
     public static int CountFor(CompressionFormat format) =>
         format == CompressionFormat.None ? 0 : Math.Min(Environment.ProcessorCount, Most);
 
-    /// <summary>The most bytes that a block can take when it is stored.</summary>
+    /// <summary>The largest size in bytes that a stored block can have.</summary>
     public int MaxSize(int length) => _compressors[0].MaxSize(length);
 
     public void Add(StoredBlock block) => _queue.Add(block);
 
-    /// <summary>Waits for the threads; what is queued is done before.</summary>
+    /// <summary>Waits until the threads have compressed what is queued.</summary>
     public void Dispose()
     {
         _queue.CompleteAdding();

@@ -7,10 +7,11 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
 /// Gathers stored blocks, in order, into parts, each with its digest. A part ends with the block that brings it to the
-/// size that the server asks for; so a part is a little larger, but for the last one.
+/// size that the server requested, so every part but the last is a little larger.
 /// </summary>
 /// <remarks>
-/// The bytes are copied into chunks: the buffers of compressors have room for blocks that do not shrink, and most do.
+/// The bytes are copied into chunks, because the compressors' buffers are sized for blocks that do not shrink, and most
+/// blocks do (docs/decisions/0018).
 /// </remarks>
 internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart from) : IDisposable
 {
@@ -23,11 +24,11 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
     private List<byte[]> _chunks = [];
     private int _size;
 
-    /// <summary>The parts that were made, in order, as the manifest will have them.</summary>
+    /// <summary>The finished parts, in order, as the manifest will list them.</summary>
     public IReadOnlyList<StoredPart> Finished => _finished;
 
-    /// <summary>Takes all blocks, and hands on the parts that are full.</summary>
-    /// <returns>The last part, which is not full; null where there is none.</returns>
+    /// <summary>Reads all blocks and passes on full parts.</summary>
+    /// <returns>The last part, which is not full; null if there is none.</returns>
     public async Task<UploadPart?> RunAsync(
         ChannelReader<StoredBlock> blocks,
         ChannelWriter<UploadPart> parts,

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// A block on its way through a compressor. Its room for the stored bytes was got in the order of the stream: else a
-/// later block could hold what an earlier one waits for.
+/// A block in a compressor. The buffer for the stored bytes is rented in stream order; otherwise a later block could
+/// hold the buffer that an earlier one waits for.
 /// </summary>
 internal sealed class StoredBlock(CutBlock block, BlockBuffer? room)
 {
@@ -16,13 +16,13 @@ internal sealed class StoredBlock(CutBlock block, BlockBuffer? room)
     /// <summary>Bytes of the stream.</summary>
     public int StreamBytes => block.Length;
 
-    /// <summary>Where the stream stands after it.</summary>
+    /// <summary>State of the stream after it.</summary>
     public ParserState End => block.End;
 
-    /// <summary>The stored bytes, once they are there; good until <see cref="Release"/>.</summary>
+    /// <summary>The stored bytes; valid until <see cref="Release"/>.</summary>
     public Task<ReadOnlyMemory<byte>> Stored => _stored.Task;
 
-    /// <summary>Uncompressed streams are stored where they were read to.</summary>
+    /// <summary>Uses the bytes that were read as the stored bytes, without compression.</summary>
     public void StorePlain() => _stored.SetResult(block.Buffer.Array.AsMemory(0, block.Length));
 
     public void Compress(BlockCompressor compressor)
@@ -39,7 +39,7 @@ internal sealed class StoredBlock(CutBlock block, BlockBuffer? room)
         }
     }
 
-    /// <summary>Gives the buffers back.</summary>
+    /// <summary>Returns the buffers.</summary>
     public void Release()
     {
         block.Buffer.Dispose();

@@ -7,17 +7,18 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// <c>zfs send</c> on its way to the server: read and verified by one thread, compressed by several, gathered in parts
-/// in order, and sent by several lanes. Every stage waits for room in the next, and so does <c>zfs send</c> in the end.
+/// The way from <c>zfs send</c> to the server: one thread reads and verifies, several compress, blocks are gathered
+/// into parts in order, and several parts are sent at once. Every stage waits for room in the next one, and so, in the
+/// end, does <c>zfs send</c>.
 /// </summary>
-/// <param name="memory">How many lanes and threads there are.</param>
+/// <param name="memory">How many parts are sent at once, and how many threads compress.</param>
 /// <param name="format">How the stream is stored.</param>
 /// <param name="level">Null: the format's default.</param>
-/// <param name="from">Where it begins.</param>
-/// <param name="send">Sends a part, as often as it takes; a stream that fits into one part is not sent here.</param>
-/// <param name="progress">Gets bytes of the stream.</param>
+/// <param name="from">Where the stream begins.</param>
+/// <param name="send">Sends a part, retrying as needed. A stream that fits into one part is returned instead.</param>
+/// <param name="progress">Called with the number of stream bytes read.</param>
 internal sealed class StreamPipeline(
-    TransferMemory memory,
+    MemoryBudget memory,
     CompressionFormat format,
     int? level,
     TransferStart from,
@@ -28,12 +29,12 @@ internal sealed class StreamPipeline(
     private readonly Channel<StoredBlock> _blocks = Channel.CreateUnbounded<StoredBlock>();
     private readonly Channel<UploadPart> _parts = Channel.CreateUnbounded<UploadPart>();
 
-    /// <summary>Whether anything of the stream came.</summary>
+    /// <summary>Whether any byte of the stream has been read.</summary>
     public bool HasBegun { get; private set; }
 
-    /// <summary>Runs until the last part is stored, or one stage fails.</summary>
-    /// <param name="zfs">Ended when a stage fails.</param>
-    /// <param name="stream">What it sends, as it is to be stored.</param>
+    /// <summary>Runs until the last part is stored or a stage fails.</summary>
+    /// <param name="zfs">The process; killed when a stage fails.</param>
+    /// <param name="stream">The stream to store.</param>
     public async Task<TransferEnd> RunAsync(ZfsProcess zfs, Stream stream, CancellationToken cancellationToken)
     {
         using var buffers = new BlockBuffers(memory.Blocks, BlockCutter.BufferSize);
@@ -42,17 +43,18 @@ internal sealed class StreamPipeline(
         using var room =
             memory.Workers > 0 ? new BlockBuffers(memory.Blocks, workers.MaxSize(BlockCutter.BufferSize)) : null;
         using var builder = new PartBuilder(chunks, memory.PartSize, from);
-        using var stages = new Stages(cancellationToken);
-        await using var killer = stages.Stop.Register(zfs.Kill); // a blocked read ends only with its pipe
-        var reading = stages.Run(() =>
-            ReadAsync(zfs, new BlockCutter(stream, from.State, buffers, Emit, Count), stages.Stop)
+        using var tasks = new TaskGroup(cancellationToken);
+        // A synchronous read of a pipe cannot be cancelled, it ends only with the pipe.
+        await using var killer = tasks.Stop.Register(zfs.Kill);
+        var reading = tasks.Run(() =>
+            ReadAsync(zfs, new BlockCutter(stream, from.State, buffers, Emit, Count), tasks.Stop)
         );
-        var building = stages.Run(() => BuildAsync(builder, stages.Stop));
-        var lanes = Enumerable
-            .Range(0, memory.Lanes)
-            .Select(_ => stages.Run(() => SendAsync(chunks, stages.Stop)))
+        var building = tasks.Run(() => BuildAsync(builder, tasks.Stop));
+        var senders = Enumerable
+            .Range(0, memory.ParallelParts)
+            .Select(_ => tasks.Run(() => SendAsync(chunks, tasks.Stop)))
             .ToList();
-        await stages.EndAsync([reading, building, .. lanes]);
+        await tasks.WaitAsync([reading, building, .. senders]);
         return new TransferEnd(await reading, builder.Finished, await building);
 
         void Count(int bytes)
@@ -63,7 +65,7 @@ internal sealed class StreamPipeline(
 
         void Emit(CutBlock block)
         {
-            var stored = new StoredBlock(block, room?.Rent(workers.MaxSize(block.Length), stages.Stop));
+            var stored = new StoredBlock(block, room?.Rent(workers.MaxSize(block.Length), tasks.Stop));
             if (room is null)
                 stored.StorePlain();
             else
@@ -86,17 +88,18 @@ internal sealed class StreamPipeline(
         }
         catch (SendStreamException e) when (e.Error == SendStreamError.EndsEarly)
         {
-            await zfs.WaitForSuccessAsync(cancellationToken); // its own words are the better ones
+            // If zfs failed, its own message says more than that the stream ends early.
+            await zfs.WaitForSuccessAsync(cancellationToken);
             throw;
         }
 
-        // A killed zfs send ends its pipe like a finished one.
+        // A killed zfs send closes its pipe just as a finished one does: only the exit code tells them apart.
         await zfs.WaitForSuccessAsync(cancellationToken);
         _blocks.Writer.Complete();
         return end;
     }
 
-    /// <returns>The whole stream, if it is no more than one part that is not full; that is left to the
+    /// <returns>The whole stream, if it fits into one part that is not full; sending it is left to the
     /// caller.</returns>
     private async Task<UploadPart?> BuildAsync(PartBuilder builder, CancellationToken cancellationToken)
     {
@@ -123,14 +126,14 @@ internal sealed class StreamPipeline(
 /// <summary>Where a transfer begins.</summary>
 /// <param name="Number">The first part's number.</param>
 /// <param name="Offset">Stored bytes of the parts before it.</param>
-/// <param name="State">Where the stream stands there.</param>
+/// <param name="State">State of the stream at that point.</param>
 internal sealed record TransferStart(int Number, long Offset, ParserState State)
 {
     public static TransferStart Beginning { get; } = new(1, 0, ParserState.Start);
 }
 
-/// <summary>How a transfer ended: the stream was whole and right, and its parts are stored.</summary>
-/// <param name="State">Where the stream stands at its end.</param>
-/// <param name="Parts">All parts that were made, in order.</param>
-/// <param name="Whole">The only part, where it is one that was not sent yet.</param>
+/// <summary>How a transfer ended: the stream was complete and valid, and its parts are stored.</summary>
+/// <param name="State">State of the stream at its end.</param>
+/// <param name="Parts">All parts of this transfer, in order.</param>
+/// <param name="Whole">The only part, if it has not been sent yet; otherwise null.</param>
 internal sealed record TransferEnd(ParserState State, IReadOnlyList<StoredPart> Parts, UploadPart? Whole);

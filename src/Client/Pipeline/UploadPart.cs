@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Client.Pipeline;
 
-/// <summary>A part in memory, ready to be sent as often as it takes.</summary>
+/// <summary>A part in memory, so that it can be sent repeatedly.</summary>
 internal sealed record UploadPart
 {
     /// <summary>From 1.</summary>
@@ -19,27 +19,28 @@ internal sealed record UploadPart
 
     public required byte[] Sha256 { get; init; }
 
-    /// <summary>Where the stream stands before it.</summary>
+    /// <summary>State of the stream before it.</summary>
     public required ParserState Start { get; init; }
 
-    /// <summary>Where the stream stands after it.</summary>
+    /// <summary>State of the stream after it.</summary>
     public required ParserState End { get; init; }
 
     /// <summary>Bytes of the stream in it.</summary>
     public long StreamBytes => End.StreamOffset - Start.StreamOffset;
 
-    /// <summary>As the manifest has it.</summary>
+    /// <summary>The entry in the manifest.</summary>
     public StoredPart Describe() => new() { Size = Size, Sha256 = Convert.ToHexStringLower(Sha256) };
 
-    /// <summary>The stored bytes in pieces of at most so many.</summary>
+    /// <summary>The stored bytes in slices of at most <paramref name="most"/> bytes.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Slices(int most)
     {
-        for (var at = 0; at < Size; )
+        var offset = 0;
+        while (offset < Size)
         {
-            var inChunk = at % PartChunks.ChunkSize;
-            var count = Math.Min(Math.Min(most, Size - at), PartChunks.ChunkSize - inChunk);
-            yield return Chunks[at / PartChunks.ChunkSize].AsMemory(inChunk, count);
-            at += count;
+            var inChunk = offset % PartChunks.ChunkSize;
+            var count = Math.Min(Math.Min(most, Size - offset), PartChunks.ChunkSize - inChunk);
+            yield return Chunks[offset / PartChunks.ChunkSize].AsMemory(inChunk, count);
+            offset += count;
         }
     }
 }

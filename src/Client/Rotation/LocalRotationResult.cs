@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 
-/// <summary>What a rotation on this machine did, or would do.</summary>
+/// <summary>What a rotation of local snapshots did or would do.</summary>
 internal sealed record LocalRotationResult
 {
     [JsonPropertyOrder(-1)]
@@ -22,13 +22,13 @@ internal sealed record LocalRotationResult
 
     public int FailedCount => Count("failed");
 
-    /// <summary>The newest first.</summary>
+    /// <summary>Newest first.</summary>
     public required IReadOnlyList<LocalRotationItem> Decisions { get; init; }
 
     public int Count(string action) => Decisions.Count(item => item.Action == action);
 }
 
-/// <summary>What became of one snapshot or bookmark.</summary>
+/// <summary>The decision on one snapshot or bookmark.</summary>
 internal sealed record LocalRotationItem
 {
     public required string Name { get; init; }
@@ -41,35 +41,4 @@ internal sealed record LocalRotationItem
     public required string Action { get; init; }
 
     public required string Reason { get; init; }
-}
-
-/// <summary>What <c>snapshot</c> did, or would do.</summary>
-internal sealed record SnapshotResult
-{
-    public bool Success { get; init; } = true;
-
-    public required bool DryRun { get; init; }
-
-    public required string Snapshot { get; init; }
-
-    /// <summary>Left out where it is not sent.</summary>
-    public Backup.BackupResult? Backup { get; init; }
-
-    public required LocalRotationResult Rotation { get; init; }
-}
-
-/// <summary>The same of several datasets.</summary>
-internal sealed record SnapshotSetResult
-{
-    [JsonPropertyOrder(-1)]
-    public bool Success => Backups?.Success != false && Rotations.All(rotation => rotation.Success);
-
-    public required bool DryRun { get; init; }
-
-    public required IReadOnlyList<string> Snapshots { get; init; }
-
-    /// <summary>Left out where they are not sent.</summary>
-    public Backup.BackupSetResult? Backups { get; init; }
-
-    public required IReadOnlyList<LocalRotationResult> Rotations { get; init; }
 }

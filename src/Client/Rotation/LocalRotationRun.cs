@@ -10,7 +10,7 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Rotation;
 
 /// <summary>
-/// Rotates the snapshots and bookmarks of datasets on this machine. What the server says is asked once for all of them.
+/// Rotates the snapshots and bookmarks of datasets on this machine. Asks the server once for all of them.
 /// </summary>
 internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server, Output output)
 {
@@ -18,14 +18,14 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
     private IReadOnlyList<SnapshotInfo>? _remote;
 
     /// <param name="dataset">The dataset.</param>
-    /// <param name="dryRun">Nothing is changed.</param>
+    /// <param name="dryRun">True: nothing is changed.</param>
     public async Task<LocalRotationResult> RunAsync(
         DatasetName dataset,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
-        var policy = _policy ??= await PolicyInForce.GetAsync(settings, server, cancellationToken);
+        var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, cancellationToken);
         var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken);
         var local = await settings.Zfs.ListSnapshotsAsync(dataset, cancellationToken);
         var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name =>
@@ -44,7 +44,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         };
     }
 
-    /// <summary>Only what can be restored can be a base.</summary>
+    /// <summary>The local snapshots that can be a base: those with a restorable backup.</summary>
     private static HashSet<SnapshotGuid> Restorable(
         IReadOnlyList<LocalSnapshot> local,
         IReadOnlyList<SnapshotInfo> remote
@@ -80,7 +80,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
             }
             catch (ZfsException e)
             {
-                (action, reason) = ("failed", e.StandardError.Trim()); // the others go all the same
+                (action, reason) = ("failed", e.StandardError.Trim()); // continue with the others
             }
         }
 

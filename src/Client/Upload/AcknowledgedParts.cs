@@ -2,7 +2,10 @@ using ZfsSnapshotManager.Client.Pipeline;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>What of an upload the server has without gaps: that is where another run would go on.</summary>
+/// <summary>
+/// Counts the acknowledged parts that follow one another without a gap: another run would resume after them.
+/// Thread-safe.
+/// </summary>
 internal sealed class AcknowledgedParts(int parts, long streamBytes)
 {
     private readonly Lock _lock = new();
@@ -11,11 +14,11 @@ internal sealed class AcknowledgedParts(int parts, long streamBytes)
     private long _streamBytes = streamBytes;
 
     /// <summary>
-    /// Whether something is there that parts are not counted of: what ZFS on the server has received.
+    /// Whether the server had something before this run, even if it is not counted in parts (what its ZFS received).
     /// </summary>
     public bool IsResumed { get; init; }
 
-    /// <summary>Whether anything is there.</summary>
+    /// <summary>Whether the server has anything of the upload.</summary>
     public bool Any
     {
         get

@@ -25,12 +25,14 @@ internal sealed class BackupUpload(
         ? new BandwidthLimit(rate, time)
         : null;
 
+    private readonly UploadInquiry _inquiry = new(server, time);
+
     /// <returns>The backup, and how many bytes of its stream an earlier run had sent.</returns>
     /// <exception cref="UploadInterruptedException">It stays open, and can go on.</exception>
     /// <exception cref="NotResumableException">It was to go on and cannot; it is dropped.</exception>
     /// <exception cref="OperationException">It failed for good; it is dropped.</exception>
     public async Task<(SnapshotInfo Backup, long ResumedFrom)> SendAsync(
-        UploadJob job,
+        UploadSource source,
         CancellationToken cancellationToken
     )
     {
@@ -38,40 +40,48 @@ internal sealed class BackupUpload(
             settings.RetryTime,
             TransientFailure.OfUpload,
             time,
-            why => Output.Warn(why ?? "the server is there again"),
+            why => Output.Warn(why ?? "the server is reachable again"),
             honorsRetryAfter: true
         );
-        var estimate = job.Send is { } send ? await send.EstimateAsync(settings.Zfs, cancellationToken) : null;
+        var estimate = source.Send is { } send ? await send.EstimateAsync(settings.Zfs, cancellationToken) : null;
         UploadAnswer upload;
         try
         {
             upload = await asking.RunAsync(
-                token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token),
+                token => server.RequestUploadAsync(source.Request with { EstimatedSize = estimate }, token),
                 cancellationToken
             );
         }
-        catch (ApiException e) when (job.Send is null && e.Code == "snapshot_exists")
+        catch (ApiException e) when (source.Send is null && e.Code == "snapshot_exists")
         {
             // The run before was killed while the server committed.
-            if (job.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
+            if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
                 return (committed, committed.StreamBytes);
             throw;
         }
 
         var interruptions = new ReceiveInterruptions(settings.RetryTime, time);
-        for (var mayResume = job.Send is null; ; mayResume = true)
+        for (var mayResume = source.Send is null; ; mayResume = true)
         {
             try
             {
-                return await SendOnceAsync(job, upload, estimate, mayResume, cancellationToken);
+                return await SendOnceAsync(source, upload, estimate, mayResume, cancellationToken);
             }
-            catch (ApiException e) when (ReceiveInterruptions.IsOne(e))
+            catch (ApiException e) when (ReceiveInterruptions.IsInterruption(e))
             {
                 // The server's zfs receive has ended, with the server or by itself: ZFS says where the stream goes on.
-                if (!interruptions.MayGoOn(upload.Resume))
+                if (!interruptions.MayRetry(upload.Resume))
                     throw new UploadInterruptedException(e, upload.Resume?.StreamBytes ?? 0);
-                output.Note($"{job.Snapshot.Name}: the server's zfs receive was interrupted; asking where it goes on");
-                var (again, committed) = await AskAgainAsync(job, estimate, asking, upload.Resume, cancellationToken);
+                output.Note(
+                    $"{source.Snapshot.Name}: the server's zfs receive was interrupted; asking where to resume"
+                );
+                var (again, committed) = await AskAgainAsync(
+                    source,
+                    estimate,
+                    asking,
+                    upload.Resume,
+                    cancellationToken
+                );
                 if (committed is not null)
                     return (committed, committed.StreamBytes);
                 upload = again!;
@@ -80,7 +90,7 @@ internal sealed class BackupUpload(
     }
 
     private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> AskAgainAsync(
-        UploadJob job,
+        UploadSource source,
         long? estimate,
         RetryPolicy asking,
         UploadResume? last,
@@ -91,7 +101,7 @@ internal sealed class BackupUpload(
         {
             return (
                 await asking.RunAsync(
-                    token => server.RequestUploadAsync(job.Request with { EstimatedSize = estimate }, token),
+                    token => server.RequestUploadAsync(source.Request with { EstimatedSize = estimate }, token),
                     cancellationToken
                 ),
                 null
@@ -99,7 +109,7 @@ internal sealed class BackupUpload(
         }
         catch (ApiException e) when (e.Code == "snapshot_exists")
         {
-            if (job.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
+            if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
                 return (null, committed);
             throw;
         }
@@ -111,7 +121,7 @@ internal sealed class BackupUpload(
 
     /// <param name="mayResume">False: the stream is sent from its start, whatever the server has of it.</param>
     private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOnceAsync(
-        UploadJob job,
+        UploadSource source,
         UploadAnswer upload,
         long? estimate,
         bool mayResume,
@@ -122,27 +132,29 @@ internal sealed class BackupUpload(
         try
         {
             var resume =
-                mayResume && (job.Send is null || upload.Resume is not null) ? ResumeStart.Read(upload.Resume) : null;
+                mayResume && (source.Send is null || upload.Resume is not null)
+                    ? ResumePoint.Read(upload.Resume)
+                    : null;
             var from = resume?.From ?? TransferStart.Beginning;
             var already = resume?.StreamBytes ?? 0;
             acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
             var expected = resume is null ? estimate : await EstimateAsync(resume, cancellationToken);
-            var memory = new TransferMemory(
+            var memory = new MemoryBudget(
                 Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)),
                 upload.PartSize,
-                BlockWorkers.CountFor(job.Compression)
+                BlockWorkers.CountFor(source.Compression)
             );
-            DescribeTransfer(job, memory);
+            DescribeTransfer(source, memory);
             var backup = await TransferProgress.RunAsync(
-                job.Snapshot.Name.ToString(),
+                source.Snapshot.Name.ToString(),
                 expected,
                 output,
-                progress => TransferAsync(job, upload, resume, memory, acknowledged, progress, cancellationToken),
+                progress => TransferAsync(source, upload, resume, memory, acknowledged, progress, cancellationToken),
                 already
             );
             return (backup, already);
         }
-        catch (ApiException e) when (ReceiveInterruptions.IsOne(e))
+        catch (ApiException e) when (ReceiveInterruptions.IsInterruption(e))
         {
             throw;
         }
@@ -159,7 +171,7 @@ internal sealed class BackupUpload(
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var reason = await UploadAbort.RunAsync(server, upload.UploadId, time);
+            var reason = await _inquiry.AbortAsync(upload.UploadId);
             if (reason is not null && e is OperationException { ExitCode: ExitCode.Unreachable })
                 throw reason;
             throw;
@@ -167,10 +179,10 @@ internal sealed class BackupUpload(
     }
 
     private async Task<SnapshotInfo> TransferAsync(
-        UploadJob job,
+        UploadSource source,
         UploadAnswer upload,
-        ResumeStart? resume,
-        TransferMemory memory,
+        ResumePoint? resume,
+        MemoryBudget memory,
         AcknowledgedParts acknowledged,
         TransferProgress progress,
         CancellationToken cancellationToken
@@ -184,16 +196,16 @@ internal sealed class BackupUpload(
             honorsRetryAfter: true
         );
         var requests = new UploadRequests(server, upload.UploadId, retry, _limit, time);
-        var commit = new UploadCommit(server, requests, job.Snapshot, retry, time);
+        var commit = new UploadCommit(server, requests, source.Snapshot, retry, _inquiry);
         var from = resume?.From ?? TransferStart.Beginning;
         if (from.State.Phase == StreamPhase.End)
             return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken);
 
-        var level = job.Compression == settings.Compression ? settings.CompressionLevel : null;
-        var pipeline = new StreamPipeline(memory, job.Compression, level, from, SendPartAsync, count =>
+        var level = source.Compression == settings.Compression ? settings.CompressionLevel : null;
+        var pipeline = new StreamPipeline(memory, source.Compression, level, from, SendPartAsync, count =>
             progress.Add(count)
         );
-        var end = await SendAsync(job, resume, pipeline, cancellationToken);
+        var end = await SendAsync(source, resume, pipeline, cancellationToken);
         var backup = end.Whole is { } whole
             ? await commit.SendWholeAsync(whole, cancellationToken)
             : await commit.CompleteAsync(
@@ -203,7 +215,7 @@ internal sealed class BackupUpload(
             );
         if (verbose)
             output.Note(
-                $"{job.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} times one was tried again"
+                $"{source.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} times one was tried again"
             );
         return backup;
 
@@ -215,13 +227,13 @@ internal sealed class BackupUpload(
     }
 
     private async Task<TransferEnd> SendAsync(
-        UploadJob job,
-        ResumeStart? resume,
+        UploadSource source,
+        ResumePoint? resume,
         StreamPipeline pipeline,
         CancellationToken cancellationToken
     )
     {
-        if (resume is null && job.Send is { } send)
+        if (resume is null && source.Send is { } send)
         {
             await using var sending = send.Start(settings.Zfs);
             return await pipeline.RunAsync(sending, sending.Output, cancellationToken);
@@ -248,7 +260,7 @@ internal sealed class BackupUpload(
     /// <summary>
     /// What ZFS expects the whole stream to have; a token it does not take is told of when it is used.
     /// </summary>
-    private async Task<long?> EstimateAsync(ResumeStart resume, CancellationToken cancellationToken)
+    private async Task<long?> EstimateAsync(ResumePoint resume, CancellationToken cancellationToken)
     {
         if (resume.Token is not { } token)
             return resume.StreamBytes;
@@ -262,22 +274,21 @@ internal sealed class BackupUpload(
         }
     }
 
-    private void DescribeTransfer(UploadJob job, TransferMemory memory)
+    private void DescribeTransfer(UploadSource source, MemoryBudget memory)
     {
         if (!verbose)
             return;
+        var threads = memory.Workers == 1 ? "1 thread" : $"{memory.Workers} threads";
+        output.Note($"{CompressionEngine.Describe(source.Compression)}, {threads}");
         output.Note(
-            $"{CompressionEngine.Describe(job.Compression)}, {memory.Workers} thread{(memory.Workers == 1 ? "" : "s")}"
-        );
-        output.Note(
-            $"parts of {ByteSize.Format(memory.PartSize)}, {memory.Lanes} at "
+            $"parts of {ByteSize.Format(memory.PartSize)}, {memory.ParallelParts} at "
                 + $"once{(settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "")}; buffers of "
-                + $"{ByteSize.Format(memory.Bytes)} at most"
+                + $"up to {ByteSize.Format(memory.Bytes)}"
         );
         output.Note(
             settings.RetryTime > TimeSpan.Zero
-                ? $"what fails for a while is tried again for {settings.RetryTime.TotalSeconds} s"
-                : "nothing is tried again"
+                ? $"transient failures are retried for up to {settings.RetryTime.TotalSeconds} s"
+                : "retries are disabled"
         );
     }
 }

@@ -1,35 +1,35 @@
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>Lets all lanes together send so many bytes in a second: who wants to send waits for its turn.</summary>
+/// <summary>Limits the rate of all parts together. Callers wait until their bytes may be sent. Thread-safe.</summary>
 internal sealed class BandwidthLimit(long bytesPerSecond, TimeProvider time)
 {
-    /// <summary>What was not sent in this time may be sent later; more would be a burst.</summary>
+    /// <summary>Bytes not sent within this time may be made up for; a longer time would allow bursts.</summary>
     private static readonly TimeSpan Credit = TimeSpan.FromMilliseconds(50);
 
     private readonly long _start = time.GetTimestamp();
     private readonly Lock _lock = new();
-    private TimeSpan _free;
+    private TimeSpan _nextSlot;
 
-    /// <summary>Bytes to ask for at once: a twentieth of a second's, so that the rate is even.</summary>
+    /// <summary>Bytes to send at once: those of a twentieth of a second, so that the rate is even.</summary>
     public int SliceSize { get; } = (int)Math.Clamp(bytesPerSecond / 20, 512, 128 * 1024);
 
-    /// <summary>Waits until so many bytes may be sent.</summary>
+    /// <summary>Waits until <paramref name="bytes"/> bytes may be sent.</summary>
     public async ValueTask WaitAsync(int bytes, CancellationToken cancellationToken)
     {
-        var wait = Take(bytes);
+        var wait = Reserve(bytes);
         if (wait > TimeSpan.Zero)
             await Task.Delay(wait, time, cancellationToken);
     }
 
-    private TimeSpan Take(int bytes)
+    private TimeSpan Reserve(int bytes)
     {
         lock (_lock)
         {
             var now = time.GetElapsedTime(_start);
-            if (_free < now - Credit)
-                _free = now - Credit;
-            var wait = _free - now;
-            _free += TimeSpan.FromSeconds((double)bytes / bytesPerSecond);
+            if (_nextSlot < now - Credit)
+                _nextSlot = now - Credit;
+            var wait = _nextSlot - now;
+            _nextSlot += TimeSpan.FromSeconds((double)bytes / bytesPerSecond);
             return wait;
         }
     }

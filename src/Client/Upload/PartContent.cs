@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>A part as the body of a request, out of the memory in which it was made.</summary>
+/// <summary>A part in memory as the body of a request.</summary>
 internal sealed class PartContent(UploadPart part, BandwidthLimit? limit, TransferWatch watch) : HttpContent
 {
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>

@@ -3,19 +3,19 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Client.Upload;
 
 /// <summary>
-/// How often an upload into the server's ZFS goes on after its receive has ended there: as long as it gets further in
-/// between.
+/// Decides whether an upload into the server's ZFS is resumed after its receive was interrupted there: as long as it
+/// makes progress in between.
 /// </summary>
-/// <param name="patience">How long it may get no further; zero: it does not go on.</param>
+/// <param name="patience">How long it may make no progress; zero: it is not resumed.</param>
 internal sealed class ReceiveInterruptions(TimeSpan patience, TimeProvider time)
 {
     private long _furthest = -1;
     private long _since = time.GetTimestamp();
 
-    public static bool IsOne(ApiException e) => e.Code == "receive_interrupted";
+    public static bool IsInterruption(ApiException e) => e.Code == "receive_interrupted";
 
-    /// <param name="resume">Where this attempt had begun.</param>
-    public bool MayGoOn(UploadResume? resume)
+    /// <param name="resume">Where the failed attempt began.</param>
+    public bool MayRetry(UploadResume? resume)
     {
         var reached = resume?.StreamBytes ?? 0;
         if (reached > _furthest)

@@ -2,10 +2,10 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>The server says "ok" to something else than was sent.</summary>
+/// <summary>The server acknowledges something other than what was sent.</summary>
 internal sealed class StoredContentMismatchException()
     : OperationException(
         ExitCode.ServerFailed,
-        "The server says that it stored something else than was sent.",
-        "Check the server's version and its log. The next backup does not build on this one."
+        "The server reports that it stored something other than what was sent.",
+        "Check the server's version and its log. The next backup will not be based on this one."
     );

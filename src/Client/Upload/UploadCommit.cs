@@ -16,7 +16,7 @@ internal sealed class UploadCommit(
     UploadRequests requests,
     LocalSnapshot snapshot,
     RetryPolicy retry,
-    TimeProvider time
+    UploadInquiry inquiry
 )
 {
     /// <summary>Sends a stream that fits into one part, in one request.</summary>
@@ -26,8 +26,8 @@ internal sealed class UploadCommit(
         var backup = await CommitAsync(token => requests.SendWholeAsync(whole, token), cancellationToken);
         return
             backup is not null
-            && IsOf(backup, Convert.ToHexStringLower(whole.Sha256))
-            && IsRight(backup, whole.End.StreamOffset)
+            && HasDigest(backup, Convert.ToHexStringLower(whole.Sha256))
+            && IsSnapshotSent(backup, whole.End.StreamOffset)
             ? backup
             : throw new StoredContentMismatchException();
     }
@@ -49,7 +49,7 @@ internal sealed class UploadCommit(
             PartsSha256 = StoredPart.DigestOf(parts),
         };
         var backup = await CommitAsync(token => requests.CompleteAsync(request, token), cancellationToken);
-        return backup?.PartsSha256 == request.PartsSha256 && IsRight(backup, streamBytes)
+        return backup?.PartsSha256 == request.PartsSha256 && IsSnapshotSent(backup, streamBytes)
             ? backup
             : throw new StoredContentMismatchException();
     }
@@ -74,20 +74,20 @@ internal sealed class UploadCommit(
         catch (OperationException e) when (TransientFailure.OfUpload(e))
         {
             // The connection may have broken after the commit.
-            if (await CommittedBackup.FindAsync(server, snapshot.Guid, time) is { Backup: { } backup })
+            if (await inquiry.FindBackupAsync(snapshot.Guid) is { Backup: { } backup })
                 return backup;
             throw;
         }
     }
 
     /// <summary>What goes into ZFS is one part to the server, whose stored bytes it does not keep.</summary>
-    private static bool IsOf(SnapshotInfo backup, string sha256) =>
+    private static bool HasDigest(SnapshotInfo backup, string sha256) =>
         backup.IsLocal
             ? backup.PartsSha256 == StoredPart.DigestOf([new StoredPart { Size = 0, Sha256 = sha256 }])
             : backup.Sha256 == sha256;
 
     /// <summary>In ZFS the rest of a stream is counted together with what was there.</summary>
-    private bool IsRight(SnapshotInfo backup, long streamBytes) =>
+    private bool IsSnapshotSent(SnapshotInfo backup, long streamBytes) =>
         backup.SnapshotGuid == snapshot.Guid
         && (backup.IsLocal ? backup.StreamBytes >= streamBytes : backup.StreamBytes == streamBytes);
 }

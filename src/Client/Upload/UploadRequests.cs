@@ -20,6 +20,8 @@ internal sealed class UploadRequests(
     /// </summary>
     private const int BreaksUntilAsked = 2;
 
+    private readonly UploadInquiry _inquiry = new(server, time);
+
     /// <summary>Sends a part.</summary>
     /// <exception cref="OperationException">The server refuses it, or cannot be reached for too long.</exception>
     public async Task SendPartAsync(UploadPart part, CancellationToken cancellationToken)
@@ -76,7 +78,7 @@ internal sealed class UploadRequests(
             }
             catch (OperationException e) when (e is not ApiException && ++breaks >= BreaksUntilAsked)
             {
-                if (await UploadRefusal.FindAsync(server, uploadId, token) is { } refusal)
+                if (await _inquiry.FindRefusalAsync(uploadId, token) is { } refusal)
                     throw refusal;
                 throw;
             }

@@ -3,22 +3,23 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>doctor</c>: says what a restore would lack, before the day on which it is needed.</summary>
+/// <summary><c>doctor</c>: checks everything that a restore needs.</summary>
 internal static class DoctorCommand
 {
     public static Verb Create()
     {
         var parent = new Argument<string>("dataset")
         {
-            Description = "The dataset in which restores are to be made, such as tank/restores.",
+            Description = "Dataset below which restores will be created, such as tank/restores.",
         };
         var verb = new Verb(
             "doctor",
-            "Check all that a restore needs: zfs and its permissions (with the exact 'zfs allow' line that is "
-                + "missing), and the server. Changes nothing.",
+            "Check everything that a restore needs: zfs, its permissions and the server. For each problem, print the "
+                + "command that fixes it. Changes nothing.",
             "zfs-restore doctor tank/restores"
         )
         {
@@ -34,7 +35,7 @@ internal static class DoctorCommand
                     );
                 using var session = RestoreSession.Open(parsed);
                 var result = new Diagnosis();
-                await LookAtZfsAsync(result, session.Settings.Zfs, dataset, cancellationToken);
+                await CheckZfsAsync(result, session.Settings.Zfs, dataset, cancellationToken);
                 var list = await result.TryAsync("server", () =>
                     BackupList.FetchAsync(session.Server, cancellationToken)
                 );
@@ -46,7 +47,7 @@ internal static class DoctorCommand
         return verb;
     }
 
-    private static async Task LookAtZfsAsync(
+    private static async Task CheckZfsAsync(
         Diagnosis result,
         ZfsHost zfs,
         DatasetName dataset,
@@ -64,7 +65,7 @@ internal static class DoctorCommand
         if (missing is { Count: 0 })
             result.Pass(
                 "permissions",
-                user.IsRoot ? "runs as root" : $"{user.Name} has all that it needs on {dataset}"
+                user.IsRoot ? "runs as root" : $"{user.Name} has every permission it needs on {dataset}"
             );
         else if (missing is not null)
             result.Fail(
@@ -76,7 +77,7 @@ internal static class DoctorCommand
         if (!user.IsRoot)
             result.Warn(
                 "mount",
-                "on Linux only root can mount a restored file system, whatever is delegated",
+                "on Linux, only root can mount a restored file system, regardless of delegation",
                 $"Restore as {user.Name}; let root run 'zfs-restore mount', or 'zfs mount'."
             );
     }

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
@@ -14,7 +15,7 @@ internal static class ListCommand
     {
         var tree = new Option<bool>("--tree")
         {
-            Description = "Show the chains: each full backup with the incrementals upon it.",
+            Description = "Show the chains: each full backup and the incrementals based on it.",
         };
         var verb = new Verb(
             "list",
@@ -37,7 +38,7 @@ internal static class ListCommand
         session.Output.Result(list.Backups, RestoreJson.Default.IReadOnlyListSnapshotInfo, text =>
         {
             if (list.Backups.Count == 0)
-                text.WriteLine("There are no backups yet.");
+                text.WriteLine("No backups exist yet.");
             else if (tree)
                 ChainTree.Write(text, list.Backups);
             else

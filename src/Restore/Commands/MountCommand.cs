@@ -3,26 +3,27 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Restore.Configuration;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>mount</c>: shows a restored dataset's files in a folder.</summary>
+/// <summary><c>mount</c>: mounts a restored dataset on a directory.</summary>
 internal static class MountCommand
 {
     public static Verb Create()
     {
-        var dataset = new Argument<string>("dataset") { Description = "The restored dataset." };
+        var dataset = new Argument<string>("dataset") { Description = "Dataset to mount." };
         var mountpoint = new Argument<string>("mountpoint")
         {
-            Description = "An empty folder, or one that does not exist yet.",
+            Description = "Empty directory, or one that does not exist yet.",
         };
         var writable = new Option<bool>("--writable")
         {
-            Description = "Mount it for writing too (default: read-only, so that further incrementals still fit).",
+            Description = "Mount it read-write (default: read-only, so that later incrementals can still be received).",
         };
         var verb = new Verb(
             "mount",
-            "Mount a restored dataset in a folder.",
+            "Mount a restored dataset on a directory.",
             "zfs-restore mount tank/restored /mnt/restore"
         )
         {
@@ -99,12 +100,12 @@ internal static class MountCommand
     )
     {
         if (File.Exists(path))
-            throw new OperationException(ExitCode.Conflict, $"{path} is a file.", "Name a folder.");
+            throw new OperationException(ExitCode.Conflict, $"{path} is a file.", "Give a directory.");
         if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{path} is not empty; what is in it would be hidden.",
-                "Name an empty folder, or one that does not exist yet."
+                $"{path} is not empty; its contents would be hidden.",
+                "Give an empty directory, or one that does not exist yet."
             );
         var rows = await zfs.RunTableAsync(
             ["get", "-H", "-o", "value", "type,mounted,mountpoint", dataset.Value],
@@ -120,8 +121,8 @@ internal static class MountCommand
         if (values[1] == "yes")
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{dataset} is mounted already, at {values[2]}.",
-                $"Look there, or 'zfs unmount {dataset}' first."
+                $"{dataset} is already mounted at {values[2]}.",
+                $"Use it there, or run 'zfs unmount {dataset}' first."
             );
     }
 }

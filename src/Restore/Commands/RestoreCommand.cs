@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.Restore.RestoreChain;
 
 namespace ZfsSnapshotManager.Restore.Commands;
@@ -12,29 +13,29 @@ internal static class RestoreCommand
 {
     private static readonly Argument<string> Dataset = new("dataset")
     {
-        Description = "The dataset to make; it must not exist yet.",
+        Description = "Dataset to create. It must not exist unless --force is given.",
     };
 
     private static readonly Option<bool> Force = new("--force", "-f")
     {
-        Description = "Replace the dataset if it exists. The old one goes only once the new one is whole.",
+        Description = "Replace an existing dataset. It is destroyed only after the new one is complete.",
     };
 
     private static readonly Option<bool> Restart = new("--restart")
     {
-        Description = "Drop what an interrupted restore into the dataset has received, and start over.",
+        Description = "Discard what an interrupted restore has received and start over.",
     };
 
     private static readonly Option<bool> Recursive = new("--recursive", "-r")
     {
-        Description = "Restore the datasets below it as well, as they were in the same moment.",
+        Description = "Include all descendant datasets, as of the same moment.",
     };
 
     private static readonly Option<bool> Properties = new("--properties")
     {
         Description =
-            "Set the properties that the datasets had, such as compression, recordsize and quota. Mount points and "
-            + "shares stay as they are.",
+            "Also restore properties such as compression, recordsize and quota. Mount points and shares are not "
+            + "changed.",
     };
 
     public static Verb CreateRestore()
@@ -42,8 +43,8 @@ internal static class RestoreCommand
         var number = NumberArgument();
         var verb = new Verb(
             "restore",
-            "Restore a backup, with all that it builds on, into a dataset. Run again after an interruption, it goes "
-                + "on.",
+            "Restore a backup and everything it depends on into a dataset. If interrupted, run the same command again "
+                + "to resume.",
             "zfs-restore restore 1 tank/restored",
             "zfs-restore restore 1 tank/restored --force",
             "zfs-restore restore 1 tank/restored --recursive --properties"
@@ -63,7 +64,7 @@ internal static class RestoreCommand
     {
         var source = new Option<string>("--source")
         {
-            Description = "Take the newest backup of this dataset (default: of all).",
+            Description = "Restore the newest backup of this dataset (default: of all datasets).",
             HelpName = "dataset",
         };
         var verb = new Verb(
@@ -84,7 +85,7 @@ internal static class RestoreCommand
     }
 
     public static Argument<int> NumberArgument() =>
-        new("number") { Description = "The backup's number in 'zfs-restore list'." };
+        new("number") { Description = "Number of the backup in 'zfs-restore list'." };
 
     private static void AddOptions(Verb verb)
     {
@@ -118,7 +119,7 @@ internal static class RestoreCommand
     private static void Write(TextWriter text, RestoreResult result)
     {
         var backup = result.Backup;
-        var others = result.Children is { Count: > 0 and var count } ? $" and {count} datasets below it" : "";
+        var others = result.Children is { Count: > 0 and var count } ? $" and {count} descendant datasets" : "";
         text.WriteLine(
             $"Restored {backup.DatasetName}@{backup.SnapshotName} to {result.Dataset}{others}, every record verified."
         );
@@ -127,16 +128,16 @@ internal static class RestoreCommand
             if (properties.Set.Count > 0)
                 text.WriteLine($"{properties.Dataset}: set {string.Join(", ", properties.Set)}.");
             if (properties.Fault is { } fault)
-                text.WriteLine($"{properties.Dataset}: its properties are not known, and none is set: {fault}");
+                text.WriteLine($"{properties.Dataset}: its properties are unknown; none were set: {fault}");
             foreach (var (name, reason) in properties.Skipped)
-                text.WriteLine($"{properties.Dataset}: {name} is not set: {reason}.");
+                text.WriteLine($"{properties.Dataset}: {name} was not set: {reason}.");
         }
 
         if (backup.Raw)
             text.WriteLine(
-                $"It is encrypted with the key of its source, which is needed to read it: zfs load-key {result.Dataset}"
+                $"It is encrypted with its source's key, which is needed to read it: zfs load-key {result.Dataset}"
             );
         if (backup.DatasetType == "filesystem")
-            text.WriteLine($"It is not mounted. To look at its files: zfs-restore mount {result.Dataset} /mnt/restore");
+            text.WriteLine($"It is not mounted. To access its files: zfs-restore mount {result.Dataset} /mnt/restore");
     }
 }

@@ -13,7 +13,7 @@ internal static class SaveCommand
     public static Verb Create()
     {
         var number = RestoreCommand.NumberArgument();
-        var file = new Argument<string>("filename") { Description = "The file to make." };
+        var file = new Argument<string>("filename") { Description = "File to create." };
         var force = new Option<bool>("--force", "-f") { Description = "Replace the file if it exists." };
         var verb = new Verb(
             "save",
@@ -51,16 +51,16 @@ internal static class SaveCommand
         if (filename == "-")
             throw new OperationException(
                 ExitCode.Usage,
-                "A backup is saved to a file: on a pipe it would be used before it is verified.",
-                "Name a file (./- for one of that name)."
+                "A backup can only be saved to a file: from a pipe it would be used before it is verified.",
+                "Give a file name (./- for a file called -)."
             );
         var path = Path.GetFullPath(filename);
         if (Directory.Exists(path))
-            throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
+            throw new OperationException(ExitCode.Conflict, $"{path} is a directory.", "Give a file name.");
         if (File.Exists(path) && !force)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{path} exists already.",
+                $"{path} already exists.",
                 "Choose another name, or use --force to replace it."
             );
         using var session = RestoreSession.Open(parsed);
@@ -82,7 +82,7 @@ internal static class SaveCommand
             );
             if (before.Count > 0)
                 text.WriteLine(
-                    "It is incremental. To restore it, receive before it, in this order: number "
+                    "It is incremental. To restore it, first receive these backups, in this order: number "
                         + $"{string.Join(", ", before.Select(list.NumberOf))}."
                 );
         });

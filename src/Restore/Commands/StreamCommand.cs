@@ -8,25 +8,22 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>stream</c>: the send-stream library on files and pipes.</summary>
+/// <summary><c>stream</c>: works on send streams in files and pipes.</summary>
 internal static class StreamCommand
 {
     public static Verb Create() =>
-        new(
-            "stream",
-            "Look at send streams in files and pipes, continue and merge them. Needs neither a server nor ZFS."
-        )
+        new("stream", "Inspect, resume and merge send streams in files and pipes. Needs neither a server nor ZFS.")
         {
             Create(
                 "info",
-                "Verify a stream and show what it is.",
+                "Verify a stream and describe it.",
                 Describe,
                 "zfs-restore stream info backup.zfs.gz",
                 "zfs send tank/data@monday | zfs-restore stream info -"
             ),
             Create(
                 "verify",
-                "Check that a stream is whole and right: exit code 0 only then.",
+                "Check that a stream is complete and valid. The exit code is 0 only if it is.",
                 (text, stream) =>
                     text.WriteLine($"ok: {stream.Records.Values.Sum()} records, {stream.StreamBytes} bytes"),
                 "zfs-restore stream verify backup.zfs.gz",
@@ -45,7 +42,10 @@ internal static class StreamCommand
         params string[] examples
     )
     {
-        var file = new Argument<string>("file") { Description = "A file, plain, gzip or zstd; - for standard input." };
+        var file = new Argument<string>("file")
+        {
+            Description = "Stream file (plain, gzip or zstd); - for standard input.",
+        };
         var verb = new Verb(name, description, examples) { file };
         verb.SetAction(
             (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken)
@@ -62,8 +62,7 @@ internal static class StreamCommand
     {
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
 
-        // Reading blocks its thread. The one that runs commands stays free, so that Ctrl-C is heard while a pipe brings
-        // nothing.
+        // Reading a pipe blocks its thread, so it gets one of its own: Ctrl-C must work while the pipe is silent.
         var info = await Task.Run(() => VerifyAsync(file, cancellationToken), cancellationToken)
             .WaitAsync(cancellationToken);
         output.Result(info, RestoreJson.Default.StreamReport, text => write(text, info));
@@ -94,10 +93,9 @@ internal static class StreamCommand
         {
             text.WriteLine();
             text.WriteLine($"Snapshot:    {snapshot.Name}");
-            text.WriteLine(
-                "  Type:      "
-                    + $"{snapshot.Type}{(snapshot.Raw ? ", raw" : "")}{(snapshot.Resumed ? ", the continuation of an interrupted send" : "")}"
-            );
+            var raw = snapshot.Raw ? ", raw" : "";
+            var resumed = snapshot.Resumed ? ", the continuation of an interrupted send" : "";
+            text.WriteLine($"  Type:      {snapshot.Type}{raw}{resumed}");
             text.WriteLine($"  GUID:      {snapshot.Guid}");
             text.WriteLine($"  From GUID: {snapshot.FromGuid?.ToString() ?? "none (full)"}");
             text.WriteLine($"  Created:   {Timestamps.ToSecond(snapshot.CreatedAt)}");

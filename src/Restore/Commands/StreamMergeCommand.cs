@@ -6,20 +6,20 @@ using ZfsSnapshotManager.SendStream.Merging;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>stream merge</c>: a chain of streams becomes one.</summary>
+/// <summary><c>stream merge</c>: merges a chain of streams into one.</summary>
 internal static class StreamMergeCommand
 {
     public static Verb Create()
     {
         var files = new Argument<string[]>("file")
         {
-            Description = "The streams, oldest first: files, plain, gzip or zstd; - for standard input.",
+            Description = "Streams to merge, oldest first (plain, gzip or zstd); - for standard input.",
             Arity = ArgumentArity.OneOrMore,
         };
         var verb = new Verb(
             "merge",
             "Merge a full stream and the incrementals that follow it into one full stream, or incrementals into one. "
-                + "Receiving the result leaves what receiving all of them would.",
+                + "Receiving the result gives the same dataset as receiving them in order.",
             "zfs-restore stream merge full.zfs.gz monday.zfs.gz tuesday.zfs.gz --output tuesday-full.zfs",
             "zfs-restore stream merge full.zfs monday.zfs | zfs receive -u tank/restored"
         )

@@ -7,20 +7,24 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.Commands;
 
 /// <summary>
-/// <c>stream resume-receive</c>: the rest of a stored stream for a <c>zfs receive -s</c> that was interrupted.
+/// <c>stream resume-receive</c>: writes the part of a stored stream that an interrupted
+/// <c>zfs receive -s</c> still needs.
 /// </summary>
 internal static class StreamResumeReceiveCommand
 {
     public static Verb Create()
     {
-        var token = new Argument<string>("token") { Description = "The property receive_resume_token of the dataset." };
+        var token = new Argument<string>("token")
+        {
+            Description = "Value of the dataset's property receive_resume_token.",
+        };
         var file = new Argument<string>("file")
         {
-            Description = "The stream that was being received: a file, plain, gzip or zstd; - for standard input.",
+            Description = "Stream that was being received (plain, gzip or zstd); - for standard input.",
         };
         var verb = new Verb(
             "resume-receive",
-            "Continue an interrupted 'zfs receive -s' from a stored stream, without what was received already.",
+            "Write the part of a stored stream that an interrupted 'zfs receive -s' still needs.",
             "zfs-restore stream resume-receive $(zfs get -H -o value receive_resume_token tank/copy) backup.zfs.gz | "
                 + "zfs receive -s tank/copy"
         )

@@ -7,7 +7,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.Commands;
 
 /// <summary>
-/// <c>stream resume-token</c>: the token that continues a stream that was cut off; or what a token says.
+/// <c>stream resume-token</c>: creates the token with which a truncated stream is resumed, or shows the
+/// content of a token.
 /// </summary>
 internal static class StreamResumeTokenCommand
 {
@@ -15,12 +16,11 @@ internal static class StreamResumeTokenCommand
     {
         var what = new Argument<string>("file|token")
         {
-            Description =
-                "A stream that was cut off (plain, gzip or zstd; - for standard input), or a token that ZFS made.",
+            Description = "Truncated stream (plain, gzip or zstd; - for standard input), or a token made by ZFS.",
         };
         var verb = new Verb(
             "resume-token",
-            "Make the token by which 'zfs send -t' continues a stream that was cut off, or show what a token says.",
+            "Create the token with which 'zfs send -t' resumes a truncated stream, or show the content of a token.",
             "zfs send -t $(zfs-restore stream resume-token cut.zfs) > rest.zfs",
             "zfs-restore stream resume-token $(zfs get -H -o value receive_resume_token tank/copy) --json"
         )
@@ -42,8 +42,8 @@ internal static class StreamResumeTokenCommand
         return Task.CompletedTask;
     }
 
-    /// <summary>Reads a token that the user gave.</summary>
-    /// <exception cref="OperationException">It is none.</exception>
+    /// <summary>Parses a token given by the user.</summary>
+    /// <exception cref="OperationException">It is not a token.</exception>
     public static ResumeToken Parse(string text)
     {
         try
@@ -54,7 +54,7 @@ internal static class StreamResumeTokenCommand
         {
             throw new OperationException(
                 ExitCode.Damaged,
-                $"This is no resume token: {e.Message}",
+                $"This is not a resume token: {e.Message}",
                 "Copy all of it, as 'zfs get -H -o value receive_resume_token' prints it.",
                 e
             );
@@ -70,7 +70,7 @@ internal static class StreamResumeTokenCommand
             writer.WriteLine($"GUID:      {info.Guid}");
             writer.WriteLine($"From GUID: {info.FromGuid?.ToString() ?? "none (full)"}");
             writer.WriteLine(
-                $"Goes on:   object {info.Object} at {info.Offset}, after {info.Bytes} bytes "
+                $"Resumes:   object {info.Object} at {info.Offset}, after {info.Bytes} bytes "
                     + $"({ByteSize.Format((long)info.Bytes)})"
             );
             writer.WriteLine(
@@ -84,7 +84,7 @@ internal static class StreamResumeTokenCommand
         await using var input = await StreamInput.OpenAsync(file, cancellationToken);
         var prefix = await input.FindValidPrefixAsync(cancellationToken).WaitAsync(cancellationToken);
         var info = TokenInfo.From(new StreamSplice(prefix.State).Token, prefix);
-        output.Note($"{file}: the first {info.GoodBytes} bytes are good. {prefix.Failure?.Message}");
+        output.Note($"{file}: the first {info.GoodBytes} bytes are valid. {prefix.Failure?.Message}");
         output.Result(info, RestoreJson.Default.TokenInfo, writer => writer.WriteLine(info.Token));
     }
 }

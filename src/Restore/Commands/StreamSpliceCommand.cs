@@ -6,19 +6,16 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>stream splice</c>: a stream that was cut off, and what continues it, become one.</summary>
+/// <summary><c>stream splice</c>: joins a truncated stream and its continuation.</summary>
 internal static class StreamSpliceCommand
 {
     public static Verb Create()
     {
-        var first = new Argument<string>("first")
-        {
-            Description = "The stream that was cut off: a file, plain, gzip or zstd.",
-        };
-        var rest = new Argument<string>("rest") { Description = "What 'zfs send -t' sent; - for standard input." };
+        var first = new Argument<string>("first") { Description = "Truncated stream: a file (plain, gzip or zstd)." };
+        var rest = new Argument<string>("rest") { Description = "Output of 'zfs send -t'; - for standard input." };
         var verb = new Verb(
             "splice",
-            "Join a stream that was cut off and its continuation into the whole stream.",
+            "Join a truncated stream and its continuation into the complete stream.",
             "zfs send -t $(zfs-restore stream resume-token cut.zfs) | zfs-restore stream splice cut.zfs - --output "
                 + "whole.zfs"
         )
@@ -46,7 +43,7 @@ internal static class StreamSpliceCommand
             throw new OperationException(
                 ExitCode.Usage,
                 "The first part is read twice, and so cannot be standard input.",
-                "Name a file."
+                "Give a file name."
             );
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var target = StreamTarget.Get(parsed);

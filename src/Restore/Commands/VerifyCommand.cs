@@ -7,20 +7,20 @@ using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>verify</c>: reads backups back and proves them, without ZFS.</summary>
+/// <summary><c>verify</c>: reads backups from the server and verifies them, without ZFS.</summary>
 internal static class VerifyCommand
 {
     public static Verb Create()
     {
         var which = new Argument<string>("number")
         {
-            Description = "The backup's number in 'zfs-restore list', or all.",
+            Description = "Number of the backup in 'zfs-restore list', or all.",
             DefaultValueFactory = _ => "all",
         };
         var verb = new Verb(
             "verify",
-            "Read backups back from the server and check every record, and that what each builds on is there. Needs "
-                + "no ZFS.",
+            "Read backups from the server and check every record, and that the backups they depend on exist. Does not "
+                + "need ZFS.",
             "zfs-restore verify 1",
             "zfs-restore verify all --json"
         )
@@ -55,7 +55,7 @@ internal static class VerifyCommand
         session.Output.Result(results, RestoreJson.Default.ListVerifiedBackup, text =>
             text.WriteLine(
                 damaged == 0
-                    ? $"{results.Count} of {results.Count} are whole and right."
+                    ? $"{results.Count} of {results.Count} are complete and valid."
                     : $"{damaged} of {results.Count} are damaged."
             )
         );

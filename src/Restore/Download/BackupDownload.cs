@@ -12,9 +12,9 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="open">Opens the bytes from an offset on.</param>
 /// <param name="retry">For a server that is unreachable for a while.</param>
 /// <param name="progress">Told of bytes as they come.</param>
-/// <param name="canGoOn">False where the bytes are made when they are asked for: once some came, only ZFS's own token
+/// <param name="canResume">False where the bytes are made when they are asked for: once some came, only ZFS's own token
 /// goes on with them.</param>
-internal sealed class BackupDownload(OpenBytes open, RetryPolicy retry, Action<long> progress, bool canGoOn = true)
+internal sealed class BackupDownload(OpenBytes open, RetryPolicy retry, Action<long> progress, bool canResume = true)
     : ForwardOnlyStream
 {
     private Stream? _body;
@@ -37,7 +37,7 @@ internal sealed class BackupDownload(OpenBytes open, RetryPolicy retry, Action<l
                 _received += count;
                 return count;
             }
-            catch (OperationException e) when (TransientFailure.OfDownload(e) && (canGoOn || _received == 0))
+            catch (OperationException e) when (TransientFailure.OfDownload(e) && (canResume || _received == 0))
             {
                 Disconnect();
                 await retry.WaitAsync(e, ++_failures, cancellationToken);

@@ -2,18 +2,18 @@ using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>A part of a backup's stored bytes, and where it is.</summary>
-/// <param name="Key">The object that holds it.</param>
-/// <param name="KeyOffset">Where it begins in the object.</param>
-/// <param name="Offset">Where it begins in the backup.</param>
+/// <summary>A part of a backup's stored bytes, and its location.</summary>
+/// <param name="Key">The object that contains it.</param>
+/// <param name="KeyOffset">Its offset in the object, in bytes.</param>
+/// <param name="Offset">Its offset in the backup, in bytes.</param>
 /// <param name="Size">In bytes.</param>
 /// <param name="Sha256">Its digest, 32 bytes.</param>
 internal sealed record BackupPart(string Key, long KeyOffset, long Offset, int Size, byte[] Sha256)
 {
-    /// <summary>Where the part behind it begins.</summary>
+    /// <summary>The offset of the next part.</summary>
     public long End => Offset + Size;
 
-    /// <summary>The parts of a manifest that was checked, so that every one has its digest.</summary>
+    /// <summary>Lists the parts of a validated manifest, in which every part has its digest.</summary>
     public static IReadOnlyList<BackupPart> ListOf(Manifest manifest)
     {
         List<BackupPart> parts = [];

@@ -46,14 +46,14 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
     /// (<see cref="Core.ExitCode.Damaged"/>).</exception>
     public Task CopyToAsync(Stream destination, Action<long> progress, CancellationToken cancellationToken)
     {
-        var proof = new BackupProof(backup);
-        return proof.RunAsync(async () =>
+        var verifier = new BackupVerifier(backup);
+        return verifier.RunAsync(async () =>
         {
             await using var stored = new StoredBytesReader(body, Count, digest: false);
             return await StoredStreamDecoder.DecodeAsync(
                 stored,
                 CompressionFormat.None,
-                proof.CheckBegin,
+                verifier.CheckBegin,
                 (slice, of) => destination.WriteAsync(slice, of),
                 cancellationToken
             );

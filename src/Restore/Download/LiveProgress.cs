@@ -4,8 +4,9 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// How far a stream came over several attempts, of which each begins where ZFS says, before the end of the last one.
-/// Bytes that came before are no progress: a stream that always breaks at the same place would else be tried for ever.
+/// The progress of a stream over several attempts, each of which begins where ZFS says, before the end of the last one.
+/// Bytes received a second time do not count as progress: otherwise a stream that always breaks at the same point would
+/// be retried forever.
 /// </summary>
 /// <param name="retry">For a server that is unreachable for a while.</param>
 /// <param name="shown">Told of bytes as they come; less than 0 where an attempt begins before the end of the last
@@ -13,26 +14,26 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="start">Bytes that an earlier run received.</param>
 internal sealed class LiveProgress(RetryPolicy retry, Action<long> shown, long start)
 {
-    private long _place = start;
+    private long _position = start;
     private long _furthest = start;
     private int _failures;
 
     /// <summary>Bytes came.</summary>
     public void Add(long bytes)
     {
-        _place += bytes;
+        _position += bytes;
         shown(bytes);
-        if (_place <= _furthest)
+        if (_position <= _furthest)
             return;
-        (_furthest, _failures) = (_place, 0);
+        (_furthest, _failures) = (_position, 0);
         retry.Succeeded();
     }
 
     /// <summary>The next attempt begins there.</summary>
-    public void GoTo(long place)
+    public void RestartAt(long position)
     {
-        shown(place - _place);
-        _place = place;
+        shown(position - _position);
+        _position = position;
     }
 
     /// <summary>Waits until the next attempt may begin.</summary>

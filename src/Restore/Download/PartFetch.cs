@@ -15,12 +15,12 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
 {
     /// <exception cref="OperationException">The part is not what was stored (<see cref="ExitCode.Damaged"/>), or the
     /// server is away for too long.</exception>
-    public async Task RunAsync(PartFlight flight, CancellationToken cancellationToken)
+    public async Task RunAsync(PartBuffer buffer, CancellationToken cancellationToken)
     {
-        var part = flight.Part;
+        var part = buffer.Part;
         for (var attempt = 1; ; attempt++)
         {
-            var digest = await ReceiveAsync(flight, cancellationToken);
+            var digest = await ReceiveAsync(buffer, cancellationToken);
             if (digest.AsSpan().SequenceEqual(part.Sha256))
                 return;
             progress(-part.Size);
@@ -30,20 +30,20 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
     }
 
     /// <returns>The digest of what came.</returns>
-    private async Task<byte[]> ReceiveAsync(PartFlight flight, CancellationToken cancellationToken)
+    private async Task<byte[]> ReceiveAsync(PartBuffer buffer, CancellationToken cancellationToken)
     {
         using var sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var (part, received, failures) = (flight.Part, 0, 0);
+        var (part, received, failures) = (buffer.Part, 0, 0);
         while (received < part.Size)
         {
             try
             {
                 // No answer waits for room from its first byte on.
-                _ = await flight.RoomAsync(received, cancellationToken);
+                _ = await buffer.RoomAsync(received, cancellationToken);
                 await using var body = await open(part.Offset + received, part.Size - received, cancellationToken);
                 while (received < part.Size)
                 {
-                    var room = await flight.RoomAsync(received, cancellationToken);
+                    var room = await buffer.RoomAsync(received, cancellationToken);
                     var count = await body.ReadAsync(room, cancellationToken);
                     if (count == 0)
                         throw new OperationException(

@@ -5,39 +5,39 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// Parts of a backup as one stream of stored bytes, in their order, fetched several at once. Not a byte is given out of
+/// The parts of a backup as one stream of stored bytes, in order, fetched several at once. Not a byte is given out of
 /// a part that was not fetched and proven as a whole. Memory is the pool's: pages are given to parts in their order, so
 /// that the one that is read next never waits for one behind it, and come back as they are read. No more parts than
-/// lanes are ahead of the one that is read: what an interruption makes be fetched in vain stays small.
+/// parallelParts are ahead of the one that is read: what an interruption makes be fetched in vain stays small.
 /// </summary>
 internal sealed class PartReader : ForwardOnlyStream
 {
     private readonly PartFetch _fetch;
     private readonly PagePool _pool;
-    private readonly SemaphoreSlim _lanes;
+    private readonly SemaphoreSlim _slots;
     private readonly CancellationTokenSource _closed = new();
-    private readonly Channel<PartFlight> _flights = Channel.CreateUnbounded<PartFlight>(
+    private readonly Channel<PartBuffer> _buffers = Channel.CreateUnbounded<PartBuffer>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = true }
     );
     private readonly Task _dispatch;
-    private PartFlight? _current;
+    private PartBuffer? _current;
     private int _position;
-    private volatile bool _failed; // nobody reads beyond that part
+    private volatile bool _failed; // reading ends at the failed part, so no more parts are fetched
 
     /// <param name="fetch">Fetches one part.</param>
-    /// <param name="pool">The memory; no other reader uses it until this one is disposed of.</param>
-    /// <param name="lanes">The most parts that are fetched at once, and the most that are ahead.</param>
-    /// <param name="parts">In order; not necessarily one behind the other.</param>
-    public PartReader(PartFetch fetch, PagePool pool, int lanes, IReadOnlyList<BackupPart> parts)
+    /// <param name="pool">The memory; no other reader may use it until this one is disposed.</param>
+    /// <param name="parallelParts">The maximum number of parts fetched at once, and of parts fetched ahead.</param>
+    /// <param name="parts">The parts in order; not necessarily contiguous.</param>
+    public PartReader(PartFetch fetch, PagePool pool, int parallelParts, IReadOnlyList<BackupPart> parts)
     {
-        (_fetch, _pool, _lanes) = (fetch, pool, new SemaphoreSlim(lanes));
+        (_fetch, _pool, _slots) = (fetch, pool, new SemaphoreSlim(parallelParts));
         pool.MakeRoomFor(parts.Max(part => part.Size));
         _dispatch = DispatchAsync(parts);
     }
 
     public override bool CanRead => true;
 
-    /// <exception cref="OperationException">A part is not what was stored, or the server is away for too
+    /// <exception cref="OperationException">A part is not what was stored, or the server is unreachable for too
     /// long.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -59,10 +59,10 @@ internal sealed class PartReader : ForwardOnlyStream
         await _dispatch;
         if (_current is not null)
             await DropAsync(_current);
-        while (_flights.Reader.TryRead(out var flight))
-            await DropAsync(flight);
+        while (_buffers.Reader.TryRead(out var buffer))
+            await DropAsync(buffer);
         _closed.Dispose();
-        _lanes.Dispose();
+        _slots.Dispose();
         await base.DisposeAsync();
     }
 
@@ -73,14 +73,14 @@ internal sealed class PartReader : ForwardOnlyStream
         {
             _current?.Dispose();
             _current = null;
-            if (!await _flights.Reader.WaitToReadAsync(cancellationToken) || !_flights.Reader.TryRead(out var next))
+            if (!await _buffers.Reader.WaitToReadAsync(cancellationToken) || !_buffers.Reader.TryRead(out var next))
                 return false;
             (_current, _position) = (next, 0);
         }
 
         await _current.Fetched.WaitAsync(cancellationToken);
         if (_position == 0)
-            _ = _lanes.Release(); // another one may be fetched ahead
+            _ = _slots.Release(); // another part may be fetched ahead
         return true;
     }
 
@@ -90,29 +90,29 @@ internal sealed class PartReader : ForwardOnlyStream
         {
             foreach (var part in parts)
             {
-                await _lanes.WaitAsync(_closed.Token);
+                await _slots.WaitAsync(_closed.Token);
                 if (_failed)
                     break;
-                var flight = new PartFlight(part);
-                flight.Fetched = FetchAsync(flight);
-                _ = _flights.Writer.TryWrite(flight);
-                while (!flight.HasAllPages)
-                    flight.Give(await _pool.TakeAsync(_closed.Token));
+                var buffer = new PartBuffer(part);
+                buffer.Fetched = FetchAsync(buffer);
+                _ = _buffers.Writer.TryWrite(buffer);
+                while (!buffer.HasAllPages)
+                    buffer.Assign(await _pool.RentAsync(_closed.Token));
             }
         }
         catch (OperationCanceledException) when (_closed.IsCancellationRequested)
         {
-            // Nobody reads any more.
+            // The reader was disposed.
         }
 
-        _flights.Writer.Complete();
+        _buffers.Writer.Complete();
     }
 
-    private async Task FetchAsync(PartFlight flight)
+    private async Task FetchAsync(PartBuffer buffer)
     {
         try
         {
-            await _fetch.RunAsync(flight, _closed.Token);
+            await _fetch.RunAsync(buffer, _closed.Token);
         }
         catch
         {
@@ -121,10 +121,10 @@ internal sealed class PartReader : ForwardOnlyStream
         }
     }
 
-    private async Task DropAsync(PartFlight flight)
+    private async Task DropAsync(PartBuffer buffer)
     {
-        await flight.Fetched.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        flight.ReleaseAll(_pool);
-        flight.Dispose();
+        await buffer.Fetched.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        buffer.ReleaseAll(_pool);
+        buffer.Dispose();
     }
 }

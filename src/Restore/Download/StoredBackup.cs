@@ -19,27 +19,27 @@ internal sealed class StoredBackup
     private readonly RestoreSession _session;
     private readonly SnapshotInfo _backup;
     private readonly BackupSource _source;
-    private readonly BackupProof _proof;
+    private readonly BackupVerifier _verifier;
     private readonly CompressionFormat _compression;
 
     private StoredBackup(RestoreSession session, SnapshotInfo backup)
     {
-        (_session, _backup, _source, _proof) = (
+        (_session, _backup, _source, _verifier) = (
             session,
             backup,
             new BackupSource(session.Server, backup),
-            new BackupProof(backup)
+            new BackupVerifier(backup)
         );
         if (!CompressionFormats.TryParse(backup.Compression, out _compression))
             throw new OperationException(
                 ExitCode.Failure,
-                $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not know.",
+                $"{backup.SnapshotId} is compressed with {backup.Compression}, which this version does not support.",
                 "Use a newer zfs-restore."
             );
     }
 
     /// <summary>What an interrupted receive still needs; null where all is read.</summary>
-    public BackupRest? Rest { get; private init; }
+    public BackupRemainder? Rest { get; private init; }
 
     /// <summary>Null where the manifest is not to be had.</summary>
     private IReadOnlyList<BackupPart>? Parts { get; init; }
@@ -61,7 +61,7 @@ internal sealed class StoredBackup
         return new StoredBackup(session, backup)
         {
             Parts = parts,
-            Rest = token is null ? null : BackupRest.Of(token, manifest, parts),
+            Rest = token is null ? null : BackupRemainder.Of(token, manifest, parts),
         };
     }
 
@@ -77,7 +77,7 @@ internal sealed class StoredBackup
         TransferProgress progress,
         CancellationToken cancellationToken
     ) =>
-        _proof.RunAsync(async () =>
+        _verifier.RunAsync(async () =>
         {
             var retry = Retry(progress);
             await using var source = Parts is null
@@ -87,22 +87,26 @@ internal sealed class StoredBackup
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
                 _compression,
-                _proof.CheckBegin,
+                _verifier.CheckBegin,
                 onStream,
                 cancellationToken
             );
             CheckWhole(stored);
-            TellRetries(retry);
+            ReportRetries(retry);
             return facts;
         });
 
     /// <summary>Writes what an interrupted <c>zfs receive -s</c> still needs.</summary>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
     /// server is away for too long.</exception>
-    /// <exception cref="StreamCombinationException">The token does not fit the stream, or its records are in an order that
-    /// cannot be continued.</exception>
-    public Task WriteRestAsync(Stream destination, TransferProgress progress, CancellationToken cancellationToken) =>
-        _proof.RunAsync(async () =>
+    /// <exception cref="StreamCombinationException">The token does not fit the stream, or its records are in an order
+    /// that cannot be continued.</exception>
+    public Task WriteRemainderAsync(
+        Stream destination,
+        TransferProgress progress,
+        CancellationToken cancellationToken
+    ) =>
+        _verifier.RunAsync(async () =>
         {
             var rest = Rest!;
             var retry = Retry(progress);
@@ -116,7 +120,7 @@ internal sealed class StoredBackup
                             destination,
                             cancellationToken
                         )
-                        : WriteRestOfWholeAsync(resume, destination, retry, progress, cancellationToken)
+                        : WriteRemainderOfWholeAsync(resume, destination, retry, progress, cancellationToken)
                 );
             }
             catch (SendStreamException e) when (e.Error == SendStreamError.UnexpectedRecord)
@@ -125,7 +129,7 @@ internal sealed class StoredBackup
                 throw new StreamCombinationException(e.Message);
             }
 
-            TellRetries(retry);
+            ReportRetries(retry);
             return true;
         });
 
@@ -138,9 +142,9 @@ internal sealed class StoredBackup
     {
         try
         {
-            return await BackupManifest.FetchAsync(session, backup, cancellationToken);
+            return await ManifestDownload.FetchAsync(session, backup, cancellationToken);
         }
-        catch (OperationException e) when (BackupManifest.IsLacking(e))
+        catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
         {
             // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its
             // own words.
@@ -158,12 +162,12 @@ internal sealed class StoredBackup
                 (_, _, cancellationToken) => _source.OpenLiveAsync(null, cancellationToken),
                 retry,
                 progress,
-                canGoOn: false
+                canResume: false
             )
             : new(_source.OpenAsync, retry, progress);
 
     private PartReader Read(IReadOnlyList<BackupPart> parts, RetryPolicy retry, Action<long> progress) =>
-        new(new PartFetch(_source.OpenAsync, retry, progress), _session.Pages, _session.Settings.Lanes, parts);
+        new(new PartFetch(_source.OpenAsync, retry, progress), _session.Pages, _session.Settings.ParallelParts, parts);
 
     /// <summary>Each run's parts are fetched by a reader of their own: only the last run has many.</summary>
     private async IAsyncEnumerable<StreamRun> OpenRuns(
@@ -187,7 +191,7 @@ internal sealed class StoredBackup
         }
     }
 
-    private async Task WriteRestOfWholeAsync(
+    private async Task WriteRemainderOfWholeAsync(
         ReceiveResume resume,
         Stream destination,
         RetryPolicy retry,
@@ -208,15 +212,15 @@ internal sealed class StoredBackup
             return; // made when it was asked for: its own checksums and GUID prove it
         if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256))
             return;
-        throw _proof.Damaged(
-            $"holds a right stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected "
+        throw _verifier.Damaged(
+            $"contains a valid stream, but not the bytes that were stored ({stored.BytesRead} bytes, expected "
                 + $"{_backup.SizeBytes}, or another SHA-256)."
         );
     }
 
-    private void TellRetries(RetryPolicy retry)
+    private void ReportRetries(RetryPolicy retry)
     {
         if (retry.Retries > 0)
-            _session.Detail($"{_backup.SnapshotId}: {retry.Retries} requests were tried again");
+            _session.Detail($"{_backup.SnapshotId}: {retry.Retries} requests were retried");
     }
 }

@@ -7,44 +7,49 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>Receives one backup of a chain from the object store.</summary>
 /// <param name="session">The server.</param>
-/// <param name="backup">What is received.</param>
-/// <param name="zfs">Takes it.</param>
+/// <param name="backup">The backup.</param>
+/// <param name="zfs">Receives it.</param>
 internal sealed class BackupReceive(RestoreSession session, SnapshotInfo backup, SnapshotReceive zfs)
 {
-    /// <param name="token">Where an interrupted receive goes on; null: it begins.</param>
+    /// <param name="token">Where an interrupted receive resumes; null: from the start.</param>
     public async Task RunAsync(ResumeToken? token, CancellationToken cancellationToken)
     {
         var stored = await StoredBackup.OpenAsync(session, backup, token, cancellationToken);
         var rest = stored.Rest;
         if (rest is not null)
-            session.Detail(
-                rest.Runs is null
-                    ? "All of it has to be read, since it is not stored in parts of whole records"
-                    : $"{ByteSize.Format(rest.AlreadyBytes)} of {ByteSize.Format(backup.SizeBytes)} need not be "
-                        + "fetched again"
-            );
+            DescribeRemainder(rest);
         await TransferProgress.RunAsync(
             backup.SnapshotName,
             backup.SizeBytes,
             session.Output,
             async progress =>
             {
-                await zfs.RunAsync(
-                    isFirst: token is null,
-                    input =>
-                        rest is not null
-                            ? stored.WriteRestAsync(input, progress, cancellationToken)
-                            : stored.ReadAsync(
-                                null,
-                                (slice, of) => input.WriteAsync(slice, of),
-                                progress,
-                                cancellationToken
-                            ),
-                    cancellationToken
-                );
+                await zfs.RunAsync(isFirst: token is null, input => WriteAsync(input, progress), cancellationToken);
                 return true;
             },
             rest?.AlreadyBytes ?? 0
         );
+
+        Task WriteAsync(Stream input, TransferProgress progress)
+        {
+            if (rest is not null)
+                return stored.WriteRemainderAsync(input, progress, cancellationToken);
+            return stored.ReadAsync(
+                null,
+                (slice, token) => input.WriteAsync(slice, token),
+                progress,
+                cancellationToken
+            );
+        }
+    }
+
+    private void DescribeRemainder(BackupRemainder rest)
+    {
+        if (rest.Runs is null)
+            session.Detail("The whole backup must be read, because its parts are not cut at record boundaries");
+        else
+            session.Detail(
+                $"{ByteSize.Format(rest.AlreadyBytes)} of {ByteSize.Format(backup.SizeBytes)} need not be fetched again"
+            );
     }
 }

@@ -4,24 +4,25 @@ using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Receives a chain of backups, the full one first, into a new dataset; what an earlier run received of them is not
-/// received again.
+/// Receives a chain of backups, the full one first, into a new dataset. What an earlier run received is not received
+/// again.
 /// </summary>
 /// <param name="session">The server.</param>
-/// <param name="restart">Whether what an earlier run received is dropped.</param>
+/// <param name="restart">Whether to discard what an earlier run received.</param>
 internal sealed class ChainRestore(RestoreSession session, bool restart)
 {
     /// <param name="chain">The full backup first.</param>
-    /// <param name="dataset">What is made.</param>
-    /// <param name="force">Whether it may replace one that is there.</param>
-    /// <param name="complete">Does what else belongs to it, before it takes its name; is told what it is called until
-    /// then.</param>
-    /// <returns>Where an earlier run was continued; null where none was.</returns>
+    /// <param name="dataset">The dataset to create.</param>
+    /// <param name="force">Whether an existing dataset may be replaced.</param>
+    /// <param name="complete">Completes the restore before the dataset gets its final name; called with its temporary
+    /// name.</param>
+    /// <returns>Where an earlier run was resumed; null if none was.</returns>
     public async Task<ResumedRestore?> RestoreAsync(
         IReadOnlyList<SnapshotInfo> chain,
         DatasetName dataset,
@@ -32,30 +33,30 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
     {
         var target = await RestoreTarget.PrepareAsync(session.Settings.Zfs, dataset, force, cancellationToken);
         var plan = await PlanAsync(target, chain, restart, cancellationToken);
-        var isThere = plan.First > 0 || plan.Token is not null;
-        if (isThere)
-            session.Output.Note($"Going on with the restore that was interrupted: {Describe(plan, chain)}");
-        TellMeans(chain);
-        var isWhole = false;
+        var isResumed = plan.First > 0 || plan.Token is not null;
+        if (isResumed)
+            session.Output.Note($"Resuming the interrupted restore: {Describe(plan, chain)}");
+        DescribeTransfer(chain);
+        var isComplete = false;
         try
         {
-            isThere &= await ReceiveAllAsync(target, chain, plan, cancellationToken);
+            isResumed &= await ReceiveAllAsync(target, chain, plan, cancellationToken);
             await CheckGuidAsync(chain[^1], target.Partial, cancellationToken);
             await complete(target.Partial);
-            isWhole = true;
+            isComplete = true;
             await target.FinishAsync(cancellationToken);
-            return isThere ? ResumedRestore.Of(plan, chain) : null;
+            return isResumed ? ResumedRestore.Of(plan, chain) : null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // What is whole and only cannot take its name, as that is in use, is not received again.
-            if ((!isWhole && !Interruption.IsOne(e)) || await Interruption.DescribeKeptAsync(target) is not { } kept)
-            {
-                await CleanUpAsync(target);
-                throw;
-            }
-
-            throw Interruption.Explain(e, kept);
+            // A complete dataset that only cannot be renamed, because the old one is in use, is kept too.
+            string? kept = null;
+            if (isComplete || Interruption.IsInterruption(e))
+                kept = await Interruption.DescribeKeptAsync(target);
+            if (kept is not null)
+                throw Interruption.Explain(e, kept);
+            await CleanUpAsync(target);
+            throw;
         }
     }
 
@@ -66,14 +67,12 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         CancellationToken cancellationToken
     )
     {
-        var there = await target.FindPartialAsync(cancellationToken);
-        var plan = RestorePlan.Make(there, chain);
-        if (there is null || (plan.Unfit is null && !startOver))
+        var partial = await target.FindPartialAsync(cancellationToken);
+        var plan = RestorePlan.Make(partial, chain);
+        var reason = startOver ? "--restart was given" : plan.Unusable;
+        if (partial is null || reason is null)
             return plan;
-        session.Output.Note(
-            $"{target.Partial}, which an interrupted restore left, is removed: "
-                + $"{(startOver ? "by --restart" : plan.Unfit)}."
-        );
+        session.Output.Note($"Removing {target.Partial}, left by an interrupted restore: {reason}.");
         await target.RemovePartialAsync(cancellationToken);
         return RestorePlan.Make(null, chain);
     }
@@ -88,19 +87,19 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
     {
         try
         {
-            await ReceiveRestAsync(target, chain, plan, cancellationToken);
+            await ReceiveRemainingAsync(target, chain, plan, cancellationToken);
             return true;
         }
         catch (StreamCombinationException e)
         {
-            session.Output.Note($"The interrupted restore cannot be continued, and starts over. {e.Message}");
+            session.Output.Note($"The interrupted restore cannot be resumed and starts over. {e.Message}");
             await target.RemovePartialAsync(cancellationToken);
-            await ReceiveRestAsync(target, chain, RestorePlan.Make(null, chain), cancellationToken);
+            await ReceiveRemainingAsync(target, chain, RestorePlan.Make(null, chain), cancellationToken);
             return false;
         }
     }
 
-    private async Task ReceiveRestAsync(
+    private async Task ReceiveRemainingAsync(
         RestoreTarget target,
         IReadOnlyList<SnapshotInfo> chain,
         RestorePlan plan,
@@ -115,25 +114,27 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
                 continue;
             session.Output.Note($"Restoring {index + 1} of {chain.Count}: {backup.SnapshotId}");
             var token = index == plan.First ? plan.Token : null;
+            var digest = ChainDigest.Of(chain, index + 1);
             if (index > 0 && token is null)
-                await target.NoteAsync(ChainDigest.Of(chain, index + 1), cancellationToken);
-            var receive = new SnapshotReceive(
-                session.Settings.Zfs,
-                backup,
-                SnapshotName.Snapshot(target.Partial, name),
-                ChainDigest.Of(chain, index + 1)
-            );
+                await target.NoteAsync(digest, cancellationToken);
+            var snapshot = SnapshotName.Snapshot(target.Partial, name);
+            var receive = new SnapshotReceive(session.Settings.Zfs, backup, snapshot, digest);
             if (backup.IsLocal)
-                await new LiveReceive(session, backup, receive, () =>
-                    PlanAgainAsync(target, chain, cancellationToken)
-                ).RunAsync(token, cancellationToken);
+            {
+                var live = new LiveReceive(session, backup, receive, () =>
+                    PlanResumeAsync(target, chain, cancellationToken)
+                );
+                await live.RunAsync(token, cancellationToken);
+            }
             else
+            {
                 await new BackupReceive(session, backup, receive).RunAsync(token, cancellationToken);
+            }
         }
     }
 
-    /// <summary>Where a receive that broke in this run goes on.</summary>
-    private async Task<RestorePlan> PlanAgainAsync(
+    /// <summary>Plans where to resume a receive that was interrupted in this run.</summary>
+    private async Task<RestorePlan> PlanResumeAsync(
         RestoreTarget target,
         IReadOnlyList<SnapshotInfo> chain,
         CancellationToken cancellationToken
@@ -144,22 +145,31 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
     }
 
     /// <summary>
-    /// Snapshots of a chain may have had the same name, one after another; in one dataset the later one needs another.
+    /// Successive snapshots of a chain may have had the same name. In one dataset, the later one needs another name.
     /// </summary>
-    private static string ChooseName(string name, HashSet<string> taken)
+    private static string ChooseName(string name, HashSet<string> used)
     {
         var chosen = name;
-        for (var number = 2; !taken.Add(chosen); number++)
+        var number = 1;
+        while (!used.Add(chosen))
+        {
+            number++;
             chosen = $"{name}-{number}";
+        }
+
         return chosen;
     }
 
-    private static string Describe(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain) =>
-        plan.Token is { } token ? $"{ByteSize.Format((long)token.Bytes)} of {chain[plan.First].SnapshotId} are there"
-        : plan.First == chain.Count ? "all is there"
-        : $"{plan.First} of {chain.Count} backups are there";
+    private static string Describe(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain)
+    {
+        if (plan.Token is { } token)
+            return $"{ByteSize.Format((long)token.Bytes)} of {chain[plan.First].SnapshotId} already received";
+        if (plan.First == chain.Count)
+            return "everything already received";
+        return $"{plan.First} of {chain.Count} backups already received";
+    }
 
-    private void TellMeans(IReadOnlyList<SnapshotInfo> chain)
+    private void DescribeTransfer(IReadOnlyList<SnapshotInfo> chain)
     {
         var engines = chain
             .Select(backup => backup.Compression)
@@ -168,8 +178,8 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
                 CompressionFormats.TryParse(name, out var format) ? CompressionEngine.Describe(format) : name
             );
         session.Detail(
-            $"Fetching up to {session.Settings.Lanes} parts at once, in "
-                + $"{ByteSize.Format(session.Settings.PartMemory)} of memory (more only where one part is larger); "
+            $"Fetching up to {session.Settings.ParallelParts} parts at once, in "
+                + $"{ByteSize.Format(session.Settings.PartMemory)} of memory (more only if a single part is larger); "
                 + $"{string.Join(", ", engines)}; waiting up to {session.Settings.RetryTime.TotalSeconds:0} s for "
                 + "the server"
         );
@@ -183,9 +193,9 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         {
             throw new OperationException(
                 ExitCode.Damaged,
-                $"zfs receive made a snapshot with the GUID {received?.ToString() ?? "(none)"}, not "
+                $"zfs receive created a snapshot with the GUID {received?.ToString() ?? "(none)"}, not "
                     + $"{newest.SnapshotGuid}.",
-                "Please report this: it should not be possible."
+                "Report this: it should not be possible."
             );
         }
     }

@@ -4,11 +4,12 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// What ends a restore and is no fault of the backup or the dataset: the next run goes on, so what was received stays.
+/// Failures that are no fault of the backup or the dataset, such as Ctrl-C or a server that cannot be reached: the next
+/// run can resume, so what was received is kept.
 /// </summary>
 internal static class Interruption
 {
-    public static bool IsOne(Exception e) =>
+    public static bool IsInterruption(Exception e) =>
         e switch
         {
             OperationCanceledException => true,
@@ -20,32 +21,31 @@ internal static class Interruption
             _ => false,
         };
 
-    /// <summary>What stays, as a sentence; null where nothing is there with which the next run could go on.</summary>
+    /// <returns>What is kept for the next run, as a sentence; null if there is nothing to resume.</returns>
     public static async Task<string?> DescribeKeptAsync(RestoreTarget target)
     {
+        PartialDataset? partial;
         try
         {
-            return
-                await target.FindPartialAsync(CancellationToken.None) is { } there
-                && (there.Token is not null || there.Snapshots.Count > 0)
-                ? $"What was received stays in {target.Partial}: the same command goes on from there. To drop it, "
-                    + $"give --restart, or 'zfs destroy -r {target.Partial}'."
-                : null;
+            partial = await target.FindPartialAsync(CancellationToken.None);
         }
         catch (OperationException)
         {
-            return null; // the clean-up says what is wrong
+            return null; // the clean-up reports what is wrong
         }
+
+        if (partial is null || (partial.Token is null && partial.Snapshots.Count == 0))
+            return null;
+        return $"What was received is kept in {target.Partial}: run the same command again to resume. To discard it, "
+            + $"add --restart, or run 'zfs destroy -r {target.Partial}'.";
     }
 
-    /// <summary>The failure, with the way on.</summary>
-    public static OperationException Explain(Exception e, string kept) =>
-        e is OperationException failure
-            ? new OperationException(
-                failure.ExitCode,
-                failure.Message,
-                IsOne(e) ? kept : $"{failure.Remedy} {kept}".TrimStart(),
-                failure
-            )
-            : new OperationException(ExitCode.Interrupted, "Interrupted.", kept, e);
+    /// <summary>Adds to a failure how to resume.</summary>
+    public static OperationException Explain(Exception e, string kept)
+    {
+        if (e is not OperationException failure)
+            return new OperationException(ExitCode.Interrupted, "Interrupted.", kept, e);
+        var remedy = IsInterruption(e) ? kept : $"{failure.Remedy} {kept}".TrimStart();
+        return new OperationException(failure.ExitCode, failure.Message, remedy, failure);
+    }
 }

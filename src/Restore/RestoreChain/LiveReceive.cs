@@ -37,14 +37,14 @@ internal sealed class LiveReceive(
                     TimeProvider.System,
                     shown.Wait
                 );
-                var progress = new LiveProgress(retry, shown.Add, PlaceOf(token));
+                var progress = new LiveProgress(retry, shown.Add, PositionOf(token));
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {
                     var plan = await look();
                     if (plan.First > 0)
                         break; // it broke behind END, and ZFS has the snapshot
                     token = plan.Token;
-                    progress.GoTo(PlaceOf(token));
+                    progress.RestartAt(PositionOf(token));
                     await progress.WaitAsync(failure, cancellationToken);
                 }
 
@@ -52,10 +52,10 @@ internal sealed class LiveReceive(
                     session.Detail($"{backup.SnapshotId}: its stream broke {retry.Retries} times");
                 return true;
             },
-            PlaceOf(token)
+            PositionOf(token)
         );
 
-    private static long PlaceOf(ResumeToken? token) => (long)(token?.Bytes ?? 0);
+    private static long PositionOf(ResumeToken? token) => (long)(token?.Bytes ?? 0);
 
     /// <returns>Why it broke; null where it came to its end.</returns>
     private async Task<OperationException?> TryAsync(

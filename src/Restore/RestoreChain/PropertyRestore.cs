@@ -5,15 +5,15 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Gives a restored dataset the properties that its source had, as far as they are stored and do no harm here.
+/// Sets on a restored dataset the stored properties of its source, except those that could do harm here.
 /// </summary>
 internal static class PropertyRestore
 {
     /// <summary>
-    /// What would mount or share it, which a restore never does by itself; what is the stream's, and cannot be set
-    /// later; what concerns keys that are where the source is.
+    /// Properties that would mount or share the dataset, which a restore never does by itself; that come with the
+    /// stream and cannot be set later; and that concern keys on the source's machine.
     /// </summary>
-    private static readonly HashSet<string> Left = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> Excluded = new(StringComparer.Ordinal)
     {
         "mountpoint",
         "canmount",
@@ -33,7 +33,7 @@ internal static class PropertyRestore
         "pbkdf2iters",
     };
 
-    /// <returns>What was set, and what could not be.</returns>
+    /// <returns>Which properties were set, and which were not.</returns>
     public static async Task<RestoredProperties> RunAsync(
         ZfsHost zfs,
         DatasetName dataset,
@@ -44,7 +44,7 @@ internal static class PropertyRestore
         List<string> set = [];
         var skipped = (manifest.PropertiesLeftOut ?? []).ToDictionary(
             name => name,
-            _ => "it is too long for what the server's ZFS keeps of a backup",
+            _ => "it is too long to be stored with a backup in the server's ZFS",
             StringComparer.Ordinal
         );
         foreach (
@@ -54,10 +54,10 @@ internal static class PropertyRestore
             )
         )
         {
-            if (Left.Contains(name))
-                skipped[name] = "a restore leaves it as it is";
+            if (Excluded.Contains(name))
+                skipped[name] = "a restore does not change it";
             else if (!IsName(name))
-                skipped[name] = "no property is called so";
+                skipped[name] = "it is not a property name";
             else if (await TrySetAsync(zfs, dataset, name, value, cancellationToken) is { } fault)
                 skipped[name] = fault;
             else
@@ -77,7 +77,7 @@ internal static class PropertyRestore
         && char.IsAsciiLetterOrDigit(name[0])
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
 
-    /// <returns>Why it is not set; null where it is.</returns>
+    /// <returns>Why it was not set; null if it was.</returns>
     private static async Task<string?> TrySetAsync(
         ZfsHost zfs,
         DatasetName dataset,
@@ -98,7 +98,7 @@ internal static class PropertyRestore
     }
 }
 
-/// <summary>What became of a dataset's properties.</summary>
+/// <summary>Which of a dataset's properties were restored.</summary>
 internal sealed record RestoredProperties
 {
     public required string Dataset { get; init; }
@@ -108,6 +108,6 @@ internal sealed record RestoredProperties
     /// <summary>Reasons by name.</summary>
     public required IReadOnlyDictionary<string, string> Skipped { get; init; }
 
-    /// <summary>Why nobody knows which it had; left out where that is known.</summary>
+    /// <summary>Why its properties are unknown; left out if they are known.</summary>
     public string? Fault { get; init; }
 }

@@ -6,33 +6,33 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// A <c>zfs receive</c> that outlives the restore that was killed: it notes down what it received before it ends, and
-/// until then ZFS lets nobody continue.
+/// Waits for a <c>zfs receive</c> that outlives a killed restore: before it ends it records how far it came, and until
+/// then ZFS refuses to resume ("dataset is busy").
 /// </summary>
 internal static class ReceivingProcess
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.2);
 
-    /// <exception cref="OperationException">It does not end: another restore is at work.</exception>
+    /// <exception cref="OperationException">It does not end: another restore is running.</exception>
     public static async Task WaitForEndAsync(ZfsHost zfs, DatasetName dataset, CancellationToken cancellationToken)
     {
         if (zfs.Remote is not null)
-            return; // its processes are not seen from here; ZFS says 'is busy'
+            return; // processes of another host are invisible here; ZFS refuses with "is busy"
         var start = TimeProvider.System.GetTimestamp();
-        while (IsThere(dataset))
+        while (IsRunning(dataset))
         {
-            if (TimeProvider.System.GetElapsedTime(start) > Patience)
+            if (TimeProvider.System.GetElapsedTime(start) > EndTimeout)
                 throw new OperationException(
                     ExitCode.Conflict,
                     $"Another restore is receiving into {dataset}.",
-                    "Let it end, or stop it, and try again."
+                    "Wait for it to finish, or stop it, and try again."
                 );
             await Task.Delay(Pause, cancellationToken);
         }
     }
 
-    private static bool IsThere(DatasetName dataset) =>
+    private static bool IsRunning(DatasetName dataset) =>
         Directory.EnumerateDirectories("/proc").Any(process => IsReceiving(process, dataset));
 
     private static bool IsReceiving(string process, DatasetName dataset)
@@ -50,7 +50,7 @@ internal static class ReceivingProcess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false; // it has ended, or is not ours to look at
+            return false; // it has ended, or belongs to another user
         }
     }
 }

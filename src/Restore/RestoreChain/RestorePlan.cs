@@ -3,56 +3,55 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
-/// <summary>Where a restore begins.</summary>
-/// <param name="First">The first backup of the chain that is to be received, from 0; the chain's length where all are
-/// there.</param>
-/// <param name="Token">Where that one goes on; null: at its start.</param>
-/// <param name="Unfit">Why what is there must go first; null where it need not.</param>
-internal sealed record RestorePlan(int First, ResumeToken? Token, string? Unfit)
+/// <summary>Where a restore begins. A pure function of lists, without I/O.</summary>
+/// <param name="First">Index of the first backup of the chain to receive; the chain's length if all are
+/// received.</param>
+/// <param name="Token">Where the receive of that backup resumes; null: from its start.</param>
+/// <param name="Unusable">Why what an earlier run received must be removed first; null if it need not.</param>
+internal sealed record RestorePlan(int First, ResumeToken? Token, string? Unusable)
 {
-    /// <param name="there">What an earlier run left; null: nothing.</param>
-    /// <param name="chain">What is to be received, the full backup first.</param>
-    public static RestorePlan Make(PartialDataset? there, IReadOnlyList<SnapshotInfo> chain)
+    /// <param name="partial">What an earlier run left; null: nothing.</param>
+    /// <param name="chain">The backups to receive, the full one first.</param>
+    public static RestorePlan Make(PartialDataset? partial, IReadOnlyList<SnapshotInfo> chain)
     {
-        if (there is null)
+        if (partial is null)
             return new RestorePlan(0, null, null);
-        var whole = there.Snapshots.Count;
-        if (FindUnfit(there, chain) is { } unfit)
-            return StartOver(unfit);
-        if (there.Token is null)
-            return whole == 0 ? StartOver("nothing of it can be continued") : new RestorePlan(whole, null, null);
-        if (!ResumeToken.TryParse(there.Token, out var token))
-            return StartOver("ZFS keeps a resume token for it that cannot be read");
-        return
-            whole < chain.Count
-            && token.SnapshotGuid == chain[whole].SnapshotGuid.Value
-            && (token.BaseGuid ?? 0) == (chain[whole].FromGuid?.Value ?? 0)
-            ? new RestorePlan(whole, token, null)
-            : StartOver(
-                $"it was receiving the snapshot with GUID {token.SnapshotGuid}, which is not the next of this restore"
-            );
+        if (FindMismatch(partial, chain) is { } mismatch)
+            return StartOver(mismatch);
+
+        var complete = partial.Snapshots.Count;
+        if (partial.Token is null)
+            return complete == 0 ? StartOver("none of it can be resumed") : new RestorePlan(complete, null, null);
+        if (!ResumeToken.TryParse(partial.Token, out var token))
+            return StartOver("its resume token is not valid");
+        if (complete < chain.Count && IsOf(chain[complete], token))
+            return new RestorePlan(complete, token, null);
+        return StartOver(
+            $"it was receiving the snapshot with GUID {token.SnapshotGuid}, which is not the next one of this restore"
+        );
     }
+
+    private static bool IsOf(SnapshotInfo backup, ResumeToken token) =>
+        token.SnapshotGuid == backup.SnapshotGuid.Value && (token.BaseGuid ?? 0) == (backup.FromGuid?.Value ?? 0);
 
     private static RestorePlan StartOver(string why) => new(0, null, why);
 
-    /// <summary>
-    /// Why the snapshots that are there are not those with which this chain begins; null where they are.
-    /// </summary>
-    private static string? FindUnfit(PartialDataset there, IReadOnlyList<SnapshotInfo> chain)
+    /// <returns>Why the received snapshots are not those with which this chain begins; null if they are.</returns>
+    private static string? FindMismatch(PartialDataset partial, IReadOnlyList<SnapshotInfo> chain)
     {
-        var whole = there.Snapshots.Count;
-        if (
-            whole > chain.Count
-            || !there.Snapshots.SequenceEqual(chain.Take(whole).Select(backup => backup.SnapshotGuid))
-        )
-            return "it has snapshots that are not of this restore";
+        var complete = partial.Snapshots.Count;
+        if (complete > chain.Count)
+            return "it has snapshots that do not belong to this restore";
+        var expected = chain.Take(complete).Select(backup => backup.SnapshotGuid);
+        if (!partial.Snapshots.SequenceEqual(expected))
+            return "it has snapshots that do not belong to this restore";
 
-        // The note is made before the receive, and may still be that of the one before where nothing of the next has
-        // come.
-        return
-            (whole > 0 && there.Received == ChainDigest.Of(chain, whole))
-            || (whole < chain.Count && there.Received == ChainDigest.Of(chain, whole + 1))
-            ? null
-            : "it is of other backups";
+        // The digest is noted before a receive begins. So it includes the backup being received, or, if none of that
+        // was received yet, only the complete ones.
+        if (complete > 0 && partial.Received == ChainDigest.Of(chain, complete))
+            return null;
+        if (complete < chain.Count && partial.Received == ChainDigest.Of(chain, complete + 1))
+            return null;
+        return "it was received from other backups";
     }
 }

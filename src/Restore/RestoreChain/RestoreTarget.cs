@@ -6,18 +6,18 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// The dataset that a restore makes. Everything is received under another name beside it, and takes its own only when
-/// whole: what is called like the target is never half restored, and with <c>--force</c> the old dataset is there until
-/// the new one is.
+/// The dataset that a restore creates. Everything is received under a temporary name beside it and is renamed only when
+/// it is complete: the target is never half restored, and with <c>--force</c> the old dataset exists until the new one
+/// does.
 /// </summary>
 internal sealed class RestoreTarget
 {
-    /// <summary>Marks a dataset as one that a restore is receiving, and may remove.</summary>
+    /// <summary>Marks a dataset that a restore is receiving and may remove.</summary>
     private const string MarkProperty = "zfs-snapshot-manager:restore";
 
     private const string Mark = "partial";
 
-    /// <summary>Says of which backups it is: a <see cref="ChainDigest"/>.</summary>
+    /// <summary>The <see cref="ChainDigest"/> of the backups that the dataset was received from.</summary>
     private const string ReceivedProperty = "zfs-snapshot-manager:restore-of";
 
     private readonly ZfsHost _zfs;
@@ -27,20 +27,20 @@ internal sealed class RestoreTarget
 
     public DatasetName Name { get; }
 
-    /// <summary>Where streams are received.</summary>
+    /// <summary>The name under which streams are received.</summary>
     public DatasetName Partial { get; }
 
-    /// <summary>What an existing target is called between the last stream and its end.</summary>
+    /// <summary>The name of an existing target between the last stream and its destruction.</summary>
     private DatasetName Replaced { get; }
 
     private bool Exists { get; }
 
-    /// <summary>Options with which the first stream is received.</summary>
-    /// <param name="received">What is noted of it.</param>
+    /// <summary>Options of <c>zfs receive</c> for the first stream.</summary>
+    /// <param name="received">The <see cref="ChainDigest"/> to note.</param>
     public static IReadOnlyList<string> MarkOptions(string received) =>
         ["-o", $"{MarkProperty}={Mark}", "-o", $"{ReceivedProperty}={received}"];
 
-    /// <exception cref="OperationException">The target is there and must not be replaced, or cannot be.</exception>
+    /// <exception cref="OperationException">The target exists and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(
         ZfsHost zfs,
         DatasetName name,
@@ -52,25 +52,25 @@ internal sealed class RestoreTarget
             throw new OperationException(
                 ExitCode.Conflict,
                 $"{name} is a pool.",
-                $"Restore into a dataset of it, such as {name}/restored."
+                $"Restore into a dataset below it, such as {name}/restored."
             );
         var exists = await zfs.ExistsAsync(name, cancellationToken);
         if (exists && !force)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{name} exists already.",
+                $"{name} already exists.",
                 "Choose another dataset, or use --force to replace it."
             );
         var target = new RestoreTarget(zfs, name, Beside(name, ".restoring"), Beside(name, ".replaced"), exists);
-        await target.CheckNothingIsAsideAsync(cancellationToken);
+        await target.CheckNothingSetAsideAsync(cancellationToken);
         if (exists)
             await target.CheckReplaceableAsync(cancellationToken);
         await ReceivingProcess.WaitForEndAsync(zfs, target.Partial, cancellationToken);
         return target;
     }
 
-    /// <summary>What an earlier run left; null where that is nothing.</summary>
-    /// <exception cref="OperationException">A dataset has that name, and no restore made it.</exception>
+    /// <summary>Finds what an earlier run left; null if nothing.</summary>
+    /// <exception cref="OperationException">A dataset has that name, but was not created by a restore.</exception>
     public async Task<PartialDataset?> FindPartialAsync(CancellationToken cancellationToken)
     {
         if (!await _zfs.ExistsAsync(Partial, cancellationToken))
@@ -91,7 +91,7 @@ internal sealed class RestoreTarget
         if (Local(MarkProperty) != Mark)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{Partial} exists, and no restore made it.",
+                $"{Partial} exists, but was not created by a restore.",
                 $"Restore to another name, or rename {Partial}: a restore receives under that name."
             );
         var snapshots = await _zfs.ListSnapshotsAsync(Partial, cancellationToken);
@@ -103,11 +103,11 @@ internal sealed class RestoreTarget
         );
     }
 
-    /// <summary>Notes what is received next into the dataset that is there.</summary>
+    /// <summary>Notes on the existing dataset what is received next.</summary>
     public Task NoteAsync(string received, CancellationToken cancellationToken) =>
         _zfs.RunAsync(["set", $"{ReceivedProperty}={received}", Partial.Value], cancellationToken);
 
-    /// <summary>Gives the received dataset its name; an old one of that name goes.</summary>
+    /// <summary>Gives the received dataset its final name. An old dataset of that name is destroyed.</summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
         if (Exists)
@@ -119,7 +119,7 @@ internal sealed class RestoreTarget
     }
 
     /// <summary>Removes what was received so far.</summary>
-    /// <exception cref="OperationException">A dataset has that name, and no restore made it.</exception>
+    /// <exception cref="OperationException">A dataset has that name, but was not created by a restore.</exception>
     public async Task RemovePartialAsync(CancellationToken cancellationToken)
     {
         if (await FindPartialAsync(cancellationToken) is null)
@@ -180,16 +180,17 @@ internal sealed class RestoreTarget
             ? beside
             : throw new OperationException(
                 ExitCode.Usage,
-                $"{name} cannot be restored to: {name}{suffix}, which is needed on the way, is not a dataset name: "
-                    + $"{fault}.",
+                $"Cannot restore to {name}: the temporary name {name}{suffix} is not a dataset name: {fault}.",
                 "Choose a shorter name."
             );
 
-    /// <summary>Renaming mounts nothing: nothing of what is renamed here is mounted.</summary>
+    /// <summary>Nothing that is renamed here is mounted, so renaming mounts nothing.</summary>
     private async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
         await _zfs.RunAsync(["rename", from.Value, to.Value], cancellationToken);
 
-    /// <summary>Children and clones of the old dataset would go with it, and nobody asked for that.</summary>
+    /// <summary>
+    /// Children and clones of the old dataset would be destroyed with it, which --force does not cover.
+    /// </summary>
     private async Task CheckReplaceableAsync(CancellationToken cancellationToken)
     {
         var children = await _zfs.RunTableAsync(
@@ -200,8 +201,8 @@ internal sealed class RestoreTarget
         {
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{Name} holds other datasets ({child[0]}), which --force would not keep.",
-                "Restore into another dataset, or move them away first."
+                $"{Name} has child datasets ({child[0]}), which --force would destroy.",
+                "Restore into another dataset, or rename them first."
             );
         }
 
@@ -213,17 +214,17 @@ internal sealed class RestoreTarget
         {
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{cloned[1]} is a clone of {cloned[0]}, which --force would not keep.",
+                $"{cloned[1]} is a clone of {cloned[0]}, which --force would destroy.",
                 "Restore into another dataset, or promote the clone first."
             );
         }
     }
 
     /// <summary>
-    /// A restore that was killed while it exchanged the datasets leaves the old one aside; only its owner can say
-    /// whether it may go.
+    /// A restore that was killed while it exchanged the datasets leaves the old one under another name. Only its owner
+    /// can decide whether it may be destroyed.
     /// </summary>
-    private async Task CheckNothingIsAsideAsync(CancellationToken cancellationToken)
+    private async Task CheckNothingSetAsideAsync(CancellationToken cancellationToken)
     {
         if (!await _zfs.ExistsAsync(Replaced, cancellationToken))
             return;
@@ -231,8 +232,8 @@ internal sealed class RestoreTarget
             ExitCode.Conflict,
             $"{Replaced} exists: an earlier restore was killed while it replaced {Name}, and this is the dataset as "
                 + "it was before.",
-            $"To have it back: 'zfs rename {Replaced} {Name}'{(Exists ? $" (once {Name} is out of the way)" : "")}. "
-                + $"If it may go: 'zfs destroy -r {Replaced}'. Then try again."
+            $"To keep it: 'zfs rename {Replaced} {Name}'{(Exists ? $" (after {Name} is renamed or destroyed)" : "")}. "
+                + $"If it is no longer needed: 'zfs destroy -r {Replaced}'. Then try again."
         );
     }
 }

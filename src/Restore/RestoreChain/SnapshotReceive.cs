@@ -4,20 +4,20 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
-/// <summary>The <c>zfs receive -s</c> of one backup, so that it can go on if it is interrupted.</summary>
+/// <summary>Runs the <c>zfs receive -s</c> of one backup, which can be resumed if it is interrupted.</summary>
 /// <param name="zfs">Where it is received.</param>
-/// <param name="backup">What is received.</param>
-/// <param name="snapshot">Its name here.</param>
-/// <param name="received">What is noted of a dataset that is made by it.</param>
+/// <param name="backup">The backup.</param>
+/// <param name="snapshot">The name of its snapshot here.</param>
+/// <param name="received">The <see cref="ChainDigest"/> to note on a dataset that it creates.</param>
 internal sealed class SnapshotReceive(ZfsHost zfs, SnapshotInfo backup, SnapshotName snapshot, string received)
 {
-    /// <summary>How long ZFS may take to write down what it has received.</summary>
-    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
+    /// <summary>How long ZFS may take to record what it has received.</summary>
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(20);
 
     private static readonly string[] CanMountOptions = ["-o", "canmount=noauto"];
 
-    /// <param name="isFirst">False where it goes on with what is there.</param>
-    /// <param name="write">Writes the stream; where it fails, ZFS keeps what came until then.</param>
+    /// <param name="isFirst">False if it resumes a receive.</param>
+    /// <param name="write">Writes the stream. If it fails, ZFS keeps what was written.</param>
     /// <exception cref="ZfsException">ZFS refuses it.</exception>
     public async Task RunAsync(bool isFirst, Func<Stream, Task> write, CancellationToken cancellationToken)
     {
@@ -29,7 +29,7 @@ internal sealed class SnapshotReceive(ZfsHost zfs, SnapshotInfo backup, Snapshot
         }
         catch (IOException)
         {
-            // zfs receive closed its end: what it says is the cause, and is thrown below.
+            // zfs receive closed its end of the pipe (EPIPE). Its own message is the cause, and is thrown below.
         }
         catch
         {
@@ -41,27 +41,27 @@ internal sealed class SnapshotReceive(ZfsHost zfs, SnapshotInfo backup, Snapshot
     }
 
     /// <summary>
-    /// A stream that ends before its END: ZFS writes down what it has, so that it can go on there. Killed, it would
-    /// lose the last seconds.
+    /// Closes the stream before its END, so that ZFS records what it has received and can resume there. If it were
+    /// killed, the last seconds would be lost.
     /// </summary>
     private static async Task EndAsync(ZfsProcess receiving)
     {
-        using var patience = new CancellationTokenSource(EndPatience);
+        using var timeout = new CancellationTokenSource(EndTimeout);
         try
         {
             receiving.Input.Close();
-            await receiving.WaitForSuccessAsync(patience.Token);
+            await receiving.WaitForSuccessAsync(timeout.Token);
         }
         catch (Exception e) when (e is IOException or ZfsException or OperationCanceledException)
         {
-            // It complains that the stream ended early, of course. What made it end is the cause, and is thrown on.
+            // It reports that the stream ended early, as expected. The cause of that is what the caller throws.
         }
     }
 
     /// <summary>
-    /// Nothing is mounted (-u), neither now nor at the next boot (canmount=noauto): a restored dataset inherits a
-    /// mountpoint from where it is put, and mounted there it could hide what is in use. Volumes have no canmount;
-    /// children of a chain, and what is continued, keep what the full one was given.
+    /// Nothing is mounted, neither now (-u) nor at the next boot (canmount=noauto): a restored dataset inherits a
+    /// mountpoint from its parent, and mounted there it could hide files in use (docs/decisions/0008). Volumes have no
+    /// canmount; incrementals and resumed receives keep what the full receive set.
     /// </summary>
     private string[] Arguments(bool isFirst) =>
         [

@@ -3,15 +3,15 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Which backups belong to the datasets below one that is restored. Decided from the list alone, without I/O.
+/// Chooses the backups of the descendants of a restored dataset. A pure function of the list, without I/O.
 /// </summary>
-/// <param name="Children">One for each dataset, what holds others before them.</param>
-/// <param name="Missing">Datasets that have backups, but none of this snapshot.</param>
+/// <param name="Children">One for each descendant, parents before children.</param>
+/// <param name="Missing">Descendants that have backups, but none of this snapshot.</param>
 internal sealed record TreePlan(IReadOnlyList<SnapshotInfo> Children, IReadOnlyList<string> Missing)
 {
-    /// <summary>Snapshots that were made together have one name (<c>zfs-client backup --recursive</c>).</summary>
+    /// <summary>Snapshots made together (<c>zfs-client backup --recursive</c>) have the same name.</summary>
     /// <param name="root">The backup that is restored.</param>
-    /// <param name="backups">All of the client's.</param>
+    /// <param name="backups">All of the client's backups.</param>
     public static TreePlan Make(SnapshotInfo root, IEnumerable<SnapshotInfo> backups)
     {
         var below = backups

@@ -8,9 +8,8 @@ using ZfsSnapshotManager.Restore.Download;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Restores a backup and, on wish, those of the datasets below its own and their properties. All of it grows under the
-/// name that a restore works under, and takes its own name at once; interrupted, it goes on with the dataset at which
-/// it was.
+/// Restores a backup and, if asked to, its descendants and their properties. Everything is received below the temporary
+/// name of the root and is renamed in one step. An interrupted restore resumes with the dataset at which it stopped.
 /// </summary>
 internal sealed class TreeRestore(
     RestoreSession session,
@@ -34,8 +33,8 @@ internal sealed class TreeRestore(
         var tree = recursive ? TreePlan.Make(backup, list.Backups) : new TreePlan([], []);
         foreach (var missing in tree.Missing)
             Output.Warn(
-                $"{missing} is left out: it has no backup of {backup.SnapshotName}. 'zfs-restore list' shows what "
-                    + "there is of it."
+                $"{missing} is left out: it has no backup of {backup.SnapshotName}. 'zfs-restore list' shows the "
+                    + "backups it has."
             );
         var resumed = await new ChainRestore(session, restart).RestoreAsync(
             chain,
@@ -73,8 +72,8 @@ internal sealed class TreeRestore(
     }
 
     /// <param name="child">Its backup.</param>
-    /// <param name="name">What it is called now.</param>
-    /// <param name="final">And when all is there.</param>
+    /// <param name="name">Its temporary name.</param>
+    /// <param name="final">Its final name.</param>
     private async Task RestoreChildAsync(
         SnapshotInfo child,
         DatasetName name,
@@ -83,7 +82,7 @@ internal sealed class TreeRestore(
     )
     {
         _children.Add(child.SnapshotId);
-        if (await IsWholeAsync(name, child, cancellationToken))
+        if (await IsCompleteAsync(name, child, cancellationToken))
             return;
         session.Output.Note($"{child.DatasetName}:");
         await CreateParentAsync(name, cancellationToken);
@@ -96,13 +95,17 @@ internal sealed class TreeRestore(
         );
     }
 
-    /// <summary>Whether an earlier run, which was interrupted later, has restored it.</summary>
-    private async Task<bool> IsWholeAsync(DatasetName name, SnapshotInfo backup, CancellationToken cancellationToken) =>
+    /// <summary>Whether an earlier run, which was interrupted later, has completely restored it.</summary>
+    private async Task<bool> IsCompleteAsync(
+        DatasetName name,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    ) =>
         await session.Settings.Zfs.ExistsAsync(name, cancellationToken)
         && (await session.Settings.Zfs.ListSnapshotsAsync(name, cancellationToken)) is [.., var newest]
         && newest.Guid == backup.SnapshotGuid;
 
-    /// <summary>One that was left out of the backups holds the others all the same.</summary>
+    /// <summary>A dataset that was excluded from the backups may still be the parent of others.</summary>
     private async Task CreateParentAsync(DatasetName name, CancellationToken cancellationToken)
     {
         var parent = DatasetName.Parse(name.Value[..name.Value.LastIndexOf('/')]);
@@ -125,7 +128,7 @@ internal sealed class TreeRestore(
             return;
         try
         {
-            var manifest = await BackupManifest.FetchAsync(session, backup, cancellationToken);
+            var manifest = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
             if (manifest is { Properties: null, PropertiesLeftOut: null })
                 session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
             else
@@ -136,9 +139,9 @@ internal sealed class TreeRestore(
                     }
                 );
         }
-        catch (OperationException e) when (BackupManifest.IsLacking(e))
+        catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
         {
-            // The data are whole: nobody would want to lose them for that.
+            // The data are complete and valid, and worth more than the properties.
             _properties.Add(
                 new RestoredProperties
                 {

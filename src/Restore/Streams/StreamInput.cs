@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.Streams;
 
-/// <summary>A stream that a command works on: a file or standard input, plain or compressed.</summary>
+/// <summary>An input stream of a command: a file or standard input, plain or compressed.</summary>
 internal sealed class StreamInput : IAsyncDisposable
 {
     private readonly Stream _file;
@@ -19,13 +19,13 @@ internal sealed class StreamInput : IAsyncDisposable
         Plain = new NamedStream(_plain, name);
     }
 
-    /// <summary>As the user named it.</summary>
+    /// <summary>The name as the user gave it.</summary>
     public string Name { get; }
 
     /// <summary>The send stream, decompressed.</summary>
     public Stream Plain { get; }
 
-    /// <summary>Opens a file, or standard input for <c>-</c>, and finds out how it is compressed.</summary>
+    /// <summary>Opens a file, or standard input for <c>-</c>, and detects its compression.</summary>
     /// <exception cref="OperationException">It cannot be read.</exception>
     public static async Task<StreamInput> OpenAsync(string name, CancellationToken cancellationToken)
     {
@@ -72,12 +72,12 @@ internal sealed class StreamInput : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads the stream as far as it is good.</summary>
+    /// <summary>Reads the stream up to the last valid byte.</summary>
     public async Task<ValidPrefix> FindValidPrefixAsync(CancellationToken cancellationToken) =>
-        await SendStreamRecovery.FindValidPrefixAsync(new CutOffStream(_plain), cancellationToken);
+        await SendStreamRecovery.FindValidPrefixAsync(new EndAtDamageStream(_plain), cancellationToken);
 
-    /// <summary>Says that the stream was read to its end; nothing may follow it in the file.</summary>
-    /// <exception cref="OperationException">Something does.</exception>
+    /// <summary>Checks, after the stream was read to its end, that nothing follows it in the file.</summary>
+    /// <exception cref="OperationException">Something follows.</exception>
     public void EnsureEnded()
     {
         if (!_stored.EndWasRead)
@@ -92,7 +92,7 @@ internal sealed class StreamInput : IAsyncDisposable
         await _file.DisposeAsync();
     }
 
-    /// <summary>Says which file is damaged.</summary>
+    /// <summary>Adds the name of the damaged file to failures.</summary>
     private sealed class NamedStream(Stream source, string name) : ForwardOnlyStream
     {
         public override bool CanRead => true;

@@ -17,7 +17,7 @@ internal sealed record TokenInfo
 
     public required SnapshotGuid? FromGuid { get; init; }
 
-    /// <summary>Object at which the send goes on; 0: from the start.</summary>
+    /// <summary>Object at which the send resumes; 0: from the start.</summary>
     public required ulong Object { get; init; }
 
     /// <summary>Offset in that object, in bytes.</summary>
@@ -29,10 +29,10 @@ internal sealed record TokenInfo
     /// <summary>The options of <c>zfs send</c> that the token repeats, such as <c>-L</c>.</summary>
     public required IReadOnlyList<string> SendOptions { get; init; }
 
-    /// <summary>Of a cut-off stream: how many bytes of it are good.</summary>
+    /// <summary>Of a truncated stream: how many of its bytes are valid.</summary>
     public long? GoodBytes { get; init; }
 
-    /// <summary>Of a cut-off stream: why the rest is not.</summary>
+    /// <summary>Of a truncated stream: why the rest is not valid.</summary>
     public string? Fault { get; init; }
 
     public static TokenInfo From(ResumeToken token, ValidPrefix? prefix = null) =>

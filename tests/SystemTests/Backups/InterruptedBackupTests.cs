@@ -40,7 +40,7 @@ public sealed class InterruptedBackupTests(ZfsHost host)
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(6, backup.ExitCode);
         Assert.Contains("zfs send", error, StringComparison.Ordinal);
-        Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+        Assert.Contains("the next run resumes from there", error, StringComparison.Ordinal);
         await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data");
         var next = await client.JsonAsync("zfs-client backup-full");
         Assert.InRange(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64(), 1 << 20, 38 << 20);

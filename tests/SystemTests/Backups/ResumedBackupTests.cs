@@ -39,7 +39,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
             StringComparison.Ordinal
         );
         if (signal != "KILL")
-            Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+            Assert.Contains("the next run resumes from there", error, StringComparison.Ordinal);
         await client.ShellAsync($"echo changed > /{client.Area}/data/small");
 
         var next = await client.JsonAsync("zfs-client backup");
@@ -123,7 +123,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         var error = await backup.StandardError.ReadToEndAsync(Token);
         await backup.WaitForExitAsync(Token);
         Assert.True(backup.ExitCode == 4, error);
-        Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+        Assert.Contains("the next run resumes from there", error, StringComparison.Ordinal);
         await server.StartAgainAsync();
         var next = await client.JsonAsync("zfs-client backup");
         Assert.True(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64() > 0);
@@ -144,7 +144,7 @@ public sealed class ResumedBackupTests(ZfsHost host, ITestOutputHelper output)
         var next = await client.RunAsync("zfs-client backup");
 
         Assert.Equal(0, next.ExitCode);
-        Assert.Contains("is dropped: its snapshot is gone", next.Error, StringComparison.Ordinal);
+        Assert.Contains(": its snapshot no longer exists", next.Error, StringComparison.Ordinal);
         Assert.Equal(0, (await client.JsonAsync("zfs-client status")).GetProperty("open_uploads").GetInt32());
         await AssertAllRestoreAsync(client, 1);
     }

@@ -70,7 +70,7 @@ public sealed class RemoteHostTests(SecondZfsHost host)
         var error = await backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.True(backup.ExitCode == 6, $"exit code {backup.ExitCode}: {error}");
-        Assert.Contains("the next run goes on from there", error, StringComparison.Ordinal);
+        Assert.Contains("the next run resumes from there", error, StringComparison.Ordinal);
         var next = (await here.RunAsync("zfs-client", "backup-full", "--json")).MustSucceed();
         Assert.Contains("\"resumed\"", next.Output, StringComparison.Ordinal);
         (await here.RunAsync("zfs-restore", "latest", $"{client.Area}/restored")).MustSucceed();

@@ -55,7 +55,7 @@ public sealed class UnusualDatasetTests(SecondZfsHost host)
         );
 
         Assert.Equal(9, refused.ExitCode);
-        Assert.Contains("is redacted", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("is a redacted dataset", refused.Error, StringComparison.Ordinal);
         Assert.Equal([$"{redacted}@a", $"{redacted}@b"], await client.SnapshotsOfAsync(redacted));
         Assert.Empty(await client.ListBackupsAsync());
         Assert.Equal("0\n1", await client.ShellAsync($"zfs get -H -p -o value redacted {client.Area}/copy {redacted}"));

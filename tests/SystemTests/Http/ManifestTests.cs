@@ -70,7 +70,7 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
         Assert.Equal(code, (await client.GetAsync(PathOf(IdOf(stored)))).Code);
         var verify = (await client.RestoreAsync("verify", "all", "--verbose")).MustSucceed();
         Assert.Contains($"{IdOf(stored)} is read in one go", verify.Error, StringComparison.Ordinal);
-        Assert.Contains("2 of 2 are whole and right", verify.Output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 are complete and valid", verify.Output, StringComparison.Ordinal);
         (await client.RestoreAsync("save", "1", "a")).MustSucceed();
         (await client.RestoreAsync("save", "2", "b")).MustSucceed();
 

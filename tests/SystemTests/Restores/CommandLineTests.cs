@@ -243,7 +243,7 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
     public async Task The_list_is_the_table_of_the_first_program_newest_first()
     {
         using var client = await server.NewClientAsync();
-        Assert.Equal("There are no backups yet.\n", (await client.RestoreAsync("list")).MustSucceed().Output);
+        Assert.Equal("No backups exist yet.\n", (await client.RestoreAsync("list")).MustSucceed().Output);
         await client.StoreAsync(Recorded.Plain("full"), "tank/a");
         await client.StoreAsync(Recorded.Plain("incremental-1"), "tank/a");
 

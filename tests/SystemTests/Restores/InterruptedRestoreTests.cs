@@ -34,7 +34,7 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
         var error = await restore.StandardError.ReadToEndAsync(Token);
         await restore.WaitForExitAsync(Token);
         Assert.Equal(4, restore.ExitCode);
-        Assert.Contains($"What was received stays in {lab.Partial}", error, StringComparison.Ordinal);
+        Assert.Contains($"What was received is kept in {lab.Partial}", error, StringComparison.Ordinal);
         Assert.Contains("--restart", error, StringComparison.Ordinal);
         proxy.Fault = NetworkFault.None;
         var before = proxy.ToClient;
@@ -89,16 +89,12 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
 
         Assert.Equal(exitCode, restore.ExitCode);
         Assert.Contains(
-            $"What was received stays in {lab.Partial}",
+            $"What was received is kept in {lab.Partial}",
             await restore.StandardError.ReadToEndAsync(Token),
             StringComparison.Ordinal
         );
         var next = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --verbose");
-        Assert.Contains(
-            "Going on with the restore that was interrupted",
-            next.MustSucceed().Error,
-            StringComparison.Ordinal
-        );
+        Assert.Contains("Resuming the interrupted restore", next.MustSucceed().Error, StringComparison.Ordinal);
         Assert.Matches("Fetching up to 4 parts at once, in .* of memory", next.Error);
         await lab.AssertRestoredAsync();
     }
@@ -128,7 +124,7 @@ public sealed class InterruptedRestoreTests(SecondZfsHost host)
         var other = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --source {lab.Client.Area}/other");
 
         Assert.Contains(
-            "which an interrupted restore left, is removed: it is of other backups",
+            "left by an interrupted restore: it was received from other backups",
             other.MustSucceed().Error,
             StringComparison.Ordinal
         );

@@ -97,13 +97,13 @@ public sealed class RestoreTests(SecondZfsHost host)
         Assert.Equal(6, result.ExitCode);
         Assert.Contains("busy", result.Error, StringComparison.Ordinal);
         Assert.Contains(
-            $"What was received stays in {client.Area}/target.restoring",
+            $"What was received is kept in {client.Area}/target.restoring",
             result.Error,
             StringComparison.Ordinal
         );
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
         var again = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
-        Assert.Contains("all is there", again.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains("everything already received", again.MustSucceed().Error, StringComparison.Ordinal);
         Assert.NotEqual(0, (await client.RunAsync($"grep -q precious /{client.Area}/target/file")).ExitCode);
         await AssertNoTracesAsync(client);
     }

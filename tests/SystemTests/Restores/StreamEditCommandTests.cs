@@ -194,7 +194,7 @@ public sealed class StreamEditCommandTests : IDisposable
         var token = RecordedStream.All["resumed.zfs.gz"].Token!;
         var result = await RunAsync(["stream", "resume-token", token[..^1] + (token[^1] == '0' ? '1' : '0')]);
         Assert.Equal(7, result.ExitCode);
-        Assert.Contains("no resume token", result.Error, StringComparison.Ordinal);
+        Assert.Contains("not a resume token", result.Error, StringComparison.Ordinal);
         Assert.Equal(
             7,
             (

@@ -74,7 +74,7 @@ public sealed class ClientRotationTests(ZfsHost host)
             kinds.Add(last.Output.Contains(": full", StringComparison.Ordinal) ? "full" : "incremental");
         }
 
-        Assert.Contains("the server's rotation policy counts", last.Error, StringComparison.Ordinal);
+        Assert.Contains("the server's rotation policy applies", last.Error, StringComparison.Ordinal);
         Assert.Equal(["full", "incremental", "full", "incremental", "full", "incremental"], kinds); // MAX_CHAIN
         Assert.Equal(
             2,
@@ -121,7 +121,7 @@ public sealed class ClientRotationTests(ZfsHost host)
         var result = await client.RunAsync("zfs-client snapshot weekly");
 
         Assert.Equal(4, result.ExitCode);
-        Assert.Contains("was made, but nothing was rotated", result.Error, StringComparison.Ordinal);
+        Assert.Contains("was created, but nothing was rotated", result.Error, StringComparison.Ordinal);
         Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/data"));
     }
 }

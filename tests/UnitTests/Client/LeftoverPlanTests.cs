@@ -115,16 +115,16 @@ public sealed class LeftoverPlanTests
     public static TheoryData<string, string> Unfit =>
         new()
         {
-            { "snapshot", "its snapshot is gone" },
-            { "no-resume", "start over" },
-            { "nothing", "nothing of it is stored" },
-            { "state", "where its stream stands" },
+            { "snapshot", "its snapshot no longer exists" },
+            { "no-resume", "--no-resume was given" },
+            { "nothing", "none of it is stored" },
+            { "state", "the state of its stream" },
             { "other", "another snapshot" },
             { "disordered", "order in which ZFS sends none" },
             { "redacted", "redacted" },
-            { "base", "gone here" },
+            { "base", "no longer exists on this machine" },
             { "chain", "server no longer has" },
-            { "compression", "does not know the compression" },
+            { "compression", "does not support the compression" },
         };
 
     [Theory]

@@ -65,7 +65,7 @@ public sealed class LiveProgressTests
 
     private static async Task BreakAsync(LiveProgress progress, long goOnAt, long bytes)
     {
-        progress.GoTo(goOnAt);
+        progress.RestartAt(goOnAt);
         await progress.WaitAsync(FaultySource.Broken(), Token);
         progress.Add(bytes);
     }

@@ -29,9 +29,9 @@ public sealed class PartReaderTests
     [InlineData(4, 4)]
     [InlineData(4, 8)]
     [InlineData(16, 64)]
-    public async Task All_bytes_come_in_order_whatever_the_order_in_which_parts_arrive(int lanes, int pages)
+    public async Task All_bytes_come_in_order_whatever_the_order_in_which_parts_arrive(int parallelParts, int pages)
     {
-        var random = new Random(lanes);
+        var random = new Random(parallelParts);
         var source = new FaultySource(1, Sizes);
         source.BeforeAnswer = async (_, token) =>
         {
@@ -41,8 +41,8 @@ public sealed class PartReaderTests
             await Task.Delay(pause, token);
         };
 
-        Assert.Equal(source.Bytes, await ReadAsync(source, lanes, pages));
-        Assert.InRange(source.MostOpen, 1, lanes);
+        Assert.Equal(source.Bytes, await ReadAsync(source, parallelParts, pages));
+        Assert.InRange(source.MostOpen, 1, parallelParts);
         Assert.Equal(source.Parts.Count, source.Requests.Count);
     }
 
@@ -51,7 +51,7 @@ public sealed class PartReaderTests
     {
         var source = new FaultySource(1, Sizes) { BeforeAnswer = (_, token) => Task.Delay(50, token) };
 
-        _ = await ReadAsync(source, lanes: 4, pages: 64);
+        _ = await ReadAsync(source, parallelParts: 4, pages: 64);
 
         Assert.Equal(4, source.MostOpen);
     }
@@ -61,7 +61,7 @@ public sealed class PartReaderTests
     {
         var source = new FaultySource(1, Sizes);
         using var pool = new PagePool(2 * Mebibyte);
-        await using (var reader = Reader(source, lanes: 4, pool))
+        await using (var reader = Reader(source, parallelParts: 4, pool))
             Assert.Equal(source.Bytes, await ReadAllAsync(reader));
 
         Assert.Equal(4, pool.Pages); // of the part of somewhat more than 3 MiB
@@ -79,7 +79,7 @@ public sealed class PartReaderTests
         source.BeforeAnswer = (offset, token) =>
             offset == Mebibyte - 1 ? release.Task.WaitAsync(token) : Task.CompletedTask;
         using var pool = new PagePool(8 * Mebibyte);
-        await using var reader = Reader(source, lanes: 2, pool);
+        await using var reader = Reader(source, parallelParts: 2, pool);
 
         var first = reader.ReadAsync(new byte[10], Token).AsTask();
         await Task.Delay(100, Token);
@@ -99,7 +99,7 @@ public sealed class PartReaderTests
                 return random.Next(4) == 0 ? random.Next(0, 900_000) : null;
         };
 
-        Assert.Equal(source.Bytes, await ReadAsync(source, lanes: 4, pages: 16));
+        Assert.Equal(source.Bytes, await ReadAsync(source, parallelParts: 4, pages: 16));
         Assert.Equal(source.Bytes.Length, source.BytesGiven);
         Assert.True(source.Requests.Count > source.Parts.Count, "nothing broke");
     }
@@ -114,7 +114,7 @@ public sealed class PartReaderTests
 
         Assert.Equal(
             source.Bytes,
-            await ReadAsync(source, lanes: 4, pages: 16, count => Interlocked.Add(ref progress, count))
+            await ReadAsync(source, parallelParts: 4, pages: 16, count => Interlocked.Add(ref progress, count))
         );
         Assert.Equal(source.Parts.Count + 1, source.Requests.Count);
         Assert.Equal(source.Bytes.Length, progress);
@@ -128,7 +128,7 @@ public sealed class PartReaderTests
         source.Spoils = offset => offset == wrong.Offset;
         using var pool = new PagePool(16 * Mebibyte);
         var given = new MemoryStream();
-        await using (var reader = Reader(source, lanes: 4, pool))
+        await using (var reader = Reader(source, parallelParts: 4, pool))
         {
             var failure = await Assert.ThrowsAsync<OperationException>(() => reader.CopyToAsync(given, Token));
             Assert.Equal(ExitCode.Damaged, failure.ExitCode);
@@ -160,7 +160,7 @@ public sealed class PartReaderTests
                 ),
         };
 
-        var failure = await Assert.ThrowsAsync<ApiException>(() => ReadAsync(source, lanes: 1, pages: 16));
+        var failure = await Assert.ThrowsAsync<ApiException>(() => ReadAsync(source, parallelParts: 1, pages: 16));
 
         Assert.Equal("gone", failure.Message);
         Assert.Single(source.Requests);
@@ -195,7 +195,7 @@ public sealed class PartReaderTests
             BeforeAnswer = (offset, token) => offset == 0 ? Task.CompletedTask : Task.Delay(Timeout.Infinite, token),
         };
         using var pool = new PagePool(4 * Mebibyte);
-        var reader = Reader(source, lanes: 4, pool);
+        var reader = Reader(source, parallelParts: 4, pool);
         Assert.NotEqual(0, await reader.ReadAsync(new byte[10], Token));
         using var impatient = new CancellationTokenSource(50);
         _ = await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
@@ -209,20 +209,25 @@ public sealed class PartReaderTests
 
     private static async Task<byte[]> ReadAsync(
         FaultySource source,
-        int lanes,
+        int parallelParts,
         int pages,
         Action<long>? progress = null
     )
     {
         using var pool = new PagePool((long)pages * Mebibyte);
         byte[] bytes;
-        await using (var reader = Reader(source, lanes, pool, progress))
+        await using (var reader = Reader(source, parallelParts, pool, progress))
             bytes = await ReadAllAsync(reader);
         await AssertAllPagesAreBackAsync(pool);
         return bytes;
     }
 
-    private static PartReader Reader(FaultySource source, int lanes, PagePool pool, Action<long>? progress = null) =>
+    private static PartReader Reader(
+        FaultySource source,
+        int parallelParts,
+        PagePool pool,
+        Action<long>? progress = null
+    ) =>
         new(
             new PartFetch(
                 source.OpenAsync,
@@ -230,7 +235,7 @@ public sealed class PartReaderTests
                 progress ?? (_ => { })
             ),
             pool,
-            lanes,
+            parallelParts,
             source.Parts
         );
 
@@ -246,6 +251,6 @@ public sealed class PartReaderTests
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         var pages = new HashSet<byte[]>();
         for (var index = 0; index < pool.Pages; index++)
-            Assert.True(pages.Add(await pool.TakeAsync(patience.Token)));
+            Assert.True(pages.Add(await pool.RentAsync(patience.Token)));
     }
 }

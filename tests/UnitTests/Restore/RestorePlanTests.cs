@@ -27,7 +27,7 @@ public sealed class RestorePlanTests
     {
         var plan = RestorePlan.Make(There(whole, noted, TokenOf(whole)), Chain);
 
-        Assert.Null(plan.Unfit);
+        Assert.Null(plan.Unusable);
         Assert.Equal(whole, plan.First);
         Assert.Equal(ResumeToken.Parse(TokenOf(whole)), plan.Token);
     }
@@ -45,7 +45,7 @@ public sealed class RestorePlanTests
     {
         var there = There(2, 3, TokenOf(2));
 
-        Assert.Null(RestorePlan.Make(there, [.. Chain, Stored(Backups.Incremental(4, 3))]).Unfit);
+        Assert.Null(RestorePlan.Make(there, [.. Chain, Stored(Backups.Incremental(4, 3))]).Unusable);
     }
 
     [Fact]
@@ -53,27 +53,27 @@ public sealed class RestorePlanTests
     {
         (PartialDataset There, string Why)[] cases =
         [
-            (There(0, 1, null), "nothing of it can be continued"),
-            (There(0, 1, "1-abc"), "cannot be read"),
+            (There(0, 1, null), "none of it can be resumed"),
+            (There(0, 1, "1-abc"), "is not valid"),
             (There(0, 1, TokenOf(1)), "not the next"),
             (There(1, 2, TokenOf(2)), "not the next"),
             (There(3, 3, TokenOf(2)), "not the next"),
-            (There(1, 3, TokenOf(1)), "of other backups"),
-            (There(1, 2, TokenOf(1)) with { Received = null }, "of other backups"),
-            (There(1, 2, TokenOf(1)) with { Received = "0" }, "of other backups"),
-            (There(1, 2, null) with { Snapshots = [new(7)] }, "snapshots that are not of this restore"),
+            (There(1, 3, TokenOf(1)), "from other backups"),
+            (There(1, 2, TokenOf(1)) with { Received = null }, "from other backups"),
+            (There(1, 2, TokenOf(1)) with { Received = "0" }, "from other backups"),
+            (There(1, 2, null) with { Snapshots = [new(7)] }, "snapshots that do not belong to this restore"),
             (
                 There(3, 3, null) with
                 {
                     Snapshots = [new(1), new(2), new(3), new(4)],
                 },
-                "snapshots that are not of this restore"
+                "snapshots that do not belong to this restore"
             ),
         ];
         foreach (var (there, why) in cases)
         {
             var plan = RestorePlan.Make(there, Chain);
-            Assert.Contains(why, plan.Unfit, StringComparison.Ordinal);
+            Assert.Contains(why, plan.Unusable, StringComparison.Ordinal);
             Assert.Equal((0, null), (plan.First, plan.Token));
         }
     }
@@ -83,7 +83,7 @@ public sealed class RestorePlanTests
     {
         SnapshotInfo[] other = [Chain[0] with { PartsSha256 = "other" }, .. Chain[1..]];
 
-        Assert.Equal("it is of other backups", RestorePlan.Make(There(1, 2, TokenOf(1)), other).Unfit);
+        Assert.Equal("it was received from other backups", RestorePlan.Make(There(1, 2, TokenOf(1)), other).Unusable);
     }
 
     private static SnapshotInfo Stored(SnapshotInfo backup) =>

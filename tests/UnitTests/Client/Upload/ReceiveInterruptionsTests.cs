@@ -14,7 +14,7 @@ public sealed class ReceiveInterruptionsTests
         var interruptions = new ReceiveInterruptions(Patience, time);
         for (var bytes = 0L; bytes < 5; bytes++)
         {
-            Assert.True(interruptions.MayGoOn(At(bytes)));
+            Assert.True(interruptions.MayRetry(At(bytes)));
             time.Advance(TimeSpan.FromMinutes(9));
         }
     }
@@ -25,16 +25,16 @@ public sealed class ReceiveInterruptionsTests
         var time = new ManualTime();
         var interruptions = new ReceiveInterruptions(Patience, time);
 
-        Assert.True(interruptions.MayGoOn(At(7)));
+        Assert.True(interruptions.MayRetry(At(7)));
         time.Advance(TimeSpan.FromMinutes(9));
-        Assert.True(interruptions.MayGoOn(At(7)));
+        Assert.True(interruptions.MayRetry(At(7)));
         time.Advance(TimeSpan.FromMinutes(2));
-        Assert.False(interruptions.MayGoOn(At(5)));
+        Assert.False(interruptions.MayRetry(At(5)));
     }
 
     [Fact]
     public void Without_patience_it_does_not_go_on() =>
-        Assert.False(new ReceiveInterruptions(TimeSpan.Zero, new ManualTime()).MayGoOn(null));
+        Assert.False(new ReceiveInterruptions(TimeSpan.Zero, new ManualTime()).MayRetry(null));
 
     private static UploadResume At(long bytes) =>
         new()

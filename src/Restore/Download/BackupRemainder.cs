@@ -6,18 +6,18 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>What is read of a backup whose receive was interrupted.</summary>
-/// <param name="Token">Where it goes on.</param>
-/// <param name="Runs">The parts that are needed; null where all has to be read.</param>
+/// <summary>The part of a backup that an interrupted receive still needs.</summary>
+/// <param name="Token">Where the receive resumes.</param>
+/// <param name="Runs">The parts that are needed; null if all must be read.</param>
 /// <param name="AlreadyBytes">Stored bytes that need not be read.</param>
-internal sealed record BackupRest(ResumeToken Token, IReadOnlyList<PartRun>? Runs, long AlreadyBytes)
+internal sealed record BackupRemainder(ResumeToken Token, IReadOnlyList<PartRun>? Runs, long AlreadyBytes)
 {
-    /// <param name="manifest">The backup's; null where it is not to be had.</param>
-    /// <param name="parts">Those of the manifest.</param>
-    public static BackupRest Of(ResumeToken token, Manifest? manifest, IReadOnlyList<BackupPart>? parts)
+    /// <param name="manifest">The backup's manifest; null if it is not available.</param>
+    /// <param name="parts">The manifest's parts.</param>
+    public static BackupRemainder Of(ResumeToken token, Manifest? manifest, IReadOnlyList<BackupPart>? parts)
     {
         if (manifest is null || StatesOf(manifest) is not { } states)
-            return new BackupRest(token, null, 0);
+            return new BackupRemainder(token, null, 0);
         var ranges = ReceiveParts.Choose(states.Count, index => Read(states[index]), token);
         var runs = ranges.Select(range => new PartRun(
             range,
@@ -25,12 +25,12 @@ internal sealed record BackupRest(ResumeToken Token, IReadOnlyList<PartRun>? Run
             range.Last == states.Count - 1 ? null : Read(states[range.Last])
         ));
         var needed = ranges.Sum(range => parts![range.Last].End - parts[range.First].Offset);
-        return new BackupRest(token, [.. runs], manifest.StoredBytes - needed);
+        return new BackupRemainder(token, [.. runs], manifest.StoredBytes - needed);
     }
 
     /// <summary>
-    /// Null where the stored bytes were not cut between records, or ZFS does not send records in their order: then
-    /// there is no telling where a record is.
+    /// The states of the stream after each part. Null if the parts are not cut at record boundaries, or the records are
+    /// in an order in which ZFS does not send them: then a record's position cannot be derived.
     /// </summary>
     private static List<string>? StatesOf(Manifest manifest)
     {
@@ -51,6 +51,6 @@ internal sealed record BackupRest(ResumeToken Token, IReadOnlyList<PartRun>? Run
             : throw new InvalidOperationException("The state was read before.");
 }
 
-/// <summary>Parts that follow each other, and where the stream stands around them.</summary>
-/// <param name="After">Null behind the last part.</param>
+/// <summary>Consecutive parts, and the states of the stream before and after them.</summary>
+/// <param name="After">Null after the last part.</param>
 internal sealed record PartRun(PartRange Range, ParserState Before, ParserState? After);

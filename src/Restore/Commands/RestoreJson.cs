@@ -3,31 +3,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Restore.RestoreChain;
 using ZfsSnapshotManager.Restore.Streams;
 
-namespace ZfsSnapshotManager.Restore;
-
-internal sealed record RestoreResult
-{
-    public bool Success { get; init; } = true;
-
-    public required string Dataset { get; init; }
-
-    public required SnapshotInfo Backup { get; init; }
-
-    /// <summary>The chain, in the order in which it was received.</summary>
-    public required IReadOnlyList<string> Received { get; init; }
-
-    /// <summary>Left out where it was not interrupted before.</summary>
-    public ResumedRestore? Resumed { get; init; }
-
-    /// <summary>Backups of the datasets below it that were restored, too; left out unless asked for.</summary>
-    public IReadOnlyList<string>? Children { get; init; }
-
-    /// <summary>Datasets below it that have no backup of this snapshot; left out unless asked for.</summary>
-    public IReadOnlyList<string>? Missing { get; init; }
-
-    /// <summary>What became of the datasets' properties; left out unless asked for.</summary>
-    public IReadOnlyList<RestoredProperties>? Properties { get; init; }
-}
+namespace ZfsSnapshotManager.Restore.Commands;
 
 internal sealed record SaveResult
 {
@@ -37,7 +13,7 @@ internal sealed record SaveResult
 
     public required SnapshotInfo Backup { get; init; }
 
-    /// <summary>What must be received before it, in order.</summary>
+    /// <summary>Backups that must be received before it, in order.</summary>
     public required IReadOnlyList<string> Needs { get; init; }
 }
 
@@ -63,8 +39,8 @@ internal sealed record VerifiedBackup
     public string? Fault { get; init; }
 }
 
-/// <summary>A stream that a command made, in a file.</summary>
-internal sealed record MadeStream
+/// <summary>A stream that a command wrote to a file.</summary>
+internal sealed record StreamFileResult
 {
     public bool Success { get; init; } = true;
 
@@ -83,6 +59,6 @@ internal sealed record MadeStream
 [JsonSerializable(typeof(MountResult))]
 [JsonSerializable(typeof(List<VerifiedBackup>))]
 [JsonSerializable(typeof(StreamReport))]
-[JsonSerializable(typeof(MadeStream))]
+[JsonSerializable(typeof(StreamFileResult))]
 [JsonSerializable(typeof(TokenInfo))]
 internal sealed partial class RestoreJson : JsonSerializerContext;

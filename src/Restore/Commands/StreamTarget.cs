@@ -1,8 +1,9 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Restore.Streams;
 
-namespace ZfsSnapshotManager.Restore.Streams;
+namespace ZfsSnapshotManager.Restore.Commands;
 
 /// <summary>
 /// Where a command that makes a stream puts it: standard output, or a file, which takes its name only when the stream
@@ -15,7 +16,7 @@ internal sealed class StreamTarget
     private StreamTarget(string? path) => _path = path;
 
     public static Option<string?> OutputOption { get; } =
-        new("--output", "-o") { Description = "The file to make; standard output without it." };
+        new("--output", "-o") { Description = "File to create (default: standard output)." };
 
     public static Option<bool> ForceOption { get; } =
         new("--force", "-f") { Description = "Replace the file if it exists." };
@@ -29,24 +30,24 @@ internal sealed class StreamTarget
                 throw new OperationException(
                     ExitCode.Usage,
                     "A stream is not printed to a terminal.",
-                    "Send it into a pipe, or to a file by --output."
+                    "Send it to a pipe, or to a file with --output."
                 );
             if (parsed.GetValue(ProgramRunner.JsonOption))
                 throw new OperationException(
                     ExitCode.Usage,
                     "The stream and JSON cannot both go to standard output.",
-                    "Send the stream to a file by --output."
+                    "Send the stream to a file with --output."
                 );
             return new StreamTarget(null);
         }
 
         var path = Path.GetFullPath(name);
         if (Directory.Exists(path))
-            throw new OperationException(ExitCode.Conflict, $"{path} is a folder.", "Name a file.");
+            throw new OperationException(ExitCode.Conflict, $"{path} is a directory.", "Give a file name.");
         if (File.Exists(path) && !parsed.GetValue(ForceOption))
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{path} exists already.",
+                $"{path} already exists.",
                 "Choose another name, or use --force to replace it."
             );
         return new StreamTarget(path);
@@ -79,8 +80,8 @@ internal sealed class StreamTarget
         );
         if (_path is null)
             return;
-        var result = new MadeStream { File = _path, StreamBytes = bytes };
-        output.Result(result, RestoreJson.Default.MadeStream, text =>
+        var result = new StreamFileResult { File = _path, StreamBytes = bytes };
+        output.Result(result, RestoreJson.Default.StreamFileResult, text =>
             text.WriteLine($"Wrote {_path}: {ByteSize.Format(bytes)}.")
         );
     }
@@ -91,7 +92,7 @@ internal sealed class StreamTarget
         CancellationToken cancellationToken
     )
     {
-        await using var counted = new CountedStream(Console.OpenStandardOutput(), count);
+        await using var counted = new CountingStream(Console.OpenStandardOutput(), count);
         await work(counted).WaitAsync(cancellationToken); // a pipe that brings nothing does not hear Ctrl-C
     }
 
@@ -102,6 +103,6 @@ internal sealed class StreamTarget
         CancellationToken cancellationToken
     ) =>
         AtomicFile.WriteAsync(path, replace: true, FileOptions.None, file =>
-            work(new CountedStream(file, count)).WaitAsync(cancellationToken)
+            work(new CountingStream(file, count)).WaitAsync(cancellationToken)
         );
 }

@@ -4,8 +4,10 @@ using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Rotation;
 
-/// <summary>Which policy counts: the server's where it has one for this client, else the client's own.</summary>
-internal static class PolicyInForce
+/// <summary>
+/// Chooses the rotation policy: the server's if it has one for this client, otherwise the client's own.
+/// </summary>
+internal static class EffectivePolicy
 {
     public static async Task<RotationPolicyAnswer> GetAsync(
         ClientSettings settings,
@@ -24,8 +26,8 @@ internal static class PolicyInForce
     {
         if (isSet && own != serverPolicy)
             Output.Warn(
-                $"the server's rotation policy counts ({serverPolicy}); KEEP_HOURLY, KEEP_DAILY, KEEP_WEEKLY and "
-                    + "KEEP_MONTHLY here are ignored."
+                $"the server's rotation policy applies ({serverPolicy}); KEEP_HOURLY, KEEP_DAILY, KEEP_WEEKLY and "
+                    + "KEEP_MONTHLY of this client are ignored."
             );
     }
 }

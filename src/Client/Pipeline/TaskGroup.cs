@@ -3,22 +3,21 @@ using System.Runtime.ExceptionServices;
 namespace ZfsSnapshotManager.Client.Pipeline;
 
 /// <summary>
-/// Tasks that work together: when one fails the others are stopped, and the failure that came first is the one that
-/// counts.
+/// Tasks that depend on one another: when one fails, the others are cancelled, and the first failure is reported.
 /// </summary>
-internal sealed class Stages(CancellationToken cancellationToken) : IDisposable
+internal sealed class TaskGroup(CancellationToken cancellationToken) : IDisposable
 {
     private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     private ExceptionDispatchInfo? _first;
 
-    /// <summary>Is cancelled when a stage fails, or the caller gives up.</summary>
+    /// <summary>Cancelled when a task fails or the caller cancels.</summary>
     public CancellationToken Stop => _stop.Token;
 
-    public async Task<T> Run<T>(Func<Task<T>> stage)
+    public async Task<T> Run<T>(Func<Task<T>> task)
     {
         try
         {
-            return await stage();
+            return await task();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -28,16 +27,16 @@ internal sealed class Stages(CancellationToken cancellationToken) : IDisposable
         }
     }
 
-    /// <summary>Waits for all stages.</summary>
-    public async Task EndAsync(IReadOnlyCollection<Task> stages)
+    /// <summary>Waits for all tasks.</summary>
+    public async Task WaitAsync(IReadOnlyCollection<Task> tasks)
     {
         try
         {
-            await Task.WhenAll(stages);
+            await Task.WhenAll(tasks);
         }
         catch when (_first is not null)
         {
-            cancellationToken.ThrowIfCancellationRequested(); // what fails because the caller gave up is no failure
+            cancellationToken.ThrowIfCancellationRequested(); // failures caused by the cancellation do not count
             _first.Throw();
         }
     }

@@ -1,50 +1,54 @@
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>A part on its way: the pages that it was given, filled from the first on.</summary>
-internal sealed class PartFlight(BackupPart part) : IDisposable
+/// <summary>A part in transit: the pages assigned to it, filled from the first on.</summary>
+internal sealed class PartBuffer(BackupPart part) : IDisposable
 {
     private readonly byte[]?[] _pages = new byte[]?[PagePool.PagesOf(part.Size)];
     private readonly SemaphoreSlim _arrived = new(0);
-    private int _given;
+    private int _assigned;
     private int _usable;
 
     public BackupPart Part => part;
 
-    /// <summary>Ends when the part is here and right.</summary>
+    /// <summary>Completes when the part has arrived and its digest is correct.</summary>
     public Task Fetched { get; set; } = Task.CompletedTask;
 
-    /// <summary>Whether it has all the pages it needs.</summary>
-    public bool HasAllPages => _given == _pages.Length;
+    /// <summary>Whether all pages it needs are assigned.</summary>
+    public bool HasAllPages => _assigned == _pages.Length;
 
-    /// <summary>Gives it one more page.</summary>
-    public void Give(byte[] page)
+    /// <summary>Assigns one more page.</summary>
+    public void Assign(byte[] page)
     {
-        _pages[_given++] = page;
+        _pages[_assigned++] = page;
         _ = _arrived.Release();
     }
 
-    /// <summary>The room from a position on, as far as its page goes; waits until the page is given.</summary>
+    /// <summary>The memory from a position to the end of its page. Waits until the page is assigned.</summary>
     public async ValueTask<Memory<byte>> RoomAsync(int position, CancellationToken cancellationToken)
     {
-        for (; _usable <= position / PagePool.PageSize; _usable++)
+        while (_usable <= position / PagePool.PageSize)
+        {
             await _arrived.WaitAsync(cancellationToken);
+            _usable++;
+        }
+
         return At(position);
     }
 
-    /// <summary>The content from a position on, as far as its page goes.</summary>
+    /// <summary>The content from a position to the end of its page.</summary>
     public ReadOnlyMemory<byte> ContentAt(int position) => At(position);
 
-    /// <summary>Gives the page before a position back once all of it was used.</summary>
+    /// <summary>Returns the page before a position to the pool once all of it has been read.</summary>
     public void ReleaseBefore(int position, PagePool pool)
     {
         if (position % PagePool.PageSize == 0 || position == part.Size)
             Release((position - 1) / PagePool.PageSize, pool);
     }
 
-    /// <summary>Gives all pages back that it still has.</summary>
+    /// <summary>Returns all remaining pages to the pool.</summary>
     public void ReleaseAll(PagePool pool)
     {
-        for (var index = 0; index < _given; index++)
+        for (var index = 0; index < _assigned; index++)
             Release(index, pool);
     }
 

@@ -1,13 +1,13 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Restore.Download;
+using ZfsSnapshotManager.Restore.Configuration;
 
-namespace ZfsSnapshotManager.Restore;
+namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>What every command that asks the server needs.</summary>
-/// <param name="Pages">The memory for parts; one transfer at a time uses it.</param>
-/// <param name="Verbose">Whether it tells how it works.</param>
+/// <summary>What every command that talks to the server needs.</summary>
+/// <param name="Pages">The memory for parts; used by one transfer at a time.</param>
+/// <param name="Verbose">Whether details are printed.</param>
 internal sealed record RestoreSession(
     RestoreSettings Settings,
     ApiClient Server,
@@ -17,7 +17,7 @@ internal sealed record RestoreSession(
 ) : IDisposable
 {
     public static Option<bool> VerboseOption { get; } =
-        new("--verbose") { Description = "Tell how the backup is fetched and decompressed." };
+        new("--verbose") { Description = "Print details about download and decompression." };
 
     public static RestoreSession Open(ParseResult parsed)
     {
@@ -31,7 +31,7 @@ internal sealed record RestoreSession(
         );
     }
 
-    /// <summary>A remark for those who asked how it works.</summary>
+    /// <summary>Prints a remark if --verbose was given.</summary>
     public void Detail(string text)
     {
         if (Verbose)

@@ -2,24 +2,24 @@ using System.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
-/// <summary>The options that say which datasets a command works on.</summary>
-internal static class SelectionOptions
+/// <summary>The options that select the datasets a command works on.</summary>
+internal static class DatasetOptions
 {
     private static readonly Option<string[]> Dataset = new("--dataset")
     {
-        Description = "The dataset to work on; may be given several times (default: LOCAL_DATASET).",
+        Description = "Dataset to work on; may be given several times (default: LOCAL_DATASET).",
         HelpName = "dataset",
     };
 
     private static readonly Option<bool> Recursive = new("--recursive", "-r")
     {
-        Description = "All datasets below it as well.",
+        Description = "Include all descendant datasets.",
     };
 
     private static readonly Option<string[]> Exclude = new("--exclude")
     {
         Description =
-            "Leave out a dataset and all below it; * and ? stand for parts of a name. May be given several times "
+            "Exclude a dataset and its descendants; * and ? match parts of a name. May be given several times "
             + "(default: EXCLUDE).",
         HelpName = "pattern",
     };
@@ -31,7 +31,7 @@ internal static class SelectionOptions
         command.Add(Exclude);
     }
 
-    /// <summary>As settings, which win over those of the files.</summary>
+    /// <summary>The options as settings, which override those of the files.</summary>
     public static IReadOnlyDictionary<string, string?> Read(ParseResult parsed) =>
         new Dictionary<string, string?>(StringComparer.Ordinal)
         {

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Client.Rotation;
 using ZfsSnapshotManager.Core.Names;
 
-namespace ZfsSnapshotManager.Client;
+namespace ZfsSnapshotManager.Client.Commands;
 
 internal sealed record BookmarkRow
 {

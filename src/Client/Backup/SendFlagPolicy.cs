@@ -5,9 +5,10 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// With which flags of <c>zfs send</c> a chain begins; it keeps them to its end (openzfs#6224, #8375).
+/// Chooses the flags of <c>zfs send</c> with which a chain begins. A chain keeps them to its end: an incremental sent
+/// with other flags than its base can lose data (openzfs#6224, #8375).
 /// </summary>
-internal static class SendFlags
+internal static class SendFlagPolicy
 {
     /// <summary>
     /// Blocks as they are on disk, encrypted; it implies <c>-L</c>, <c>-e</c> and <c>-c</c> (cmd/zfs/zfs_main.c).
@@ -16,7 +17,7 @@ internal static class SendFlags
 
     private static readonly string[] ForRaw = [Raw];
 
-    /// <summary>Where this program does not compress, blocks may as well come as ZFS has compressed them.</summary>
+    /// <summary>If this program does not compress, blocks are sent as ZFS compressed them.</summary>
     private static readonly string[] ForUncompressed = ["-L", "-c"];
 
     /// <remarks><c>-e</c> is never used: it loses spill blocks (docs/decisions/0012).</remarks>

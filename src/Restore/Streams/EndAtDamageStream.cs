@@ -3,8 +3,8 @@ using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Restore.Streams;
 
-/// <summary>Takes the place where compressed data are cut off or damaged for their end.</summary>
-internal sealed class CutOffStream(Stream source) : ForwardOnlyStream
+/// <summary>Ends where the compressed data of the source are truncated or damaged, instead of failing.</summary>
+internal sealed class EndAtDamageStream(Stream source) : ForwardOnlyStream
 {
     public override bool CanRead => true;
 

@@ -2,9 +2,9 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 
-namespace ZfsSnapshotManager.Restore;
+namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>The client's backups as <c>list</c> numbers them: newest first, from 1.</summary>
+/// <summary>The client's backups as <c>list</c> numbers them: newest first, starting at 1.</summary>
 internal sealed class BackupList(IReadOnlyList<SnapshotInfo> backups)
 {
     private readonly BackupChains _chains = new(backups);
@@ -14,32 +14,34 @@ internal sealed class BackupList(IReadOnlyList<SnapshotInfo> backups)
     public static async Task<BackupList> FetchAsync(ApiClient server, CancellationToken cancellationToken) =>
         new(await server.GetSnapshotsAsync(cancellationToken));
 
-    public SnapshotInfo Get(int number) =>
-        number >= 1 && number <= Backups.Count
-            ? Backups[number - 1]
-            : throw new OperationException(
-                ExitCode.NotFound,
-                $"There is no backup number {number}.",
-                Backups.Count == 0
-                    ? "There are no backups yet."
-                    : $"The numbers go from 1 to {Backups.Count}: see 'zfs-restore list'."
-            );
+    public SnapshotInfo Get(int number)
+    {
+        if (number >= 1 && number <= Backups.Count)
+            return Backups[number - 1];
+        throw new OperationException(
+            ExitCode.NotFound,
+            $"Backup number {number} does not exist.",
+            Backups.Count == 0
+                ? "No backups exist yet."
+                : $"The numbers range from 1 to {Backups.Count}: see 'zfs-restore list'."
+        );
+    }
 
-    /// <summary>The newest backup of all, or of one dataset.</summary>
+    /// <summary>The newest backup of one dataset, or of all if <paramref name="dataset"/> is null.</summary>
     public SnapshotInfo Newest(string? dataset) =>
         Backups.FirstOrDefault(b => dataset is null || b.DatasetName == dataset)
         ?? throw new OperationException(
             ExitCode.NotFound,
-            dataset is null ? "There are no backups yet." : $"There is no backup of {dataset}.",
+            dataset is null ? "No backups exist yet." : $"No backup of {dataset} exists.",
             "See 'zfs-restore list'."
         );
 
-    /// <summary>All that must be received, in order, to have <paramref name="target"/>.</summary>
+    /// <summary>The backups that must be received, in order, to restore <paramref name="target"/>.</summary>
     public IReadOnlyList<SnapshotInfo> ChainOf(SnapshotInfo target) =>
         _chains.Resolve(target)
         ?? throw new OperationException(
             ExitCode.Damaged,
-            $"{target.SnapshotId} cannot be restored: a backup that it builds on is not on the server.",
+            $"{target.SnapshotId} cannot be restored: a backup that it depends on is not on the server.",
             "Choose another backup from 'zfs-restore list'."
         );
 

@@ -4,11 +4,11 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>What a backup must turn out to be when it is read, and how it is told that it does not.</summary>
-internal sealed class BackupProof(SnapshotInfo backup)
+/// <summary>Checks that what is read is the listed backup, and reports damage in its name.</summary>
+internal sealed class BackupVerifier(SnapshotInfo backup)
 {
     private const string Remedy =
-        "'zfs-restore verify all' shows which backups are whole; send a new full backup soon.";
+        "'zfs-restore verify all' shows which backups are intact. Send a new full backup soon.";
 
     /// <exception cref="OperationException">What was read is damaged (<see cref="ExitCode.Damaged"/>), or any other
     /// failure of <paramref name="read"/>.</exception>
@@ -28,18 +28,19 @@ internal sealed class BackupProof(SnapshotInfo backup)
         }
     }
 
-    /// <summary>That a stream is of the snapshot that was listed.</summary>
+    /// <summary>Checks that a stream is of the listed snapshot.</summary>
     public void CheckBegin(SnapshotStreamInfo begin)
     {
-        if (begin.SnapshotGuid == backup.SnapshotGuid.Value && begin.BaseGuid == (backup.FromGuid?.Value ?? 0))
+        var expectedFrom = backup.FromGuid?.Value ?? 0;
+        if (begin.SnapshotGuid == backup.SnapshotGuid.Value && begin.BaseGuid == expectedFrom)
             return;
         throw Damaged(
-            $"is not what the catalogue says: its stream holds the snapshot with GUID {begin.SnapshotGuid} from "
-                + $"{begin.BaseGuid}, not {backup.SnapshotGuid} from {backup.FromGuid?.Value ?? 0}."
+            $"does not match the catalogue: its stream contains the snapshot with GUID {begin.SnapshotGuid} from "
+                + $"{begin.BaseGuid}, not {backup.SnapshotGuid} from {expectedFrom}."
         );
     }
 
-    /// <param name="fault">What is wrong with it, as the end of a sentence that begins with its name.</param>
+    /// <param name="fault">What is wrong, as the rest of a sentence that begins with the backup's id.</param>
     public OperationException Damaged(string fault, Exception? innerException = null) =>
         new(ExitCode.Damaged, $"{backup.SnapshotId} {fault}", Remedy, innerException);
 }

@@ -2,8 +2,8 @@ using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Restore.Streams;
 
-/// <summary>Hands on what is written to it and tells how much it was.</summary>
-internal sealed class CountedStream(Stream destination, Action<long> written) : ForwardOnlyStream
+/// <summary>Passes on what is written to it and reports the number of bytes.</summary>
+internal sealed class CountingStream(Stream destination, Action<long> written) : ForwardOnlyStream
 {
     public override bool CanWrite => true;
 

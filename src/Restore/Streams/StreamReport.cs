@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 
-namespace ZfsSnapshotManager.Restore;
+namespace ZfsSnapshotManager.Restore.Streams;
 
 /// <summary>What <c>stream info</c> shows.</summary>
 internal sealed record StreamReport

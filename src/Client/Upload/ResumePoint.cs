@@ -7,14 +7,14 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>Where an interrupted upload goes on.</summary>
-/// <param name="From">The first part that is missing.</param>
-/// <param name="Parts">Those before it, as far as the digest of all needs them.</param>
-/// <param name="StreamBytes">How much of the stream is there.</param>
-/// <param name="Token">With which <c>zfs send -t</c> goes on; null where the stream is there to its END.</param>
-/// <param name="Splice">Makes what that sends the rest of the stream; null where the server's ZFS does, and it is sent
-/// as it comes.</param>
-internal sealed record ResumeStart(
+/// <summary>Where an interrupted upload resumes.</summary>
+/// <param name="From">The first missing part.</param>
+/// <param name="Parts">The parts before it, with the fields that the digest of all parts needs.</param>
+/// <param name="StreamBytes">Bytes of the stream that the server has.</param>
+/// <param name="Token">Token for <c>zfs send -t</c>; null if the server has the stream up to its END.</param>
+/// <param name="Splice">Turns the output of that into the rest of the stream; null if the server's ZFS resumes, which
+/// needs the output as it is.</param>
+internal sealed record ResumePoint(
     TransferStart From,
     IReadOnlyList<StoredPart> Parts,
     long StreamBytes,
@@ -24,16 +24,16 @@ internal sealed record ResumeStart(
 {
     private const int DigestLength = 64;
 
-    /// <summary>Reads what the server says, without trusting that it can be.</summary>
-    /// <exception cref="NotResumableException">It is of no use.</exception>
-    public static ResumeStart Read(UploadResume? resume)
+    /// <summary>Reads the server's answer, which is not trusted.</summary>
+    /// <exception cref="NotResumableException">The upload cannot be resumed from it.</exception>
+    public static ResumePoint Read(UploadResume? resume)
     {
-        var (state, splice) = Judge(resume);
+        var (state, splice) = Inspect(resume);
         if (resume!.ReceiveResumeToken is { } token)
-            return new ResumeStart(TransferStart.Beginning, [], resume.StreamBytes, token, null);
+            return new ResumePoint(TransferStart.Beginning, [], resume.StreamBytes, token, null);
         if (resume!.PartDigests is not { } digests || digests.Length != (resume.NextPart - 1L) * DigestLength)
-            throw new NotResumableException("the server does not say what it has stored");
-        return new ResumeStart(
+            throw new NotResumableException("the server does not report what it has stored");
+        return new ResumePoint(
             new TransferStart(resume.NextPart, resume.StoredBytes, state),
             [.. digests.Chunk(DigestLength).Select(Describe)],
             state.StreamOffset,
@@ -42,16 +42,16 @@ internal sealed record ResumeStart(
         );
     }
 
-    /// <summary>Whether a stream can go on from where it stands.</summary>
-    /// <exception cref="NotResumableException">It cannot.</exception>
-    public static (ParserState State, StreamSplice? Splice) Judge(UploadResume? resume)
+    /// <summary>Checks whether a stream can be resumed.</summary>
+    /// <exception cref="NotResumableException">It cannot be resumed.</exception>
+    public static (ParserState State, StreamSplice? Splice) Inspect(UploadResume? resume)
     {
         if (resume is null)
-            throw new NotResumableException("nothing of it is stored");
+            throw new NotResumableException("none of it is stored");
         if (resume.ReceiveResumeToken is { } text)
             return (Read(text), null);
         if (!StreamState.TryRead(resume.State, out var state) || state.Snapshot is null)
-            throw new NotResumableException("the server does not say where its stream stands");
+            throw new NotResumableException("the server does not report the state of its stream");
         try
         {
             return (state, state.Phase == StreamPhase.End ? null : new StreamSplice(state));
@@ -62,7 +62,7 @@ internal sealed record ResumeStart(
         }
     }
 
-    /// <summary>What a token says of the stream: enough to know whose it is.</summary>
+    /// <summary>Reads from a token what identifies the stream.</summary>
     private static ParserState Read(string text) =>
         ResumeToken.TryParse(text, out var token)
             ? ParserState.Start with
@@ -78,7 +78,7 @@ internal sealed record ResumeStart(
                     CreationTime = DateTimeOffset.UnixEpoch,
                 },
             }
-            : throw new NotResumableException("the server's resume token cannot be read");
+            : throw new NotResumableException("the server's resume token is not valid");
 
     private static StoredPart Describe(char[] digest) => new() { Size = 0, Sha256 = new string(digest) };
 }

@@ -6,13 +6,13 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// What is done to the snapshots that this tool makes: held while they are sent, acknowledged when the server has them,
-/// removed when it never will.
+/// Creates the snapshots of backups, holds them while they are sent, acknowledges them when the server has committed,
+/// and removes them if it never will.
 /// </summary>
-internal sealed class SnapshotCare(ZfsHost zfs, Output output)
+internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
 {
     /// <summary>
-    /// Makes snapshots of one moment, as far as they are in one pool, each marked as pending and held.
+    /// Creates snapshots that are marked as pending and held. Those of one pool are created at the same moment.
     /// </summary>
     public async Task<IReadOnlyList<LocalSnapshot>> CreateAsync(
         IEnumerable<SnapshotName> names,
@@ -20,18 +20,15 @@ internal sealed class SnapshotCare(ZfsHost zfs, Output output)
         CancellationToken cancellationToken
     )
     {
-        List<LocalSnapshot> made = [];
+        List<LocalSnapshot> created = [];
         foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
-        {
-            made.AddRange(await zfs.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken));
-        }
-
-        foreach (var snapshot in made)
+            created.AddRange(await zfs.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken));
+        foreach (var snapshot in created)
             await HoldAsync(snapshot);
-        return made;
+        return created;
     }
 
-    /// <summary>Sees to it that nobody destroys the snapshot while its upload is open.</summary>
+    /// <summary>Prevents the snapshot from being destroyed while its upload is open.</summary>
     public async Task HoldAsync(LocalSnapshot snapshot)
     {
         try
@@ -41,19 +38,23 @@ internal sealed class SnapshotCare(ZfsHost zfs, Output output)
         catch (ZfsException e)
         {
             output.Note(
-                $"{snapshot.Name} is not held while it is sent: {e.StandardError.Trim()}. The permissions for that "
-                    + "are hold and release."
+                $"{snapshot.Name} has no hold while it is sent: {e.StandardError.Trim()}. That needs the permissions "
+                    + "hold and release."
             );
         }
     }
 
-    /// <summary>Notes that the server has it: a bookmark, from which the next backup can start, and the mark.</summary>
+    /// <summary>
+    /// Records that the server has the snapshot: creates the bookmark on which the next backup can be based, releases
+    /// the hold and marks the snapshot as committed.
+    /// </summary>
     public async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
         var existing = await zfs.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken);
         if (!existing.Any(s => s.Name.IsBookmark && s.Guid == snapshot.Guid))
             await zfs.CreateBookmarkAsync(snapshot.Name, cancellationToken);
-        await ReleaseAsync(snapshot); // before the mark, so that a run that is killed here is known by it
+        // Before the mark: if the run is killed here, the next one still finds the snapshot by it.
+        await ReleaseAsync(snapshot);
         await zfs.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken);
     }
 
@@ -76,9 +77,8 @@ internal sealed class SnapshotCare(ZfsHost zfs, Output output)
             await zfs.ReleaseAsync(snapshot.Name, CancellationToken.None);
             if (snapshot.Type is null or SnapshotType.Manual)
                 await zfs.DestroySnapshotAsync(snapshot.Name, CancellationToken.None);
-            // It is of use here without a backup.
             else
-                await zfs.UnmarkAsync(snapshot.Name, CancellationToken.None);
+                await zfs.UnmarkAsync(snapshot.Name, CancellationToken.None); // rotation keeps it for local use
         }
         catch (OperationException e)
         {

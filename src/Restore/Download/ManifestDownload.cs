@@ -5,11 +5,11 @@ using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>The manifest of a backup, as the server gives it out.</summary>
-internal static class BackupManifest
+/// <summary>Fetches the manifest of a backup from the server.</summary>
+internal static class ManifestDownload
 {
     /// <exception cref="OperationException">
-    /// It is not to be had (<see cref="IsLacking"/>), or the server is away for too long, or refuses.
+    /// It is not available (<see cref="IsUnavailable"/>), or the server is unreachable for too long, or refuses.
     /// </exception>
     public static async Task<Manifest> FetchAsync(
         RestoreSession session,
@@ -39,26 +39,28 @@ internal static class BackupManifest
         }
     }
 
-    /// <summary>Whether the server has none, or not the right one: the backup itself may be whole.</summary>
-    public static bool IsLacking(OperationException e) => e.ExitCode is ExitCode.NotFound or ExitCode.Damaged;
+    /// <summary>
+    /// Whether the server has no manifest or a wrong one. The backup itself may still be complete and valid.
+    /// </summary>
+    public static bool IsUnavailable(OperationException e) => e.ExitCode is ExitCode.NotFound or ExitCode.Damaged;
 
     private static Manifest Parse(SnapshotInfo backup, ReadOnlySpan<byte> json)
     {
         try
         {
             var manifest = backup.IsLocal ? Manifest.ParseLocal(json) : Manifest.Parse(json);
-            return manifest.PartsSha256 == backup.PartsSha256 && manifest.StoredBytes == backup.SizeBytes
-                ? manifest
-                : throw new OperationException(
-                    ExitCode.Damaged,
-                    $"the manifest of {backup.SnapshotId} is not that of the listed backup"
-                );
+            if (manifest.PartsSha256 == backup.PartsSha256 && manifest.StoredBytes == backup.SizeBytes)
+                return manifest;
+            throw new OperationException(
+                ExitCode.Damaged,
+                $"the manifest of {backup.SnapshotId} does not belong to the listed backup"
+            );
         }
         catch (JsonException e)
         {
             throw new OperationException(
                 ExitCode.Damaged,
-                $"the manifest of {backup.SnapshotId} is not one: {e.Message}",
+                $"the manifest of {backup.SnapshotId} is not valid: {e.Message}",
                 innerException: e
             );
         }

@@ -1,0 +1,28 @@
+using ZfsSnapshotManager.Core.Api;
+
+namespace ZfsSnapshotManager.Restore.RestoreChain;
+
+/// <summary>What a restore did.</summary>
+internal sealed record RestoreResult
+{
+    public bool Success { get; init; } = true;
+
+    public required string Dataset { get; init; }
+
+    public required SnapshotInfo Backup { get; init; }
+
+    /// <summary>The chain, in the order in which it was received.</summary>
+    public required IReadOnlyList<string> Received { get; init; }
+
+    /// <summary>Left out if it was not interrupted before.</summary>
+    public ResumedRestore? Resumed { get; init; }
+
+    /// <summary>Restored backups of descendant datasets; left out unless --recursive was given.</summary>
+    public IReadOnlyList<string>? Children { get; init; }
+
+    /// <summary>Descendant datasets without a backup of this snapshot; left out unless --recursive was given.</summary>
+    public IReadOnlyList<string>? Missing { get; init; }
+
+    /// <summary>Which properties were restored; left out unless --properties was given.</summary>
+    public IReadOnlyList<RestoredProperties>? Properties { get; init; }
+}
