@@ -50,7 +50,10 @@ public static class ByteSize
         };
         if (power == 0)
             throw Wrong(text);
-        return Enumerable.Repeat(step, power).Aggregate(1m, (product, factor) => product * factor);
+        var factor = 1m;
+        for (var i = 0; i < power; i++)
+            factor *= step;
+        return factor;
     }
 
     private static FormatException Wrong(string text) =>

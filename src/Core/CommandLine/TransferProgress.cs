@@ -31,16 +31,15 @@ public sealed class TransferProgress
         TimeProvider time
     )
     {
-        (_what, _already, _bytes, _expected, _bar, _lines, _time) = (
-            what,
-            already,
-            already,
-            expected,
-            bar,
-            lines,
-            time
-        );
-        _start = _lastLine = time.GetTimestamp();
+        _what = what;
+        _already = already;
+        _bytes = already;
+        _expected = expected;
+        _bar = bar;
+        _lines = lines;
+        _time = time;
+        _start = time.GetTimestamp();
+        _lastLine = _start;
     }
 
     /// <summary>Runs a transfer that reports its bytes by <see cref="Add"/>.</summary>

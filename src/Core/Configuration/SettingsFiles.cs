@@ -43,8 +43,8 @@ public static class SettingsFiles
                 )
             )
             {
-                settings[key.StartsWith("export ", StringComparison.Ordinal) ? key["export ".Length..].Trim() : key] =
-                    new Setting(value, origin);
+                var name = key.StartsWith("export ", StringComparison.Ordinal) ? key["export ".Length..].Trim() : key;
+                settings[name] = new Setting(value, origin);
             }
         }
         catch (Exception e) when (e is not OutOfMemoryException)
