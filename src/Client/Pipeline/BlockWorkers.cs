@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 
 namespace ZfsSnapshotManager.Client.Pipeline;
 

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Client.Pipeline;

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 
 namespace ZfsSnapshotManager.Core.Transfer;
 
@@ -46,7 +47,7 @@ internal sealed class PipelineBlock : IDisposable
     /// <summary>Reads the next bytes, and returns whether they are the header of a block.</summary>
     public async Task<bool> ReadHeaderAsync(StoredBytesReader source, CancellationToken cancellationToken)
     {
-        var size = BlockDecompressor.HeaderSize(_format);
+        var size = BlockCompression.HeaderSize(_format);
         (_header, _read, _work) = (default, 0, null);
         Grow(ref _stored, size, keep: 0);
         _read = await source.ReadAtLeastAsync(
@@ -57,7 +58,7 @@ internal sealed class PipelineBlock : IDisposable
         );
         try
         {
-            return _read == size && BlockDecompressor.TryReadHeader(_format, _stored.AsSpan(0, size), out _header);
+            return _read == size && BlockCompression.TryReadHeader(_format, _stored.AsSpan(0, size), out _header);
         }
         catch (OperationException e)
         {

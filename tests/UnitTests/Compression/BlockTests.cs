@@ -152,7 +152,7 @@ public sealed class BlockTests
         using var compressor = BlockCompression.Create(CompressionFormat.None, null);
         var block = Blocks.Mixed(5000, 1);
         Assert.Equal(block, compressor.Compress(block));
-        Assert.False(BlockDecompressor.TryReadHeader(CompressionFormat.None, block, out _));
+        Assert.False(BlockCompression.TryReadHeader(CompressionFormat.None, block, out _));
     }
 
     /// <summary>The layout that docs/storage-format.md gives.</summary>
@@ -319,7 +319,7 @@ public sealed class BlockTests
             BitConverter.TryWriteBytes(stored.AsSpan(offset + 4), length);
             Assert.Equal(
                 ExitCode.Damaged,
-                Assert.Throws<OperationException>(() => BlockDecompressor.TryReadHeader(format, stored, out _)).ExitCode
+                Assert.Throws<OperationException>(() => BlockCompression.TryReadHeader(format, stored, out _)).ExitCode
             );
         }
     }
@@ -338,7 +338,7 @@ public sealed class BlockTests
             var stored = compressor.Compress(block);
             var unpacked = new byte[block.Length];
             for (var damage = random.Next(1, 20); damage > 0; damage--)
-                stored[random.Next(BlockDecompressor.HeaderSize(format), stored.Length)] = (byte)random.Next(256);
+                stored[random.Next(BlockCompression.HeaderSize(format), stored.Length)] = (byte)random.Next(256);
             try
             {
                 decompressor.Decompress(stored, unpacked);

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 using ZfsSnapshotManager.Core.Compression.Gzip;
 using ZfsSnapshotManager.UnitTests.SendStream;
 
@@ -32,7 +33,7 @@ internal static class Blocks
 
     public static byte[] Decompress(this BlockDecompressor decompressor, CompressionFormat format, byte[] stored)
     {
-        Assert.True(BlockDecompressor.TryReadHeader(format, stored, out var header));
+        Assert.True(BlockCompression.TryReadHeader(format, stored, out var header));
         Assert.Equal(stored.Length, header.StoredSize);
         var block = new byte[header.UnpackedSize];
         decompressor.Decompress(stored, block);

@@ -367,7 +367,7 @@ public sealed class DecompressedStreamTests
     }
 
     private static int BlockSize(string engine, byte[] stored) =>
-        BlockDecompressor.TryReadHeader(Blocks.FormatOf(engine), stored, out var header)
+        BlockCompression.TryReadHeader(Blocks.FormatOf(engine), stored, out var header)
             ? header.StoredSize
             : throw new InvalidOperationException();
 

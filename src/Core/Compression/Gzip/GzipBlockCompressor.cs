@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Compression.Blocks;
+
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>Compresses a block into a gzip member; a block that does not shrink is stored in it.</summary>

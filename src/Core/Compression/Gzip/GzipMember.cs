@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
@@ -64,7 +65,7 @@ internal static class GzipMember
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[16..]);
         var length = BinaryPrimitives.ReadUInt32LittleEndian(start[20..]);
         if (
-            length is 0 or > BlockCompression.MaxBlockSize
+            length is 0 or > BlockCompressor.MaxBlockSize
             || size > MaxSize((int)length)
             || size <= HeaderSize + TrailerSize
             || (size - HeaderSize - TrailerSize) * MaxExpansion < (long)length

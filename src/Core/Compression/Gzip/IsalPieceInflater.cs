@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Compression.Blocks;
+
 namespace ZfsSnapshotManager.Core.Compression.Gzip;
 
 /// <summary>Inflates gzip members piece by piece: data and trailers with ISA-L.</summary>

@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Compression.Blocks;
+
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>Decompresses a block that is a zstd frame.</summary>
@@ -11,7 +13,8 @@ internal sealed class ZstdBlockDecompressor : BlockDecompressor
 
     private readonly ZstdContext _context = ZstdContext.ForDecompression();
 
-    protected override CompressionFormat Format => CompressionFormat.Zstd;
+    protected override bool TryReadHeader(ReadOnlySpan<byte> start, out BlockHeader header) =>
+        ZstdFrame.TryReadHeader(start, out header);
 
     protected override unsafe string? DecompressBlock(ReadOnlySpan<byte> stored, Span<byte> destination)
     {

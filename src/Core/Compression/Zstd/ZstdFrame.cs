@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZfsSnapshotManager.Core.Compression.Blocks;
 
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
@@ -47,7 +48,7 @@ internal static class ZstdFrame
         var size = BinaryPrimitives.ReadUInt32LittleEndian(start[8..]);
         var length = BinaryPrimitives.ReadUInt32LittleEndian(start[12..]);
         if (
-            length is 0 or > BlockCompression.MaxBlockSize
+            length is 0 or > BlockCompressor.MaxBlockSize
             || size > MaxSize((int)length) - HeaderSize
             || size < MinFrameSize
             || size / MinPieceSize * (long)MaxExpansion < length

@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Compression.Blocks;
+
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>

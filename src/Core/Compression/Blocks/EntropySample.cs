@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.Core.Compression;
+namespace ZfsSnapshotManager.Core.Compression.Blocks;
 
 /// <summary>
 /// Estimates cheaply whether compressing a block is worthwhile: encrypted and compressed data look like noise.

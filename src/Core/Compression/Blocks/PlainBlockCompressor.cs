@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.Core.Compression;
+namespace ZfsSnapshotManager.Core.Compression.Blocks;
 
 /// <summary>For streams that are stored uncompressed: a block is its own bytes, without a header.</summary>
 internal sealed class PlainBlockCompressor : BlockCompressor

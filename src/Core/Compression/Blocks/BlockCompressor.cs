@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.Core.Compression;
+namespace ZfsSnapshotManager.Core.Compression.Blocks;
 
 /// <summary>
 /// Compresses blocks independently: a run of complete records becomes a gzip member or a zstd frame that states its
@@ -6,16 +6,19 @@ namespace ZfsSnapshotManager.Core.Compression;
 /// </summary>
 public abstract class BlockCompressor : IDisposable
 {
+    /// <summary>In bytes. The largest record, of 16 MiB, fits several times.</summary>
+    public const int MaxBlockSize = 128 * 1024 * 1024;
+
     /// <summary>The most bytes that a block of <paramref name="length"/> bytes can have when it is stored.</summary>
     public abstract int MaxSize(int length);
 
     /// <summary>Writes the stored block, and returns its size in bytes.</summary>
-    /// <param name="block">From 1 byte to <see cref="BlockCompression.MaxBlockSize"/>.</param>
+    /// <param name="block">From 1 byte to <see cref="MaxBlockSize"/>.</param>
     /// <param name="destination">Room for <see cref="MaxSize"/> bytes.</param>
     public int Compress(ReadOnlySpan<byte> block, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfZero(block.Length, nameof(block));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(block.Length, BlockCompression.MaxBlockSize, nameof(block));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(block.Length, MaxBlockSize, nameof(block));
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, MaxSize(block.Length), nameof(destination));
         var size = CompressBlock(block, destination);
         // Pairs with TryReadHeader when the block is read: what is stored must be what a restore accepts.

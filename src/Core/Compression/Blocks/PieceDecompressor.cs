@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.Core.Compression;
+namespace ZfsSnapshotManager.Core.Compression.Blocks;
 
 /// <summary>
 /// Decompresses gzip members or zstd frames piece by piece, in the memory of one window. For one thread at a time.

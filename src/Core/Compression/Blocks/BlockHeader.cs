@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.Core.Compression;
+namespace ZfsSnapshotManager.Core.Compression.Blocks;
 
 /// <summary>The sizes that the first bytes of a block state.</summary>
 /// <param name="StoredSize">Bytes of the stored block, including its header.</param>
