@@ -7,14 +7,14 @@ namespace ZfsSnapshotManager.SystemTests.Crashes;
 public sealed class CommitCrashTests
 {
     [Fact]
-    public async Task A_crash_at_any_call_of_a_commit_leaves_the_backup_whole_or_not_there()
+    public async Task A_crash_at_any_call_of_a_commit_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         await SweepAsync(CrashLab.WithBaseAsync, calls, calls, CrashMoment.Before);
     }
 
     [Fact]
-    public async Task A_crash_right_after_any_call_of_a_commit_leaves_the_backup_whole_or_not_there()
+    public async Task A_crash_right_after_any_call_of_a_commit_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         // Before the next call is the same moment for the files, so that only a soak takes them all.
@@ -27,7 +27,7 @@ public sealed class CommitCrashTests
     }
 
     [Fact]
-    public async Task A_write_that_a_crash_tears_leaves_the_backup_whole_or_not_there()
+    public async Task A_write_torn_by_a_crash_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         await SweepAsync(
@@ -39,7 +39,7 @@ public sealed class CommitCrashTests
     }
 
     [Fact]
-    public async Task A_crash_in_a_clients_first_commit_leaves_the_backup_whole_or_not_there()
+    public async Task A_crash_in_a_clients_first_commit_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
         Assert.Contains(calls, call => call.Name == "mkdir");
@@ -53,7 +53,7 @@ public sealed class CommitCrashTests
     }
 
     [Fact]
-    public async Task A_crash_in_a_commit_that_writes_the_catalogues_log_back_leaves_the_backup_whole_or_not_there()
+    public async Task A_crash_in_a_commit_with_a_checkpoint_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithLongLogAsync);
         Assert.Contains(calls, call => call.IsWrite && call.Path.EndsWith("metadata.db", StringComparison.Ordinal));
@@ -67,7 +67,7 @@ public sealed class CommitCrashTests
     [Theory]
     [InlineData(nameof(PowerCutLoss.Everything))]
     [InlineData(nameof(PowerCutLoss.Contents))]
-    public async Task A_power_cut_at_any_call_of_a_commit_leaves_the_backup_whole_or_not_there(string loss)
+    public async Task A_power_cut_at_any_call_of_a_commit_leaves_the_backup_complete_or_absent(string loss)
     {
         var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
         var points = CrashSweep
@@ -90,7 +90,7 @@ public sealed class CommitCrashTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_acknowledged_backup_survives_the_end_right_after_its_answer(bool power)
+    public async Task An_acknowledged_backup_survives_a_kill_right_after_the_answer(bool power)
     {
         await using var lab = await CrashLab.WithoutBackupsAsync();
         var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
@@ -175,7 +175,7 @@ public sealed class CommitCrashTests
     [InlineData("the client repeats it")]
     [InlineData("the client drops it")]
     [InlineData("the server starts again")]
-    public async Task A_call_of_a_commit_that_fails_once_spoils_nothing(string next)
+    public async Task A_call_of_a_commit_that_fails_once_damages_nothing(string next)
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         await CrashSweep.RunAsync(
@@ -210,7 +210,7 @@ public sealed class CommitCrashTests
     [InlineData(nameof(CrashMoment.After))]
     [InlineData(nameof(CrashMoment.Torn))]
     [InlineData(nameof(CrashMoment.Fail))]
-    public async Task A_client_that_sends_in_parts_goes_on_after_a_crash_at_any_call_and_after_any_call_that_fails_once(
+    public async Task A_client_that_sends_parts_resumes_after_a_crash_or_a_failure_at_any_call(
         string moment
     )
     {
@@ -244,7 +244,7 @@ public sealed class CommitCrashTests
     [Theory]
     [InlineData(nameof(PowerCutLoss.Everything))]
     [InlineData(nameof(PowerCutLoss.Contents))]
-    public async Task A_client_that_sends_in_parts_goes_on_after_a_power_cut_at_any_call(string loss)
+    public async Task A_client_that_sends_parts_resumes_after_a_power_cut_at_any_call(string loss)
     {
         IReadOnlyList<CountedCall> calls;
         await using (var lab = await CrashLab.WithoutBackupsAsync())
@@ -266,7 +266,7 @@ public sealed class CommitCrashTests
     }
 
     [Fact]
-    public async Task A_disk_that_is_full_from_any_call_of_a_commit_on_leaves_the_backup_whole_or_not_there()
+    public async Task A_disk_that_fills_up_at_any_call_of_a_commit_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         await SweepAsync(

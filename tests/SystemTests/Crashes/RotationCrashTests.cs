@@ -9,7 +9,7 @@ public sealed class RotationCrashTests
     [Theory]
     [InlineData(nameof(CrashMoment.Before))]
     [InlineData(nameof(CrashMoment.Torn))]
-    public async Task A_crash_at_any_call_of_a_rotation_leaves_the_old_backup_whole_or_gone(string moment)
+    public async Task A_crash_at_any_call_of_a_rotation_leaves_the_old_backup_complete_or_deleted(string moment)
     {
         IReadOnlyList<CountedCall> calls;
         await using (var lab = await CrashLab.WithOldBackupAsync())

@@ -20,7 +20,7 @@ public sealed class SyncOrderTests
     }
 
     [Fact]
-    public async Task A_commit_that_writes_the_catalogues_log_back_syncs_it_as_well()
+    public async Task A_commit_with_a_checkpoint_of_the_catalogue_syncs_it_as_well()
     {
         await using var lab = await CrashLab.WithLongLogAsync();
         var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
@@ -62,7 +62,7 @@ public sealed class SyncOrderTests
     /// Tests the tests: without a sync that a commit makes, its order is wrong, and a power cut takes the backup.
     /// </summary>
     [Fact]
-    public async Task A_missing_sync_is_noticed()
+    public async Task A_missing_sync_is_detected()
     {
         await using var lab = await CrashLab.WithoutBackupsAsync();
         var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
@@ -86,7 +86,7 @@ public sealed class SyncOrderTests
     }
 
     [Fact]
-    public async Task Adding_the_first_client_syncs_its_file_and_the_folders_that_lead_to_it()
+    public async Task Adding_the_first_client_syncs_its_file_and_the_directories_above_it()
     {
         var folder = Repository.NewFolder("sync");
         var log = Path.Combine(folder, "calls");
@@ -107,7 +107,7 @@ public sealed class SyncOrderTests
     }
 
     [Fact]
-    public async Task The_first_start_syncs_the_folders_and_files_that_it_makes()
+    public async Task The_first_start_syncs_the_directories_and_files_that_it_creates()
     {
         var folder = Repository.NewFolder("sync");
         var log = Path.Combine(folder, "calls");

@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.SystemTests.Datasets;
 public sealed class ManyDatasetsTests(SecondZfsHost host)
 {
     [Fact]
-    public async Task A_tree_is_backed_up_in_one_moment_and_comes_back_with_its_properties()
+    public async Task A_tree_is_backed_up_in_one_moment_and_restored_with_its_properties()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(
@@ -112,7 +112,7 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task One_that_fails_keeps_no_other_from_its_backup()
+    public async Task A_dataset_that_fails_does_not_prevent_the_backup_of_others()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/z");
@@ -140,7 +140,7 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_tree_whose_restore_was_interrupted_goes_on_with_the_dataset_at_which_it_was()
+    public async Task An_interrupted_restore_of_a_tree_resumes_with_the_dataset_it_was_at()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/b");

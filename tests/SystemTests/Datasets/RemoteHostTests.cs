@@ -45,7 +45,7 @@ public sealed class RemoteHostTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_backup_whose_ssh_connection_breaks_goes_on_with_the_next_run()
+    public async Task A_backup_whose_ssh_connection_breaks_resumes_with_the_next_run()
     {
         await using var server = await ServerProcess.StartAsync(
             new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
@@ -100,7 +100,7 @@ public sealed class RemoteHostTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_host_that_is_not_there_is_named_with_what_to_try()
+    public async Task An_unreachable_host_is_named_with_what_to_try()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");

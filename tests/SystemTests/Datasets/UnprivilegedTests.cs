@@ -44,7 +44,7 @@ public sealed class UnprivilegedTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task Doctor_tells_a_wrong_key_and_a_server_that_is_away_with_their_exit_codes()
+    public async Task Doctor_reports_a_wrong_key_and_an_unreachable_server_with_their_exit_codes()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");

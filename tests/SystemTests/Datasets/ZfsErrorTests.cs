@@ -67,7 +67,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task What_ZFS_complains_of_is_explained(string line, string remedy)
+    public async Task Errors_of_ZFS_are_explained(string line, string remedy)
     {
         await host.StartAsync();
         var area = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
@@ -128,7 +128,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_pool_that_has_lost_its_disk_is_explained_and_comes_back()
+    public async Task A_pool_that_lost_its_disk_is_explained_and_returns()
     {
         await host.StartAsync();
         var pool = $"lost{Guid.NewGuid().ToString("N")[..6]}";

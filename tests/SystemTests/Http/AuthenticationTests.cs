@@ -47,7 +47,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
 
     [Theory]
     [MemberData(nameof(ImpostorNames))]
-    public async Task Every_endpoint_refuses_impostors_without_a_hint(string impostor)
+    public async Task Every_endpoint_refuses_wrong_keys_without_a_hint(string impostor)
     {
         using var client = await server.NewClientAsync();
         using var other = await server.NewClientAsync();
@@ -102,7 +102,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         "curl -H \"X-API-Key: $KEY\" -H 'Content-Type: application/json' -d "
             + "\"{\\\"client_id\\\":\\\"$ID\\\",\\\"dataset_name\\\":\\\"tank/data\\\"}\" $URL/upload"
     )]
-    public async Task Every_way_to_show_the_key_works(string command)
+    public async Task Every_way_to_send_the_key_works(string command)
     {
         using var client = await server.NewClientAsync();
         var upload = await client.AnnounceAsync(new JsonObject { ["dataset_name"] = "tank/data" });
@@ -133,7 +133,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task Another_client_s_uploads_and_backups_look_like_none()
+    public async Task Another_client_s_uploads_and_backups_seem_not_to_exist()
     {
         using var owner = await server.NewClientAsync();
         using var other = await server.NewClientAsync();
@@ -179,7 +179,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task Neither_key_nor_hash_is_anywhere_but_in_the_clients_file()
+    public async Task Keys_are_stored_nowhere_and_their_hashes_only_in_the_clients_file()
     {
         await using var own = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(own);
@@ -217,7 +217,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task Changes_of_the_clients_file_count_at_once()
+    public async Task Changes_of_the_clients_file_apply_immediately()
     {
         using var client = await server.NewClientAsync();
 
@@ -283,7 +283,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     /// A field that is left out must never mean less than its default: no rotation may take it for "keep none".
     /// </summary>
     [Fact]
-    public async Task Fields_that_the_clients_file_leaves_out_have_their_defaults()
+    public async Task Fields_missing_in_the_clients_file_have_their_defaults()
     {
         await using var own = await ServerProcess.StartAsync();
         await File.WriteAllTextAsync(

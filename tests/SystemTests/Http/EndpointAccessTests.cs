@@ -56,7 +56,7 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
     }
 
     [Fact]
-    public async Task What_is_open_to_all_tells_nothing_of_a_client()
+    public async Task Public_endpoints_reveal_nothing_about_a_client()
     {
         using var owner = await OwnerAsync();
 
@@ -70,7 +70,7 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
 
     [Theory]
     [MemberData(nameof(Closed))]
-    public async Task Without_a_right_key_there_is_one_answer_whatever_is_asked_for(string name)
+    public async Task Without_a_valid_key_every_request_has_the_same_answer(string name)
     {
         var endpoint = Find(name);
         using var owner = await OwnerAsync();
@@ -95,7 +95,7 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
 
     [Theory]
     [MemberData(nameof(Closed))]
-    public async Task A_client_that_is_shut_out_does_not_reach_its_own(string name)
+    public async Task A_locked_out_client_does_not_reach_its_own_backups(string name)
     {
         var endpoint = Find(name);
         using var owner = await OwnerAsync();
@@ -113,7 +113,7 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
 
     [Theory]
     [MemberData(nameof(Closed))]
-    public async Task Another_client_finds_nothing_of_it(string name)
+    public async Task Another_client_finds_none_of_it(string name)
     {
         var endpoint = Find(name);
         using var owner = await OwnerAsync();

@@ -47,7 +47,7 @@ public sealed class FirstReadmeTests : IAsyncLifetime
         Assert.Equal("ok", (await CurlAsync("curl $URL/health")).Json.GetProperty("status").GetString());
 
     [Fact]
-    public async Task The_status_tells_use_quota_and_count()
+    public async Task The_status_reports_use_quota_and_count()
     {
         var status = (await CurlAsync($"curl \"$URL/status?{Who}\"")).Json;
 
@@ -70,7 +70,7 @@ public sealed class FirstReadmeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_server_s_rotation_policy_is_told_to_the_letter() =>
+    public async Task The_server_s_rotation_policy_is_returned_to_the_letter() =>
         Assert.Equal(
             $$"""{"success":true,"message":"Server-managed rotation policy","rotation_policy":{{Policy}},"""
                 + "\"server_managed\":true}",
@@ -78,7 +78,7 @@ public sealed class FirstReadmeTests : IAsyncLifetime
         );
 
     [Fact]
-    public async Task Without_one_the_defaults_are_told_and_that_the_client_decides()
+    public async Task Without_one_the_defaults_are_returned_and_the_client_decides()
     {
         await WriteClientsAsync(managed: false);
 
@@ -113,7 +113,7 @@ public sealed class FirstReadmeTests : IAsyncLifetime
             + Who
             + "\""
     )]
-    public async Task A_stream_goes_in_is_listed_under_its_name_and_comes_out_again(string ask)
+    public async Task A_stream_is_stored_listed_under_its_name_and_returned(string ask)
     {
         await File.WriteAllBytesAsync(Path.Combine(_client.Folder, "stream"), Recorded.Plain("full"), Token);
 
@@ -167,7 +167,7 @@ public sealed class FirstReadmeTests : IAsyncLifetime
         false
     )]
     [InlineData("-X POST \"$URL/rotate?" + Who + "\"", false)]
-    public async Task A_rotation_tells_what_it_deleted(string ask, bool managed)
+    public async Task A_rotation_reports_what_it_deleted(string ask, bool managed)
     {
         await WriteClientsAsync(managed);
 

@@ -10,7 +10,7 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_manifest_is_given_as_it_is_stored()
+    public async Task A_manifest_is_returned_as_it_is_stored()
     {
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Recorded.Gzip("full"), "tank/a", "gzip");
@@ -34,7 +34,7 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
     }
 
     [Fact]
-    public async Task Nobody_sees_the_manifest_of_another_client()
+    public async Task No_client_sees_the_manifest_of_another()
     {
         using var owner = await server.NewClientAsync();
         using var other = await server.NewClientAsync();
@@ -54,7 +54,7 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
     [InlineData("gone", "not_found")]
     [InlineData("damaged", "object_damaged")]
     [InlineData("another's", "object_damaged")]
-    public async Task A_backup_without_its_manifest_is_still_read_and_proven(string what, string code)
+    public async Task A_backup_without_a_valid_manifest_can_still_be_read_and_verified(string what, string code)
     {
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Recorded.Gzip("full"), "tank/a", "gzip");

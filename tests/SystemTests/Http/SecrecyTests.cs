@@ -18,7 +18,7 @@ public sealed class SecrecyTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task No_key_is_in_a_log_however_it_was_shown()
+    public async Task No_key_is_in_a_log_however_it_was_sent()
     {
         await using var server = await ServerProcess.StartAsync(Unlimited);
         using var client = await Uploader.CreateAsync(server);
@@ -80,7 +80,7 @@ public sealed class SecrecyTests
     }
 
     [Fact]
-    public async Task Too_many_wrong_keys_shut_out_the_name_and_no_other()
+    public async Task Too_many_wrong_keys_lock_out_their_client_and_no_other()
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
@@ -102,7 +102,7 @@ public sealed class SecrecyTests
     }
 
     [Fact]
-    public async Task The_audit_log_tells_what_became_of_a_client_and_its_backup()
+    public async Task The_audit_log_records_what_happened_to_a_client_and_its_backup()
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);

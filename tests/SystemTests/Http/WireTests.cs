@@ -113,7 +113,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     [Theory]
     [InlineData("application/x-www-form-urlencoded")]
     [InlineData("text/plain")]
-    public async Task A_body_that_is_not_said_to_be_JSON_is_taken_or_refused_with_the_reason(string contentType)
+    public async Task A_body_not_declared_as_JSON_is_accepted_or_refused_with_the_reason(string contentType)
     {
         using var client = await server.NewClientAsync();
 
@@ -128,7 +128,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     [InlineData("-H 'Expect:'", "")]
     [InlineData("", "x")]
     [InlineData("-H 'Expect:'", "x")]
-    public async Task A_refusal_is_heard_though_most_of_the_stream_is_still_to_come(string how, string wrongKey)
+    public async Task A_refusal_arrives_while_most_of_the_stream_is_still_unsent(string how, string wrongKey)
     {
         using var client = await server.NewClientAsync();
         var upload = await client.AnnounceAsync(
@@ -155,7 +155,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     }
 
     [Fact]
-    public async Task Ranges_and_conditions_give_what_HTTP_says()
+    public async Task Ranges_and_conditions_behave_as_HTTP_defines()
     {
         using var client = await server.NewClientAsync();
         var stored = await client.StoreAsync(Gzip, compression: "gzip");
@@ -238,7 +238,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     }
 
     [Fact]
-    public async Task A_body_too_large_for_what_it_is_is_refused()
+    public async Task A_body_too_large_for_its_endpoint_is_refused()
     {
         using var client = await server.NewClientAsync();
 
@@ -275,7 +275,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     [InlineData("DELETE", "upload-stream/%25", 404)]
     [InlineData("POST", "upload-stream/%C3%A4%F0%9F%98%80", 404)]
     [InlineData("GET", "upload-stream/a b", 404)]
-    public async Task What_is_not_there_is_refused_in_JSON(string method, string path, int status)
+    public async Task Unknown_paths_and_methods_are_refused_in_JSON(string method, string path, int status)
     {
         using var client = await server.NewClientAsync();
         await client.StoreAsync(Gzip, compression: "gzip");
@@ -291,7 +291,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     }
 
     [Fact]
-    public async Task A_very_long_upload_id_is_just_not_found()
+    public async Task A_very_long_upload_id_is_not_found()
     {
         using var client = await server.NewClientAsync();
 
@@ -302,7 +302,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     }
 
     [Fact]
-    public async Task Keys_that_fall_together_are_numbered()
+    public async Task Colliding_keys_get_numbers()
     {
         using var client = await server.NewClientAsync();
         const string Time = "2024-02-13T15:30:00+01:00";
@@ -333,7 +333,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
     }
 
     [Fact]
-    public async Task A_key_is_numbered_as_well_if_only_the_compression_differs()
+    public async Task A_key_gets_a_number_also_if_only_the_compression_differs()
     {
         using var client = await server.NewClientAsync();
         List<string?> keys = [];

@@ -80,7 +80,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task An_incremental_is_taken_only_on_the_newest_snapshot_and_the_client_makes_a_full_backup_else()
+    public async Task An_incremental_is_accepted_only_on_the_newest_snapshot_otherwise_the_backup_is_full()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.FillAsync("data", 2);
@@ -112,7 +112,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_client_that_stores_elsewhere_than_the_server_has_for_it_sends_incrementals_there()
+    public async Task A_client_whose_storage_differs_from_the_server_s_default_sends_incrementals_there()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         Assert.Equal(["s3 full", "s3 incremental"], [await BackUpAsync("s3"), await BackUpAsync("s3")]);
@@ -137,7 +137,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_volume_and_a_raw_encrypted_dataset_are_received_without_device_and_key_and_come_back()
+    public async Task A_volume_and_a_raw_encrypted_dataset_are_received_without_device_and_key_and_restored()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         var (volume, secret) = ($"{lab.Client.Area}/vol", $"{lab.Client.Area}/secret");
@@ -175,7 +175,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task The_catalogue_is_made_again_from_what_ZFS_keeps_and_a_lost_snapshot_is_found()
+    public async Task The_catalogue_is_rebuilt_from_what_ZFS_keeps_and_a_lost_snapshot_is_found()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.FillAsync("data", 1);
@@ -207,7 +207,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_tree_comes_back_with_the_properties_that_its_snapshots_note_and_without_where_they_do_not()
+    public async Task A_tree_is_restored_with_the_properties_that_its_snapshots_record_and_no_others()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.Client.ShellAsync(

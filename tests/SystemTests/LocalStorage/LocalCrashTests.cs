@@ -17,7 +17,7 @@ public sealed class LocalCrashTests(SecondZfsHost host)
     [InlineData("after receive", 3)]
     [InlineData("before " + Note, 3)]
     [InlineData("after " + Note, 3)]
-    public async Task A_backup_whose_commit_was_cut_off_after_its_snapshot_was_made_is_listed_once(
+    public async Task A_backup_whose_commit_was_interrupted_after_its_snapshot_is_listed_once(
         string moment,
         int megabytes
     )

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 public sealed class LocalDoctorTests(SecondZfsHost host)
 {
     [Fact]
-    public async Task The_lines_that_it_prints_mend_what_is_missing()
+    public async Task The_lines_that_it_prints_fix_what_is_missing()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         (await lab.ServerAsync("client add second --storage-type local")).MustSucceed();
@@ -31,7 +31,7 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_dataset_and_a_folder_that_are_not_there_are_made_by_the_lines_too()
+    public async Task The_lines_also_create_a_missing_dataset_and_directory()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         var missing = $"{lab.Base}/deep/er";

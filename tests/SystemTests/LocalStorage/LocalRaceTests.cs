@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 public sealed class LocalRaceTests(SecondZfsHost host)
 {
     [Fact]
-    public async Task Of_two_incrementals_from_one_base_the_one_that_begins_first_is_kept_and_the_other_is_told()
+    public async Task Of_two_incrementals_from_one_base_the_first_is_kept_and_the_other_is_refused()
     {
         await using var lab = await CreateAsync();
         var (first, second) = await AnnounceTwoAsync(lab);
@@ -27,7 +27,7 @@ public sealed class LocalRaceTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task Of_two_incrementals_from_one_base_the_second_is_taken_when_the_first_ends_without_a_commit()
+    public async Task Of_two_incrementals_from_one_base_the_second_is_accepted_if_the_first_is_not_committed()
     {
         await using var lab = await CreateAsync();
         var (first, second) = await AnnounceTwoAsync(lab);
@@ -42,7 +42,7 @@ public sealed class LocalRaceTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task An_upload_that_was_interrupted_does_not_come_back_over_one_that_was_faster()
+    public async Task An_interrupted_upload_does_not_displace_a_faster_one()
     {
         await using var lab = await CreateAsync();
         var (first, second) = await AnnounceTwoAsync(lab);
@@ -68,7 +68,7 @@ public sealed class LocalRaceTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task Full_uploads_of_one_source_at_once_get_datasets_of_their_own_and_the_same_snapshot_stays_once()
+    public async Task Concurrent_full_uploads_of_one_source_get_their_own_datasets_and_a_snapshot_is_kept_once()
     {
         await using var lab = await CreateAsync();
         var same = await HeldUpload.AnnounceAsync(lab, $"zfs send -L {lab.Source}@one");
@@ -91,7 +91,7 @@ public sealed class LocalRaceTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task Clients_that_back_up_one_dataset_at_once_make_a_backup_each_or_say_that_another_does()
+    public async Task Clients_that_back_up_one_dataset_concurrently_each_make_a_backup_or_report_the_other()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.FillAsync("data", 2);

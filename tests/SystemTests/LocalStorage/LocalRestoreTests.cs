@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 public sealed class LocalRestoreTests(SecondZfsHost host)
 {
     [Fact]
-    public async Task A_restore_goes_on_in_the_same_run_when_zfs_send_fails_or_is_killed_and_when_the_server_is_killed()
+    public async Task A_restore_resumes_in_the_same_run_after_zfs_send_or_the_server_was_killed()
     {
         await host.StartAsync();
         var folder = await MakeFailingSendAsync();

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 public sealed class LocalRotationTests(SecondZfsHost host)
 {
     [Fact]
-    public async Task Single_snapshots_go_but_not_what_is_held_or_cloned_nor_the_newest()
+    public async Task Single_snapshots_are_deleted_but_not_held_or_cloned_ones_nor_the_newest()
     {
         await using var lab = await LocalLab.CreateAsync(
             host,
@@ -33,7 +33,7 @@ public sealed class LocalRotationTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_dataset_goes_with_its_last_snapshot_when_another_chain_is_newer()
+    public async Task A_dataset_is_deleted_with_its_last_snapshot_if_another_chain_is_newer()
     {
         await using var lab = await LocalLab.CreateAsync(
             host,

@@ -9,7 +9,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_is_damaged_or_cut_short_or_a_package_leaves_nothing()
+    public async Task Damaged_or_truncated_streams_and_packages_leave_nothing()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.FillAsync("data", 3);
@@ -31,7 +31,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task What_ZFS_may_not_protect_does_not_stay()
+    public async Task A_received_stream_that_cannot_be_protected_is_not_kept()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.Client.ShellAsync($"zfs snapshot {lab.Source}@one");
@@ -49,7 +49,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_backup_goes_on_after_the_server_was_killed_and_started_again()
+    public async Task A_backup_resumes_after_the_server_was_killed_and_restarted()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await SlowlyAsync(lab);
@@ -65,7 +65,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_server_that_is_told_to_stop_keeps_what_it_has_and_the_same_backup_goes_on()
+    public async Task A_stopped_server_keeps_what_it_has_received_and_the_same_backup_resumes()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await SlowlyAsync(lab);
@@ -81,7 +81,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task The_next_backup_goes_on_where_a_killed_client_left_off()
+    public async Task The_next_backup_resumes_where_a_killed_client_stopped()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await SlowlyAsync(lab);
@@ -118,7 +118,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_restore_goes_on_where_it_was_cut_off()
+    public async Task A_restore_resumes_where_it_was_interrupted()
     {
         await using var lab = await LocalLab.CreateAsync(host);
         await lab.FillAsync("data", 40);
@@ -144,7 +144,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     [Fact]
-    public async Task A_quota_holds_to_the_byte_and_what_passes_it_leaves_nothing()
+    public async Task A_quota_holds_to_the_byte_and_a_stream_beyond_it_leaves_nothing()
     {
         await using var lab = await LocalLab.CreateAsync(host, "--max-size 6MiB");
         await lab.FillAsync("data", 3);

@@ -23,7 +23,7 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
 
     [Theory]
     [MemberData(nameof(FullStreams))]
-    public async Task A_full_stream_of_a_real_ZFS_is_taken_listed_and_given_back(string name)
+    public async Task A_full_stream_of_a_real_ZFS_is_accepted_listed_and_returned(string name)
     {
         using var client = await server.NewClientAsync();
         await AssertTakenAsync(client, name);
@@ -32,7 +32,7 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
 
     [Theory]
     [MemberData(nameof(IncrementalStreams))]
-    public async Task An_incremental_stream_of_a_real_ZFS_is_taken_after_its_base(string name)
+    public async Task An_incremental_stream_of_a_real_ZFS_is_accepted_after_its_base(string name)
     {
         using var client = await server.NewClientAsync();
         foreach (var member in ChainOf(Recorded.Get(name)))
@@ -44,7 +44,7 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     [InlineData("-1")]
     [InlineData("-6")]
     [InlineData("-9")]
-    public async Task What_the_gzip_tool_writes_is_taken(string level)
+    public async Task The_output_of_gzip_is_accepted(string level)
     {
         using var client = await server.NewClientAsync();
         await AssertStoredAsync(
@@ -58,7 +58,7 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     [InlineData(1000)]
     [InlineData(128 * 1024)]
     [InlineData(1024 * 1024)]
-    public async Task A_gzip_file_of_several_members_is_taken(int memberSize)
+    public async Task A_gzip_file_of_several_members_is_accepted(int memberSize)
     {
         using var client = await server.NewClientAsync();
         await AssertStoredAsync(client, GzipFile.CompressInMembers(Recorded.Plain("large-blocks"), memberSize), "gzip");
@@ -72,21 +72,21 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task A_gzip_file_that_just_fills_the_server_s_buffers_is_taken()
+    public async Task A_gzip_file_that_exactly_fills_the_server_s_buffers_is_accepted()
     {
         using var client = await server.NewClientAsync();
         await AssertStoredAsync(client, GzipFile.CompressToMultipleOf(256 * 1024, Recorded.Plain("full")), "gzip");
     }
 
     [Fact]
-    public async Task A_plain_stream_is_taken()
+    public async Task A_plain_stream_is_accepted()
     {
         using var client = await server.NewClientAsync();
         await AssertStoredAsync(client, Recorded.Plain("large-blocks"), "none");
     }
 
     [Fact]
-    public async Task A_stream_with_a_record_of_every_usual_type_is_taken()
+    public async Task A_stream_with_a_record_of_every_usual_type_is_accepted()
     {
         using var client = await server.NewClientAsync();
         await AssertStoredAsync(client, StreamBuilder.Small().ToArray(), "none");

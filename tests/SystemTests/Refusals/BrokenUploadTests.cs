@@ -70,7 +70,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
     }
 
     [Fact]
-    public async Task A_dropped_upload_is_gone_and_so_is_what_came_of_it()
+    public async Task A_dropped_upload_is_deleted_with_all_it_stored()
     {
         using var client = await server.NewClientAsync();
         var nothing = await client.PictureAsync();
@@ -84,7 +84,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
     }
 
     [Fact]
-    public async Task Asking_again_for_the_same_snapshot_gives_the_upload_that_is_open()
+    public async Task Asking_again_for_the_same_snapshot_returns_the_open_upload()
     {
         using var client = await server.NewClientAsync();
         var fields = Recorded.Announce(Recorded.Get("full"), "gzip");
@@ -125,7 +125,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
     [Theory]
     [InlineData("")]
     [InlineData(".manifest.json")]
-    public async Task An_upload_whose_place_is_taken_on_disk_leaves_nothing_and_can_be_made_again(string extension)
+    public async Task An_upload_whose_path_exists_on_disk_leaves_nothing_and_can_be_repeated(string extension)
     {
         using var client = await server.NewClientAsync();
         var upload = (await client.AskAsync(Fields())).MustSucceed();

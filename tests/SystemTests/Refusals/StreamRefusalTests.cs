@@ -56,12 +56,12 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
 
     [Theory]
     [MemberData(nameof(DamagedStreamNames))]
-    public Task A_stream_that_is_not_whole_and_right_is_refused(string name) =>
+    public Task An_incomplete_or_invalid_stream_is_refused(string name) =>
         AssertRefusedAsync(new Refusal(DamagedStreams[name], HttpStatusCode.UnprocessableEntity, "stream_damaged"));
 
     [Theory]
     [MemberData(nameof(DamagedGzipNames))]
-    public Task A_gzip_file_that_is_not_whole_and_right_is_refused(string name) =>
+    public Task An_incomplete_or_invalid_gzip_file_is_refused(string name) =>
         AssertRefusedAsync(
             new Refusal(
                 DamagedGzips[name],

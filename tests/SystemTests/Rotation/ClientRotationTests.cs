@@ -51,7 +51,7 @@ public sealed class ClientRotationTests(ZfsHost host)
     }
 
     [Fact]
-    public async Task Typed_snapshots_that_are_sent_are_rotated_on_both_sides_by_the_servers_policy()
+    public async Task Sent_typed_snapshots_are_rotated_on_both_sides_by_the_servers_policy()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
@@ -112,7 +112,7 @@ public sealed class ClientRotationTests(ZfsHost host)
     }
 
     [Fact]
-    public async Task Without_the_server_the_snapshot_is_made_and_what_was_not_done_is_said()
+    public async Task Without_the_server_the_snapshot_is_created_and_the_rest_is_reported_as_not_done()
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");

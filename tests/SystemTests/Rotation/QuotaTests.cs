@@ -14,7 +14,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_stream_that_passes_the_quota_is_refused_with_the_numbers_and_nothing_changes()
+    public async Task A_stream_beyond_the_quota_is_refused_with_the_numbers_and_nothing_changes()
     {
         using var client = await LimitedAsync(10 * Block);
         await StoreAsync(client, 1, 0, blocks: 5);
@@ -32,7 +32,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     }
 
     [Fact]
-    public async Task What_just_fits_is_taken_to_the_byte()
+    public async Task A_stream_that_fits_to_the_byte_is_accepted()
     {
         var stream = StreamChain.Stream(1, 0, Now, blocks: 3);
         using var client = await LimitedAsync(stream.Length);
@@ -49,7 +49,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     }
 
     [Fact]
-    public async Task Parts_are_counted_while_they_come_and_given_back_when_the_upload_is_dropped()
+    public async Task Parts_are_counted_as_they_arrive_and_released_when_the_upload_is_dropped()
     {
         using var client = await LimitedAsync(13 * 1024 * 1024);
         var cut = CutParts.Cut(StreamChain.Stream(1, 0, Now, blocks: 200), 8 * 1024 * 1024, new Random(1));
@@ -69,7 +69,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     }
 
     [Fact]
-    public async Task Two_uploads_at_once_cannot_both_take_the_last_place()
+    public async Task Two_concurrent_uploads_cannot_both_use_the_last_space()
     {
         for (var round = 0; round < 5; round++)
         {
@@ -102,7 +102,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     /// The server reserves ahead of what has come, so as not to count for each block; that must take nobody's place.
     /// </summary>
     [Fact]
-    public async Task Two_uploads_at_once_that_together_just_fit_are_both_taken_and_nothing_goes_for_them()
+    public async Task Two_concurrent_uploads_that_just_fit_are_both_accepted_and_nothing_is_deleted()
     {
         // 9 MiB.
         byte[] small = StreamChain.Stream(3, 0, Now, blocks: 10),
@@ -131,7 +131,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     }
 
     [Fact]
-    public async Task Without_a_policy_the_oldest_chain_makes_room_and_the_newest_never()
+    public async Task Without_a_policy_the_oldest_chain_is_deleted_for_space_and_the_newest_never()
     {
         using var client = await LimitedAsync(10 * Block);
         await StoreAsync(client, 1, 0, blocks: 3, hours: -9);
@@ -150,7 +150,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     }
 
     [Fact]
-    public async Task A_policy_of_the_server_is_a_floor()
+    public async Task The_server_s_policy_is_a_minimum()
     {
         using var client = await LimitedAsync(10 * Block);
         await EditedClients.ChangeAsync(server.Process, client.Id, entry => entry["rotation_policy"] = new JsonObject

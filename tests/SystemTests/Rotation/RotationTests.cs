@@ -12,7 +12,7 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_no_place_keeps_is_deleted_and_all_the_rest_can_be_restored()
+    public async Task Backups_that_no_slot_keeps_are_deleted_and_all_others_can_be_restored()
     {
         using var client = await ManagedAsync(hourly: 2, daily: 1);
         await SendAsync(client, 1, 0, Now.AddHours(-30), "hourly");
@@ -69,7 +69,7 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     }
 
     [Fact]
-    public async Task Without_any_policy_and_within_the_quota_nothing_goes()
+    public async Task Without_any_policy_and_within_the_quota_nothing_is_deleted()
     {
         using var client = await server.NewClientAsync();
         for (var guid = 1UL; guid <= 3; guid++)
@@ -82,7 +82,7 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     }
 
     [Fact]
-    public async Task What_an_open_upload_starts_from_stays_also_where_its_client_did_not_say()
+    public async Task The_base_of_an_open_upload_is_kept_even_if_its_client_did_not_name_it()
     {
         using var client = await ManagedAsync(hourly: 1, daily: 0);
         await SendAsync(client, 1, 0, Now.AddHours(-5), "hourly");
@@ -115,7 +115,7 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     }
 
     [Fact]
-    public async Task A_pinned_backup_stays_until_it_is_unpinned()
+    public async Task A_pinned_backup_is_kept_until_it_is_unpinned()
     {
         using var client = await ManagedAsync(hourly: 1, daily: 0);
         for (var guid = 1UL; guid <= 3; guid++)
@@ -137,7 +137,7 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
     }
 
     [Fact]
-    public async Task With_a_delay_what_is_rotated_stays_for_a_while_and_can_be_kept()
+    public async Task With_a_delay_rotated_backups_stay_for_a_while_and_can_be_kept()
     {
         await using var own = await ServerProcess.StartAsync(
             new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" }

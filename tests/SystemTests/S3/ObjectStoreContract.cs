@@ -46,7 +46,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task Parts_may_come_at_once_and_in_any_order_and_nothing_is_seen_before_the_end()
+    public async Task Parts_may_arrive_concurrently_in_any_order_and_nothing_is_visible_before_the_end()
     {
         await using var open = await OpenAsync();
         var store = open.Store;
@@ -98,7 +98,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task What_is_not_completed_leaves_nothing()
+    public async Task An_object_that_is_not_completed_leaves_nothing()
     {
         await using var open = await OpenAsync();
         await using (var writer = await ObjectParts.BeginAsync(open.Store, Key, "upload-1"))
@@ -156,7 +156,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task A_resumable_object_that_is_abandoned_leaves_nothing_and_cannot_go_on()
+    public async Task An_abandoned_resumable_object_leaves_nothing_and_cannot_resume()
     {
         await using var open = await OpenAsync();
         await using var parts = await ObjectParts.BeginAsync(open.Store, Key, "upload-1", resumable: true);
@@ -176,7 +176,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task What_is_deleted_is_gone_and_may_be_deleted_again()
+    public async Task A_deleted_object_is_absent_and_may_be_deleted_again()
     {
         await using var open = await OpenAsync();
         await open.Store.PutNewAsync(Key, new byte[10], "upload-1", ObjectKind.Stream, Token);
@@ -228,7 +228,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task What_was_begun_and_abandoned_is_removed_unless_it_is_young()
+    public async Task Abandoned_objects_are_removed_unless_they_are_recent()
     {
         await using var open = await OpenAsync();
         var another = await open.OpenAgainAsync();
@@ -300,7 +300,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task A_changed_byte_is_named_by_its_object_and_range_and_none_of_its_part_comes_out()
+    public async Task A_changed_byte_is_named_by_object_and_range_and_none_of_its_part_is_returned()
     {
         await using var open = await OpenAsync();
         var size = open.Store.PartSize;
@@ -330,7 +330,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task Several_backups_at_once_share_the_buffers()
+    public async Task Concurrent_backups_share_the_buffers()
     {
         await using var open = await OpenAsync();
         var (store, size) = (new WatchedStore(open.Store), open.Store.PartSize);
@@ -362,7 +362,7 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
-    public async Task A_backup_that_is_given_up_leaves_nothing_in_the_store_nor_in_memory()
+    public async Task An_abandoned_backup_leaves_nothing_in_the_store_nor_in_memory()
     {
         await using var open = await OpenAsync();
         var buffers = new PartBuffers(open.Store.PartSize, 2);

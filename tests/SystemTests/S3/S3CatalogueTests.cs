@@ -20,7 +20,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_lost_catalogue_is_made_again_from_the_bucket_by_lists_and_manifests_alone()
+    public async Task A_lost_catalogue_is_rebuilt_from_the_bucket_by_lists_and_manifests_alone()
     {
         await using var lab = await StartAsync(1, S3Lab.ThreeParts, S3Lab.ThreeParts);
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
@@ -122,7 +122,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_new_catalogue_takes_the_place_over_only_by_a_rebuild()
+    public async Task A_new_catalogue_takes_over_the_bucket_only_by_a_rebuild()
     {
         await using var lab = await StartAsync(1);
         await lab.Server.KillAsync();
@@ -165,7 +165,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_bucket_that_is_away_or_gone_ends_both_commands_and_changes_nothing()
+    public async Task An_unreachable_or_deleted_bucket_ends_both_commands_and_changes_nothing()
     {
         await using var lab = await StartAsync(
             new Dictionary<string, string>(Settings, StringComparer.Ordinal) { ["S3_RETRY_TIME"] = "1" },
@@ -213,7 +213,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task An_upload_that_is_under_way_or_was_cut_off_is_at_most_a_note()
+    public async Task An_open_or_interrupted_upload_is_at_most_a_note()
     {
         await using var lab = await StartAsync(1);
         lab.Proxy.BytesPerSecond = 5_000_000;

@@ -34,7 +34,7 @@ public sealed class S3ClockTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_clock_that_is_put_wrong_and_right_again_in_the_middle_of_an_upload_costs_a_moment()
+    public async Task A_clock_that_is_wrong_for_a_while_during_an_upload_only_delays_it()
     {
         using var clock = new WrongClock();
         await using var lab = await S3Lab.StartAsync(s3, await clock.SettingsAsync());

@@ -68,7 +68,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_multipart_upload_that_was_begun_without_the_server_s_knowing_goes_when_it_starts_again()
+    public async Task A_multipart_upload_unknown_to_the_server_is_aborted_at_its_next_start()
     {
         await using var lab = await S3Lab.StartAsync(s3);
         lab.Proxy.Add(Fault.LoseAnswer, S3Kind.CreateMultipart);
@@ -120,7 +120,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_part_that_comes_wrong_every_time_breaks_the_download_off_before_a_wrong_byte()
+    public async Task A_part_that_always_arrives_damaged_ends_the_download_before_a_wrong_byte()
     {
         await using var lab = await S3Lab.StartAsync(s3);
         (await lab.UploadAsync("tank/data")).MustSucceed();
@@ -198,7 +198,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task An_S3_that_is_away_for_too_long_is_told_and_the_same_upload_can_be_sent_later()
+    public async Task An_S3_outage_that_lasts_too_long_is_reported_and_the_upload_can_be_sent_later()
     {
         await using var lab = await S3Lab.StartAsync(
             s3,
@@ -228,7 +228,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task An_upload_that_S3_does_not_take_from_some_point_on_leaves_nothing()
+    public async Task An_upload_that_S3_refuses_from_some_point_leaves_nothing()
     {
         await using var lab = await S3Lab.StartAsync(
             s3,
@@ -257,7 +257,7 @@ public sealed class S3FaultTests(Radosgw s3)
     [InlineData(nameof(S3Kind.PutObject), 1, false)]
     [InlineData(nameof(S3Kind.CompleteMultipart), S3Lab.ThreeParts, true)]
     [InlineData(nameof(S3Kind.PutObject), S3Lab.ThreeParts, true)]
-    public async Task What_S3_stored_before_it_went_away_is_settled_when_it_is_back(
+    public async Task Objects_that_S3_stored_before_an_outage_are_resolved_after_it(
         string kind,
         int blocks,
         bool restart
@@ -316,7 +316,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_bucket_that_is_deleted_under_the_server_is_told()
+    public async Task A_bucket_that_is_deleted_while_the_server_runs_is_reported()
     {
         await using var lab = await S3Lab.StartAsync(s3);
         foreach (var (key, _) in await s3.ListAsync(lab.Bucket))
@@ -336,7 +336,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_quota_that_is_used_up_is_told_and_leaves_nothing()
+    public async Task An_exhausted_quota_is_reported_and_leaves_nothing()
     {
         await using var lab = await S3Lab.StartAsync(s3);
         await s3.AdminAsync("quota", "set", "--quota-scope=bucket", $"--bucket={lab.Bucket}", "--max-objects=1");
@@ -356,7 +356,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task A_gateway_that_freezes_or_dies_in_the_middle_delays_an_upload_and_breaks_a_download_off()
+    public async Task A_gateway_that_freezes_or_dies_delays_an_upload_and_ends_a_download()
     {
         await using var gateway = await Gateway.StartAsync(s3);
         await using var lab = await S3Lab.StartAsync(s3, endpoint: gateway.Endpoint);
@@ -401,7 +401,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     [Fact]
-    public async Task Acknowledged_backups_survive_kills_of_the_server_and_nothing_else_stays()
+    public async Task Acknowledged_backups_survive_kills_of_the_server_and_nothing_else_is_left()
     {
         var kills = RandomTest.Count(few: 8, many: 200);
         var random = RandomTest.Random();

@@ -18,7 +18,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_wrong_setting_is_named_and_no_secret_is_ever_shown()
+    public async Task A_wrong_setting_is_named_and_no_secret_is_printed()
     {
         var bucket = await s3.NewBucketAsync();
         var caOfNobody = Path.Combine(Repository.NewFolder("ca"), "ca.pem");
@@ -91,7 +91,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task Doctor_tries_the_bucket_and_tells_a_wrong_key_a_store_that_is_away_and_another_s_place()
+    public async Task Doctor_tries_the_bucket_and_distinguishes_a_wrong_key_an_unreachable_store_and_a_foreign_one()
     {
         await using var lab = await S3Lab.StartAsync(s3);
         var good = await DoctorReport.RunAsync(lab.Server);
@@ -118,7 +118,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task Over_TLS_with_an_authority_of_one_s_own_it_stores_and_gives_back()
+    public async Task Over_TLS_with_a_private_authority_backups_are_stored_and_returned()
     {
         var settings = s3.Settings(await s3.NewBucketAsync(), s3["S3_TLS_ENDPOINT"]);
         (settings["S3_USE_SSL"], settings["S3_CA_FILE"], settings["S3_PART_SIZE_MIB"]) = (
@@ -161,7 +161,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task A_second_catalogue_on_the_same_place_is_refused()
+    public async Task A_second_catalogue_on_the_same_bucket_and_prefix_is_refused()
     {
         await using var lab = await S3Lab.StartAsync(s3);
         (await lab.UploadAsync("tank/data")).MustSucceed();
@@ -179,7 +179,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task With_object_lock_nobody_can_delete_a_backup_before_its_time()
+    public async Task With_object_lock_no_backup_can_be_deleted_before_its_time()
     {
         var bucket = await s3.NewBucketAsync(objectLock: true);
         Dictionary<string, string> days = new(StringComparer.Ordinal) { ["S3_OBJECT_LOCK_DAYS"] = "1" };
@@ -228,7 +228,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     /// In a bucket that keeps versions, a delete keeps the bytes; each start would cost a little, for ever.
     /// </summary>
     [Fact]
-    public async Task The_trial_at_start_leaves_no_versions_behind()
+    public async Task The_probe_at_start_leaves_no_versions_behind()
     {
         var bucket = await s3.NewBucketAsync(objectLock: true);
         await using var lab = await S3Lab.StartAsync(
@@ -297,7 +297,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     [InlineData("AES256", "AES256", null)]
     [InlineData("aws:kms", "aws:kms", null)]
     [InlineData("aws:kms:some-key", "aws:kms", "some-key")]
-    public async Task Encryption_is_asked_for_with_every_object(string setting, string method, string? key)
+    public async Task Encryption_is_requested_with_every_object(string setting, string method, string? key)
     {
         await using var proxy = new FaultProxy(s3.Endpoint);
         var settings = s3.Settings(await s3.NewBucketAsync(), proxy.Endpoint);
@@ -327,7 +327,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task Uploads_and_downloads_cost_just_so_many_requests_and_lists_cost_none()
+    public async Task Uploads_and_downloads_cost_a_fixed_number_of_requests_and_lists_cost_none()
     {
         // A request that takes a busy S3 server two seconds would else be sent again, and counted.
         await using var lab = await S3Lab.StartAsync(
@@ -382,7 +382,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task What_the_server_remembers_of_a_backup_never_stands_for_what_is_there()
+    public async Task A_cached_layout_never_hides_the_state_of_the_store()
     {
         await using var lab = await S3Lab.StartAsync(
             s3,
@@ -431,7 +431,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     [Fact]
-    public async Task A_weaker_provider_stores_and_gives_back_as_well()
+    public async Task A_weaker_provider_stores_and_returns_backups_too()
     {
         await using var lab = await S3Lab.StartAsync(swift);
         foreach (var blocks in (int[])[1, S3Lab.ThreeParts])

@@ -14,7 +14,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     private protected override async Task<OpenStore> OpenAsync() => await OpenBucket.OpenAsync(server);
 
     [Fact]
-    public async Task A_stream_of_more_parts_than_an_object_may_have_goes_into_several()
+    public async Task A_stream_of_more_parts_than_an_object_may_have_is_stored_in_several()
     {
         await using var open = await OpenBucket.OpenAsync(
             server,
@@ -42,7 +42,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     }
 
     [Fact]
-    public async Task Whoever_wrote_an_object_may_complete_it_again()
+    public async Task The_writer_of_an_object_may_complete_it_again()
     {
         await using var open = await OpenAsync();
         var (store, content) = (open.Store, Noise(open.Store.PartSize + 5, 8));
@@ -64,7 +64,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     }
 
     [Fact]
-    public async Task Of_two_writers_at_once_one_gets_the_key()
+    public async Task Of_two_concurrent_writers_one_gets_the_key()
     {
         await using var open = await OpenAsync();
         var contents = ((int[])[1, 2]).Select(seed => Noise(10_000, seed)).ToList();
@@ -98,7 +98,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
     }
 
     [Fact]
-    public async Task What_this_server_is_writing_is_never_taken_for_abandoned()
+    public async Task Objects_that_this_server_is_writing_never_count_as_abandoned()
     {
         await using var open = await OpenAsync();
         await using var writer = await ObjectParts.BeginAsync(open.Store, Key, "upload-1");

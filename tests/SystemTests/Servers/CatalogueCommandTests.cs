@@ -18,7 +18,7 @@ public sealed class CatalogueCommandTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_lost_catalogue_is_made_again_as_it_was(bool crashed)
+    public async Task A_lost_catalogue_is_rebuilt_as_it_was(bool crashed)
     {
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
@@ -60,7 +60,7 @@ public sealed class CatalogueCommandTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_is_pinned_or_expiring_stays_so_where_the_old_catalogue_can_be_read(bool readable)
+    public async Task Pins_and_expiries_are_kept_if_the_old_catalogue_can_be_read(bool readable)
     {
         await using var lab = await Lab.StartAsync(
             new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" }
@@ -135,7 +135,7 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
-    public async Task What_is_damaged_is_left_out_with_all_that_builds_on_it_and_comes_back_when_it_is_mended()
+    public async Task Damaged_backups_are_left_out_with_all_that_depend_on_them_until_they_are_fixed()
     {
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
@@ -189,7 +189,7 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
-    public async Task What_the_catalogue_does_not_list_is_named_until_it_is_rebuilt()
+    public async Task Backups_missing_in_the_catalogue_are_named_until_it_is_rebuilt()
     {
         await using var lab = await Lab.StartAsync();
         await lab.Server.StopAsync();
@@ -207,7 +207,7 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
-    public async Task Only_the_deep_check_finds_a_flipped_byte_and_goes_on_after_it()
+    public async Task Only_the_deep_check_finds_a_flipped_byte_and_continues_after_it()
     {
         await using var lab = await Lab.StartAsync();
         await lab.HarmAsync("byte flipped");
@@ -236,7 +236,7 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
-    public async Task An_upload_that_was_cut_off_is_a_note()
+    public async Task An_interrupted_upload_is_a_note()
     {
         await using var lab = await Lab.StartAsync();
         var upload = (
@@ -256,7 +256,7 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
-    public async Task A_rebuild_that_is_killed_leaves_a_whole_catalogue_in_force()
+    public async Task A_killed_rebuild_leaves_a_complete_catalogue_in_force()
     {
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
@@ -280,7 +280,7 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
-    public async Task A_catalogue_that_is_no_database_is_replaced_and_kept()
+    public async Task A_catalogue_that_is_not_a_database_is_replaced_and_kept()
     {
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;

@@ -32,7 +32,7 @@ public sealed class ClientCommandTests
     }
 
     [Fact]
-    public async Task A_change_says_what_was_and_what_is()
+    public async Task A_change_prints_the_old_and_the_new_value()
     {
         await using var server = await ServerProcess.StartAsync();
         await server.AddClientAsync("web1", "--keep-hourly", "48", "--storage-type", "local");
@@ -106,7 +106,7 @@ public sealed class ClientCommandTests
     [InlineData(2, "set", "web1", "--storage-type", "tape")]
     [InlineData(2, "rotate-key", "web1", "--overlap", "-1")]
     [InlineData(2, "add", "web2", "--dataset", "/x")]
-    public async Task What_cannot_be_done_changes_nothing(int exitCode, params string[] command)
+    public async Task An_impossible_change_changes_nothing(int exitCode, params string[] command)
     {
         await using var server = await ServerProcess.StartAsync();
         await server.AddClientAsync("web1");

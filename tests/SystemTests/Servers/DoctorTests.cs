@@ -11,7 +11,7 @@ public sealed class DoctorTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task All_is_well_with_a_server_that_runs_and_with_one_that_is_stopped_and_nothing_is_changed()
+    public async Task All_is_well_with_a_running_and_with_a_stopped_server_and_nothing_is_changed()
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
@@ -34,7 +34,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task Before_the_first_start_it_makes_nothing_and_says_what_will_be_made()
+    public async Task Before_the_first_start_it_creates_nothing_and_names_what_will_be_created()
     {
         var folder = Repository.NewFolder("doctor");
 
@@ -53,7 +53,7 @@ public sealed class DoctorTests
     }
 
     [Fact]
-    public async Task What_is_wrong_is_named_with_its_exit_code_and_with_what_to_do()
+    public async Task Faults_are_named_with_their_exit_code_and_remedy()
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);

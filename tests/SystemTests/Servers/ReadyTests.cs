@@ -12,7 +12,7 @@ public sealed class ReadyTests
     [InlineData("catalogue")]
     [InlineData("store")]
     [InlineData("clients")]
-    public async Task What_is_wrong_is_named_until_it_is_mended(string what)
+    public async Task Faults_are_named_until_they_are_fixed(string what)
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server, "secret-name");

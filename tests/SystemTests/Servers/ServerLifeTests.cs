@@ -16,7 +16,7 @@ public sealed class ServerLifeTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Without_clients_it_serves_and_says_how_to_add_the_first()
+    public async Task Without_clients_it_serves_and_explains_how_to_add_the_first()
     {
         await using var server = await ServerProcess.StartAsync();
 
@@ -32,7 +32,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task A_second_server_on_the_same_folder_is_refused()
+    public async Task A_second_server_on_the_same_directory_is_refused()
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
@@ -46,7 +46,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task An_address_that_is_not_to_be_had_is_named()
+    public async Task An_address_that_cannot_be_bound_is_named()
     {
         await using var server = await ServerProcess.StartAsync();
 
@@ -60,7 +60,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task All_wrong_settings_are_named_at_once_and_no_secret_is_shown()
+    public async Task All_wrong_settings_are_named_together_and_no_secret_is_printed()
     {
         var refused = await RunServerAsync(
             ("PORT", "99999"),
@@ -93,7 +93,7 @@ public sealed class ServerLifeTests
     [InlineData("CONFIG_FILE", "file")]
     [InlineData("METADATA_FILE", "file")]
     [InlineData("METADATA_FILE", "file/inside.db")]
-    public async Task A_place_that_cannot_be_used_is_named(string setting, string value)
+    public async Task A_data_directory_that_cannot_be_used_is_named(string setting, string value)
     {
         var folder = Repository.NewFolder("server");
         await File.WriteAllTextAsync(
@@ -110,7 +110,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task SIGTERM_ends_it_at_once()
+    public async Task SIGTERM_ends_it_immediately()
     {
         await using var server = await ServerProcess.StartAsync();
         var start = TimeProvider.System.GetTimestamp();
@@ -122,7 +122,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task SIGTERM_ends_it_within_seconds_while_it_receives_and_the_half_leaves_nothing()
+    public async Task SIGTERM_ends_it_within_seconds_while_it_receives_and_nothing_is_left()
     {
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
@@ -171,7 +171,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task The_catalogue_lies_beside_the_first_program_s_metadata_which_stay_as_they_are()
+    public async Task The_catalogue_lies_beside_the_first_program_s_metadata_which_stay_unchanged()
     {
         await using var server = await ServerProcess.StartAsync(
             new Dictionary<string, string>(StringComparer.Ordinal) { ["METADATA_FILE"] = "metadata.json" }
@@ -212,7 +212,7 @@ public sealed class ServerLifeTests
     [Theory]
     [InlineData("serve")]
     [InlineData("client add")]
-    public async Task The_data_folder_is_the_owner_s_alone_whichever_command_makes_it(string first)
+    public async Task Only_the_owner_can_read_the_data_directory_whichever_command_creates_it(string first)
     {
         await using var server = await ServerProcess.StartAsync();
         if (first == "client add")
@@ -240,7 +240,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task Settings_are_read_from_the_env_file_of_the_folder()
+    public async Task Settings_are_read_from_the_env_file_of_the_directory()
     {
         await using var server = await ServerProcess.StartAsync();
         await server.StopAsync();
@@ -279,7 +279,7 @@ public sealed class ServerLifeTests
     [InlineData("ä")]
     [InlineData("a\nb")]
     [InlineData("a2345678901234567890123456789012345678901234567890123456789012345")]
-    public async Task A_client_s_name_must_be_fit_for_a_folder_and_a_key(string name)
+    public async Task A_client_s_name_must_be_valid_in_a_path_and_a_key(string name)
     {
         var folder = Repository.NewFolder("server");
 
@@ -312,7 +312,7 @@ public sealed class ServerLifeTests
     }
 
     [Fact]
-    public async Task Of_many_clients_added_at_once_none_is_lost()
+    public async Task Of_many_clients_added_concurrently_none_is_lost()
     {
         await using var server = await ServerProcess.StartAsync();
         var names = Enumerable.Range(1, 20).Select(i => $"web{i}").ToList();

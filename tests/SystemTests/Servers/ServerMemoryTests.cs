@@ -12,7 +12,7 @@ public sealed class ServerMemoryTests
     [Theory]
     [InlineData("gzip")]
     [InlineData("none")]
-    public async Task A_stream_of_a_gigabyte_takes_no_more_memory_than_one_of_two_hundred_megabytes(string compression)
+    public async Task A_stream_of_a_gigabyte_needs_no_more_memory_than_one_of_two_hundred_megabytes(string compression)
     {
         var small = await PeakAsync(compression, 200 * Megabyte);
         var large = await PeakAsync(compression, 1000 * Megabyte);

@@ -17,7 +17,7 @@ public abstract class StorageContract
     private protected abstract Task<StorageLab> StartAsync();
 
     [Fact]
-    public async Task A_chain_is_taken_and_given_back_and_found_again_without_the_catalogue()
+    public async Task A_chain_is_accepted_returned_and_found_again_without_the_catalogue()
     {
         await using var lab = await StartAsync();
         string[] names = ["full", "incremental-1", "incremental-2"];
@@ -40,7 +40,7 @@ public abstract class StorageContract
     }
 
     [Fact]
-    public async Task What_is_not_right_leaves_nothing_and_the_same_upload_then_takes_what_is()
+    public async Task An_invalid_stream_leaves_nothing_and_the_same_upload_then_accepts_the_valid_one()
     {
         await using var lab = await StartAsync();
         await StoreAsync(lab.Client, "volume"); // something is there that must stay
@@ -78,7 +78,7 @@ public abstract class StorageContract
     }
 
     [Fact]
-    public async Task A_part_is_proven_before_it_is_kept_and_the_whole_before_it_is_listed()
+    public async Task A_part_is_verified_before_it_is_kept_and_the_backup_before_it_is_listed()
     {
         await using var lab = await StartAsync();
         var cut = CutParts.Cut(Recorded.Plain("full"), int.MaxValue, new Random(1));
@@ -118,7 +118,7 @@ public abstract class StorageContract
     }
 
     [Fact]
-    public async Task What_is_dropped_leaves_nothing_and_what_is_stored_is_its_client_s_alone()
+    public async Task A_dropped_upload_leaves_nothing_and_a_backup_belongs_to_its_client_alone()
     {
         await using var lab = await StartAsync();
         await StoreAsync(lab.Client, "full");

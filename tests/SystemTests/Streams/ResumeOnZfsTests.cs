@@ -24,7 +24,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     [InlineData("raw")]
     [InlineData("volume")]
     [InlineData("raw-volume")]
-    public async Task A_send_goes_on_from_every_kind_of_boundary(string kind)
+    public async Task A_send_resumes_from_every_kind_of_boundary(string kind)
     {
         var guest = await PrepareAsync(kind);
         var streams = await guest.ReadAsync(Folder);
@@ -73,7 +73,7 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     /// </summary>
     [Theory]
     [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]
-    public async Task A_receive_goes_on_from_the_stored_stream(string kind)
+    public async Task A_receive_resumes_from_the_stored_stream(string kind)
     {
         var guest = await PrepareAsync(kind);
         var streams = await guest.ReadAsync(Folder);

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SystemTests.Streams;
 public sealed class SpillSentAsDataTests(ZfsHost host)
 {
     [Fact]
-    public async Task A_stream_from_which_receive_loses_a_symbolic_link_is_no_backup()
+    public async Task A_stream_from_which_receive_loses_a_symbolic_link_is_refused()
     {
         await host.StartAsync();
         var (origin, copy) = ($"{host.Pool}/spill", $"{host.Pool}/spill-copy");

@@ -43,7 +43,7 @@ public sealed class StandardToolTests(SharedServer server) : IClassFixture<Share
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public async Task The_programs_take_blocks(CompressionFormat format, int blockSize)
+    public async Task The_programs_read_blocks(CompressionFormat format, int blockSize)
     {
         using var client = await server.NewClientAsync();
         await AssertTakenAsync(client, format, InBlocks(Recorded.Plain("large-blocks"), format, blockSize));
@@ -53,7 +53,7 @@ public sealed class StandardToolTests(SharedServer server) : IClassFixture<Share
     [InlineData("zstd -q -1")]
     [InlineData("zstd -q -19 --long=24")]
     [InlineData("zstd -q -3 -T2 --no-check")]
-    public async Task What_the_zstd_tool_writes_is_taken(string tool)
+    public async Task The_output_of_zstd_is_accepted(string tool)
     {
         using var client = await server.NewClientAsync();
         await File.WriteAllBytesAsync(Path.Combine(client.Folder, "stream"), Recorded.Plain("large-blocks"), Token);

@@ -16,7 +16,7 @@ public sealed class RetryPolicyTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task What_fails_for_a_while_is_tried_until_it_succeeds()
+    public async Task Temporary_failures_are_retried_until_one_try_succeeds()
     {
         var attempts = 0;
 
@@ -31,7 +31,7 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
-    public async Task Pauses_grow_and_end_at_half_a_minute_or_a_little_more()
+    public async Task Pauses_grow_to_about_half_a_minute()
     {
         List<TimeSpan> starts = [];
 
@@ -55,7 +55,7 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
-    public async Task Patience_is_counted_from_the_last_success_of_any_request()
+    public async Task The_retry_time_counts_from_the_last_success_of_any_request()
     {
         var retry = Uploads(TimeSpan.FromMinutes(10));
         await Assert.ThrowsAsync<OperationException>(() => retry.RunAsync<int>(_ => throw Unreachable(), Token));
@@ -69,7 +69,7 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
-    public async Task Without_patience_the_first_failure_counts()
+    public async Task Without_a_retry_time_the_first_failure_is_thrown()
     {
         var attempts = 0;
 
@@ -114,7 +114,7 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
-    public async Task Patience_is_over_when_nothing_came_for_that_long_and_the_failure_is_the_last_one()
+    public async Task After_the_retry_time_without_progress_the_last_failure_is_thrown()
     {
         var time = new SkippingTime();
         var retry = Downloads(TimeSpan.FromMinutes(10), time);

@@ -15,7 +15,7 @@ public sealed class BackupChainsTests
     }
 
     [Fact]
-    public void An_incremental_needs_all_from_the_full_one_on_in_order()
+    public void An_incremental_needs_its_chain_from_the_full_backup_in_order()
     {
         SnapshotInfo[] backups =
         [
@@ -29,7 +29,7 @@ public sealed class BackupChainsTests
     }
 
     [Fact]
-    public void A_chain_with_a_missing_link_is_none()
+    public void A_chain_with_a_missing_link_is_not_a_chain()
     {
         SnapshotInfo[] backups = [Backups.Full(1), Backups.Incremental(3, 2)];
 
@@ -37,7 +37,7 @@ public sealed class BackupChainsTests
     }
 
     [Fact]
-    public void The_shorter_of_two_chains_is_taken()
+    public void The_shorter_of_two_chains_is_chosen()
     {
         SnapshotInfo[] backups =
         [
@@ -53,7 +53,7 @@ public sealed class BackupChainsTests
     }
 
     [Fact]
-    public void Links_go_by_GUID_and_not_by_dataset()
+    public void Links_follow_GUIDs_and_not_datasets()
     {
         SnapshotInfo[] backups = [Backups.Full(1, "tank/old"), Backups.Incremental(2, 1, "tank/new")];
 
@@ -61,7 +61,7 @@ public sealed class BackupChainsTests
     }
 
     [Fact]
-    public void Raw_and_other_backups_make_no_chain_together()
+    public void Raw_and_other_backups_form_no_chain()
     {
         SnapshotInfo[] backups = [Backups.Make(1, null, "tank/data", raw: true), Backups.Incremental(2, 1)];
 
@@ -77,7 +77,7 @@ public sealed class BackupChainsTests
     [InlineData("Raw", "Raw", true)]
     [InlineData("", "Raw", false)]
     [InlineData("SaSpill", "Lz4", true)]
-    public void Only_what_zfs_receive_would_take_makes_a_chain(string baseFeature, string feature, bool fits)
+    public void Only_what_zfs_receive_would_accept_forms_a_chain(string baseFeature, string feature, bool fits)
     {
         SnapshotInfo[] backups =
         [

@@ -12,7 +12,7 @@ public sealed class BackupPlanTests
     private static readonly DatasetName Dataset = DatasetName.Parse("tank/data");
 
     [Fact]
-    public void Without_anything_shared_it_is_full()
+    public void Without_a_shared_snapshot_the_backup_is_full()
     {
         var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Snapshot(1)], [], 60);
 
@@ -21,7 +21,7 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void The_newest_shared_one_is_the_base_whatever_the_clock_said()
+    public void The_newest_shared_snapshot_is_the_base_whatever_the_clock_said()
     {
         LocalSnapshot[] local =
         [
@@ -63,7 +63,7 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void A_snapshot_without_a_bookmark_serves_as_well()
+    public void A_snapshot_without_a_bookmark_also_serves_as_base()
     {
         var plan = BackupPlan.Make(
             BackupMode.Incremental,
@@ -93,7 +93,7 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void What_the_server_takes_no_incremental_on_is_no_base()
+    public void A_backup_that_the_server_accepts_no_incremental_on_is_no_base()
     {
         var local = Backups.Full(2) with { StorageType = StorageTypes.Local, CanBeBase = false };
 
@@ -118,7 +118,7 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void A_chain_keeps_the_flags_it_began_with()
+    public void A_chain_keeps_the_flags_of_its_full_backup()
     {
         var plan = BackupPlan.Make(
             BackupMode.Automatic,
@@ -133,7 +133,7 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void A_full_one_that_is_asked_for_is_full()
+    public void A_requested_full_backup_is_full()
     {
         Assert.False(
             BackupPlan
@@ -157,7 +157,7 @@ public sealed class BackupPlanTests
     [InlineData(2, true)]
     [InlineData(3, false)]
     [InlineData(0, false)]
-    public void A_chain_that_is_long_enough_ends_with_a_full_one(int maxChain, bool full)
+    public void A_chain_of_the_maximum_length_is_followed_by_a_full_backup(int maxChain, bool full)
     {
         SnapshotInfo[] remote = [Backups.Full(1), Backups.Incremental(2, 1), Backups.Incremental(3, 2)];
 
@@ -186,7 +186,7 @@ public sealed class BackupPlanTests
     [InlineData("zsm-mine", false)]
     [InlineData("zsm-mine-1", false)]
     [InlineData("other-hourly-1", false)]
-    public void Own_bookmarks_are_known_by_their_names(string leaf, bool own) =>
+    public void Own_bookmarks_are_recognised_by_their_names(string leaf, bool own) =>
         Assert.Equal(own, SnapshotNaming.IsOwn(SnapshotName.Parse($"tank/data#{leaf}"), "zsm"));
 
     [Fact]
@@ -205,7 +205,7 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void Snapshots_of_one_moment_have_one_name_that_is_free_in_all_datasets()
+    public void Snapshots_of_one_moment_share_a_name_that_no_dataset_uses()
     {
         DatasetName[] datasets = [Dataset, DatasetName.Parse("tank/data/mail")];
         var taken = SnapshotNaming.Choose(datasets[1..], "zsm", SnapshotType.Daily, DateTimeOffset.UnixEpoch, []);
@@ -223,7 +223,7 @@ public sealed class BackupPlanTests
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public void Raw_and_not_raw_never_mix_in_a_chain(bool chainIsRaw, bool raw)
+    public void Raw_and_other_backups_never_mix_in_a_chain(bool chainIsRaw, bool raw)
     {
         SnapshotInfo[] remote = [Backups.Make(1, null, "tank/data", chainIsRaw, chainIsRaw ? "-w" : "-L")];
 

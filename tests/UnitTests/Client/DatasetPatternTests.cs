@@ -15,7 +15,7 @@ public sealed class DatasetPatternTests
     [InlineData("tank/tmp-?", "tank/tmp-1", true)]
     [InlineData("tank/tmp-?", "tank/tmp-10", false)]
     [InlineData("Tank/data", "tank/data", false)]
-    public void A_pattern_leaves_out_what_it_names_and_all_below_that(string pattern, string dataset, bool matches) =>
+    public void A_pattern_excludes_the_datasets_it_names_and_all_below_them(string pattern, string dataset, bool matches) =>
         Assert.Equal(matches, DatasetPattern.Parse(pattern).Matches(DatasetName.Parse(dataset)));
 
     [Theory]
@@ -23,6 +23,6 @@ public sealed class DatasetPatternTests
     [InlineData("tank//x")]
     [InlineData("tank/@x")]
     [InlineData("tank/[a]")]
-    public void What_no_dataset_can_be_called_is_refused(string pattern) =>
+    public void Names_that_no_dataset_can_have_are_refused(string pattern) =>
         Assert.Throws<FormatException>(() => DatasetPattern.Parse(pattern));
 }

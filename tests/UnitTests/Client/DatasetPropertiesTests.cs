@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.UnitTests.Client;
 public sealed class DatasetPropertiesTests
 {
     [Fact]
-    public void Those_of_this_program_stay_at_home()
+    public void Properties_of_this_program_are_not_sent()
     {
         var (sent, leftOut) = DatasetProperties.ToSend(
             new Dictionary<string, string>(StringComparer.Ordinal)
@@ -21,11 +21,11 @@ public sealed class DatasetPropertiesTests
     }
 
     [Fact]
-    public void Without_any_none_are_sent() =>
+    public void Without_properties_none_are_sent() =>
         Assert.Null(DatasetProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal)).Sent);
 
     [Fact]
-    public void What_is_too_long_is_left_out_and_the_rest_is_not()
+    public void Only_properties_that_are_too_long_are_left_out()
     {
         var (sent, leftOut) = DatasetProperties.ToSend(
             new Dictionary<string, string>(StringComparer.Ordinal)
@@ -41,7 +41,7 @@ public sealed class DatasetPropertiesTests
     }
 
     [Fact]
-    public void No_more_are_sent_than_the_server_takes()
+    public void No_more_properties_are_sent_than_the_server_accepts()
     {
         var (sent, leftOut) = DatasetProperties.ToSend(
             Enumerable

@@ -15,7 +15,7 @@ public sealed class LeftoverPlanTests
     private static readonly DatasetName Dataset = DatasetName.Parse("tank/data");
 
     [Fact]
-    public void Where_nothing_is_left_nothing_is_done()
+    public void Without_leftovers_nothing_is_done()
     {
         var plan = Make(
             [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, mark: null)],
@@ -27,7 +27,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void A_pending_snapshot_that_the_server_has_is_acknowledged_and_another_is_removed()
+    public void A_pending_snapshot_on_the_server_is_acknowledged_and_any_other_is_removed()
     {
         var plan = Make([Snapshot(1, UploadMark.Pending), Snapshot(2, UploadMark.Pending)], [Backups.Full(1)], []);
 
@@ -36,7 +36,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void An_open_upload_of_a_pending_snapshot_goes_on()
+    public void An_open_upload_of_a_pending_snapshot_resumes()
     {
         var plan = Make([Snapshot(2, UploadMark.Pending)], [], [Upload(2, null)]);
 
@@ -46,7 +46,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void An_incremental_goes_on_from_the_bookmark_of_its_base()
+    public void An_incremental_starts_from_the_bookmark_of_its_base()
     {
         var plan = Make(
             [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
@@ -58,7 +58,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void An_upload_into_ZFS_goes_on_by_its_token()
+    public void An_upload_into_ZFS_resumes_by_its_token()
     {
         var plan = Make(
             [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
@@ -70,7 +70,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void A_token_of_another_snapshot_or_base_does_not_go_on()
+    public void A_token_of_another_snapshot_or_base_does_not_resume()
     {
         var local = new[] { Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending) };
 
@@ -86,7 +86,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void It_goes_on_with_the_compression_that_it_began_with()
+    public void It_resumes_with_the_compression_that_it_started_with()
     {
         var plan = Make([Snapshot(2, UploadMark.Pending)], [], [Upload(2, null) with { Compression = "zstd" }]);
 
@@ -94,7 +94,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void A_stream_that_is_there_to_its_end_goes_on_too()
+    public void A_stream_that_was_received_to_its_end_resumes_too()
     {
         var parser = SendStreamParser.Resume(StateOf(2, null));
         var ended = parser.State with { Phase = StreamPhase.End };
@@ -129,7 +129,7 @@ public sealed class LeftoverPlanTests
 
     [Theory]
     [MemberData(nameof(Unfit))]
-    public void What_cannot_go_on_is_dropped_with_the_reason_and_its_snapshot_removed(string what, string reason)
+    public void An_upload_that_cannot_resume_is_dropped_with_the_reason_and_its_snapshot(string what, string reason)
     {
         List<LocalSnapshot> local = [Bookmark(1), Snapshot(2, UploadMark.Pending)];
         List<SnapshotInfo> remote = [Backups.Full(1)];
@@ -177,7 +177,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void Of_several_the_newest_goes_on()
+    public void Of_several_uploads_the_newest_resumes()
     {
         var plan = Make(
             [Snapshot(2, UploadMark.Pending), Snapshot(3, UploadMark.Pending)],
@@ -191,7 +191,7 @@ public sealed class LeftoverPlanTests
     }
 
     [Fact]
-    public void What_others_upload_stays()
+    public void Uploads_that_this_client_did_not_open_are_kept()
     {
         var byHand = Upload(4, null) with { SnapshotGuid = null };
         var ofAnotherDataset = Upload(5, null) with { DatasetName = "tank/other" };

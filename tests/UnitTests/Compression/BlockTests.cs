@@ -60,7 +60,7 @@ public sealed class BlockTests
     [Theory]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
-    public void Every_level_that_is_offered_is_taken_and_no_other(CompressionFormat format)
+    public void Exactly_the_offered_levels_are_accepted(CompressionFormat format)
     {
         var levels = CompressionLevels.Of(format);
         for (var level = levels.Minimum; level <= levels.Maximum; level++)
@@ -77,7 +77,7 @@ public sealed class BlockTests
 
     [Theory]
     [MemberData(nameof(Engines))]
-    public void Noise_is_stored_and_grows_by_less_than_a_thousandth(string engine)
+    public void Noise_is_stored_uncompressed_and_grows_by_less_than_a_thousandth(string engine)
     {
         using var compressor = Blocks.Compressor(engine);
         var stored = compressor.Compress(StreamBuilder.Noise(1024 * 1024, 1));
@@ -85,7 +85,7 @@ public sealed class BlockTests
     }
 
     [Fact]
-    public void No_block_takes_more_than_is_said()
+    public void No_block_is_larger_than_the_size_announced_for_it()
     {
         foreach (var engine in (string[])["gzip", Blocks.FrameworkGzip, "zstd"])
         {
@@ -104,7 +104,7 @@ public sealed class BlockTests
     }
 
     [Fact]
-    public void What_one_gzip_engine_writes_the_other_reads()
+    public void Each_gzip_engine_reads_what_the_other_writes()
     {
         Assert.SkipWhen(
             IsalLibrary.Current is null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")),
@@ -281,7 +281,7 @@ public sealed class BlockTests
     [Theory]
     [InlineData("gzip")]
     [InlineData(Blocks.FrameworkGzip)]
-    public void Bytes_inside_a_gzip_block_that_belong_to_nothing_are_refused(string engine)
+    public void Unused_bytes_inside_a_gzip_block_are_refused(string engine)
     {
         using var compressor = Blocks.Compressor(engine);
         using var decompressor = Blocks.Decompressor(engine);
@@ -352,7 +352,7 @@ public sealed class BlockTests
     }
 
     [Fact]
-    public void The_engine_is_told()
+    public void The_engine_is_named()
     {
         Assert.StartsWith("gzip by ", CompressionEngine.Describe(CompressionFormat.Gzip), StringComparison.Ordinal);
         Assert.Matches(@"^zstd 1\.\d+\.\d+$", CompressionEngine.Describe(CompressionFormat.Zstd));

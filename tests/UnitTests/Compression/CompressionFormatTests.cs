@@ -20,7 +20,7 @@ public sealed class CompressionFormatTests
     [InlineData("")]
     [InlineData("GZIP")]
     [InlineData("lz4")]
-    public void Other_names_are_none_of_them(string? name) => Assert.False(CompressionFormats.TryParse(name, out _));
+    public void Other_names_are_not_formats(string? name) => Assert.False(CompressionFormats.TryParse(name, out _));
 
     [Theory]
     [InlineData("1f8b0800", CompressionFormat.Gzip)]
@@ -31,6 +31,6 @@ public sealed class CompressionFormatTests
     [InlineData("00000000", CompressionFormat.None)]
     [InlineData("1f", CompressionFormat.None)]
     [InlineData("", CompressionFormat.None)]
-    public void A_format_is_known_by_its_first_bytes(string start, CompressionFormat format) =>
+    public void A_format_is_recognised_by_its_first_bytes(string start, CompressionFormat format) =>
         Assert.Equal(format, CompressionFormats.Detect(Convert.FromHexString(start)));
 }

@@ -18,7 +18,7 @@ public sealed class GzipHeaderReaderTests
     [InlineData(0x0a)]
     [InlineData(0x18)]
     [InlineData(0x1f)]
-    public void It_ends_where_the_header_ends_however_it_is_cut(int flags)
+    public void It_ends_where_the_header_ends_however_it_is_sliced(int flags)
     {
         byte[] header = HeaderOf((byte)flags, extra: [1, 2, 3], name: 5, comment: 7);
         byte[] bytes = [.. header, 9, 9, 9];
@@ -45,7 +45,7 @@ public sealed class GzipHeaderReaderTests
     }
 
     [Fact]
-    public void What_is_no_header_is_refused()
+    public void Anything_but_a_header_is_refused()
     {
         var right = HeaderOf(0x1f, extra: [1], name: 3, comment: 3);
         for (var at = 0; at < right.Length; at++)

@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.UnitTests.Configuration;
 public sealed class SettingsReaderTests
 {
     [Fact]
-    public void Every_fault_is_told_at_once_with_its_key_value_and_origin()
+    public void All_faults_are_reported_together_with_key_value_and_origin()
     {
         var settings = Settings(("PORT", "99999"), ("FLAG", "perhaps"), ("BIND", "everywhere"));
 
@@ -55,7 +55,7 @@ public sealed class SettingsReaderTests
     }
 
     [Fact]
-    public void A_secret_does_not_show_itself()
+    public void A_secret_is_not_printed()
     {
         Assert.DoesNotContain(
             "hunter2",

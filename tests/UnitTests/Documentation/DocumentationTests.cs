@@ -100,7 +100,7 @@ public sealed partial class DocumentationTests
     }
 
     [Fact]
-    public void Every_link_leads_somewhere()
+    public void Every_link_has_a_target()
     {
         var broken = DocumentFiles.All.SelectMany(document =>
             LinkPattern()

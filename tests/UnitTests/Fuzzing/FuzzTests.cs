@@ -19,7 +19,7 @@ public sealed class FuzzTests
 
     [Theory]
     [MemberData(nameof(Targets))]
-    public void What_is_stored_breaks_no_promise(string target)
+    public void Stored_inputs_break_no_promise(string target)
     {
         var run = new FuzzRun(target);
         run.Run(FuzzRun.Stored(target).Select(input => (input.Key, input.Value)));
@@ -28,7 +28,7 @@ public sealed class FuzzTests
 
     [Theory]
     [MemberData(nameof(Targets))]
-    public void Mutations_of_what_is_stored_break_no_promise(string target)
+    public void Mutations_of_stored_inputs_break_no_promise(string target)
     {
         byte[][] inputs = [.. FuzzRun.Stored(target).Values];
         var few = IsShort(target) ? FewOfShort : Few;
@@ -55,7 +55,7 @@ public sealed class FuzzTests
             });
 
     [Fact]
-    public void Every_folder_is_that_of_a_target()
+    public void Every_directory_belongs_to_a_target()
     {
         Assert.Equal(
             FuzzTargets.All.Keys,

@@ -10,7 +10,7 @@ public sealed class NameTests
     [InlineData("tank/data")]
     [InlineData("tank/with some spaces/a_b-c.d:e")]
     [InlineData("tank/-dash")]
-    public void A_name_that_ZFS_allows_is_taken(string name) => Assert.Equal(name, DatasetName.Parse(name).Value);
+    public void A_name_that_ZFS_allows_is_accepted(string name) => Assert.Equal(name, DatasetName.Parse(name).Value);
 
     [Theory]
     [InlineData("")]
@@ -45,7 +45,7 @@ public sealed class NameTests
     [Theory]
     [InlineData("tank/data@monday", "tank/data", "monday", false)]
     [InlineData("tank/data#monday", "tank/data", "monday", true)]
-    public void A_snapshot_and_a_bookmark_are_told_apart(string text, string dataset, string leaf, bool isBookmark)
+    public void A_snapshot_and_a_bookmark_are_distinguished(string text, string dataset, string leaf, bool isBookmark)
     {
         var name = SnapshotName.Parse(text);
 
@@ -61,7 +61,7 @@ public sealed class NameTests
     [InlineData("@monday")]
     [InlineData("tank/data@a@b")]
     [InlineData("tank/data@a/b")]
-    public void What_is_no_snapshot_name_is_refused(string text) =>
+    public void Anything_but_a_snapshot_name_is_refused(string text) =>
         Assert.False(SnapshotName.TryParse(text, out _, out _));
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class LiveProgressTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_stream_that_always_breaks_at_the_same_place_is_given_up_though_bytes_come_each_time()
+    public async Task A_stream_that_always_breaks_at_the_same_place_is_given_up_despite_new_bytes()
     {
         var progress = Start();
         progress.Add(1000);
@@ -29,7 +29,7 @@ public sealed class LiveProgressTests
     }
 
     [Fact]
-    public async Task A_stream_that_comes_further_each_time_is_never_given_up()
+    public async Task A_stream_that_advances_each_time_is_never_given_up()
     {
         var progress = Start();
         progress.Add(1000);
@@ -41,7 +41,7 @@ public sealed class LiveProgressTests
     }
 
     [Fact]
-    public async Task What_is_shown_is_what_ZFS_has_and_what_came_behind_it()
+    public async Task The_progress_counts_what_ZFS_has_and_what_arrived_after_it()
     {
         var progress = Start(300);
 

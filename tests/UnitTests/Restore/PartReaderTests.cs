@@ -29,7 +29,7 @@ public sealed class PartReaderTests
     [InlineData(4, 4)]
     [InlineData(4, 8)]
     [InlineData(16, 64)]
-    public async Task All_bytes_come_in_order_whatever_the_order_in_which_parts_arrive(int parallelParts, int pages)
+    public async Task All_bytes_come_in_order_in_whatever_order_parts_arrive(int parallelParts, int pages)
     {
         var random = new Random(parallelParts);
         var source = new FaultySource(1, Sizes);
@@ -69,7 +69,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task No_byte_of_a_part_is_given_out_before_all_of_it_is_here()
+    public async Task No_byte_of_a_part_is_returned_before_all_of_it_has_arrived()
     {
         var release = new TaskCompletionSource();
         var source = new FaultySource(1, Mebibyte, Mebibyte)
@@ -89,7 +89,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task What_came_before_a_connection_broke_is_not_fetched_again()
+    public async Task Bytes_that_arrived_before_a_connection_broke_are_not_fetched_again()
     {
         var random = new Random(3);
         var source = new FaultySource(2, Sizes);
@@ -105,7 +105,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task A_part_that_came_wrong_once_is_fetched_once_more()
+    public async Task A_part_that_arrives_damaged_once_is_fetched_again()
     {
         var seen = 0;
         var source = new FaultySource(1, Sizes);
@@ -121,7 +121,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task A_part_that_is_wrong_twice_is_named_and_none_of_it_given_out()
+    public async Task A_part_that_arrives_damaged_twice_is_named_and_none_of_it_is_returned()
     {
         var source = new FaultySource(1, Sizes);
         var wrong = source.Parts[4];
@@ -146,7 +146,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task What_does_not_pass_is_not_tried_again()
+    public async Task Permanent_failures_are_not_retried()
     {
         var source = new FaultySource(1, Sizes)
         {
@@ -167,7 +167,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task Without_patience_nothing_is_tried_again()
+    public async Task Without_a_retry_time_nothing_is_retried()
     {
         var source = new FaultySource(1, Sizes) { BeforeAnswer = (_, _) => throw FaultySource.Broken() };
         using var pool = new PagePool(16 * Mebibyte);
@@ -188,7 +188,7 @@ public sealed class PartReaderTests
     }
 
     [Fact]
-    public async Task A_reader_that_is_no_longer_wanted_ends_its_requests_and_gives_its_memory_back()
+    public async Task A_disposed_reader_ends_its_requests_and_releases_its_memory()
     {
         var source = new FaultySource(1, Sizes)
         {

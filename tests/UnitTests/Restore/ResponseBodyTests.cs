@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.UnitTests.Restore;
 public sealed class ResponseBodyTests
 {
     [Fact]
-    public async Task An_answer_of_which_nothing_comes_is_a_connection_that_broke()
+    public async Task A_response_that_stalls_is_a_broken_connection()
     {
         await using var body = new ResponseBody(
             new MemoryStream(),
@@ -42,7 +42,7 @@ public sealed class ResponseBodyTests
     }
 
     [Fact]
-    public async Task A_connection_that_breaks_passes_and_a_user_who_interrupts_does_not()
+    public async Task A_broken_connection_is_retried_and_an_interrupt_by_the_user_is_not()
     {
         await using var broken = new ResponseBody(
             new MemoryStream(),

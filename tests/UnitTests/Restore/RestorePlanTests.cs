@@ -16,14 +16,14 @@ public sealed class RestorePlanTests
     ];
 
     [Fact]
-    public void Where_nothing_is_there_it_begins_at_the_start() =>
+    public void Without_a_partial_receive_it_starts_at_the_beginning() =>
         Assert.Equal(new RestorePlan(0, null, null), RestorePlan.Make(null, Chain));
 
     [Theory]
     [InlineData(0, 1)]
     [InlineData(1, 2)]
     [InlineData(2, 3)]
-    public void A_receive_that_was_cut_off_goes_on_at_its_token(int whole, int noted)
+    public void An_interrupted_receive_resumes_at_its_token(int whole, int noted)
     {
         var plan = RestorePlan.Make(There(whole, noted, TokenOf(whole)), Chain);
 
@@ -37,11 +37,11 @@ public sealed class RestorePlanTests
     [InlineData(1, 2)]
     [InlineData(2, 2)]
     [InlineData(3, 3)]
-    public void Between_two_receives_it_goes_on_with_the_next(int whole, int noted) =>
+    public void Between_two_receives_it_resumes_with_the_next(int whole, int noted) =>
         Assert.Equal(new RestorePlan(whole, null, null), RestorePlan.Make(There(whole, noted, null), Chain));
 
     [Fact]
-    public void What_was_received_of_a_chain_serves_a_longer_one()
+    public void A_restored_part_of_a_chain_is_used_by_a_longer_one()
     {
         var there = There(2, 3, TokenOf(2));
 
@@ -49,7 +49,7 @@ public sealed class RestorePlanTests
     }
 
     [Fact]
-    public void What_does_not_fit_goes_first_and_it_is_said_why()
+    public void A_partial_restore_that_does_not_fit_is_deleted_first_with_the_reason()
     {
         (PartialDataset There, string Why)[] cases =
         [
@@ -79,7 +79,7 @@ public sealed class RestorePlanTests
     }
 
     [Fact]
-    public void Another_backup_of_the_same_snapshot_does_not_go_on_where_the_first_stopped()
+    public void Another_backup_of_the_same_snapshot_does_not_resume_the_first()
     {
         SnapshotInfo[] other = [Chain[0] with { PartsSha256 = "other" }, .. Chain[1..]];
 

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.UnitTests.Restore;
 public sealed class TreePlanTests
 {
     [Fact]
-    public void Children_are_those_below_with_the_same_snapshot()
+    public void Children_are_the_datasets_below_with_the_same_snapshot()
     {
         var root = Backups.Full(1);
         SnapshotInfo[] all =

@@ -19,7 +19,7 @@ public sealed class BackupRotationTests
     };
 
     [Fact]
-    public void What_is_kept_can_be_restored_and_holds_the_newest() =>
+    public void Kept_backups_can_be_restored_and_include_the_newest() =>
         Gen.Select(History.Histories, History.Policies)
             .CheckDraws(
                 (history, policy) =>
@@ -119,7 +119,7 @@ public sealed class BackupRotationTests
             );
 
     [Fact]
-    public void For_space_the_newest_chain_of_every_dataset_stays() =>
+    public void To_free_space_the_newest_chain_of_every_dataset_is_kept() =>
         History.Histories.CheckDraws(history =>
         {
             var kept = BackupRotation
@@ -138,7 +138,7 @@ public sealed class BackupRotationTests
         });
 
     [Fact]
-    public void Of_each_class_so_many_stay_as_the_policy_says()
+    public void Of_each_type_the_policy_s_number_is_kept()
     {
         var hourly = Enumerable
             .Range(0, 30)
@@ -158,7 +158,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void Typed_ones_count_one_by_one_even_within_one_hour()
+    public void Typed_backups_count_singly_even_within_one_hour()
     {
         var hourly = Enumerable
             .Range(0, 5)
@@ -174,7 +174,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void Manual_ones_fill_the_places_of_hours_days_weeks_and_months()
+    public void Manual_backups_fill_the_slots_of_hours_days_weeks_and_months()
     {
         // Every ten minutes for 400 days.
         var manual = Enumerable
@@ -199,7 +199,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void A_manual_one_fills_no_place_of_a_period_that_has_a_typed_one()
+    public void A_manual_backup_fills_no_slot_of_a_period_that_has_a_typed_one()
     {
         var typed = History.Backup(1, null, History.Now.AddMinutes(-20), SnapshotType.Hourly);
         var manual = History.Backup(2, null, History.Now.AddMinutes(-10));
@@ -224,7 +224,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void The_base_of_an_open_upload_stays()
+    public void The_base_of_an_open_upload_is_kept()
     {
         var old = History.Backup(1, null, History.Now.AddDays(-2));
         var newest = History.Backup(2, null, History.Now);
@@ -241,7 +241,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void What_the_store_would_not_delete_stays_with_its_reason()
+    public void Backups_that_the_store_did_not_delete_are_kept_with_the_reason()
     {
         var (old, newest) = (History.Backup(1, null, History.Now.AddDays(-2)), History.Backup(2, null, History.Now));
         var obstacles = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -260,7 +260,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void Whoever_claims_an_old_time_displaces_nothing()
+    public void A_backup_that_claims_an_old_time_displaces_no_other()
     {
         var honest = Enumerable
             .Range(0, 30)
@@ -312,7 +312,7 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
-    public void A_clock_in_the_future_counts_as_when_the_backup_came()
+    public void A_time_in_the_future_counts_as_the_time_of_receipt()
     {
         var future = History.Backup(1, null, History.Now.AddHours(-30)) with { Timestamp = History.Now.AddYears(5) };
         var others = Enumerable

@@ -24,7 +24,7 @@ public sealed class LocalRotationTests
             );
 
     [Fact]
-    public void Only_typed_snapshots_beyond_the_policy_and_own_bookmarks_of_gone_backups_may_go() =>
+    public void Only_typed_snapshots_beyond_the_policy_and_own_bookmarks_are_deleted() =>
         Gen.Select(Locals, History.Policies, Gen.Int[0, 31].Array[0, 10])
             .CheckDraws(
                 (local, policy, shared) =>
@@ -80,7 +80,7 @@ public sealed class LocalRotationTests
             );
 
     [Fact]
-    public void The_newest_of_each_class_stay_by_transaction_group()
+    public void The_newest_of_each_type_are_kept_by_transaction_group()
     {
         var hourly = Enumerable
             .Range(1, 6)
@@ -100,7 +100,7 @@ public sealed class LocalRotationTests
     }
 
     [Fact]
-    public void Without_word_from_the_server_no_bookmark_goes()
+    public void Without_an_answer_of_the_server_no_bookmark_is_deleted()
     {
         var decision = Assert.Single(
             LocalRotation.Plan([Bookmark(1, "zsm-manual-1")], new RotationPolicy(), onServer: null, IsOwn)

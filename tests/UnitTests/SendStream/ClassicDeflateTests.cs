@@ -65,14 +65,14 @@ public sealed class ClassicDeflateTests
 
     [Theory]
     [MemberData(nameof(Recorded))]
-    public void Made_up_contents_give_the_bytes_of_zlib(string contents, int length, string expected)
+    public void Generated_contents_give_the_bytes_of_zlib(string contents, int length, string expected)
     {
         var compressed = ClassicDeflate.Compress(Made(contents, length));
         Assert.Equal(expected, Convert.ToHexStringLower(SHA256.HashData(compressed))[..16]);
     }
 
     [Fact]
-    public void Whatever_is_compressed_can_be_decompressed()
+    public void Compressed_data_can_be_decompressed()
     {
         // Few different bytes repeat by themselves; the pieces that occur again make long matches.
         var pieces = Gen.Byte[0, 255].Array[0, 300].Array[1, 8];
@@ -104,7 +104,7 @@ public sealed class ClassicDeflateTests
     }
 
     [Fact]
-    public void More_than_the_most_is_refused()
+    public void More_than_the_maximum_is_refused()
     {
         AssertRoundTrip(new byte[ClassicDeflate.LongestInput]);
         Assert.Throws<ArgumentException>(() => ClassicDeflate.Compress(new byte[ClassicDeflate.LongestInput + 1]));

@@ -110,7 +110,7 @@ public sealed class DamagedStreamTests
     }
 
     [Fact]
-    public void A_package_closed_while_a_snapshot_is_under_way_ends_early()
+    public void A_package_closed_inside_a_snapshot_ends_early()
     {
         var records = StreamBuilder.SmallPackage().Records;
         var fault = Verifying.Refused(Joined(records.Where((_, index) => index != 8)));
@@ -119,7 +119,7 @@ public sealed class DamagedStreamTests
     }
 
     [Fact]
-    public void What_follows_the_end_is_refused_with_its_place()
+    public void Bytes_after_the_end_are_refused_with_their_offset()
     {
         foreach (var stream in Streams)
         {
@@ -132,21 +132,21 @@ public sealed class DamagedStreamTests
     [Theory]
     [InlineData("cannot open 'tank/data@one': dataset does not exist\n")]
     [InlineData("x")]
-    public void Text_is_no_send_stream(string text) =>
+    public void Text_is_not_a_send_stream(string text) =>
         Verifying.AssertRefused(SendStreamError.NotASendStream, System.Text.Encoding.UTF8.GetBytes(text));
 
     [Fact]
-    public void Compressed_streams_are_told_as_such()
+    public void Compressed_streams_are_reported_as_such()
     {
         Assert.Contains("gzip", Verifying.Refused([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).Message);
         Assert.Contains("zstd", Verifying.Refused([0x28, 0xb5, 0x2f, 0xfd, 0, 0]).Message);
     }
 
     [Fact]
-    public void Zeros_are_no_send_stream() => Verifying.AssertRefused(SendStreamError.NotASendStream, new byte[4096]);
+    public void Zeros_are_not_a_send_stream() => Verifying.AssertRefused(SendStreamError.NotASendStream, new byte[4096]);
 
     [Fact]
-    public void A_stream_of_a_big_endian_machine_is_told_as_such()
+    public void A_stream_of_a_big_endian_machine_is_reported_as_such()
     {
         var stream = StreamBuilder.Small().ToArray();
         Array.Reverse(stream, 8, 8);
@@ -175,7 +175,7 @@ public sealed class DamagedStreamTests
     }
 
     [Fact]
-    public void An_end_that_gives_another_checksum_is_refused() =>
+    public void An_end_with_another_checksum_is_refused() =>
         Verifying.AssertRefused(
             SendStreamError.ChecksumMismatch,
             new StreamBuilder().Begin().End(fields => fields[0] ^= 1).ToArray()
@@ -202,7 +202,7 @@ public sealed class DamagedStreamTests
         );
 
     [Fact]
-    public void Records_where_none_may_stand_are_refused()
+    public void Records_where_none_are_allowed_are_refused()
     {
         var block = new byte[512];
         AssertRefused(SendStreamError.UnexpectedRecord, new StreamBuilder().Begin().Begin().End());

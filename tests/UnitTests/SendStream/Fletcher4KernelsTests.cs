@@ -28,7 +28,7 @@ public sealed class Fletcher4KernelsTests
     );
 
     [Fact]
-    public void Every_length_gives_the_sums_of_one_word_at_a_time()
+    public void Every_length_has_the_sums_of_one_word_at_a_time()
     {
         var state = new Fletcher4(ulong.MaxValue, 0x0123456789abcdef, 3, 1UL << 63);
         for (var length = 0; length <= 4096; length += sizeof(uint))

@@ -20,7 +20,7 @@ public sealed class Fletcher4Tests
             });
 
     [Fact]
-    public void A_known_example_gives_known_sums()
+    public void A_known_example_has_known_sums()
     {
         // Words 1, 2, 3: sums 1 3 6, of which 1 4 10, of which 1 5 15, of which 1 6 21.
         var sum = default(Fletcher4).Append((byte[])[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);

@@ -28,7 +28,7 @@ public sealed class HostileStreamTests
     }
 
     [Fact]
-    public void More_than_the_most_is_refused_before_anything_is_read()
+    public void More_than_the_maximum_is_refused_before_anything_is_read()
     {
         byte[] begin = new StreamBuilder().Begin().ToArray();
         BitConverter.GetBytes((64u << 20) + 4).CopyTo(begin, 4);
@@ -77,7 +77,7 @@ public sealed class HostileStreamTests
     }
 
     [Fact]
-    public void Mutated_streams_with_mended_checksums_throw_nothing_but_faults()
+    public void Mutated_streams_with_corrected_checksums_throw_nothing_but_faults()
     {
         // With right checksums the mutations reach the rules behind them.
         foreach (var draw in RandomTest.Draws(few: 1000, many: 100_000))

@@ -57,7 +57,7 @@ public sealed class NvListPackTests
     }
 
     [Fact]
-    public void There_are_real_lists_with_lists_inside_and_types_that_are_not_taken_apart()
+    public void Some_real_lists_have_nested_lists_and_unparsed_types()
     {
         var lists = RecordedStream
             .Whole.SelectMany(stream => BeginPayloads(stream.Bytes))
@@ -115,7 +115,7 @@ public sealed class NvListPackTests
     }
 
     [Fact]
-    public void Whatever_can_be_made_survives_packing() =>
+    public void Any_list_survives_packing() =>
         Lists.CheckDraws(list =>
         {
             var packed = list.Pack();
@@ -145,7 +145,7 @@ public sealed class NvListPackTests
             );
 
     [Fact]
-    public void Text_that_is_no_utf8_survives_packing()
+    public void Text_that_is_not_UTF_8_survives_packing()
     {
         byte[][] lists =
         [
@@ -163,7 +163,7 @@ public sealed class NvListPackTests
     }
 
     [Fact]
-    public void A_pair_takes_the_place_of_the_one_with_its_name()
+    public void A_pair_replaces_the_one_with_the_same_name()
     {
         Assert.Equal("1: a=5 b=two c=", Text(Small.With(NvPair.Of("a", 5UL))));
         Assert.Equal("1: a=1 b= c=", Text(Small.With(NvPair.Flag("b"))));
@@ -177,7 +177,7 @@ public sealed class NvListPackTests
     }
 
     [Fact]
-    public void What_was_given_may_change_afterwards()
+    public void The_caller_may_change_its_array_afterwards()
     {
         List<NvPair> pairs = [NvPair.Of("a", 1UL)];
         var list = new NvList(pairs);
@@ -204,7 +204,7 @@ public sealed class NvListPackTests
 
     [Theory]
     [MemberData(nameof(Impossible))]
-    public void What_cannot_be_packed_is_refused(string name, NvType type, object? value)
+    public void A_list_that_cannot_be_packed_is_refused(string name, NvType type, object? value)
     {
         var list = new NvList([new NvPair(name, type, value)]);
         Assert.Contains("cannot be packed", Assert.Throws<InvalidOperationException>(() => list.Pack()).Message);

@@ -46,7 +46,7 @@ public sealed class NvListTests
 
     [Theory]
     [MemberData(nameof(Encodings))]
-    public void A_cut_list_is_refused_wherever_it_is_cut(byte[] packed)
+    public void A_truncated_list_is_refused_at_every_length(byte[] packed)
     {
         for (var length = 0; length < packed.Length; length++)
             Assert.Throws<FormatException>(() => NvList.Unpack(packed.AsSpan(0, length)));
@@ -106,7 +106,7 @@ public sealed class NvListTests
     }
 
     [Fact]
-    public void Text_that_is_no_utf8_is_taken_with_replacements()
+    public void Text_that_is_not_UTF_8_is_read_with_replacements()
     {
         var packed = Packing.Native(("property", "abc"));
         packed[packed.AsSpan().IndexOf("abc"u8)] = 0xff;

@@ -11,7 +11,7 @@ public sealed class RecordHeaderTests
     private static readonly byte[] Fields = [.. Enumerable.Range(0, 304).Select(i => (byte)i)];
 
     [Fact]
-    public void Write_is_read_from_its_places()
+    public void Write_is_read_from_its_offsets()
     {
         var write = Header(RecordType.Write).AsWrite();
         AssertRead(
@@ -32,7 +32,7 @@ public sealed class RecordHeaderTests
     }
 
     [Fact]
-    public void Object_is_read_from_its_places()
+    public void Object_is_read_from_its_offsets()
     {
         var one = Header(RecordType.Object).AsObject();
         AssertRead([Long(0), Int(8), Int(12)], [one.Object, one.ObjectType, one.BonusType]);
@@ -45,7 +45,7 @@ public sealed class RecordHeaderTests
     }
 
     [Fact]
-    public void Spill_is_read_from_its_places()
+    public void Spill_is_read_from_its_offsets()
     {
         var spill = Header(RecordType.Spill).AsSpill();
         AssertRead(
@@ -57,7 +57,7 @@ public sealed class RecordHeaderTests
     }
 
     [Fact]
-    public void Embedded_write_is_read_from_its_places()
+    public void Embedded_write_is_read_from_its_offsets()
     {
         var write = Header(RecordType.WriteEmbedded).AsWriteEmbedded();
         AssertRead(
@@ -71,7 +71,7 @@ public sealed class RecordHeaderTests
     }
 
     [Fact]
-    public void Write_by_reference_is_read_from_its_places()
+    public void Write_by_reference_is_read_from_its_offsets()
     {
         var write = Header(RecordType.WriteByRef).AsWriteByRef();
         AssertRead(
@@ -83,7 +83,7 @@ public sealed class RecordHeaderTests
     }
 
     [Fact]
-    public void Ranges_are_read_from_their_places()
+    public void Ranges_are_read_from_their_offsets()
     {
         var free = Header(RecordType.Free).AsFree();
         AssertRead([Long(0), Long(8), Long(16), Long(24)], [free.Object, free.Offset, free.Length, free.SnapshotGuid]);
@@ -103,7 +103,7 @@ public sealed class RecordHeaderTests
     }
 
     [Fact]
-    public void Begin_and_end_are_read_from_their_places()
+    public void Begin_and_end_are_read_from_their_offsets()
     {
         var begin = Header(RecordType.Begin).AsBegin();
         AssertRead([Long(0), Long(8), Long(16)], [begin.Magic, begin.VersionInfo, begin.CreationTime]);

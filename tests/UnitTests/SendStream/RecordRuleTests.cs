@@ -88,7 +88,7 @@ public sealed class RecordRuleTests
         };
 
     [Fact]
-    public void A_spill_block_that_was_sent_as_data_is_lost_on_receive()
+    public void A_spill_block_sent_as_data_would_be_lost_on_receive()
     {
         // The place of block -2, as zfs send -e has it (docs/decisions/0012); blocks here have 512 bytes.
         var lost = new StreamBuilder().Begin().Object(1, []).WriteEmbedded(1, unchecked(0UL - 1024), new byte[8]).End();
@@ -159,7 +159,7 @@ public sealed class RecordRuleTests
     }
 
     [Fact]
-    public void What_the_begin_does_not_announce_is_refused()
+    public void Records_that_the_begin_does_not_announce_are_refused()
     {
         AssertBad("WRITE_BYREF without deduplication", new StreamBuilder().Begin().WriteByRef(1, 0, 512).End());
         AssertBad("OBJECT_RANGE in a plain stream", new StreamBuilder().Begin().ObjectRange(0).End());
@@ -183,7 +183,7 @@ public sealed class RecordRuleTests
     }
 
     [Fact]
-    public void A_raw_object_must_stand_in_its_range()
+    public void A_raw_object_must_lie_in_its_range()
     {
         var bonus = StreamBuilder.Noise(320, 1);
         Verifying.AssertRefused(SendStreamError.UnexpectedRecord, Raw().Object(1, bonus, raw: true).End().ToArray());
@@ -218,7 +218,7 @@ public sealed class RecordRuleTests
         );
 
     [Fact]
-    public void The_longest_name_is_taken()
+    public void The_longest_name_is_accepted()
     {
         var name = "tank@" + new string('a', 250);
         Assert.Equal(

@@ -28,7 +28,7 @@ public sealed class RecordedStreamTests
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
-    public void It_verifies_with_the_facts_that_were_noted(string file)
+    public void It_verifies_with_the_recorded_facts(string file)
     {
         var recorded = RecordedStream.All[file];
         Assert.Equal(recorded.Sha256, Convert.ToHexStringLower(SHA256.HashData(recorded.Bytes)));
@@ -59,7 +59,7 @@ public sealed class RecordedStreamTests
 
     [Theory]
     [MemberData(nameof(CutStreams))]
-    public void What_a_cut_receive_had_got_is_refused(string file)
+    public void The_stream_of_a_partial_receive_is_refused(string file)
     {
         // Its records carry the GUID of the receiving dataset, not that of the BEGIN; and it has no END.
         var fault = Verifying.Refused(RecordedStream.All[file].Bytes).Error;
@@ -68,7 +68,7 @@ public sealed class RecordedStreamTests
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
-    public void How_its_bytes_are_sliced_does_not_matter(string file)
+    public void The_result_does_not_depend_on_how_its_bytes_are_sliced(string file)
     {
         var stream = RecordedStream.All[file].Bytes;
         var whole = Verifying.Text(Verifying.Verify(stream));
@@ -81,7 +81,7 @@ public sealed class RecordedStreamTests
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
-    public void Cut_anywhere_it_ends_early_at_the_record_that_is_incomplete(string file)
+    public void A_truncated_stream_ends_early_at_the_incomplete_record(string file)
     {
         var random = RandomTest.Random();
         var stream = RecordedStream.All[file].Bytes;
@@ -103,7 +103,7 @@ public sealed class RecordedStreamTests
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
-    public void Left_and_resumed_at_every_boundary_it_comes_out_the_same(string file)
+    public void Stopped_and_resumed_at_every_boundary_it_has_the_same_result(string file)
     {
         var stream = RecordedStream.All[file].Bytes;
         var parser = new SendStreamParser();

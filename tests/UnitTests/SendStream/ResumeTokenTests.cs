@@ -90,7 +90,7 @@ public sealed class ResumeTokenTests
 
     [Theory]
     [MemberData(nameof(CutStreams))]
-    public void Tokens_of_zfs_say_what_was_cut(string file)
+    public void Tokens_of_zfs_name_what_was_interrupted(string file)
     {
         var cut = Cuts.Single(cut => cut.GetProperty("file").GetString() == file);
         var stream = RecordedStream.All[file];
@@ -130,7 +130,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void A_flipped_character_never_goes_unnoticed()
+    public void A_changed_character_is_always_detected()
     {
         var random = RandomTest.Random();
         foreach (var token in All)
@@ -168,7 +168,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void A_cut_token_is_refused_wherever_it_is_cut()
+    public void A_truncated_token_is_refused_at_every_length()
     {
         foreach (var token in All.Take(20))
         {
@@ -181,7 +181,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void Words_in_another_order_have_the_same_checksum_and_are_noticed_all_the_same()
+    public void Reordered_words_are_detected_although_their_checksum_is_the_same()
     {
         var random = RandomTest.Random();
         foreach (var token in All)
@@ -195,7 +195,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void What_a_token_says_is_read_back() =>
+    public void The_content_of_a_token_is_read_back() =>
         Tokens.CheckDraws(token =>
         {
             var read = ResumeToken.Parse(token.ToString());
@@ -213,7 +213,7 @@ public sealed class ResumeTokenTests
         });
 
     [Fact]
-    public void Tokens_that_say_something_else_are_not_equal() =>
+    public void Tokens_with_different_content_are_not_equal() =>
         Tokens
             .Array[2]
             .CheckDraws(two =>
@@ -225,7 +225,7 @@ public sealed class ResumeTokenTests
             });
 
     [Fact]
-    public void A_list_from_elsewhere_is_read_whatever_its_order()
+    public void A_list_from_another_program_is_read_in_any_order()
     {
         var packed = Packing.Native([
             ("rawok", true),
@@ -268,7 +268,7 @@ public sealed class ResumeTokenTests
 
     [Theory]
     [MemberData(nameof(NoTokens))]
-    public void What_is_no_token_is_refused_with_the_reason(string text, string reason)
+    public void Anything_but_a_token_is_refused_with_the_reason(string text, string reason)
     {
         Assert.Contains(reason, Assert.Throws<FormatException>(() => ResumeToken.Parse(text)).Message);
         Assert.False(ResumeToken.TryParse(text, out var none));
@@ -276,7 +276,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void Null_is_no_token()
+    public void Null_is_not_a_token()
     {
         Assert.False(ResumeToken.TryParse(null, out _));
         Assert.Throws<ArgumentNullException>(() => ResumeToken.Parse(null!));
@@ -339,7 +339,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void Compressed_data_that_are_not_what_they_claim_are_refused()
+    public void Compressed_data_that_do_not_match_their_header_are_refused()
     {
         var packed = Packing.Native(Fields);
         var compressed = Compressed(packed);
@@ -408,7 +408,7 @@ public sealed class ResumeTokenTests
     }
 
     [Fact]
-    public void What_no_token_can_say_is_refused_when_it_is_set()
+    public void Values_that_no_token_can_hold_are_refused_when_set()
     {
         var token = ResumeToken.Parse(Token(Packing.Native(Fields)));
         Assert.Throws<ArgumentException>(() => token with { BaseGuid = 0 });

@@ -27,7 +27,7 @@ public sealed class SendStreamParserTests
     }
 
     [Fact]
-    public void Each_record_has_its_place_and_the_checksum_before_and_after_it()
+    public void Each_record_has_its_offset_and_the_checksum_before_and_after_it()
     {
         var built = StreamBuilder.Small();
         var parser = new SendStreamParser();
@@ -60,7 +60,7 @@ public sealed class SendStreamParserTests
     }
 
     [Fact]
-    public void A_parser_left_at_any_boundary_is_resumed_there()
+    public void A_parser_can_be_resumed_at_every_boundary()
     {
         foreach (
             var built in (StreamBuilder[])

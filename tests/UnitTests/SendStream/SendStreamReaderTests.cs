@@ -43,7 +43,7 @@ public sealed class SendStreamReaderTests
     }
 
     [Fact]
-    public void Payloads_that_are_skipped_are_verified_all_the_same()
+    public void Skipped_payloads_are_verified_too()
     {
         var stream = StreamBuilder.Small().ToArray();
         stream[312 * 5 + 8 + 100] ^= 1; // inside the payload of SPILL
@@ -74,7 +74,7 @@ public sealed class SendStreamReaderTests
     }
 
     [Fact]
-    public void The_source_is_closed_unless_it_is_to_stay_open()
+    public void The_source_is_closed_unless_it_is_left_open()
     {
         var source = new MemoryStream();
         new SendStreamReader(source, leaveOpen: true).Dispose();
@@ -87,7 +87,7 @@ public sealed class SendStreamReaderTests
     }
 
     [Fact]
-    public void A_reader_goes_on_from_a_parser_at_a_boundary()
+    public void A_reader_continues_from_a_parser_at_a_boundary()
     {
         var stream = StreamBuilder.Small().ToArray();
         var parser = new SendStreamParser();

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.UnitTests.SendStream;
 public sealed class SendStreamVerifierTests
 {
     [Fact]
-    public void A_full_stream_gives_its_facts()
+    public void A_full_stream_yields_its_facts()
     {
         var built = StreamBuilder.Small();
         var facts = Verifying.Verify(built.ToArray());
@@ -34,7 +34,7 @@ public sealed class SendStreamVerifierTests
     }
 
     [Fact]
-    public void A_package_gives_all_its_snapshots()
+    public void A_package_yields_all_its_snapshots()
     {
         var facts = Verifying.Verify(StreamBuilder.SmallPackage().ToArray());
         Assert.Equal(StreamKind.Package, facts.Kind);
@@ -59,7 +59,7 @@ public sealed class SendStreamVerifierTests
     public void A_raw_stream_is_read() => Assert.True(Verifying.Verify(StreamBuilder.SmallRaw().ToArray()).Begin.IsRaw);
 
     [Fact]
-    public void An_incremental_a_clone_and_a_volume_are_told_apart()
+    public void An_incremental_a_clone_and_a_volume_are_distinguished()
     {
         var built = new StreamBuilder()
             .Begin(baseGuid: 3, flags: 13, change: fields => StreamBuilder.Put(fields, 24, 3U))
@@ -71,7 +71,7 @@ public sealed class SendStreamVerifierTests
     }
 
     [Fact]
-    public void A_resumed_stream_says_where_it_goes_on()
+    public void A_resumed_stream_names_where_it_resumes()
     {
         var payload = Packing.Native(("resume_object", 128UL), ("resume_offset", 1048576UL));
         var facts = Verifying.Verify(
@@ -108,7 +108,7 @@ public sealed class SendStreamVerifierTests
     }
 
     [Fact]
-    public void How_the_bytes_are_sliced_does_not_matter()
+    public void The_result_does_not_depend_on_how_the_bytes_are_sliced()
     {
         foreach (
             var built in (StreamBuilder[])

@@ -35,7 +35,7 @@ public sealed class DecompressedStreamTests
 
     [Theory]
     [MemberData(nameof(Engines))]
-    public async Task Blocks_far_larger_than_others_come_in_between(string engine)
+    public async Task Blocks_far_larger_than_the_others_may_come_in_between(string engine)
     {
         byte[][] blocks =
         [
@@ -71,7 +71,7 @@ public sealed class DecompressedStreamTests
     [InlineData(1_000_000, CompressionLevel.NoCompression)]
     [InlineData(5000, CompressionLevel.Fastest)]
     [InlineData(100, CompressionLevel.Optimal)]
-    public async Task What_gzip_wrote_comes_back(int memberSize, CompressionLevel level) =>
+    public async Task The_output_of_gzip_is_decompressed(int memberSize, CompressionLevel level) =>
         Assert.Equal(
             Bytes,
             await DecompressAsync(
@@ -81,7 +81,7 @@ public sealed class DecompressedStreamTests
         );
 
     [Fact]
-    public async Task All_the_fields_of_a_gzip_header_are_passed_over()
+    public async Task All_fields_of_a_gzip_header_are_skipped()
     {
         var member = Gzip(Bytes, CompressionLevel.Fastest);
         member[3] = 4 | 8 | 16;
@@ -94,7 +94,7 @@ public sealed class DecompressedStreamTests
     }
 
     [Fact]
-    public async Task The_check_sum_of_a_gzip_header_counts()
+    public async Task The_checksum_of_a_gzip_header_is_verified()
     {
         var member = Gzip(Bytes, CompressionLevel.Fastest);
         member[3] = 2;
@@ -107,7 +107,7 @@ public sealed class DecompressedStreamTests
 
     /// <summary>What decompresses gzip files on machines without ISA-L.</summary>
     [Fact]
-    public async Task The_framework_s_gzip_is_as_strict()
+    public async Task The_framework_s_gzip_is_equally_strict()
     {
         var bytes = Blocks.Mixed(30_000, 2);
         byte[] stored = [.. bytes.Chunk(10_000).SelectMany(chunk => Gzip(chunk, CompressionLevel.Fastest))];
@@ -137,7 +137,7 @@ public sealed class DecompressedStreamTests
 
     [Theory]
     [MemberData(nameof(Engines))]
-    public async Task Blocks_and_what_is_none_may_follow_each_other(string engine)
+    public async Task Blocks_and_other_compressed_data_may_follow_each_other(string engine)
     {
         var blocks = Blocks.Compress(engine, Bytes, 100_000);
         var foreign =
@@ -150,7 +150,7 @@ public sealed class DecompressedStreamTests
     }
 
     [Fact]
-    public async Task Zstd_frames_without_blocks_and_skippable_ones_come_back()
+    public async Task Zstd_frames_without_blocks_and_skippable_frames_are_decompressed()
     {
         var stored = Blocks.Compress("zstd", Bytes, 50_000);
         var frame = stored[16..BlockSize("zstd", stored)];
@@ -187,7 +187,7 @@ public sealed class DecompressedStreamTests
 
     [Theory]
     [MemberData(nameof(Engines))]
-    public async Task Every_cut_is_damage_and_what_was_before_it_is_right(string engine)
+    public async Task Every_truncation_is_damage_and_the_bytes_before_it_are_correct(string engine)
     {
         var bytes = Blocks.Mixed(3000, 3);
         var stored = Blocks.Compress(engine, bytes, 1000);
@@ -208,7 +208,7 @@ public sealed class DecompressedStreamTests
     [Theory]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
-    public async Task Every_cut_of_what_is_no_block_is_damage(CompressionFormat format)
+    public async Task Every_truncation_of_other_compressed_data_is_damage(CompressionFormat format)
     {
         var bytes = Blocks.Mixed(3000, 4);
         var stored =
@@ -245,7 +245,7 @@ public sealed class DecompressedStreamTests
     /// A skippable frame that reaches to the end would make an empty file of any other; zstd itself sees nothing wrong.
     /// </summary>
     [Fact]
-    public async Task A_wrong_length_does_not_make_blocks_vanish()
+    public async Task A_wrong_length_does_not_drop_blocks()
     {
         var stored = Blocks.Compress("zstd", new byte[5000], 1000);
         stored[4] = (byte)(stored.Length - 8);
@@ -260,7 +260,7 @@ public sealed class DecompressedStreamTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)] // behind what is no block, nothing is looked for block by block
-    public async Task A_wrong_length_of_extra_fields_does_not_make_blocks_vanish(bool behindAnother)
+    public async Task A_wrong_length_of_extra_fields_does_not_drop_blocks(bool behindAnother)
     {
         var (one, all) = (Blocks.Compress("gzip", new byte[1000], 1000), Blocks.Compress("gzip", new byte[5000], 1000));
         Assert.Equal(5 * one.Length, all.Length);
@@ -306,7 +306,7 @@ public sealed class DecompressedStreamTests
     }
 
     [Fact]
-    public async Task Damage_is_told_after_what_is_before_it_and_nothing_comes_after_it()
+    public async Task Damage_is_reported_after_the_bytes_before_it_and_nothing_comes_after_it()
     {
         var stored = Blocks.Compress("gzip", Bytes, 50_000);
         stored[stored.Length / 2] ^= 0x10;
@@ -325,7 +325,7 @@ public sealed class DecompressedStreamTests
     }
 
     [Fact]
-    public async Task A_source_that_fails_is_told_in_its_own_words_after_what_it_brought()
+    public async Task A_failing_source_is_reported_in_its_own_words_after_the_bytes_before()
     {
         var stored = Blocks.Compress("gzip", Bytes, 50_000);
         await using var reader = new StoredBytesReader(

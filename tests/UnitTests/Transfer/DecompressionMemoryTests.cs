@@ -16,7 +16,7 @@ public sealed class DecompressionMemoryTests
     [Theory]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
-    public async Task Any_bytes_neither_crash_nor_take_much_memory(CompressionFormat format)
+    public async Task Any_bytes_neither_crash_nor_use_much_memory(CompressionFormat format)
     {
         byte[] start = format == CompressionFormat.Gzip ? [0x1f, 0x8b, 8] : [0x28, 0xb5, 0x2f, 0xfd];
         var block = Blocks.Compress(format.ApiName(), Blocks.Mixed(5000, 1), 5000);
@@ -45,7 +45,7 @@ public sealed class DecompressionMemoryTests
     [Theory]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
-    public async Task A_header_that_promises_a_lot_gets_little(CompressionFormat format)
+    public async Task A_header_that_claims_a_large_block_allocates_little(CompressionFormat format)
     {
         var stored = Blocks.Compress(format.ApiName(), Blocks.Mixed(5000, 1), 5000);
         BitConverter.TryWriteBytes(stored.AsSpan(format == CompressionFormat.Gzip ? 16 : 8), 128 * 1024 * 1024);

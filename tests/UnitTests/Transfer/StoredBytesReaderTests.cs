@@ -13,7 +13,7 @@ public sealed class StoredBytesReaderTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Bytes_that_are_taken_and_bytes_that_are_read_come_in_order()
+    public async Task Bytes_that_are_copied_and_bytes_that_are_read_come_in_order()
     {
         var bytes = StreamBuilder.Noise(1_000_000, 1);
         using var reader = new StoredBytesReader(new Trickle(bytes));
@@ -70,7 +70,7 @@ public sealed class StoredBytesReaderTests
     }
 
     [Fact]
-    public async Task What_follows_compressed_data_is_damage()
+    public async Task Bytes_after_compressed_data_are_damage()
     {
         using var reader = new StoredBytesReader(
             new Trickle([.. Compress(StreamBuilder.Small().ToArray(), CompressionFormat.Gzip), 0])

@@ -12,7 +12,7 @@ public sealed class StreamStateTests
     [InlineData("raw")]
     [InlineData("volume")]
     [InlineData("spill")]
-    public void At_every_boundary_of_a_real_stream_the_line_brings_the_state_back(string name)
+    public void At_every_boundary_of_a_real_stream_the_state_text_is_read_back(string name)
     {
         var parser = new SendStreamParser();
         ReadOnlySpan<byte> input = RecordedStream.All[name + ".zfs.gz"].Bytes;
@@ -39,7 +39,7 @@ public sealed class StreamStateTests
     [InlineData("1,5,0,0,0,0,0,0,0,,,,,0,0,0,0;1,0,0,0,0,0,61")]
     [InlineData("1,5,0,0,0,0,0,0,0,,,,,0,0,0,0;1,0,2,0,0,999999999999999,61")]
     [InlineData("1,5,0,0,0,0,0,0,0,,,,,0,0,0,0;1,0,2,0,0,0,6")]
-    public void What_is_no_state_is_refused(string text) => Assert.False(StreamState.TryRead(text, out _));
+    public void Anything_but_a_state_is_refused(string text) => Assert.False(StreamState.TryRead(text, out _));
 
     [Fact]
     public void The_longest_state_fits()

@@ -19,14 +19,14 @@ public sealed class ZfsDelegationTests
     private static readonly ZfsUser Ann = new(1000, "ann", ["ann", "staff"]);
 
     [Fact]
-    public void What_holds_for_a_dataset_is_told_from_what_holds_below_or_above_it() =>
+    public void Delegations_of_a_dataset_are_distinguished_from_those_below_or_above() =>
         Assert.Equal(
             ["@backup", "bookmark", "diff", "hold", "release", "send", "snapshot"],
             ZfsDelegation.Parse(Output, DatasetName.Parse("tank/data"), Ann).Order(StringComparer.Ordinal)
         );
 
     [Fact]
-    public void Permissions_of_others_do_not_count() =>
+    public void Permissions_of_other_users_are_ignored() =>
         Assert.Equal(
             ["clone", "diff"],
             ZfsDelegation

@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.UnitTests.Zfs;
 public sealed class ZfsRemediesTests
 {
     [Fact]
-    public void A_message_is_known_wherever_ZFS_breaks_its_line() =>
+    public void A_message_is_recognised_wherever_ZFS_wraps_it() =>
         Assert.Contains(
             "new dataset",
             ZfsRemedies.Find(
@@ -15,10 +15,10 @@ public sealed class ZfsRemediesTests
         );
 
     [Fact]
-    public void What_is_not_known_has_no_remedy() => Assert.Null(ZfsRemedies.Find("something quite new"));
+    public void Unknown_errors_have_no_remedy() => Assert.Null(ZfsRemedies.Find("something quite new"));
 
     [Fact]
-    public void A_connection_that_fails_is_told_from_a_command_that_does()
+    public void A_failed_connection_is_distinguished_from_a_failed_command()
     {
         var host = ZfsRemoteHost.Parse("backup@nas");
 

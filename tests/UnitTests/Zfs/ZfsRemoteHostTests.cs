@@ -8,7 +8,7 @@ public sealed class ZfsRemoteHostTests
     [InlineData("nas")]
     [InlineData("backup@nas.example")]
     [InlineData("root@fe80::1")]
-    public void A_host_is_a_name_perhaps_with_a_user(string text) =>
+    public void A_host_is_a_name_with_an_optional_user(string text) =>
         Assert.Equal(text, ZfsRemoteHost.Parse(text).Destination);
 
     [Theory]
@@ -20,7 +20,7 @@ public sealed class ZfsRemoteHostTests
     [InlineData("a@b@c")]
     [InlineData("@nas")]
     [InlineData("$(id)")]
-    public void What_ssh_could_take_for_an_option_or_a_shell_for_a_command_is_refused(string text) =>
+    public void A_host_that_ssh_could_read_as_an_option_or_a_shell_as_a_command_is_refused(string text) =>
         Assert.Throws<FormatException>(() => ZfsRemoteHost.Parse(text));
 
     [Fact]

@@ -37,7 +37,7 @@ public sealed class BlockCutterTests
     }
 
     [Fact]
-    public void A_record_that_fits_no_usual_buffer_is_a_block_of_its_own()
+    public void A_record_larger_than_the_usual_buffer_is_a_block_of_its_own()
     {
         var stream = CutStream.WithRecordsOf(4096, 16 << 20, 512, 3 << 20, 1 << 20, 1 << 20, 16 << 20);
 
@@ -67,7 +67,7 @@ public sealed class BlockCutterTests
     }
 
     [Fact]
-    public void It_goes_on_from_the_end_of_any_block()
+    public void It_continues_from_the_end_of_any_block()
     {
         var stream = CutStream.WithRecordsOf([.. Enumerable.Repeat(200 * 512, 50)]);
         var whole = CutStream.Of(new MemoryStream(stream));

@@ -18,7 +18,7 @@ public sealed class PartBuilderTests
     [InlineData(CompressionFormat.None)]
     [InlineData(CompressionFormat.Gzip)]
     [InlineData(CompressionFormat.Zstd)]
-    public async Task Each_part_is_whole_records_from_its_start_to_its_end_with_its_digest(CompressionFormat format)
+    public async Task Each_part_has_complete_records_and_its_digest(CompressionFormat format)
     {
         var parts = await BuildAsync(format, TransferStart.Beginning, Stream);
 

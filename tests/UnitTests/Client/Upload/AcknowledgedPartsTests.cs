@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.UnitTests.Client.Upload;
 public sealed class AcknowledgedPartsTests
 {
     [Fact]
-    public void Only_what_has_no_gap_before_it_counts()
+    public void Only_parts_without_a_gap_before_them_count()
     {
         var parts = new AcknowledgedParts(0, 0);
         Assert.False(parts.Any);

@@ -23,7 +23,7 @@ public sealed class BandwidthLimitTests
     }
 
     [Fact]
-    public async Task What_was_not_used_for_a_while_makes_no_burst()
+    public async Task An_idle_time_allows_no_burst()
     {
         var time = new ManualTime();
         var limit = new BandwidthLimit(1_000_000, time);

@@ -8,7 +8,7 @@ public sealed class ReceiveInterruptionsTests
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     [Fact]
-    public void An_upload_goes_on_as_long_as_it_gets_further()
+    public void An_upload_is_retried_as_long_as_it_advances()
     {
         var time = new ManualTime();
         var interruptions = new ReceiveInterruptions(Patience, time);
@@ -20,7 +20,7 @@ public sealed class ReceiveInterruptionsTests
     }
 
     [Fact]
-    public void One_that_gets_no_further_ends_when_patience_does()
+    public void An_upload_that_does_not_advance_ends_after_the_retry_time()
     {
         var time = new ManualTime();
         var interruptions = new ReceiveInterruptions(Patience, time);
@@ -33,7 +33,7 @@ public sealed class ReceiveInterruptionsTests
     }
 
     [Fact]
-    public void Without_patience_it_does_not_go_on() =>
+    public void Without_a_retry_time_it_does_not_resume() =>
         Assert.False(new ReceiveInterruptions(TimeSpan.Zero, new ManualTime()).MayRetry(null));
 
     private static UploadResume At(long bytes) =>

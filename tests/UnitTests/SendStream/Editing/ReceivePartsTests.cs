@@ -41,7 +41,7 @@ public sealed class ReceivePartsTests
 
     [Theory]
     [MemberData(nameof(SingleStreams))]
-    public void What_was_received_is_not_read_again_but_for_what_the_rest_repeats(string file)
+    public void Received_bytes_are_not_read_again_except_what_the_rest_repeats(string file)
     {
         var whole = RecordedStream.All[file].Bytes;
         var boundaries = Edits.Boundaries(whole);
@@ -101,7 +101,7 @@ public sealed class ReceivePartsTests
     }
 
     [Fact]
-    public async Task A_part_that_lacks_its_end_or_has_more_is_found()
+    public async Task A_part_that_is_too_short_or_too_long_is_found()
     {
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var boundaries = Edits.Boundaries(whole);
@@ -121,7 +121,7 @@ public sealed class ReceivePartsTests
     }
 
     [Fact]
-    public async Task Without_the_end_of_the_stream_there_is_no_rest()
+    public async Task A_stream_without_its_end_has_no_rest()
     {
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var boundaries = Edits.Boundaries(whole);

@@ -22,7 +22,7 @@ public sealed class SendOrderTests
     }
 
     [Fact]
-    public void Disorder_is_remembered_but_no_fault()
+    public void Disorder_is_recorded_and_not_a_fault()
     {
         var stream = Disordered().ToArray();
         Assert.Equal([false, false, false, true, true], Edits.Boundaries(stream).Select(state => state.IsDisordered));
@@ -30,7 +30,7 @@ public sealed class SendOrderTests
     }
 
     [Fact]
-    public void Disorder_is_that_of_one_snapshot()
+    public void Disorder_is_judged_for_each_snapshot()
     {
         var package = new StreamBuilder()
             .PackageBegin()
@@ -77,7 +77,7 @@ public sealed class SendOrderTests
     }
 
     [Fact]
-    public async Task A_begin_that_cannot_be_written_anew_is_refused_before_anything_is_written()
+    public async Task A_begin_that_cannot_be_rewritten_is_refused_before_anything_is_written()
     {
         var payload = Packing.Native(("strange", 1UL));
         payload[payload.AsSpan().IndexOf("strange"u8)] = 0xff;
@@ -97,7 +97,7 @@ public sealed class SendOrderTests
     }
 
     [Fact]
-    public void A_refusal_repeats_little_of_what_it_was_given()
+    public void A_refusal_quotes_little_of_its_input()
     {
         var list = Packing.Xdr((new string('a', 5000) + "\e[31m", 1UL));
         BinaryPrimitives.WriteInt32BigEndian(list.AsSpan(list.Length - 20), -1); // the count of the only pair

@@ -10,7 +10,7 @@ public sealed class SendStreamWriterTests
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
-    public void What_is_read_is_written_back_byte_for_byte(string file)
+    public void A_stream_that_is_read_is_written_back_byte_for_byte(string file)
     {
         var stream = RecordedStream.All[file].Bytes;
         Assert.Equal(stream, Rewrite(stream, (header, writer) => writer.WriteHeader(header)));
@@ -18,7 +18,7 @@ public sealed class SendStreamWriterTests
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
-    public void Checksums_are_the_writers_affair(string file)
+    public void The_writer_sets_the_checksums(string file)
     {
         var stream = RecordedStream.All[file].Bytes;
         var rewritten = Rewrite(stream, (header, writer) =>
@@ -34,7 +34,7 @@ public sealed class SendStreamWriterTests
     }
 
     [Fact]
-    public void Edited_records_make_a_right_stream()
+    public void Edited_records_make_a_valid_stream()
     {
         var edited = new EditableRecord();
         var stream = Rewrite(StreamBuilder.Small().ToArray(), (header, writer) =>
@@ -55,7 +55,7 @@ public sealed class SendStreamWriterTests
     }
 
     [Fact]
-    public void Writing_goes_on_where_a_parser_stood()
+    public void Writing_continues_where_a_parser_stopped()
     {
         var stream = StreamBuilder.Small();
         var whole = stream.ToArray();
@@ -90,7 +90,7 @@ public sealed class SendStreamWriterTests
     }
 
     [Fact]
-    public void Records_stand_only_where_they_may()
+    public void Records_appear_only_where_they_are_allowed()
     {
         var records = StreamBuilder.Small().Records;
         var writer = new SendStreamWriter(new ArrayBufferWriter<byte>());

@@ -56,7 +56,7 @@ public sealed class SplicedStreamTests
     }
 
     [Fact]
-    public void Another_stream_gives_no_byte()
+    public void Another_stream_yields_no_byte()
     {
         var state = Edits.Boundaries(RecordedStream.All["full.zfs.gz"].Bytes)[20];
         using var rest = new StreamSplice(state).OpenRest(new MemoryStream(RecordedStream.All["volume.zfs.gz"].Bytes));
@@ -65,7 +65,7 @@ public sealed class SplicedStreamTests
     }
 
     [Fact]
-    public async Task A_damaged_rest_never_makes_a_whole_stream()
+    public async Task A_damaged_rest_never_completes_a_stream()
     {
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var state = Edits.Boundaries(whole)[30];

@@ -97,7 +97,7 @@ public sealed class StreamMergeTests
     }
 
     [Fact]
-    public async Task A_chain_that_is_none_is_refused_before_anything_is_written()
+    public async Task Streams_that_form_no_chain_are_refused_before_anything_is_written()
     {
         var bytes = (string name) => RecordedStream.All[name + ".zfs.gz"].Bytes;
         (byte[][] Streams, string Reason)[] cases =
@@ -137,7 +137,7 @@ public sealed class StreamMergeTests
     }
 
     [Fact]
-    public async Task A_damaged_stream_never_makes_a_whole_one()
+    public async Task A_damaged_stream_never_produces_a_complete_one()
     {
         var random = new Random(1);
         var streams = RandomChain.Make(random, 3).Streams;
@@ -163,7 +163,7 @@ public sealed class StreamMergeTests
     }
 
     [Fact]
-    public async Task A_raw_merge_goes_on_from_the_first_streams_initialization_vectors()
+    public async Task A_raw_merge_starts_from_the_initialization_vectors_of_its_first_stream()
     {
         var merged = await Edits.MergeAsync(Raw(2, 1, from: 5, to: 6).ToArray(), Raw(3, 2, from: 6, to: 7).ToArray());
         using var reader = new SendStreamReader(new MemoryStream(merged));

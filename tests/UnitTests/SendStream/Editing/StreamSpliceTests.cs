@@ -85,7 +85,7 @@ public sealed class StreamSpliceTests
     }
 
     [Fact]
-    public async Task A_first_part_is_cut_back_to_its_last_whole_record()
+    public async Task A_first_part_is_cut_back_to_its_last_complete_record()
     {
         var stream = RecordedStream.All["full.zfs.gz"].Bytes;
         for (var length = 0; length < 40_000; length += 1117)
@@ -147,7 +147,7 @@ public sealed class StreamSpliceTests
     }
 
     [Fact]
-    public async Task A_rest_that_was_sent_with_other_options_is_refused()
+    public async Task A_rest_sent_with_other_options_is_refused()
     {
         var whole = RecordedStream.All["large-compressed-embedded.zfs.gz"].Bytes;
         var state = Edits.Boundaries(whole)[10];
@@ -173,7 +173,7 @@ public sealed class StreamSpliceTests
     }
 
     [Fact]
-    public void There_is_nothing_to_continue_before_the_start_and_after_the_end()
+    public void Nothing_can_be_resumed_before_the_start_and_after_the_end()
     {
         Assert.Throws<StreamCombinationException>(() => new StreamSplice(ParserState.Start));
         var parser = new SendStreamParser();
@@ -184,7 +184,7 @@ public sealed class StreamSpliceTests
     }
 
     [Fact]
-    public async Task A_damaged_rest_never_makes_a_whole_stream()
+    public async Task A_damaged_rest_never_completes_a_stream()
     {
         var whole = RecordedStream.All["full.zfs.gz"].Bytes;
         var state = Edits.Boundaries(whole)[30];

@@ -16,7 +16,7 @@ public sealed class AuditLogTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void An_event_is_one_line_of_json_that_only_the_owner_reads()
+    public void An_event_is_one_line_of_JSON_that_only_the_owner_can_read()
     {
         Open()
             .Write(
@@ -43,7 +43,7 @@ public sealed class AuditLogTests : IDisposable
     }
 
     [Fact]
-    public async Task Writers_at_once_lose_nothing_while_files_are_put_aside()
+    public async Task Concurrent_writers_lose_nothing_while_files_are_rotated()
     {
         const int Writers = 4,
             Each = 60;
@@ -82,7 +82,7 @@ public sealed class AuditLogTests : IDisposable
     }
 
     [Fact]
-    public void Only_so_many_old_files_are_kept()
+    public void The_number_of_old_files_is_limited()
     {
         File.WriteAllText(Path + ".3", "of a time when more were kept\n");
         File.WriteAllText(Path + ".4", "likewise\n");
@@ -104,7 +104,7 @@ public sealed class AuditLogTests : IDisposable
     }
 
     [Fact]
-    public void A_line_that_was_cut_off_spoils_none_behind_it()
+    public void A_truncated_line_does_not_damage_the_lines_after_it()
     {
         var log = Open();
         log.Write(Event("1"));
@@ -119,7 +119,7 @@ public sealed class AuditLogTests : IDisposable
     }
 
     [Fact]
-    public void What_cannot_be_written_is_told_once_a_minute_and_fails_nobody()
+    public void A_failed_write_is_logged_once_a_minute_and_fails_no_request()
     {
         Directory.CreateDirectory(Path); // nothing can be appended to a folder
         var log = Open();
@@ -137,7 +137,7 @@ public sealed class AuditLogTests : IDisposable
     }
 
     [Fact]
-    public void A_query_chooses_by_client_event_time_and_number()
+    public void A_query_filters_by_client_event_and_time_and_limits_the_number()
     {
         var log = Open();
         foreach (
@@ -187,7 +187,7 @@ public sealed class AuditLogTests : IDisposable
     [InlineData("30m", "2026-11-24T11:30:00Z")]
     [InlineData("24h", "2026-11-23T12:00:00Z")]
     [InlineData("2w", "2026-11-10T12:00:00Z")]
-    public void A_time_is_read_in_every_form(string text, string expected) =>
+    public void A_time_is_parsed_in_every_format(string text, string expected) =>
         Assert.Equal(DateTimeOffset.Parse(expected), AuditSince.Parse(text, Start));
 
     [Theory]
@@ -196,7 +196,7 @@ public sealed class AuditLogTests : IDisposable
     [InlineData("-5h")]
     [InlineData("yesterday")]
     [InlineData("99999999999d")]
-    public void What_is_no_time_is_refused(string text) =>
+    public void Anything_but_a_time_is_refused(string text) =>
         Assert.Throws<FormatException>(() => AuditSince.Parse(text, Start));
 
     [Fact]

@@ -9,7 +9,7 @@ public sealed class ApiKeyTests
     private static readonly ClientEntry Client = new() { ClientId = "a", ApiKey = ApiKey.Hash("first") };
 
     [Fact]
-    public void Both_keys_are_taken_while_the_old_one_lasts()
+    public void Both_keys_are_accepted_while_the_old_one_is_valid()
     {
         var rotated = ClientKeyCommand.Rotate(Client, "second", overlap: 2, Now);
 
@@ -22,7 +22,7 @@ public sealed class ApiKeyTests
     }
 
     [Fact]
-    public void Without_an_overlap_the_old_key_ends_at_once()
+    public void Without_an_overlap_the_old_key_ends_immediately()
     {
         var rotated = ClientKeyCommand.Rotate(Client, "second", overlap: 0, Now);
 
@@ -32,7 +32,7 @@ public sealed class ApiKeyTests
     }
 
     [Fact]
-    public void A_second_rotation_ends_the_key_before_the_old_one()
+    public void A_second_rotation_ends_the_key_before_the_previous_one()
     {
         var rotated = ClientKeyCommand.Rotate(ClientKeyCommand.Rotate(Client, "second", 2, Now), "third", 2, Now);
 
@@ -45,7 +45,7 @@ public sealed class ApiKeyTests
     [InlineData("")]
     [InlineData("first ")]
     [InlineData("First")]
-    public void Nothing_but_a_key_matches(string key)
+    public void Only_the_key_itself_matches(string key)
     {
         Assert.False(ApiKey.Matches(key, Client, Now));
         Assert.False(ApiKey.Matches(ApiKey.Hash("first"), Client, Now));

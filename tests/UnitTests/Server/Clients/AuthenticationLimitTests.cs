@@ -20,7 +20,7 @@ public sealed class AuthenticationLimitTests : IDisposable
     }
 
     [Fact]
-    public void Ten_failures_of_a_name_shut_it_out_until_the_minute_is_over()
+    public void Ten_failures_of_a_client_lock_it_out_until_the_minute_is_over()
     {
         for (var failure = 0; failure < 10; failure++)
             Fail(Here, "web1");
@@ -35,7 +35,7 @@ public sealed class AuthenticationLimitTests : IDisposable
     }
 
     [Fact]
-    public void A_hundred_failures_shut_out_an_address_under_every_name()
+    public void A_hundred_failures_lock_out_an_address_for_every_client()
     {
         for (var failure = 0; failure < 100; failure++)
             Fail(Here, $"name{failure}");
@@ -49,7 +49,7 @@ public sealed class AuthenticationLimitTests : IDisposable
     }
 
     [Fact]
-    public void What_succeeds_costs_nothing()
+    public void Requests_that_succeed_are_not_limited()
     {
         for (var request = 0; request < 1000; request++)
             Assert.Null(_limit.FindWait(Here, "web1"));
@@ -69,7 +69,7 @@ public sealed class AuthenticationLimitTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_name_counts_as_none()
+    public void Anything_but_a_client_id_counts_as_none()
     {
         for (var failure = 0; failure < 10; failure++)
             Fail(Here, new string('x', 10_000) + failure);
@@ -79,7 +79,7 @@ public sealed class AuthenticationLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_has_been_quiet_is_forgotten()
+    public async Task Old_failures_are_forgotten()
     {
         for (var failure = 0; failure < 10; failure++)
             Fail(Here, $"name{failure}");

@@ -46,7 +46,7 @@ public sealed class ClientAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public void Both_keys_open_with_the_name_and_without()
+    public void Both_keys_authenticate_with_the_client_id_and_without()
     {
         foreach (var key in (string[])["first", "second"])
         {
@@ -61,7 +61,7 @@ public sealed class ClientAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public void When_all_failures_are_used_up_the_right_key_is_not_looked_at_either()
+    public void After_too_many_failures_the_right_key_is_refused_too()
     {
         for (var failure = 0; failure < 10; failure++)
             Assert.Equal(401, Refuse("a", "wrong").Status);
@@ -78,7 +78,7 @@ public sealed class ClientAuthenticationTests : IDisposable
     }
 
     [Fact]
-    public void Failures_are_noted_with_their_reason_and_without_what_was_shown()
+    public void Failures_are_logged_with_their_reason_and_without_the_key()
     {
         Refuse("a", "secret-1");
         Refuse("secret-2", "secret-3");

@@ -14,7 +14,7 @@ public sealed class ClientChangesTests
     };
 
     [Fact]
-    public void Each_field_that_changed_is_told_with_both_values()
+    public void Each_changed_field_is_logged_with_both_values()
     {
         var changed = Client with
         {
@@ -34,7 +34,7 @@ public sealed class ClientChangesTests
     }
 
     [Fact]
-    public void What_is_given_is_set_and_the_rest_stays()
+    public void Given_options_are_set_and_the_others_stay()
     {
         var policed = new ClientOptions.Values { KeepDaily = 30 }.Apply(Client);
         var (hourly, daily) = (policed.RotationPolicy!.KeepHourly, policed.RotationPolicy.KeepDaily);
@@ -47,7 +47,7 @@ public sealed class ClientChangesTests
     }
 
     [Fact]
-    public void No_hash_of_a_key_is_among_what_is_shown()
+    public void No_hash_of_a_key_is_printed()
     {
         var rotated = ClientKeyCommand.Rotate(Client, "new", 1, DateTimeOffset.UnixEpoch);
 

@@ -31,7 +31,7 @@ public sealed class ClientRegistryTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_written_over_again_and_again_is_never_missed()
+    public void A_file_that_is_overwritten_repeatedly_is_read_each_time()
     {
         File.WriteAllText(Path, Entry("c000"));
         _registry.Load();
@@ -45,7 +45,7 @@ public sealed class ClientRegistryTests : IDisposable
     }
 
     [Fact]
-    public void A_broken_file_is_told_once_and_the_last_good_one_stays()
+    public void A_broken_file_is_reported_once_and_the_last_valid_one_stays_in_force()
     {
         File.WriteAllText(Path, Entry("a"));
         _registry.Load();
@@ -63,7 +63,7 @@ public sealed class ClientRegistryTests : IDisposable
     }
 
     [Fact]
-    public void Where_the_file_is_removed_there_are_no_clients()
+    public void Without_the_file_there_are_no_clients()
     {
         File.WriteAllText(Path, Entry("a"));
         _registry.Load();

@@ -11,7 +11,7 @@ public sealed class ClientsFileTests
     private static readonly string Hash = ApiKey.Hash("x");
 
     [Fact]
-    public void The_first_programs_file_is_read_field_for_field()
+    public void The_file_of_the_first_program_is_read_field_by_field()
     {
         var client = Assert.Single(
             Parse(
@@ -86,7 +86,7 @@ public sealed class ClientsFileTests
     )]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"quota\": 1}]", "quota")]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\"", "line 1")]
-    public void A_broken_file_is_named_with_its_place(string text, string fault)
+    public void A_broken_file_is_named_with_its_path(string text, string fault)
     {
         var broken = Assert.Throws<OperationException>(() =>
             Parse(text.Replace("HASH", Hash, StringComparison.Ordinal))
@@ -98,7 +98,7 @@ public sealed class ClientsFileTests
     }
 
     [Fact]
-    public void Changes_at_once_do_not_lose_each_other()
+    public void Concurrent_changes_are_all_kept()
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("clients.json");

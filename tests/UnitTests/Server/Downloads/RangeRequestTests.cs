@@ -27,7 +27,7 @@ public sealed class RangeRequestTests
     [InlineData("bytes=a-b", 200, 0, 1000)]
     [InlineData("pages=1-2", 200, 0, 1000)]
     [InlineData("", 200, 0, 1000)]
-    public void A_range_gives_its_bytes(string range, int status, long first, long count) =>
+    public void A_range_returns_its_bytes(string range, int status, long first, long count) =>
         Assert.Equal(new RangeRequest(status, first, count), Ask(("Range", range)));
 
     [Theory]
@@ -53,7 +53,7 @@ public sealed class RangeRequestTests
         Assert.Equal(status, Ask(("Range", "bytes=1-2"), (name, value)).Status);
 
     [Fact]
-    public void A_tag_counts_more_than_a_time()
+    public void A_tag_takes_precedence_over_a_time()
     {
         Assert.Equal(
             200,

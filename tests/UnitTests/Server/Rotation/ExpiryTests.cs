@@ -78,7 +78,7 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_was_pinned_meanwhile_stays_and_does_not_expire()
+    public async Task An_expiring_backup_that_was_pinned_does_not_expire()
     {
         var (old, _) = await RotateAsync();
         Assert.True(_catalogue.Pin(Client, old[0].SnapshotId, pinned: true));
@@ -90,7 +90,7 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_a_later_rotation_keeps_stays_and_does_not_expire()
+    public async Task An_expiring_backup_that_a_later_rotation_keeps_does_not_expire()
     {
         var (old, _) = await RotateAsync();
         await _rotation.ApplyAsync(Entry(), OneHourly with { KeepHourly = 2 }, dryRun: false);
@@ -102,7 +102,7 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_an_incremental_needs_by_then_stays_and_is_no_longer_expiring()
+    public async Task An_expiring_backup_that_an_incremental_depends_on_is_kept()
     {
         var (old, _) = await RotateAsync();
         var incremental = await StoreAsync(
@@ -117,7 +117,7 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_chain_that_expires_goes_whole()
+    public async Task An_expired_chain_is_deleted_as_a_whole()
     {
         var full = await StoreAsync(History.Backup(1, null, History.Now.AddHours(-5)));
         var incremental = await StoreAsync(History.Backup(2, 1, History.Now.AddHours(-4)));

@@ -12,7 +12,7 @@ public sealed class ReadyCheckTests
     private int _looks;
 
     [Fact]
-    public async Task A_result_counts_for_some_seconds()
+    public async Task A_result_is_valid_for_some_seconds()
     {
         var check = Check(_ => Task.FromResult<ReadyFault?>(null));
 
@@ -27,7 +27,7 @@ public sealed class ReadyCheckTests
     }
 
     [Fact]
-    public async Task A_fault_is_told_once_and_so_is_its_end()
+    public async Task A_fault_is_reported_once_and_so_is_its_end()
     {
         ReadyFault? fault = new("It is away.", "disk 7");
         var check = Check(_ => Task.FromResult<ReadyFault?>(fault));
@@ -45,7 +45,7 @@ public sealed class ReadyCheckTests
     }
 
     [Fact]
-    public async Task What_hangs_is_given_up_and_not_asked_again_while_it_hangs()
+    public async Task A_check_that_hangs_is_given_up_and_not_repeated_while_it_hangs()
     {
         var hangs = new TaskCompletionSource<ReadyFault?>();
         var check = Check(_ => hangs.Task);
@@ -64,7 +64,7 @@ public sealed class ReadyCheckTests
     }
 
     [Fact]
-    public async Task What_heeds_its_token_is_given_up_too()
+    public async Task A_check_that_obeys_its_token_is_given_up_too()
     {
         var check = Check(async token =>
         {
@@ -76,7 +76,7 @@ public sealed class ReadyCheckTests
     }
 
     [Fact]
-    public async Task A_folder_that_is_gone_does_not_answer()
+    public async Task A_missing_directory_fails_the_check()
     {
         using var folder = new TemporaryFolder();
         var store = new DirectoryStore(TestSettings.In(folder));
@@ -90,7 +90,7 @@ public sealed class ReadyCheckTests
     }
 
     [Fact]
-    public void A_catalogue_that_is_gone_does_not_answer_and_is_not_made_anew()
+    public void A_missing_catalogue_fails_the_check_and_is_not_created_again()
     {
         using var folder = new TemporaryFolder();
         var database = new CatalogueDatabase(TestSettings.In(folder, ("METADATA_FILE", folder.File("none.db"))));

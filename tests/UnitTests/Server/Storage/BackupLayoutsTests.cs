@@ -42,7 +42,7 @@ public sealed class BackupLayoutsTests
     [InlineData("")]
     [InlineData("ab")]
     [InlineData("zz45b8d8f7e2f3b1f1b6a1c0d9e8f7061524334251607f8e9dacbbcadbe8f706")]
-    public void A_digest_that_is_none_is_damage(string digest)
+    public void An_invalid_digest_is_damage(string digest)
     {
         var e = Assert.Throws<StorageException>(() =>
             BackupLayout.Of([StoredObject.Of("a", [new StoredPart { Size = 10, Sha256 = digest }])])
@@ -51,7 +51,7 @@ public sealed class BackupLayoutsTests
     }
 
     [Fact]
-    public void A_layout_is_found_for_the_very_backup_only()
+    public void A_layout_is_found_only_for_exactly_the_same_backup()
     {
         var layouts = new BackupLayouts();
         var (backup, layout) = (BackupOf("a"), LayoutOf(1));
@@ -66,7 +66,7 @@ public sealed class BackupLayoutsTests
     }
 
     [Fact]
-    public void Those_that_were_not_read_for_longest_go_first_and_the_newest_stays_however_large()
+    public void The_least_recently_read_are_dropped_first_and_the_newest_never()
     {
         var layouts = new BackupLayouts();
         foreach (var name in (string[])["a", "b", "c"])

@@ -38,7 +38,7 @@ public sealed class PartBuffersTests
 
     /// <summary>What is thrown away stays in memory until the collector comes, and is large.</summary>
     [Fact]
-    public async Task As_many_buffers_are_kept_as_uploads_that_are_there_can_use()
+    public async Task As_many_buffers_are_kept_as_the_open_uploads_can_use()
     {
         var buffers = new PartBuffers(partSize: 10, limit: 1);
         using var first = buffers.Open();
@@ -60,7 +60,7 @@ public sealed class PartBuffersTests
     }
 
     [Fact]
-    public async Task A_newcomer_waits_for_the_further_buffers_of_others_and_for_nobody_s_only_one()
+    public async Task A_new_transfer_waits_for_extra_buffers_of_others_but_never_for_an_only_one()
     {
         var buffers = new PartBuffers(partSize: 10, limit: 3);
         using var old = buffers.Open();

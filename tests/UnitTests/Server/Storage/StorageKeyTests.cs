@@ -9,7 +9,7 @@ public sealed class StorageKeyTests
     private static readonly DateTimeOffset Time = new(2024, 2, 13, 14, 30, 0, TimeSpan.Zero);
 
     [Fact]
-    public void A_key_is_the_first_programs()
+    public void A_key_has_the_format_of_the_first_program()
     {
         var (id, key) = StorageKey
             .Candidates("client1", DatasetName.Parse("tank/data"), Time, CompressionFormat.Gzip)
@@ -30,7 +30,7 @@ public sealed class StorageKeyTests
     }
 
     [Fact]
-    public void Names_that_fall_together_are_numbered()
+    public void Colliding_names_get_numbers()
     {
         var keys = StorageKey
             .Candidates("c", DatasetName.Parse("t"), Time, CompressionFormat.None)
@@ -44,7 +44,7 @@ public sealed class StorageKeyTests
     }
 
     [Fact]
-    public void Long_names_fit_into_a_file_name_and_stay_apart()
+    public void Long_names_fit_into_a_file_name_and_stay_distinct()
     {
         var first = Key("tank/" + new string('a', 249) + "1");
         var second = Key("tank/" + new string('a', 249) + "2");

@@ -9,7 +9,7 @@ public sealed class UploadSessionsTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Who_only_takes_what_is_free_disturbs_nobody()
+    public async Task A_transfer_that_only_uses_unused_buffers_delays_no_other()
     {
         using (var part = await _sessions.TakeOverPartAsync("one", 3, Token))
         {
@@ -24,7 +24,7 @@ public sealed class UploadSessionsTests
     }
 
     [Fact]
-    public async Task Who_takes_over_waits_for_who_took_what_was_free()
+    public async Task A_takeover_waits_for_transfers_that_used_unused_buffers()
     {
         var first = _sessions.TryTake("one")!;
         var next = _sessions.TakeOverAsync("one", Token);

@@ -23,14 +23,14 @@ public sealed class LocalBasesTests
         Assert.Equal([false, null], Mark(StorageTypes.Local, ["b/c/d@2"], Older, Newest));
 
     [Fact]
-    public void What_lies_in_the_other_storage_is_no_base()
+    public void A_backup_in_the_other_storage_is_no_base()
     {
         Assert.Equal([false, null], Mark(StorageTypes.Local, ["b/c/d@2"], Stored, Newest));
         Assert.Equal([null, false], Mark(StorageTypes.Objects, ["b/c/d@2"], Stored, Newest));
     }
 
     [Fact]
-    public void Where_ZFS_does_not_answer_nothing_is_said() =>
+    public void Without_an_answer_of_ZFS_no_backup_is_marked() =>
         Assert.Equal([null, null], Mark(StorageTypes.Local, null, Older, Newest));
 
     private static bool?[] Mark(string storage, string[]? newest, params SnapshotInfo[] backups) =>

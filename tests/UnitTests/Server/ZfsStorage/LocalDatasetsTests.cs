@@ -26,7 +26,7 @@ public sealed class LocalDatasetsTests
     }
 
     [Fact]
-    public void What_is_anothers_or_nobodys_is_left_out() =>
+    public void Datasets_of_other_clients_or_without_a_source_are_left_out() =>
         Assert.Empty(
             Parse(
                 ["b/web1", "-", "web1", "tank/data"],
@@ -36,7 +36,7 @@ public sealed class LocalDatasetsTests
         );
 
     [Fact]
-    public void Held_and_cloned_snapshots_say_why_they_stay()
+    public void Held_and_cloned_snapshots_are_kept_with_the_reason()
     {
         var chains = Parse(["b/web1/data", "-", "web1", "tank/data"], ["b/web1/other", "1-abc", "web1", "tank/other"]);
 

@@ -25,7 +25,7 @@ public sealed class LocalDownloadsTests
     };
 
     [Fact]
-    public void A_token_of_the_backup_is_taken_as_it_is() =>
+    public void A_token_of_the_backup_is_used_unchanged() =>
         Assert.Equal(Right.ToString(), LocalDownloads.Mint(Right.ToString(), Backup));
 
     [Fact]
@@ -64,7 +64,7 @@ public sealed class LocalDownloadsTests
     }
 
     [Fact]
-    public void What_is_no_token_is_refused() =>
+    public void Anything_but_a_token_is_refused() =>
         Assert.Equal(
             "bad_request",
             Assert.Throws<RequestException>(() => LocalDownloads.Mint("-R tank", Backup)).Error.Code

@@ -42,7 +42,7 @@ public sealed class LocalNoteTests
     [Theory]
     [InlineData(null)]
     [InlineData(5UL)]
-    public void A_note_comes_back_as_it_was_in_one_line_that_ZFS_can_keep(ulong? from)
+    public void A_note_is_read_back_from_one_line_that_ZFS_can_store(ulong? from)
     {
         var note = Note with
         {
@@ -63,7 +63,7 @@ public sealed class LocalNoteTests
     }
 
     [Fact]
-    public void The_longest_names_leave_a_note_that_ZFS_can_keep()
+    public void A_note_with_the_longest_names_fits_into_a_property()
     {
         var longest = Note with
         {
@@ -75,7 +75,7 @@ public sealed class LocalNoteTests
     }
 
     [Fact]
-    public void Properties_go_with_the_note_as_long_as_there_is_room_and_the_longest_that_do_not_are_named()
+    public void Properties_are_recorded_while_they_fit_and_the_longest_ones_left_out_are_named()
     {
         var properties = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -95,7 +95,7 @@ public sealed class LocalNoteTests
     }
 
     [Fact]
-    public void Properties_for_which_there_is_room_are_all_there()
+    public void Properties_that_fit_are_all_recorded()
     {
         var note = With(
             new Dictionary<string, string>(StringComparer.Ordinal)
@@ -110,7 +110,7 @@ public sealed class LocalNoteTests
     }
 
     [Fact]
-    public void Names_that_are_too_long_for_a_note_do_not_keep_it_from_being_written()
+    public void Names_too_long_for_a_note_do_not_prevent_it()
     {
         var note = With(
                 Enumerable
@@ -172,11 +172,11 @@ public sealed class LocalNoteTests
     [InlineData("null")]
     [InlineData("{}")]
     [InlineData("""{"snapshot_id":"a"}""")]
-    public void What_is_no_note_is_said_to_be_none(string json) =>
+    public void Anything_but_a_note_is_reported_as_none(string json) =>
         Assert.ThrowsAny<JsonException>(() => LocalNote.Parse(json));
 
     [Fact]
-    public void A_note_of_another_client_or_snapshot_is_not_believed()
+    public void A_note_of_another_client_or_snapshot_is_ignored()
     {
         var snapshot = new ReceivedSnapshot(
             SnapshotName.Parse("b/web1/d@x"),

@@ -11,7 +11,7 @@ public sealed class EndRecordBufferTests
     [InlineData(8)]
     [InlineData(9)]
     [InlineData(1000)]
-    public async Task The_last_bytes_stay_however_the_stream_is_sliced(int slice)
+    public async Task The_last_bytes_are_kept_however_the_stream_is_sliced(int slice)
     {
         var token = TestContext.Current.CancellationToken;
         var bytes = Enumerable.Range(0, 100).Select(value => (byte)value).ToArray();

@@ -7,7 +7,7 @@ public sealed class PartSequencerTests
     private readonly PartSequencer _turns = new();
 
     [Fact]
-    public async Task A_part_is_handed_on_behind_the_one_before_it()
+    public async Task A_part_is_passed_on_after_the_one_before_it()
     {
         using var stop = new CancellationTokenSource();
         var second = _turns.EnterAsync("one", 2, stop.Token);
@@ -27,7 +27,7 @@ public sealed class PartSequencerTests
     /// Why it has ended, another part's answer says; and who asks whether there is a receive must not find a new one.
     /// </summary>
     [Fact]
-    public async Task What_waits_for_a_receive_that_has_ended_says_nothing_and_begins_none()
+    public async Task Parts_that_wait_for_an_ended_receive_end_silently()
     {
         using var stop = new CancellationTokenSource();
         await _turns.EnterAsync("one", 1, stop.Token);

@@ -11,7 +11,7 @@ public sealed class ReceiveTargetTests
     private static readonly DatasetName Source = DatasetName.Parse("tank/data");
 
     [Fact]
-    public void A_full_stream_makes_a_dataset_of_the_sources_name()
+    public void A_full_stream_creates_a_dataset_with_the_name_of_its_source()
     {
         var target = Choose(Begin(1), [], "backup/web1")!;
 
@@ -20,7 +20,7 @@ public sealed class ReceiveTargetTests
     }
 
     [Fact]
-    public void A_name_that_is_taken_is_numbered()
+    public void A_name_in_use_gets_a_number()
     {
         var target = Choose(Begin(1), [], "backup/web1/tank_data", "backup/web1/tank_data-2")!;
 
@@ -28,7 +28,7 @@ public sealed class ReceiveTargetTests
     }
 
     [Fact]
-    public void An_incremental_goes_where_its_base_is_the_newest()
+    public void An_incremental_is_received_where_its_base_is_the_newest_snapshot()
     {
         var target = Choose(Begin(3, from: 2), [Chain("tank_data", 1), Chain("tank_data-2", 1, 2)])!;
 
@@ -37,7 +37,7 @@ public sealed class ReceiveTargetTests
     }
 
     [Fact]
-    public void An_incremental_on_an_older_snapshot_goes_nowhere()
+    public void An_incremental_on_an_older_snapshot_is_refused()
     {
         Assert.Null(
             ReceiveTarget.Choose(
@@ -53,7 +53,7 @@ public sealed class ReceiveTargetTests
     }
 
     [Fact]
-    public void An_incremental_without_base_goes_nowhere()
+    public void An_incremental_without_its_base_is_refused()
     {
         Assert.Null(
             ReceiveTarget.Choose(
@@ -69,7 +69,7 @@ public sealed class ReceiveTargetTests
     }
 
     [Fact]
-    public void A_snapshot_of_a_name_that_is_there_gets_another()
+    public void A_snapshot_whose_name_exists_gets_another_name()
     {
         var chain = Chain("tank_data", 1) with { Snapshots = [Snapshot("backup/web1/tank_data@monday", 1)] };
 
@@ -77,7 +77,7 @@ public sealed class ReceiveTargetTests
     }
 
     [Fact]
-    public void A_name_that_is_being_deleted_is_not_given_out()
+    public void A_name_that_is_being_deleted_is_not_assigned()
     {
         Assert.Equal(
             "backup/web1/tank_data@monday-2",
@@ -89,11 +89,11 @@ public sealed class ReceiveTargetTests
     [InlineData("tank/../../rpool/root")]
     [InlineData("tank//data")]
     [InlineData("-tank")]
-    public void A_name_that_leads_elsewhere_is_no_name(string name) =>
+    public void A_name_that_points_outside_the_directory_is_refused(string name) =>
         Assert.False(DatasetName.TryParse(name, out _, out _));
 
     [Fact]
-    public void The_longest_names_fit_and_stay_apart()
+    public void The_longest_names_fit_and_stay_distinct()
     {
         var parent = DatasetName.Parse("backup/" + new string('p', 100));
         var names = Enumerable
