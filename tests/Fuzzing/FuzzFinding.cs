@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.Fuzzing;
 /// <param name="innerException">What it threw instead, if anything.</param>
 public sealed class FuzzFinding(string message, Exception? innerException = null) : Exception(message, innerException)
 {
-    /// <summary>Complains unless it holds.</summary>
+    /// <summary>Throws unless the condition holds.</summary>
     internal static void Unless(bool holds, string message)
     {
         if (!holds)

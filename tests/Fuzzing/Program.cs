@@ -4,7 +4,7 @@ using SharpFuzz;
 namespace ZfsSnapshotManager.Fuzzing;
 
 /// <summary>
-/// What <c>tests/Fuzzing/fuzz</c> calls: <c>list</c>; <c>run TARGET PATH...</c>, one or more files or folders of
+/// Commands for <c>tests/Fuzzing/fuzz</c>: <c>list</c>; <c>run TARGET PATH...</c>, one or more files or directories of
 /// inputs; <c>show TARGET FILE</c>, what the input stands for; <c>seeds STREAMS CORPUS</c>; <c>afl TARGET</c>, under
 /// afl-fuzz.
 /// </summary>
@@ -58,7 +58,7 @@ internal static class Program
     }
 
     /// <summary>
-    /// In a process of its own, so that a stack overflow or a hang is a finding, too, and does not end the run.
+    /// In a separate process, so that a stack overflow or a hang is a finding too and does not end the run.
     /// </summary>
     private static int UnderAfl(FuzzTarget target)
     {

@@ -41,8 +41,8 @@ internal static class Seeds
     ];
 
     /// <summary>Writes the seeds.</summary>
-    /// <param name="streams">The folder tests/streams.</param>
-    /// <param name="corpus">The folder with one of each target.</param>
+    /// <param name="streams">The directory tests/streams.</param>
+    /// <param name="corpus">The directory with one directory for each target.</param>
     public static int Write(string streams, string corpus)
     {
         byte[] Program(string name) => ProgramWriter.Of(Load(streams, name), Records);

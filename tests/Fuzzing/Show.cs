@@ -36,7 +36,7 @@ internal static class Show
         return streams;
     }
 
-    /// <summary>The records up to where the stream is good, and the verdict.</summary>
+    /// <summary>The valid records of the stream and the verdict.</summary>
     private static string Stream(byte[] stream)
     {
         var text = new StringBuilder($"{stream.Length} bytes:\n");

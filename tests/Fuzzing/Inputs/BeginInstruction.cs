@@ -26,7 +26,7 @@ internal static class BeginInstruction
         StreamFeatures.LargeDnode,
     ];
 
-    /// <summary>What follows BEGIN; <see cref="Bytes"/> stand in the program.</summary>
+    /// <summary>The payload of BEGIN; <see cref="Bytes"/> are given in the program.</summary>
     public enum Payload
     {
         None = 0,

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
-/// <summary>Takes an input apart. Behind its end there are zeros, so that every input means something.</summary>
+/// <summary>Reads values from an input. Zeros follow its end, so every input is valid.</summary>
 internal ref struct ByteSource(ReadOnlySpan<byte> rest)
 {
     /// <summary>Sizes and ends of ranges, where mistakes are likely.</summary>
@@ -31,7 +31,7 @@ internal ref struct ByteSource(ReadOnlySpan<byte> rest)
     /// <summary>Whether nothing is left.</summary>
     public readonly bool IsEmpty => _rest.IsEmpty;
 
-    /// <summary>Takes what is left, but not more than so many bytes.</summary>
+    /// <summary>Reads the rest of the input, up to a number of bytes.</summary>
     public ReadOnlySpan<byte> Take(int most)
     {
         var taken = _rest[..Math.Min(most, _rest.Length)];

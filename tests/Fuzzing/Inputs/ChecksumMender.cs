@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
-/// <summary>Puts into each record of a stream the checksums that belong there, whatever else the record says.</summary>
+/// <summary>Writes the correct checksums into each record of a stream, whatever its other fields hold.</summary>
 internal sealed class ChecksumMender
 {
     private const int ChecksumOffset = RecordHeader.Size - Fletcher4.Size;
@@ -13,7 +13,7 @@ internal sealed class ChecksumMender
     private bool _inPackage;
     private bool _inSnapshot;
 
-    /// <summary>Mends the next record.</summary>
+    /// <summary>Corrects the next record.</summary>
     /// <param name="header">Its header, which is changed.</param>
     /// <param name="payload">What follows the header.</param>
     public void Mend(Span<byte> header, ReadOnlySpan<byte> payload)
@@ -46,7 +46,7 @@ internal sealed class ChecksumMender
         _sum = _sum.Append(header[ChecksumOffset..]);
     }
 
-    /// <summary>END of a package's header, or of the package: nothing but the sum, which is 0 for the latter.</summary>
+    /// <summary>END of a package's header or of the package: only the checksum, which is 0 for the latter.</summary>
     private void MendPackageEnd(Span<byte> header)
     {
         header[RecordLayout.FieldsOffset..].Clear();

@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.Fuzzing.Inputs;
 /// </summary>
 internal static class Frames
 {
-    /// <summary>Takes the next stream.</summary>
+    /// <summary>Reads the next stream.</summary>
     public static byte[] Next(ref ByteSource source)
     {
         var isProgram = (source.NextByte() & 1) != 0;

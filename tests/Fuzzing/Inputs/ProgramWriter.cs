@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
 /// <summary>
-/// Makes programs of streams, for seeds: what the headers say, without what the payloads say. A long block becomes a
+/// Turns streams into programs, for seeds: the headers without the contents of the payloads. A long block becomes a
 /// short compressed one.
 /// </summary>
 internal static class ProgramWriter
@@ -13,7 +13,7 @@ internal static class ProgramWriter
     private const int MostPatches = 8;
     private const int LongestPayload = 700;
 
-    /// <summary>Makes a program of the first records of a stream, and its END.</summary>
+    /// <summary>Makes a program of the first records of a stream and its END.</summary>
     public static byte[] Of(byte[] stream, int records)
     {
         List<byte> program = [];
@@ -116,7 +116,7 @@ internal static class ProgramWriter
     }
 
     /// <summary>
-    /// Adds what else the header says, as far as rules look at it: keys, sums and vectors are left out.
+    /// Adds the other fields of the header that rules check; keys, checksums and vectors are left out.
     /// </summary>
     private static void AddPatches(
         List<byte> program,

@@ -4,14 +4,14 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
 /// <summary>A field of a record that a program gives; offsets count from the 304 bytes that a type lays out.</summary>
-/// <param name="Offset">Where it begins, in bytes.</param>
+/// <param name="Offset">Offset in bytes.</param>
 /// <param name="Width">Bytes.</param>
 /// <param name="Unit">What small numbers in a program count.</param>
 internal readonly record struct RecordField(int Offset, int Width, uint Unit = 1);
 
 /// <summary>
-/// The headers that a program's instructions make: the fields that matter are given, the others get what ZFS would
-/// send.
+/// The headers that a program's instructions make: the program gives the fields that matter, the others get the values
+/// that ZFS would send.
 /// </summary>
 internal static class RecordLayout
 {
@@ -62,7 +62,7 @@ internal static class RecordLayout
         PutDerived(fields, type, raw);
     }
 
-    /// <summary>What a header says there.</summary>
+    /// <summary>The value of a field of a header.</summary>
     public static ulong Get(ReadOnlySpan<byte> header, RecordField field)
     {
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];

@@ -5,10 +5,10 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.Fuzzing.Inputs;
 
 /// <summary>
-/// Makes a send stream of a short program, with right lengths, GUIDs and checksums unless the program says otherwise:
-/// of random streams a reader sees no more than the first checksum. Every sequence of bytes is a program. An
-/// instruction is a byte, of which the low four bits count: 0 to 10 make a record of that type, of whose fields those
-/// in <see cref="RecordLayout"/> follow as numbers; the others change the record before them.
+/// Makes a send stream of a short program, with correct lengths, GUIDs and checksums unless the program changes them: a
+/// reader of random bytes would never get past the first checksum. Every sequence of bytes is a program. An instruction
+/// is a byte, of which only the low four bits matter: 0 to 10 make a record of that type, of whose fields those in <see
+/// cref="RecordLayout"/> follow as numbers; the others change the record before them.
 /// </summary>
 internal ref struct StreamProgram
 {
@@ -24,7 +24,7 @@ internal ref struct StreamProgram
     /// <summary>Bytes follow the record: their number, themselves.</summary>
     public const byte Bytes = 14;
 
-    /// <summary>The record stands there twice.</summary>
+    /// <summary>The record is repeated.</summary>
     public const byte Again = 15;
 
     /// <summary>Longer payloads than this are not made: their records announce more than follows.</summary>
@@ -132,8 +132,8 @@ internal ref struct StreamProgram
     }
 
     /// <summary>
-    /// Payloads differ from place to place, so that one that was taken for another is seen; but spill blocks of an
-    /// object that have one length are the same, since a sender marks those that did not change.
+    /// Payloads differ by offset, so a mix-up is detected. Spill blocks of an object that have the same length are
+    /// equal, since a sender marks those that did not change.
     /// </summary>
     private readonly byte[] Payload(RecordHeader header)
     {

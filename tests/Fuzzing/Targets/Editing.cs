@@ -2,19 +2,19 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
-/// <summary>Work that makes one stream of others, and what holds for all of it.</summary>
+/// <summary>Operations that make one stream of others, and what holds for all of them.</summary>
 internal static class Editing
 {
     /// <summary>
-    /// Makes a stream. It is whole, or there is none: what was written before a refusal is not whole, and before a
-    /// refusal of the streams as such nothing was written.
+    /// Makes a stream. It is complete or refused: output before a refusal is incomplete, and nothing is written before
+    /// a refusal of the streams as such.
     /// </summary>
     /// <param name="length">Bytes of all inputs.</param>
     /// <param name="edit">Writes the stream.</param>
     /// <returns>The stream; null if it was refused.</returns>
     public static byte[]? Run(long length, Func<Stream, Task> edit)
     {
-        // Records may be added, such as the FREEs between newer blocks, but not more than there are.
+        // Records may be added, such as the FREEs between newer blocks, but not more than exist already.
         using var output = new Output(4096 + (4 * length));
         var refusal = Limits.Bounded(length, () => Refusal(edit(output)), Limits.Buffers);
         var written = output.ToArray();

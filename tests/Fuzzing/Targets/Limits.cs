@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.Fuzzing.Targets;
 /// </summary>
 internal static class Limits
 {
-    /// <summary>Longer inputs are cut off: what goes wrong does so with short ones, and those are fast.</summary>
+    /// <summary>Longer inputs are cut off: short ones find the same faults faster.</summary>
     public const int LongestInput = 64 * 1024;
 
     /// <summary>Bytes for the buffers of readers and writers, if the array pool is empty and they grow.</summary>
@@ -22,12 +22,13 @@ internal static class Limits
     private const long Factor = 24;
 
     /// <summary>
-    /// The longest message of a refusal: it goes to logs and answers, so it must not repeat whatever it was given.
+    /// The longest message of a refusal: it appears in logs and responses, so it must not repeat a long input.
     /// </summary>
     private const int LongestMessage = 2000;
 
     /// <summary>
-    /// Does the work of one input, and measures what it allocates on this thread: all of it, since nothing waits.
+    /// Does the work of one input, and measures what it allocates on this thread: which is all of it, since the work
+    /// does not wait.
     /// </summary>
     /// <param name="length">Bytes of the input.</param>
     /// <param name="work">The work.</param>
@@ -44,11 +45,11 @@ internal static class Limits
         return result;
     }
 
-    /// <summary>The input as the targets take it.</summary>
+    /// <summary>The input as the targets use it.</summary>
     public static ReadOnlySpan<byte> Shortened(ReadOnlySpan<byte> input) =>
         input[..Math.Min(input.Length, LongestInput)];
 
-    /// <summary>Complains about a refusal that says too much.</summary>
+    /// <summary>Throws if the message of a refusal is too long.</summary>
     public static T Short<T>(T refusal)
         where T : Exception
     {

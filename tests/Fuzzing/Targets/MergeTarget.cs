@@ -7,9 +7,9 @@ using ZfsSnapshotManager.UnitTests.SendStream.Editing;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// One to four streams: they become one stream that is whole, or none. A merged stream, merged alone, stays as it is;
-/// and what is received of it is what is received of the streams, as far as the model of <c>zfs receive</c> knows their
-/// records.
+/// One to four streams: they become one complete stream or are refused. A merged stream that is merged alone stays the
+/// same, and receiving it has the same result as receiving the streams, as far as the model of <c>zfs receive</c>
+/// supports their records.
 /// </summary>
 internal static class MergeTarget
 {
@@ -59,7 +59,7 @@ internal static class MergeTarget
         );
 
     /// <summary>
-    /// What a receiver has that got these streams; null if it would refuse them, or the model does not know such
+    /// The state of a receiver of these streams; null if it would refuse them or the model does not support such
     /// records.
     /// </summary>
     private static string? Received(params byte[][] streams)
@@ -83,7 +83,7 @@ internal static class MergeTarget
     }
 
     /// <summary>
-    /// The model knows neither raw streams, nor blocks that are split on receive, nor holes in the middle of a block.
+    /// The model supports neither raw streams, nor blocks that are split on receive, nor holes inside a block.
     /// </summary>
     private static bool IsModelled(byte[] stream, IReadOnlyDictionary<ulong, ModelObject> objects)
     {
@@ -122,14 +122,14 @@ internal static class MergeTarget
     }
 
     /// <summary>
-    /// A sender marks only those spill blocks as unmodified that the receiver has, of objects that it does not make
-    /// anew.
+    /// A sender marks only those spill blocks as unmodified that the receiver has, of objects that it does not create
+    /// again.
     /// </summary>
     private static bool IsPossible(SpillRecord record, ModelObject? old, ulong slots) =>
         !record.IsUnmodified
         || (old is not null && old.Slots == slots && (ulong?)old.Spill?.Length == record.StoredSize);
 
-    /// <summary>Whether a range is made of whole blocks.</summary>
+    /// <summary>Whether a range consists of complete blocks.</summary>
     private static bool IsWhole(ulong offset, ulong length, ulong size) =>
         size != 0 && offset % size == 0 && (length == ulong.MaxValue || length % size == 0);
 }

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SendStream.NvLists;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// A packed list, native or XDR: what can be unpacked can be packed, or is refused as documented, and stays the same.
+/// A packed list, native or XDR: an unpacked list can be packed into the same list, or is refused as documented.
 /// </summary>
 internal static class NvListTarget
 {
@@ -70,7 +70,7 @@ internal static class NvListTarget
         }
     }
 
-    /// <summary>All of a list. Bytes of values that are not taken apart are padded, as packing does.</summary>
+    /// <summary>All of a list. Bytes of unparsed values are padded, as packing does.</summary>
     private static string Text(NvList list, int depth) =>
         $"{list.Flags}[{string.Join(',', list.Pairs.Select(pair => Text(pair, depth)))}]";
 

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// A stored stream, and where a transfer of it broke off: the rest for a receive is made, or refused; and together with
-/// the first part it is the stored stream again. Then the same with a token that says something else.
+/// A stored stream and where its transfer was interrupted: the rest for a receive is made or refused, and the first
+/// part and the rest are the stored stream. Then the same with a changed token.
 /// </summary>
 internal static class ResumeTarget
 {
@@ -66,7 +66,7 @@ internal static class ResumeTarget
         };
     }
 
-    /// <summary>Whether all records, as far as the stream is good, ascend as those that ZFS sends.</summary>
+    /// <summary>Whether all valid records of the stream ascend as those that ZFS sends.</summary>
     public static bool IsInOrder(byte[] stream)
     {
         using var reader = new SendStreamReader(new MemoryStream(stream));
@@ -83,7 +83,7 @@ internal static class ResumeTarget
         }
         catch (SendStreamException)
         {
-            return true; // what follows does not count
+            return true; // later records do not matter
         }
 
         return true;

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
-/// <summary>Two streams: the second continues the first from where it is good, or is refused.</summary>
+/// <summary>Two streams: the second continues the valid start of the first, or is refused.</summary>
 internal static class SpliceTarget
 {
     public static bool Run(ReadOnlySpan<byte> input)

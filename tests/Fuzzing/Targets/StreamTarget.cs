@@ -7,9 +7,9 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
 /// <summary>
-/// A stream through verifier, reader, parser and writer: all of them say the same, whatever the slices; what was read
-/// is written back byte for byte; a parser that is left at the last good boundary and resumed there finds what the
-/// first one found.
+/// A stream through verifier, reader, parser and writer: all agree, whatever the slices; a stream that was read is
+/// written back byte for byte; a parser that is resumed at the last valid boundary has the same result as the first
+/// one.
 /// </summary>
 internal static class StreamTarget
 {

@@ -10,7 +10,7 @@ internal static class TokenTarget
     /// <summary>The input is the token's text.</summary>
     public static bool Run(ReadOnlySpan<byte> input) => Check(Encoding.Latin1.GetString(Limits.Shortened(input)));
 
-    /// <summary>The input is the packed list in a token that is otherwise right.</summary>
+    /// <summary>The input is the packed list in a token that is otherwise valid.</summary>
     public static bool RunList(ReadOnlySpan<byte> input) => Check(TokenOf(Limits.Shortened(input)));
 
     private static bool Check(string text)

@@ -2,9 +2,9 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Fuzzing.Targets;
 
-/// <summary>What is said of a stream: its facts, or what is wrong with it.</summary>
-/// <param name="Facts">The facts, if it is whole.</param>
-/// <param name="Fault">Else what is wrong, and where; its message may depend on how much of the stream has
+/// <summary>The result of verifying a stream: its facts or its fault.</summary>
+/// <param name="Facts">The facts, if it is complete.</param>
+/// <param name="Fault">Otherwise the fault and its offset; its message may depend on how much of the stream has
 /// arrived.</param>
 internal sealed record Verdict(StreamInfo? Facts, (SendStreamError Kind, long Record, long Offset)? Fault)
 {
@@ -14,7 +14,7 @@ internal sealed record Verdict(StreamInfo? Facts, (SendStreamError Kind, long Re
 
     /// <summary>The verdict on a stream that arrives in slices.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="lengthAt">Gives the length of the slice that begins at an offset.</param>
+    /// <param name="lengthAt">Returns the length of the slice that begins at an offset.</param>
     public static Verdict OfSlices(ReadOnlySpan<byte> stream, Func<int, int> lengthAt)
     {
         var verifier = new SendStreamVerifier();
@@ -41,7 +41,7 @@ internal sealed record Verdict(StreamInfo? Facts, (SendStreamError Kind, long Re
         return new Verdict(null, (fault.Error, fault.RecordIndex, fault.StreamOffset));
     }
 
-    /// <summary>Whether both say the same.</summary>
+    /// <summary>Whether both are the same verdict.</summary>
     public bool Agrees(Verdict other) => Fault == other.Fault && (Facts is null || Text(Facts) == Text(other.Facts!));
 
     public override string ToString() => Facts is null ? Fault.ToString()! : Text(Facts);

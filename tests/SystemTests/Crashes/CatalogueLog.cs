@@ -10,15 +10,15 @@ internal static class CatalogueLog
     private const int FrameSize = 4096 + 24;
 
     /// <summary>
-    /// SQLite writes its log back at a commit that brings it to 1,000 frames; a server's start adds one, and a commit
-    /// of a backup some nine.
+    /// SQLite checkpoints its log at a commit that brings it to 1,000 frames. A start of the server adds one frame, a
+    /// commit of a backup about nine.
     /// </summary>
     private const int AlmostFull = 991;
 
-    /// <summary>Makes the log so long that the next commit of a backup writes it back.</summary>
+    /// <summary>Makes the log so long that the next commit of a backup checkpoints it.</summary>
     public static async Task FillAsync(CrashLab lab)
     {
-        // An upload that comes and goes costs some seven frames; a refused body two.
+        // An upload that is opened and dropped adds about seven frames, a refused body two.
         for (var number = 0; Frames(lab.Server) < AlmostFull - 10; number++)
         {
             var upload = await lab.Client.AnnounceAsync(new JsonObject { ["dataset_name"] = $"tank/filler{number}" });

@@ -49,7 +49,7 @@ public sealed class ClientFileCrashTests
         var log = Path.Combine(folder, "calls");
         var added = await AddAsync(folder, "new", await CrashLibrary.SettingsAsync(point, folder, log));
         Assert.Equal(137, added.ExitCode);
-        Assert.Equal("", added.Output); // no key is given out that does not last
+        Assert.Equal("", added.Output); // no key is printed that is not stored
         if (power)
             PowerCut.Apply(CountedCall.ReadLog(log), PowerCutLoss.Everything);
 

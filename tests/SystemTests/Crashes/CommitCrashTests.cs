@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
 /// <summary>
-/// Until the commit nothing lists a backup; after the commit nothing loses it: the server is ended at every call by
+/// Until the commit nothing lists a backup; after the commit nothing loses it: the server is killed at every call by
 /// which a commit changes files.
 /// </summary>
 public sealed class CommitCrashTests
@@ -17,7 +17,7 @@ public sealed class CommitCrashTests
     public async Task A_crash_right_after_any_call_of_a_commit_leaves_the_backup_complete_or_absent()
     {
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
-        // Before the next call is the same moment for the files, so that only a soak takes them all.
+        // Before the next call is the same moment for the files, so only a soak tests both.
         await SweepAsync(
             CrashLab.WithBaseAsync,
             calls,
@@ -43,7 +43,7 @@ public sealed class CommitCrashTests
     {
         var calls = await RecordAsync(CrashLab.WithoutBackupsAsync);
         Assert.Contains(calls, call => call.Name == "mkdir");
-        // From the manifest on all is as in any other commit.
+        // From the manifest on this commit is like any other.
         await SweepAsync(
             CrashLab.WithoutBackupsAsync,
             calls,
@@ -57,7 +57,7 @@ public sealed class CommitCrashTests
     {
         var calls = await RecordAsync(CrashLab.WithLongLogAsync);
         Assert.Contains(calls, call => call.IsWrite && call.Path.EndsWith("metadata.db", StringComparison.Ordinal));
-        // Up to the manifest all is as in any other commit.
+        // Up to the manifest this commit is like any other.
         var points = CrashSweep
             .Sample(calls, 8)
             .Where(call => CrashSweep.IsSoak || call.Number > calls.Last(name => name.Name == "rename").Number);
@@ -108,8 +108,8 @@ public sealed class CommitCrashTests
     [InlineData("rename", ".manifest.json")]
     public async Task A_crash_while_the_server_recovers_from_a_crash_loses_nothing(string name, string file)
     {
-        // The first crash: while the object comes in, right after it got its name (rolled back), right after the
-        // manifest did (finished).
+        // The first crash: while the object arrives, right after it got its name (rolled back), right after the
+        // manifest got its name (finished).
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         var first = new CrashPoint(
             calls
@@ -168,8 +168,8 @@ public sealed class CommitCrashTests
     }
 
     /// <summary>
-    /// Any call of a commit may fail once, for want of space or by the disk's fault. What comes next must then go as if
-    /// nothing had been.
+    /// Any call of a commit may fail once, for lack of space or by a fault of the disk. The next attempt must succeed
+    /// as if nothing had happened.
     /// </summary>
     [Theory]
     [InlineData("the client repeats it")]
@@ -180,7 +180,7 @@ public sealed class CommitCrashTests
         var calls = await RecordAsync(CrashLab.WithBaseAsync);
         await CrashSweep.RunAsync(
             CrashLab.WithBaseAsync,
-            // To remove or to empty needs no space.
+            // Removing and truncating need no space.
             CrashSweep.Sample(calls, 8).Where(call => call.Name is not ("unlink" or "truncate")),
             async (lab, call) =>
             {

@@ -5,12 +5,12 @@ namespace ZfsSnapshotManager.SystemTests.Crashes;
 /// <summary>One line of the log of crash_at.c: a call that changes files.</summary>
 /// <param name="Number">From 1.</param>
 /// <param name="Name">create, empty, write, truncate, sync, rename, link, unlink or mkdir.</param>
-/// <param name="Path">The file or folder; at the moment of the call.</param>
-/// <param name="Other">The new name of a rename or link, else empty.</param>
-/// <param name="Inode">Of <paramref name="Path"/>; 0 where there was none yet.</param>
+/// <param name="Path">The file or directory at the moment of the call.</param>
+/// <param name="Other">The new name of a rename or link, otherwise empty.</param>
+/// <param name="Inode">Of <paramref name="Path"/>; 0 if it did not exist yet.</param>
 /// <param name="Size">Of the file before the call.</param>
 /// <param name="Offset">Of a write.</param>
-/// <param name="Length">Of a write, or the size to which a file is cut, or 1 where a rename replaces a file.</param>
+/// <param name="Length">Of a write, or the size to which a file is truncated, or 1 if a rename replaces a file.</param>
 /// <param name="Result">A number, failed-ERRNO, or how the process ended here.</param>
 internal sealed record CountedCall(
     int Number,
@@ -36,12 +36,12 @@ internal sealed record CountedCall(
 
     public bool IsSync => Name == "sync" && TookEffect;
 
-    /// <summary>The name that the call makes or changes; of a rename the new one.</summary>
+    /// <summary>The name that the call creates or changes; the new one for a rename.</summary>
     public string Target => Other.Length > 0 ? Other : Path;
 
     public string TargetFolder => System.IO.Path.GetDirectoryName(Target)!;
 
-    /// <summary>One of the many alike writes of the catalogue's log, of which a sample will do.</summary>
+    /// <summary>One of the many similar writes of the catalogue's log: a sample of them is enough.</summary>
     public bool IsFrame => IsWrite && Path.EndsWith("-wal", StringComparison.Ordinal);
 
     public static IReadOnlyList<CountedCall> ReadLog(string file) =>

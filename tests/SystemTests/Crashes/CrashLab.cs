@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SystemTests.Rotation;
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
 /// <summary>
-/// A server whose data folder is set back to one prepared state before each crash: some backups are committed, and the
-/// upload of one more is asked for.
+/// A server whose data directory is reset to one prepared state before each crash: some backups are committed, and the
+/// upload of one more is open.
 /// </summary>
 internal sealed class CrashLab : IAsyncDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class CrashLab : IAsyncDisposable
 
     public Uploader Client { get; }
 
-    /// <summary>The upload that is asked for.</summary>
+    /// <summary>The open upload.</summary>
     public string UploadId { get; private set; } = "";
 
     private string LogFile => Path.Combine(Server.Folder, "calls");
@@ -40,7 +40,7 @@ internal sealed class CrashLab : IAsyncDisposable
     public static Task<CrashLab> WithoutBackupsAsync() => CreateAsync([], "full", _ => Task.CompletedTask);
 
     /// <summary>
-    /// As <see cref="WithBaseAsync"/>, with an older full backup of the same dataset, which a rotation may take.
+    /// As <see cref="WithBaseAsync"/>, with an older full backup of the same dataset, which a rotation may delete.
     /// </summary>
     public static Task<CrashLab> WithOldBackupAsync() =>
         CreateAsync(
@@ -55,17 +55,17 @@ internal sealed class CrashLab : IAsyncDisposable
         );
 
     /// <summary>
-    /// As <see cref="WithBaseAsync"/>, with a catalogue's log so long that the commit also writes it back into the
+    /// As <see cref="WithBaseAsync"/>, with a catalogue's log so long that the commit also checkpoints it into the
     /// database.
     /// </summary>
     public static Task<CrashLab> WithLongLogAsync() =>
         CreateAsync(["full"], "incremental-1", lab => CatalogueLog.FillAsync(lab));
 
     /// <summary>
-    /// Sets the data folder back and runs the server with a crash at a call between the start of <paramref name="act"/>
+    /// Resets the data directory and runs the server with a crash at a call between the start of <paramref name="act"/>
     /// and its end.
     /// </summary>
-    /// <param name="act">What a client does meanwhile; says whether it got its answer.</param>
+    /// <param name="act">What a client does meanwhile; returns whether it got its answer.</param>
     /// <returns>Whether the client got its answer, and the calls up to there.</returns>
     public async Task<(bool Acknowledged, IReadOnlyList<CountedCall> Calls)> CrashAsync(
         CrashPoint point,
@@ -94,7 +94,7 @@ internal sealed class CrashLab : IAsyncDisposable
         }
         catch (Exception e) when (e is InvalidOperationException or HttpRequestException && point.Ends)
         {
-            // It did not come up: that is what the crash is for.
+            // It did not start, as the crash intends.
         }
 
         if (point.Ends)
@@ -103,7 +103,7 @@ internal sealed class CrashLab : IAsyncDisposable
     }
 
     /// <summary>Sends the stream.</summary>
-    /// <returns>Whether the client was told that its backup is stored.</returns>
+    /// <returns>Whether the backup was acknowledged to the client.</returns>
     public async Task<bool> SendAsync()
     {
         try
@@ -112,12 +112,12 @@ internal sealed class CrashLab : IAsyncDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            return false; // the server is gone
+            return false; // the server was killed
         }
     }
 
-    /// <summary>Sends the stream as a part and completes it; what the server has of it is not sent again.</summary>
-    /// <returns>Whether the client was told that its backup is stored.</returns>
+    /// <summary>Sends the stream as a part and completes it; parts that the server has are not sent again.</summary>
+    /// <returns>Whether the backup was acknowledged to the client.</returns>
     public async Task<bool> SendInPartsAsync()
     {
         var part = CutParts.Cut(Recorded.Get(_sent).Bytes, int.MaxValue, new Random(1));
@@ -132,11 +132,11 @@ internal sealed class CrashLab : IAsyncDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
         {
-            return false; // the server is gone, or said that its disk failed
+            return false; // the server was killed, or reported that its disk failed
         }
     }
 
-    /// <summary>As <see cref="RecoverAsync"/>, for a client that goes on with its upload in parts.</summary>
+    /// <summary>As <see cref="RecoverAsync"/>, for a client that resumes its upload in parts.</summary>
     public async Task RecoverInPartsAsync(bool acknowledged)
     {
         await Server.KillAsync();
@@ -150,7 +150,7 @@ internal sealed class CrashLab : IAsyncDisposable
         Assert.Equal(0, (await Client.GetAsync("status")).MustSucceed().Json.GetProperty("open_uploads").GetInt32());
     }
 
-    /// <summary>Rotates by a policy that keeps nothing but what must stay.</summary>
+    /// <summary>Rotates by a policy that keeps only what must be kept.</summary>
     public async Task<bool> RotateAsync()
     {
         using var policy = new StringContent(
@@ -165,7 +165,7 @@ internal sealed class CrashLab : IAsyncDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
         {
-            return false; // the server is gone, or said that its disk failed
+            return false; // the server was killed, or reported that its disk failed
         }
     }
 
@@ -185,10 +185,10 @@ internal sealed class CrashLab : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts the server as it is after a crash, and looks whether all is right; then the client repeats its upload,
-    /// and all must be there.
+    /// Starts the server as it is after a crash and checks its state; then the client repeats its upload, and all
+    /// backups must exist.
     /// </summary>
-    /// <param name="acknowledged">Whether the client was told that its backup is stored.</param>
+    /// <param name="acknowledged">Whether the backup was acknowledged to the client.</param>
     public async Task RecoverAsync(bool acknowledged)
     {
         await Server.KillAsync();
@@ -197,14 +197,14 @@ internal sealed class CrashLab : IAsyncDisposable
         await RepeatAsync();
     }
 
-    /// <summary>The same without a new start.</summary>
+    /// <summary>The same without a restart.</summary>
     public async Task RepeatAsync()
     {
         var wasListed = (await ListAsync()).ContainsKey(_sent);
         var asked = await Client.AskAsync(Recorded.Announce(Recorded.Get(_sent), "gzip"));
         if (asked.Code == "snapshot_exists")
         {
-            // Asking already finished what an attempt before left whole.
+            // The request already finished what an earlier attempt left complete.
         }
         else if (wasListed)
         {
@@ -212,8 +212,7 @@ internal sealed class CrashLab : IAsyncDisposable
         }
         else
         {
-            // Refused as being there already it may be as well: a server may finish then what an attempt before left
-            // whole.
+            // It may also be refused because it exists: a server may finish what an earlier attempt left complete.
             var sent = await Client.SendAsync(
                 asked.MustSucceed().Json.GetProperty("upload_id").GetString()!,
                 Recorded.Gzip(_sent)
@@ -229,11 +228,11 @@ internal sealed class CrashLab : IAsyncDisposable
     }
 
     /// <summary>
-    /// What holds at any time after a start: the backups from before are there; the new one is there or not, and is if
-    /// its client was told so; the store holds what is listed and nothing else.
+    /// What holds at any time after a start: the earlier backups exist; the new one exists if it was acknowledged, and
+    /// may exist otherwise; the store holds exactly the listed backups.
     /// </summary>
-    /// <param name="acknowledged">Whether the client was told that its backup is stored.</param>
-    /// <param name="verifies">False where a look that verifies comes soon, at the same files and more.</param>
+    /// <param name="acknowledged">Whether the backup was acknowledged to the client.</param>
+    /// <param name="verifies">False if a later check verifies the same files and more.</param>
     public async Task AssertWholeAsync(bool acknowledged, bool verifies = true)
     {
         var listed = await ListAsync();

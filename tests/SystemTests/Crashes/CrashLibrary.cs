@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>What happens at a counted call.</summary>
+/// <summary>What is done at a counted call.</summary>
 internal enum CrashMoment
 {
     Before,
@@ -11,32 +11,32 @@ internal enum CrashMoment
     /// <summary>Half of a write is done.</summary>
     Torn,
 
-    /// <summary>Nothing ends: the call fails as on a full disk, the next one succeeds.</summary>
+    /// <summary>The program continues: the call fails as on a full disk, the next one succeeds.</summary>
     Fail,
 
-    /// <summary>Nothing ends: from this call on the disk is full, and stays so; only removals succeed.</summary>
+    /// <summary>The program continues: from this call on the disk stays full, and only removals succeed.</summary>
     Full,
 }
 
-/// <summary>The call, from 1, at which a program ends.</summary>
+/// <summary>The call, from 1, at which a program is killed.</summary>
 internal sealed record CrashPoint(int Call, CrashMoment Moment)
 {
-    /// <summary>Nowhere: all calls are noted.</summary>
+    /// <summary>None: all calls are logged.</summary>
     public static CrashPoint None { get; } = new(0, CrashMoment.Before);
 
-    /// <summary>The program ends there.</summary>
+    /// <summary>The program is killed there.</summary>
     public bool Ends => Call > 0 && (Moment is CrashMoment.Before or CrashMoment.After or CrashMoment.Torn);
 
     public override string ToString() => Call == 0 ? "no crash" : $"{Moment} call {Call}";
 }
 
-/// <summary>crash_at.c, and what it is told.</summary>
+/// <summary>crash_at.c and its settings.</summary>
 internal static class CrashLibrary
 {
     /// <summary>Settings that make a program crash.</summary>
     /// <param name="point">Where it does.</param>
     /// <param name="folder">Calls below it are counted.</param>
-    /// <param name="log">Where they are noted; what is there is dropped.</param>
+    /// <param name="log">The log of these calls; its old content is deleted.</param>
     /// <param name="mark">A file whose creation starts the count; null: it starts with the program.</param>
     public static async Task<IReadOnlyDictionary<string, string>> SettingsAsync(
         CrashPoint point,

@@ -2,9 +2,7 @@ using System.Collections.Concurrent;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>
-/// Does the same at many crash points, some at a time, and tells of all that went wrong, not of the first only.
-/// </summary>
+/// <summary>Does the same at many crash points, some at a time, and reports all failures, not only the first.</summary>
 internal static class CrashSweep
 {
     private const int Workers = 3;
@@ -18,7 +16,7 @@ internal static class CrashSweep
     public static void Print(string line) => TestContext.Current.TestOutputHelper?.WriteLine(line);
 
     /// <summary>
-    /// The calls of the log's frames are alike: unless this is a soak, each of them is taken with the probability
+    /// The calls of the log's frames are alike: unless this is a soak, each of them is chosen with the probability
     /// 1/<paramref name="oneIn"/>, all others always.
     /// </summary>
     public static IReadOnlyList<CountedCall> Sample(IReadOnlyList<CountedCall> calls, int oneIn)
@@ -37,7 +35,7 @@ internal static class CrashSweep
 
     /// <param name="create">Makes a lab for each worker.</param>
     /// <param name="points">Where to crash.</param>
-    /// <param name="check">Crashes and looks; throws when something is wrong.</param>
+    /// <param name="check">Crashes and checks; throws if something is wrong.</param>
     /// <param name="describe">What is done at a crash point, for the report.</param>
     public static async Task RunAsync<TPoint>(
         Func<Task<CrashLab>> create,

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>What a power cut may take that the end of a process alone does not.</summary>
+/// <summary>What a power cut may lose that a killed process does not.</summary>
 internal enum PowerCutLoss
 {
     /// <summary>All that was not synced: contents and names.</summary>
@@ -11,9 +11,8 @@ internal enum PowerCutLoss
 }
 
 /// <summary>
-/// Makes of the files that a killed process left those that a power cut in the same moment could have left: what was
-/// not synced is undone. Not undone are removals and all that goes over what was there before, whose old contents are
-/// gone.
+/// Turns the files that a killed process left into those that a power cut at the same moment could have left: it undoes
+/// what was not synced, except removals and overwrites, whose old contents are lost.
 /// </summary>
 internal static class PowerCut
 {

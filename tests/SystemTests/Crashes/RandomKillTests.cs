@@ -5,9 +5,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>
-/// The server is killed at moments that nobody chose, while two clients each upload a chain of larger streams.
-/// </summary>
+/// <summary>The server is killed at random moments, while two clients each upload a chain of larger streams.</summary>
 public sealed class RandomKillTests
 {
     private const int BlockSize = 128 * 1024;
@@ -61,7 +59,7 @@ public sealed class RandomKillTests
     }
 
     /// <summary>
-    /// One client's backups, each an incremental on the one before it. What is lost in a kill is sent again.
+    /// One client's backups, each an incremental on the one before it. A backup that is lost in a kill is sent again.
     /// </summary>
     private sealed class Chain(Uploader client, ulong firstGuid) : IDisposable
     {
@@ -89,11 +87,11 @@ public sealed class RandomKillTests
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {
-                // The server was killed; LookAsync finds out what it has.
+                // The server was killed; LookAsync finds out what it stored.
             }
         }
 
-        /// <summary>All that was acknowledged is listed, and of what was not at most the last one.</summary>
+        /// <summary>All acknowledged backups are listed, and at most the last of the others.</summary>
         public async Task LookAsync(string when)
         {
             var listed = (await Client.GetAsync("snapshots"))

@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
 /// <summary>
-/// A rotation deletes a backup wholly or not at all, and nothing else: the server is ended at every call by which it
-/// changes files.
+/// A rotation deletes a backup completely or not at all, and nothing else: the server is killed at every call by which
+/// it changes files.
 /// </summary>
 public sealed class RotationCrashTests
 {

@@ -2,11 +2,11 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>Looks into a server's store.</summary>
+/// <summary>Checks the content of a server's store.</summary>
 internal static class StoreCheck
 {
     /// <summary>
-    /// The store holds an object and a manifest for each key and nothing else, and nothing is on its way in.
+    /// The store holds an object and a manifest for each key and nothing else, and no upload is unfinished.
     /// </summary>
     public static void AssertHoldsFiles(ServerProcess server, IEnumerable<string> keys)
     {
@@ -22,7 +22,7 @@ internal static class StoreCheck
         Assert.True(orphans.Count == 0, $"in the store, but not listed: {string.Join(", ", orphans)}");
     }
 
-    /// <summary>The real zfs-restore reads back and proves every backup of the client; there must be one.</summary>
+    /// <summary>The real zfs-restore reads and verifies every backup of the client; at least one must exist.</summary>
     public static async Task AssertVerifiesAsync(Uploader client)
     {
         var verified = await client.RestoreAsync("verify", "all");

@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
-/// <summary>What a sequence of calls must keep to, so that a power cut after it loses nothing of it.</summary>
+/// <summary>The rules for a sequence of calls after which a power cut loses nothing.</summary>
 internal static class SyncOrder
 {
-    /// <param name="calls">Calls that are over: all they did is promised to last.</param>
+    /// <param name="calls">Calls that are finished and whose effect must be durable.</param>
     /// <returns>What could be lost, by call.</returns>
     public static IReadOnlyList<string> FindFaults(IReadOnlyList<CountedCall> calls)
     {
@@ -11,7 +11,7 @@ internal static class SyncOrder
         return [.. done.SelectMany((call, index) => FindFaults(done, call, index)).Distinct(StringComparer.Ordinal)];
     }
 
-    /// <summary>A file that is only locked holds nothing that could be lost.</summary>
+    /// <summary>A file that is only locked has no content to lose.</summary>
     private static bool IsLock(string path) =>
         Path.GetFileName(path) is "lock" or "clients.json.lock" or "audit.log.lock";
 

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
 /// <summary>
-/// What a program says is stored survives a power cut: files are synced before they get their names, and folders after
-/// that.
+/// What a program reports as stored survives a power cut: files are synced before they get their names, and directories
+/// after that.
 /// </summary>
 public sealed class SyncOrderTests
 {
@@ -35,7 +35,7 @@ public sealed class SyncOrderTests
         );
     }
 
-    /// <summary>Only what is safe on the disk may be named by what comes next: object, manifest, catalogue.</summary>
+    /// <summary>Each step may only refer to what is safe on the disk: object, manifest, catalogue.</summary>
     [Fact]
     public async Task A_commit_makes_the_object_safe_then_the_manifest_then_the_catalogue()
     {
@@ -59,7 +59,7 @@ public sealed class SyncOrderTests
     }
 
     /// <summary>
-    /// Tests the tests: without a sync that a commit makes, its order is wrong, and a power cut takes the backup.
+    /// Tests the tests: without one of a commit's syncs its order is wrong, and a power cut loses the backup.
     /// </summary>
     [Fact]
     public async Task A_missing_sync_is_detected()
@@ -68,13 +68,13 @@ public sealed class SyncOrderTests
         var (acknowledged, calls) = await lab.CrashAsync(CrashPoint.None, lab.SendAsync);
         Assert.True(acknowledged);
 
-        // The data folder itself is synced by SQLite, when it makes its log.
+        // SQLite syncs the data directory itself when it creates its log.
         var last = calls
             .Where(call => call.IsSync && call.Path != lab.Server.DataFolder)
             .GroupBy(sync => sync.Path)
             .Select(syncs => syncs.Last())
             .ToList();
-        // The object, its folder's folder, its folder, the manifest, the catalogue's log, the audit log.
+        // The object, the parent of its directory, its directory, the manifest, the catalogue's log, the audit log.
         Assert.Equal(6, last.Count);
         Assert.All(last, sync => Assert.NotEmpty(SyncOrder.FindFaults([.. calls.Where(call => call != sync)])));
 

@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
-/// <summary>What ZFS encrypts leaves the machine as it is on disk.</summary>
+/// <summary>Encrypted data leave the machine as they are on disk.</summary>
 [Collection("zfs-2")]
 public sealed class EncryptedDatasetTests(SecondZfsHost host)
 {

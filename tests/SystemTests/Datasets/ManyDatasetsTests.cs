@@ -155,7 +155,7 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
             )
         )
         {
-            // The first two are whole, and the third has begun.
+            // The first two are complete, and the third has begun.
             await Patience.UntilAsync("the third dataset is being received", async () =>
                 (await host.RunAsync($"zfs list -H -o name {client.Area}/restored.restoring/b.restoring")).ExitCode == 0
             );

@@ -51,7 +51,7 @@ public sealed class RemoteHostTests(SecondZfsHost host)
             new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
         );
         await using var client = await ClientMachine.CreateAsync(host, server, "my data");
-        // Far more than what is on its way at once: buffers of the client and of ssh.
+        // Far more than the buffers of the client and of ssh hold.
         await client.ShellAsync($"head -c 64M /dev/urandom > '/{client.Area}/my data/random' && sync");
         await using var here = await RemoteClient.CreateAsync(client);
         using var backup = here.Start("zfs-client", "backup", ("BANDWIDTH_LIMIT", "4M"));

@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
-/// <summary>Datasets that not everybody has.</summary>
+/// <summary>Unusual datasets.</summary>
 [Collection("zfs-2")]
 public sealed class UnusualDatasetTests(SecondZfsHost host)
 {

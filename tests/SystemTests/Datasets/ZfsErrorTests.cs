@@ -8,13 +8,14 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>
-/// What ZFS says when something is wrong is provoked on real ZFS, and must be known: its words are all that the
-/// programs have.
+/// Errors are provoked on real ZFS and must be recognised: its messages are all that the programs have.
 /// </summary>
 [Collection("zfs-2")]
 public sealed class ZfsErrorTests(SecondZfsHost host)
 {
-    /// <summary>What makes it ($A: a dataset of the test's own), and what the remedy must speak of.</summary>
+    /// <summary>
+    /// The command that causes the error ($A: a dataset of the test's own) and what the remedy must mention.
+    /// </summary>
     public static TheoryData<string, string> Faults { get; } =
         new()
         {
@@ -94,8 +95,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
     }
 
     /// <summary>
-    /// No ZFS of today makes such a stream: an old one did, whose snapshots knew nothing of sets of initialization
-    /// vectors.
+    /// No current ZFS makes such a stream. An old one did, whose snapshots had no sets of initialization vectors.
     /// </summary>
     [Fact]
     public async Task A_raw_incremental_of_an_old_ZFS_is_explained()
@@ -119,7 +119,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
             Assert.NotEqual(0, result.ExitCode);
             Assert.Contains("IV set guid missing", result.Error, StringComparison.Ordinal);
             Assert.Contains("errata 4", ZfsRemedies.Find(result.Error), StringComparison.Ordinal);
-            await host.OutputAsync($"zfs send -w -i @1 {area}/e@2 | zfs receive -u {area}/f"); // as it was, it is taken
+            await host.OutputAsync($"zfs send -w -i @1 {area}/e@2 | zfs receive -u {area}/f"); // unchanged, it is accepted
         }
         finally
         {
@@ -158,9 +158,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
         }
     }
 
-    /// <summary>
-    /// The stream, but for what its BEGIN says of the set of initialization vectors that it goes on from.
-    /// </summary>
+    /// <summary>The stream without the set of initialization vectors that its BEGIN names as its base.</summary>
     private static async Task<byte[]> WithoutIvSetAsync(byte[] stream)
     {
         var output = new ArrayBufferWriter<byte>();

@@ -7,11 +7,11 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Http;
 
 /// <summary>
-/// Whoever does not show a client's own key learns nothing; whoever does reaches that client's data and no other's.
+/// A request without a client's own key learns nothing; with the key it reaches that client's data and no other's.
 /// </summary>
 public sealed class AuthenticationTests(SharedServer server) : IClassFixture<SharedServer>
 {
-    /// <summary>All that needs a key; {0} is an upload's id, {1} a backup's.</summary>
+    /// <summary>All endpoints that need a key; {0} is an upload's id, {1} a backup's.</summary>
     private static readonly (string Method, string Path)[] Endpoints =
     [
         ("POST", "upload"),
@@ -23,7 +23,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         ("GET", "download?snapshot_id={1}"),
     ];
 
-    /// <summary>Ways to fail; each makes the id and the key that are shown of the right ones.</summary>
+    /// <summary>Ways to fail; each derives the id and the key to send from the valid ones.</summary>
     private static readonly Dictionary<string, Func<string, string, (string? Id, string? Key)>> Impostors = new(
         StringComparer.Ordinal
     )
@@ -280,7 +280,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
     }
 
     /// <summary>
-    /// A field that is left out must never mean less than its default: no rotation may take it for "keep none".
+    /// A missing field must never mean less than its default: no rotation may read it as "keep none".
     /// </summary>
     [Fact]
     public async Task Fields_missing_in_the_clients_file_have_their_defaults()
@@ -329,7 +329,7 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
         return await Answer.ReadAsync(await server.Process.Http.SendAsync(request, Token));
     }
 
-    /// <summary>As an administrator's editor does: a new file in the place of the old.</summary>
+    /// <summary>As an administrator's editor does: a new file replaces the old one.</summary>
     private void EditClients(Action<JsonArray> edit)
     {
         var path = Path.Combine(server.Process.DataFolder, "clients.json");

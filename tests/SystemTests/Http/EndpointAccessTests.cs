@@ -7,12 +7,11 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Http;
 
 /// <summary>
-/// Every endpoint, asked by those who may not: nothing is answered that is another's, and what is another's looks like
-/// what is not there.
+/// Every endpoint, called without permission: no data of another client is returned, and they seem not to exist.
 /// </summary>
 public sealed partial class EndpointAccessTests(SharedServer server) : IClassFixture<SharedServer>
 {
-    /// <summary>All that the server maps. An endpoint that is added belongs here, with what it takes.</summary>
+    /// <summary>All endpoints of the server. Add new ones here, with their parameters.</summary>
     private static readonly Endpoint[] Table =
     [
         new("GET /health", Taking.Nobody),
@@ -181,10 +180,10 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
         /// <summary>It needs no key.</summary>
         Nobody,
 
-        /// <summary>It answers of the client that asks.</summary>
+        /// <summary>It returns data of the requesting client.</summary>
         Client,
 
-        /// <summary>It takes the name of an upload or a backup.</summary>
+        /// <summary>It needs the id of an upload or a backup.</summary>
         Name,
     }
 

@@ -6,8 +6,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Http;
 
 /// <summary>
-/// What the first program's documents show, as users have it in their scripts: its clients file, its settings, its
-/// requests with real curl, its names and keys to the letter. Only host and port are others.
+/// The examples of the first program's documents, as users have them in their scripts: its clients file, its settings,
+/// its requests with real curl, its names and keys to the letter. Only host and port differ.
 /// </summary>
 public sealed class FirstReadmeTests : IAsyncLifetime
 {
@@ -202,7 +202,7 @@ public sealed class FirstReadmeTests : IAsyncLifetime
     private async Task<CurlAnswer> CurlAsync(string command) =>
         (await Curl.RunAsync(_server, _client, command)).MustSucceed();
 
-    /// <summary>The file as it is shown, with a real hash.</summary>
+    /// <summary>The file as documented, with a real hash.</summary>
     private async Task WriteClientsAsync(bool managed)
     {
         var entry = new JsonObject

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Http;
 
-/// <summary>GET /snapshots/{id}/manifest, and what a restore does where there is none.</summary>
+/// <summary>GET /snapshots/{id}/manifest, and what a restore does without one.</summary>
 public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedServer>
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -7,7 +7,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Http;
 
-/// <summary>A key that is shown, rightly or wrongly, in whatever way, is written down nowhere.</summary>
+/// <summary>A key that is sent, valid or not and in whatever way, is written nowhere.</summary>
 public sealed class SecrecyTests
 {
     private static readonly Dictionary<string, string> Unlimited = new(StringComparer.Ordinal)
@@ -62,7 +62,7 @@ public sealed class SecrecyTests
         await server.StopAsync();
 
         string[] secrets = [.. right, .. wrong, .. right.Select(Hash)];
-        Assert.Contains("auth.failed", shown.ToString(), StringComparison.Ordinal); // else nothing was looked at
+        Assert.Contains("auth.failed", shown.ToString(), StringComparison.Ordinal); // otherwise nothing was checked
         AssertNone(secrets, "what commands show", shown.ToString());
         AssertNone(secrets, "the server's log", server.Log);
         var files = Directory
@@ -144,7 +144,7 @@ public sealed class SecrecyTests
     private static async Task<JsonArray> AuditAsync(ServerProcess server, params string[] options) =>
         JsonNode.Parse((await server.RunAsync(["audit", "--json", .. options])).MustSucceed().Output)!.AsArray();
 
-    /// <summary>Every way in which a key counts.</summary>
+    /// <summary>Every way to send a key that is accepted.</summary>
     private static IEnumerable<HttpRequestMessage> Ways(string id, string key) =>
         [
             Get("status", ("X-API-Key", key)),
@@ -156,7 +156,7 @@ public sealed class SecrecyTests
             Post($"{{\"api_key\":\"{key}\",\"dataset_name\":\"tank/data\"}}"),
         ];
 
-    /// <summary>Where keys end up by mistake.</summary>
+    /// <summary>Where keys are sent by mistake.</summary>
     private static IEnumerable<HttpRequestMessage> Mistakes(string id, string key) =>
         [
             Get("status", ("X-Client-ID", key), ("X-API-Key", key)),

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Http;
 
 /// <summary>
-/// The HTTP API as others speak it: curl in its plainest use, ranges, and requests that are wrong in every way.
+/// The HTTP API as other programs use it: curl in its plainest use, ranges, and requests that are wrong in every way.
 /// </summary>
 public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
 {
@@ -61,7 +61,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Neither a length nor anything else is known of a stream that comes from a pipe.</summary>
+    /// <summary>A stream from a pipe has no known length.</summary>
     [Theory]
     [InlineData("--data-binary @-")]
     [InlineData("-T - -X POST")]
@@ -109,7 +109,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
         (await Command.RunAsync("bash", ["-c", "gunzip < restored | cmp - stream"], client.Folder)).MustSucceed();
     }
 
-    /// <summary>As a user types it who trusts in curl's defaults.</summary>
+    /// <summary>As a user types it who relies on curl's defaults.</summary>
     [Theory]
     [InlineData("application/x-www-form-urlencoded")]
     [InlineData("text/plain")]
@@ -139,7 +139,7 @@ public sealed class WireTests(SharedServer server) : IClassFixture<SharedServer>
                 ? (HttpStatusCode.UnprocessableEntity, "stream_damaged")
                 : (HttpStatusCode.Unauthorized, "unauthorized");
 
-        // Several times: where the server closes too soon, it is chance whether the answer still gets through.
+        // Several times: if the server closes too soon, it depends on chance whether the answer still arrives.
         for (var time = 0; time < 8; time++)
         {
             var answer = await Curl.RunAsync(

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>What curl got for an answer on the ZFS machine.</summary>
+/// <summary>The response that curl got on the ZFS machine.</summary>
 internal sealed record CurlAnswer(int Status, string Text)
 {
     public JsonElement Json => JsonDocument.Parse(Text).RootElement;

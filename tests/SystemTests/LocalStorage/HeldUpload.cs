@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
 /// <summary>
-/// An upload of one part, sent with curl: between its part and its completion ZFS has all of it but the END, for as
-/// long as a test likes.
+/// An upload of one part, sent with curl: between its part and its completion ZFS has all of it except the END, as long
+/// as a test needs.
 /// </summary>
 internal sealed class HeldUpload
 {
@@ -51,8 +51,7 @@ internal sealed class HeldUpload
     public Task<CurlAnswer> DropAsync() => _lab.CurlAsync($"-X DELETE URL/upload-stream/{_id}");
 
     /// <summary>
-    /// POST of all of it in one body, of which the last bytes wait until there is a file <c>go</c> in the server's
-    /// folder.
+    /// POST of all of it in one body, whose last bytes wait until a file <c>go</c> exists in the server's directory.
     /// </summary>
     public System.Diagnostics.Process StartBody() =>
         _lab.Host.Start(
@@ -61,7 +60,7 @@ internal sealed class HeldUpload
                 + $"{_lab.Url}/upload-stream/{_id}"
         );
 
-    /// <summary>What <see cref="StartBody"/> was answered.</summary>
+    /// <summary>The response to <see cref="StartBody"/>.</summary>
     public async Task<CurlAnswer> AnswerAsync(System.Diagnostics.Process body)
     {
         var status = await body.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

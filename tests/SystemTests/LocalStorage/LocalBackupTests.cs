@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 [Collection("zfs-2")]
 public sealed class LocalBackupTests(SecondZfsHost host)
 {
-    /// <summary>What nobody must be able to do to the server by what he sends.</summary>
+    /// <summary>Properties that a client must not be able to set by the streams it sends.</summary>
     private static readonly string[] Harmless =
     [
         "canmount=off",
@@ -99,7 +99,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
                 + $"'{older.Replace('@', '#')}$' | while read -r s; do zfs release zsm-upload $s 2>/dev/null; zfs "
                 + "destroy $s; done"
         );
-        var next = await lab.BackUpAsync(); // what both have is the base of another one there
+        var next = await lab.BackUpAsync(); // a shared snapshot is the base of another incremental there
 
         Assert.Equal("full", next.GetProperty("kind").GetString());
         Assert.StartsWith(
@@ -266,9 +266,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         await lab.AssertRestoresAsync(sent, "alone", $"--source {lab.Source}/a");
     }
 
-    /// <summary>
-    /// Restores all of the source, and tells what became of the properties: of what is below it first.
-    /// </summary>
+    /// <summary>Restores all of the source and returns the properties, those of the descendants first.</summary>
     private static async Task<JsonElement[]> RestorePropertiesAsync(LocalLab lab, string target) =>
         [
             .. (

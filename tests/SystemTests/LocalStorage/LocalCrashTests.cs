@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>The end of the server where ZFS has made a snapshot and the catalogue does not list it yet.</summary>
+/// <summary>The server is killed after ZFS has made a snapshot and before the catalogue lists it.</summary>
 [Collection("zfs-2")]
 public sealed class LocalCrashTests(SecondZfsHost host)
 {

@@ -55,7 +55,7 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
         Assert.Equal((0, "warning"), (unused.ExitCode, unused.Find("dataset").Status));
     }
 
-    /// <summary>Something is missing; after root has run the printed line nothing is.</summary>
+    /// <summary>Something is missing, and nothing is after root has run the printed line.</summary>
     /// <returns>The line.</returns>
     private static async Task<string> MendAsync(
         LocalLab lab,

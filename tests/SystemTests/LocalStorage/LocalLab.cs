@@ -47,7 +47,7 @@ internal sealed class LocalLab : IAsyncDisposable
     /// <summary>The dataset that is backed up.</summary>
     public string Source => $"{Client.Area}/data";
 
-    /// <summary>Where the server puts what the client sends.</summary>
+    /// <summary>The dataset below which the server stores the client's backups.</summary>
     public string Parent => $"{Base}/{Client.Id}";
 
     /// <summary>The first dataset that is received from <see cref="Source"/>.</summary>
@@ -99,7 +99,7 @@ internal sealed class LocalLab : IAsyncDisposable
         await WaitForServerEndAsync();
     }
 
-    /// <summary>Waits until the server has ended, however it does.</summary>
+    /// <summary>Waits until the server has ended, in whatever way.</summary>
     public Task WaitForServerEndAsync() =>
         Host.OutputAsync(
             $"pid=$(cat {Folder}/pid); for i in $(seq 1200); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; "
@@ -107,8 +107,8 @@ internal sealed class LocalLab : IAsyncDisposable
         );
 
     /// <summary>
-    /// Lets the server be killed by the <c>zfs</c> that it runs: the real one, but for that. So the kill comes at one
-    /// certain moment of a commit.
+    /// Has the server killed by the <c>zfs</c> that it runs, which otherwise is the real one: so the kill happens at a
+    /// defined moment of a commit.
     /// </summary>
     /// <param name="moment"><c>before</c> or <c>after</c>, and how the command begins: <c>after receive</c>.</param>
     public async Task KillServerAtAsync(string moment)
@@ -167,7 +167,7 @@ internal sealed class LocalLab : IAsyncDisposable
         return await CurlAsync($"-X POST -T {Folder}/stream URL/upload-stream/{upload}");
     }
 
-    /// <summary>Makes files of which a tree can be compared, and some MiB that take many parts.</summary>
+    /// <summary>Creates files to compare as a tree, and some MiB that need many parts.</summary>
     public Task<string> FillAsync(string name, int megabytes) =>
         Client.ShellAsync(
             $"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && for i in $(seq "

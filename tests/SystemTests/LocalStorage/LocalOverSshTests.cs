@@ -42,7 +42,7 @@ public sealed class LocalOverSshTests(SecondZfsHost host)
         );
     }
 
-    /// <summary>In one run, which goes on each time.</summary>
+    /// <summary>In one run, which resumes each time.</summary>
     private static async Task RestoreThroughCutConnectionsAsync(ClientMachine client, ServerProcess server)
     {
         await using var proxy = new TcpProxy(server.Port) { Fault = NetworkFault.Delay };

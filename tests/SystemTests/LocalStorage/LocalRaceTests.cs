@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
 /// <summary>
-/// Uploads of one client at once that want the same place: ZFS receives only on the newest snapshot of a dataset, and
+/// Concurrent uploads of one client for the same dataset: ZFS receives only on the newest snapshot of a dataset, and
 /// one stream at a time.
 /// </summary>
 [Collection("zfs-2")]
@@ -136,7 +136,7 @@ public sealed class LocalRaceTests(SecondZfsHost host)
         );
 
     /// <summary>
-    /// These snapshots are there and listed, and restore; nothing else is, and nothing is left half received.
+    /// These snapshots exist, are listed and can be restored; no others exist, and no receive is left partial.
     /// </summary>
     private static async Task AssertHoldsAsync(LocalLab lab, params string[] snapshots)
     {

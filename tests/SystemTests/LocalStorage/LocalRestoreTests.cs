@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>Restores from the server's ZFS whose stream breaks: they go on in the same run.</summary>
+/// <summary>Restores from the server's ZFS whose stream breaks: they resume in the same run.</summary>
 [Collection("zfs-2")]
 public sealed class LocalRestoreTests(SecondZfsHost host)
 {
@@ -46,9 +46,9 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     }
 
     /// <summary>
-    /// A folder with a <c>zfs</c> that is the real one, but that notes each send. The first one ends after so few bytes
-    /// that the receiver keeps nothing; the next two bring 6 MiB and then so little that they stay in the middle until
-    /// they are ended, however slow the machine is; the fourth sends all, and fails.
+    /// A directory with a <c>zfs</c> that is the real one and also logs each send. The first send ends after so few
+    /// bytes that the receiver keeps nothing; the next two send 6 MiB and then so slowly that they are unfinished until
+    /// they are killed, however slow the machine is; the fourth sends all and fails.
     /// </summary>
     private async Task<string> MakeFailingSendAsync()
     {
@@ -78,14 +78,14 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     }
 
     /// <summary>
-    /// Waits until the receiving ZFS has noted how far it came, and finds the server's <c>zfs send</c>, which is in the
-    /// middle then.
+    /// Waits until the receiving ZFS has recorded its progress, and finds the server's <c>zfs send</c>, which is
+    /// unfinished then.
     /// </summary>
     /// <param name="lab">The lab.</param>
-    /// <param name="folder">What is in the server's PATH, and in that of what it starts: not every <c>zfs send</c> of
-    /// the machine is its own.</param>
-    /// <param name="after">What was noted before.</param>
-    /// <returns>Its process, and what ZFS noted.</returns>
+    /// <param name="folder">The directory in the PATH of the server and its processes: not every <c>zfs send</c> of the
+    /// machine is its own.</param>
+    /// <param name="after">The token before.</param>
+    /// <returns>The process and the token.</returns>
     private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string folder, string after)
     {
         var found = await host.RunAsync(

@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>Streams into the server's ZFS that are damaged, too large, or cut off on either side.</summary>
+/// <summary>Streams into the server's ZFS that are damaged, too large, or interrupted on either side.</summary>
 [Collection("zfs-2")]
 public sealed class LocalUploadTests(SecondZfsHost host)
 {
@@ -92,7 +92,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
             await backup.WaitForExitAsync(Token);
         }
 
-        // A run that only asks where it goes on takes nothing away from the one after it.
+        // A run that only asks where to resume changes nothing for the next one.
         var guid = await lab.Client.GuidOfAsync(Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Source)));
         for (var run = 0; run < 2; run++)
         {
@@ -161,7 +161,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
     }
 
-    /// <summary>Some MiB, sent so slowly that there is time to kill somebody.</summary>
+    /// <summary>Some MiB, sent so slowly that there is time to kill a process.</summary>
     private static async Task SlowlyAsync(LocalLab lab)
     {
         await lab.FillAsync("data", 24);
@@ -169,7 +169,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     }
 
     /// <summary>
-    /// ZFS notes how far it came with each transaction group, which is every five seconds if nobody asks for one.
+    /// ZFS records its progress with each transaction group, every five seconds unless a sync is requested.
     /// </summary>
     private static async Task WaitForHalfAsync(LocalLab lab)
     {

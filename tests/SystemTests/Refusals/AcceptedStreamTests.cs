@@ -4,7 +4,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Refusals;
 
-/// <summary>What is right is taken, in every form in which it is right, and comes back byte for byte.</summary>
+/// <summary>Valid streams are accepted in every form and returned byte for byte.</summary>
 public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<SharedServer>
 {
     /// <summary>Continuations and clones restore nothing by themselves, and packages hold several streams.</summary>
@@ -94,7 +94,7 @@ public sealed class AcceptedStreamTests(SharedServer server) : IClassFixture<Sha
 
     private static string NameOf(RecordedStream stream) => stream.File[..^".zfs.gz".Length];
 
-    /// <summary>The stream and what it builds on, the full one first.</summary>
+    /// <summary>The stream and the chain it depends on, the full one first.</summary>
     private static IEnumerable<RecordedStream> ChainOf(RecordedStream stream)
     {
         if (stream.BaseGuid is not { } guid)

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Refusals;
 
 /// <summary>
-/// An upload whose connection breaks, stalls or is taken over leaves nothing behind and can be made again.
+/// An upload whose connection breaks, stalls or is taken over leaves nothing behind and can be repeated.
 /// </summary>
 public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<SharedServer>
 {
@@ -29,7 +29,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
         using var client = await server.NewClientAsync();
         var (upload, before) = await AnnounceAsync(client);
         using var broken = await BeginAsync(server.Process, client, upload);
-        // The whole stream is there, and yet not the whole request.
+        // The stream is complete, but the request is not.
         await broken.SendChunkAsync(Stream.AsMemory(Stream.Length / 2));
 
         broken.EndEarly();
@@ -119,7 +119,7 @@ public sealed class BrokenUploadTests(SharedServer server) : IClassFixture<Share
     }
 
     /// <summary>
-    /// Where the object or its manifest must go lies something else; the server can do nothing but say so, and clear
+    /// The path of the object or its manifest is occupied by something else; the server can only report it and clean
     /// up.
     /// </summary>
     [Theory]

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 namespace ZfsSnapshotManager.SystemTests.Refusals;
 
 /// <summary>
-/// A stream that is not whole, not right or not the one announced is refused, leaves nothing behind, and can be sent
+/// A stream that is incomplete, invalid or not the announced one is refused, leaves nothing behind, and can be sent
 /// again.
 /// </summary>
 public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<SharedServer>
@@ -96,9 +96,7 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
             }
         );
 
-    /// <summary>
-    /// Some flips the decompressor cannot make sense of; of others it makes bytes that were never sent.
-    /// </summary>
+    /// <summary>The decompressor detects some flips; others yield bytes that were never sent.</summary>
     [Theory]
     [InlineData(0.01)]
     [InlineData(0.2)]
@@ -148,7 +146,7 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     }
 
     /// <summary>
-    /// A redacted snapshot has the GUID of the whole one, but zfs receive takes no plain incremental on top of it
+    /// A redacted snapshot has the GUID of the original, but zfs receive accepts no plain incremental on top of it
     /// (dmu_recv.c, redact_check).
     /// </summary>
     [Fact]
@@ -168,7 +166,7 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
         );
 
         answer.AssertRefused(HttpStatusCode.Conflict, "base_missing");
-        // All but the count of open uploads.
+        // Everything except the number of open uploads.
         Assert.Equal(before.Split('\n')[..^1], (await client.PictureAsync()).Split('\n')[..^1]);
     }
 
@@ -190,8 +188,8 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     }
 
     /// <summary>
-    /// The message leads to the flipped record: by its own checksum, or, for what that does not cover, by the next
-    /// one's.
+    /// The message names the flipped record by its own checksum, or by the next record's for bytes that its own does
+    /// not cover.
     /// </summary>
     private async Task AssertFlipIsRefusedAsync(int index, int at)
     {
@@ -492,7 +490,7 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
     private static JsonObject With(string field, JsonNode value) =>
         new() { ["dataset_name"] = "tank/plain", [field] = value };
 
-    /// <summary>A body that is refused, and how; where several codes are right, | is between them.</summary>
+    /// <summary>A body that is refused, and the expected codes, separated by |.</summary>
     private sealed record Refusal(byte[] Body, HttpStatusCode Status, string Code, params string[] Says)
     {
         public string Compression { get; init; } = "none";
@@ -500,10 +498,10 @@ public sealed class StreamRefusalTests(SharedServer server) : IClassFixture<Shar
         /// <summary>Streams that are stored before.</summary>
         public string[] Stored { get; init; } = [];
 
-        /// <summary>What is said of the stream; nothing but its dataset where this is null.</summary>
+        /// <summary>The announcement of the stream; if null, only its dataset.</summary>
         public JsonObject? Announced { get; init; }
 
-        /// <summary>The stream that the same upload then takes.</summary>
+        /// <summary>The stream that the same upload then accepts.</summary>
         public string Right { get; init; } = "full";
     }
 }

@@ -93,7 +93,7 @@ public sealed class ClientRotationTests(ZfsHost host)
 
         Assert.Equal(4, rotated.GetProperty("deleted_count").GetInt32());
         Assert.Equal(2, (await client.ListBackupsAsync()).Length);
-        (await client.RunAsync("zfs-client rotate")).MustSucceed(); // bookmarks of what is gone go, too
+        (await client.RunAsync("zfs-client rotate")).MustSucceed(); // bookmarks of deleted backups are deleted too
         Assert.Equal(
             2,
             (await client.SnapshotsOfAsync(data)).Count(name => name.Contains('#', StringComparison.Ordinal))

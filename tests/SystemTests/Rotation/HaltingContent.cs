@@ -2,7 +2,7 @@ using System.Net;
 
 namespace ZfsSnapshotManager.SystemTests.Rotation;
 
-/// <summary>A request body that waits in the middle until it may go on.</summary>
+/// <summary>A request body that waits in the middle until it is allowed to continue.</summary>
 internal sealed class HaltingContent(byte[] body, int halt, SemaphoreSlim gate) : HttpContent
 {
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)

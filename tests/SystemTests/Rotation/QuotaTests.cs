@@ -56,7 +56,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         var upload = await client.AnnounceAsync(Fields("gzip"));
 
         (await client.SendPartAsync(upload, cut.Parts[0])).MustSucceed();
-        (await client.SendPartAsync(upload, cut.Parts[0])).MustSucceed(); // again: it takes no more room
+        (await client.SendPartAsync(upload, cut.Parts[0])).MustSucceed(); // again: it uses no more space
         var refused = await client.SendPartAsync(upload, cut.Parts[1]);
 
         Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (refused.Status, refused.Code));
@@ -87,7 +87,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
 
             var answers = await Task.WhenAll(uploads.Select(upload => client.SendAsync(upload.Id, upload.Stream)));
 
-            // None, where each took a half before it met the other.
+            // None, if each reserved a half before the other arrived.
             Assert.InRange(answers.Count(answer => answer.Status == HttpStatusCode.OK), 0, 1);
             Assert.All(answers.Where(answer => answer.Status != HttpStatusCode.OK), answer =>
                 Assert.Equal("quota_exceeded", answer.Code)
@@ -99,7 +99,8 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
     }
 
     /// <summary>
-    /// The server reserves ahead of what has come, so as not to count for each block; that must take nobody's place.
+    /// The server reserves ahead of the bytes received, to avoid counting for each block; this must not cost others
+    /// their space.
     /// </summary>
     [Fact]
     public async Task Two_concurrent_uploads_that_just_fit_are_both_accepted_and_nothing_is_deleted()
@@ -109,7 +110,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
             large = StreamChain.Stream(4, 0, Now, blocks: 72);
         var stored = StreamChain.Stream(1, 0, Now, blocks: 3).Length;
         using var client = await LimitedAsync((2 * stored) + small.Length + large.Length);
-        await StoreAsync(client, 1, 0, blocks: 3, hours: -9); // it would go if there were too little room
+        await StoreAsync(client, 1, 0, blocks: 3, hours: -9); // it would be deleted if there were too little space
         await StoreAsync(client, 2, 0, blocks: 3, hours: -8);
         using var gate = new SemaphoreSlim(0);
         var waiting = client.SendAsync(
@@ -125,7 +126,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         (await waiting).MustSucceed();
 
         Assert.Equal(["1", "2", "3", "4"], await ListAsync(client));
-        var full = await client.AskAsync(Fields()); // to the byte: now the oldest chain makes room
+        var full = await client.AskAsync(Fields()); // to the byte: now the oldest chain is deleted for space
         Assert.Equal(HttpStatusCode.OK, full.Status);
         Assert.Equal(["2", "3", "4"], await ListAsync(client));
     }
@@ -165,7 +166,7 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
 
         await StoreAsync(client, 4, 0, blocks: 3, hours: -2, type: "hourly");
 
-        // The policy no longer keeps 1; before 4 is there, it keeps 2.
+        // The policy no longer keeps 1; before 4 exists, it keeps 2.
         Assert.Equal(["2", "3", "4"], await ListAsync(client));
         await StoreAsync(client, 5, 0, blocks: 3, hours: -1, type: "hourly");
         Assert.Equal(["3", "4", "5"], await ListAsync(client));

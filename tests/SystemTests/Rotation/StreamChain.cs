@@ -2,7 +2,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Rotation;
 
-/// <summary>Right streams of snapshots that never were, with the time that a test wants.</summary>
+/// <summary>Valid streams of invented snapshots, with the time that a test needs.</summary>
 internal static class StreamChain
 {
     private const int CreationTimeOffset = 16;

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>An object that a test writes: keeps what the store said of each part.</summary>
+/// <summary>An object that a test writes: keeps the store's answer for each part.</summary>
 internal sealed class ObjectParts(IObjectStore store, IObjectWriter writer) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
@@ -18,7 +18,7 @@ internal sealed class ObjectParts(IObjectStore store, IObjectWriter writer) : IA
         bool resumable = false
     ) => new(store, await store.CreateAsync(key, uploadId, resumable, TestContext.Current.CancellationToken));
 
-    /// <summary>Parts of one size, but for the last.</summary>
+    /// <summary>Parts of one size, except the last.</summary>
     public Task WritePartAsync(int number, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
         WritePartAsync(number, (long)number * store.PartSize, content, cancellationToken);
 

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>What every object store must do, and what backups on top of it must be.</summary>
+/// <summary>What every object store must do, and what holds for backups in it.</summary>
 public abstract class ObjectStoreContract
 {
     private protected const string Key = "web1/tank_data_2026-11-24_04:59:49.zfs";
@@ -357,7 +357,7 @@ public abstract class ObjectStoreContract
         );
         Assert.InRange(store.MostAtOnce, 1, most);
         AssertAllReturned(buffers);
-        // What is not kept for the next one is garbage that stays in memory for long.
+        // A buffer that is not reused is garbage that stays in memory for a long time.
         Assert.InRange(store.Buffers, 1, most);
     }
 
@@ -452,7 +452,7 @@ public abstract class ObjectStoreContract
         return e;
     }
 
-    /// <summary>Says where they differ, not what they are.</summary>
+    /// <summary>Reports where they differ, not their contents.</summary>
     private protected static void AssertSame(ReadOnlyMemory<byte> expected, ReadOnlyMemory<byte> actual, string what) =>
         Assert.True(
             expected.Span.SequenceEqual(actual.Span),
@@ -460,7 +460,7 @@ public abstract class ObjectStoreContract
                 + $"{expected.Span.CommonPrefixLength(actual.Span)}"
         );
 
-    /// <summary>A share gets all buffers that there may be, which is so only when nobody else holds one.</summary>
+    /// <summary>A share gets all buffers, which is possible only if no other holds one.</summary>
     private protected static void AssertAllReturned(PartBuffers buffers)
     {
         using var share = buffers.Open();

@@ -8,18 +8,18 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>A store of its own for one test, and a look at it from outside.</summary>
+/// <summary>A separate store for one test, with access from outside.</summary>
 internal abstract class OpenStore : IAsyncDisposable
 {
     public abstract IObjectStore Store { get; }
 
-    /// <summary>The same place as another process sees it: without what the first one knows of its own work.</summary>
+    /// <summary>The same store as another process sees it, without the first one's state in memory.</summary>
     public abstract Task<IObjectStore> OpenAgainAsync();
 
-    /// <summary>How many objects are begun and neither completed nor given up.</summary>
+    /// <summary>The number of objects that were begun and neither completed nor aborted.</summary>
     public abstract Task<int> CountUnfinishedAsync();
 
-    /// <summary>Changes a bit of an object, past the store.</summary>
+    /// <summary>Changes a bit of an object without the store.</summary>
     public abstract Task ChangeByteAsync(string key, int offset);
 
     public abstract ValueTask DisposeAsync();
@@ -31,7 +31,7 @@ internal abstract class OpenStore : IAsyncDisposable
     }
 }
 
-/// <summary>A store in a temporary folder.</summary>
+/// <summary>A store in a temporary directory.</summary>
 internal sealed class OpenDirectory : OpenStore
 {
     private readonly string _folder = Repository.NewFolder("contract");
@@ -101,7 +101,7 @@ internal sealed class OpenBucket : OpenStore
         return opened;
     }
 
-    /// <summary>A store of which nothing is known.</summary>
+    /// <summary>An empty store without state.</summary>
     public static OpenBucket OpenUnprobed(Dictionary<string, string> settings)
     {
         var opened = new OpenBucket(null!, settings["S3_BUCKET"], settings);

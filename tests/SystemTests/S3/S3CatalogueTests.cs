@@ -62,7 +62,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
         var keys = (await lab.ListAsync()).Select(backup => backup.GetProperty("storage_key").GetString()!).ToList();
         var harmed = await HarmAsync(lab, keys);
 
-        // A flipped byte is seen by who reads it, and by nobody else.
+        // A flipped byte is found only by reading it.
         string[] byCheck =
         [
             "manifest_missing",
@@ -114,7 +114,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
 
         foreach (var (key, content) in _originals)
             await PutAsync(lab, key, content);
-        // What belongs to nothing is never taken away.
+        // Unknown objects are never deleted.
         Assert.Equal(["orphan_object", "orphan_object"], Kinds(await RunAsync(lab, 7, "rebuild")));
         await lab.Server.StartAgainAsync();
         Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
@@ -126,7 +126,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
     {
         await using var lab = await StartAsync(1);
         await lab.Server.KillAsync();
-        // A data folder of its own, without S3.
+        // A separate data directory, without S3.
         await using var other = await ServerProcess.StartAsync(new Dictionary<string, string>(StringComparer.Ordinal));
         Assert.Equal(0, await other.StopAsync());
         var settings = s3.Settings(lab.Bucket, lab.Proxy.Endpoint);
@@ -252,8 +252,8 @@ public sealed class S3CatalogueTests(Radosgw s3)
         return lab;
     }
 
-    /// <summary>Does something else to each of the first backups; the last ones stay whole.</summary>
-    /// <returns>What a check must find of which backup.</returns>
+    /// <summary>Damages each of the first backups in another way; the last ones stay valid.</summary>
+    /// <returns>What a check must find for each backup.</returns>
     private async Task<IReadOnlyList<(string Kind, string Key)>> HarmAsync(S3Lab lab, List<string> keys)
     {
         await PutAsync(lab, keys[0] + ".manifest.json", (await GetAsync(lab, keys[0] + ".manifest.json"))[..100]);

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.S3;
 
 /// <summary>
-/// S3 refuses what is signed with a time that is too far from its own. A server whose clock is wrong says so, and works
-/// all the same.
+/// S3 refuses requests signed with a time too far from its own. A server whose clock is wrong reports it and still
+/// works.
 /// </summary>
 [Collection("s3")]
 public sealed class S3ClockTests(Radosgw s3)
@@ -56,7 +56,7 @@ public sealed class S3ClockTests(Radosgw s3)
         await lab.AssertVerifiesAsync();
     }
 
-    /// <summary>What clock_off.c is told.</summary>
+    /// <summary>The setting of clock_off.c.</summary>
     private sealed class WrongClock : IDisposable
     {
         private readonly string _folder = Repository.NewFolder("clock");

@@ -7,8 +7,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.S3;
 
 /// <summary>
-/// A network or an S3 that fails now and then costs time and nothing else; what cannot be done is told, and leaves
-/// nothing.
+/// A network or an S3 that fails now and then only costs time; a permanent failure is reported and leaves nothing.
 /// </summary>
 [Collection("s3")]
 public sealed class S3FaultTests(Radosgw s3)
@@ -249,7 +248,8 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     /// <summary>
-    /// The worst moment to lose S3: it has done what was asked for, nobody knows, and nobody can ask.
+    /// The worst moment to lose S3: it has executed the request, but the answer is lost and the server cannot ask
+    /// again.
     /// </summary>
     [Theory]
     [InlineData(nameof(S3Kind.CompleteMultipart), S3Lab.ThreeParts, false)]
@@ -290,7 +290,7 @@ public sealed class S3FaultTests(Radosgw s3)
     }
 
     /// <summary>
-    /// What is left of an object that could not be removed must not be in the way of the next attempt, nor stay behind.
+    /// The remains of an object that could not be removed must neither block the next attempt nor stay behind.
     /// </summary>
     [Fact]
     public async Task A_backup_of_several_objects_that_could_only_be_removed_in_part_can_be_sent_again()

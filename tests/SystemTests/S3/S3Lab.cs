@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>A zfs-server that stores in a bucket of its own, past a proxy that can make anything go wrong.</summary>
+/// <summary>A zfs-server that stores in a bucket of its own through a proxy that can inject any failure.</summary>
 internal sealed class S3Lab : IAsyncDisposable
 {
     /// <summary>Three parts of 5 MiB, the last one smaller.</summary>
@@ -28,7 +28,7 @@ internal sealed class S3Lab : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <param name="endpoint">What the proxy leads to; null: the S3 server's own address.</param>
+    /// <param name="endpoint">The address behind the proxy; null: that of the S3 server.</param>
     public static async Task<S3Lab> StartAsync(
         S3Server s3,
         IReadOnlyDictionary<string, string>? more = null,
@@ -81,7 +81,7 @@ internal sealed class S3Lab : IAsyncDisposable
         Assert.Equal(0, await S3.CountUnfinishedAsync(Bucket));
     }
 
-    /// <summary>The real zfs-restore reads all of them back and checks every record.</summary>
+    /// <summary>The real zfs-restore reads all of them and verifies every record.</summary>
     public async Task AssertVerifiesAsync() => (await Client.RestoreAsync("verify", "all")).MustSucceed();
 
     /// <returns>The bytes of a download whose length and digest are those that are listed.</returns>

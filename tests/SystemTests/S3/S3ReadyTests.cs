@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
 
-/// <summary>GET /ready says in bounded time that S3 is away, and when it is back.</summary>
+/// <summary>GET /ready reports in bounded time that S3 is unreachable, and when it is back.</summary>
 [Collection("s3")]
 public sealed class S3ReadyTests(Radosgw s3)
 {

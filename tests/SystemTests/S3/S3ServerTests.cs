@@ -148,7 +148,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
 
         (await second.UploadAsync("tank/data")).MustSucceed();
         await second.Server.KillAsync();
-        await second.Server.StartAgainAsync(); // which clears up what it did not finish, and only that
+        await second.Server.StartAgainAsync(); // which removes its own unfinished objects and no others
 
         (await sending).MustSucceed();
         first.Proxy.BytesPerSecond = 0;
@@ -225,7 +225,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     /// <summary>
-    /// In a bucket that keeps versions, a delete keeps the bytes; each start would cost a little, for ever.
+    /// In a bucket that keeps versions, a delete keeps the bytes; each start would cost a little, permanently.
     /// </summary>
     [Fact]
     public async Task The_probe_at_start_leaves_no_versions_behind()
@@ -269,7 +269,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
             "--data-pool",
             "default.rgw.buckets.data"
         );
-        await using var gateway = await Gateway.StartAsync(s3); // a gateway hears of classes when it starts
+        await using var gateway = await Gateway.StartAsync(s3); // a gateway reads the storage classes when it starts
         await using var lab = await S3Lab.StartAsync(
             s3,
             new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_STORAGE_CLASS"] = "COLD" },
@@ -291,7 +291,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     }
 
     /// <summary>
-    /// The radosgw of these tests takes the wish for encryption and does nothing about it: only the requests show it.
+    /// The radosgw of these tests accepts the encryption header and ignores it: only the requests show it.
     /// </summary>
     [Theory]
     [InlineData("AES256", "AES256", null)]
@@ -311,7 +311,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
         }
         catch (StorageException)
         {
-            // It has no keys of that name; that is not the question.
+            // It has no key of that name, which does not matter here.
         }
 
         var creations = proxy
@@ -329,7 +329,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
     [Fact]
     public async Task Uploads_and_downloads_cost_a_fixed_number_of_requests_and_lists_cost_none()
     {
-        // A request that takes a busy S3 server two seconds would else be sent again, and counted.
+        // Otherwise a request that takes a busy S3 server two seconds would be sent again and counted.
         await using var lab = await S3Lab.StartAsync(
             s3,
             new Dictionary<string, string>(StringComparer.Ordinal) { ["S3_IDLE_TIMEOUT"] = "30" }
@@ -472,12 +472,12 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
             lab.Proxy.Forget();
     }
 
-    /// <summary>Runs a server that is to end by itself, in a folder of its own.</summary>
+    /// <summary>Runs a server that is expected to end, in a separate directory.</summary>
     private static async Task<CommandResult> RunServerAsync(Dictionary<string, string> settings)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port; // taken: whoever gets so far as to listen ends, too
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port; // in use: a server that gets as far as listening ends too
         var environment = new Dictionary<string, string>(settings, StringComparer.Ordinal)
         {
             ["BIND_ADDRESS"] = "127.0.0.1",

@@ -8,7 +8,7 @@ public sealed class DirectoryStoreContract : ObjectStoreContract
     private protected override Task<OpenStore> OpenAsync() => Task.FromResult<OpenStore>(new OpenDirectory());
 }
 
-/// <summary>What S3 adds: objects of few parts, and memory of who wrote what.</summary>
+/// <summary>What is special about S3: a limited number of parts, and the record of who wrote an object.</summary>
 public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
 {
     private protected override async Task<OpenStore> OpenAsync() => await OpenBucket.OpenAsync(server);
@@ -72,7 +72,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
 
         var faults = await Task.WhenAll(TryAsync(open.Store, 0), TryAsync(another, 1));
 
-        // Such a provider cannot tell; only the look before guards it.
+        // Such a provider cannot detect it; only the check before protects the object.
         if (!((OpenBucket)open).Abilities.ConditionalPut)
             return;
         Assert.Single(faults, fault => fault is null);

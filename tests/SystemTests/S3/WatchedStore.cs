@@ -11,10 +11,10 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
     private int _now;
     private int _most;
 
-    /// <summary>How many different arrays came in parts or went out to be filled.</summary>
+    /// <summary>The number of different arrays that came in parts or were passed out to be filled.</summary>
     public int Buffers => _buffers.Count;
 
-    /// <summary>How many were in the store's hands at one time.</summary>
+    /// <summary>The largest number that the store held at one time.</summary>
     public int MostAtOnce => _most;
 
     public string Location => inner.Location;

@@ -22,7 +22,7 @@ public sealed class CatalogueCommandTests
     {
         await using var lab = await Lab.StartAsync();
         var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
-        // Then its log lies beside the catalogue, and must not be taken for the new one's.
+        // Then its log lies beside the catalogue, and must not be read as the new one's.
         if (crashed)
             await lab.Server.KillAsync();
         else
@@ -355,7 +355,7 @@ public sealed class CatalogueCommandTests
 
         public string ManifestOf(string name) => _paths[name] + ".manifest.json";
 
-        /// <summary>Does something to the newest backup of the chain, so that nothing builds on it.</summary>
+        /// <summary>Damages the newest backup of the chain, on which no other depends.</summary>
         public async Task HarmAsync(string fault)
         {
             var (path, manifest) = (_paths[Second], ManifestOf(Second));

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Servers;
 
-/// <summary><c>zfs-server client …</c> beside a running server, which takes each change up at once.</summary>
+/// <summary><c>zfs-server client …</c> beside a running server, which applies each change immediately.</summary>
 public sealed class ClientCommandTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Servers;
 
 /// <summary>
-/// <c>zfs-server doctor</c> of a server that stores in a folder; with S3 and with ZFS it is tested where those are.
+/// <c>zfs-server doctor</c> of a server that stores in a directory; the tests of S3 and ZFS storage cover the others.
 /// </summary>
 public sealed class DoctorTests
 {
@@ -28,7 +28,7 @@ public sealed class DoctorTests
             ("runs, and is ready", "does not run; its port is free"),
             (running.Find("server").Message, stopped.Find("server").Message)
         );
-        Assert.DoesNotContain("zfs", running.Checks.Select(check => check.Name)); // nobody is stored there
+        Assert.DoesNotContain("zfs", running.Checks.Select(check => check.Name)); // no client is stored there
         Assert.Contains("ok       clients: 1 in ", lines, StringComparison.Ordinal);
         Assert.Equal(before, Picture(server.Folder));
     }

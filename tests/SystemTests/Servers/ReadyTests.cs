@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Servers;
 
-/// <summary>GET /ready tells what is wrong while it is, to everybody, and no more than everybody may know.</summary>
+/// <summary>GET /ready reports faults as long as they last, and nothing that is not public.</summary>
 public sealed class ReadyTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;

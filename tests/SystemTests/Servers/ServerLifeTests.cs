@@ -342,7 +342,7 @@ public sealed class ServerLifeTests
     }
 
     /// <summary>
-    /// A server that is expected to end by itself; one that serves is stopped after a while, with exit code 124.
+    /// Runs a server that is expected to end; one that keeps serving is stopped after a while, with exit code 124.
     /// </summary>
     private static Task<CommandResult> RunServerAsync(string folder, params (string Setting, string Value)[] settings)
     {

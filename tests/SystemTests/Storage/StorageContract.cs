@@ -8,7 +8,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Storage;
 
 /// <summary>
-/// What a server owes to who sends to it, whatever it stores in: by HTTP alone, with streams of a real ZFS.
+/// What a server promises its clients in every kind of storage: by HTTP alone, with streams of a real ZFS.
 /// </summary>
 public abstract class StorageContract
 {
@@ -43,7 +43,7 @@ public abstract class StorageContract
     public async Task An_invalid_stream_leaves_nothing_and_the_same_upload_then_accepts_the_valid_one()
     {
         await using var lab = await StartAsync();
-        await StoreAsync(lab.Client, "volume"); // something is there that must stay
+        await StoreAsync(lab.Client, "volume"); // a backup exists that must be kept
         var (plain, gzip) = (Recorded.Plain("full"), Recorded.Gzip("full"));
         var records = Recorded.Boundaries(plain);
         (string Compression, byte[] Body, string Code)[] wrong =
@@ -188,7 +188,7 @@ public abstract class StorageContract
         using var reader = new SendStreamReader(plain);
         while (reader.ReadRecord())
         {
-            // Each is checked on the way.
+            // Each is verified during the transfer.
         }
 
         return reader.Parser.Begin!.SnapshotGuid;

@@ -2,9 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Storage;
 
-/// <summary>
-/// A zfs-server on this machine that stores in one kind of place, and a look at that place from outside.
-/// </summary>
+/// <summary>A zfs-server on this machine with one kind of storage, and access to that storage from outside.</summary>
 internal sealed class StorageLab : IAsyncDisposable
 {
     private readonly Func<Task<string>> _look;
@@ -22,7 +20,7 @@ internal sealed class StorageLab : IAsyncDisposable
 
     public Uploader Client { get; }
 
-    /// <summary>The folder, the bucket or the dataset.</summary>
+    /// <summary>The directory, the bucket or the dataset.</summary>
     public string Place { get; }
 
     public static async Task<StorageLab> InFolderAsync()
@@ -82,7 +80,7 @@ internal sealed class StorageLab : IAsyncDisposable
         );
     }
 
-    /// <summary>All that a refused upload must leave as it was: what is stored, and what is listed.</summary>
+    /// <summary>All that a refused upload must not change: what is stored and what is listed.</summary>
     public async Task<string> PictureAsync() =>
         $"{await _look()}\n{(await Client.GetAsync("snapshots")).MustSucceed().Text}";
 

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Streams;
 
-/// <summary>The scripts in the folder "guest", on the ZFS machine.</summary>
+/// <summary>The scripts in the directory "guest", on the ZFS machine.</summary>
 public sealed class GuestScripts
 {
     private const string Folder = "/tmp/zsm-streams";
@@ -20,7 +20,7 @@ public sealed class GuestScripts
     public static bool IsSoak => RandomTest.IsSoak;
 
     /// <summary>
-    /// Kinds of histories for what takes minutes: all for a soak, otherwise those that have least in common.
+    /// Kinds of histories for tests that take minutes: all in a soak, otherwise those that differ most.
     /// </summary>
     public static TheoryData<string> Kinds =>
         RandomTest.IsSoak ? ["plain", "compressed", "raw", "volume", "raw-volume"] : ["plain", "raw", "volume"];
@@ -43,7 +43,7 @@ public sealed class GuestScripts
         return new GuestScripts(host);
     }
 
-    /// <summary>Runs a script; its lines.</summary>
+    /// <summary>Runs a script and returns its lines.</summary>
     public async Task<string[]> RunAsync(string script, object[] arguments, string input = "")
     {
         var line = $"POOL={_host.Pool} {Folder}/{script} {string.Join(' ', arguments)}";
@@ -52,7 +52,7 @@ public sealed class GuestScripts
         return result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>The files of a folder of the ZFS machine, by name.</summary>
+    /// <summary>The files of a directory of the ZFS machine, by name.</summary>
     public async Task<IReadOnlyDictionary<string, byte[]>> ReadAsync(string folder)
     {
         var packed = Convert.FromBase64String(

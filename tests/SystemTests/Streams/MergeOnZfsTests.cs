@@ -7,9 +7,9 @@ namespace ZfsSnapshotManager.SystemTests.Streams;
 public sealed class MergeOnZfsTests(ZfsHost host)
 {
     /// <summary>
-    /// Random histories of a file system or a volume: what is received of merged streams equals what is received one
-    /// after the other, in every file, attribute, object and GUID; the next incremental applies; a scrub finds nothing
-    /// (guest/merge.sh).
+    /// Random histories of a file system or a volume: receiving the merged stream has the same result as receiving the
+    /// streams one after the other, in every file, attribute, object and GUID; the next incremental applies; a scrub
+    /// finds nothing (guest/merge.sh).
     /// </summary>
     [Theory]
     [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]

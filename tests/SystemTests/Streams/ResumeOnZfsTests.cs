@@ -15,8 +15,8 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
 
     /// <summary>
     /// A full stream, an incremental and one from a bookmark are cut at boundaries of all kinds. The token is made from
-    /// what is left, ZFS goes on from it, and both parts are joined; where ZFS sends the same again, that is the stream
-    /// as it was, byte for byte.
+    /// the first part, ZFS resumes from it, and both parts are joined. If ZFS sends the same bytes again, the result is
+    /// the original stream, byte for byte.
     /// </summary>
     [Theory]
     [InlineData("plain")]
@@ -69,7 +69,8 @@ public sealed class ResumeOnZfsTests(ZfsHost host)
     }
 
     /// <summary>
-    /// The receive of a full stream and of an incremental is cut, and goes on from the stored stream by ZFS's token.
+    /// The receive of a full stream and of an incremental is interrupted, and resumes from the stored stream by ZFS's
+    /// token.
     /// </summary>
     [Theory]
     [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]

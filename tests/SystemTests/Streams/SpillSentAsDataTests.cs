@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Streams;
 
-/// <summary>What zfs send -e loses on the way (docs/decisions/0012).</summary>
+/// <summary>Data that zfs send -e loses (docs/decisions/0012).</summary>
 [Collection("zfs")]
 public sealed class SpillSentAsDataTests(ZfsHost host)
 {
@@ -29,7 +29,7 @@ public sealed class SpillSentAsDataTests(ZfsHost host)
             Assert.Equal(7, embedded.ExitCode);
             Assert.Contains("send without -e", embedded.Error, StringComparison.Ordinal);
 
-            // Once this link arrives, ZFS sends such blocks rightly, and the refusal can go.
+            // If this link arrives, ZFS sends such blocks correctly, and the refusal can be removed.
             Assert.NotEqual(700, (await ReceivedLinkAsync($"zfs send -e {origin}@one", copy)).Length);
         }
         finally

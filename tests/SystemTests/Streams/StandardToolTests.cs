@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Streams;
 
 /// <summary>
-/// Blocks are files of the usual tools, and what these write is taken: with gunzip and zstd as they are installed.
+/// The usual tools read blocks as files, and files of these tools are accepted: with the installed gunzip and zstd.
 /// </summary>
 public sealed class StandardToolTests(SharedServer server) : IClassFixture<SharedServer>
 {

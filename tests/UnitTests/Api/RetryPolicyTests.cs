@@ -60,7 +60,7 @@ public sealed class RetryPolicyTests
         var retry = Uploads(TimeSpan.FromMinutes(10));
         await Assert.ThrowsAsync<OperationException>(() => retry.RunAsync<int>(_ => throw Unreachable(), Token));
         await retry.RunAsync(_ => Task.FromResult(0), Token);
-        _time.Advance(Hour); // nothing was asked for; zfs send took its time
+        _time.Advance(Hour); // no request was sent while zfs send was slow
 
         var start = _time.Now;
         await Assert.ThrowsAsync<OperationException>(() => retry.RunAsync<int>(_ => throw Unreachable(), Token));
@@ -132,7 +132,7 @@ public sealed class RetryPolicyTests
 
         Assert.Equal($"failure {failures}", last.Message);
         Assert.Equal(TimeSpan.FromMinutes(10), time.Passed);
-        Assert.InRange(failures, 15, 60); // half a second at first, half a minute at last
+        Assert.InRange(failures, 15, 60); // from half a second up to half a minute
         Assert.Contains(_told, text =>
             text!.StartsWith("waiting for the server (5 min): failure", StringComparison.Ordinal)
         );

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.UnitTests.Chains;
 
-/// <summary>Backups as the server lists them, from the little that a test cares about.</summary>
+/// <summary>Backups as the server lists them, from the few fields that a test needs.</summary>
 internal static class Backups
 {
     public static SnapshotInfo Full(ulong guid, string dataset = "tank/data") => Make(guid, null, dataset, raw: false);

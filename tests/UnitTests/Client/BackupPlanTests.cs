@@ -192,7 +192,7 @@ public sealed class BackupPlanTests
     [Fact]
     public void Names_are_chosen_in_UTC_and_never_twice()
     {
-        // The hour that comes twice in central Europe.
+        // The hour that occurs twice in central Europe.
         var now = new DateTimeOffset(2026, 10, 25, 2, 30, 0, TimeSpan.FromHours(2));
 
         var first = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, []).Single();

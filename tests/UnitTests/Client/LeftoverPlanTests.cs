@@ -240,7 +240,7 @@ public sealed class LeftoverPlanTests
             State = StreamState.Write(state),
         };
 
-    /// <summary>Where the stream of a snapshot stands after a few records.</summary>
+    /// <summary>The state of a snapshot's stream after a few records.</summary>
     private static ParserState StateOf(ulong guid, ulong? from)
     {
         var parser = new SendStreamParser();

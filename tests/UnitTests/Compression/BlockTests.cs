@@ -6,7 +6,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.Compression;
 
-/// <summary>What a block becomes when it is compressed, and that it comes back.</summary>
+/// <summary>Blocks are compressed as documented and decompressed again.</summary>
 public sealed class BlockTests
 {
     private static readonly int[] Sizes = [1, 2, 13, 255, 4097, 65535, 65536, 131_071, 1024 * 1024, 1024 * 1024 + 1];
@@ -206,8 +206,8 @@ public sealed class BlockTests
     }
 
     /// <summary>
-    /// But for the few bits that mean nothing: deflate pads with up to 7, a stored block with 5; zstd has one that is
-    /// to be ignored.
+    /// Except the few bits without meaning: deflate pads with up to 7, a stored block with 5; zstd has one that is
+    /// ignored.
     /// </summary>
     [Theory]
     [MemberData(nameof(Engines))]
@@ -276,7 +276,7 @@ public sealed class BlockTests
     }
 
     /// <summary>
-    /// Bytes between the end of the deflate data and the trailer, where no gunzip would find the trailer.
+    /// Bytes between the end of the deflate data and the trailer, where gunzip would not find the trailer.
     /// </summary>
     [Theory]
     [InlineData("gzip")]

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.Compression;
 
-/// <summary>Blocks for tests, and what makes and reads them: each format, gzip by both of its engines.</summary>
+/// <summary>Blocks for tests, and compressors and decompressors: each format, gzip by both of its engines.</summary>
 internal static class Blocks
 {
     public const string FrameworkGzip = "gzip by the framework";
@@ -40,7 +40,7 @@ internal static class Blocks
         return block;
     }
 
-    /// <summary>All of the bytes as blocks of so many.</summary>
+    /// <summary>The bytes as blocks of a given size.</summary>
     public static byte[] Compress(string engine, byte[] bytes, int blockSize)
     {
         using var compressor = Compressor(engine);

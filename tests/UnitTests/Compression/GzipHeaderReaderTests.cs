@@ -60,7 +60,7 @@ public sealed class GzipHeaderReaderTests
             }
             catch (InvalidDataException)
             {
-                // As it should be.
+                // The correct checksum.
             }
         }
     }

@@ -4,9 +4,7 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
 
-/// <summary>
-/// What the documents list is what the source has: compared as text, so that neither can change alone.
-/// </summary>
+/// <summary>The documents list what the source has: compared as text, so neither can change alone.</summary>
 public sealed partial class DocumentationTests
 {
     [Fact]

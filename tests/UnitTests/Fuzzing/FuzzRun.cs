@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Fuzzing;
 namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 
 /// <summary>
-/// Gives inputs to a target, on a thread of its own: an input for which it never comes back fails the test, too.
+/// Passes inputs to a target, on a separate thread: an input for which it never returns fails the test too.
 /// </summary>
 internal sealed class FuzzRun(string target)
 {
@@ -19,10 +19,10 @@ internal sealed class FuzzRun(string target)
     private string _name = "";
     private long _started;
 
-    /// <summary>The folder with the corpus and the findings of all targets.</summary>
+    /// <summary>The directory with the corpus and the findings of all targets.</summary>
     public static string Folder { get; } = Path.Combine(FindRoot(), "tests", "Fuzzing");
 
-    /// <summary>Inputs that the library took, the others it refused.</summary>
+    /// <summary>The number of inputs that the library accepted; it refused the others.</summary>
     public int Taken { get; private set; }
 
     /// <summary>The stored inputs of a target, by path.</summary>
@@ -37,7 +37,7 @@ internal sealed class FuzzRun(string target)
         );
     }
 
-    /// <summary>Gives the inputs, one after the other.</summary>
+    /// <summary>Passes the inputs, one after the other.</summary>
     public void Run(IEnumerable<(string Name, byte[] Input)> inputs)
     {
         Exception? failure = null;
@@ -69,7 +69,7 @@ internal sealed class FuzzRun(string target)
         }
         catch (Exception failure)
         {
-            return failure; // for the thread that waits, which says with which input
+            return failure; // for the waiting thread, which reports the input
         }
     }
 

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 
 /// <summary>
-/// The fuzz targets without a fuzzer: all that was stored, then some rounds of mutations. What the targets demand
-/// stands in tests/Fuzzing/Targets.
+/// The fuzz targets without a fuzzer: all stored inputs, then some mutations of them. What the targets require is in
+/// tests/Fuzzing/Targets.
 /// </summary>
 public sealed class FuzzTests
 {
@@ -81,6 +81,6 @@ public sealed class FuzzTests
             CorpusLimit
         );
 
-    /// <summary>Whether the target is done with an input in microseconds.</summary>
+    /// <summary>Whether the target needs only microseconds for an input.</summary>
     private static bool IsShort(string target) => target is "nvlist" or "token" or "token-list";
 }

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 
-/// <summary>Changes inputs of fuzz targets by chance, as fuzzers do.</summary>
+/// <summary>Changes inputs of fuzz targets at random, as fuzzers do.</summary>
 internal static class Havoc
 {
     private const int MostChanges = 6;

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.UnitTests.Restore;
 
-/// <summary>Bytes in parts, given out with faults.</summary>
+/// <summary>Bytes in parts, returned with faults.</summary>
 internal sealed class FaultySource
 {
     private readonly Lock _lock = new();
@@ -39,13 +39,13 @@ internal sealed class FaultySource
     /// <summary>Called with each request before it is answered; may throw, or wait.</summary>
     public Func<long, CancellationToken, Task> BeforeAnswer { get; set; } = (_, _) => Task.CompletedTask;
 
-    /// <summary>How many bytes an answer that begins at an offset brings before it breaks; null: all.</summary>
+    /// <summary>How many bytes a response that begins at an offset contains before it breaks; null: all.</summary>
     public Func<long, int?> BreaksAfter { get; set; } = _ => null;
 
     /// <summary>Whether an answer that begins at an offset has its first byte changed.</summary>
     public Func<long, bool> Spoils { get; set; } = _ => false;
 
-    /// <summary>The most that one read brings.</summary>
+    /// <summary>The most bytes that one read returns.</summary>
     public int ReadSize { get; set; } = 50_000;
 
     public int MostOpen { get; private set; }

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.UnitTests.Restore;
 
-/// <summary>Parts fetched several at once, from a source that is slow, breaks off, or gives wrong bytes.</summary>
+/// <summary>Parts fetched several at once, from a source that is slow, breaks, or returns wrong bytes.</summary>
 public sealed class PartReaderTests
 {
     private const int Mebibyte = 1024 * 1024;

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.UnitTests.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Restore;
 
-/// <summary>What is there, and what is asked for: where the restore begins.</summary>
+/// <summary>Where a restore begins, by what exists and what is requested.</summary>
 public sealed class RestorePlanTests
 {
     private static readonly SnapshotInfo[] Chain =

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.UnitTests.Restore;
 
-/// <summary>A clock on which all waiting is over at once.</summary>
+/// <summary>A clock on which all waits end immediately.</summary>
 internal sealed class SkippingTime : TimeProvider
 {
     public TimeSpan Passed { get; private set; }

@@ -266,7 +266,7 @@ public sealed class BackupRotationTests
             .Range(0, 30)
             .Select(day => History.Backup((ulong)day + 1, null, History.Now.AddDays(-day)))
             .ToList();
-        // Hours that had no backup can be filled by anybody who sends one.
+        // A backup sent later can fill an hour that had none.
         var policy = new RotationPolicy { KeepHourly = 0 };
         var before = Kept(honest, policy);
         var lies = Enumerable

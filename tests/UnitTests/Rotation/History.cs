@@ -6,7 +6,7 @@ using ZfsSnapshotManager.UnitTests.Chains;
 namespace ZfsSnapshotManager.UnitTests.Rotation;
 
 /// <summary>
-/// Backups as years of use leave them: several datasets, chains of any length, fulls between, wrong clocks, pins and
+/// Backups as they accumulate over years: several datasets, chains of any length, fulls between, wrong clocks, pins and
 /// locks.
 /// </summary>
 internal static class History

@@ -9,10 +9,9 @@ public sealed class AllocationTests
     {
         const int Many = 10_000;
         var (few, many) = (Stream(records: 10), Stream(Many));
-        Allocated(many); // what is made once, at the first use
+        Allocated(many); // allocated once, at the first use
 
-        // What the runtime makes when it compiles a method anew, at a time of its choice, counts here, too; an object
-        // for each record would be 24 bytes for each.
+        // The runtime's own allocations count here too; an object for each record would be 24 bytes for each.
         Assert.InRange(Allocated(many) - Allocated(few), -Many, Many);
     }
 

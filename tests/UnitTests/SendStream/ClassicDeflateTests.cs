@@ -9,7 +9,7 @@ using ZfsSnapshotManager.SendStream.Resume.Deflate;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// What real ZFS compresses is in <see cref="ResumeTokenTests"/>; here are the inputs that no token has.
+/// <see cref="ResumeTokenTests"/> has data that real ZFS compressed; these are inputs that no token has.
 /// </summary>
 public sealed class ClassicDeflateTests
 {
@@ -145,7 +145,7 @@ public sealed class ClassicDeflateTests
     public void The_checksum_is_that_of_the_standard() =>
         Assert.Equal(0x11e60398u, ClassicDeflate.Adler32("Wikipedia"u8));
 
-    /// <summary>Huffman's own way: what is joined costs its weight once more.</summary>
+    /// <summary>Huffman's algorithm: joining two nodes costs their weight once more.</summary>
     private static int BitsOfTheBestCode(int[] frequencies)
     {
         var queue = new PriorityQueue<int, int>(

@@ -8,9 +8,9 @@ public sealed class DamagedStreamTests
         [StreamBuilder.Small().ToArray(), StreamBuilder.SmallPackage().ToArray(), StreamBuilder.SmallRaw().ToArray()];
 
     /// <summary>
-    /// There is no byte that the format cannot see: BEGIN and its payload are covered by the next record's checksum,
-    /// headers and payloads by their own and the next one, and a package's two ENDs, which have none, must be zeros but
-    /// for what is compared.
+    /// The format covers every byte: BEGIN and its payload are covered by the next record's checksum, headers and
+    /// payloads by their own and the next one, and a package's two ENDs, which have none, must be zeros except for the
+    /// compared fields.
     /// </summary>
     [Fact]
     public void A_flip_of_any_byte_is_refused()
@@ -104,7 +104,7 @@ public sealed class DamagedStreamTests
     [Fact]
     public void A_snapshot_dropped_from_inside_a_package_cannot_be_seen()
     {
-        // The format has no count: a package's END says nothing. See StreamInfo.Snapshots.
+        // The format has no count: a package's END has no fields. See StreamInfo.Snapshots.
         var records = StreamBuilder.SmallPackage().Records;
         Assert.Single(Verifying.Verify(Joined(records.Where((_, index) => index is < 2 or > 5))).Snapshots);
     }
@@ -164,7 +164,7 @@ public sealed class DamagedStreamTests
     [Fact]
     public void A_record_without_checksum_is_refused()
     {
-        // zfs receive takes all zeros as "not checked", for streams older than 2015; no later ZFS writes that.
+        // zfs receive reads all zeros as "not checked", for streams older than 2015; no later ZFS writes them.
         var stream = StreamBuilder.Small().ToArray();
         Array.Clear(stream, 312 + 280, 32);
         var fault = Verifying.Refused(stream);

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// Every loop is called by itself: those whose vectors this machine lacks are then emulated, and right all the same.
+/// Every loop is called separately: those whose vectors this machine lacks are emulated, with the same result.
 /// </summary>
 public sealed class Fletcher4KernelsTests
 {
@@ -55,8 +55,8 @@ public sealed class Fletcher4KernelsTests
     [Fact]
     public void Each_word_counts_as_often_as_words_follow_it()
     {
-        // A single 1 at each place of three vectors of the widest kind: a lane that is dealt or put together wrongly
-        // shows here.
+        // A single 1 at each position of three vectors of the widest kind: a lane that is split or joined wrongly is
+        // detected.
         for (var place = 0; place < 48; place++)
         {
             var words = new uint[48];

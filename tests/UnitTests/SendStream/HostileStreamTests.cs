@@ -79,7 +79,7 @@ public sealed class HostileStreamTests
     [Fact]
     public void Mutated_streams_with_corrected_checksums_throw_nothing_but_faults()
     {
-        // With right checksums the mutations reach the rules behind them.
+        // With correct checksums the mutations reach the rules behind them.
         foreach (var draw in RandomTest.Draws(few: 1000, many: 100_000))
         {
             var built = draw.Random.Next(2) == 0 ? StreamBuilder.SmallRaw() : StreamBuilder.Small();

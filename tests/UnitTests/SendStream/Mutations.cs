@@ -2,10 +2,10 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Damages streams by chance.</summary>
+/// <summary>Damages streams at random.</summary>
 internal static class Mutations
 {
-    /// <summary>Flips, overwrites, cuts out, doubles or truncates, once to four times.</summary>
+    /// <summary>Flips, overwrites, removes, repeats or truncates, one to four times.</summary>
     public static byte[] Mutate(byte[] stream, Random random)
     {
         var bytes = stream.ToList();
@@ -41,7 +41,7 @@ internal static class Mutations
         return [.. bytes];
     }
 
-    /// <summary>Changes one byte in one record out of four: one of those that carry fields, but not the type.</summary>
+    /// <summary>Changes one byte of the fields in every fourth record, but not the type.</summary>
     public static byte[] FlipField(byte[] record, Random random)
     {
         var changed = (byte[])record.Clone();
@@ -55,7 +55,7 @@ internal static class Mutations
         return changed;
     }
 
-    /// <summary>Gives the records right checksums again.</summary>
+    /// <summary>Corrects the checksums of the records.</summary>
     public static byte[] Mended(IEnumerable<byte[]> records)
     {
         var sum = new PlainFletcher();

@@ -106,7 +106,7 @@ public sealed class NvListPackTests
         ];
         Assert.Equal(Packing.Native(more), NvList.Unpack(Packing.Native(more)).Pack());
 
-        // From XDR the same list comes out, but for the flags of the inner lists, which Packing leaves out of their
+        // From XDR the same list results, except for the flags of the inner lists, which Packing leaves out of their
         // placeholders.
         var fromXdr = NvList.Unpack(NvList.Unpack(Packing.Xdr(pairs)).Pack());
         Assert.Equal(pairs.Select(pair => pair.Item1), fromXdr.Pairs.Select(pair => pair.Name));

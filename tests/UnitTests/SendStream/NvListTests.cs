@@ -67,7 +67,7 @@ public sealed class NvListTests
                     }
                     catch (FormatException)
                     {
-                        // refused, as it may be: what counts is that nothing else is thrown, and that it comes back
+                        // refused, which is allowed: nothing else may be thrown, and the call must return
                     }
                 }
             );

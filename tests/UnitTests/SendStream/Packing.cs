@@ -43,7 +43,7 @@ internal static class Packing
 
     private static byte[] XdrPair(string name, object value)
     {
-        // The size when unpacked is that of the native encoding: ZFS unpacks into that much memory.
+        // The unpacked size is that of the native encoding: ZFS unpacks into that much memory.
         var (type, count, unpacked, body) = value switch
         {
             ulong number => (8, 1, 8, BigLong(number)),

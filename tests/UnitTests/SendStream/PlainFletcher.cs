@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// Fletcher-4 a second time, as plainly as it can be written, so that the library is not tested against itself.
+/// Fletcher-4 a second time, as simple as possible, so that the library is not tested against itself.
 /// </summary>
 internal sealed class PlainFletcher
 {

@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Streams whose checksums are right and whose fields are not.</summary>
+/// <summary>Streams with correct checksums and invalid fields.</summary>
 public sealed class RecordRuleTests
 {
     public static TheoryData<string, int, ulong, int> ObjectFields =>
@@ -90,7 +90,7 @@ public sealed class RecordRuleTests
     [Fact]
     public void A_spill_block_sent_as_data_would_be_lost_on_receive()
     {
-        // The place of block -2, as zfs send -e has it (docs/decisions/0012); blocks here have 512 bytes.
+        // The offset of block -2, as zfs send -e writes it (docs/decisions/0012); blocks here have 512 bytes.
         var lost = new StreamBuilder().Begin().Object(1, []).WriteEmbedded(1, unchecked(0UL - 1024), new byte[8]).End();
         Verifying.AssertRefused(SendStreamError.LostOnReceive, lost.ToArray());
         _ = Verifying.Verify(

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// A stream of a real ZFS, and what was noted about it when it was recorded (tests/streams/README.md).
+/// A stream of a real ZFS, and what is known about it since it was recorded (tests/streams/README.md).
 /// </summary>
 internal sealed class RecordedStream
 {
@@ -24,7 +24,8 @@ internal sealed class RecordedStream
     public static IReadOnlyDictionary<string, RecordedStream> All => Loaded.Value;
 
     /// <summary>
-    /// Those that are whole: all but what <c>zfs send --saved</c> sends of a receive that was cut, which has no END.
+    /// The complete ones: all except the output of <c>zfs send --saved</c> for an interrupted receive, which has no
+    /// END.
     /// </summary>
     public static IEnumerable<RecordedStream> Whole => All.Values.Where(stream => stream.IsWhole);
 

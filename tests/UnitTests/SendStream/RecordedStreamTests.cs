@@ -45,7 +45,7 @@ public sealed class RecordedStreamTests
         Assert.Equal(recorded.IsResumed, facts.Begin.ResumePoint is not null);
         if (facts.Kind == StreamKind.Package)
         {
-            // In which order zfs send takes the datasets of a package is its own affair.
+            // The order of the datasets in a package is not defined.
             Assert.Equal(
                 recorded.Contains.Order(),
                 facts.Snapshots.Select(snapshot => (snapshot.FullSnapshotName, snapshot.SnapshotGuid)).Order()
@@ -87,7 +87,7 @@ public sealed class RecordedStreamTests
         var stream = RecordedStream.All[file].Bytes;
         var boundaries = Boundaries(stream);
 
-        // Each boundary of a long stream would be too many: the stream is verified from its start each time.
+        // A long stream has too many boundaries to test all: the stream is verified from its start each time.
         var cuts = boundaries
             .SkipLast(1)
             .Concat(Enumerable.Range(0, 100).Select(_ => random.NextInt64(stream.Length)))

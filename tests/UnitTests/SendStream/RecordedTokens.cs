@@ -8,8 +8,7 @@ internal static class RecordedTokens
     private static readonly JsonElement Root = Load();
 
     /// <summary>
-    /// By the file of a recorded stream: after how many of its bytes a receive was cut, and the token that ZFS then
-    /// had.
+    /// For each recorded stream: after how many bytes a receive was interrupted, and the token that ZFS had then.
     /// </summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<(long Bytes, string Token)>> Cuts { get; } =
         Root.GetProperty("cuts")

@@ -448,7 +448,7 @@ public sealed class ResumeTokenTests
     private static string Refused(string token) =>
         Assert.Throws<FormatException>(() => ResumeToken.Parse(token)).Message;
 
-    /// <summary>The token with another character there; null if it is the same one.</summary>
+    /// <summary>The token with another character at this position; null if it is the same one.</summary>
     private static string? Replaced(string token, int at, char character) =>
         token[at] == character ? null : $"{token[..at]}{character}{token[(at + 1)..]}";
 

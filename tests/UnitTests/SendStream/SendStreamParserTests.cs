@@ -77,7 +77,7 @@ public sealed class SendStreamParserTests
                 Assert.True(first.IsAtBoundary);
                 var second = SendStreamParser.Resume(first.State);
                 var after = Events(second, stream.AsSpan(cut));
-                // The last event before the cut is that there is no more input.
+                // The last event before the cut is that no more input is available.
                 Assert.Equal(whole, before.SkipLast(1).Concat(after));
                 second.EnsureComplete();
                 Assert.Equal((stream.Length, built.Records.Count), (second.StreamOffset, second.RecordCount));

@@ -4,14 +4,14 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// Makes valid send streams, and, where a field is given by hand, invalid ones. Offsets of fields are those inside the
+/// Makes valid send streams, and invalid ones if a field is given explicitly. Offsets of fields are those inside the
 /// 304 bytes that a record's type lays out.
 /// </summary>
 internal sealed class StreamBuilder
 {
     public const ulong Guid = 0x1122334455667788;
 
-    /// <summary>The start of what a package says of itself.</summary>
+    /// <summary>The start of a package's list of contents.</summary>
     private static byte[] Contents =>
         Packing.Xdr(
             ("tosnap", "one"),

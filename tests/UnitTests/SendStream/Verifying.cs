@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
-/// <summary>Whole streams through the verifier.</summary>
+/// <summary>Complete streams through the verifier.</summary>
 internal static class Verifying
 {
     public static StreamInfo Verify(byte[] stream)
@@ -12,7 +12,7 @@ internal static class Verifying
         return verifier.Complete();
     }
 
-    /// <summary>Feeds slices of up to this many bytes, their lengths drawn by chance.</summary>
+    /// <summary>Feeds slices of random lengths up to this many bytes.</summary>
     public static StreamInfo VerifySliced(byte[] stream, int most, Random random)
     {
         var verifier = new SendStreamVerifier();

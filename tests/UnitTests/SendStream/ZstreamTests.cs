@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// The library and OpenZFS's own <c>zstream dump</c> must read the same out of a stream. The environment variable
-/// ZSTREAM names the executable, which needs no kernel module; where CI is set it must be there.
+/// The library and OpenZFS's own <c>zstream dump</c> must read the same from a stream. The environment variable ZSTREAM
+/// names the executable, which needs no kernel module; if CI is set, it must exist.
 /// </summary>
 public sealed partial class ZstreamTests
 {
@@ -17,7 +17,7 @@ public sealed partial class ZstreamTests
     public Task It_reads_the_same_out_of(string file) => CompareAsync(RecordedStream.All[file].Bytes);
 
     /// <summary>
-    /// That the streams the tests make are streams, and that the types no recorded stream has are read like that.
+    /// The streams that the tests make are valid, and the record types that no recorded stream has are read correctly.
     /// </summary>
     [Theory]
     [InlineData("plain")]
@@ -121,9 +121,8 @@ public sealed partial class ZstreamTests
         {
             await File.WriteAllBytesAsync(path, stream, cancellation);
 
-            // A very long name in BEGIN reaches into the bytes that are a checksum in other records, and zstream takes
-            // it for one:
-            // -C keeps it from verifying.
+            // A very long name in BEGIN reaches into the bytes that are a checksum in other records, and zstream reads
+            // them as one: -C keeps it from verifying.
             var options = stream.AsSpan(280, 32).ContainsAnyExcept((byte)0) ? "-vC" : "-v";
             using var process = Process.Start(
                 new ProcessStartInfo(Zstream(), ["dump", options, path])

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ZfsSnapshotManager.UnitTests.Server;
 
-/// <summary>Keeps what is logged.</summary>
+/// <summary>Keeps the log messages.</summary>
 internal sealed class KeptLog<T> : ILogger<T>
 {
     private readonly Lock _lock = new();

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.UnitTests.Server;
 
-/// <summary>A clock that stands still until it is told to go on; timers are the system's.</summary>
+/// <summary>A clock that stands still until it is advanced; timers are the system's.</summary>
 internal sealed class SetTime(DateTimeOffset start) : TimeProvider
 {
     private long _ticks;

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.UnitTests.Server;
 
-/// <summary>A folder of a test's own, removed after it.</summary>
+/// <summary>A temporary directory, removed after the test.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("zsm-test-").FullName;

@@ -8,7 +8,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.Transfer;
 
-/// <summary>Stored objects of all kinds, whole and damaged, through <see cref="DecompressedStream"/>.</summary>
+/// <summary>Stored objects of all kinds, valid and damaged, through <see cref="DecompressedStream"/>.</summary>
 public sealed class DecompressedStreamTests
 {
     private static readonly byte[] Bytes =
@@ -105,7 +105,7 @@ public sealed class DecompressedStreamTests
         await AssertDamagedAsync(right, CompressionFormat.Gzip, Bytes);
     }
 
-    /// <summary>What decompresses gzip files on machines without ISA-L.</summary>
+    /// <summary>The decompressor of gzip files on machines without ISA-L.</summary>
     [Fact]
     public async Task The_framework_s_gzip_is_equally_strict()
     {
@@ -194,7 +194,7 @@ public sealed class DecompressedStreamTests
         var ends = Ends(engine, stored);
         for (var size = 1; size < stored.Length; size++)
         {
-            // Between blocks nothing is missing that compression could know of: the send stream must tell.
+            // The compression cannot detect that a block is missing: the send stream must.
             if (ends.Contains(size))
                 Assert.Equal(
                     bytes[..(1000 * (ends.IndexOf(size) + 1))],
@@ -219,9 +219,7 @@ public sealed class DecompressedStreamTests
             await AssertDamagedAsync(stored[..size], format, bytes);
     }
 
-    /// <summary>
-    /// A flipped bit is damage, or one of the few that mean nothing: then the bytes are the right ones.
-    /// </summary>
+    /// <summary>A flipped bit is damage, or one of the few without meaning: then the bytes are correct.</summary>
     [Theory]
     [MemberData(nameof(Engines))]
     public async Task No_flipped_bit_gives_wrong_bytes(string engine)
@@ -242,7 +240,7 @@ public sealed class DecompressedStreamTests
     }
 
     /// <summary>
-    /// A skippable frame that reaches to the end would make an empty file of any other; zstd itself sees nothing wrong.
+    /// A skippable frame that reaches to the end would make an empty file of any other; zstd itself accepts it.
     /// </summary>
     [Fact]
     public async Task A_wrong_length_does_not_drop_blocks()
@@ -254,8 +252,7 @@ public sealed class DecompressedStreamTests
     }
 
     /// <summary>
-    /// Extra fields that seem to reach to the next block's data would make a block vanish; gzip itself sees nothing
-    /// wrong.
+    /// Extra fields that seem to reach into the next block would drop a block; gzip itself accepts it.
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -401,7 +398,7 @@ public sealed class DecompressedStreamTests
             $"{what}, {stored.Length} bytes, is taken"
         );
 
-    /// <summary>Brings nothing and does not end.</summary>
+    /// <summary>Returns nothing and does not end.</summary>
     private sealed class Silent : ForwardOnlyStream
     {
         public override bool CanRead => true;

@@ -7,9 +7,7 @@ namespace ZfsSnapshotManager.UnitTests.Transfer;
 /// <summary>Decompresses stored objects that may be damaged.</summary>
 internal static class Decompressing
 {
-    /// <summary>
-    /// Whatever comes out is the beginning of the right bytes, and all of them if nothing is said to be damaged.
-    /// </summary>
+    /// <summary>The output is a prefix of the correct bytes, and all of them if no damage is reported.</summary>
     public static async Task<bool> IsDamagedAsync(byte[] stored, CompressionFormat format, byte[]? bytes)
     {
         await using var reader = new StoredBytesReader(new Trickle(stored), digest: false);

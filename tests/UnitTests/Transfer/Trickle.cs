@@ -2,7 +2,7 @@ using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.UnitTests.Transfer;
 
-/// <summary>Brings some bytes at a time, like a socket.</summary>
+/// <summary>Returns some bytes at a time, like a socket.</summary>
 internal sealed class Trickle(byte[] bytes) : ForwardOnlyStream
 {
     private int _next;

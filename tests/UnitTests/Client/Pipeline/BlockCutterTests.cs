@@ -147,7 +147,7 @@ public sealed class BlockCutterTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cutting);
     }
 
-    /// <summary>Each block is whole records from the state before it to its own.</summary>
+    /// <summary>Each block consists of complete records from the state before it to its own.</summary>
     private static void AssertJoins(CutStream cut, ParserState start)
     {
         var state = start;

@@ -16,7 +16,7 @@ internal sealed class CutStream
 
     public byte[] Joined => [.. _blocks.SelectMany(block => block)];
 
-    /// <summary>The most of a block that was in a buffer at once, in bytes.</summary>
+    /// <summary>The largest number of bytes of a block that were in a buffer at once.</summary>
     public int LargestBuffer { get; private set; }
 
     /// <param name="source">Gives the stream.</param>

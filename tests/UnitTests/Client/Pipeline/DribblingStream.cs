@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.UnitTests.Client.Pipeline;
 
-/// <summary>Gives bytes as a pipe does: as many as happen to be there.</summary>
+/// <summary>Returns bytes as a pipe does: as many as are available.</summary>
 internal sealed class DribblingStream(byte[] bytes, Random random, int most) : MemoryStream(bytes)
 {
     public override int Read(byte[] buffer, int offset, int count) =>

@@ -46,7 +46,7 @@ public sealed class BandwidthLimitTests
 
         await Task.WhenAll(lanes);
 
-        // Waits of several lanes add up with this clock; no lane may have got through earlier than its turn.
+        // Waits of several lanes add up with this clock; no lane may have continued before its turn.
         Assert.True(time.Now >= TimeSpan.FromSeconds(3.8), $"{time.Now}");
 
         async Task SendAsync()

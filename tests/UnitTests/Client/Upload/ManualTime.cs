@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.UnitTests.Client.Upload;
 
-/// <summary>A clock that stands still until it is told to go on, or that jumps to the end of every wait.</summary>
+/// <summary>A clock that stands still until it is advanced, or that jumps to the end of every wait.</summary>
 internal sealed class ManualTime : TimeProvider
 {
     private readonly Lock _lock = new();
@@ -27,7 +27,7 @@ internal sealed class ManualTime : TimeProvider
             _now += time;
     }
 
-    /// <summary>Waits end at once, and take their time all the same.</summary>
+    /// <summary>Waits end immediately, and the clock advances by their duration.</summary>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         if (dueTime != Timeout.InfiniteTimeSpan)

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
-/// <summary>Whole streams through writer, splice, resume and merge.</summary>
+/// <summary>Complete streams through writer, splice, resume and merge.</summary>
 internal static class Edits
 {
     /// <summary>
@@ -16,7 +16,7 @@ internal static class Edits
             && !((StreamFeatures)stream.Features).HasFlag(StreamFeatures.Redacted)
         );
 
-    /// <summary>The state at every record boundary, from behind BEGIN to before END.</summary>
+    /// <summary>The state at every record boundary, from after BEGIN to before END.</summary>
     public static List<ParserState> Boundaries(byte[] stream)
     {
         var parser = new SendStreamParser();
@@ -54,7 +54,7 @@ internal static class Edits
     }
 
     /// <summary>
-    /// The rest of a stream from a token on: for <c>zfs receive -s</c>, and just what <c>zfs send -t</c> would send.
+    /// The rest of a stream from a token on: for <c>zfs receive -s</c>, and exactly what <c>zfs send -t</c> would send.
     /// </summary>
     public static async Task<byte[]> RestAsync(ResumeToken token, byte[] whole)
     {

@@ -13,7 +13,7 @@ internal sealed class ModelReceiver
 {
     public SortedDictionary<ulong, ModelObject> Objects { get; } = [];
 
-    /// <summary>Receives a whole stream.</summary>
+    /// <summary>Receives a complete stream.</summary>
     /// <exception cref="ModelRefusal">zfs receive would refuse it.</exception>
     public void Receive(byte[] stream)
     {
@@ -28,7 +28,7 @@ internal sealed class ModelReceiver
         }
     }
 
-    /// <summary>All there is, so that two receivers can be compared and their difference read.</summary>
+    /// <summary>The complete state, so that two receivers can be compared and their difference read.</summary>
     public override string ToString() => string.Join('\n', Objects.Select(pair => $"{pair.Key}: {pair.Value}"));
 
     private void Take(RecordHeader header, byte[] payload)

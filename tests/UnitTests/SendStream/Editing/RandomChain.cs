@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// Chains of streams drawn by chance: few objects, few blocks, so that everything meets everything. In the order in
-/// which ZFS sends.
+/// Random chains of streams in the order in which ZFS sends. They have few objects and few blocks, so that records
+/// often meet.
 /// </summary>
 internal sealed class RandomChain(Random random)
 {
@@ -22,7 +22,7 @@ internal sealed class RandomChain(Random random)
     /// <summary>The streams, oldest first.</summary>
     public List<byte[]> Streams { get; } = [];
 
-    /// <summary>What receiving them leaves.</summary>
+    /// <summary>The state after receiving them.</summary>
     public string Expected => _origin.ToString();
 
     /// <summary>Adds a full stream and some incrementals.</summary>
@@ -66,7 +66,7 @@ internal sealed class RandomChain(Random random)
         }
         catch (ModelRefusal)
         {
-            return; // no sender sends that; the caller tries again
+            return; // no sender sends this; the caller tries again
         }
 
         _origin.Receive(bytes);
@@ -87,8 +87,7 @@ internal sealed class RandomChain(Random random)
             : random.Next(6) == 0 ? (byte)random.Next(2, 4)
             : (byte)1;
         var plain = random.Next(8) != 0;
-        // A spill block is taken away, changed, or kept; a kept one is sent as unmodified, or, by old senders, not at
-        // all.
+        // A spill block is removed, changed, or kept; a kept one is sent as unmodified, or, by old senders, not at all.
         var kept = same ? old!.Spill : null;
         var spill = random.Next(4) switch
         {
@@ -104,8 +103,8 @@ internal sealed class RandomChain(Random random)
             (fields[26], fields[27]) = (slots, (byte)(spill == Spill.None ? 0 : 4));
         });
         var end = (ulong)random.Next(0, 12);
-        // As ZFS does, what is made anew is sent whole: all its holes, too (send_holes_without_birth_time,
-        // dmu_traverse.c).
+        // As in ZFS, an object that is created again is sent completely, including all its holes
+        // (send_holes_without_birth_time, dmu_traverse.c).
         var whole =
             old is not null
             && (

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
-/// <summary>The rest for <c>zfs receive -s</c> out of some parts of a stream is that out of the whole stream.</summary>
+/// <summary>
+/// The rest for <c>zfs receive -s</c> from some parts of a stream equals that from the complete stream.
+/// </summary>
 public sealed class ReceivePartsTests
 {
     /// <summary>Records of a part.</summary>
@@ -146,7 +148,7 @@ public sealed class ReceivePartsTests
         return token.Object == 0 ? token with { Object = 1 } : token; // zfs receive -s begins with object 1
     }
 
-    /// <summary>The states after parts of so many records each; the last after END.</summary>
+    /// <summary>The states after parts of a given number of records each; the last after END.</summary>
     private static List<ParserState> Cut(byte[] whole, List<ParserState> boundaries, int size)
     {
         var end = SendStreamParser.Resume(boundaries[^1]);

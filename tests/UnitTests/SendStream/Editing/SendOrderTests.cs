@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// What is resumed or continued must be in the order in which ZFS sends, and have a BEGIN that can be written anew.
+/// A stream to resume must be in the order in which ZFS sends, and have a BEGIN that can be rewritten.
 /// </summary>
 public sealed class SendOrderTests
 {

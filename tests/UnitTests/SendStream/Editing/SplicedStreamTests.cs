@@ -5,7 +5,7 @@ using ZfsSnapshotManager.UnitTests.Client.Pipeline;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// The rest of a stream for who reads synchronously is the rest that <see cref="StreamSplice.WriteRestAsync"/> writes.
+/// The rest of a stream for synchronous readers is the rest that <see cref="StreamSplice.WriteRestAsync"/> writes.
 /// </summary>
 public sealed class SplicedStreamTests
 {

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SendStream.Merging;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// Merging without ZFS: against a model of <c>zfs receive</c>, and with recorded streams. Real ZFS judges in the system
-/// tests.
+/// Merging without ZFS: against a model of <c>zfs receive</c>, and with recorded streams. The system tests use real
+/// ZFS.
 /// </summary>
 public sealed class StreamMergeTests
 {

@@ -4,8 +4,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// Continuing a send, without ZFS: with what ZFS sent once, and with what it would send, as <see cref="ReceiveResume"/>
-/// makes it.
+/// Resuming a send without ZFS: with recorded rests, and with the rest that <see cref="ReceiveResume"/> makes.
 /// </summary>
 public sealed class StreamSpliceTests
 {
@@ -47,7 +46,7 @@ public sealed class StreamSpliceTests
         [.. RecordedTokens.Cuts.Keys.Intersect(Edits.Single.Select(stream => stream.File))];
 
     /// <summary>
-    /// zfs receive takes a record when it has the header of the next, so that is what a cut must leave for the same
+    /// zfs receive accepts a record when it has the header of the next, so a cut must leave that header for the same
     /// state.
     /// </summary>
     [Theory]

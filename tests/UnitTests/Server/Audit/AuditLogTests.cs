@@ -121,7 +121,7 @@ public sealed class AuditLogTests : IDisposable
     [Fact]
     public void A_failed_write_is_logged_once_a_minute_and_fails_no_request()
     {
-        Directory.CreateDirectory(Path); // nothing can be appended to a folder
+        Directory.CreateDirectory(Path); // nothing can be appended to a directory
         var log = Open();
 
         for (var second = 0; second < 90; second++)

@@ -38,7 +38,7 @@ public sealed class ClientRegistryTests : IDisposable
 
         for (var number = 1; number < 200; number++)
         {
-            // As fast as it goes: several within one tick of the file system's clock.
+            // As fast as possible: several changes within one tick of the file system's clock.
             File.WriteAllText(Path, Entry($"c{number:000}"));
             Assert.Equal($"c{number:000}", Assert.Single(_registry.Current()).ClientId);
         }

@@ -12,8 +12,8 @@ using ZfsSnapshotManager.UnitTests.Rotation;
 namespace ZfsSnapshotManager.UnitTests.Server.Rotation;
 
 /// <summary>
-/// What becomes of rotated backups in the hours of DELETE_DELAY_HOURS, with a real catalogue and a real store; only the
-/// clock is set.
+/// What happens to rotated backups during DELETE_DELAY_HOURS, with a real catalogue and a real store and a clock set by
+/// the test.
 /// </summary>
 public sealed class ExpiryTests : IDisposable
 {
@@ -166,7 +166,7 @@ public sealed class ExpiryTests : IDisposable
         return backup;
     }
 
-    /// <summary>Time goes on, and the hourly clean-up comes.</summary>
+    /// <summary>Advances the time and runs the hourly clean-up.</summary>
     private Task PassAsync(TimeSpan time)
     {
         _time.Advance(time);

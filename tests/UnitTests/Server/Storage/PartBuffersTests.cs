@@ -7,8 +7,8 @@ public sealed class PartBuffersTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>
-    /// One upload works with all there is; then three more begin. Each gives its buffer back and takes one again, as
-    /// uploads do.
+    /// One upload uses all buffers; then three more begin. Each returns its buffer and acquires one again, as uploads
+    /// do.
     /// </summary>
     [Fact]
     public async Task As_many_uploads_as_there_are_buffers_never_hold_more_than_those()
@@ -22,7 +22,7 @@ public sealed class PartBuffersTests
         var olds = (await old.TakeAsync(1, Token), old.TryTake(1));
         Assert.Null(olds.Item2); // the three others have none yet
         var seconds = await second.TakeAsync(1, Token);
-        second.Return(seconds); // between two parts: its place is not free
+        second.Return(seconds); // between two parts: its slot stays reserved
         var thirds = await third.TakeAsync(1, Token);
         Assert.Null(third.TryTake(1));
         var lasts = await last.TakeAsync(1, Token);
@@ -36,7 +36,7 @@ public sealed class PartBuffersTests
         last.Return(lasts);
     }
 
-    /// <summary>What is thrown away stays in memory until the collector comes, and is large.</summary>
+    /// <summary>Discarded buffers are large and stay in memory until the next collection.</summary>
     [Fact]
     public async Task As_many_buffers_are_kept_as_the_open_uploads_can_use()
     {
@@ -76,14 +76,14 @@ public sealed class PartBuffersTests
         second.Return(secondsBuffer); // and comes back for it
 
         var thirds = third.TakeAsync(1, Token).AsTask();
-        Assert.False(thirds.IsCompleted); // one is free, and it is the second's
+        Assert.False(thirds.IsCompleted); // one is unused, and reserved for the second
         old.Return(further);
         var thirdsBuffer = await thirds;
         secondsBuffer = await second.TakeAsync(1, Token);
 
         using var fourth = buffers.Open();
         var fourths = fourth.TakeAsync(1, Token);
-        Assert.True(fourths.IsCompleted); // nobody has a second one: waiting would bring nothing
+        Assert.True(fourths.IsCompleted); // no upload holds a second one: waiting would be useless
         var fourthsBuffer = await fourths;
         fourth.Return(fourthsBuffer);
         third.Return(thirdsBuffer);

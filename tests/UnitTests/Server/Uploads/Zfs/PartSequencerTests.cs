@@ -23,9 +23,7 @@ public sealed class PartSequencerTests
         Assert.Equal(1, _turns.WrittenOf("one"));
     }
 
-    /// <summary>
-    /// Why it has ended, another part's answer says; and who asks whether there is a receive must not find a new one.
-    /// </summary>
+    /// <summary>The answer to another part says why it ended, and no new receive may be found in its place.</summary>
     [Fact]
     public async Task Parts_that_wait_for_an_ended_receive_end_silently()
     {
