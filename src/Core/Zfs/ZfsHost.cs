@@ -46,6 +46,13 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         var process = ZfsProcess.Start(this, arguments, "/bin/sh", ["-c", Gate, program, .. all]);
         if (process.Output is PipeStream pipe)
             PipeSize.Raise(pipe.SafePipeHandle);
+        OpenGate(process);
+        return process;
+    }
+
+    /// <summary>Lets a command that waits at the gate begin.</summary>
+    internal static void OpenGate(ZfsProcess process)
+    {
         try
         {
             process.Input.WriteByte((byte)'\n');
@@ -55,8 +62,6 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         {
             // It was killed while it waited: its exit code reports that, as for a command that is killed later.
         }
-
-        return process;
     }
 
     /// <summary>Runs a <c>zfs</c> command whose output is short.</summary>
