@@ -9,11 +9,16 @@ public sealed class AllocationTests
     {
         const int Many = 10_000;
         var (few, many) = (Stream(records: 10), Stream(Many));
-        Allocated(many); // allocated once, at the first use
 
-        // The runtime's own allocations count here too; an object for each record would be 24 bytes for each.
-        Assert.InRange(Allocated(many) - Allocated(few), -Many, Many);
+        // An object for each record would be 24 bytes or more for each, in every attempt.
+        Assert.InRange(LeastAllocated(many) - LeastAllocated(few), -Many, Many);
     }
+
+    /// <summary>
+    /// The runtime allocates on this thread too, when a method is used first or compiled again, at a time of its
+    /// choice. The attempt with the fewest bytes has the least of it.
+    /// </summary>
+    private static long LeastAllocated(byte[] stream) => Enumerable.Range(0, 10).Min(_ => Allocated(stream));
 
     /// <summary>Records of every type that a plain stream may have many of.</summary>
     private static byte[] Stream(int records)
