@@ -210,9 +210,7 @@ public sealed class CommitCrashTests
     [InlineData(nameof(CrashMoment.After))]
     [InlineData(nameof(CrashMoment.Torn))]
     [InlineData(nameof(CrashMoment.Fail))]
-    public async Task A_client_that_sends_parts_resumes_after_a_crash_or_a_failure_at_any_call(
-        string moment
-    )
+    public async Task A_client_that_sends_parts_resumes_after_a_crash_or_a_failure_at_any_call(string moment)
     {
         IReadOnlyList<CountedCall> calls;
         await using (var lab = await CrashLab.WithBaseAsync())

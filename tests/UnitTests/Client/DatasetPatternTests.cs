@@ -15,8 +15,11 @@ public sealed class DatasetPatternTests
     [InlineData("tank/tmp-?", "tank/tmp-1", true)]
     [InlineData("tank/tmp-?", "tank/tmp-10", false)]
     [InlineData("Tank/data", "tank/data", false)]
-    public void A_pattern_excludes_the_datasets_it_names_and_all_below_them(string pattern, string dataset, bool matches) =>
-        Assert.Equal(matches, DatasetPattern.Parse(pattern).Matches(DatasetName.Parse(dataset)));
+    public void A_pattern_excludes_the_datasets_it_names_and_all_below_them(
+        string pattern,
+        string dataset,
+        bool matches
+    ) => Assert.Equal(matches, DatasetPattern.Parse(pattern).Matches(DatasetName.Parse(dataset)));
 
     [Theory]
     [InlineData("")]

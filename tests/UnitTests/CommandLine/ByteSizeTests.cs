@@ -31,5 +31,6 @@ public sealed class ByteSizeTests
     [InlineData("1GG")]
     [InlineData("1.2.3")]
     [InlineData("99999999E")]
-    public void Anything_but_a_size_is_refused(string text) => Assert.Throws<FormatException>(() => ByteSize.Parse(text));
+    public void Anything_but_a_size_is_refused(string text) =>
+        Assert.Throws<FormatException>(() => ByteSize.Parse(text));
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Fuzzing;
+using ZfsSnapshotManager.UnitTests.Architecture;
 
 namespace ZfsSnapshotManager.UnitTests.Fuzzing;
 
@@ -20,7 +21,7 @@ internal sealed class FuzzRun(string target)
     private long _started;
 
     /// <summary>The directory with the corpus and the findings of all targets.</summary>
-    public static string Folder { get; } = Path.Combine(FindRoot(), "tests", "Fuzzing");
+    public static string Folder { get; } = Path.Combine(Checkout.Root, "tests", "Fuzzing");
 
     /// <summary>The number of inputs that the library accepted; it refused the others.</summary>
     public int Taken { get; private set; }
@@ -75,19 +76,10 @@ internal sealed class FuzzRun(string target)
 
     private void Fail(string what)
     {
-        var folder = Path.Combine(FindRoot(), "artifacts", "test", "fuzz");
+        var folder = Path.Combine(Checkout.Root, "artifacts", "test", "fuzz");
         var file = Path.Combine(folder, $"{target}-{Convert.ToHexStringLower(SHA256.HashData(_input))[..12]}");
         _ = Directory.CreateDirectory(folder);
         File.WriteAllBytes(file, _input);
         Assert.Fail($"{_name}: {what}\nrepeat it: dotnet run --project tests/Fuzzing -- run {target} {file}");
-    }
-
-    private static string FindRoot()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "ZfsSnapshotManager.slnx")))
-            folder = Path.GetDirectoryName(folder)
-                ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
-        return folder;
     }
 }

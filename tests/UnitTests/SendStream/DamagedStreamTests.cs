@@ -143,7 +143,8 @@ public sealed class DamagedStreamTests
     }
 
     [Fact]
-    public void Zeros_are_not_a_send_stream() => Verifying.AssertRefused(SendStreamError.NotASendStream, new byte[4096]);
+    public void Zeros_are_not_a_send_stream() =>
+        Verifying.AssertRefused(SendStreamError.NotASendStream, new byte[4096]);
 
     [Fact]
     public void A_stream_of_a_big_endian_machine_is_reported_as_such()
