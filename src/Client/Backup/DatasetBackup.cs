@@ -112,7 +112,7 @@ internal sealed class DatasetBackup(
     private void WarnOfProperties(IReadOnlyList<string> leftOut)
     {
         var names = leftOut.Count == 1 ? leftOut[0] : $"{leftOut[0]} and {leftOut.Count - 1} more";
-        Output.Warn($"{dataset.Name} has more properties than a backup can store; a restore will not know {names}");
+        output.Warn($"{dataset.Name} has more properties than a backup can store; a restore will not know {names}");
     }
 
     private async Task PlanAsync(CancellationToken cancellationToken)

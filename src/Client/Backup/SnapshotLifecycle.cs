@@ -66,7 +66,7 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
         }
         catch (ZfsException e)
         {
-            Output.Warn($"{snapshot.Name} could not be released; the next run tries again. {e.Message}. {e.Remedy}");
+            output.Warn($"{snapshot.Name} could not be released; the next run tries again. {e.Message}. {e.Remedy}");
         }
     }
 
@@ -82,7 +82,7 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
         }
         catch (OperationException e)
         {
-            Output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
+            output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
         }
     }
 }

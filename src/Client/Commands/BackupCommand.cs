@@ -66,15 +66,15 @@ internal static class BackupCommand
                 Write(text, set.Results.Single())
             );
         else
-            output.Result(set, ClientJson.Default.BackupSetResult, text => Write(text, set));
+            output.Result(set, ClientJson.Default.BackupSetResult, text => Write(output, text, set));
         return (int)set.ExitCode;
     }
 
-    public static void Write(TextWriter text, BackupSetResult set)
+    private static void Write(Output output, TextWriter text, BackupSetResult set)
     {
         foreach (var result in set.Results)
             Write(text, result);
-        WarnOf(set.Failures);
+        WarnOf(output, set.Failures);
         text.WriteLine(
             $"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of "
                 + $"{set.Results.Count + set.Failures.Count} datasets."
@@ -103,9 +103,9 @@ internal static class BackupCommand
     }
 
     /// <summary>Names on standard error the datasets that were not backed up.</summary>
-    public static void WarnOf(IEnumerable<DatasetFailure> failures)
+    public static void WarnOf(Output output, IEnumerable<DatasetFailure> failures)
     {
         foreach (var failure in failures)
-            Output.Warn($"{failure.Dataset} is not backed up: {failure.Message} {failure.Remedy}");
+            output.Warn($"{failure.Dataset} is not backed up: {failure.Message} {failure.Remedy}");
     }
 }

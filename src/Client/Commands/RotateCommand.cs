@@ -46,11 +46,11 @@ internal static class RotateCommand
                 );
                 if (settings.Selection.IsSingle)
                     output.Result(results.Single(), ClientJson.Default.LocalRotationResult, text =>
-                        Write(text, results.Single())
+                        Write(output, text, results.Single())
                     );
                 else
                     output.Result(results, ClientJson.Default.ListLocalRotationResult, text =>
-                        results.ForEach(result => Write(text, result))
+                        results.ForEach(result => Write(output, text, result))
                     );
                 return ExitCodeOf(results);
             }
@@ -74,7 +74,7 @@ internal static class RotateCommand
         return results;
     }
 
-    public static void Write(TextWriter text, LocalRotationResult result)
+    public static void Write(Output output, TextWriter text, LocalRotationResult result)
     {
         if (result.DryRun)
             Table.Write(
@@ -83,7 +83,7 @@ internal static class RotateCommand
                 [.. result.Decisions.Select(item => new[] { item.Name, item.Action, item.Reason })]
             );
         foreach (var failed in result.Decisions.Where(item => item.Action == "failed"))
-            Output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
+            output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
         var whose = result.ServerManaged ? "the server's policy" : "this client's policy";
         text.WriteLine(
             $"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of "

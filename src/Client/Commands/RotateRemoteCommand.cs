@@ -34,6 +34,7 @@ internal static class RotateRemoteCommand
 
     private static async Task RunAsync(ParseResult parsed, bool dryRun, CancellationToken cancellationToken)
     {
+        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var settings = ClientSettings.ReadForServer();
         using var server = new ApiClient(settings.Server);
         var answer = await server.RotateAsync(
@@ -41,10 +42,8 @@ internal static class RotateRemoteCommand
             cancellationToken
         );
         if (answer is { ServerManaged: true, RotationPolicy: { } policy })
-            EffectivePolicy.WarnIfIgnored(settings.Rotation, settings.RotationIsSet, policy);
-        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(answer, ApiJson.Default.RotateAnswer, text =>
-            Write(text, answer)
-        );
+            EffectivePolicy.WarnIfIgnored(output, settings.Rotation, settings.RotationIsSet, policy);
+        output.Result(answer, ApiJson.Default.RotateAnswer, text => Write(text, answer));
     }
 
     private static void Write(TextWriter text, RotateAnswer answer)

@@ -86,9 +86,9 @@ internal static class SnapshotCommand
             Rotations = rotations,
         };
         if (settings.Selection.IsSingle)
-            output.Result(result.Single(), ClientJson.Default.SnapshotResult, text => Write(text, result));
+            output.Result(result.Single(), ClientJson.Default.SnapshotResult, text => Write(output, text, result));
         else
-            output.Result(result, ClientJson.Default.SnapshotSetResult, text => Write(text, result));
+            output.Result(result, ClientJson.Default.SnapshotSetResult, text => Write(output, text, result));
 
         return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);
     }
@@ -152,14 +152,14 @@ internal static class SnapshotCommand
         }
     }
 
-    private static void Write(TextWriter text, SnapshotSetResult result)
+    private static void Write(Output output, TextWriter text, SnapshotSetResult result)
     {
         foreach (var snapshot in result.Snapshots)
             text.WriteLine($"{(result.DryRun ? "Would create" : "Created")} {snapshot}.");
         foreach (var backup in result.Backups?.Results ?? [])
             BackupCommand.Write(text, backup);
-        BackupCommand.WarnOf(result.Backups?.Failures ?? []);
+        BackupCommand.WarnOf(output, result.Backups?.Failures ?? []);
         foreach (var rotation in result.Rotations)
-            RotateCommand.Write(text, rotation);
+            RotateCommand.Write(output, text, rotation);
     }
 }

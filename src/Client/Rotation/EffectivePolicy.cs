@@ -12,20 +12,21 @@ internal static class EffectivePolicy
     public static async Task<RotationPolicyAnswer> GetAsync(
         ClientSettings settings,
         ApiClient server,
+        Output output,
         CancellationToken cancellationToken
     )
     {
         var answer = await server.GetRotationPolicyAsync(cancellationToken);
         if (!answer.ServerManaged)
             return answer with { RotationPolicy = settings.Rotation };
-        WarnIfIgnored(settings.Rotation, settings.RotationIsSet, answer.RotationPolicy);
+        WarnIfIgnored(output, settings.Rotation, settings.RotationIsSet, answer.RotationPolicy);
         return answer;
     }
 
-    public static void WarnIfIgnored(RotationPolicy own, bool isSet, RotationPolicy serverPolicy)
+    public static void WarnIfIgnored(Output output, RotationPolicy own, bool isSet, RotationPolicy serverPolicy)
     {
         if (isSet && own != serverPolicy)
-            Output.Warn(
+            output.Warn(
                 $"the server's rotation policy applies ({serverPolicy}); KEEP_HOURLY, KEEP_DAILY, KEEP_WEEKLY and "
                     + "KEEP_MONTHLY of this client are ignored."
             );

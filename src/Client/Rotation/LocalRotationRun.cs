@@ -25,7 +25,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         CancellationToken cancellationToken
     )
     {
-        var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, cancellationToken);
+        var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, output, cancellationToken);
         var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken);
         var local = await settings.Zfs.ListSnapshotsAsync(dataset, cancellationToken);
         var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name =>

@@ -40,7 +40,7 @@ internal sealed class BackupUpload(
             settings.RetryTime,
             TransientFailure.OfUpload,
             time,
-            why => Output.Warn(why ?? "the server is reachable again"),
+            why => output.Warn(why ?? "the server is reachable again"),
             honorsRetryAfter: true
         );
         var estimate = source.Send is { } send ? await send.EstimateAsync(settings.Zfs, cancellationToken) : null;

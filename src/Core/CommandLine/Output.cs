@@ -9,6 +9,9 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 /// </summary>
 public sealed class Output(bool json)
 {
+    private readonly TextWriter _errors = Console.Error;
+
+    /// <summary>Whether the result is written as JSON.</summary>
     public bool Json { get; } = json;
 
     /// <summary>Writes the command's result as JSON, or by <paramref name="writeText"/>.</summary>
@@ -24,8 +27,9 @@ public sealed class Output(bool json)
     public void Note(string text)
     {
         if (!Json)
-            Console.Error.WriteLine(text);
+            _errors.WriteLine(text);
     }
 
-    public static void Warn(string text) => Console.Error.WriteLine($"warning: {text}");
+    /// <summary>Writes a warning, also in JSON mode: the user may have to act on it.</summary>
+    public void Warn(string text) => _errors.WriteLine($"warning: {text}");
 }

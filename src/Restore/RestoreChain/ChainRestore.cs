@@ -31,7 +31,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         CancellationToken cancellationToken
     )
     {
-        var target = await RestoreTarget.PrepareAsync(session.Settings.Zfs, dataset, force, cancellationToken);
+        var target = await RestoreTarget.PrepareAsync(session, dataset, force, cancellationToken);
         var plan = await PlanAsync(target, chain, restart, cancellationToken);
         var isResumed = plan.First > 0 || plan.Token is not null;
         if (isResumed)
@@ -200,7 +200,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         }
     }
 
-    private static async Task CleanUpAsync(RestoreTarget target)
+    private async Task CleanUpAsync(RestoreTarget target)
     {
         try
         {
@@ -208,7 +208,7 @@ internal sealed class ChainRestore(RestoreSession session, bool restart)
         }
         catch (OperationException e)
         {
-            Output.Warn(
+            session.Output.Warn(
                 $"{target.Partial} could not be removed; the next restore of the same dataset tries again. {e.Message}"
             );
         }

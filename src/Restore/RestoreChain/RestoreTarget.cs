@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
@@ -21,9 +22,14 @@ internal sealed class RestoreTarget
     private const string ReceivedProperty = "zfs-snapshot-manager:restore-of";
 
     private readonly ZfsHost _zfs;
+    private readonly Output _output;
 
-    private RestoreTarget(ZfsHost zfs, DatasetName name, DatasetName partial, DatasetName replaced, bool exists) =>
-        (_zfs, Name, Partial, Replaced, Exists) = (zfs, name, partial, replaced, exists);
+    private RestoreTarget(RestoreSession session, DatasetName name, bool exists)
+    {
+        (_zfs, _output) = (session.Settings.Zfs, session.Output);
+        (Name, Exists) = (name, exists);
+        (Partial, Replaced) = (Beside(name, ".restoring"), Beside(name, ".replaced"));
+    }
 
     public DatasetName Name { get; }
 
@@ -42,7 +48,7 @@ internal sealed class RestoreTarget
 
     /// <exception cref="OperationException">The target exists and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(
-        ZfsHost zfs,
+        RestoreSession session,
         DatasetName name,
         bool force,
         CancellationToken cancellationToken
@@ -54,6 +60,7 @@ internal sealed class RestoreTarget
                 $"{name} is a pool.",
                 $"Restore into a dataset below it, such as {name}/restored."
             );
+        var zfs = session.Settings.Zfs;
         var exists = await zfs.ExistsAsync(name, cancellationToken);
         if (exists && !force)
             throw new OperationException(
@@ -61,7 +68,7 @@ internal sealed class RestoreTarget
                 $"{name} already exists.",
                 "Choose another dataset, or use --force to replace it."
             );
-        var target = new RestoreTarget(zfs, name, Beside(name, ".restoring"), Beside(name, ".replaced"), exists);
+        var target = new RestoreTarget(session, name, exists);
         await target.CheckNothingSetAsideAsync(cancellationToken);
         if (exists)
             await target.CheckReplaceableAsync(cancellationToken);
@@ -148,7 +155,7 @@ internal sealed class RestoreTarget
         }
         catch (ZfsException e)
         {
-            Output.Warn(
+            _output.Warn(
                 $"{Name} is restored, but the old dataset could not be destroyed and is now called {Replaced}: "
                     + $"{e.StandardError.Trim()}"
             );

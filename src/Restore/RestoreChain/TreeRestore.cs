@@ -32,7 +32,7 @@ internal sealed class TreeRestore(
         var chain = list.ChainOf(backup);
         var tree = recursive ? TreePlan.Make(backup, list.Backups) : new TreePlan([], []);
         foreach (var missing in tree.Missing)
-            Output.Warn(
+            session.Output.Warn(
                 $"{missing} is left out: it has no backup of {backup.SnapshotName}. 'zfs-restore list' shows the "
                     + "backups it has."
             );

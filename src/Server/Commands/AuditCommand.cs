@@ -73,7 +73,7 @@ internal static class AuditCommand
         var path = Path.Combine(ServerSettings.Read().DataDirectory, AuditLog.FileName);
         var (events, broken) = query.Run(path);
         if (broken > 0)
-            Output.Warn($"{broken} {(broken == 1 ? "line is" : "lines are")} damaged and left out.");
+            output.Warn($"{broken} {(broken == 1 ? "line is" : "lines are")} damaged and left out.");
         output.Result(events, AuditJson.Default.ListAuditEvent, text =>
         {
             if (events.Count == 0)
