@@ -26,5 +26,5 @@ var root = new RootCommand(
     BookmarksCommand.Create(),
     DoctorCommand.Create(),
 };
-root.Add(Verb.Help(root));
+root.Add(CommandWithExamples.Help(root));
 return await ProgramRunner.RunAsync(root, args);

@@ -16,5 +16,5 @@ var root = new RootCommand(
     VerifyCommand.Create(),
     StreamCommand.Create(),
 };
-root.Add(Verb.Help(root));
+root.Add(CommandWithExamples.Help(root));
 return await ProgramRunner.RunAsync(root, args);

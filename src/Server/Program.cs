@@ -14,6 +14,6 @@ var root = new RootCommand("Receives, verifies and stores ZFS snapshots of many 
     AuditCommand.Create(),
     DoctorCommand.Create(),
 };
-root.Add(Verb.Help(root));
+root.Add(CommandWithExamples.Help(root));
 root.SetAction((_, cancellationToken) => ServerHost.RunAsync(cancellationToken));
 return await ProgramRunner.RunAsync(root, args);

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// </summary>
 internal static class BackupCommand
 {
-    public static Verb Create(string name, BackupMode mode, string description)
+    public static CommandWithExamples Create(string name, BackupMode mode, string description)
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Show what would be sent and why. Change nothing." };
         var noResume = new Option<bool>("--no-resume")
@@ -19,7 +19,7 @@ internal static class BackupCommand
             Description = "Discard an interrupted upload and start over.",
         };
         var verbose = new Option<bool>("--verbose") { Description = "Print details about compression and transfer." };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             name,
             description,
             $"zfs-client {name}",

@@ -9,9 +9,9 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>bookmarks</c>: bookmarks that can serve as the base of an incremental backup.</summary>
 internal static class BookmarksCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "bookmarks",
             "List the bookmarks that can serve as the base of an incremental backup.",
             "zfs-client bookmarks",

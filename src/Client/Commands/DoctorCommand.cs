@@ -9,9 +9,9 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>doctor</c>: checks everything that a backup needs.</summary>
 internal static class DoctorCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "doctor",
             "Check everything that a backup needs: zfs, its permissions, the server, the clock and the chains. For "
                 + "each problem, print the command that fixes it. Changes nothing.",

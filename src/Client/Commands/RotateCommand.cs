@@ -11,13 +11,13 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>rotate</c>: destroys the local snapshots that the policy does not keep.</summary>
 internal static class RotateCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var dryRun = new Option<bool>("--dry-run")
         {
             Description = "Show for each snapshot whether it is kept and why. Change nothing.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "rotate",
             "Destroy the local snapshots that the rotation policy does not keep. Only snapshots made by "
                 + "'zfs-client snapshot' are affected.",

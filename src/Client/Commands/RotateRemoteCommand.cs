@@ -11,13 +11,13 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>rotate-remote</c>: asks the server to rotate this client's backups.</summary>
 internal static class RotateRemoteCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var dryRun = new Option<bool>("--dry-run")
         {
             Description = "Show for each backup whether it is kept and why. Change nothing.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "rotate-remote",
             "Ask the server to delete the backups that the rotation policy does not keep: the server's policy for "
                 + "this client, or the client's own if the server has none. Backups that a retained backup depends on "

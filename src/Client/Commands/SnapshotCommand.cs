@@ -13,7 +13,7 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>snapshot</c>: takes a typed snapshot, sends it if asked to, then rotates the local snapshots.</summary>
 internal static class SnapshotCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var type = new Argument<string>("type") { Description = "hourly, daily, weekly or monthly." };
         type.AcceptOnlyFromAmong([.. SnapshotTypes.Classes.Select(SnapshotTypes.ToText)]);
@@ -22,7 +22,7 @@ internal static class SnapshotCommand
         {
             Description = "Show what would be created, sent and destroyed. Change nothing.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "snapshot",
             "Take an hourly, daily, weekly or monthly snapshot and destroy the snapshots that the rotation policy "
                 + "no longer keeps.",

@@ -12,13 +12,13 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>status</c>: what the server stores for this client.</summary>
 internal static class StatusCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var tree = new Option<bool>("--tree")
         {
             Description = "Also show the chains: each full backup and the incrementals based on it.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "status",
             "Show what the server stores for this client: used space, quota, number of backups.",
             "zfs-client status",

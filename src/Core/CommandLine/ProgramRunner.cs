@@ -22,7 +22,7 @@ public static class ProgramRunner
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
         root.Options.Add(JsonOption);
-        Verb.ShowExamples(root);
+        CommandWithExamples.ShowExamples(root);
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0 && parsed.Action?.ClearsParseErrors != true)
         {

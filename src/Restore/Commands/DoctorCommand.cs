@@ -10,13 +10,13 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>doctor</c>: checks everything that a restore needs.</summary>
 internal static class DoctorCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var parent = new Argument<string>("dataset")
         {
             Description = "Dataset below which restores will be created, such as tank/restores.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "doctor",
             "Check everything that a restore needs: zfs, its permissions and the server. For each problem, print the "
                 + "command that fixes it. Changes nothing.",

@@ -11,13 +11,13 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>list</c></summary>
 internal static class ListCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var tree = new Option<bool>("--tree")
         {
             Description = "Show the chains: each full backup and the incrementals based on it.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "list",
             "List the backups on the server, newest first.",
             "zfs-restore list",

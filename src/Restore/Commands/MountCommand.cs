@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>mount</c>: mounts a restored dataset on a directory.</summary>
 internal static class MountCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var dataset = new Argument<string>("dataset") { Description = "Dataset to mount." };
         var mountpoint = new Argument<string>("mountpoint")
@@ -21,7 +21,7 @@ internal static class MountCommand
         {
             Description = "Mount it read-write (default: read-only, so that later incrementals can still be received).",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "mount",
             "Mount a restored dataset on a directory.",
             "zfs-restore mount tank/restored /mnt/restore"

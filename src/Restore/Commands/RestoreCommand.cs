@@ -38,10 +38,10 @@ internal static class RestoreCommand
             + "changed.",
     };
 
-    public static Verb CreateRestore()
+    public static CommandWithExamples CreateRestore()
     {
         var number = NumberArgument();
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "restore",
             "Restore a backup and everything it depends on into a dataset. If interrupted, run the same command again "
                 + "to resume.",
@@ -60,14 +60,14 @@ internal static class RestoreCommand
         return verb;
     }
 
-    public static Verb CreateLatest()
+    public static CommandWithExamples CreateLatest()
     {
         var source = new Option<string>("--source")
         {
             Description = "Restore the newest backup of this dataset (default: of all datasets).",
             HelpName = "dataset",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "latest",
             "Restore the newest backup into a dataset.",
             "zfs-restore latest tank/restored",
@@ -87,7 +87,7 @@ internal static class RestoreCommand
     public static Argument<int> NumberArgument() =>
         new("number") { Description = "Number of the backup in 'zfs-restore list'." };
 
-    private static void AddOptions(Verb verb)
+    private static void AddOptions(CommandWithExamples verb)
     {
         verb.Add(Dataset);
         foreach (var option in (Option[])[Force, Restart, Recursive, Properties, RestoreSession.VerboseOption])

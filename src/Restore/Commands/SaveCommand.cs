@@ -10,12 +10,12 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>save</c>: the stored object as a file, verified.</summary>
 internal static class SaveCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var number = RestoreCommand.NumberArgument();
         var file = new Argument<string>("filename") { Description = "File to create." };
         var force = new Option<bool>("--force", "-f") { Description = "Replace the file if it exists." };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "save",
             "Save a backup as a file, compressed as it is stored, without restoring it.",
             "zfs-restore save 1 backup.zfs.gz",

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream</c>: works on send streams in files and pipes.</summary>
 internal static class StreamCommand
 {
-    public static Verb Create() =>
+    public static CommandWithExamples Create() =>
         new("stream", "Inspect, resume and merge send streams in files and pipes. Needs neither a server nor ZFS.")
         {
             Create(
@@ -35,7 +35,7 @@ internal static class StreamCommand
             StreamResumeReceiveCommand.Create(),
         };
 
-    private static Verb Create(
+    private static CommandWithExamples Create(
         string name,
         string description,
         Action<TextWriter, StreamReport> write,
@@ -46,7 +46,7 @@ internal static class StreamCommand
         {
             Description = "Stream file (plain, gzip or zstd); - for standard input.",
         };
-        var verb = new Verb(name, description, examples) { file };
+        var verb = new CommandWithExamples(name, description, examples) { file };
         verb.SetAction(
             (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(file), write, cancellationToken)
         );

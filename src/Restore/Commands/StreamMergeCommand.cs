@@ -9,14 +9,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream merge</c>: merges a chain of streams into one.</summary>
 internal static class StreamMergeCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var files = new Argument<string[]>("file")
         {
             Description = "Streams to merge, oldest first (plain, gzip or zstd); - for standard input.",
             Arity = ArgumentArity.OneOrMore,
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "merge",
             "Merge a full stream and the incrementals that follow it into one full stream, or incrementals into one. "
                 + "Receiving the result gives the same dataset as receiving them in order.",

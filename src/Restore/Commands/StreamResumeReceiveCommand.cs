@@ -12,7 +12,7 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// </summary>
 internal static class StreamResumeReceiveCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var token = new Argument<string>("token")
         {
@@ -22,7 +22,7 @@ internal static class StreamResumeReceiveCommand
         {
             Description = "Stream that was being received (plain, gzip or zstd); - for standard input.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "resume-receive",
             "Write the part of a stored stream that an interrupted 'zfs receive -s' still needs.",
             "zfs-restore stream resume-receive $(zfs get -H -o value receive_resume_token tank/copy) backup.zfs.gz | "

@@ -12,13 +12,13 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// </summary>
 internal static class StreamResumeTokenCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var what = new Argument<string>("file|token")
         {
             Description = "Truncated stream (plain, gzip or zstd; - for standard input), or a token made by ZFS.",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "resume-token",
             "Create the token with which 'zfs send -t' resumes a truncated stream, or show the content of a token.",
             "zfs send -t $(zfs-restore stream resume-token cut.zfs) > rest.zfs",

@@ -9,11 +9,11 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>stream splice</c>: joins a truncated stream and its continuation.</summary>
 internal static class StreamSpliceCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var first = new Argument<string>("first") { Description = "Truncated stream: a file (plain, gzip or zstd)." };
         var rest = new Argument<string>("rest") { Description = "Output of 'zfs send -t'; - for standard input." };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "splice",
             "Join a truncated stream and its continuation into the complete stream.",
             "zfs send -t $(zfs-restore stream resume-token cut.zfs) | zfs-restore stream splice cut.zfs - --output "

@@ -10,14 +10,14 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>verify</c>: reads backups from the server and verifies them, without ZFS.</summary>
 internal static class VerifyCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var which = new Argument<string>("number")
         {
             Description = "Number of the backup in 'zfs-restore list', or all.",
             DefaultValueFactory = _ => "all",
         };
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "verify",
             "Read backups from the server and check every record, and that the backups they depend on exist. Does not "
                 + "need ZFS.",

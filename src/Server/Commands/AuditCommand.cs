@@ -11,7 +11,7 @@ internal static class AuditCommand
 {
     private const int DefaultLimit = 100;
 
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var client = new Option<string>("--client")
         {
@@ -34,7 +34,7 @@ internal static class AuditCommand
             HelpName = "n",
             DefaultValueFactory = _ => DefaultLimit,
         };
-        var audit = new Verb(
+        var audit = new CommandWithExamples(
             "audit",
             "Show who did what: changes of clients, backups that came and went, failed keys. The newest is last.",
             "zfs-server audit",

@@ -18,7 +18,7 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// </summary>
 internal static class BackupCommands
 {
-    public static Verb Create() =>
+    public static CommandWithExamples Create() =>
         new("backup", "Show backups, and say which of them rotation leaves alone.")
         {
             CreateList(),
@@ -43,7 +43,7 @@ internal static class BackupCommands
             ),
         };
 
-    private static Verb CreateList()
+    private static CommandWithExamples CreateList()
     {
         var client = new Option<string>("--client")
         {
@@ -55,7 +55,7 @@ internal static class BackupCommands
             Description = "Only those that were rotated and are to be deleted.",
         };
         var pinned = new Option<bool>("--pinned") { Description = "Only those that are pinned." };
-        var list = new Verb(
+        var list = new CommandWithExamples(
             "list",
             "List the backups of all clients, the newest first.",
             "zfs-server backup list --client web1",
@@ -100,10 +100,10 @@ internal static class BackupCommands
         return list;
     }
 
-    private static Verb CreateShow()
+    private static CommandWithExamples CreateShow()
     {
         var id = new Argument<string>("snapshot-id") { Description = "As 'backup list' shows it." };
-        var show = new Verb(
+        var show = new CommandWithExamples(
             "show",
             "Show one backup: its chain, what depends on it, and whether rotation leaves it alone.",
             "zfs-server backup show web1/tank_data_2026-02-13_14:30:00"
@@ -139,10 +139,17 @@ internal static class BackupCommands
         return show;
     }
 
-    private static Verb CreateChange(string name, string description, bool pinned, string done)
+    private static CommandWithExamples CreateChange(string name, string description, bool pinned, string done)
     {
         var id = new Argument<string>("snapshot-id") { Description = "As 'backup list' shows it." };
-        var verb = new Verb(name, description, $"zfs-server backup {name} web1/tank_data_2026-02-13_14:30:00") { id };
+        var verb = new CommandWithExamples(
+            name,
+            description,
+            $"zfs-server backup {name} web1/tank_data_2026-02-13_14:30:00"
+        )
+        {
+            id,
+        };
         verb.SetAction(parsed =>
         {
             using var services = Open();

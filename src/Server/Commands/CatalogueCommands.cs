@@ -14,14 +14,14 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server catalogue …</c>: makes the catalogue again, and compares it with the store.</summary>
 internal static class CatalogueCommands
 {
-    public static Verb Create() =>
+    public static CommandWithExamples Create() =>
         new("catalogue", "Check the list of backups, or make it again from the store.")
         {
             CreateCheck(),
             CreateRebuild(),
         };
 
-    private static Verb CreateCheck()
+    private static CommandWithExamples CreateCheck()
     {
         var deep = new Option<bool>("--deep") { Description = "Read and verify every stream as well." };
         var client = new Option<string>("--client")
@@ -29,7 +29,7 @@ internal static class CatalogueCommands
             Description = "Only this client's backups.",
             HelpName = "client-id",
         };
-        var check = new Verb(
+        var check = new CommandWithExamples(
             "check",
             "Compare the catalogue, the manifests and the objects. Changes nothing; the server may run meanwhile.",
             "zfs-server catalogue check",
@@ -52,10 +52,10 @@ internal static class CatalogueCommands
         return check;
     }
 
-    private static Verb CreateRebuild()
+    private static CommandWithExamples CreateRebuild()
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be listed and what not." };
-        var rebuild = new Verb(
+        var rebuild = new CommandWithExamples(
             "rebuild",
             "Make the catalogue again from the manifests in the store. The server must be stopped; the old catalogue "
                 + "is kept beside the new one.",

@@ -11,14 +11,14 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server client add</c>.</summary>
 internal static class ClientAddCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var name = new Argument<string>("client-id")
         {
             Description = "The client's name: letters, digits, '-', '_' and '.'.",
         };
         var options = new ClientOptions();
-        var add = new Verb(
+        var add = new CommandWithExamples(
             "add",
             "Add a client and print its key, once.",
             "zfs-server client add web1",

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server client …</c>: edits clients.json.</summary>
 internal static class ClientCommands
 {
-    public static Verb Create() =>
+    public static CommandWithExamples Create() =>
         new("client", "Manage the clients that may store backups here.")
         {
             ClientAddCommand.Create(),

@@ -13,7 +13,7 @@ internal static class ClientKeyCommand
     private const int DefaultOverlap = 168; // a week: time for a machine that is off over the weekend
     private const int LongestOverlap = 24 * 366;
 
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var name = ClientCommands.NameArgument();
         var overlap = new Option<int>("--overlap")
@@ -23,7 +23,7 @@ internal static class ClientKeyCommand
             HelpName = "hours",
             DefaultValueFactory = _ => DefaultOverlap,
         };
-        var rotate = new Verb(
+        var rotate = new CommandWithExamples(
             "rotate-key",
             "Give a client a new key and print it, once. The old one is taken for a while longer.",
             "zfs-server client rotate-key web1",

@@ -7,17 +7,22 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server client list</c> and <c>show</c>.</summary>
 internal static class ClientListCommands
 {
-    public static Verb CreateList()
+    public static CommandWithExamples CreateList()
     {
-        var list = new Verb("list", "List the clients.", "zfs-server client list", "zfs-server client list --json");
+        var list = new CommandWithExamples(
+            "list",
+            "List the clients.",
+            "zfs-server client list",
+            "zfs-server client list --json"
+        );
         list.SetAction(parsed => List(new Output(parsed.GetValue(ProgramRunner.JsonOption))));
         return list;
     }
 
-    public static Verb CreateShow()
+    public static CommandWithExamples CreateShow()
     {
         var name = ClientCommands.NameArgument();
-        var show = new Verb(
+        var show = new CommandWithExamples(
             "show",
             "Show one client.",
             "zfs-server client show web1",

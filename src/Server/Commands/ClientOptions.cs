@@ -30,7 +30,7 @@ internal sealed class ClientOptions
     private readonly Option<int?> _weekly = Keep("weekly", 4);
     private readonly Option<int?> _monthly = Keep("monthly", 12);
 
-    public void AddTo(Verb verb)
+    public void AddTo(CommandWithExamples verb)
     {
         foreach (var option in (Option[])[_maxSize, _dataset, _storageType, _hourly, _daily, _weekly, _monthly])
             verb.Options.Add(option);

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server client remove</c>: takes a client out of clients.json, and nothing else.</summary>
 internal static class ClientRemoveCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
         var name = ClientCommands.NameArgument();
         var yes = new Option<bool>("--yes") { Description = "Do it; without this nothing is removed." };
@@ -19,7 +19,7 @@ internal static class ClientRemoveCommand
         {
             Description = "Also where the client has backups or uploads. They stay in the store and in the catalogue.",
         };
-        var remove = new Verb(
+        var remove = new CommandWithExamples(
             "remove",
             "Take a client out of the list. Nothing that is stored is ever deleted by this.",
             "zfs-server client remove web1 --yes",

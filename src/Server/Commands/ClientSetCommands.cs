@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server client set</c>, <c>disable</c> and <c>enable</c>.</summary>
 internal static class ClientSetCommands
 {
-    public static Verb CreateSet()
+    public static CommandWithExamples CreateSet()
     {
         var name = ClientCommands.NameArgument();
         var options = new ClientOptions();
@@ -18,7 +18,7 @@ internal static class ClientSetCommands
         {
             Description = "Take the rotation policy away: the client's own counts from then on.",
         };
-        var set = new Verb(
+        var set = new CommandWithExamples(
             "set",
             "Change a client. What is not named stays as it is.",
             "zfs-server client set web1 --max-size 1T",
@@ -42,15 +42,15 @@ internal static class ClientSetCommands
         return set;
     }
 
-    public static Verb CreateDisable() =>
+    public static CommandWithExamples CreateDisable() =>
         CreateSwitch("disable", "Shut a client out: all its requests are refused. Its backups stay.", enabled: false);
 
-    public static Verb CreateEnable() => CreateSwitch("enable", "Let a client in again.", enabled: true);
+    public static CommandWithExamples CreateEnable() => CreateSwitch("enable", "Let a client in again.", enabled: true);
 
-    private static Verb CreateSwitch(string verb, string description, bool enabled)
+    private static CommandWithExamples CreateSwitch(string verb, string description, bool enabled)
     {
         var name = ClientCommands.NameArgument();
-        var command = new Verb(verb, description, $"zfs-server client {verb} web1") { name };
+        var command = new CommandWithExamples(verb, description, $"zfs-server client {verb} web1") { name };
         command.SetAction(parsed =>
             Change(
                 new Output(parsed.GetValue(ProgramRunner.JsonOption)),

@@ -6,9 +6,9 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>doctor</c>: says what the server would lack, before it lacks it.</summary>
 internal static class DoctorCommand
 {
-    public static Verb Create()
+    public static CommandWithExamples Create()
     {
-        var verb = new Verb(
+        var verb = new CommandWithExamples(
             "doctor",
             "Check all that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and ZFS "
                 + "with its permissions (with the exact 'zfs allow' line that is missing). "

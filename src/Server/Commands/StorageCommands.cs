@@ -9,11 +9,12 @@ namespace ZfsSnapshotManager.Server.Commands;
 /// <summary><c>zfs-server storage …</c>: looks at the store.</summary>
 internal static class StorageCommands
 {
-    public static Verb Create() => new("storage", "Look at the store that backups are kept in.") { CreateProbe() };
+    public static CommandWithExamples Create() =>
+        new("storage", "Look at the store that backups are kept in.") { CreateProbe() };
 
-    private static Verb CreateProbe()
+    private static CommandWithExamples CreateProbe()
     {
-        var probe = new Verb(
+        var probe = new CommandWithExamples(
             "probe",
             "Try with small objects what the store can do. The server does the same when it starts.",
             "zfs-server storage probe",

@@ -5,14 +5,15 @@ using System.CommandLine.Invocation;
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>A command whose <c>--help</c> ends with examples.</summary>
-public sealed class Verb(string name, string description, params string[] examples) : Command(name, description)
+public sealed class CommandWithExamples(string name, string description, params string[] examples)
+    : Command(name, description)
 {
     public IReadOnlyList<string> Examples { get; } = examples;
 
     /// <summary>Creates a <c>help</c> command that prints the same as <c>--help</c>.</summary>
-    public static Verb Help(RootCommand root)
+    public static CommandWithExamples Help(RootCommand root)
     {
-        var help = new Verb("help", "Show this help.");
+        var help = new CommandWithExamples("help", "Show this help.");
         help.SetAction(_ => root.Parse("--help").Invoke());
         return help;
     }
@@ -30,7 +31,7 @@ public sealed class Verb(string name, string description, params string[] exampl
         public override int Invoke(ParseResult parseResult)
         {
             var result = help.Invoke(parseResult);
-            if (parseResult.CommandResult.Command is not Verb { Examples.Count: > 0 } verb)
+            if (parseResult.CommandResult.Command is not CommandWithExamples { Examples.Count: > 0 } verb)
                 return result;
             var output = parseResult.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
