@@ -5,8 +5,8 @@ using ZfsSnapshotManager.Core.Compression.Zstd;
 namespace ZfsSnapshotManager.Core.Compression;
 
 /// <summary>
-/// Creates compressors and decompressors of blocks, and reads headers of blocks. Each thread needs its own compressor and
-/// decompressor.
+/// Creates compressors and decompressors of blocks, and reads headers of blocks. Each thread needs its own compressor
+/// and decompressor.
 /// </summary>
 public static class BlockCompression
 {
