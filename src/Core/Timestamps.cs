@@ -5,6 +5,9 @@ namespace ZfsSnapshotManager.Core;
 /// <summary>How times are written. All are in UTC, so that they mean the same on every machine.</summary>
 public static class Timestamps
 {
+    /// <summary>The format of the time at the start of a log line: <c>2026-02-13T14:30:05Z </c></summary>
+    public const string LogFormat = "yyyy-MM-ddTHH:mm:ssZ ";
+
     /// <summary><c>2026-02-13 14:30:05Z</c></summary>
     public static string ToSecond(DateTimeOffset time) => Format(time, "yyyy-MM-dd HH:mm:ss'Z'");
 

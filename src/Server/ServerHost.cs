@@ -99,7 +99,7 @@ internal static partial class ServerHost
         {
             console.SingleLine = true;
             console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
+            console.TimestampFormat = Timestamps.LogFormat;
         });
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
