@@ -38,7 +38,7 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
         fault switch
         {
             StorageFault.Refused =>
-                "docs/configuration.md has the settings for each provider; 'zfs-server storage probe' tries them.",
+                "docs/s3.md has the settings for each provider; 'zfs-server storage probe' tries them.",
             StorageFault.Unavailable => "Check S3_ENDPOINT, S3_USE_SSL and the network between; then run it again.",
             _ => null,
         };
