@@ -46,7 +46,7 @@ internal static partial class ServerHost
         app.Services.GetRequiredService<CatalogueDatabase>().Prepare();
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
         await app
-            .Services.GetRequiredService<LocalParents>()
+            .Services.GetRequiredService<ClientDatasets>()
             .CheckAsync(app.Services.GetRequiredService<ClientRegistry>().Current(), cancellationToken);
         foreach (
             var finding in (await app.Services.ProbeStoreAsync(cancellationToken)).Where(finding => !finding.Works)
@@ -54,7 +54,7 @@ internal static partial class ServerHost
             LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
         if (settings.S3 is not null)
             await app.Services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken); // a directory has its lock
-        await app.Services.GetRequiredService<UploadRecovery>().RecoverAfterStartAsync(cancellationToken);
+        await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
         await StartAsync(app, settings, cancellationToken);
@@ -138,11 +138,19 @@ internal static partial class ServerHost
             .AddSingleton<PartReceiver>()
             .AddSingleton<PartsCompletion>()
             .AddSingleton<UploadRecovery>()
+            .AddSingleton<UploadCleanUp>()
+            .AddSingleton<UploadLookup>()
+            .AddSingleton<UploadOpening>()
+            .AddSingleton<UploadResumption>()
+            .AddSingleton<BodyRequests>()
+            .AddSingleton<WholeStreamReceiver>()
+            .AddSingleton<CommitAnswer>()
             .AddSingleton<BackupRemoval>()
             .AddSingleton<RotationRun>()
             .AddSingleton<ClientQuota>()
             .AddSingleton<RotationEndpoints>()
             .AddSingleton<UploadEndpoints>()
+            .AddSingleton<UploadStreamEndpoints>()
             .AddSingleton<PartEndpoints>()
             .AddSingleton<DownloadEndpoints>()
             .AddSingleton<ManifestEndpoints>()
@@ -153,6 +161,7 @@ internal static partial class ServerHost
         var app = builder.Build();
         app.UseErrorAnswers();
         UploadEndpoints.Map(app);
+        UploadStreamEndpoints.Map(app);
         PartEndpoints.Map(app);
         DownloadEndpoints.Map(app);
         ManifestEndpoints.Map(app);

@@ -51,12 +51,12 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
     public static string OldFile(string path, int number) => $"{path}.{number}";
 
     /// <summary>Taken by all who write, and by those who must see all files as they are at one moment.</summary>
-    public static FileStream TakeLock(string path) => LockFile.Wait(path + ".lock", LockPatience);
+    public static FileStream AcquireLock(string path) => LockFile.Wait(path + ".lock", LockPatience);
 
     private void Append(byte[] line)
     {
         DurableFile.CreateDirectory(settings.DataDirectory);
-        using var only = TakeLock(_path);
+        using var only = AcquireLock(_path);
         if (
             File.Exists(_path)
             && new FileInfo(_path).Length is > 0 and var length

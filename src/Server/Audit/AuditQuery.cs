@@ -51,7 +51,7 @@ internal sealed record AuditQuery
     {
         if (!Directory.Exists(Path.GetDirectoryName(path)))
             return [];
-        using var only = AuditLog.TakeLock(path);
+        using var only = AuditLog.AcquireLock(path);
         List<string> files = [];
         for (var number = 1; File.Exists(AuditLog.OldFile(path, number)); number++)
             files.Insert(0, AuditLog.OldFile(path, number));

@@ -56,7 +56,7 @@ internal sealed partial class BackupRemoval(
         try
         {
             if (deletion.LocalGuid is { } guid)
-                await LocalRemoval.DestroyAsync(
+                await SnapshotRemoval.DestroyAsync(
                     zfs,
                     SnapshotName.Parse(deletion.StorageKey),
                     guid,

@@ -3,10 +3,12 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>The committed backups: what is listed can be restored, and nothing else is listed.</summary>
+/// <summary>The committed backups. Whatever is listed can be restored, and nothing else is listed.</summary>
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
     private const string Columns = BackupRows.Columns;
@@ -19,7 +21,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             $"SELECT {Columns} FROM backups WHERE client_id = @client",
             ("@client", clientId)
         );
-        // Sorted here: SQLite would put whole rows into a temporary file.
+        // Sorted here: for ORDER BY, SQLite would write whole rows to a temporary file.
         return
         [
             .. ReadAll(command)
@@ -28,7 +30,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         ];
     }
 
-    /// <summary>All clients' backups, or one's; all of one moment.</summary>
+    /// <summary>The backups of all clients or of one, as of one moment.</summary>
     public IReadOnlyList<ListedBackup> ListAll(string? clientId)
     {
         using var connection = database.Open();
@@ -45,7 +47,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return list;
     }
 
-    /// <summary>Lists backups that are chosen to fit together, all or none.</summary>
+    /// <summary>Lists backups that were selected together: all or none.</summary>
     public void AddAll(IEnumerable<ListedBackup> backups)
     {
         using var connection = database.Open();
@@ -53,7 +55,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         foreach (var (clientId, backup) in backups)
         {
             if (Insert(connection, clientId, backup) == 0)
-                throw new InvalidOperationException($"{backup.SnapshotId} is listed already.");
+                throw new InvalidOperationException($"{backup.SnapshotId} is already listed.");
         }
 
         transaction.Commit();
@@ -87,8 +89,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>
-    /// The client's backups of one snapshot, in whatever dataset: a base is known by its GUID alone. An incremental
-    /// lies where its base does.
+    /// The client's backups of one snapshot, in any dataset: a base is identified by its GUID alone. An incremental
+    /// is stored where its base is.
     /// </summary>
     /// <param name="storageType">One of <see cref="StorageTypes"/>.</param>
     public IReadOnlyList<SnapshotInfo> FindBases(string clientId, SnapshotGuid snapshot, string storageType)
@@ -98,13 +100,18 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>
-    /// Lists a backup and ends its upload, both or neither. An incremental is only listed while its base is.
+    /// Lists a backup and ends its upload, both or neither. An incremental is listed only if its base is.
     /// </summary>
-    /// <returns>False where the base is gone or the same backup is there already; then nothing was changed.</returns>
+    /// <returns>False if the base is no longer listed, or the same backup is already listed; nothing was changed.</returns>
+    /// <exception cref="InvariantException">The upload is not open: it was committed or dropped.</exception>
     public bool Commit(string clientId, string uploadId, SnapshotInfo backup)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        // What is read here still holds at the commit only because BEGIN IMMEDIATE, which BeginTransaction sends
+        // (Microsoft.Data.Sqlite, deferred: false), lets in one writer at a time. With
+        // several writers (PostgreSQL's READ COMMITTED), a removal of the base between this check and the commit would
+        // leave a broken chain: lock the client's rows first.
         if (
             backup.FromGuid is { } from
             && !FindBases(connection, clientId, from)
@@ -114,22 +121,26 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         if (Insert(connection, clientId, backup) == 0)
             return false;
         using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
-        ended.ExecuteNonQuery();
+        // An upload is committed once. Its row reserved the id and key of the backup until now.
+        Invariant.Require(ended.ExecuteNonQuery() == 1, $"upload {uploadId} of {backup.SnapshotId} is open");
         PartCatalogue.Clear(connection, uploadId);
         transaction.Commit();
         return true;
     }
 
     /// <summary>
-    /// Takes a backup off the list and notes that its objects are to be deleted, both or neither. It stays while it is
-    /// pinned, and while a backup or an open upload can only be restored upon it: whoever planned this may have planned
-    /// before those came.
+    /// Removes a backup from the list and records that its objects are to be deleted, both or neither. It stays if it
+    /// is pinned, or if a backup or an open upload depends on it: these may have come after the removal was planned.
     /// </summary>
-    /// <returns>False where it stays, or is gone already.</returns>
+    /// <returns>False if it stays, or is no longer listed.</returns>
     public bool Remove(string clientId, SnapshotInfo backup)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        // What is read here still holds at the commit only because BEGIN IMMEDIATE, which BeginTransaction sends
+        // (Microsoft.Data.Sqlite, deferred: false), lets in one writer at a time. With
+        // several writers, an incremental could be committed between this check and the removal of its base: lock the
+        // client's rows first.
         if (IsNeeded(connection, clientId, backup))
             return false;
         using var delete = connection.Query(
@@ -153,9 +164,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return true;
     }
 
-    /// <summary>Says when a backup is to be deleted, or that it is not.</summary>
+    /// <summary>Sets when a backup is to be deleted, or that it is not.</summary>
     /// <param name="expiresAt">Null: it stays.</param>
-    /// <returns>False where there is no such backup, or it is pinned and stays.</returns>
+    /// <returns>False if no such backup is listed, or it is pinned.</returns>
     public bool SetExpiry(string clientId, string snapshotId, DateTimeOffset? expiresAt)
     {
         using var connection = database.Open();
@@ -169,8 +180,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return command.ExecuteNonQuery() > 0;
     }
 
-    /// <summary>Pins a backup, so that no rotation takes it, or ends that. A pinned one does not expire.</summary>
-    /// <returns>False where there is no such backup.</returns>
+    /// <summary>Pins a backup so that rotation keeps it, or unpins it. A pinned backup does not expire.</summary>
+    /// <returns>False if no such backup is listed.</returns>
     public bool Pin(string clientId, string snapshotId, bool pinned)
     {
         using var connection = database.Open();
@@ -185,16 +196,21 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>
-    /// Bytes that a client's backups take in the object store, also those whose objects are still to be deleted, and
-    /// those of its uploads' parts.
+    /// Bytes of a client's backups in the object store, with those whose objects are still to be deleted, and bytes
+    /// of its uploads' parts.
     /// </summary>
     public (long Backups, long Uploads) GetStoredBytes(string clientId)
     {
         using var connection = database.Open();
         using var command = connection.Query(
             """
-            SELECT (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client AND storage_type = 's3') + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions WHERE client_id = @client AND local_guid IS NULL),
-                   (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id IN (SELECT upload_id FROM uploads WHERE client_id = @client AND storage_type = 's3'))
+            SELECT
+                (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client AND storage_type = 's3')
+                + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions
+                   WHERE client_id = @client AND local_guid IS NULL),
+                (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts
+                 WHERE upload_id IN
+                    (SELECT upload_id FROM uploads WHERE client_id = @client AND storage_type = 's3'))
             """,
             ("@client", clientId)
         );
@@ -203,7 +219,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return (rows.GetInt64(0), rows.GetInt64(1));
     }
 
-    /// <summary>Backups that are no longer listed and whose objects or snapshots may still be there.</summary>
+    /// <summary>Backups that are no longer listed and whose objects or snapshots may still exist.</summary>
     public IReadOnlyList<Deletion> ListDeletions()
     {
         using var connection = database.Open();
@@ -211,7 +227,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var rows = command.ExecuteReader();
         List<Deletion> deletions = [];
         while (rows.Read())
-            deletions.Add(new Deletion(rows.GetString(0), rows.IsDBNull(1) ? null : ReadGuid(rows.GetString(1))));
+            deletions.Add(new Deletion(rows.GetString(0), rows.FindGuid(1)));
         return deletions;
     }
 
@@ -228,7 +244,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return command.ExecuteScalar() is not null;
     }
 
-    /// <summary>Notes that the objects are gone.</summary>
+    /// <summary>Records that the objects are deleted.</summary>
     public void EndDeletion(string storageKey)
     {
         using var connection = database.Open();
@@ -236,7 +252,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         command.ExecuteNonQuery();
     }
 
-    /// <returns>How many backups, when the newest one's snapshot was made, and how many of them are to be
+    /// <returns>The number of backups, when the newest snapshot was made, and how many backups are to be
     /// deleted.</returns>
     public (int Count, DateTimeOffset? Newest, int Expiring) GetSummary(string clientId)
     {
@@ -294,7 +310,10 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         using var command = connection.Query(
             $"""
             INSERT INTO backups (client_id, {Columns})
-            VALUES (@client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream, @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires, @storage)
+            VALUES (
+                @client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream,
+                @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires, @storage
+            )
             ON CONFLICT DO NOTHING
             """,
             ("@client", clientId),
@@ -333,7 +352,4 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             list.Add(backups.Read(rows));
         return list;
     }
-
-    private static SnapshotGuid? ReadGuid(string text) =>
-        text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

@@ -6,12 +6,12 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Server.Catalogue;
 
 /// <summary>
-/// Makes backups of the catalogue's rows. What many of them have in common is kept once: a list may have tens of
-/// thousands.
+/// Reads backups from rows of the catalogue. Texts that many of them share are kept once: a list may have tens of
+/// thousands of backups.
 /// </summary>
 internal sealed class BackupRows
 {
-    /// <summary>In the order in which <see cref="Read"/> takes them.</summary>
+    /// <summary>In the order in which <see cref="Read"/> reads them.</summary>
     public const string Columns =
         "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, "
         + "received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, "
@@ -27,8 +27,8 @@ internal sealed class BackupRows
             StorageKey = row.GetString(1),
             DatasetName = Share(row.GetString(2)),
             SnapshotName = row.GetString(3),
-            SnapshotGuid = ReadGuid(row.GetString(4))!.Value,
-            FromGuid = ReadGuid(row.GetString(5)),
+            SnapshotGuid = row.FindGuid(4)!.Value,
+            FromGuid = row.FindGuid(5),
             DatasetType = Share(row.GetString(6)),
             Timestamp = DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(7)),
             ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(8)),
@@ -55,14 +55,13 @@ internal sealed class BackupRows
         return text;
     }
 
-    /// <param name="words">Separated by blanks.</param>
+    /// <param name="words">Separated by spaces.</param>
     private string[] ShareList(string words)
     {
         if (_lists.TryGetValue(words, out var known))
             return known;
-        return _lists[words] = words.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var list = words.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        _lists.Add(words, list);
+        return list;
     }
-
-    private static SnapshotGuid? ReadGuid(string text) =>
-        text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

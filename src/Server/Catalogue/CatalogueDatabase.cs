@@ -5,11 +5,11 @@ using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>The SQLite file behind the catalogue: opens it, and brings its schema up to date.</summary>
+/// <summary>The SQLite file of the catalogue: opens it, and upgrades its schema.</summary>
 internal sealed class CatalogueDatabase
 {
     /// <summary>
-    /// Each step brings the schema from the version of its index to the next; steps are only ever added.
+    /// Each step upgrades the schema from the version of its index to the next. Steps are only ever appended.
     /// </summary>
     private static readonly string[] Steps =
     [
@@ -41,14 +41,14 @@ internal sealed class CatalogueDatabase
                 snapshot_id    TEXT NOT NULL UNIQUE,
                 storage_key    TEXT NOT NULL,
                 dataset_name   TEXT NOT NULL,
-                snapshot_name  TEXT NOT NULL, -- '' where the client did not say
+                snapshot_name  TEXT NOT NULL, -- '' if the client did not announce it
                 snapshot_guid  TEXT NOT NULL, -- likewise
-                from_guid      TEXT, -- '' for a full one, NULL where the client did not say
+                from_guid      TEXT, -- '' for a full one, NULL if the client did not announce it
                 compression    TEXT NOT NULL,
-                raw            BIGINT, -- NULL where the client did not say
+                raw            BIGINT, -- NULL if the client did not announce it
                 send_flags     TEXT NOT NULL,
                 touched_at     BIGINT NOT NULL, -- Unix milliseconds
-                last_error     TEXT -- JSON, as the client was told
+                last_error     TEXT -- JSON, as it was answered
             );
             """,
         """
@@ -60,23 +60,23 @@ internal sealed class CatalogueDatabase
             """,
         """
             ALTER TABLE backups ADD COLUMN parts_sha256 TEXT NOT NULL DEFAULT '';
-            ALTER TABLE uploads ADD COLUMN begin_facts TEXT; -- what the stream's BEGIN said, once a part has told it
+            ALTER TABLE uploads ADD COLUMN begin_facts TEXT; -- of the stream's BEGIN, once a part has arrived
             CREATE TABLE upload_objects (
                 upload_id      TEXT NOT NULL,
                 object         BIGINT NOT NULL, -- from 0
-                token          TEXT NOT NULL, -- the store's name for what was begun
+                token          TEXT NOT NULL, -- the store's name for the incomplete object
                 PRIMARY KEY (upload_id, object)
             );
             CREATE TABLE upload_parts (
                 upload_id      TEXT NOT NULL,
                 part           BIGINT NOT NULL, -- from 1
-                stored_offset  BIGINT NOT NULL, -- stored bytes of the parts before it, as its client said
+                stored_offset  BIGINT NOT NULL, -- stored bytes of the parts before it, as announced
                 size_bytes     BIGINT NOT NULL,
                 sha256         TEXT NOT NULL,
-                receipt        TEXT NOT NULL, -- what the store said of it
-                start_state    TEXT NOT NULL, -- where the stream stood before it
-                end_state      TEXT NOT NULL, -- and stands after it
-                end_checksum   TEXT, -- of the stream, where the part holds its END
+                receipt        TEXT NOT NULL, -- what the store returned for it
+                start_state    TEXT NOT NULL, -- state of the stream before it
+                end_state      TEXT NOT NULL, -- and after it
+                end_checksum   TEXT, -- of the stream, if the part contains its END
                 PRIMARY KEY (upload_id, part)
             );
             """,
@@ -85,9 +85,9 @@ internal sealed class CatalogueDatabase
             ALTER TABLE backups ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
             ALTER TABLE backups ADD COLUMN expires_at BIGINT; -- Unix seconds; NULL: not rotated
             ALTER TABLE uploads ADD COLUMN snapshot_type TEXT NOT NULL DEFAULT 'manual';
-            ALTER TABLE uploads ADD COLUMN base_guid TEXT; -- what the stream itself starts from, once its BEGIN came
+            ALTER TABLE uploads ADD COLUMN base_guid TEXT; -- the base that the stream names, once BEGIN has arrived
             CREATE INDEX backups_by_client ON backups (client_id, size_bytes, timestamp);
-            CREATE TABLE deletions ( -- backups that are no longer listed and whose objects are to be deleted
+            CREATE TABLE deletions ( -- backups that are no longer listed and still have to be deleted
                 storage_key    TEXT PRIMARY KEY,
                 snapshot_id    TEXT NOT NULL,
                 client_id      TEXT NOT NULL,
@@ -95,12 +95,16 @@ internal sealed class CatalogueDatabase
             );
             """,
         """
-            ALTER TABLE uploads ADD COLUMN properties TEXT; -- JSON: the dataset's own properties; NULL where the client did not say
+            -- JSON: the dataset's own properties; NULL if the client did not send them
+            ALTER TABLE uploads ADD COLUMN properties TEXT;
             DROP INDEX backups_by_client;
-            CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes); -- by time, about as the rows lie in the file
-            ALTER TABLE backups ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3'; -- or 'local': storage_key is a snapshot's name
+            -- By time: about the order of the rows in the file.
+            CREATE INDEX backups_by_client ON backups (client_id, timestamp, size_bytes);
+            -- 's3', or 'local': then storage_key is a snapshot's name.
+            ALTER TABLE backups ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3';
             ALTER TABLE uploads ADD COLUMN storage_type TEXT NOT NULL DEFAULT 's3';
-            ALTER TABLE uploads ADD COLUMN note TEXT; -- JSON; what a local one becomes, once its stream is there but for its END
+            -- JSON: the manifest of a local one, once all of its stream but END has arrived.
+            ALTER TABLE uploads ADD COLUMN note TEXT;
             ALTER TABLE deletions ADD COLUMN local_guid TEXT; -- of a snapshot; NULL for objects
             """,
     ];
@@ -123,9 +127,9 @@ internal sealed class CatalogueDatabase
         try
         {
             connection.Open();
-            // WAL lets readers go on during a commit; FULL syncs each commit to disk before it is acknowledged.
-            // Each connection has pages of its own; beside the system's cache of the file more than a few gain nothing
-            // (-512: KiB).
+            // WAL lets readers continue during a commit. With WAL, only synchronous = FULL syncs each commit to disk before
+            // it returns (sqlite.org/pragma.html#pragma_synchronous). Each connection caches pages of its own; with the
+            // system's page cache below, more than 512 KiB (the negative unit) gains nothing.
             Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;");
             return connection;
         }
@@ -136,8 +140,8 @@ internal sealed class CatalogueDatabase
         }
     }
 
-    /// <summary>Creates the file or brings it up to date.</summary>
-    /// <exception cref="OperationException">The file is not a catalogue of this program, or one of a later
+    /// <summary>Creates the file or upgrades it.</summary>
+    /// <exception cref="OperationException">The file is not a catalogue of this program, or is of a later
     /// version.</exception>
     public void Prepare()
     {
@@ -152,22 +156,22 @@ internal sealed class CatalogueDatabase
             throw new OperationException(
                 ExitCode.Configuration,
                 $"The catalogue {Path} cannot be opened: {e.Message}",
-                "Check METADATA_FILE and its folder's permissions and space.",
+                "Check METADATA_FILE, and the permissions and free space of its directory.",
                 e
             );
         }
     }
 
-    /// <summary>Sees that the file is there and that this version can read it; changes nothing.</summary>
+    /// <summary>Checks that the file exists and that this version can read it; changes nothing.</summary>
     /// <returns>The schema's version, which may be an earlier one.</returns>
-    /// <exception cref="OperationException">It is not there, is not a catalogue, or is one of a later
+    /// <exception cref="OperationException">It does not exist, is not a catalogue, or is of a later
     /// version.</exception>
     public int Inspect()
     {
         if (!File.Exists(Path))
             throw new OperationException(
                 ExitCode.NotFound,
-                $"There is no catalogue {Path}.",
+                $"The catalogue {Path} does not exist.",
                 "Check DATA_DIR and METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'."
             );
         try
@@ -181,41 +185,41 @@ internal sealed class CatalogueDatabase
             throw new OperationException(
                 ExitCode.Damaged,
                 $"The catalogue {Path} cannot be read: {e.Message}",
-                "Run 'zfs-server catalogue rebuild': it makes the catalogue again from what is stored.",
+                "Run 'zfs-server catalogue rebuild': it creates the catalogue again from what is stored.",
                 e
             );
         }
     }
 
-    /// <summary>Sees whether the catalogue answers.</summary>
-    /// <exception cref="IOException">Its file is gone: SQLite would make an empty one.</exception>
+    /// <summary>Checks whether the catalogue can be queried.</summary>
+    /// <exception cref="IOException">Its file no longer exists: SQLite would create an empty one.</exception>
     /// <exception cref="SqliteException">It cannot be read.</exception>
     public void Ping()
     {
         if (!File.Exists(Path))
-            throw new IOException($"There is no catalogue {Path}.");
+            throw new IOException($"The catalogue {Path} does not exist.");
         using var connection = Open();
         Scalar(connection, "SELECT 1 FROM backups LIMIT 1");
     }
 
     /// <summary>
-    /// For commands: a catalogue of an earlier version is brought up to date by the server, not by them.
+    /// For commands: a catalogue of an earlier version is upgraded by the server, not by commands.
     /// </summary>
-    /// <exception cref="OperationException">It is not there, not readable, or of another version.</exception>
+    /// <exception cref="OperationException">It does not exist, cannot be read, or is of another version.</exception>
     public void RequireCurrent()
     {
         if (Inspect() is var version && version < CurrentVersion)
             throw new OperationException(
                 ExitCode.Configuration,
-                $"The catalogue {Path} is of an earlier version (schema {version}, not {CurrentVersion}).",
-                "Start this version's server once; it brings the catalogue up to date."
+                $"The catalogue {Path} was written by an earlier version (schema {version}, not {CurrentVersion}).",
+                "Start this version's server once; it upgrades the catalogue."
             );
     }
 
     /// <summary>The version of the schema that this program writes.</summary>
     public static int CurrentVersion => Steps.Length;
 
-    /// <summary>Gives the catalogue an id.</summary>
+    /// <summary>Sets the catalogue's id.</summary>
     public void SetId(string id)
     {
         using var connection = Open();
@@ -228,17 +232,17 @@ internal sealed class CatalogueDatabase
     }
 
     /// <summary>
-    /// Moves all of the write-ahead log into the file and closes it, so that the file by itself is the catalogue.
-    /// Nobody may use it meanwhile.
+    /// Moves the write-ahead log into the file and closes it, so that the file alone is the catalogue. Nothing else
+    /// may use it meanwhile.
     /// </summary>
     public void Close()
     {
         using var connection = Open();
         Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-        SqliteConnection.ClearPool(connection); // else it would stay open for the next user of this path
+        SqliteConnection.ClearPool(connection); // otherwise Microsoft.Data.Sqlite keeps the file open for the next user of this path
     }
 
-    /// <summary>This catalogue's own id, made when it is asked for first.</summary>
+    /// <summary>This catalogue's own id, created on first use.</summary>
     public string GetId()
     {
         using var connection = Open();
@@ -250,8 +254,8 @@ internal sealed class CatalogueDatabase
         return (string)Scalar(connection, SelectId)!;
     }
 
-    /// <summary>The same without making one.</summary>
-    /// <returns>Null where there is no catalogue yet, or it has none.</returns>
+    /// <summary>This catalogue's own id, without creating one.</summary>
+    /// <returns>Null if the catalogue does not exist yet, or has no id.</returns>
     /// <exception cref="OperationException">It cannot be read.</exception>
     public string? FindId()
     {
@@ -268,7 +272,7 @@ internal sealed class CatalogueDatabase
         if (version > Steps.Length)
             throw IsLater(version);
         if (version == Steps.Length)
-            return; // nothing is written: a full disk must not keep the server from starting
+            return; // nothing is written: a full disk must not prevent the server from starting
         using var transaction = connection.BeginTransaction();
         for (var step = (int)version; step < Steps.Length; step++)
             Execute(connection, Steps[step]);
@@ -279,8 +283,8 @@ internal sealed class CatalogueDatabase
     private OperationException IsLater(long version) =>
         new(
             ExitCode.Configuration,
-            $"The catalogue {Path} was written by a later version of zfs-server (schema {version}, this one knows "
-                + $"{Steps.Length}).",
+            $"The catalogue {Path} was written by a later version of zfs-server (schema {version}; this version "
+                + $"knows {Steps.Length}).",
             "Use the later version."
         );
 

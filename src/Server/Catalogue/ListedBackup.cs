@@ -3,15 +3,15 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>A backup and whose it is.</summary>
+/// <summary>A backup and the client that it belongs to.</summary>
 internal sealed record ListedBackup(string ClientId, SnapshotInfo Info)
 {
-    /// <summary>The catalogue lists each only once.</summary>
+    /// <summary>The catalogue lists each identity once.</summary>
     public (string ClientId, string Dataset, ulong Snapshot, ulong From) Identity =>
         (ClientId, Info.DatasetName, Info.SnapshotGuid.Value, Info.FromGuid?.Value ?? 0);
 
     /// <summary>
-    /// The fields in which two records of a backup differ, each with both values; as exact as the catalogue keeps them.
+    /// The fields in which two records of a backup differ, each with both values, with the catalogue's precision.
     /// </summary>
     public IEnumerable<string> DifferencesFrom(ListedBackup other)
     {
@@ -46,7 +46,7 @@ internal sealed record ListedBackup(string ClientId, SnapshotInfo Info)
             ("snapshot_type", SnapshotTypes.ToText(Info.SnapshotType)),
         ];
 
-    /// <summary>The catalogue keeps a list as words: an entry of two words comes back as two.</summary>
+    /// <summary>The catalogue stores a list as words: an entry of two words is read back as two.</summary>
     private static string Words(IEnumerable<string> list) =>
         string.Join(' ', string.Join(' ', list).Split(' ', StringSplitOptions.RemoveEmptyEntries));
 }

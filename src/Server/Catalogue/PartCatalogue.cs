@@ -1,9 +1,11 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>What of the open uploads is in the store: their parts, and the objects that were begun for them.</summary>
+/// <summary>What is stored of the open uploads: their parts, and the objects that were created for them.</summary>
 internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
@@ -16,7 +18,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return [.. Read(connection, uploadId)];
     }
 
-    /// <summary>The last part that has all before it; null where the first is missing.</summary>
+    /// <summary>The last part before the first gap; null if part 1 is missing.</summary>
     public PartRecord? FindEndOfRun(string uploadId)
     {
         using var connection = database.Open();
@@ -44,7 +46,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>
-    /// Whether a range of stored bytes lies behind all parts of lower numbers, and before all of higher ones.
+    /// Whether a range of stored bytes lies after all parts with lower numbers and before all with higher ones.
     /// </summary>
     public bool FitsBetween(string uploadId, int number, long start, long end)
     {
@@ -60,8 +62,8 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return command.ExecuteScalar() is null;
     }
 
-    /// <summary>Notes a part that is in the store, in the place of an earlier one of its number.</summary>
-    /// <returns>False where the upload is gone.</returns>
+    /// <summary>Records a part that is stored; it replaces an earlier one with its number.</summary>
+    /// <returns>False if the upload was dropped.</returns>
     public bool Put(string uploadId, PartRecord part)
     {
         using var connection = database.Open();
@@ -75,9 +77,16 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
             return false;
         using var command = connection.Query(
             $"""
-            INSERT INTO upload_parts (upload_id, {Columns}) VALUES (@upload, @part, @offset, @size, @sha256, @receipt, @start, @end, @checksum)
-            ON CONFLICT (upload_id, part) DO UPDATE SET stored_offset = excluded.stored_offset, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
-            receipt = excluded.receipt, start_state = excluded.start_state, end_state = excluded.end_state, end_checksum = excluded.end_checksum
+            INSERT INTO upload_parts (upload_id, {Columns})
+            VALUES (@upload, @part, @offset, @size, @sha256, @receipt, @start, @end, @checksum)
+            ON CONFLICT (upload_id, part) DO UPDATE SET
+                stored_offset = excluded.stored_offset,
+                size_bytes = excluded.size_bytes,
+                sha256 = excluded.sha256,
+                receipt = excluded.receipt,
+                start_state = excluded.start_state,
+                end_state = excluded.end_state,
+                end_checksum = excluded.end_checksum
             """,
             ("@upload", uploadId),
             ("@part", (long)part.Number),
@@ -94,7 +103,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return true;
     }
 
-    /// <summary>Forgets the parts from a number on.</summary>
+    /// <summary>Removes the records of all parts from a number on.</summary>
     public void RemoveFrom(string uploadId, int number)
     {
         using var connection = database.Open();
@@ -107,22 +116,45 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>
-    /// What the stream's BEGIN said, as the first part that came told it; all others must tell the same.
+    /// Records the facts of the stream's BEGIN, which every part carries. The first part sets them.
     /// </summary>
-    public string GetOrSetBegin(string uploadId, string begin)
+    /// <returns>False if an earlier part belongs to another stream.</returns>
+    public bool TrySetBegin(string uploadId, SnapshotStreamInfo begin)
     {
+        var text = StreamState.WriteBegin(begin);
         using var connection = database.Open();
         using var set = connection.Query(
             "UPDATE uploads SET begin_facts = COALESCE(begin_facts, @begin) WHERE upload_id = @upload RETURNING "
                 + "begin_facts",
-            ("@begin", begin),
+            ("@begin", text),
             ("@upload", uploadId)
         );
-        return set.ExecuteScalar() as string ?? begin;
+        return set.ExecuteScalar() is not string known || known == text;
     }
 
-    /// <returns>Null where no part has come yet.</returns>
-    public string? FindBegin(string uploadId)
+    /// <summary>Whether BEGIN is known: then parts, or a stream for ZFS, have arrived.</summary>
+    public bool HasBegin(string uploadId) => FindBeginText(uploadId) is not null;
+
+    /// <returns>Null if no part has arrived yet.</returns>
+    public SnapshotStreamInfo? FindBegin(string uploadId)
+    {
+        if (FindBeginText(uploadId) is not { } begin)
+            return null;
+        // BEGIN is written behind a state; any state of a stream that has begun will do.
+        var state = StreamState.WriteWithoutBegin(ParserState.Start with { Phase = StreamPhase.Snapshot });
+        return StreamState.TryRead($"{state};{begin}", out var read) ? read.Snapshot : null;
+    }
+
+    /// <summary>The facts of BEGIN of an upload that has parts.</summary>
+    public SnapshotStreamInfo RequireBegin(string uploadId) =>
+        FindBegin(uploadId)
+        ?? throw new InvalidOperationException(
+            $"The catalogue does not say what the stream of upload {uploadId} is."
+        );
+
+    /// <summary>The facts of BEGIN as <see cref="StreamState.WriteBegin"/> writes them.</summary>
+    /// <returns>Null if no part has arrived yet.</returns>
+    public string? FindBeginText(string uploadId)
     {
         using var connection = database.Open();
         using var command = connection.Query(
@@ -132,7 +164,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return command.ExecuteScalar() as string;
     }
 
-    /// <summary>The tokens of the objects that were begun for an upload, by their number from 0.</summary>
+    /// <summary>The tokens of the objects that were created for an upload, by their number from 0.</summary>
     public IReadOnlyDictionary<int, string> Objects(string uploadId)
     {
         using var connection = database.Open();
@@ -147,7 +179,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return objects;
     }
 
-    /// <summary>The tokens of all objects that are begun.</summary>
+    /// <summary>The tokens of the incomplete objects of all uploads.</summary>
     public IReadOnlySet<string> AllTokens()
     {
         using var connection = database.Open();
@@ -159,8 +191,8 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return tokens;
     }
 
-    /// <summary>Notes an object that was begun.</summary>
-    /// <returns>The token that holds: another's, where somebody else was faster.</returns>
+    /// <summary>Records an object that was created.</summary>
+    /// <returns>The token in force: another request's if that was faster.</returns>
     public string AddObject(string uploadId, int number, string token)
     {
         using var connection = database.Open();
@@ -180,7 +212,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return (string)select.ExecuteScalar()!;
     }
 
-    /// <summary>Forgets all of an upload's parts and objects.</summary>
+    /// <summary>Removes the records of an upload's parts and objects.</summary>
     public void Clear(string uploadId)
     {
         using var connection = database.Open();
@@ -194,7 +226,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         transaction.Commit();
     }
 
-    /// <summary>Forgets them in the transaction in which the upload ends.</summary>
+    /// <summary>Removes them in the transaction that ends the upload.</summary>
     public static void Clear(SqliteConnection connection, string uploadId)
     {
         using var command = connection.Query(
@@ -204,7 +236,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         command.ExecuteNonQuery();
     }
 
-    /// <summary>Whether a part goes on where another ends; null: where the stream begins.</summary>
+    /// <summary>Whether a part continues where another ends; null: where the stream begins.</summary>
     public static bool Follows(PartRecord? before, PartRecord part) =>
         part.Number == (before?.Number ?? 0) + 1
         && part.StoredOffset == (before?.StoredEnd ?? 0)

@@ -1,12 +1,12 @@
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>A part of an open upload that is checked and in the store.</summary>
+/// <summary>A verified and stored part of an open upload.</summary>
 internal sealed record PartRecord
 {
     /// <summary>From 1.</summary>
     public required int Number { get; init; }
 
-    /// <summary>Stored bytes of the parts before it, as its client said.</summary>
+    /// <summary>Stored bytes of the parts before it, as its client announced.</summary>
     public required long StoredOffset { get; init; }
 
     /// <summary>In bytes.</summary>
@@ -15,18 +15,18 @@ internal sealed record PartRecord
     /// <summary>Lower-case hex.</summary>
     public required string Sha256 { get; init; }
 
-    /// <summary>What the store said of it.</summary>
+    /// <summary>What the store returned for it.</summary>
     public required string Receipt { get; init; }
 
     /// <summary>
-    /// Where the stream stood before it: a <see cref="Core.Transfer.StreamState"/> without its BEGIN.
+    /// State of the stream before it: a <see cref="Core.Transfer.StreamState"/> without its BEGIN.
     /// </summary>
     public required string StartState { get; init; }
 
-    /// <summary>Where the stream stands after it.</summary>
+    /// <summary>State of the stream after it.</summary>
     public required string EndState { get; init; }
 
-    /// <summary>The stream's checksum before its END record; null where the part does not hold that.</summary>
+    /// <summary>The stream's checksum before its END record; null if the part does not contain it.</summary>
     public required string? EndChecksum { get; init; }
 
     public long StoredEnd => StoredOffset + Size;

@@ -1,11 +1,14 @@
+using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
 internal static class Queries
 {
-    /// <summary>A command with its parameters; no value is ever written into SQL.</summary>
+    /// <summary>A command with its parameters; values are never written into the SQL text.</summary>
     [SuppressMessage(
         "Security",
         "CA2100:Review SQL queries for security vulnerabilities",
@@ -22,5 +25,14 @@ internal static class Queries
         foreach (var (name, value) in parameters)
             command.Parameters.AddWithValue(name, value ?? DBNull.Value);
         return command;
+    }
+
+    /// <summary>Reads a column with a snapshot's GUID in decimal.</summary>
+    /// <returns>Null if the column is NULL or empty.</returns>
+    public static SnapshotGuid? FindGuid(this DbDataReader row, int column)
+    {
+        if (row.IsDBNull(column) || row.GetString(column) is not { Length: > 0 } text)
+            return null;
+        return new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
     }
 }

@@ -6,23 +6,23 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Catalogue;
 
 /// <summary>
-/// Ties a catalogue and a place in a shared store together: the object <c>zfs-server.json</c> names the catalogue. Two
-/// catalogues on one place would clear away each other's uploads and list only half of what is there.
+/// Ties a bucket and prefix to one catalogue: the object <c>zfs-server.json</c> names it. Two catalogues in one place
+/// would remove each other's uploads, and each would list only its own half.
 /// </summary>
 internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase database, TimeProvider time)
 {
-    /// <summary>Takes the place for this server's catalogue, or finds that it has it.</summary>
-    /// <exception cref="OperationException">Another catalogue has it, or there are backups that this one does not
-    /// know.</exception>
+    /// <summary>Claims the store for this server's catalogue, or confirms that it has it.</summary>
+    /// <exception cref="OperationException">Another catalogue has it, or it contains backups that this one does not
+    /// list.</exception>
     public async Task ClaimAsync(CancellationToken cancellationToken)
     {
         var own = database.GetId();
-        var owner = await ReadAsync(cancellationToken) ?? await TakeAsync(own, cancellationToken);
+        var owner = await ReadAsync(cancellationToken) ?? await ClaimEmptyAsync(own, cancellationToken);
         if (owner.CatalogueId != own)
             throw IsAnothers(owner);
     }
 
-    /// <summary>Sees whether <see cref="ClaimAsync"/> would succeed; changes nothing.</summary>
+    /// <summary>Checks whether <see cref="ClaimAsync"/> would succeed; changes nothing.</summary>
     /// <inheritdoc cref="ClaimAsync"/>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
@@ -32,7 +32,7 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
             throw IsAnothers(owner);
     }
 
-    /// <returns>The catalogue that has the place; null where none has.</returns>
+    /// <returns>The catalogue that has the store; null if none has.</returns>
     public async Task<StoreOwner?> ReadAsync(CancellationToken cancellationToken)
     {
         if (await store.FindAsync(ReservedKeys.Owner, cancellationToken) is not { Size: > 0 and < 64 * 1024 } facts)
@@ -54,8 +54,8 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
         }
     }
 
-    /// <summary>Only a place without backups is taken: those that are there would be listed by nobody.</summary>
-    private async Task<StoreOwner> TakeAsync(string own, CancellationToken cancellationToken)
+    /// <summary>Only a store without backups is claimed: no catalogue would list those in it.</summary>
+    private async Task<StoreOwner> ClaimEmptyAsync(string own, CancellationToken cancellationToken)
     {
         await CheckEmptyAsync(cancellationToken);
         return await WriteAsync(own, cancellationToken);
@@ -69,7 +69,7 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
                 continue;
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{store.Location} holds backups ({found.Key}) and names no catalogue.",
+                $"{store.Location} contains backups ({found.Key}) but names no catalogue.",
                 "Run 'zfs-server catalogue rebuild' to list them."
             );
         }
@@ -81,10 +81,10 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
             $"{store.Location} belongs to another catalogue ({owner.CatalogueId}, since "
                 + $"{Timestamps.ToDay(owner.CreatedAt)}), not to {database.Path}.",
             "If another server uses it, give this one an S3_PREFIX of its own. If this catalogue is new because the "
-                + "old one is lost, run 'zfs-server catalogue rebuild'."
+                + "old one was lost, run 'zfs-server catalogue rebuild'."
         );
 
-    /// <summary>Names the catalogue in the place, which must not name one.</summary>
+    /// <summary>Writes the catalogue's id into the store, which must not name one yet.</summary>
     public async Task<StoreOwner> WriteAsync(string catalogueId, CancellationToken cancellationToken)
     {
         var owner = new StoreOwner

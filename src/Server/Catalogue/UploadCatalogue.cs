@@ -8,7 +8,7 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
-/// <summary>The uploads that are asked for and not committed; each holds its key reserved.</summary>
+/// <summary>The uploads that were announced and are not committed; each reserves its snapshot id.</summary>
 internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const string Columns =
@@ -16,32 +16,36 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         + "compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, "
         + "note";
 
-    /// <summary>The upload that is under way for the same snapshot, if there is one.</summary>
+    /// <summary>The open upload of the same snapshot, if one exists.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
     {
         using var connection = database.Open();
         return FindSame(connection, wanted);
     }
 
-    /// <summary>True where no backup and no upload has the id, nor one that is being deleted.</summary>
-    public bool IsFree(string snapshotId)
+    /// <summary>True if no backup, upload or pending deletion has the id.</summary>
+    public bool IsUnused(string snapshotId)
     {
         using var connection = database.Open();
-        return IsFree(connection, snapshotId);
+        return IsUnused(connection, snapshotId);
     }
 
     /// <summary>
-    /// Reserves the upload's id and key; where another request has asked for the same snapshot meanwhile, that one's
-    /// upload is the result.
+    /// Reserves the upload's id and key. If another request has announced the same snapshot meanwhile, its upload is
+    /// returned.
     /// </summary>
-    /// <returns>Null where the id is taken.</returns>
+    /// <returns>Null if the id is in use.</returns>
     public UploadRecord? Open(UploadRecord wanted)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        // What is read here still holds at the commit only because BEGIN IMMEDIATE, which BeginTransaction sends
+        // (Microsoft.Data.Sqlite, deferred: false), lets in one writer at a time. With
+        // several writers, two requests could open the same snapshot, or reserve one id, at once: lock the client's
+        // rows first.
         if (FindSame(connection, wanted) is { } open)
             return open;
-        if (!IsFree(connection, wanted.SnapshotId))
+        if (!IsUnused(connection, wanted.SnapshotId))
             return null;
         Insert(connection, wanted);
         transaction.Commit();
@@ -59,7 +63,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
 
     public IReadOnlyList<UploadRecord> List(string clientId) => Query("client_id = @client", ("@client", clientId));
 
-    /// <summary>Notes that somebody works on the upload, and how the last attempt ended.</summary>
+    /// <summary>Records that a request works on the upload, and how the last attempt ended.</summary>
     public void Touch(string uploadId, ApiError? error)
     {
         using var connection = database.Open();
@@ -73,7 +77,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     }
 
     /// <summary>
-    /// Notes what the stream starts from, whether its client said so or not: from now on rotation leaves that alone.
+    /// Records the base of the stream, announced or not: from now on rotation keeps it.
     /// </summary>
     public void SetBase(string uploadId, SnapshotGuid from)
     {
@@ -86,7 +90,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         command.ExecuteNonQuery();
     }
 
-    /// <summary>Notes which snapshot a stream becomes in ZFS, once its BEGIN came.</summary>
+    /// <summary>Records which snapshot a stream becomes in ZFS, once its BEGIN has arrived.</summary>
     public void SetTarget(string uploadId, string snapshot)
     {
         using var connection = database.Open();
@@ -98,8 +102,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         command.ExecuteNonQuery();
     }
 
-    /// <summary>Notes what the backup will be, before its stream's END is handed on.</summary>
-    /// <returns>False where the upload is gone.</returns>
+    /// <summary>Records the manifest of the backup in ZFS, before END is passed to ZFS.</summary>
+    /// <returns>False if the upload was dropped.</returns>
     public bool SetNote(string uploadId, string note)
     {
         using var connection = database.Open();
@@ -135,7 +139,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         return list;
     }
 
-    /// <summary>Only an upload whose snapshot is known by its GUID can be found again.</summary>
+    /// <summary>Only an upload that was announced with the GUID of its snapshot can be found again.</summary>
     private static UploadRecord? FindSame(SqliteConnection connection, UploadRecord wanted)
     {
         if (wanted.SnapshotGuid is null || !wanted.KindIsGiven)
@@ -154,7 +158,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         return rows.Read() ? ReadRow(rows) : null;
     }
 
-    private static bool IsFree(SqliteConnection connection, string snapshotId)
+    private static bool IsUnused(SqliteConnection connection, string snapshotId)
     {
         using var command = connection.Query(
             "SELECT 1 FROM backups WHERE snapshot_id = @id UNION ALL SELECT 1 FROM uploads WHERE snapshot_id = @id "
@@ -168,8 +172,14 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     {
         using var command = connection.Query(
             """
-            INSERT INTO uploads (upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type)
-            VALUES (@upload, @client, @id, @key, @dataset, @name, @guid, @from, @compression, @raw, @flags, @now, @type, @properties, @storage)
+            INSERT INTO uploads (
+                upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid,
+                compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type
+            )
+            VALUES (
+                @upload, @client, @id, @key, @dataset, @name, @guid, @from,
+                @compression, @raw, @flags, @now, @type, @properties, @storage
+            )
             """,
             ("@upload", upload.UploadId),
             ("@client", upload.ClientId),
@@ -180,7 +190,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             ("@guid", upload.SnapshotGuid?.ToString() ?? ""),
             ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
             ("@compression", upload.Compression.ApiName()),
-            ("@raw", upload.Raw is { } raw ? (raw ? 1L : 0L) : null),
+            ("@raw", upload.Raw is { } raw ? Convert.ToInt64(raw) : null),
             ("@flags", string.Join(' ', upload.SendFlags)),
             ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
             ("@type", upload.SnapshotType.ToText()),
@@ -204,9 +214,9 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             StorageKey = row.GetString(3),
             DatasetName = DatasetName.Parse(row.GetString(4)),
             SnapshotName = row.GetString(5) is { Length: > 0 } name ? name : null,
-            SnapshotGuid = ReadGuid(row.GetString(6)),
+            SnapshotGuid = row.FindGuid(6),
             KindIsGiven = !row.IsDBNull(7),
-            FromGuid = row.IsDBNull(7) ? null : ReadGuid(row.GetString(7)),
+            FromGuid = row.FindGuid(7),
             Compression = CompressionFormats.TryParse(row.GetString(8), out var compression)
                 ? compression
                 : throw new InvalidDataException($"upload {row.GetString(0)} has an unknown compression"),
@@ -217,14 +227,11 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
                 : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
             TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
             SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
-            BaseGuid = row.IsDBNull(14) ? null : ReadGuid(row.GetString(14)),
+            BaseGuid = row.FindGuid(14),
             Properties = row.IsDBNull(15)
                 ? null
                 : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
             StorageType = row.GetString(16),
             Note = row.IsDBNull(17) ? null : row.GetString(17),
         };
-
-    private static SnapshotGuid? ReadGuid(string text) =>
-        text.Length == 0 ? null : new SnapshotGuid(ulong.Parse(text, CultureInfo.InvariantCulture));
 }

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Catalogue;
 
 /// <summary>
-/// An upload that was asked for and is not committed. What the client did not say is null and will be read from the
+/// An upload that was announced and is not committed. What the client did not announce is null and is read from the
 /// stream.
 /// </summary>
 internal sealed record UploadRecord
@@ -15,11 +15,11 @@ internal sealed record UploadRecord
 
     public required string ClientId { get; init; }
 
-    /// <summary>Reserved: no other upload or backup has it.</summary>
+    /// <summary>Reserved for this upload: no other upload or backup has it.</summary>
     public required string SnapshotId { get; init; }
 
     /// <summary>
-    /// Of the object; in ZFS the client's dataset, and once the stream began the name of the snapshot that it becomes.
+    /// The key of the object. For ZFS: the client's dataset and, once the stream has begun, the snapshot's name.
     /// </summary>
     public required string StorageKey { get; init; }
 
@@ -29,7 +29,7 @@ internal sealed record UploadRecord
     public bool IsLocal => StorageType == StorageTypes.Local;
 
     /// <summary>
-    /// What a backup in ZFS will be, noted before the stream's END is handed on: <see cref="LocalNote"/>
+    /// The manifest of a backup in ZFS, recorded before END is passed to ZFS: <see cref="SnapshotNote"/>
     /// as JSON.
     /// </summary>
     public string? Note { get; init; }
@@ -41,7 +41,7 @@ internal sealed record UploadRecord
     public required SnapshotGuid? SnapshotGuid { get; init; }
 
     /// <summary>
-    /// True where the client said full or incremental, so that <see cref="FromGuid"/> null means full.
+    /// True if the client announced full or incremental: <see cref="FromGuid"/> null means full.
     /// </summary>
     public required bool KindIsGiven { get; init; }
 
@@ -54,19 +54,19 @@ internal sealed record UploadRecord
     public required IReadOnlyList<string> SendFlags { get; init; }
 
     /// <summary>
-    /// What the stream itself says that it starts from; null for a full one, and before its BEGIN came.
+    /// The base that the stream itself names; null for a full one, and before its BEGIN has arrived.
     /// </summary>
     public SnapshotGuid? BaseGuid { get; init; }
 
-    /// <summary>What the snapshot was made for, as its client says.</summary>
+    /// <summary>Why the snapshot was made, as its client announced.</summary>
     public required SnapshotType SnapshotType { get; init; }
 
-    /// <summary>The dataset's own properties, for the manifest; null where the client did not say.</summary>
+    /// <summary>The dataset's own properties, for the manifest; null if the client did not send them.</summary>
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }
 
-    /// <summary>When somebody last worked on it.</summary>
+    /// <summary>When a request last worked on it.</summary>
     public DateTimeOffset TouchedAt { get; init; }
 }

@@ -95,7 +95,7 @@ internal static class CatalogueCommands
         services.GetRequiredService<CatalogueDatabase>().RequireCurrent();
         var (found, notes) = await new CatalogueCheck(
             store,
-            services.GetRequiredService<LocalSurvey>(),
+            services.GetRequiredService<ZfsSurvey>(),
             ClientsFile.Read(settings.ClientsFile),
             catalogue,
             uploads,
@@ -146,7 +146,7 @@ internal static class CatalogueCommands
         var rebuild = new CatalogueRebuild(
             settings,
             services.GetRequiredService<BackupStore>(),
-            services.GetRequiredService<LocalSurvey>(),
+            services.GetRequiredService<ZfsSurvey>(),
             services.GetRequiredService<StoreOwnership>(),
             services.GetRequiredService<CatalogueDatabase>(),
             services.GetRequiredService<TimeProvider>(),

@@ -28,7 +28,7 @@ internal static class CommandServices
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
             .AddStore(settings)
-            .AddSingleton<LocalParents>()
-            .AddSingleton<LocalSurvey>()
+            .AddSingleton<ClientDatasets>()
+            .AddSingleton<ZfsSurvey>()
             .BuildServiceProvider();
 }

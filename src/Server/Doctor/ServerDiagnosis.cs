@@ -42,14 +42,14 @@ internal sealed class ServerDiagnosis
         CancellationToken cancellationToken
     )
     {
-        await using var services = createServices(StoreDiagnosis.InShort(_settings));
+        await using var services = createServices(StoreDiagnosis.WithShortTimeouts(_settings));
         _result.Pass("settings", $"all can be read; DATA_DIR is {_settings.DataDirectory}");
-        LookAtAddress();
+        CheckAddress();
         if (DataDirectory.IsLocked(_settings.DataDirectory))
-            await LookAtServerAsync(cancellationToken);
+            await CheckRunningServerAsync(cancellationToken);
         else
-            LookAtPort();
-        var hasData = FolderDiagnosis.LookAtData(_result, _settings, services.GetRequiredService<CatalogueDatabase>());
+            CheckPort();
+        var hasData = DirectoryDiagnosis.CheckData(_result, _settings, services.GetRequiredService<CatalogueDatabase>());
         if (hasData || _settings.S3 is not null)
             await new StoreDiagnosis(_result, _settings, services).RunAsync(cancellationToken);
         if (
@@ -57,18 +57,18 @@ internal sealed class ServerDiagnosis
             is not { } clients
         )
             return;
-        LookAtClients(clients);
-        await new LocalDiagnosis(
+        CheckClients(clients);
+        await new ZfsDiagnosis(
             _result,
             _settings,
-            services.GetRequiredService<LocalParents>(),
+            services.GetRequiredService<ClientDatasets>(),
             _settings.Zfs,
             clients
         ).RunAsync(cancellationToken);
     }
 
     /// <summary>The server itself speaks no TLS.</summary>
-    private void LookAtAddress()
+    private void CheckAddress()
     {
         if (IPAddress.IsLoopback(_settings.BindAddress))
             _result.Pass("address", $"only this machine reaches {_settings.BindAddress} port {_settings.Port}");
@@ -81,7 +81,7 @@ internal sealed class ServerDiagnosis
             );
     }
 
-    private async Task LookAtServerAsync(CancellationToken cancellationToken)
+    private async Task CheckRunningServerAsync(CancellationToken cancellationToken)
     {
         using var http = new HttpClient { Timeout = Patience };
         try
@@ -124,7 +124,7 @@ internal sealed class ServerDiagnosis
         ).Uri;
     }
 
-    private void LookAtPort()
+    private void CheckPort()
     {
         try
         {
@@ -142,7 +142,7 @@ internal sealed class ServerDiagnosis
         }
     }
 
-    private void LookAtClients(IReadOnlyList<ClientEntry> clients)
+    private void CheckClients(IReadOnlyList<ClientEntry> clients)
     {
         if (clients.Count == 0)
             _result.Warn(

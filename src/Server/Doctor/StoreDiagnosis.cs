@@ -18,7 +18,7 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
     private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(2);
 
     /// <summary>The settings with which S3 is tried.</summary>
-    public static ServerSettings InShort(ServerSettings settings)
+    public static ServerSettings WithShortTimeouts(ServerSettings settings)
     {
         return settings.S3 is { } s3
             ? settings with
@@ -35,22 +35,22 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
         if (settings.S3 is null)
         {
             foreach (var folder in (string[])["objects", "incoming"])
-                FolderDiagnosis.LookAtFolder(result, "store", Path.Combine(settings.DataDirectory, folder));
+                DirectoryDiagnosis.CheckDirectory(result, "store", Path.Combine(settings.DataDirectory, folder));
             return;
         }
 
         var findings = await result.TryAsync("store", () => services.ProbeStoreAsync(cancellationToken));
-        LookAtClock(services.GetRequiredService<S3Connection>().ClockDifference);
+        CheckClock(services.GetRequiredService<S3Connection>().ClockDifference);
         if (findings is null)
             return;
         result.Pass("store", $"{services.GetRequiredService<IObjectStore>().Location} does all that it must");
         foreach (var finding in findings.Where(finding => !finding.Works))
             result.Warn("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
-        await LookAtOwnerAsync(cancellationToken);
+        await CheckOwnerAsync(cancellationToken);
     }
 
     /// <param name="apart">Null where S3 did not answer.</param>
-    private void LookAtClock(TimeSpan? apart)
+    private void CheckClock(TimeSpan? apart)
     {
         if (apart is not { } difference)
             return;
@@ -68,7 +68,7 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
             );
     }
 
-    private async Task LookAtOwnerAsync(CancellationToken cancellationToken)
+    private async Task CheckOwnerAsync(CancellationToken cancellationToken)
     {
         var ownership = services.GetRequiredService<StoreOwnership>();
         await result.TryAsync("store", async () =>

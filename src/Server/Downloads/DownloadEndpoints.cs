@@ -19,7 +19,7 @@ internal sealed partial class DownloadEndpoints(
     BackupCatalogue backups,
     BackupStore store,
     BackupLayouts layouts,
-    LocalDownloads local,
+    ZfsDownloads local,
     AuditLog audit,
     ILogger<DownloadEndpoints> logger
 )

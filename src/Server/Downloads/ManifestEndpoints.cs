@@ -39,7 +39,7 @@ internal sealed class ManifestEndpoints(
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
         var json = backup.IsLocal
-            ? await LocalManifests.ReadAsync(zfs, backup, context.RequestAborted)
+            ? await ZfsManifests.ReadAsync(zfs, backup, context.RequestAborted)
             : await ReadAsync(backup.StorageKey, context.RequestAborted);
         Check(json, backup);
         return Results.Bytes(

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 /// </summary>
 internal sealed class CatalogueCheck(
     BackupStore store,
-    LocalSurvey local,
+    ZfsSurvey local,
     IReadOnlyCollection<ClientEntry> clients,
     BackupCatalogue catalogue,
     UploadCatalogue uploads,

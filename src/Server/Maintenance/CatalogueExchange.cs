@@ -32,7 +32,7 @@ internal static partial class CatalogueExchange
     {
         try
         {
-            Settle(current);
+            Checkpoint(current);
             rebuilt.Close();
             Sync(rebuilt.Path);
             var kept = Keep(current.Path, now);
@@ -52,7 +52,7 @@ internal static partial class CatalogueExchange
     }
 
     /// <summary>Brings the old catalogue into one file, if it can be opened.</summary>
-    private static void Settle(CatalogueDatabase current)
+    private static void Checkpoint(CatalogueDatabase current)
     {
         if (!File.Exists(current.Path))
             return;

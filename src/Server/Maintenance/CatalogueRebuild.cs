@@ -12,7 +12,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 internal sealed class CatalogueRebuild(
     ServerSettings settings,
     BackupStore store,
-    LocalSurvey local,
+    ZfsSurvey local,
     StoreOwnership ownership,
     CatalogueDatabase current,
     TimeProvider time,

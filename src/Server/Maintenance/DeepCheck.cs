@@ -121,7 +121,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
     {
         await using var sending = zfs.StartSending([
             "send",
-            .. LocalDownloads.FlagsOf(backup.Info),
+            .. ZfsDownloads.FlagsOf(backup.Info),
             backup.Info.StorageKey,
         ]);
         using var stored = new StoredBytesReader(

@@ -4,9 +4,9 @@ using ZfsSnapshotManager.Server.Uploads;
 
 namespace ZfsSnapshotManager.Server.Maintenance;
 
-/// <summary>Forgets uploads that nobody came back for, and deletes what was rotated.</summary>
+/// <summary>Drops uploads that their clients abandoned, and deletes rotated backups.</summary>
 internal sealed partial class HourlyCleanUp(
-    UploadRecovery recovery,
+    UploadCleanUp uploads,
     RotationRun rotation,
     BackupRemoval removal,
     TimeProvider time,
@@ -24,16 +24,16 @@ internal sealed partial class HourlyCleanUp(
     {
         try
         {
-            await recovery.ForgetStaleAsync(cancellationToken);
+            await uploads.DropStaleAsync(cancellationToken);
             await rotation.DeleteExpiredAsync();
             await removal.FinishAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
-            LogFailed(e); // a busy catalogue or a store that is away now must not stop the server
+            LogFailed(e); // a busy catalogue or an unreachable store must not stop the server
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "The hourly clean-up failed; it is tried again in an hour")]
+    [LoggerMessage(LogLevel.Error, "The hourly clean-up failed; it runs again in an hour")]
     private partial void LogFailed(Exception e);
 }

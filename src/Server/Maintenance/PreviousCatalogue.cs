@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 internal sealed record PreviousCatalogue
 {
     /// <summary>From this version of the schema on there are pins and expiries.</summary>
-    private const int VersionWithMarks = 4;
+    private const int VersionWithPins = 4;
 
     /// <summary>Null where it has none, or cannot be read.</summary>
     public string? Id { get; private init; }
@@ -22,7 +22,7 @@ internal sealed record PreviousCatalogue
     public IReadOnlySet<string> Uploads { get; private init; } = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>What its administrator and rotation noted of backups, which no manifest says.</summary>
-    public IReadOnlyDictionary<MarkedBackup, Mark> Marks { get; private init; } = new Dictionary<MarkedBackup, Mark>();
+    public IReadOnlyDictionary<BackupInstance, PinAndExpiry> PinsAndExpiries { get; private init; } = new Dictionary<BackupInstance, PinAndExpiry>();
 
     /// <summary>Why it cannot be read; null where it can, or where there is none.</summary>
     public string? Fault { get; private init; }
@@ -43,7 +43,7 @@ internal sealed record PreviousCatalogue
             {
                 Listed = ReadTexts(connection, "SELECT storage_key FROM backups ORDER BY storage_key"),
                 Uploads = ReadTexts(connection, "SELECT storage_key FROM uploads").ToHashSet(StringComparer.Ordinal),
-                Marks = version >= VersionWithMarks ? ReadMarks(connection) : new Dictionary<MarkedBackup, Mark>(),
+                PinsAndExpiries = version >= VersionWithPins ? ReadPinsAndExpiries(connection) : new Dictionary<BackupInstance, PinAndExpiry>(),
                 Id =
                     version > 1
                     && ReadTexts(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'") is [var id]
@@ -59,28 +59,28 @@ internal sealed record PreviousCatalogue
 
     /// <summary>The backup as the old catalogue had it marked.</summary>
     public ListedBackup CarryOver(ListedBackup backup) =>
-        Marks.TryGetValue(MarkedBackup.Of(backup.Info), out var mark)
+        PinsAndExpiries.TryGetValue(BackupInstance.Of(backup.Info), out var mark)
             ? backup with
             {
                 Info = backup.Info with { Pinned = mark.Pinned, ExpiresAt = mark.ExpiresAt },
             }
             : backup;
 
-    private static Dictionary<MarkedBackup, Mark> ReadMarks(SqliteConnection connection)
+    private static Dictionary<BackupInstance, PinAndExpiry> ReadPinsAndExpiries(SqliteConnection connection)
     {
         using var command = connection.Query(
             $"SELECT {BackupRows.Columns} FROM backups WHERE pinned = 1 OR expires_at IS NOT NULL"
         );
         using var rows = command.ExecuteReader();
         var backups = new BackupRows();
-        Dictionary<MarkedBackup, Mark> marks = [];
+        Dictionary<BackupInstance, PinAndExpiry> found = [];
         while (rows.Read())
         {
             var backup = backups.Read(rows);
-            marks.Add(MarkedBackup.Of(backup), new Mark(backup.Pinned, backup.ExpiresAt));
+            found.Add(BackupInstance.Of(backup), new PinAndExpiry(backup.Pinned, backup.ExpiresAt));
         }
 
-        return marks;
+        return found;
     }
 
     private static List<string> ReadTexts(SqliteConnection connection, string sql)
@@ -98,9 +98,9 @@ internal sealed record PreviousCatalogue
 /// The very backup: a key may be given again once it is free, and the new one must not be deleted because the old one
 /// was to be.
 /// </summary>
-internal readonly record struct MarkedBackup(string Key, DateTimeOffset ReceivedAt)
+internal readonly record struct BackupInstance(string Key, DateTimeOffset ReceivedAt)
 {
-    public static MarkedBackup Of(SnapshotInfo backup) => new(backup.StorageKey, backup.ReceivedAt);
+    public static BackupInstance Of(SnapshotInfo backup) => new(backup.StorageKey, backup.ReceivedAt);
 }
 
-internal readonly record struct Mark(bool Pinned, DateTimeOffset? ExpiresAt);
+internal readonly record struct PinAndExpiry(bool Pinned, DateTimeOffset? ExpiresAt);

@@ -16,7 +16,7 @@ namespace ZfsSnapshotManager.Server.Quota;
 internal sealed class ClientQuota(
     BackupCatalogue catalogue,
     RotationRun rotation,
-    LocalParents parents,
+    ClientDatasets parents,
     ServerSettings settings
 )
 {
@@ -69,7 +69,7 @@ internal sealed class ClientQuota(
             if (await HasLocalRoomAsync(client, bytes, cancellationToken))
                 return;
             var (used, reserved) = GetUsage(client.ClientId);
-            await rotation.FreeAsync(client, used + reserved + bytes - client.MaxSizeBytes);
+            await rotation.MakeRoomAsync(client, used + reserved + bytes - client.MaxSizeBytes);
             if (!await HasLocalRoomAsync(client, bytes, cancellationToken))
                 throw Exceeded(client, bytes);
         }
@@ -102,13 +102,13 @@ internal sealed class ClientQuota(
             if (total > reservation.Bytes)
             {
                 var stored = client.MaxSizeBytes > 0 ? CountStored(client) : 0;
-                if (total - reservation.Bytes > Free())
-                    account.TakeBackAhead();
-                if (total - reservation.Bytes > Free())
+                if (total - reservation.Bytes > Available())
+                    account.ReclaimUnused();
+                if (total - reservation.Bytes > Available())
                     return false;
-                reservation.Bytes += Math.Min(total - reservation.Bytes + ahead, Free());
+                reservation.Bytes += Math.Min(total - reservation.Bytes + ahead, Available());
 
-                long Free() => client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
+                long Available() => client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
             }
 
             reservation.Used = total;
@@ -123,7 +123,7 @@ internal sealed class ClientQuota(
     }
 
     /// <summary>One rotation at a time: while one makes room the next one waits, and then needs less.</summary>
-    private async Task FreeAndReserveAsync(Reservation reservation, long total)
+    private async Task MakeRoomAndReserveAsync(Reservation reservation, long total)
     {
         var client = reservation.Client;
         await reservation.Account.Rotating.WaitAsync();
@@ -133,7 +133,7 @@ internal sealed class ClientQuota(
                 return;
             var (used, reserved) = GetUsage(client.ClientId);
             var wanted = total - reservation.Used;
-            await rotation.FreeAsync(client, used + reserved + wanted - client.MaxSizeBytes);
+            await rotation.MakeRoomAsync(client, used + reserved + wanted - client.MaxSizeBytes);
             if (!TryReserve(reservation, total, ahead: 0))
                 throw Exceeded(client, wanted);
         }
@@ -180,7 +180,7 @@ internal sealed class ClientQuota(
 
         public long Used => _open.Sum(reservation => reservation.Used);
 
-        public void TakeBackAhead()
+        public void ReclaimUnused()
         {
             foreach (var reservation in _open)
                 reservation.Bytes = reservation.Used;
@@ -238,7 +238,7 @@ internal sealed class ClientQuota(
         /// count, nor none.
         /// </summary>
         /// <param name="write">Writes it into the catalogue.</param>
-        public T Settle<T>(Func<T> write)
+        public T Finish<T>(Func<T> write)
         {
             lock (Account.Lock)
             {
@@ -253,7 +253,7 @@ internal sealed class ClientQuota(
         private async ValueTask EnsureAsync(long total, long ahead)
         {
             if (!_quota.TryReserve(this, total, ahead))
-                await _quota.FreeAndReserveAsync(this, total);
+                await _quota.MakeRoomAndReserveAsync(this, total);
         }
     }
 }

@@ -105,7 +105,7 @@ internal sealed class RotationEndpoints(
     {
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var excess = client.MaxSizeBytes == 0 ? 0 : used + reserved - client.MaxSizeBytes;
-        return await rotation.FreeAsync(client, Math.Max(0, excess), dryRun);
+        return await rotation.MakeRoomAsync(client, Math.Max(0, excess), dryRun);
     }
 
     private static string Summarize(RotationResult result, bool dryRun)

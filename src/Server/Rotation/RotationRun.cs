@@ -19,7 +19,7 @@ internal sealed class RotationRun(
     UploadCatalogue uploads,
     BackupRemoval removal,
     DeletionBlockers obstacles,
-    LocalParents parents,
+    ClientDatasets parents,
     AuditLog audit,
     ServerSettings settings,
     TimeProvider time
@@ -50,7 +50,7 @@ internal sealed class RotationRun(
     /// </summary>
     /// <param name="bytes">Stored bytes that are wanted.</param>
     /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
-    public async Task<RotationResult> FreeAsync(ClientEntry client, long bytes, bool dryRun = false)
+    public async Task<RotationResult> MakeRoomAsync(ClientEntry client, long bytes, bool dryRun = false)
     {
         if (client.RotationPolicy is { } policy)
             return await ApplyAsync(client, policy, dryRun);

@@ -31,9 +31,9 @@ internal sealed partial class ReadyEndpoint
         (_database, _store, _clients, _logger) = (database, store, clients, logger);
         _checks =
         [
-            Check("catalogue", _ => Task.FromResult(LookAtCatalogue())),
-            Check("store", LookAtStoreAsync),
-            Check("clients", _ => Task.FromResult(LookAtClients())),
+            Check("catalogue", _ => Task.FromResult(CheckCatalogue())),
+            Check("store", CheckStoreAsync),
+            Check("clients", _ => Task.FromResult(CheckClients())),
         ];
 
         ReadyCheck Check(string name, Func<CancellationToken, Task<ReadyFault?>> look) =>
@@ -56,7 +56,7 @@ internal sealed partial class ReadyEndpoint
         );
     }
 
-    private ReadyFault? LookAtCatalogue()
+    private ReadyFault? CheckCatalogue()
     {
         try
         {
@@ -69,7 +69,7 @@ internal sealed partial class ReadyEndpoint
         }
     }
 
-    private async Task<ReadyFault?> LookAtStoreAsync(CancellationToken cancellationToken)
+    private async Task<ReadyFault?> CheckStoreAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -90,7 +90,7 @@ internal sealed partial class ReadyEndpoint
             _ => "The store does not answer; the server's log says why.",
         };
 
-    private ReadyFault? LookAtClients() =>
+    private ReadyFault? CheckClients() =>
         _clients.Fault is { } fault
             ? new ReadyFault(
                 "clients.json is broken, and the last good one is in force; the server's log names the line and the "

@@ -14,8 +14,8 @@ internal sealed class StatusEndpoints(
     BackupCatalogue backups,
     UploadCatalogue uploads,
     ClientQuota quota,
-    LocalParents parents,
-    LocalBases bases
+    ClientDatasets parents,
+    PossibleBases bases
 )
 {
     private static readonly string Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "";

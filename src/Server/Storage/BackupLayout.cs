@@ -53,10 +53,10 @@ internal sealed class BackupLayout
         );
     }
 
-    public PartPlace PartAt(int index)
+    public PartLocation PartAt(int index)
     {
         var stored = IndexOf(_objectStarts, _starts[index]);
-        return new PartPlace(
+        return new PartLocation(
             _keys[stored],
             _starts[index] - _objectStarts[stored],
             _starts[index],
@@ -120,7 +120,7 @@ internal sealed class BackupLayout
 /// <param name="Offset">Where the part begins in the object.</param>
 /// <param name="Start">Where it begins in the backup.</param>
 /// <param name="Size">In bytes.</param>
-internal readonly record struct PartPlace(string Key, long Offset, long Start, int Size)
+internal readonly record struct PartLocation(string Key, long Offset, long Start, int Size)
 {
     public bool Holds(long position) => position >= Start && position < Start + Size;
 }

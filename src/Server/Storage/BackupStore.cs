@@ -16,6 +16,9 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
 
     public IObjectStore Objects => store;
 
+    /// <summary>The most stored bytes that one part of an upload may have.</summary>
+    public int MaxPartSize => store.PartSize + StoredPart.MaxBlockSize;
+
     public static string ManifestKeyOf(string key) => key + ".manifest.json";
 
     /// <summary>Begins a backup's objects.</summary>

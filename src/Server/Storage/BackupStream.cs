@@ -19,7 +19,7 @@ internal sealed class BackupStream : Stream
     private long _position;
     private int _next; // the part to be read ahead next
     private int _current = -1; // the part that _buffer holds
-    private PartPlace _place; // of that part
+    private PartLocation _location; // of that part
     private byte[]? _buffer;
 
     public BackupStream(IObjectStore store, PartBuffers buffers, IReadOnlyList<StoredObject> objects)
@@ -72,8 +72,8 @@ internal sealed class BackupStream : Stream
         if (_position >= Length)
             return ReadOnlyMemory<byte>.Empty;
         await PrepareAsync(cancellationToken);
-        var offset = (int)(_position - _place.Start);
-        var taken = _buffer.AsMemory(offset, Math.Min(count, _place.Size - offset));
+        var offset = (int)(_position - _location.Start);
+        var taken = _buffer.AsMemory(offset, Math.Min(count, _location.Size - offset));
         _position += taken.Length;
         return taken;
     }
@@ -81,18 +81,18 @@ internal sealed class BackupStream : Stream
     /// <summary>Sees to it that the part at the position is here, and right.</summary>
     public async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
-        if (_position >= Length || (_current >= 0 && _place.Holds(_position)))
+        if (_position >= Length || (_current >= 0 && _location.Holds(_position)))
             return;
         var wanted = _layout.IndexOf(_position);
         if (_current < 0 || wanted != _current + 1)
             await StartAtAsync(wanted);
         ReturnCurrent();
         if (_ahead.Count == 0)
-            Enqueue(await _buffers.TakeAsync(_layout.PartAt(_next).Size, cancellationToken));
+            Enqueue(await _buffers.RentAsync(_layout.PartAt(_next).Size, cancellationToken));
         ReadFurtherAhead();
         _buffer = await _ahead.Peek().WaitAsync(cancellationToken);
         _ = _ahead.Dequeue();
-        (_current, _place) = (wanted, _layout.PartAt(wanted));
+        (_current, _location) = (wanted, _layout.PartAt(wanted));
     }
 
     public override long Seek(long offset, SeekOrigin origin)
@@ -151,9 +151,9 @@ internal sealed class BackupStream : Stream
         while (
             _ahead.Count < MaxPartsAhead
             && _next < _layout.PartCount
-            && _layout.PartAt(_next) is var place
-            && place.Start < ReadAheadEnd
-            && _buffers.TryTake(place.Size) is { } buffer
+            && _layout.PartAt(_next) is var location
+            && location.Start < ReadAheadEnd
+            && _buffers.TryRent(location.Size) is { } buffer
         )
             Enqueue(buffer);
     }
@@ -164,18 +164,18 @@ internal sealed class BackupStream : Stream
     {
         try
         {
-            var place = _layout.PartAt(part);
-            var content = buffer.AsMemory(0, place.Size);
+            var location = _layout.PartAt(part);
+            var content = buffer.AsMemory(0, location.Size);
             for (var attempt = 1; ; attempt++)
             {
-                await _store.ReadAsync(place.Key, place.Offset, content, _closed.Token);
+                await _store.ReadAsync(location.Key, location.Offset, content, _closed.Token);
                 // On a thread of the pool: this one may be needed to take in what comes.
                 if (await Task.Run(() => _layout.FindDifference(part, content.Span)) is not { } difference)
                     return buffer;
                 if (attempt == 2)
                     throw new StorageException(
                         StorageFault.Damaged,
-                        $"The bytes {place.Offset} to {place.Offset + place.Size - 1} of {place.Key} are not those "
+                        $"The bytes {location.Offset} to {location.Offset + location.Size - 1} of {location.Key} are not those "
                             + $"that were stored: their SHA-256 is {difference.Is}, not {difference.Should}."
                     );
             }

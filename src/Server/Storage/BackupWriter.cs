@@ -90,10 +90,10 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     private async ValueTask NextBufferAsync(CancellationToken cancellationToken)
     {
         while (_inFlight.Count >= MaxPartsInFlight)
-            await SettleAsync(cancellationToken);
-        _buffer = await _buffers.TakeAsync(store.PartSize, cancellationToken);
+            await CollectNextAsync(cancellationToken);
+        _buffer = await _buffers.RentAsync(store.PartSize, cancellationToken);
         _filled = 0;
-        await SettleFinishedAsync();
+        await CollectFinishedAsync();
     }
 
     private async ValueTask SendBufferAsync(CancellationToken cancellationToken)
@@ -136,14 +136,14 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         );
     }
 
-    private async Task SettleAsync(CancellationToken cancellationToken)
+    private async Task CollectNextAsync(CancellationToken cancellationToken)
     {
         await Task.WhenAny(_inFlight).WaitAsync(cancellationToken);
-        await SettleFinishedAsync();
+        await CollectFinishedAsync();
     }
 
     /// <summary>Forgets parts that are stored, and throws what one that failed threw.</summary>
-    private async Task SettleFinishedAsync()
+    private async Task CollectFinishedAsync()
     {
         foreach (var finished in _inFlight.Where(part => part.IsCompleted).ToList())
         {

@@ -1,88 +1,109 @@
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// The memory for parts on their way in and out, shared by all uploads and downloads. Each of them always gets a first
-/// buffer, so that none waits for ever for the others; further ones only as far as the limit leaves room for those that
-/// have none yet.
+/// The memory for parts that are being received, stored or read, shared by all uploads and downloads. Each of them
+/// always gets a first buffer, so that none waits forever for the others; further buffers only as far as the limit
+/// leaves room for those that have none.
 /// </summary>
-/// <param name="partSize">Bytes that a part has at least; a buffer has room for what clients put on top.</param>
-/// <param name="limit">How many there are before somebody has to wait.</param>
-internal sealed class PartBuffers(int partSize, int limit)
+/// <param name="partSize">Bytes that a part has at least. A buffer also holds what clients send on top.</param>
+/// <param name="limit">Number of buffers from which on callers wait.</param>
+/// <param name="time">The clock.</param>
+internal sealed class PartBuffers(int partSize, int limit, TimeProvider time)
 {
     /// <summary>
-    /// How long a newcomer, once, waits for the further buffers of others. Those of uploads come back soon; those of a
-    /// restore that pauses may not.
+    /// How long a new share waits for further buffers of others. Each part of an upload is a share of its own. Buffers
+    /// of uploads are returned soon; those of a restore that pauses may not be.
     /// </summary>
     private static readonly TimeSpan NewcomersPatience = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// A client's part ends with the block that fills it, and a block with the record that fills it: 1 MiB and, of all
-    /// but datasets with very large records, 1 MiB more. A buffer that is not of the common size is not used again.
-    /// What is not written to takes no memory.
+    /// A client's part ends with the block that fills it, and a block with the record that fills it: 1 MiB and, for all
+    /// but datasets with very large records, 1 MiB more. A buffer of another size is not used again. Memory that is
+    /// never written to is never committed by the kernel.
     /// </summary>
     private const int Room = 2 * 1024 * 1024;
 
     private readonly int _bufferSize = partSize + Room;
     private readonly Lock _lock = new();
-    private readonly Stack<byte[]> _free = new();
+    private readonly Stack<byte[]> _unused = new();
     private TaskCompletionSource _returned = NewSignal();
     private int _shares;
+
+    /// <summary>Buffers that shares hold.</summary>
     private int _used;
-    private int _empty; // shares without a buffer
-    private int _newcomers; // those of them that never had one
-    private int _further; // buffers that are not their share's only one
+
+    /// <summary>Of these, the ones that are not their share's only one.</summary>
+    private int _further;
+
+    /// <summary>Shares that never had a buffer.</summary>
+    private int _newcomers;
+
+    /// <summary>Shares that had a buffer and hold none now: they will ask for one shortly.</summary>
+    private int _between;
+
+    private enum ShareState
+    {
+        Newcomer,
+        Holding,
+        Between,
+    }
 
     public int Limit { get; } = limit;
 
     /// <summary>
-    /// How many can be in use at once, since each share gets a first one; as many are kept, for what is not kept is
-    /// garbage that stays in memory for long.
+    /// The number of buffers that can be in use at once, since each share gets a first one. As many are kept: a buffer
+    /// that is not kept becomes garbage, which stays in memory for long.
     /// </summary>
-    private int Most => Limit + Math.Max(_shares - 1, 0);
+    private int MostKept => Limit + Math.Max(_shares - 1, 0);
 
     /// <summary>
-    /// A share of the buffers, for one upload or download; all of its buffers must be back when it is disposed.
+    /// Opens a share of the buffers, for one upload, part or download. All of its buffers must be returned before it is
+    /// disposed.
     /// </summary>
     public Share Open()
     {
         lock (_lock)
-            (_shares, _empty, _newcomers) = (_shares + 1, _empty + 1, _newcomers + 1);
+        {
+            _shares++;
+            _newcomers++;
+        }
+
         return new Share(this);
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>One upload's or download's buffers.</summary>
+    /// <summary>The buffers of one upload, part or download.</summary>
     internal sealed class Share(PartBuffers owner) : IDisposable
     {
+        private ShareState _state = ShareState.Newcomer;
         private int _held;
-        private bool _isNewcomer = true;
         private bool _disposed;
 
-        /// <summary>A buffer now, or null where there is none to spare.</summary>
-        /// <param name="size">The least it must hold: parts that were written under other settings may be larger than
+        /// <summary>Rents a buffer now; null if none can be spared.</summary>
+        /// <param name="size">Bytes it must hold. Parts that were written under other settings may be larger than
         /// those of now.</param>
-        public byte[]? TryTake(int size)
+        public byte[]? TryRent(int size)
         {
             lock (owner._lock)
-                return MayTake(impatient: false) ? Take(size) : null;
+                return MayRent(isImpatient: false) ? Rent(size) : null;
         }
 
-        /// <summary>A buffer as soon as there is one.</summary>
-        public async ValueTask<byte[]> TakeAsync(int size, CancellationToken cancellationToken)
+        /// <summary>Rents a buffer as soon as one can be spared.</summary>
+        public async ValueTask<byte[]> RentAsync(int size, CancellationToken cancellationToken)
         {
-            var start = TimeProvider.System.GetTimestamp();
+            var start = owner.Time.GetTimestamp();
             while (true)
             {
                 Task returned;
                 lock (owner._lock)
                 {
-                    if (MayTake(TimeProvider.System.GetElapsedTime(start) >= NewcomersPatience))
-                        return Take(size);
+                    if (MayRent(owner.Time.GetElapsedTime(start) >= NewcomersPatience))
+                        return Rent(size);
                     returned = owner._returned.Task;
                 }
 
-                await Task.WhenAny(returned, Task.Delay(NewcomersPatience, cancellationToken));
+                await Task.WhenAny(returned, Task.Delay(NewcomersPatience, owner.Time, cancellationToken));
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
@@ -92,13 +113,20 @@ internal sealed class PartBuffers(int partSize, int limit)
             TaskCompletionSource signal;
             lock (owner._lock)
             {
-                if (--_held == 0)
-                    owner._empty++;
-                else
-                    owner._further--;
+                _held--;
                 owner._used--;
-                if (buffer.Length == owner._bufferSize && owner._used + owner._free.Count < owner.Most)
-                    owner._free.Push(buffer);
+                if (_held > 0)
+                {
+                    owner._further--;
+                }
+                else
+                {
+                    _state = ShareState.Between;
+                    owner._between++;
+                }
+
+                if (buffer.Length == owner._bufferSize && owner._used + owner._unused.Count < owner.MostKept)
+                    owner._unused.Push(buffer);
                 (signal, owner._returned) = (owner._returned, NewSignal());
             }
 
@@ -113,46 +141,51 @@ internal sealed class PartBuffers(int partSize, int limit)
                     return;
                 _disposed = true;
                 owner._shares--;
-                if (_held == 0)
-                    owner._empty--;
-                if (_isNewcomer)
+                if (_state == ShareState.Newcomer)
                     owner._newcomers--;
-                while (owner._used + owner._free.Count > owner.Most && owner._free.TryPop(out _))
-                {
-                    // More than those that are left can use.
-                }
+                if (_state == ShareState.Between)
+                    owner._between--;
+                owner.DropSurplus();
             }
         }
 
-        /// <remarks>
-        /// Who had a buffer and is between two comes back for one, so that a newcomer must leave room for it; where
-        /// nobody has a second buffer there is nothing to wait for.
-        /// </remarks>
-        private bool MayTake(bool impatient)
-        {
-            if (_held > 0)
-                return owner._used + owner._empty < owner.Limit;
-            return impatient
-                || !_isNewcomer
-                || owner._used + owner._empty - owner._newcomers < owner.Limit
-                || owner._further == 0;
-        }
+        private bool MayRent(bool isImpatient) =>
+            _state switch
+            {
+                // A further buffer: one must remain for every share that has none.
+                ShareState.Holding => owner._used + owner._newcomers + owner._between < owner.Limit,
+                // The next first buffer: it was left for this share by the other two rules.
+                ShareState.Between => true,
+                // The first buffer: one must remain for every share between two. If no share has a further buffer,
+                // waiting for one to be returned is pointless.
+                _ => isImpatient || owner._used + owner._between < owner.Limit || owner._further == 0,
+            };
 
-        private byte[] Take(int size)
+        private byte[] Rent(int size)
         {
-            if (_held++ == 0)
-                owner._empty--;
-            else
+            if (_state == ShareState.Holding)
                 owner._further++;
-            if (_isNewcomer)
+            if (_state == ShareState.Newcomer)
                 owner._newcomers--;
-            _isNewcomer = false;
+            if (_state == ShareState.Between)
+                owner._between--;
+            _state = ShareState.Holding;
+            _held++;
             owner._used++;
-            // Pinned, for the collector never to move it; not cleared, for memory to be used only as far as it is
-            // filled.
-            return size <= owner._bufferSize && owner._free.TryPop(out var buffer)
-                ? buffer
-                : GC.AllocateUninitializedArray<byte>(Math.Max(size, owner._bufferSize), pinned: true);
+            if (size <= owner._bufferSize && owner._unused.TryPop(out var buffer))
+                return buffer;
+            // Pinned, so that the collector never moves it. Not cleared, so that memory is used only as far as the
+            // buffer is filled.
+            return GC.AllocateUninitializedArray<byte>(Math.Max(size, owner._bufferSize), pinned: true);
         }
+    }
+
+    private TimeProvider Time { get; } = time;
+
+    /// <summary>Drops buffers that the remaining shares cannot use. Under the lock.</summary>
+    private void DropSurplus()
+    {
+        while (_used + _unused.Count > MostKept && _unused.Count > 0)
+            _unused.Pop();
     }
 }

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Server.Storage.S3;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>Chooses the store that the settings ask for, and opens it.</summary>
+/// <summary>Registers the store that the settings select.</summary>
 internal static class StoreServices
 {
     private const int PartsInMemoryForDirectory = 4;
@@ -27,14 +27,15 @@ internal static class StoreServices
         return services
             .AddSingleton(provider => new PartBuffers(
                 provider.GetRequiredService<IObjectStore>().PartSize,
-                settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory
+                settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory,
+                provider.GetRequiredService<TimeProvider>()
             ))
             .AddSingleton<BackupStore>()
             .AddSingleton<BackupLayouts>();
     }
 
-    /// <summary>Sees whether the store can be used and what it can do.</summary>
-    /// <returns>What a provider of S3 was found to do; empty for a directory.</returns>
+    /// <summary>Checks whether the store can be used and what it can do.</summary>
+    /// <returns>What was tested of an S3 provider; empty for a directory.</returns>
     /// <exception cref="StorageException">It cannot be used.</exception>
     public static async Task<IReadOnlyList<ProbeFinding>> ProbeStoreAsync(
         this IServiceProvider services,

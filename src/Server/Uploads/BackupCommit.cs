@@ -11,8 +11,8 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// Makes a backup of what was received whole and right. The order is object, manifest, catalogue; what a crash leaves
-/// between them <see cref="UploadRecovery"/> finishes or rolls back.
+/// Commits what was received complete and valid. The order is object, manifest, catalogue; after a crash in between,
+/// <see cref="UploadRecovery"/> finishes the commit or rolls it back.
 /// </summary>
 internal sealed partial class BackupCommit(
     BackupStore store,
@@ -22,11 +22,11 @@ internal sealed partial class BackupCommit(
     ILogger<BackupCommit> logger
 )
 {
-    /// <summary>From here on a client that goes away changes nothing: the backup is whole.</summary>
+    /// <summary>From here on a client that disconnects changes nothing: the backup is complete.</summary>
     /// <param name="upload">The upload.</param>
     /// <param name="complete">Gives the objects their keys.</param>
-    /// <param name="manifest">What the backup is.</param>
-    /// <param name="reservation">What was reserved for it; null where the catalogue counts its parts already.</param>
+    /// <param name="manifest">Describes the backup.</param>
+    /// <param name="reservation">What was reserved for it; null if the catalogue already counts its parts.</param>
     public async Task<SnapshotInfo> RunAsync(
         UploadRecord upload,
         Func<Task> complete,
@@ -34,10 +34,16 @@ internal sealed partial class BackupCommit(
         ClientQuota.Reservation? reservation = null
     )
     {
+        // What is committed is what a reader finds: Manifest.ToJson checks the rest by the rules of Manifest.Parse.
+        Invariant.Require(
+            manifest.Objects[0].Key == upload.StorageKey && manifest.UploadId == upload.UploadId,
+            $"the manifest of {upload.StorageKey} belongs to its upload"
+        );
         await complete();
         await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None);
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
-        if (!(reservation?.Settle(Commit) ?? Commit()))
+        var isCommitted = reservation is null ? Commit() : reservation.Finish(Commit);
+        if (!isCommitted)
         {
             if (manifest.FromGuid is { } from)
                 admission.CheckBase(upload.ClientId, from, manifest.Features, upload.StorageType);
@@ -52,9 +58,9 @@ internal sealed partial class BackupCommit(
 
     /// <param name="upload">The upload.</param>
     /// <param name="begin">What the stream's BEGIN says.</param>
-    /// <param name="whole">How long the stream is, and its checksum.</param>
+    /// <param name="whole">The length of the stream in bytes, its number of records and its checksum.</param>
     /// <param name="objects">What is stored.</param>
-    /// <param name="sha256">Of all stored bytes; null where nobody knows it.</param>
+    /// <param name="sha256">SHA-256 of all stored bytes; null if unknown.</param>
     public Manifest Describe(
         UploadRecord upload,
         SnapshotStreamInfo begin,
@@ -73,7 +79,7 @@ internal sealed partial class BackupCommit(
             FromGuid = begin.IsIncremental ? new SnapshotGuid(begin.BaseGuid) : null,
             DatasetType = begin.Type == StreamType.Volume ? "volume" : "filesystem",
             Timestamp = begin.CreationTime,
-            // As exact as the catalogue keeps it.
+            // With the precision of the catalogue.
             ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()),
             Compression = upload.Compression.ApiName(),
             Raw = begin.IsRaw,

@@ -9,12 +9,12 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// Whether a stream may be stored: told by its BEGIN, before its data are taken, and again at the commit.
+/// Decides whether a stream may be stored: by its BEGIN, before its data are read, and again at the commit.
 /// </summary>
-internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue uploads)
+internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts)
 {
-    /// <exception cref="RequestException">It is of a kind that is not kept, not the one announced, has no base here, or
-    /// is stored already.</exception>
+    /// <exception cref="RequestException">It is of an unsupported kind, is not the one announced, has no base here, or is
+    /// already stored.</exception>
     public void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
         if (begin.IsPackage)
@@ -23,24 +23,33 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
         var from = begin.IsIncremental ? new SnapshotGuid(begin.BaseGuid) : (SnapshotGuid?)null;
         if (from is { } known)
         {
-            uploads.SetBase(upload.UploadId, known); // first: what is there when it is looked for then stays
+            uploads.SetBase(upload.UploadId, known); // first, so that rotation cannot delete the base after the check
             CheckBase(upload.ClientId, known, begin.Features.Names(), upload.StorageType);
         }
 
-        if (
-            catalogue.Find(
-                upload.ClientId,
-                upload.DatasetName,
-                new SnapshotGuid(begin.SnapshotGuid),
-                upload.IsLocal ? null : from
-            ) is
-            { } same
-        )
+        // In ZFS a snapshot is one backup, whatever it was sent from.
+        var fromOfBackup = upload.IsLocal ? null : from;
+        var guid = new SnapshotGuid(begin.SnapshotGuid);
+        if (catalogue.Find(upload.ClientId, upload.DatasetName, guid, fromOfBackup) is { } same)
             throw Exists(same.SnapshotId);
     }
 
-    /// <param name="storageType">Where the incremental goes: its base lies there, too.</param>
-    /// <exception cref="RequestException">No backup here can be the base.</exception>
+    /// <summary>The same for a part: all parts of an upload must also be of one stream.</summary>
+    /// <inheritdoc cref="Check"/>
+    public void CheckPart(UploadRecord upload, SnapshotStreamInfo begin)
+    {
+        Check(upload, begin);
+        if (parts.TrySetBegin(upload.UploadId, begin))
+            return;
+        throw RequestException.Conflict(
+            "parts_incomplete",
+            "The part belongs to another stream than the parts that came before.",
+            "Drop the upload and send the snapshot again."
+        );
+    }
+
+    /// <param name="storageType">Where the incremental is stored: its base must be there, too.</param>
+    /// <exception cref="RequestException">409: no backup here can be the base.</exception>
     public void CheckBase(string clientId, SnapshotGuid from, IReadOnlyList<string> features, string storageType)
     {
         var obstacles = catalogue
@@ -51,8 +60,8 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
             return;
         var why =
             obstacles.Count == 0
-                ? "no backup here holds that one"
-                : $"what is here of that one does not fit: {obstacles[0]}";
+                ? "no backup here holds that snapshot"
+                : $"what is stored of that snapshot does not fit: {obstacles[0]}";
         throw RequestException.Conflict(
             "base_missing",
             $"The stream is incremental from the snapshot with GUID {from}, and {why}.",
@@ -68,6 +77,6 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
             StatusCodes.Status422UnprocessableEntity,
             "stream_is_package",
             "The stream is a replication package (zfs send -R or -p) of several streams.",
-            "Nothing was stored. Send each snapshot by itself, without -R and -p."
+            "Nothing was stored. Send each snapshot separately, without -R and -p."
         );
 }

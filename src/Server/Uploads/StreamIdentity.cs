@@ -6,24 +6,23 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// Compares what a stream says of itself with what was announced. The stream is the truth; a difference is refused.
+/// Compares what a stream says of itself with what was announced. The stream is authoritative; a difference is refused.
 /// </summary>
 internal static class StreamIdentity
 {
-    /// <exception cref="RequestException">The stream is another one than announced, or of a kind that cannot be
-    /// kept.</exception>
+    /// <exception cref="RequestException">The stream is not the one announced, or of an unsupported kind.</exception>
     public static void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
-        // Into ZFS it goes where the first part of it is; there it is the rest of one receive.
+        // ZFS continues its own interrupted receive with such a stream; stored as an object it restores nothing.
         if (begin.IsResumed && !upload.IsLocal)
-            throw Mismatch("the stream is the continuation of an interrupted send: alone it restores nothing");
+            throw Mismatch("the stream is the rest of an interrupted send and restores nothing by itself");
         if (begin.IsClone)
             throw Mismatch(
-                "the stream makes a clone of another dataset's snapshot: received on top of that dataset's chain it "
-                    + "fails; send the clone's first snapshot in full"
+                "the stream creates a clone of another dataset's snapshot, which cannot be received on top of that "
+                    + "dataset's chain; send the clone's first snapshot in full"
             );
         if (!SnapshotName.TryParse(begin.FullSnapshotName, out _, out var fault))
-            throw Mismatch($"the stream's snapshot is called '{begin.FullSnapshotName}': {fault}");
+            throw Mismatch($"the stream's snapshot is named '{begin.FullSnapshotName}': {fault}");
         if (upload.SnapshotGuid is { } guid && guid.Value != begin.SnapshotGuid)
             throw Mismatch($"the stream holds the snapshot with GUID {begin.SnapshotGuid}, but {guid} was announced");
         if (upload.KindIsGiven && (upload.FromGuid?.Value ?? 0) != begin.BaseGuid)
@@ -33,7 +32,7 @@ internal static class StreamIdentity
         if (upload.Raw is { } raw && raw != begin.IsRaw)
             throw Mismatch($"the stream is {(begin.IsRaw ? "raw" : "not raw")}, but the opposite was announced");
         if (upload.SnapshotName is { } name && name != begin.SnapshotName)
-            throw Mismatch($"the stream's snapshot is called '{begin.SnapshotName}', but '{name}' was announced");
+            throw Mismatch($"the stream's snapshot is named '{begin.SnapshotName}', but '{name}' was announced");
     }
 
     private static string Base(ulong guid) => guid == 0 ? "nothing (a full send)" : $"the snapshot with GUID {guid}";
@@ -43,6 +42,6 @@ internal static class StreamIdentity
             StatusCodes.Status422UnprocessableEntity,
             "stream_mismatch",
             $"The stream is not the one announced: {what}.",
-            "Nothing was stored. Announce the upload again with what the stream is, or leave the fields out."
+            "Nothing was stored. Announce the upload again with what the stream contains, or omit these fields."
         );
 }

@@ -10,8 +10,8 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// Takes a whole stream in one request: stored and verified record by record in one pass, committed only when all of it
-/// was right.
+/// Receives a whole stream in one body into the object store: stored and verified record by record in one pass,
+/// committed only if all of it is valid.
 /// </summary>
 internal sealed partial class StreamReceiver(
     BackupStore store,
@@ -32,7 +32,8 @@ internal sealed partial class StreamReceiver(
         var received = 0L;
         using var stored = new StoredBytesReader(body, async (block, token) =>
         {
-            await reservation.EnsureAsync(received += block.Length);
+            received += block.Length;
+            await reservation.EnsureAsync(received);
             await writer.WriteAsync(block, token);
         });
         var facts = await DecodeAsync(upload, stored, cancellationToken);
@@ -57,9 +58,9 @@ internal sealed partial class StreamReceiver(
         }
         catch (Exception e) when (e is RequestException or StorageException)
         {
-            // The catalogue said no, or was not asked. Where it failed while it wrote, nobody knows what a restart will
-            // find in its log: then all stays as it is, and UploadRecovery settles it. So it does where a store that
-            // has just failed fails here again.
+            // The catalogue refused the backup, or was not asked. If the catalogue itself failed while it wrote (any
+            // other exception), its log may or may not hold the commit: then everything stays, and UploadRecovery
+            // decides. It also removes what a store that has just failed cannot remove here.
             if (e is not StorageException { Fault: StorageFault.Exists })
                 await RemoveAsync(upload.StorageKey);
             throw;
@@ -105,6 +106,6 @@ internal sealed partial class StreamReceiver(
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "What was stored of {StorageKey} is not removed yet: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "What was stored of {StorageKey} cannot be removed yet: {Reason}")]
     private partial void LogNotRemoved(string storageKey, string reason);
 }

@@ -9,10 +9,10 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Checks what POST /upload says and makes an upload of it. No I/O.</summary>
+/// <summary>Checks the body of POST /upload and makes an upload of it. No I/O.</summary>
 internal static class UploadRequestReader
 {
-    /// <summary>A dataset has some dozens.</summary>
+    /// <summary>A dataset has a few dozen properties.</summary>
     private const int MaxProperties = 200;
 
     private const int MaxPropertyBytes = 16 * 1024;
@@ -26,16 +26,16 @@ internal static class UploadRequestReader
         if (!StorageTypes.IsKnown(storage))
             throw RequestException.BadRequest($"storage_type: '{storage}' is not known; it may be s3 or local.");
         if (request.SendFlags?.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) == true)
-            throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} may be there.");
+            throw RequestException.BadRequest($"send_flags: only {string.Join(' ', ZfsSend.KnownFlags)} are allowed.");
         if (request.EstimatedSize < 0)
             throw RequestException.BadRequest("estimated_size: it is negative.");
         if (request is { Incremental: true, FromGuid: null })
             throw RequestException.BadRequest(
                 "incremental is true, but from_guid is missing.",
-                "Give the GUID of the base, or leave both out: they are read from the stream."
+                "Give the GUID of the base, or omit both: they are read from the stream."
             );
         if (request is { Incremental: false, FromGuid: not null })
-            throw RequestException.BadRequest("incremental is false, but there is a from_guid.");
+            throw RequestException.BadRequest("incremental is false, but from_guid is given.");
         return new UploadRecord
         {
             UploadId = uploadId,
@@ -56,7 +56,7 @@ internal static class UploadRequestReader
         };
     }
 
-    /// <summary>Takes <c>monday</c> as well as <c>tank/data@monday</c>.</summary>
+    /// <summary>Accepts <c>monday</c> as well as <c>tank/data@monday</c>.</summary>
     private static string? ReadSnapshotName(string? text, DatasetName dataset)
     {
         if (string.IsNullOrEmpty(text))
@@ -80,7 +80,7 @@ internal static class UploadRequestReader
             ) > MaxPropertyBytes
         )
             throw RequestException.BadRequest(
-                $"properties: at most {MaxProperties}, and {MaxPropertyBytes} bytes, may be there."
+                $"properties: at most {MaxProperties} properties and {MaxPropertyBytes} bytes are allowed."
             );
         if (
             properties.FirstOrDefault(property => property.Value is null || !IsPropertyName(property.Key)) is
@@ -90,7 +90,7 @@ internal static class UploadRequestReader
         return properties;
     }
 
-    /// <summary>Those of ZFS itself, and of users, which hold a colon (zfsprops(7)).</summary>
+    /// <summary>Native properties, and user properties, which contain a colon (zfsprops(7)).</summary>
     private static bool IsPropertyName(string name) =>
         name.Length is > 0 and <= 255
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');

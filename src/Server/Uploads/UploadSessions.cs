@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// Sees to it that one request at a time works on an upload as a whole, or several on different parts of it. A new one
-/// ends the one before it, which may well be a connection whose client is dead.
+/// Lets one request at a time work on an upload as a whole, or several on different parts of it. A new request ends the
+/// one before it, whose connection may be dead.
 /// </summary>
 internal sealed class UploadSessions
 {
@@ -17,11 +17,11 @@ internal sealed class UploadSessions
 
     /// <summary>Ends all requests of the upload, and waits until they have cleaned up.</summary>
     public Task<Session> TakeOverAsync(string uploadId, CancellationToken cancellationToken) =>
-        TakeAsync(new Session(this, uploadId, part: null, cancellationToken), cancellationToken);
+        BeginAsync(new Session(this, uploadId, part: null, cancellationToken), cancellationToken);
 
-    /// <summary>Works on the upload as a whole where nobody else does.</summary>
-    /// <returns>Null where somebody does.</returns>
-    public Session? TryTake(string uploadId)
+    /// <summary>Begins to work on the upload as a whole if no request does.</summary>
+    /// <returns>Null if a request does.</returns>
+    public Session? TryBegin(string uploadId)
     {
         var session = new Session(this, uploadId, part: null, CancellationToken.None);
         lock (_lock)
@@ -37,11 +37,11 @@ internal sealed class UploadSessions
         return null;
     }
 
-    /// <summary>Ends a request with the same part; waits while one works on the upload as a whole.</summary>
+    /// <summary>Ends a request with the same part; waits for a request that works on the upload as a whole.</summary>
     public Task<Session> TakeOverPartAsync(string uploadId, int part, CancellationToken cancellationToken) =>
-        TakeAsync(new Session(this, uploadId, part, cancellationToken), cancellationToken);
+        BeginAsync(new Session(this, uploadId, part, cancellationToken), cancellationToken);
 
-    private async Task<Session> TakeAsync(Session session, CancellationToken cancellationToken)
+    private async Task<Session> BeginAsync(Session session, CancellationToken cancellationToken)
     {
         try
         {
@@ -86,7 +86,7 @@ internal sealed class UploadSessions
 
         public Task Ended => _ended.Task;
 
-        /// <summary>Another request has taken over.</summary>
+        /// <summary>Whether another request has taken over.</summary>
         public bool WasReplaced { get; private set; }
 
         public bool Excludes(Session other) =>
@@ -95,11 +95,11 @@ internal sealed class UploadSessions
         public bool Replaces(Session other) => part is null || part == other.Part;
 
         /// <summary>
-        /// Claims a range of the object for this part. Whoever sends parts may say anything; no part may be written
-        /// over another.
+        /// Claims a range of the object for this part. Clients may claim any offset; no part may be written over
+        /// another.
         /// </summary>
-        /// <returns>False where the range of another part that is on its way does not lie on its side of this
-        /// one.</returns>
+        /// <returns>False if the range overlaps one of a part that is being received, or lies on the wrong side of
+        /// it.</returns>
         public bool TryClaim(long start, long end)
         {
             lock (owner._lock)
@@ -110,7 +110,10 @@ internal sealed class UploadSessions
                     )
                 )
                 {
-                    if (other.Part < part ? other._end > start : other._start < end)
+                    var isBefore = other.Part < part;
+                    if (isBefore && other._end > start)
+                        return false;
+                    if (!isBefore && other._start < end)
                         return false;
                 }
 
@@ -128,7 +131,7 @@ internal sealed class UploadSessions
             }
             catch (ObjectDisposedException)
             {
-                // It ended by itself in this moment.
+                // It has just ended by itself.
             }
         }
 

@@ -27,7 +27,7 @@ internal sealed record ChainDataset(
 /// <param name="Holds">How many <c>zfs hold</c> keep it.</param>
 /// <param name="Clones">Datasets that were cloned from it, as ZFS lists them; empty where there are none.</param>
 /// <param name="Written">Bytes that it has and the one before it had not.</param>
-/// <param name="Note">A <see cref="LocalNote"/> as JSON; null where it has none, as what others made.</param>
+/// <param name="Note">A <see cref="SnapshotNote"/> as JSON; null where it has none, as what others made.</param>
 internal sealed record ReceivedSnapshot(
     SnapshotName Name,
     SnapshotGuid Guid,

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.Server.Clients;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>Why ZFS would not destroy some of a client's snapshots, for the planner of rotation.</summary>
-internal sealed partial class DeletionBlockers(LocalParents parents, ZfsHost zfs, ILogger<DeletionBlockers> logger)
+internal sealed partial class DeletionBlockers(ClientDatasets parents, ZfsHost zfs, ILogger<DeletionBlockers> logger)
 {
     /// <returns>Reasons by the backups' ids. Where ZFS does not answer, nothing that it keeps may go.</returns>
     public async Task<IReadOnlyDictionary<string, string>> FindAsync(
@@ -19,7 +19,7 @@ internal sealed partial class DeletionBlockers(LocalParents parents, ZfsHost zfs
             return new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
-            var chains = await LocalDatasets.ListAsync(
+            var chains = await ReceivedDatasets.ListAsync(
                 zfs,
                 parents.Of(client),
                 client.ClientId,

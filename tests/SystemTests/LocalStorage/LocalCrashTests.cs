@@ -43,7 +43,7 @@ public sealed class LocalCrashTests(SecondZfsHost host)
             made.GetProperty("backup").GetProperty("snapshot_id").GetString()
         );
         Assert.Equal([lab.Received, listed.GetProperty("storage_key").GetString()!], await lab.ReceivedNamesAsync());
-        Assert.Contains("whose commit was cut off", await lab.LogAsync(), StringComparison.Ordinal);
+        Assert.Contains("whose commit was interrupted", await lab.LogAsync(), StringComparison.Ordinal);
         var status = await lab.Client.JsonAsync("zfs-client status");
         Assert.Equal(
             long.Parse(

@@ -124,7 +124,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         (await CompleteAsync(client, upload, cut)).AssertRefused(
             HttpStatusCode.Conflict,
             "parts_incomplete",
-            "3 parts are here, not"
+            "3 parts were received, not"
         );
         foreach (var part in cut.Parts.Skip(3))
             (await SendAsync(client, part.Request(upload))).MustSucceed();
@@ -353,7 +353,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         (await CompleteAsync(client, upload, cut, parts: cut.Parts.Count - 1)).AssertRefused(
             HttpStatusCode.Conflict,
             "parts_incomplete",
-            "parts are here"
+            "parts were received"
         );
         (await CompleteAsync(client, upload, cut, digest: new string('0', 64))).AssertRefused(
             HttpStatusCode.Conflict,

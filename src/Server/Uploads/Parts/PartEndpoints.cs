@@ -1,35 +1,23 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.Quota;
-using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>PUT /upload-stream/{id}/parts/{number}, and POST /upload-stream/{id}/complete.</summary>
-internal sealed partial class PartEndpoints(
+internal sealed class PartEndpoints(
     ClientAuthentication authentication,
-    UploadEndpoints uploads,
+    UploadLookup lookup,
     UploadSessions sessions,
-    BackupStore store,
-    PartSlots places,
+    BodyRequests bodies,
     PartReceiver receiver,
-    LocalPartReceiver localReceiver,
-    LocalUploads local,
-    PartCatalogue parts,
-    ClientQuota quota,
+    ZfsPartReceiver zfsReceiver,
     PartsCompletion completion,
-    AuditLog audit,
-    ServerSettings settings,
-    IHostApplicationLifetime lifetime,
-    ILogger<PartEndpoints> logger
+    CommitAnswer committed
 )
 {
     public static void Map(WebApplication app)
@@ -41,105 +29,69 @@ internal sealed partial class PartEndpoints(
 
     private async Task ReceiveAsync(HttpContext context, string id, string number)
     {
-        UploadFailures.AllowLongBody(context);
+        BodyRequests.AllowLongBody(context);
         var client = authentication.Authenticate(context.Request);
-        uploads.Find(client, id);
-        var request = PartRequest.Read(context.Request, number, store.Objects.PartSize + StoredPart.MaxBlockSize);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
-            context.RequestAborted,
-            lifetime.ApplicationStopping
-        );
+        lookup.Find(client, id);
+        var request = PartRequest.Read(context.Request, number, receiver.MaxPartSize);
+        using var stop = bodies.LinkToShutdown(context);
         using var session = await sessions.TakeOverPartAsync(id, request.Number, stop.Token);
-        var upload = uploads.Find(client, id); // what it waited for may have dropped it
+        var upload = lookup.Find(client, id); // the request that it waited for may have dropped it
         PartRecord part;
         try
         {
-            part = upload.IsLocal
-                ? await localReceiver.ReceiveAsync(upload, client, request, session, () =>
-                    new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token)
-                )
-                : await ReceiveObjectAsync(context, upload, client, request, session);
+            part = await StoreAsync(upload, client, request, session, () => bodies.OpenBody(context, session));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw uploads.Refuse(
-                context,
-                client,
-                id,
-                UploadFailures.Explain(e, session, context.RequestAborted, lifetime.ApplicationStopping)
-            );
+            throw bodies.Refuse(context, session, client.ClientId, e);
         }
 
-        var read = StreamState.TryRead(part.EndState, out var end);
+        await WriteAsync(context, request, part);
+    }
+
+    private Task<PartRecord> StoreAsync(
+        UploadRecord upload,
+        ClientEntry client,
+        PartRequest request,
+        UploadSessions.Session session,
+        Func<Stream> openBody
+    ) =>
+        upload.IsLocal
+            ? zfsReceiver.ReceiveAsync(upload, client, request, session, openBody)
+            : receiver.ReceiveAsync(upload, client, request, session, openBody);
+
+    private static Task WriteAsync(HttpContext context, PartRequest request, PartRecord part)
+    {
+        var isRead = StreamState.TryRead(part.EndState, out var end);
         var answer = new PartAnswer
         {
-            Success = read,
+            Success = isRead,
             Message = "The part is checked and stored.",
             Part = part.Number,
             SizeBytes = part.Size,
             StreamBytes = (end?.StreamOffset ?? 0) - request.Start.StreamOffset,
             State = part.EndState,
         };
-        await context.Response.WriteAsJsonAsync(
+        return context.Response.WriteAsJsonAsync(
             answer,
             ApiJson.Default.PartAnswer,
             cancellationToken: context.RequestAborted
         );
     }
 
-    private async Task<PartRecord> ReceiveObjectAsync(
-        HttpContext context,
-        UploadRecord upload,
-        ClientEntry client,
-        PartRequest request,
-        UploadSessions.Session session
-    )
-    {
-        using var place = await places.TakeAsync(client.ClientId, session.Token);
-        using var reservation = quota.Open(client);
-        if (request.Size - (parts.Find(upload.UploadId, request.Number)?.Size ?? 0) is > 0 and var more)
-            await reservation.GrowAsync(more);
-        using var body = new IdleTimeoutStream(context.Request.Body, settings.UploadIdleTimeout, session.Token);
-        return await receiver.ReceiveAsync(upload, request, session, body, reservation);
-    }
-
     private async Task CompleteAsync(HttpContext context, string id)
     {
         var client = authentication.Authenticate(context.Request);
-        var request = await JsonSerializer.DeserializeAsync(
-            context.Request.Body,
-            ApiJson.Default.CompleteRequest,
-            context.RequestAborted
-        ) ?? throw RequestException.BadRequest("The body is null.");
-        uploads.Find(client, id);
+        var request =
+            await JsonSerializer.DeserializeAsync(
+                context.Request.Body,
+                ApiJson.Default.CompleteRequest,
+                context.RequestAborted
+            ) ?? throw RequestException.BadRequest("The body is null.");
+        lookup.Find(client, id);
         using var session = await sessions.TakeOverAsync(id, context.RequestAborted);
-        var upload = await uploads.FindSettledAsync(client, id, context.RequestAborted);
-        try
-        {
-            var backup = await (
-                upload.IsLocal ? local.CompleteAsync(upload, request) : completion.CompleteAsync(upload, request)
-            );
-            audit.Write(
-                AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, client.ClientId) with
-                {
-                    SnapshotId = backup.SnapshotId,
-                }
-            );
-            await UploadEndpoints.WriteStateAsync(
-                context,
-                upload,
-                "committed",
-                "The backup is verified and stored.",
-                backup
-            );
-        }
-        catch (RequestException e)
-        {
-            LogIncomplete(id, client.ClientId, e.Message);
-            throw;
-        }
+        var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);
+        var backup = await completion.CompleteAsync(upload, request);
+        await committed.WriteCommittedAsync(context, upload, backup);
     }
-
-    [LoggerMessage(LogLevel.Warning, "Upload {UploadId} of {ClientId} was not completed: {Reason}")]
-    private partial void LogIncomplete(string uploadId, string clientId, string reason);
 }

@@ -8,15 +8,15 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>
-/// Reads a part into memory and proves it on the way: its digest, its blocks, and its records from the state that its
-/// client claims.
+/// Reads a part into memory and verifies it while it arrives: its digest, its blocks, and its records from the state
+/// that its client claims.
 /// </summary>
 internal static class PartReading
 {
     /// <param name="format">How it is compressed.</param>
-    /// <param name="content">Room for all of it.</param>
-    /// <param name="onBegin">Sees the stream's BEGIN where the part holds it; may throw to refuse it.</param>
-    /// <exception cref="RequestException">It is not right.</exception>
+    /// <param name="content">Has room for the whole part.</param>
+    /// <param name="onBegin">Receives the stream's BEGIN if the part contains it; may throw to refuse it.</param>
+    /// <exception cref="RequestException">The part is damaged.</exception>
     public static async Task<(ParserState End, Fletcher4? EndChecksum)> RunAsync(
         CompressionFormat format,
         PartRequest request,
@@ -29,7 +29,7 @@ internal static class PartReading
         var filled = 0;
         using var stored = new StoredBytesReader(body, (block, _) =>
         {
-            block.CopyTo(content[filled..]); // no longer: the request's length bounds it
+            block.CopyTo(content[filled..]); // it fits: the request's length bounds it
             filled += block.Length;
             return ValueTask.CompletedTask;
         });
@@ -42,7 +42,7 @@ internal static class PartReading
         catch (Exception e) when (e is SendStreamException or OperationException { ExitCode: ExitCode.Damaged })
         {
             await DrainAsync(stored, cancellationToken);
-            CheckDigest(request, stored); // what was damaged on its way says so: sending it again helps
+            CheckDigest(request, stored); // damage in transit is reported as such: the client sends the part again
             throw RequestException.Damaged(
                 e is SendStreamException ? "stream_damaged" : "compression_damaged",
                 e.Message,
@@ -51,13 +51,13 @@ internal static class PartReading
         }
     }
 
-    /// <exception cref="RequestException">It is too small to be any but the last, or ends in another state than its
-    /// client says.</exception>
+    /// <exception cref="RequestException">It is too small and not the last part, or it ends in another state than its
+    /// client announced.</exception>
     public static void CheckEnd(PartRequest request, ParserState end, int partSize)
     {
         if (request.Size < partSize && end.Phase != StreamPhase.End)
             throw RequestException.BadRequest(
-                $"Part {request.Number} has {request.Size} bytes; all parts but the last must have {partSize} at least."
+                $"Part {request.Number} has {request.Size} bytes; all parts but the last must have at least {partSize}."
             );
         var state = StreamState.WriteWithoutBegin(end);
         if (request.End is { } announced && announced != state)
@@ -71,7 +71,7 @@ internal static class PartReading
     {
         while (!(await stored.ReadSliceAsync(int.MaxValue, cancellationToken)).IsEmpty)
         {
-            // The reader digests what passes.
+            // The reader adds it to the digest.
         }
     }
 

@@ -1,8 +1,7 @@
-using System.Security.Cryptography;
-using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
-using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
@@ -10,33 +9,44 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>
-/// Takes one part in: its digest, its blocks and its records are checked, from the state that its client says the
-/// stream is in before it, and only then it is stored. Whether that state is true shows when the parts are joined
-/// (<see cref="PartsJoin"/>); so parts may come in any order.
+/// Receives one part: its digest, its blocks and its records are verified from the state that its client claims for the
+/// stream before it, and only then it is stored. Whether that state is true is checked when the parts are joined
+/// (<see cref="PartsJoin"/>), so parts may arrive in any order.
 /// </summary>
 internal sealed class PartReceiver(
     BackupStore store,
     PartBuffers buffers,
+    PartSlots slots,
     PartCatalogue parts,
-    StreamAdmission admission
+    StreamAdmission admission,
+    ClientQuota quota
 ) : IDisposable
 {
-    private readonly SemaphoreSlim _beginning = new(1);
+    private readonly SemaphoreSlim _opening = new(1);
 
-    /// <param name="reservation">What it may take of its client's quota.</param>
+    /// <summary>Stored bytes that a part may have, also one for ZFS.</summary>
+    public int MaxPartSize => store.MaxPartSize;
+
+    /// <param name="openBody">Opens the body, once the part has a slot.</param>
     /// <exception cref="RequestException">The part is refused; nothing of it was kept.</exception>
     public async Task<PartRecord> ReceiveAsync(
         UploadRecord upload,
+        ClientEntry client,
         PartRequest request,
         UploadSessions.Session session,
-        Stream body,
-        ClientQuota.Reservation reservation
+        Func<Stream> openBody
     )
     {
+        using var slot = await slots.AcquireAsync(client.ClientId, session.Token);
+        using var reservation = quota.Open(client);
+        var growth = request.Size - (parts.Find(upload.UploadId, request.Number)?.Size ?? 0);
+        if (growth > 0)
+            await reservation.GrowAsync(growth);
+        await using var body = openBody();
         if (request.Start.Snapshot is { } begin)
-            CheckBegin(upload, begin);
+            admission.CheckPart(upload, begin);
         using var share = buffers.Open();
-        var buffer = await share.TakeAsync(request.Size, session.Token);
+        var buffer = await share.RentAsync(request.Size, session.Token);
         try
         {
             var content = buffer.AsMemory(0, request.Size);
@@ -45,26 +55,15 @@ internal sealed class PartReceiver(
                 request,
                 body,
                 content,
-                begin => CheckBegin(upload, begin),
+                begin => admission.CheckPart(upload, begin),
                 session.Token
             );
             PartReading.CheckEnd(request, end, store.Objects.PartSize);
-            var endState = StreamState.WriteWithoutBegin(end);
             var written = await StoreAsync(upload, request, session, content);
-            var part = new PartRecord
-            {
-                Number = request.Number,
-                StoredOffset = request.StoredOffset,
-                Size = request.Size,
-                Sha256 = request.Sha256,
-                Receipt = written.Receipt,
-                StartState = StreamState.WriteWithoutBegin(request.Start),
-                EndState = endState,
-                EndChecksum = endChecksum?.ToString(),
-            };
-            return reservation.Settle(() => parts.Put(upload.UploadId, part))
-                ? part
-                : throw RequestException.NotFound("The upload was dropped meanwhile.");
+            var part = request.ToRecord(end, endChecksum, written.Receipt);
+            if (!reservation.Finish(() => parts.Put(upload.UploadId, part)))
+                throw UploadLookup.Dropped();
+            return part;
         }
         finally
         {
@@ -72,21 +71,7 @@ internal sealed class PartReceiver(
         }
     }
 
-    public void Dispose() => _beginning.Dispose();
-
-    /// <summary>All parts must be of one stream, and of the one that was announced.</summary>
-    private void CheckBegin(UploadRecord upload, SnapshotStreamInfo begin)
-    {
-        admission.Check(upload, begin);
-        if (parts.GetOrSetBegin(upload.UploadId, StreamState.WriteBegin(begin)) != StreamState.WriteBegin(begin))
-        {
-            throw RequestException.Conflict(
-                "parts_incomplete",
-                "The part is of another stream than the parts that came before.",
-                "Drop the upload and send the snapshot again."
-            );
-        }
-    }
+    public void Dispose() => _opening.Dispose();
 
     private async Task<WrittenPart> StoreAsync(
         UploadRecord upload,
@@ -95,13 +80,17 @@ internal sealed class PartReceiver(
         ReadOnlyMemory<byte> content
     )
     {
-        if (!HasPlace(upload, request) || !session.TryClaim(request.StoredOffset, request.StoredOffset + request.Size))
+        Invariant.Require(content.Length == request.Size, $"part {request.Number} is stored with the size announced");
+        if (
+            !FitsBetweenOthers(upload, request)
+            || !session.TryClaim(request.StoredOffset, request.StoredOffset + request.Size)
+        )
         {
             throw RequestException.Conflict(
                 "part_misplaced",
                 $"Part {request.Number} does not lie between the parts before and after it, from byte "
                     + $"{request.StoredOffset} on.",
-                "Ask with POST /upload where the upload goes on."
+                "Ask with POST /upload where to resume the upload."
             );
         }
 
@@ -122,14 +111,14 @@ internal sealed class PartReceiver(
         }
     }
 
-    private bool HasPlace(UploadRecord upload, PartRequest request) =>
+    private bool FitsBetweenOthers(UploadRecord upload, PartRequest request) =>
         parts.FitsBetween(upload.UploadId, request.Number, request.StoredOffset, request.StoredOffset + request.Size);
 
-    /// <summary>The object that the part belongs to, begun by whichever of its parts comes first.</summary>
+    /// <summary>The object that the part belongs to, created by whichever of its parts arrives first.</summary>
     private async Task<IObjectWriter> OpenAsync(UploadRecord upload, int index, CancellationToken cancellationToken)
     {
-        var key = Core.Manifests.StoredObject.KeyOf(upload.StorageKey, index);
-        await _beginning.WaitAsync(cancellationToken);
+        var key = StoredObject.KeyOf(upload.StorageKey, index);
+        await _opening.WaitAsync(cancellationToken);
         try
         {
             if (parts.Objects(upload.UploadId).TryGetValue(index, out var token))
@@ -140,7 +129,7 @@ internal sealed class PartReceiver(
         }
         finally
         {
-            _beginning.Release();
+            _opening.Release();
         }
     }
 }

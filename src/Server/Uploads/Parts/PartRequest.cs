@@ -2,11 +2,12 @@ using System.Globalization;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
-/// <summary>What a request says of the part that it brings, before a byte of it is read.</summary>
+/// <summary>What the headers of a request say about its part, before the body is read.</summary>
 internal sealed record PartRequest
 {
     public const string OffsetHeader = "X-Part-Offset";
@@ -27,22 +28,22 @@ internal sealed record PartRequest
     /// <summary>Stored bytes of the parts before it.</summary>
     public required long StoredOffset { get; init; }
 
-    /// <summary>Where the stream stands before it.</summary>
+    /// <summary>State of the stream before the part.</summary>
     public required ParserState Start { get; init; }
 
-    /// <summary>Where it should stand after it; null where the client does not say.</summary>
+    /// <summary>State of the stream after the part, as the client announces it; null if it does not.</summary>
     public required string? End { get; init; }
 
-    /// <param name="part">Its number, from the path.</param>
+    /// <param name="part">Its number, from the path, as text.</param>
     /// <param name="maxSize">Stored bytes that a part may have.</param>
-    /// <exception cref="RequestException">Something is missing or cannot be.</exception>
+    /// <exception cref="RequestException">A header is missing or has an impossible value.</exception>
     public static PartRequest Read(HttpRequest request, string part, int maxSize)
     {
         if (
             !int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             || number is < 1 or > 100_000_000
         )
-            throw RequestException.BadRequest("The number of a part goes from 1 up.");
+            throw RequestException.BadRequest("The number of a part must be from 1 to 100000000.");
         var start = ReadStart(request, number);
         return new PartRequest
         {
@@ -54,6 +55,23 @@ internal sealed record PartRequest
             End = request.Headers[EndHeader].ToString() is { Length: > 0 } end ? end : null,
         };
     }
+
+    /// <summary>What the catalogue keeps of the part once it is verified.</summary>
+    /// <param name="end">State of the stream after the part.</param>
+    /// <param name="endChecksum">The stream's checksum; null if the part does not hold its END.</param>
+    /// <param name="receipt">What the store returned for it; empty for ZFS.</param>
+    public PartRecord ToRecord(ParserState end, Fletcher4? endChecksum, string receipt) =>
+        new()
+        {
+            Number = Number,
+            StoredOffset = StoredOffset,
+            Size = Size,
+            Sha256 = Sha256,
+            Receipt = receipt,
+            StartState = StreamState.WriteWithoutBegin(Start),
+            EndState = StreamState.WriteWithoutBegin(end),
+            EndChecksum = endChecksum?.ToString(),
+        };
 
     private static int ReadSize(HttpRequest request, int maxSize) =>
         request.ContentLength switch
@@ -67,13 +85,13 @@ internal sealed record PartRequest
             var length when length > maxSize => throw new RequestException(
                 StatusCodes.Status413PayloadTooLarge,
                 "part_too_large",
-                $"The part has {length} bytes; at most {maxSize} are taken.",
-                "Send smaller parts: POST /upload tells part_size and max_part_size."
+                $"The part has {length} bytes; at most {maxSize} are accepted.",
+                "Send smaller parts: POST /upload returns part_size and max_part_size."
             ),
             var length => (int)length,
         };
 
-    /// <summary>RFC 9530; other digests beside ours are allowed.</summary>
+    /// <summary>RFC 9530. Other digests beside SHA-256 are ignored.</summary>
     private static string ReadDigest(HttpRequest request)
     {
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
@@ -102,7 +120,7 @@ internal sealed record PartRequest
         return known && (offset == 0) == (number == 1)
             ? offset
             : throw RequestException.BadRequest(
-                $"{OffsetHeader} must say how many stored bytes the parts before this one have."
+                $"{OffsetHeader} must be the number of stored bytes in the parts before this one."
             );
     }
 
@@ -110,15 +128,18 @@ internal sealed record PartRequest
     {
         var text = request.Headers[StartHeader].ToString();
         if (number == 1)
-            return text.Length == 0 || (StreamState.TryRead(text, out var first) && first == ParserState.Start)
-                ? ParserState.Start
-                : throw RequestException.BadRequest($"{StartHeader} of part 1 can only be the start of the stream.");
+        {
+            if (text.Length > 0 && (!StreamState.TryRead(text, out var first) || first != ParserState.Start))
+                throw RequestException.BadRequest($"{StartHeader} of part 1 can only be the start of the stream.");
+            return ParserState.Start;
+        }
+
         return
             StreamState.TryRead(text, out var state)
             && state is { Phase: StreamPhase.Snapshot, Snapshot: not null, StreamOffset: < long.MaxValue / 2 }
             ? state
             : throw RequestException.BadRequest(
-                $"{StartHeader} must say where the stream stands before the part, and what its BEGIN said."
+                $"{StartHeader} must be the stream's state before the part, with what its BEGIN said."
             );
     }
 }

@@ -4,23 +4,23 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>
-/// How many parts are taken in at once: as many as there is memory for. What waits has not been read yet, so that it
-/// costs nothing. A place that becomes free goes to the client that has the fewest, so that one with many lanes does
-/// not keep out one with few.
+/// Limits how many parts are received at once to what there is memory for. Parts that wait have not been read and cost
+/// nothing. A released slot goes to the client that holds the fewest, so that a client with many lanes does not keep
+/// out one with few.
 /// </summary>
 internal sealed class PartSlots(PartBuffers buffers)
 {
-    /// <summary>Less than a client waits for a sign of life. Then it is told, and comes again.</summary>
+    /// <summary>Less than a client waits for an answer. Then it is told to send the part again.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, int> _taken = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _held = new(StringComparer.Ordinal);
     private readonly List<Waiter> _waiting = [];
-    private int _free = buffers.Limit;
+    private int _unused = buffers.Limit;
 
-    /// <returns>Gives the place back when it is disposed.</returns>
-    /// <exception cref="RequestException">There was none for too long.</exception>
-    public async Task<IDisposable> TakeAsync(string clientId, CancellationToken cancellationToken)
+    /// <returns>Releases the slot when it is disposed.</returns>
+    /// <exception cref="RequestException">503: no slot was released for too long.</exception>
+    public async Task<IDisposable> AcquireAsync(string clientId, CancellationToken cancellationToken)
     {
         var waiter = new Waiter(clientId);
         lock (_lock)
@@ -35,18 +35,12 @@ internal sealed class PartSlots(PartBuffers buffers)
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
-            lock (_lock)
-            {
-                // It may have been served in this moment.
-                if (!_waiting.Remove(waiter))
-                    Release(clientId);
-            }
-
+            GiveUp(waiter);
             if (e is TimeoutException)
                 throw new RequestException(
                     StatusCodes.Status503ServiceUnavailable,
                     "server_busy",
-                    $"The server takes {buffers.Limit} parts at once, and had no place for this one within "
+                    $"The server receives {buffers.Limit} parts at once, and none of them ended within "
                         + $"{Patience.TotalSeconds:0} s.",
                     "Send it again; the server's administrator can give more memory to parts.",
                     e
@@ -54,17 +48,27 @@ internal sealed class PartSlots(PartBuffers buffers)
             throw;
         }
 
-        return new Place(this, clientId);
+        return new Slot(this, clientId);
+    }
+
+    private void GiveUp(Waiter waiter)
+    {
+        lock (_lock)
+        {
+            // It may have been served in this moment.
+            if (!_waiting.Remove(waiter))
+                Release(waiter.ClientId);
+        }
     }
 
     /// <summary>Under the lock.</summary>
     private void Serve()
     {
-        while (_free > 0 && _waiting.MinBy(waiter => _taken.GetValueOrDefault(waiter.ClientId)) is { } next)
+        while (_unused > 0 && _waiting.MinBy(waiter => _held.GetValueOrDefault(waiter.ClientId)) is { } next)
         {
             _waiting.Remove(next);
-            _free--;
-            _taken[next.ClientId] = _taken.GetValueOrDefault(next.ClientId) + 1;
+            _unused--;
+            _held[next.ClientId] = _held.GetValueOrDefault(next.ClientId) + 1;
             next.Served.SetResult();
         }
     }
@@ -72,9 +76,9 @@ internal sealed class PartSlots(PartBuffers buffers)
     /// <summary>Under the lock.</summary>
     private void Release(string clientId)
     {
-        _free++;
-        if (--_taken[clientId] == 0)
-            _taken.Remove(clientId);
+        _unused++;
+        if (--_held[clientId] == 0)
+            _held.Remove(clientId);
         Serve();
     }
 
@@ -83,7 +87,7 @@ internal sealed class PartSlots(PartBuffers buffers)
         public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    private sealed class Place(PartSlots owner, string clientId) : IDisposable
+    private sealed class Slot(PartSlots owner, string clientId) : IDisposable
     {
         public void Dispose()
         {

@@ -1,30 +1,47 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
-using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>
-/// Makes a backup of an upload's parts. Whatever fails here can be repeated: the parts stay until the backup is listed.
+/// Makes a backup from an upload's parts. Whatever fails here can be repeated: the parts stay until the backup is
+/// listed.
 /// </summary>
-internal sealed class PartsCompletion(
+internal sealed partial class PartsCompletion(
     BackupStore store,
     PartCatalogue parts,
     BackupCommit commit,
-    StreamAdmission admission
+    StreamAdmission admission,
+    ZfsUploads zfs,
+    ILogger<PartsCompletion> logger
 )
 {
-    /// <exception cref="RequestException">The parts are not one whole stream, or it may no longer be
+    /// <exception cref="RequestException">The parts are not one complete stream, or it may no longer be
     /// stored.</exception>
-    public Task<SnapshotInfo> CompleteAsync(UploadRecord upload, CompleteRequest request)
+    public async Task<SnapshotInfo> CompleteAsync(UploadRecord upload, CompleteRequest request)
+    {
+        try
+        {
+            if (upload.IsLocal)
+                return await zfs.CompleteAsync(upload, request);
+            return await CompleteObjectsAsync(upload, request);
+        }
+        catch (RequestException e)
+        {
+            LogIncomplete(upload.UploadId, upload.ClientId, e.Message);
+            throw;
+        }
+    }
+
+    private Task<SnapshotInfo> CompleteObjectsAsync(UploadRecord upload, CompleteRequest request)
     {
         var list = parts.List(upload.UploadId);
         var end = PartsJoin.Check(list, request);
-        var begin = ReadBegin(upload, list[^1]);
+        var begin = parts.RequireBegin(upload.UploadId);
         admission.Check(upload, begin);
         var objects = list.Chunk(store.Objects.MaxParts)
             .Select(
@@ -32,6 +49,11 @@ internal sealed class PartsCompletion(
                     StoredObject.Of(StoredObject.KeyOf(upload.StorageKey, index), [.. chunk.Select(PartsJoin.Describe)])
             )
             .ToList();
+        // The offsets at which the parts were written, added up once more: what is committed has no gap.
+        Invariant.Require(
+            objects.Sum(stored => stored.Size) == list[^1].StoredEnd,
+            $"the parts of upload {upload.UploadId} add up to the end of the last one"
+        );
         var manifest = commit.Describe(
             upload,
             begin,
@@ -39,18 +61,10 @@ internal sealed class PartsCompletion(
             objects,
             sha256: null
         );
-        return commit.RunAsync(upload, () => CompleteObjectsAsync(upload, list), manifest);
+        return commit.RunAsync(upload, () => FinishObjectsAsync(upload, list), manifest);
     }
 
-    private SnapshotStreamInfo ReadBegin(UploadRecord upload, PartRecord last) =>
-        StreamState.TryRead($"{last.EndState};{parts.FindBegin(upload.UploadId)}", out var state)
-        && state.Snapshot is { } begin
-            ? begin
-            : throw new InvalidOperationException(
-                $"The catalogue does not say what the stream of upload {upload.UploadId} is."
-            );
-
-    private async Task CompleteObjectsAsync(UploadRecord upload, IReadOnlyList<PartRecord> list)
+    private async Task FinishObjectsAsync(UploadRecord upload, IReadOnlyList<PartRecord> list)
     {
         var tokens = parts.Objects(upload.UploadId);
         foreach (var (index, chunk) in list.Chunk(store.Objects.MaxParts).Index())
@@ -66,4 +80,7 @@ internal sealed class PartsCompletion(
             );
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "Upload {UploadId} of {ClientId} was not completed: {Reason}")]
+    private partial void LogIncomplete(string uploadId, string clientId, string reason);
 }

@@ -4,8 +4,8 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>Ends receives to which nothing comes any more; ZFS keeps what they have.</summary>
 internal sealed class IdleReceives(
-    LocalReceives receives,
-    LocalUploads local,
+    ZfsReceives receives,
+    ZfsUploads local,
     UploadSessions sessions,
     ServerSettings settings,
     TimeProvider time

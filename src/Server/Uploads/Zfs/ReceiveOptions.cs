@@ -40,7 +40,7 @@ internal static class ReceiveOptions
         [
             .. type == StreamType.Volume ? OfVolume : OfFilesystem,
             NoAutomaticSnapshots,
-            $"{LocalProperties.Client}={clientId}",
-            $"{LocalProperties.Source}={source}",
+            $"{ZfsStorageProperties.Client}={clientId}",
+            $"{ZfsStorageProperties.Source}={source}",
         ];
 }

@@ -35,7 +35,7 @@ public sealed class BackupLayoutsTests
             Assert.NotNull(layout.FindDifference(index, part));
         }
 
-        Assert.Equal(new PartPlace("a.0002", 20, 45, 10), layout.PartAt(5));
+        Assert.Equal(new PartLocation("a.0002", 20, 45, 10), layout.PartAt(5));
     }
 
     [Theory]

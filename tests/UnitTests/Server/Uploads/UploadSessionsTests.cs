@@ -13,20 +13,20 @@ public sealed class UploadSessionsTests
     {
         using (var part = await _sessions.TakeOverPartAsync("one", 3, Token))
         {
-            Assert.Null(_sessions.TryTake("one"));
+            Assert.Null(_sessions.TryBegin("one"));
             Assert.False(part.Token.IsCancellationRequested);
-            using var other = _sessions.TryTake("two");
+            using var other = _sessions.TryBegin("two");
             Assert.NotNull(other);
         }
 
-        using var free = _sessions.TryTake("one");
+        using var free = _sessions.TryBegin("one");
         Assert.NotNull(free);
     }
 
     [Fact]
     public async Task A_takeover_waits_for_transfers_that_used_unused_buffers()
     {
-        var first = _sessions.TryTake("one")!;
+        var first = _sessions.TryBegin("one")!;
         var next = _sessions.TakeOverAsync("one", Token);
         Assert.False(next.IsCompleted);
 

@@ -14,22 +14,22 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
-/// <summary>Takes streams into ZFS: whole, or as the parts of an upload. Nothing reaches ZFS unchecked.</summary>
-internal sealed class LocalUploads(
-    LocalStart start,
-    LocalReceives receives,
+/// <summary>Receives streams into ZFS: in one body, or as the parts of an upload. Nothing reaches ZFS unverified.</summary>
+internal sealed class ZfsUploads(
+    ReceiveStart start,
+    ZfsReceives receives,
     PartSequencer turns,
-    LocalCommit commit,
+    ZfsCommit commit,
     BackupCommit describing,
     StreamAdmission admission,
     PartCatalogue parts,
     UploadCatalogue uploads
 )
 {
-    /// <summary>Parts of one upload that are taken at once: one is written, the next one received.</summary>
+    /// <summary>Parts of one upload that are received at once: one is written while the next one is read.</summary>
     public const int ParallelParts = 2;
 
-    /// <summary>Takes a whole stream in one request.</summary>
+    /// <summary>Receives a whole stream in one body.</summary>
     /// <exception cref="RequestException">The stream is refused; nothing of it was kept.</exception>
     public async Task<SnapshotInfo> ReceiveAsync(
         UploadRecord upload,
@@ -40,8 +40,8 @@ internal sealed class LocalUploads(
     {
         await EndAsync(upload.UploadId);
         parts.Clear(upload.UploadId);
-        LocalReceive? receive = null;
-        using var pending = new MemoryStream(); // a BEGIN may have a payload of many slices
+        ZfsReceive? receive = null;
+        using var pending = new MemoryStream(); // the payload of BEGIN may span many slices
         using var stored = new StoredBytesReader(body);
         SnapshotStreamInfo? known = null;
         var decoded = false;
@@ -54,9 +54,9 @@ internal sealed class LocalUploads(
                 {
                     admission.Check(upload, begin);
                     known = begin;
-                    parts.GetOrSetBegin(upload.UploadId, StreamState.WriteBegin(begin));
+                    parts.TrySetBegin(upload.UploadId, begin);
                 },
-                TakeAsync,
+                ForwardAsync,
                 cancellationToken
             );
             decoded = true;
@@ -87,10 +87,10 @@ internal sealed class LocalUploads(
         }
         finally
         {
-            await EndAsync(upload.UploadId); // cut off: ZFS keeps what it has
+            await EndAsync(upload.UploadId); // if it was interrupted, ZFS keeps what it has
         }
 
-        async ValueTask TakeAsync(ReadOnlyMemory<byte> slice, CancellationToken token)
+        async ValueTask ForwardAsync(ReadOnlyMemory<byte> slice, CancellationToken token)
         {
             if (known is null)
             {
@@ -109,7 +109,7 @@ internal sealed class LocalUploads(
         }
     }
 
-    /// <summary>Hands a part on that was checked, once the part before it was.</summary>
+    /// <summary>Passes a verified part to ZFS, after the part before it.</summary>
     /// <param name="content">Its stored bytes.</param>
     /// <exception cref="RequestException">ZFS refuses it, or its receive has ended.</exception>
     public async Task WriteAsync(
@@ -125,15 +125,15 @@ internal sealed class LocalUploads(
         if ((part.Number > 1 && before is null) || !PartCatalogue.Follows(before, part))
             throw RequestException.Conflict(
                 "parts_incomplete",
-                $"Part {part.Number} does not go on where the part before it ends.",
-                "Ask with POST /upload where the upload goes on."
+                $"Part {part.Number} does not continue where the part before it ends.",
+                "Ask with POST /upload where to resume the upload."
             );
         try
         {
             var receive =
                 part.Number == 1
                     ? await start.RunAsync(upload, client, begin, cancellationToken)
-                    : receives.Find(upload.UploadId) ?? throw LocalFaults.Interrupted();
+                    : receives.Find(upload.UploadId) ?? throw ZfsFaults.Interrupted();
             await CopyAsync(upload, content, receive);
         }
         catch (RequestException e)
@@ -146,25 +146,19 @@ internal sealed class LocalUploads(
         }
 
         if (!parts.Put(upload.UploadId, part))
-            throw RequestException.NotFound("The upload was dropped meanwhile.");
+            throw UploadLookup.Dropped();
         turns.Wrote(upload.UploadId, part.Number);
     }
 
-    /// <summary>Makes a backup of parts that were all handed on, but for the last record.</summary>
-    /// <exception cref="RequestException">The parts are not one whole stream, or ZFS refuses it.</exception>
+    /// <summary>Makes a backup from parts that ZFS has received, except for the END record.</summary>
+    /// <exception cref="RequestException">The parts are not one complete stream, or ZFS refuses it.</exception>
     public async Task<SnapshotInfo> CompleteAsync(UploadRecord upload, CompleteRequest request)
     {
         if (receives.Find(upload.UploadId) is not { } receive)
-            throw LocalFaults.Interrupted();
+            throw ZfsFaults.Interrupted();
         var list = parts.List(upload.UploadId);
         var end = PartsJoin.Check(list, request);
-        if (
-            !StreamState.TryRead($"{list[^1].EndState};{parts.FindBegin(upload.UploadId)}", out var state)
-            || state.Snapshot is not { } begin
-        )
-            throw new InvalidOperationException(
-                $"The catalogue does not say what the stream of upload {upload.UploadId} is."
-            );
+        var begin = parts.RequireBegin(upload.UploadId);
         try
         {
             admission.Check(upload, begin);
@@ -188,9 +182,9 @@ internal sealed class LocalUploads(
     }
 
     /// <summary>
-    /// Ends the receive of an upload that goes on, and says where: who asks begins with part 1 again.
+    /// Ends the receive of an upload that its client resumes, and says where. The client starts with part 1 again.
     /// </summary>
-    /// <returns>Null where nothing of it was kept.</returns>
+    /// <returns>Null if ZFS kept nothing of it.</returns>
     public async Task<UploadResume?> PrepareAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
         await EndAsync(upload.UploadId);
@@ -199,38 +193,38 @@ internal sealed class LocalUploads(
         return resume;
     }
 
-    /// <summary>How far an upload came; of one that is under way, what it was given.</summary>
+    /// <summary>How far an upload came; for one that is being received, what ZFS was given.</summary>
     public async Task<UploadResume?> FindResumeAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (LocalTarget.Of(upload) is not { } target)
+        if (UploadTarget.Of(upload) is not { } target)
             return null;
-        var begin = FindBegin(upload);
+        var begin = parts.FindBegin(upload.UploadId);
         if (begin is not null && receives.Find(upload.UploadId) is { } receive)
-            return Describe(Mint(begin, receive));
+            return Describe(MakeToken(begin, receive));
         var text = await receives.FindTokenAsync(target.Dataset, cancellationToken);
-        return ResumeToken.TryParse(text, out var token) && token.SnapshotGuid == GuidOf(upload, begin)
-            ? Describe(token)
-            : null;
+        if (!ResumeToken.TryParse(text, out var token) || token.SnapshotGuid != GuidOf(upload, begin))
+            return null;
+        return Describe(token);
     }
 
-    /// <summary>Ends an upload's receive; what ZFS has of it stays.</summary>
+    /// <summary>Ends an upload's receive; ZFS keeps what it has.</summary>
     public async Task EndAsync(string uploadId)
     {
         await receives.EndAsync(uploadId);
         turns.Forget(uploadId);
     }
 
-    /// <summary>Ends an upload's receive and drops what ZFS has of it.</summary>
+    /// <summary>Ends an upload's receive and removes what ZFS has of it.</summary>
     public async Task DiscardAsync(UploadRecord stale)
     {
         await EndAsync(stale.UploadId);
         var upload = uploads.Find(stale.ClientId, stale.UploadId) ?? stale; // with the target that was chosen meanwhile
-        if (LocalTarget.Of(upload) is { } target)
+        if (UploadTarget.Of(upload) is { } target)
         {
-            // First: where ZFS does not answer, it stays known what there is.
+            // First: if ZFS does not answer, the catalogue still knows what is there.
             if (!receives.IsReceiving(target.Dataset))
                 await AbortAsync(upload, target.Dataset);
-            uploads.SetTarget(upload.UploadId, LocalTarget.ParentOf(target.Dataset).Value); // its name is free again
+            uploads.SetTarget(upload.UploadId, UploadTarget.ParentOf(target.Dataset).Value); // releases its name
         }
 
         parts.Clear(upload.UploadId);
@@ -239,68 +233,63 @@ internal sealed class LocalUploads(
     private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
     {
         var text = await receives.FindTokenAsync(dataset, CancellationToken.None);
-        if (ResumeToken.TryParse(text, out var token) && token.SnapshotGuid == GuidOf(upload, FindBegin(upload)))
+        if (ResumeToken.TryParse(text, out var token) && token.SnapshotGuid == GuidOf(upload, parts.FindBegin(upload.UploadId)))
             await receives.AbortAsync(dataset, CancellationToken.None);
     }
 
     /// <summary>
-    /// Whether the stream itself was refused, so that it would be again; else ZFS keeps what it has of it.
+    /// Whether the stream itself was refused, and would be refused again. Otherwise ZFS keeps what it has.
     /// </summary>
     private static bool IsOfTheStream(RequestException e) =>
         e.Error.Code
             is not ("receive_interrupted" or "server_busy" or "storage_unavailable" or "storage_type_unavailable");
 
     /// <summary>
-    /// The snapshot that is received: once its client has asked where it goes on, only that has told.
+    /// The GUID of the snapshot that is received. After its client has asked where to resume, only the announcement
+    /// has it.
     /// </summary>
-    private static ulong? GuidOf(UploadRecord upload, SnapshotStreamInfo? begin) =>
-        begin?.SnapshotGuid ?? upload.SnapshotGuid?.Value;
+    private static ulong? GuidOf(UploadRecord upload, SnapshotStreamInfo? begin) => begin?.SnapshotGuid ?? upload.SnapshotGuid?.Value;
 
     private async Task<SnapshotInfo> FinishAsync(
         UploadRecord upload,
-        LocalReceive receive,
+        ZfsReceive receive,
         SnapshotStreamInfo begin,
         (long Length, long RecordCount, string EndChecksum) whole,
         string digest
     )
     {
-        // The rest of a stream has its own BEGIN, which ZFS does not count.
-        var length = whole.Length + (receive.AlreadyBytes > 0 ? receive.AlreadyBytes : 0);
+        // A resumed stream has a BEGIN of its own, which ZFS does not count.
+        var length = whole.Length + receive.AlreadyBytes;
         var manifest = describing.Describe(upload, begin, whole with { Length = length }, [], sha256: null) with
         {
             Compression = "none",
             PartsSha256 = digest,
             LockedUntil = null,
         };
-        var note = new LocalNote { SnapshotId = upload.SnapshotId, Manifest = manifest };
+        var note = new SnapshotNote { SnapshotId = upload.SnapshotId, Manifest = manifest };
         if (!uploads.SetNote(upload.UploadId, note.ToJson()))
-            throw RequestException.NotFound("The upload was dropped meanwhile.");
+            throw UploadLookup.Dropped();
         await receive.FinishAsync();
         return await commit.RunAsync(upload, receive.Target, note);
     }
 
-    private static async Task CopyAsync(UploadRecord upload, ReadOnlyMemory<byte> content, LocalReceive receive)
+    private static async Task CopyAsync(UploadRecord upload, ReadOnlyMemory<byte> content, ZfsReceive receive)
     {
         System.Runtime.InteropServices.MemoryMarshal.TryGetArray(content, out var segment);
         using var memory = new MemoryStream(segment.Array!, segment.Offset, segment.Count, writable: false);
         using var stored = new StoredBytesReader(memory, digest: false);
         using var stream = new DecompressedStream(stored, upload.Compression);
-        ReadOnlyMemory<byte> slice;
-        // Not to be cancelled: half a part in ZFS could not be sent again.
-        while (!(slice = await stream.ReadSliceAsync(StreamSlice.Size, CancellationToken.None)).IsEmpty)
+        // Not cancelled: half a part in ZFS could not be sent again.
+        while (true)
+        {
+            var slice = await stream.ReadSliceAsync(StreamSlice.Size, CancellationToken.None);
+            if (slice.IsEmpty)
+                return;
             await receive.WriteAsync(slice, CancellationToken.None);
+        }
     }
 
-    private SnapshotStreamInfo? FindBegin(UploadRecord upload)
-    {
-        var anywhere = StreamState.WriteWithoutBegin(ParserState.Start with { Phase = StreamPhase.Snapshot });
-        return
-            parts.FindBegin(upload.UploadId) is { } begin && StreamState.TryRead($"{anywhere};{begin}", out var state)
-            ? state.Snapshot
-            : null;
-    }
-
-    private static ResumeToken Mint(SnapshotStreamInfo begin, LocalReceive receive) =>
+    private static ResumeToken MakeToken(SnapshotStreamInfo begin, ZfsReceive receive) =>
         new()
         {
             BaseGuid = begin.IsIncremental ? begin.BaseGuid : null,

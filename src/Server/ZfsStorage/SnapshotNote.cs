@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// <summary>
 /// What lies beside a backup in ZFS, as a user property of its snapshot: its manifest, without objects, and its id.
 /// </summary>
-internal sealed record LocalNote
+internal sealed record SnapshotNote
 {
     /// <summary>Among the names of properties that were left out: all of them.</summary>
     private const string AllProperties = "*";
@@ -19,9 +19,9 @@ internal sealed record LocalNote
     public required Manifest Manifest { get; init; }
 
     /// <exception cref="JsonException">It is not a note, or says what cannot be.</exception>
-    public static LocalNote Parse(string json)
+    public static SnapshotNote Parse(string json)
     {
-        var note = JsonSerializer.Deserialize(json, LocalNoteJson.Default.LocalNote)
+        var note = JsonSerializer.Deserialize(json, SnapshotNoteJson.Default.SnapshotNote)
             ?? throw new JsonException("it is null");
         if (note.Manifest.FormatVersion != Manifest.CurrentFormatVersion)
             throw new JsonException(
@@ -33,13 +33,13 @@ internal sealed record LocalNote
     }
 
     /// <summary>One line of ASCII, as a property's value must be.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, LocalNoteJson.Default.LocalNote);
+    public string ToJson() => JsonSerializer.Serialize(this, SnapshotNoteJson.Default.SnapshotNote);
 
     /// <summary>
     /// The note with as many of the dataset's properties as ZFS can keep, and the names of the others: the longest go
     /// first, so that few do. Where even the names are too long, they are left out, too.
     /// </summary>
-    public LocalNote Fit()
+    public SnapshotNote Fit()
     {
         var note = this;
         foreach (
@@ -63,7 +63,7 @@ internal sealed record LocalNote
 
     /// <summary>More than ZFS takes as a property.</summary>
     [JsonIgnore]
-    public bool IsTooLong => ToJson().Length > LocalProperties.LongestValue;
+    public bool IsTooLong => ToJson().Length > ZfsStorageProperties.LongestValue;
 
     /// <summary>
     /// What the catalogue lists. Whatever it was sent from, it restores alone, and its stream comes plain.
@@ -91,7 +91,7 @@ internal sealed record LocalNote
             StorageType = StorageTypes.Local,
         };
 
-    private LocalNote Without(string property)
+    private SnapshotNote Without(string property)
     {
         var kept = Manifest.Properties!.Where(other => other.Key != property).ToDictionary(StringComparer.Ordinal);
         return this with
@@ -106,5 +106,5 @@ internal sealed record LocalNote
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(LocalNote))]
-internal sealed partial class LocalNoteJson : JsonSerializerContext;
+[JsonSerializable(typeof(SnapshotNote))]
+internal sealed partial class SnapshotNoteJson : JsonSerializerContext;

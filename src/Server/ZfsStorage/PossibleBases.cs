@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// of a dataset; and an incremental lies where its base does, so that what is in the other storage than the one that it
 /// goes to is none either.
 /// </summary>
-internal sealed partial class LocalBases(LocalParents parents, ZfsHost zfs, ILogger<LocalBases> logger)
+internal sealed partial class PossibleBases(ClientDatasets parents, ZfsHost zfs, ILogger<PossibleBases> logger)
 {
     /// <param name="storageType">Where the incremental is to go.</param>
     public async Task<IReadOnlyList<SnapshotInfo>> MarkAsync(
@@ -47,7 +47,7 @@ internal sealed partial class LocalBases(LocalParents parents, ZfsHost zfs, ILog
     {
         try
         {
-            var chains = await LocalDatasets.ListAsync(zfs, parents.Of(client), client.ClientId, cancellationToken);
+            var chains = await ReceivedDatasets.ListAsync(zfs, parents.Of(client), client.ClientId, cancellationToken);
             return chains
                 .Select(chain => chain.Newest?.Name.ToString())
                 .OfType<string>()

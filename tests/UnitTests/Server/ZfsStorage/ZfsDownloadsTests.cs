@@ -6,7 +6,7 @@ using ZfsSnapshotManager.UnitTests.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Server.ZfsStorage;
 
-public sealed class LocalDownloadsTests
+public sealed class ZfsDownloadsTests
 {
     private static readonly SnapshotInfo Backup = Backups.Full(7) with
     {
@@ -26,7 +26,7 @@ public sealed class LocalDownloadsTests
 
     [Fact]
     public void A_token_of_the_backup_is_used_unchanged() =>
-        Assert.Equal(Right.ToString(), LocalDownloads.Mint(Right.ToString(), Backup));
+        Assert.Equal(Right.ToString(), ZfsDownloads.RebuildToken(Right.ToString(), Backup));
 
     [Fact]
     public void A_token_of_anything_else_is_refused()
@@ -58,7 +58,7 @@ public sealed class LocalDownloadsTests
         Assert.All(wrong, token =>
             Assert.Equal(
                 "token_mismatch",
-                Assert.Throws<RequestException>(() => LocalDownloads.Mint(token.ToString(), Backup)).Error.Code
+                Assert.Throws<RequestException>(() => ZfsDownloads.RebuildToken(token.ToString(), Backup)).Error.Code
             )
         );
     }
@@ -67,16 +67,16 @@ public sealed class LocalDownloadsTests
     public void Anything_but_a_token_is_refused() =>
         Assert.Equal(
             "bad_request",
-            Assert.Throws<RequestException>(() => LocalDownloads.Mint("-R tank", Backup)).Error.Code
+            Assert.Throws<RequestException>(() => ZfsDownloads.RebuildToken("-R tank", Backup)).Error.Code
         );
 
     [Fact]
     public void A_backup_is_sent_with_the_flags_of_its_chain_and_large_blocks()
     {
-        Assert.Equal(["-L"], LocalDownloads.FlagsOf(Backup with { SendFlags = [] }));
+        Assert.Equal(["-L"], ZfsDownloads.FlagsOf(Backup with { SendFlags = [] }));
         Assert.Equal(
             ["-c", "-L", "-w"],
-            LocalDownloads.FlagsOf(Backup with { SendFlags = ["-c", "-L", "--props"], Raw = true })
+            ZfsDownloads.FlagsOf(Backup with { SendFlags = ["-c", "-L", "--props"], Raw = true })
         );
     }
 }

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>What a failure of the server's ZFS means for the one who waits for an answer.</summary>
-internal static class LocalFaults
+internal static class ZfsFaults
 {
     /// <summary>A failed <c>zfs receive</c>, in the words of OpenZFS's lib/libzfs/libzfs_sendrecv.c.</summary>
     public static RequestException OfReceive(ZfsException e)

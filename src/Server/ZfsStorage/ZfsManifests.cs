@@ -10,7 +10,7 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>The manifests of backups in ZFS, as their snapshots note them.</summary>
-internal static class LocalManifests
+internal static class ZfsManifests
 {
     /// <returns>JSON like that of a stored manifest, but without objects.</returns>
     /// <exception cref="RequestException">There is no note, or ZFS does not answer.</exception>
@@ -20,17 +20,17 @@ internal static class LocalManifests
         var json = await ReadNoteAsync(zfs, backup, cancellationToken);
         if (json is "" or "-")
             throw RequestException.NotFound(
-                $"The snapshot of {backup.SnapshotId} has no manifest noted: it has no property {LocalProperties.Note}."
+                $"The snapshot of {backup.SnapshotId} has no manifest noted: it has no property {ZfsStorageProperties.Note}."
             );
         try
         {
-            return JsonSerializer.SerializeToUtf8Bytes(LocalNote.Parse(json).Manifest, ManifestJson.Default.Manifest);
+            return JsonSerializer.SerializeToUtf8Bytes(SnapshotNote.Parse(json).Manifest, ManifestJson.Default.Manifest);
         }
         catch (JsonException e)
         {
             throw new StorageException(
                 StorageFault.Damaged,
-                $"The property {LocalProperties.Note} of the snapshot of {backup.SnapshotId} is not its manifest: "
+                $"The property {ZfsStorageProperties.Note} of the snapshot of {backup.SnapshotId} is not its manifest: "
                     + $"{JsonFault.Describe(e)}.",
                 e
             );
@@ -47,14 +47,14 @@ internal static class LocalManifests
         {
             return (
                 await zfs.RunAsync(
-                    ["get", "-H", "-p", "-o", "value", LocalProperties.Note, backup.StorageKey],
+                    ["get", "-H", "-p", "-o", "value", ZfsStorageProperties.Note, backup.StorageKey],
                     cancellationToken
                 )
             ).Trim();
         }
         catch (OperationException e)
         {
-            throw LocalFaults.OfReading(e, backup);
+            throw ZfsFaults.OfReading(e, backup);
         }
     }
 }

@@ -16,7 +16,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// GET /download of a backup in ZFS: a live <c>zfs send</c>, whole, from another of its snapshots, or the rest of one
 /// that was cut off.
 /// </summary>
-internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogger<LocalDownloads> logger)
+internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<ZfsDownloads> logger)
 {
     public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
     {
@@ -61,7 +61,7 @@ internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogge
                 "from_guid and resume_token exclude each other: the token says from where."
             );
         if (token.Length > 0)
-            return ["send", "-t", Mint(token, backup)];
+            return ["send", "-t", RebuildToken(token, backup)];
         return from.Length == 0
             ? ["send", .. FlagsOf(backup), backup.StorageKey]
             : ["send", .. FlagsOf(backup), "-i", await FindAsync(backup, from, cancellationToken), backup.StorageKey];
@@ -83,7 +83,7 @@ internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogge
     /// A token as it would be made of this very backup: who asks chooses the place in it, and nothing else.
     /// </summary>
     /// <exception cref="RequestException">It is not one, or of another snapshot.</exception>
-    public static string Mint(string text, SnapshotInfo backup)
+    public static string RebuildToken(string text, SnapshotInfo backup)
     {
         if (!ResumeToken.TryParse(text, out var token))
             throw RequestException.BadRequest("resume_token is not one, or damaged.");
@@ -139,7 +139,7 @@ internal sealed partial class LocalDownloads(ZfsHost zfs, AuditLog audit, ILogge
         catch (ZfsException e)
         {
             LogFailed(e, backup.StorageKey);
-            throw LocalFaults.OfReading(e, backup);
+            throw ZfsFaults.OfReading(e, backup);
         }
     }
 

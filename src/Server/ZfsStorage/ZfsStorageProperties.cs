@@ -4,7 +4,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// User properties by which the server knows what is its own in ZFS. Names of datasets are for people and identify
 /// nothing.
 /// </summary>
-internal static class LocalProperties
+internal static class ZfsStorageProperties
 {
     /// <summary>On a received dataset: whose it is.</summary>
     public const string Client = "zfs-snapshot-manager:client";
@@ -13,7 +13,7 @@ internal static class LocalProperties
     public const string Source = "zfs-snapshot-manager:source";
 
     /// <summary>
-    /// On a received snapshot: what the catalogue knows of the backup, a <see cref="LocalNote"/> as JSON.
+    /// On a received snapshot: what the catalogue knows of the backup, a <see cref="SnapshotNote"/> as JSON.
     /// </summary>
     public const string Note = "zfs-snapshot-manager:manifest";
 

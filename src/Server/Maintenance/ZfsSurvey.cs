@@ -14,7 +14,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 /// <summary>
 /// Looks at all that the server has received into ZFS, for who compares it with the catalogue or makes that again.
 /// </summary>
-internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
+internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
 {
     /// <param name="clients">Whose.</param>
     /// <param name="listed">What the catalogue lists: also clients that were removed have their snapshots.</param>
@@ -32,7 +32,7 @@ internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
             .Select(client => (Parent: parents.Of(client), client.ClientId))
             .Concat(
                 local.Select(backup =>
-                    (Parent: LocalTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)
+                    (Parent: UploadTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)
                 )
             )
             .Distinct();
@@ -64,7 +64,7 @@ internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
             };
         try
         {
-            var note = LocalNote.Parse(json);
+            var note = SnapshotNote.Parse(json);
             if (note.Manifest.ClientId != clientId || note.Manifest.SnapshotGuid != snapshot.Guid)
                 return Broken(
                     snapshot,
@@ -95,7 +95,7 @@ internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
         {
             if (!await zfs.ExistsAsync(parent, cancellationToken))
                 return [];
-            return (await LocalDatasets.ListAsync(zfs, parent, clientId, cancellationToken)).SelectMany(chain =>
+            return (await ReceivedDatasets.ListAsync(zfs, parent, clientId, cancellationToken)).SelectMany(chain =>
                 chain.Snapshots
             );
         }
@@ -115,7 +115,7 @@ internal sealed class LocalSurvey(LocalParents parents, ZfsHost zfs)
                 CatalogueFinding.Of(
                     FindingKind.ManifestUnreadable,
                     snapshot.Name.ToString(),
-                    $"The property {LocalProperties.Note} of the snapshot is not its manifest: {fault.TrimEnd('.')}. "
+                    $"The property {ZfsStorageProperties.Note} of the snapshot is not its manifest: {fault.TrimEnd('.')}. "
                         + "The snapshot itself may be whole."
                 ),
             ],

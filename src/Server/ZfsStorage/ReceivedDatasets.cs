@@ -5,12 +5,12 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>Asks ZFS what the server has received, by two commands however much that is.</summary>
-internal static class LocalDatasets
+internal static class ReceivedDatasets
 {
     private const string DatasetColumns =
-        $"name,receive_resume_token,{LocalProperties.Client},{LocalProperties.Source}";
+        $"name,receive_resume_token,{ZfsStorageProperties.Client},{ZfsStorageProperties.Source}";
 
-    private const string SnapshotColumns = $"name,guid,createtxg,userrefs,clones,written,{LocalProperties.Note}";
+    private const string SnapshotColumns = $"name,guid,createtxg,userrefs,clones,written,{ZfsStorageProperties.Note}";
 
     /// <summary>A client's received datasets.</summary>
     /// <param name="parent">The dataset below which they are.</param>

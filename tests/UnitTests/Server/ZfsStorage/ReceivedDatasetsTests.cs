@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.UnitTests.Server.ZfsStorage;
 
-public sealed class LocalDatasetsTests
+public sealed class ReceivedDatasetsTests
 {
     private static readonly string[][] Snapshots =
     [
@@ -47,5 +47,5 @@ public sealed class LocalDatasetsTests
     }
 
     private static IReadOnlyList<ChainDataset> Parse(params string[][] datasets) =>
-        LocalDatasets.Parse(DatasetName.Parse("b/web1"), "web1", datasets, Snapshots);
+        ReceivedDatasets.Parse(DatasetName.Parse("b/web1"), "web1", datasets, Snapshots);
 }

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.UnitTests.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Server.ZfsStorage;
 
-public sealed class LocalBasesTests
+public sealed class PossibleBasesTests
 {
     private static readonly SnapshotInfo Older = Backups.Full(1) with
     {
@@ -35,7 +35,7 @@ public sealed class LocalBasesTests
 
     private static bool?[] Mark(string storage, string[]? newest, params SnapshotInfo[] backups) =>
         [
-            .. LocalBases
+            .. PossibleBases
                 .Mark(backups, storage, newest?.ToHashSet(StringComparer.Ordinal))
                 .Select(backup => backup.CanBeBase),
         ];

@@ -8,9 +8,9 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.UnitTests.Server.ZfsStorage;
 
-public sealed class LocalNoteTests
+public sealed class SnapshotNoteTests
 {
-    private static readonly LocalNote Note = new()
+    private static readonly SnapshotNote Note = new()
     {
         SnapshotId = "web1/tank_data_2026-02-13_14:30:00",
         Manifest = new Manifest
@@ -53,7 +53,7 @@ public sealed class LocalNoteTests
         Assert.DoesNotContain('\n', json);
         Assert.DoesNotContain('\t', json);
         Assert.True(json.All(char.IsAscii));
-        var read = LocalNote.Parse(json);
+        var read = SnapshotNote.Parse(json);
         Assert.Equal(json, read.ToJson());
         Assert.Empty(
             new ListedBackup("web1", note.ToSnapshotInfo("b/web1/d@x")).DifferencesFrom(
@@ -71,7 +71,7 @@ public sealed class LocalNoteTests
             Manifest = Note.Manifest with { DatasetName = new string('b', 255), SnapshotName = new string('ü', 120) },
         };
 
-        Assert.InRange(longest.ToJson().Length, 1, LocalProperties.LongestValue);
+        Assert.InRange(longest.ToJson().Length, 1, ZfsStorageProperties.LongestValue);
     }
 
     [Fact]
@@ -88,10 +88,10 @@ public sealed class LocalNoteTests
         var note = With(properties).Fit();
 
         Assert.False(note.IsTooLong);
-        Assert.InRange(note.ToJson().Length, 1, LocalProperties.LongestValue);
+        Assert.InRange(note.ToJson().Length, 1, ZfsStorageProperties.LongestValue);
         Assert.Equal(["a:long", "b:umlauts"], note.Manifest.PropertiesLeftOut);
         Assert.Equal(["compression", "z:note"], note.Manifest.Properties!.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal(note.ToJson(), LocalNote.Parse(note.ToJson()).ToJson());
+        Assert.Equal(note.ToJson(), SnapshotNote.Parse(note.ToJson()).ToJson());
     }
 
     [Fact]
@@ -173,7 +173,7 @@ public sealed class LocalNoteTests
     [InlineData("{}")]
     [InlineData("""{"snapshot_id":"a"}""")]
     public void Anything_but_a_note_is_reported_as_none(string json) =>
-        Assert.ThrowsAny<JsonException>(() => LocalNote.Parse(json));
+        Assert.ThrowsAny<JsonException>(() => SnapshotNote.Parse(json));
 
     [Fact]
     public void A_note_of_another_client_or_snapshot_is_ignored()
@@ -188,13 +188,13 @@ public sealed class LocalNoteTests
             Note.ToJson()
         );
 
-        Assert.NotNull(LocalSurvey.Judge("web1", snapshot).Backup);
-        Assert.Null(LocalSurvey.Judge("web2", snapshot).Backup);
-        Assert.Null(LocalSurvey.Judge("web1", snapshot with { Guid = new SnapshotGuid(8) }).Backup);
-        Assert.False(LocalSurvey.Judge("web1", snapshot with { Note = null }).HasManifest);
+        Assert.NotNull(ZfsSurvey.Judge("web1", snapshot).Backup);
+        Assert.Null(ZfsSurvey.Judge("web2", snapshot).Backup);
+        Assert.Null(ZfsSurvey.Judge("web1", snapshot with { Guid = new SnapshotGuid(8) }).Backup);
+        Assert.False(ZfsSurvey.Judge("web1", snapshot with { Note = null }).HasManifest);
     }
 
-    private static LocalNote With(IReadOnlyDictionary<string, string> properties) =>
+    private static SnapshotNote With(IReadOnlyDictionary<string, string> properties) =>
         Note with
         {
             Manifest = Note.Manifest with { Properties = properties },

@@ -13,10 +13,10 @@ namespace ZfsSnapshotManager.Server.Doctor;
 /// Looks at ZFS where clients are, or may be, stored in it. Where none is, what does not work is no failure: the start
 /// does not mind it either.
 /// </summary>
-internal sealed class LocalDiagnosis(
+internal sealed class ZfsDiagnosis(
     Diagnosis result,
     ServerSettings settings,
-    LocalParents parents,
+    ClientDatasets parents,
     ZfsHost zfs,
     IEnumerable<ClientEntry> clients
 )
@@ -45,7 +45,7 @@ internal sealed class LocalDiagnosis(
         IReadOnlyList<string>? lacking = [];
         if (settings.HasBaseDataset)
         {
-            lacking = await LookAtDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken);
+            lacking = await CheckDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken);
             if (lacking is { Count: 0 })
                 result.Pass(
                     "dataset",
@@ -61,7 +61,7 @@ internal sealed class LocalDiagnosis(
                 && parents.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
             if (isBelow && lacking is null)
                 continue; // what they all lack was said
-            await LookAtClientAsync(
+            await CheckClientAsync(
                 client,
                 user,
                 isBelow
@@ -72,7 +72,7 @@ internal sealed class LocalDiagnosis(
         }
     }
 
-    private async Task LookAtClientAsync(
+    private async Task CheckClientAsync(
         ClientEntry client,
         ZfsUser user,
         IReadOnlyList<string> needed,
@@ -81,8 +81,8 @@ internal sealed class LocalDiagnosis(
     {
         var dataset = parents.Of(client);
         var isThere = await parents.FindAbsenceAsync(dataset, cancellationToken) is null;
-        var lacking = await LookAtDatasetAsync(
-            isThere ? dataset : LocalParents.Above(dataset),
+        var lacking = await CheckDatasetAsync(
+            isThere ? dataset : ClientDatasets.Above(dataset),
             user,
             needed,
             cancellationToken
@@ -95,7 +95,7 @@ internal sealed class LocalDiagnosis(
     }
 
     /// <returns>Those of the permissions that lack; null where that is not known.</returns>
-    private async Task<IReadOnlyList<string>?> LookAtDatasetAsync(
+    private async Task<IReadOnlyList<string>?> CheckDatasetAsync(
         DatasetName dataset,
         ZfsUser user,
         IReadOnlyList<string> needed,
@@ -112,7 +112,7 @@ internal sealed class LocalDiagnosis(
             ZfsDelegation.FindMissingAsync(zfs, dataset, user, needed, cancellationToken)
         );
         if (lacking is { Count: > 0 })
-            Fail("permissions", LocalParents.Lacks(user, lacking, dataset));
+            Fail("permissions", ClientDatasets.Lacks(user, lacking, dataset));
         return lacking;
     }
 

@@ -7,13 +7,13 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// The receives that are under way, one for each upload and one for each dataset. When the server ends, each writes
 /// down how far it came.
 /// </summary>
-internal sealed class LocalReceives(ZfsHost zfs) : IAsyncDisposable
+internal sealed class ZfsReceives(ZfsHost zfs) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, LocalReceive> _byUpload = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ZfsReceive> _byUpload = new(StringComparer.Ordinal);
     private readonly List<Ending> _ending = [];
 
-    public LocalReceive? Find(string uploadId)
+    public ZfsReceive? Find(string uploadId)
     {
         lock (_lock)
             return _byUpload.GetValueOrDefault(uploadId);
@@ -50,7 +50,7 @@ internal sealed class LocalReceives(ZfsHost zfs) : IAsyncDisposable
             ];
     }
 
-    public void Add(string uploadId, LocalReceive receive)
+    public void Add(string uploadId, ZfsReceive receive)
     {
         lock (_lock)
             _byUpload.Add(uploadId, receive);
@@ -90,5 +90,5 @@ internal sealed class LocalReceives(ZfsHost zfs) : IAsyncDisposable
         await Task.WhenAll(uploads.Select(EndAsync));
     }
 
-    private sealed record Ending(string UploadId, LocalReceive Receive, Lazy<Task> Ended);
+    private sealed record Ending(string UploadId, ZfsReceive Receive, Lazy<Task> Ended);
 }

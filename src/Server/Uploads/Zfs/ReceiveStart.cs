@@ -14,10 +14,10 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// Begins the receive of a stream, once its BEGIN is known: chooses where it goes, or goes on where an earlier one
 /// ended.
 /// </summary>
-internal sealed class LocalStart(
+internal sealed class ReceiveStart(
     ZfsHost zfs,
-    LocalParents parents,
-    LocalReceives receives,
+    ClientDatasets parents,
+    ZfsReceives receives,
     UploadCatalogue uploads,
     BackupCatalogue backups,
     ClientQuota quota
@@ -27,7 +27,7 @@ internal sealed class LocalStart(
     private readonly SemaphoreSlim _choosing = new(1);
 
     /// <exception cref="RequestException">It cannot be received; nothing was changed.</exception>
-    public async Task<LocalReceive> RunAsync(
+    public async Task<ZfsReceive> RunAsync(
         UploadRecord upload,
         ClientEntry client,
         SnapshotStreamInfo begin,
@@ -41,14 +41,14 @@ internal sealed class LocalStart(
             var parent = await parents.EnsureAsync(client, cancellationToken);
             await quota.EnsureLocalAsync(client, 1, cancellationToken);
             var receive = begin.IsResumed
-                ? await GoOnAsync(upload, begin, cancellationToken)
+                ? await ResumeAsync(upload, begin, cancellationToken)
                 : await BeginAsync(upload, parent, begin, cancellationToken);
             receives.Add(upload.UploadId, receive);
             return receive;
         }
         catch (ZfsException e)
         {
-            throw LocalFaults.Unavailable(e);
+            throw ZfsFaults.Unavailable(e);
         }
         finally
         {
@@ -64,36 +64,36 @@ internal sealed class LocalStart(
         && (token.BaseGuid ?? 0) == begin.BaseGuid
         && begin.ResumePoint == new ResumePoint(token.Object, token.Offset);
 
-    private async Task<LocalReceive> GoOnAsync(
+    private async Task<ZfsReceive> ResumeAsync(
         UploadRecord upload,
         SnapshotStreamInfo begin,
         CancellationToken cancellationToken
     )
     {
-        if (LocalTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset))
-            throw LocalFaults.Interrupted();
+        if (UploadTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset))
+            throw ZfsFaults.Interrupted();
         var text = await zfs.FindResumeTokenAsync(target.Dataset, cancellationToken);
         if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin))
-            throw LocalFaults.Interrupted();
-        return LocalReceive.Start(zfs, target, (long)token.Bytes, []);
+            throw ZfsFaults.Interrupted();
+        return ZfsReceive.Start(zfs, target, (long)token.Bytes, []);
     }
 
-    private async Task<LocalReceive> BeginAsync(
+    private async Task<ZfsReceive> BeginAsync(
         UploadRecord upload,
         DatasetName parent,
         SnapshotStreamInfo begin,
         CancellationToken cancellationToken
     )
     {
-        if (LocalTarget.Of(upload) is { } before && !receives.IsReceiving(before.Dataset))
+        if (UploadTarget.Of(upload) is { } before && !receives.IsReceiving(before.Dataset))
             await zfs.AbortReceiveAsync(before.Dataset, cancellationToken);
-        var chains = await LocalDatasets.ListAsync(zfs, parent, upload.ClientId, cancellationToken);
+        var chains = await ReceivedDatasets.ListAsync(zfs, parent, upload.ClientId, cancellationToken);
         var target = ReceiveTarget.Choose(
             parent,
             upload.DatasetName,
             begin,
             chains,
-            await ListTakenAsync(upload, parent, cancellationToken),
+            await ListUsedNamesAsync(upload, parent, cancellationToken),
             out var obstacle
         )
             ?? throw RequestException.Conflict(
@@ -103,12 +103,12 @@ internal sealed class LocalStart(
             );
         var dataset = target.Snapshot.Dataset;
         if (receives.IsReceiving(dataset))
-            throw LocalFaults.Busy(dataset.Value);
+            throw ZfsFaults.Busy(dataset.Value);
         // Of an upload that nobody went on with.
         if (!target.IsNew)
             await zfs.AbortReceiveAsync(dataset, cancellationToken);
         uploads.SetTarget(upload.UploadId, target.Snapshot.ToString());
-        return LocalReceive.Start(
+        return ZfsReceive.Start(
             zfs,
             target.Snapshot,
             0,
@@ -120,21 +120,21 @@ internal sealed class LocalStart(
     /// What is there, what other uploads will make, and what is being deleted, which must never be something else by
     /// then.
     /// </summary>
-    private async Task<IReadOnlySet<string>> ListTakenAsync(
+    private async Task<IReadOnlySet<string>> ListUsedNamesAsync(
         UploadRecord upload,
         DatasetName parent,
         CancellationToken cancellationToken
     )
     {
         var taken = new HashSet<string>(
-            await LocalDatasets.ListNamesAsync(zfs, parent, cancellationToken),
+            await ReceivedDatasets.ListNamesAsync(zfs, parent, cancellationToken),
             StringComparer.Ordinal
         );
         foreach (
             var target in uploads
                 .All()
                 .Where(other => other.UploadId != upload.UploadId)
-                .Select(LocalTarget.Of)
+                .Select(UploadTarget.Of)
                 .OfType<SnapshotName>()
         )
         {

@@ -12,7 +12,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// <summary>
 /// The datasets below which clients are stored: made on first use, and bounded by the client's quota.
 /// </summary>
-internal sealed partial class LocalParents(ServerSettings settings, ZfsHost zfs, ILogger<LocalParents> logger)
+internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zfs, ILogger<ClientDatasets> logger)
 {
     /// <summary>
     /// The last that was seen of each client's space: requests for the object store must count it, too.

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// the END record is never in ZFS's hands before all of the stream was found right, since with it ZFS makes the
 /// snapshot.
 /// </summary>
-internal sealed class LocalReceive : IAsyncDisposable
+internal sealed class ZfsReceive : IAsyncDisposable
 {
     /// <summary>An END record: a header without payload, and nothing follows it.</summary>
     private const int EndSize = 312;
@@ -23,7 +23,7 @@ internal sealed class LocalReceive : IAsyncDisposable
     private readonly SemaphoreSlim _writing = new(1);
     private bool _ended;
 
-    private LocalReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) =>
+    private ZfsReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) =>
         (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new EndRecordBuffer(zfs.Input, EndSize));
 
     /// <summary>What it makes.</summary>
@@ -41,7 +41,7 @@ internal sealed class LocalReceive : IAsyncDisposable
     /// <param name="target">What it makes.</param>
     /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had taken.</param>
     /// <param name="options">Properties of a dataset that is made by it.</param>
-    public static LocalReceive Start(
+    public static ZfsReceive Start(
         ZfsHost zfs,
         SnapshotName target,
         long alreadyBytes,
@@ -58,7 +58,7 @@ internal sealed class LocalReceive : IAsyncDisposable
         try
         {
             if (_ended)
-                throw LocalFaults.Interrupted();
+                throw ZfsFaults.Interrupted();
             (Written, LastWrite) = (Written + slice.Length, TimeProvider.System.GetTimestamp());
             await _stream.WriteAsync(slice, CancellationToken.None); // half a slice would be of no use
         }
@@ -81,7 +81,7 @@ internal sealed class LocalReceive : IAsyncDisposable
         try
         {
             if (_ended)
-                throw LocalFaults.Interrupted();
+                throw ZfsFaults.Interrupted();
             _ended = true;
             await _stream.ReleaseAsync(CancellationToken.None);
             _zfs.Input.Close();
@@ -101,7 +101,7 @@ internal sealed class LocalReceive : IAsyncDisposable
         }
         catch (ZfsException e)
         {
-            throw LocalFaults.OfReceive(e);
+            throw ZfsFaults.OfReceive(e);
         }
     }
 
@@ -157,9 +157,9 @@ internal sealed class LocalReceive : IAsyncDisposable
         }
         catch (ZfsException e)
         {
-            return LocalFaults.OfReceive(e);
+            return ZfsFaults.OfReceive(e);
         }
 
-        return LocalFaults.Interrupted();
+        return ZfsFaults.Interrupted();
     }
 }

@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Server.Doctor;
 /// <summary>
 /// Looks at <c>DATA_DIR</c> and what the server keeps in it. What is not there yet is made by the first start.
 /// </summary>
-internal static class FolderDiagnosis
+internal static class DirectoryDiagnosis
 {
     /// <summary>The catalogue of a million backups, its log, and room to work.</summary>
     private const long LittleRoom = 1_000_000_000;
@@ -23,20 +23,20 @@ internal static class FolderDiagnosis
         | UnixFileMode.OtherExecute;
 
     /// <returns>Whether it can be worked with: else what is in it needs no looks.</returns>
-    public static bool LookAtData(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
+    public static bool CheckData(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
     {
         var folder = settings.DataDirectory;
-        if (!LookAtFolder(result, "data", folder))
+        if (!CheckDirectory(result, "data", folder))
             return false;
-        LookAtRoom(result, folder);
+        CheckFreeSpace(result, folder);
         if (Directory.Exists(folder) && (File.GetUnixFileMode(folder) & OfOthers) != UnixFileMode.None)
             result.Warn("data", $"others may look into {folder}", $"Close it: chmod 700 {folder}");
-        LookAtCatalogue(result, settings, database);
+        CheckCatalogue(result, settings, database);
         return true;
     }
 
     /// <summary>Sees whether the server can write to a folder, or make it.</summary>
-    public static bool LookAtFolder(Diagnosis result, string name, string folder)
+    public static bool CheckDirectory(Diagnosis result, string name, string folder)
     {
         var there = Existing(folder);
         var fault = FindFault(there);
@@ -55,7 +55,7 @@ internal static class FolderDiagnosis
         return fault is null;
     }
 
-    private static void LookAtRoom(Diagnosis result, string folder)
+    private static void CheckFreeSpace(Diagnosis result, string folder)
     {
         var room = new DriveInfo(Existing(folder)).AvailableFreeSpace;
         if (room > LittleRoom)
@@ -68,7 +68,7 @@ internal static class FolderDiagnosis
             );
     }
 
-    private static void LookAtCatalogue(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
+    private static void CheckCatalogue(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
     {
         if (!File.Exists(database.Path))
         {
@@ -80,7 +80,7 @@ internal static class FolderDiagnosis
                     ExitCode.NotFound
                 );
             else
-                LookAtFolder(result, "catalogue", Path.GetDirectoryName(database.Path)!);
+                CheckDirectory(result, "catalogue", Path.GetDirectoryName(database.Path)!);
             return;
         }
 

@@ -16,15 +16,15 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// catalogue before ZFS got the stream's END, so that what a crash leaves between is finished by
 /// <see cref="RecoverAsync"/>.
 /// </summary>
-internal sealed partial class LocalCommit(
+internal sealed partial class ZfsCommit(
     BackupCatalogue catalogue,
-    LocalParents parents,
+    ClientDatasets parents,
     ZfsHost zfs,
-    ILogger<LocalCommit> logger
+    ILogger<ZfsCommit> logger
 )
 {
     /// <exception cref="RequestException">It is stored already; the snapshot is removed again.</exception>
-    public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, LocalNote note)
+    public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, SnapshotNote note)
     {
         var written = await FindAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None)
             ?? throw new OperationException(
@@ -44,7 +44,7 @@ internal sealed partial class LocalCommit(
                 && committed.StorageKey == backup.StorageKey
             )
                 return committed;
-            await LocalRemoval.DestroyAsync(zfs, snapshot, note.Manifest.SnapshotGuid, CancellationToken.None);
+            await SnapshotRemoval.DestroyAsync(zfs, snapshot, note.Manifest.SnapshotGuid, CancellationToken.None);
             throw StreamAdmission.Exists(upload.SnapshotId);
         }
 
@@ -56,9 +56,9 @@ internal sealed partial class LocalCommit(
     /// <exception cref="OperationException">ZFS does not answer.</exception>
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (upload.Note is not { } json || LocalTarget.Of(upload) is not { } snapshot)
+        if (upload.Note is not { } json || UploadTarget.Of(upload) is not { } snapshot)
             return RecoveredUpload.Open;
-        var note = LocalNote.Parse(json);
+        var note = SnapshotNote.Parse(json);
         if (await FindAsync(snapshot, note.Manifest.SnapshotGuid, cancellationToken) is null)
             return RecoveredUpload.Open;
         try
@@ -95,8 +95,8 @@ internal sealed partial class LocalCommit(
         wanted.ExceptWith(rows.Select(row => $"{row[0]}={row[1]}"));
         if (wanted.Count == 0)
             return;
-        await LocalRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
-        var lack = await parents.FindLackAsync(LocalTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
+        await SnapshotRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
+        var lack = await parents.FindLackAsync(UploadTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
         throw new RequestException(
             StatusCodes.Status500InternalServerError,
             "receive_failed",
@@ -131,7 +131,7 @@ internal sealed partial class LocalCommit(
     /// <summary>
     /// What would be too long for ZFS is not noted: the backup is as good, but a rebuilt catalogue does not know it.
     /// </summary>
-    private async Task WriteNoteAsync(SnapshotName snapshot, LocalNote note, CancellationToken cancellationToken)
+    private async Task WriteNoteAsync(SnapshotName snapshot, SnapshotNote note, CancellationToken cancellationToken)
     {
         var fitting = note.Fit();
         var json = fitting.ToJson();
@@ -140,7 +140,7 @@ internal sealed partial class LocalCommit(
         if (fitting.IsTooLong)
             LogNoNote(snapshot.ToString(), json.Length);
         else
-            await zfs.RunAsync(["set", $"{LocalProperties.Note}={json}", snapshot.ToString()], cancellationToken);
+            await zfs.RunAsync(["set", $"{ZfsStorageProperties.Note}={json}", snapshot.ToString()], cancellationToken);
     }
 
     [LoggerMessage(

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// Destroys single snapshots that the server received, and what is left of a dataset when its last one has gone.
 /// Nothing is ever destroyed recursively.
 /// </summary>
-internal static class LocalRemoval
+internal static class SnapshotRemoval
 {
     /// <summary>
     /// Destroys a snapshot if it is still the one that is meant; one that is gone counts as destroyed.
@@ -41,13 +41,13 @@ internal static class LocalRemoval
                 "-H",
                 "-o",
                 "property,value,source",
-                $"{LocalProperties.Source},receive_resume_token",
+                $"{ZfsStorageProperties.Source},receive_resume_token",
                 dataset.Value,
             ],
             cancellationToken
         );
         var values = rows.ToDictionary(row => row[0], row => row, StringComparer.Ordinal);
-        if (values[LocalProperties.Source][2] != "local" || values["receive_resume_token"][1] is not ("" or "-"))
+        if (values[ZfsStorageProperties.Source][2] != "local" || values["receive_resume_token"][1] is not ("" or "-"))
             return;
         var children = await zfs.RunTableAsync(
             ["list", "-H", "-r", "-t", "all", "-o", "name", dataset.Value],

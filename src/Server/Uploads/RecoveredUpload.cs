@@ -1,0 +1,14 @@
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>What became of an upload that no request was working on.</summary>
+internal enum RecoveredUpload
+{
+    /// <summary>It is not committed; its stream, or the rest of its parts, may be sent.</summary>
+    Open,
+
+    /// <summary>Its commit was finished.</summary>
+    Committed,
+
+    /// <summary>What is stored belongs to another upload, or cannot be read or removed now.</summary>
+    Unclear,
+}

@@ -1,0 +1,63 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Uploads.Zfs;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>Says how far an open upload came, and prepares it to be resumed there.</summary>
+internal sealed class UploadResumption(
+    UploadLookup lookup,
+    UploadCatalogue uploads,
+    PartCatalogue parts,
+    UploadSessions sessions,
+    ZfsUploads zfs
+)
+{
+    /// <summary>
+    /// A client that announces an open upload again resumes at the first missing part. Parts after the gap are from a
+    /// run that is over, and are dropped like requests that are still being received.
+    /// </summary>
+    /// <returns>The upload, and where it resumes; null if it starts from its beginning.</returns>
+    public async Task<(UploadRecord Upload, UploadResume? Resume)> ResumeAsync(
+        ClientEntry client,
+        UploadRecord open,
+        CancellationToken cancellationToken
+    )
+    {
+        using var session = await sessions.TakeOverAsync(open.UploadId, cancellationToken);
+        var upload = await lookup.FindRecoveredAsync(client, open.UploadId, cancellationToken);
+        uploads.Touch(upload.UploadId, upload.LastError); // it is no longer stale
+        if (upload.IsLocal)
+            return (upload, await zfs.PrepareAsync(upload, cancellationToken));
+        parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
+        if (FindInParts(upload.UploadId) is not { } resume)
+            return (upload, null);
+        var digests = parts.List(upload.UploadId).Take(resume.NextPart - 1).Select(part => part.Sha256);
+        return (upload, resume with { PartDigests = string.Concat(digests) });
+    }
+
+    /// <returns>Null if nothing of the upload is kept.</returns>
+    public async Task<UploadResume?> FindAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        if (upload.IsLocal)
+            return await zfs.FindResumeAsync(upload, cancellationToken);
+        return FindInParts(upload.UploadId);
+    }
+
+    private UploadResume? FindInParts(string uploadId)
+    {
+        if (parts.FindEndOfRun(uploadId) is not { } last)
+            return null;
+        if (!StreamState.TryRead(last.EndState, out var end))
+            return null;
+        return new UploadResume
+        {
+            NextPart = last.Number + 1,
+            StoredBytes = last.StoredEnd,
+            StreamBytes = end.StreamOffset,
+            State = $"{last.EndState};{parts.FindBeginText(uploadId)}",
+        };
+    }
+}

@@ -1,0 +1,73 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Clients;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>POST, GET and DELETE /upload-stream/{id}: the stream in one body, the upload's state, and its end.</summary>
+internal sealed class UploadStreamEndpoints(
+    ClientAuthentication authentication,
+    UploadLookup lookup,
+    UploadSessions sessions,
+    BodyRequests bodies,
+    WholeStreamReceiver receiver,
+    UploadRecovery recovery,
+    CommitAnswer answer
+)
+{
+    public static void Map(WebApplication app)
+    {
+        var endpoints = app.Services.GetRequiredService<UploadStreamEndpoints>();
+        app.MapPost("/upload-stream/{id}", endpoints.ReceiveAsync);
+        app.MapGet("/upload-stream/{id}", endpoints.GetStateAsync);
+        app.MapDelete("/upload-stream/{id}", endpoints.DropAsync);
+    }
+
+    private async Task ReceiveAsync(HttpContext context, string id)
+    {
+        BodyRequests.AllowLongBody(context); // first: a refusal must reach a client that is already sending
+        var client = authentication.Authenticate(context.Request);
+        lookup.Find(client, id);
+        using var stop = bodies.LinkToShutdown(context);
+        using var session = await sessions.TakeOverAsync(id, stop.Token);
+        var upload = await lookup.FindRecoveredAsync(client, id, stop.Token);
+        SnapshotInfo backup;
+        try
+        {
+            backup = await receiver.ReceiveAsync(
+                upload,
+                client,
+                () => bodies.OpenBody(context, session),
+                session.Token
+            );
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw bodies.Refuse(context, session, client.ClientId, e);
+        }
+
+        await answer.WriteCommittedAsync(context, upload, backup);
+    }
+
+    private async Task GetStateAsync(HttpContext context, string id)
+    {
+        var upload = lookup.Find(authentication.Authenticate(context.Request), id);
+        await CommitAnswer.WriteOpenAsync(context, upload, sessions.IsActive(id));
+    }
+
+    private async Task DropAsync(HttpContext context, string id)
+    {
+        var client = authentication.Authenticate(context.Request);
+        lookup.Find(client, id);
+        using (await sessions.TakeOverAsync(id, context.RequestAborted))
+        {
+            var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);
+            await recovery.DropAsync(upload, context.RequestAborted);
+        }
+
+        await context.Response.WriteAsJsonAsync(
+            new ApiAnswer { Success = true, Message = "The upload is dropped; nothing of it was kept." },
+            ApiJson.Default.ApiAnswer,
+            cancellationToken: context.RequestAborted
+        );
+    }
+}
