@@ -148,9 +148,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     /// <summary>The facts of BEGIN of an upload that has parts.</summary>
     public SnapshotStreamInfo RequireBegin(string uploadId) =>
         FindBegin(uploadId)
-        ?? throw new InvalidOperationException(
-            $"The catalogue does not say what the stream of upload {uploadId} is."
-        );
+        ?? throw new InvalidOperationException($"The catalogue does not say what the stream of upload {uploadId} is.");
 
     /// <summary>The facts of BEGIN as <see cref="StreamState.WriteBegin"/> writes them.</summary>
     /// <returns>Null if no part has arrived yet.</returns>

@@ -49,7 +49,11 @@ internal sealed class ServerDiagnosis
             await CheckRunningServerAsync(cancellationToken);
         else
             CheckPort();
-        var hasData = DirectoryDiagnosis.CheckData(_result, _settings, services.GetRequiredService<CatalogueDatabase>());
+        var hasData = DirectoryDiagnosis.CheckData(
+            _result,
+            _settings,
+            services.GetRequiredService<CatalogueDatabase>()
+        );
         if (hasData || _settings.S3 is not null)
             await new StoreDiagnosis(_result, _settings, services).RunAsync(cancellationToken);
         if (

@@ -22,7 +22,8 @@ internal sealed record PreviousCatalogue
     public IReadOnlySet<string> Uploads { get; private init; } = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>What its administrator and rotation noted of backups, which no manifest says.</summary>
-    public IReadOnlyDictionary<BackupInstance, PinAndExpiry> PinsAndExpiries { get; private init; } = new Dictionary<BackupInstance, PinAndExpiry>();
+    public IReadOnlyDictionary<BackupInstance, PinAndExpiry> PinsAndExpiries { get; private init; } =
+        new Dictionary<BackupInstance, PinAndExpiry>();
 
     /// <summary>Why it cannot be read; null where it can, or where there is none.</summary>
     public string? Fault { get; private init; }
@@ -43,7 +44,10 @@ internal sealed record PreviousCatalogue
             {
                 Listed = ReadTexts(connection, "SELECT storage_key FROM backups ORDER BY storage_key"),
                 Uploads = ReadTexts(connection, "SELECT storage_key FROM uploads").ToHashSet(StringComparer.Ordinal),
-                PinsAndExpiries = version >= VersionWithPins ? ReadPinsAndExpiries(connection) : new Dictionary<BackupInstance, PinAndExpiry>(),
+                PinsAndExpiries =
+                    version >= VersionWithPins
+                        ? ReadPinsAndExpiries(connection)
+                        : new Dictionary<BackupInstance, PinAndExpiry>(),
                 Id =
                     version > 1
                     && ReadTexts(connection, "SELECT value FROM properties WHERE name = 'catalogue_id'") is [var id]

@@ -108,7 +108,8 @@ internal sealed class ClientQuota(
                     return false;
                 reservation.Bytes += Math.Min(total - reservation.Bytes + ahead, Available());
 
-                long Available() => client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
+                long Available() =>
+                    client.MaxSizeBytes > 0 ? client.MaxSizeBytes - stored - account.Bytes : long.MaxValue;
             }
 
             reservation.Used = total;

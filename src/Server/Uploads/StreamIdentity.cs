@@ -15,7 +15,7 @@ internal static class StreamIdentity
     {
         // ZFS continues its own interrupted receive with such a stream; stored as an object it restores nothing.
         if (begin.IsResumed && !upload.IsLocal)
-            throw Mismatch("the stream is the rest of an interrupted send and restores nothing by itself");
+            throw Mismatch("the stream is the continuation of an interrupted send and restores nothing by itself");
         if (begin.IsClone)
             throw Mismatch(
                 "the stream creates a clone of another dataset's snapshot, which cannot be received on top of that "

@@ -31,12 +31,11 @@ internal sealed class UploadEndpoints(
     private async Task AnnounceAsync(HttpContext context)
     {
         // Whatever content type it declares: curl says "form" unless told otherwise.
-        var request =
-            await JsonSerializer.DeserializeAsync(
-                context.Request.Body,
-                ApiJson.Default.UploadRequest,
-                context.RequestAborted
-            ) ?? throw RequestException.BadRequest("The body is null.");
+        var request = await JsonSerializer.DeserializeAsync(
+            context.Request.Body,
+            ApiJson.Default.UploadRequest,
+            context.RequestAborted
+        ) ?? throw RequestException.BadRequest("The body is null.");
         var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
         var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
         RefuseStored(wanted);

@@ -24,7 +24,10 @@ internal static class ZfsManifests
             );
         try
         {
-            return JsonSerializer.SerializeToUtf8Bytes(SnapshotNote.Parse(json).Manifest, ManifestJson.Default.Manifest);
+            return JsonSerializer.SerializeToUtf8Bytes(
+                SnapshotNote.Parse(json).Manifest,
+                ManifestJson.Default.Manifest
+            );
         }
         catch (JsonException e)
         {

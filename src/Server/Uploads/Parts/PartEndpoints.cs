@@ -82,12 +82,11 @@ internal sealed class PartEndpoints(
     private async Task CompleteAsync(HttpContext context, string id)
     {
         var client = authentication.Authenticate(context.Request);
-        var request =
-            await JsonSerializer.DeserializeAsync(
-                context.Request.Body,
-                ApiJson.Default.CompleteRequest,
-                context.RequestAborted
-            ) ?? throw RequestException.BadRequest("The body is null.");
+        var request = await JsonSerializer.DeserializeAsync(
+            context.Request.Body,
+            ApiJson.Default.CompleteRequest,
+            context.RequestAborted
+        ) ?? throw RequestException.BadRequest("The body is null.");
         lookup.Find(client, id);
         using var session = await sessions.TakeOverAsync(id, context.RequestAborted);
         var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);

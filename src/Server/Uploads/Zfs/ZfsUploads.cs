@@ -233,7 +233,10 @@ internal sealed class ZfsUploads(
     private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
     {
         var text = await receives.FindTokenAsync(dataset, CancellationToken.None);
-        if (ResumeToken.TryParse(text, out var token) && token.SnapshotGuid == GuidOf(upload, parts.FindBegin(upload.UploadId)))
+        if (
+            ResumeToken.TryParse(text, out var token)
+            && token.SnapshotGuid == GuidOf(upload, parts.FindBegin(upload.UploadId))
+        )
             await receives.AbortAsync(dataset, CancellationToken.None);
     }
 
@@ -248,7 +251,8 @@ internal sealed class ZfsUploads(
     /// The GUID of the snapshot that is received. After its client has asked where to resume, only the announcement
     /// has it.
     /// </summary>
-    private static ulong? GuidOf(UploadRecord upload, SnapshotStreamInfo? begin) => begin?.SnapshotGuid ?? upload.SnapshotGuid?.Value;
+    private static ulong? GuidOf(UploadRecord upload, SnapshotStreamInfo? begin) =>
+        begin?.SnapshotGuid ?? upload.SnapshotGuid?.Value;
 
     private async Task<SnapshotInfo> FinishAsync(
         UploadRecord upload,
