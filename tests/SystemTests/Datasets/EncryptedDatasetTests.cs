@@ -18,10 +18,10 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
         var dataset = $"{client.Area}/data/secret";
         await client.ShellAsync(
             $"cd /{dataset} && yes '{Secret}' | head -c 3000000 > text && dd if=/dev/urandom of=random bs=1M "
-                + "count=24 2>/dev/null && setfattr -n user.note -v \"$(head -c 3000 /dev/zero | tr '\\0' x)\" text"
+                + "count=8 2>/dev/null && setfattr -n user.note -v \"$(head -c 3000 /dev/zero | tr '\\0' x)\" text"
         );
         await LockAsync(client, dataset);
-        await InterruptAsync(client, $"zfs-client backup --dataset {dataset}");
+        await InterruptAsync(server, client, $"zfs-client backup --dataset {dataset}");
 
         var first = await client.JsonAsync($"zfs-client backup --dataset {dataset}");
         var (whole, resumed) = (first.GetProperty("backup"), first.GetProperty("resumed"));
@@ -94,13 +94,13 @@ public sealed class EncryptedDatasetTests(SecondZfsHost host)
         client.ShellAsync($"echo 'a long passphrase' | zfs load-key {dataset} && zfs mount {dataset}");
 
     /// <summary>Kills a backup once some of it is stored.</summary>
-    private static async Task InterruptAsync(ClientMachine client, string command)
+    private static async Task InterruptAsync(ServerProcess server, ClientMachine client, string command)
     {
-        using var backup = client.Start($"BANDWIDTH_LIMIT=2M exec {command}");
-        await Patience.UntilAsync("some parts are stored", async () =>
-            (await client.JsonAsync("zfs-client status")).GetProperty("reserved_bytes").GetInt64() > 4_000_000
-        );
+        await using var proxy = new TcpProxy(server.Port);
+        proxy.BeSilentAfter(5_000_000);
+        using var backup = client.StartPast(proxy, command);
+        await proxy.UntilSilentAsync();
         await client.KillAsync("zfs-client");
-        await backup.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await Patience.WaitForEndAsync(backup, command);
     }
 }

@@ -146,18 +146,23 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/b");
         await client.ShellAsync(
             $"cd /{client.Area}/data && echo x > file && dd if=/dev/urandom of=a/random bs=1M count=1 2>/dev/null && "
-                + "dd if=/dev/urandom of=b/random bs=1M count=40 2>/dev/null"
+                + "dd if=/dev/urandom of=b/random bs=1M count=6 2>/dev/null"
         );
         await client.JsonAsync("zfs-client backup --recursive");
+        await using var proxy = new TcpProxy(server.Port);
+        proxy.BeSilentAfter(4_000_000);
         using (
-            var restore = client.Start(
-                $"exec zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive"
+            var restore = client.StartPast(
+                proxy,
+                $"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive"
             )
         )
         {
             // The first two are complete, and the third has begun.
-            await Patience.UntilAsync("the third dataset is being received", async () =>
-                (await host.RunAsync($"zfs list -H -o name {client.Area}/restored.restoring/b.restoring")).ExitCode == 0
+            await proxy.UntilSilentAsync();
+            await host.WaitForAsync(
+                "the third dataset is being received",
+                $"zfs list -H -o name {client.Area}/restored.restoring/b.restoring"
             );
             await client.KillAsync("zfs-restore");
             await restore.WaitForExitAsync(TestContext.Current.CancellationToken);

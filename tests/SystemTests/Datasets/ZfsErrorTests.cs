@@ -11,10 +11,11 @@ namespace ZfsSnapshotManager.SystemTests.Datasets;
 /// Errors are provoked on real ZFS and must be recognised: its messages are all that the programs have.
 /// </summary>
 [Collection("zfs-2")]
-public sealed class ZfsErrorTests(SecondZfsHost host)
+public sealed class ZfsErrorTests(SecondZfsHost host, ZfsErrorArea area) : IClassFixture<ZfsErrorArea>
 {
     /// <summary>
-    /// The command that causes the error ($A: a dataset of the test's own) and what the remedy must mention.
+    /// The command that causes the error, and what the remedy must mention. $A is the dataset of all cases: each creates
+    /// others of its own below it, and leaves $A/d and $A/big unchanged.
     /// </summary>
     public static TheoryData<string, string> Faults { get; } =
         new()
@@ -32,28 +33,31 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
             { "zfs send -i $A/d@three $A/d@one", "backup-full" },
             { "zfs create $A/busy && cd /$A/busy && zfs unmount $A/busy", "The dataset is in use" },
             { "zfs hold keep $A/d@one && zfs destroy $A/d@one; e=$?; zfs release keep $A/d@one; exit $e", "zfs holds" },
-            { "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one", "promote" },
+            {
+                "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one; e=$?; zfs destroy $A/clone; exit $e",
+                "promote"
+            },
             { "zfs destroy $A/d", "name them" },
             { "zfs list nosuchpool/x", "Check the name" },
             { "zfs snapshot nosuchpool/x@y", "Check the name" },
             { "zfs snapshot $A/d@one", "another name" },
-            { "zfs set quota=1M $A/d; zfs send $A/big@one | zfs receive $A/d/big", "zfs get -r quota" },
+            { "zfs create -o quota=1M $A/q; zfs send $A/big@one | zfs receive $A/q/big", "zfs get -r quota" },
             {
                 "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
                     + "$A/e@one && zfs unmount $A/e && zfs unload-key $A/e && zfs send $A/e@one",
                 "zfs load-key"
             },
             {
-                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
-                    + "$A/e@1 && zfs send -w $A/e@1 | zfs receive -u $A/f && zfs snapshot $A/e@2 && zfs send -i @1 "
-                    + "$A/e@2 | zfs receive -u $A/f",
+                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e2 && zfs snapshot "
+                    + "$A/e2@1 && zfs send -w $A/e2@1 | zfs receive -u $A/f2 && zfs snapshot $A/e2@2 && zfs send -i @1 "
+                    + "$A/e2@2 | zfs receive -u $A/f2",
                 "zfs load-key"
             },
             {
-                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
-                    + "$A/e@1 && zfs snapshot $A/e@2 && zfs snapshot $A/e@3 && zfs send -w $A/e@1 | zfs receive -u "
-                    + "$A/f && echo 'a long passphrase' | zfs load-key $A/f && zfs send -i @1 $A/e@2 | zfs receive "
-                    + "-u $A/f; zfs send -w -i @2 $A/e@3 | zfs receive -u $A/f",
+                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e3 && zfs snapshot "
+                    + "$A/e3@1 && zfs snapshot $A/e3@2 && zfs snapshot $A/e3@3 && zfs send -w $A/e3@1 | zfs receive -u "
+                    + "$A/f3 && echo 'a long passphrase' | zfs load-key $A/f3 && zfs send -i @1 $A/e3@2 | zfs receive "
+                    + "-u $A/f3; zfs send -w -i @2 $A/e3@3 | zfs receive -u $A/f3",
                 "Raw streams can only follow"
             },
             {
@@ -70,28 +74,16 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
     [MemberData(nameof(Faults))]
     public async Task Errors_of_ZFS_are_explained(string line, string remedy)
     {
-        await host.StartAsync();
-        var area = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
-        await host.OutputAsync(
-            $"zfs create {area} && zfs create {area}/d && for s in one two three; do yes file $s | head -c 300000 > "
-                + $"/{area}/d/$s && zfs snapshot {area}/d@$s; done && zfs create {area}/big && dd if=/dev/urandom "
-                + $"of=/{area}/big/random bs=1M count=4 2>/dev/null && zfs snapshot {area}/big@one"
-        );
-        try
-        {
-            var result = await host.RunAsync($"A={area}; exec 3>&1 >/dev/null; export LC_ALL=C; {line}");
+        var name = await area.CreateAsync();
 
-            Assert.NotEqual(0, result.ExitCode);
-            var known = ZfsRemedies.Find(result.Error);
-            Assert.True(
-                known is not null && remedy.Split('|').Any(words => known.Contains(words, StringComparison.Ordinal)),
-                $"{result.Error} -> {known}"
-            );
-        }
-        finally
-        {
-            await host.RunAsync($"cd /; zfs destroy -R {area}");
-        }
+        var result = await host.RunAsync($"A={name}; exec 3>&1 >/dev/null; export LC_ALL=C; {line}");
+
+        Assert.NotEqual(0, result.ExitCode);
+        var known = ZfsRemedies.Find(result.Error);
+        Assert.True(
+            known is not null && remedy.Split('|').Any(words => known.Contains(words, StringComparison.Ordinal)),
+            $"{result.Error} -> {known}"
+        );
     }
 
     /// <summary>
@@ -101,29 +93,29 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
     public async Task A_raw_incremental_of_an_old_ZFS_is_explained()
     {
         await host.StartAsync();
-        var area = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
+        var own = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
         await host.OutputAsync(
-            $"zfs create {area} && echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase "
-                + $"{area}/e && zfs snapshot {area}/e@1 && zfs send -w {area}/e@1 | zfs receive -u {area}/f && zfs "
-                + $"snapshot {area}/e@2"
+            $"zfs create {own} && echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase "
+                + $"{own}/e && zfs snapshot {own}/e@1 && zfs send -w {own}/e@1 | zfs receive -u {own}/f && zfs "
+                + $"snapshot {own}/e@2"
         );
         try
         {
-            var stream = Convert.FromBase64String(await host.OutputAsync($"zfs send -w -i @1 {area}/e@2 | base64 -w0"));
+            var stream = Convert.FromBase64String(await host.OutputAsync($"zfs send -w -i @1 {own}/e@2 | base64 -w0"));
 
             var result = await host.RunAsync(
-                $"export LC_ALL=C; zfs receive -u {area}/f",
+                $"export LC_ALL=C; zfs receive -u {own}/f",
                 await WithoutIvSetAsync(stream)
             );
 
             Assert.NotEqual(0, result.ExitCode);
             Assert.Contains("IV set guid missing", result.Error, StringComparison.Ordinal);
             Assert.Contains("errata 4", ZfsRemedies.Find(result.Error), StringComparison.Ordinal);
-            await host.OutputAsync($"zfs send -w -i @1 {area}/e@2 | zfs receive -u {area}/f"); // unchanged, it is accepted
+            await host.OutputAsync($"zfs send -w -i @1 {own}/e@2 | zfs receive -u {own}/f"); // unchanged, it is accepted
         }
         finally
         {
-            await host.RunAsync($"zfs destroy -R {area}");
+            await host.RunAsync($"zfs destroy -R {own}");
         }
     }
 
@@ -142,9 +134,10 @@ public sealed class ZfsErrorTests(SecondZfsHost host)
         {
             // The disk has no more room than the memory file system that it is on: writes fail.
             await host.RunAsync(
-                $"(timeout 60 dd if=/dev/urandom of={folder}-files/random bs=1M count=150 2>/dev/null; timeout 20 "
-                    + $"sync -f {folder}-files) & sleep 20"
+                $"(dd if=/dev/urandom of={folder}-files/random bs=1M count=150 2>/dev/null; sync -f {folder}-files) "
+                    + ">/dev/null 2>&1 </dev/null &"
             );
+            await host.WaitForAsync("the pool is suspended", $"zpool list -H -o health {pool} | grep -q SUSPENDED");
             var result = await host.RunAsync($"timeout 20 zfs snapshot {pool}/d@one");
 
             Assert.Contains("zpool clear", ZfsRemedies.Find(result.Error) ?? result.Error, StringComparison.Ordinal);

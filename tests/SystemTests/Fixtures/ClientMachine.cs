@@ -60,19 +60,23 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     private static async Task<ClientMachine> CreateAsync(ClientMachine client, string[] datasets)
     {
-        await client.ShellAsync($"mkdir -p {client.Folder} && zfs create {client.Area}");
-        foreach (var dataset in datasets)
-            await client.ShellAsync($"zfs create -p '{client.Area}/{dataset}'");
-        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/{datasets.FirstOrDefault() ?? "data"}");
+        var create = string.Concat(datasets.Select(dataset => $" && zfs create -p '{client.Area}/{dataset}'"));
+        (
+            await client.Host.RunAsync(
+                $"mkdir -p {client.Folder} && cat > {client.Folder}/.env && zfs create {client.Area}{create}",
+                client.SettingsOf([$"LOCAL_DATASET={client.Area}/{datasets.FirstOrDefault() ?? "data"}"])
+            )
+        ).MustSucceed();
         return client;
     }
 
-    public async Task WriteSettingsAsync(params string[] settings)
+    public async Task WriteSettingsAsync(params string[] settings) =>
+        (await Host.RunAsync($"cat > {Folder}/.env", SettingsOf(settings))).MustSucceed();
+
+    private byte[] SettingsOf(string[] settings)
     {
         string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL={_url}", .. settings];
-        (
-            await Host.RunAsync($"cat > {Folder}/.env", Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n"))
-        ).MustSucceed();
+        return Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n");
     }
 
     /// <summary>Runs a line of shell; it must succeed.</summary>
@@ -81,6 +85,10 @@ internal sealed class ClientMachine : IAsyncDisposable
     /// <summary>Runs a line such as <c>zfs-client backup</c> in the client's folder.</summary>
     public Task<CommandResult> RunAsync(string line) =>
         Host.RunAsync($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
+
+    /// <summary>The same past a proxy on this machine.</summary>
+    public System.Diagnostics.Process StartPast(TcpProxy proxy, string line) =>
+        Start($"SERVER_URL=http://{Host.ServerAddress}:{proxy.Port} exec {line}");
 
     public System.Diagnostics.Process Start(string line) =>
         Host.Start($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
@@ -119,19 +127,13 @@ internal sealed class ClientMachine : IAsyncDisposable
         // A clone shows a snapshot's files without changing its dataset, mounted or not.
         var clone = $"{Area}/look{Guid.NewGuid().ToString("N")[..8]}";
         var folder = $"/tmp/{clone.Split('/')[^1]}";
-        await ShellAsync($"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone}");
-        try
-        {
-            return await ShellAsync(
-                $"cd {folder} && find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | "
-                    + "sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e "
-                    + "hex -h 2>/dev/null"
-            );
-        }
-        finally
-        {
-            await ShellAsync($"zfs destroy {clone} && rmdir {folder} 2>/dev/null || true");
-        }
+        return await ShellAsync(
+            $"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone} || exit 1; ( cd {folder} && "
+                + "find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | "
+                + "sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e "
+                + "hex -h 2>/dev/null ); "
+                + $"code=$?; zfs destroy {clone} && rmdir {folder} 2>/dev/null; exit $code"
+        );
     }
 
     public async ValueTask DisposeAsync() =>

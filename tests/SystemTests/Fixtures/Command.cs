@@ -17,7 +17,7 @@ internal sealed record CommandResult(string What, int ExitCode, string Output, s
 /// <summary>Runs real programs; bounded in time, since a hanging one must fail a test and not stop the run.</summary>
 internal static class Command
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private const double MostSeconds = 300;
 
     public static async Task<CommandResult> RunAsync(
         string program,
@@ -27,7 +27,9 @@ internal static class Command
         byte[]? input = null
     )
     {
-        using var process = Start(program, arguments, folder, environment);
+        string[] words = [.. arguments];
+        var start = TimeProvider.System.GetTimestamp();
+        using var process = Start(program, words, folder, environment);
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         try
@@ -41,26 +43,28 @@ internal static class Command
             // The program does not want its input; what it says about that is the result.
         }
 
-        using var patience = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(Patience.Of(MostSeconds));
         try
         {
-            await process.WaitForExitAsync(patience.Token);
+            await process.WaitForExitAsync(limit.Token);
         }
         catch (OperationCanceledException e)
         {
             process.Kill();
             throw new TimeoutException(
-                $"{program} {string.Join(' ', arguments)} did not end within {Patience.TotalMinutes} minutes.",
+                $"{program} {string.Join(' ', words)} did not end within {Patience.SecondsOf(MostSeconds)} s.",
                 e
             );
         }
 
-        return new CommandResult(
-            $"{Path.GetFileName(program)} {string.Join(' ', arguments)}",
+        var result = new CommandResult(
+            $"{Path.GetFileName(program)} {string.Join(' ', words)}",
             process.ExitCode,
             await output,
             await error
         );
+        TestLog.Write(result, TimeProvider.System.GetElapsedTime(start));
+        return result;
     }
 
     public static Process Start(

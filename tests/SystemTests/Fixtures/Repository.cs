@@ -15,11 +15,12 @@ internal static class Repository
             );
     }
 
-    /// <summary>A new empty folder of this run; it goes when the run is over, unless a test failed.</summary>
+    /// <summary>A new empty folder of this run, named in the test's log.</summary>
     public static string NewFolder(string purpose)
     {
         var path = Path.Combine(Root, "artifacts", "test", "work", $"{purpose}-{Guid.NewGuid().ToString("N")[..8]}");
         Directory.CreateDirectory(path);
+        TestLog.Write($"directory: {Path.GetRelativePath(Root, path)}");
         return path;
     }
 

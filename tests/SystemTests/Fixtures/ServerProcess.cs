@@ -27,7 +27,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             ["BIND_ADDRESS"] = "127.0.0.1",
             ["PORT"] = Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
         };
-        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}/"), Timeout = TimeSpan.FromMinutes(5) };
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}/"), Timeout = Patience.Of(300) };
     }
 
     public string Folder { get; }
@@ -100,12 +100,11 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         (await Command.RunAsync("kill", ["-TERM", $"{_process!.Id}"])).MustSucceed();
-        await _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+        await WaitForExitAsync();
         return _process.ExitCode;
     }
 
-    public Task WaitForExitAsync() =>
-        _process!.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(60)).Token);
+    public Task WaitForExitAsync() => Patience.WaitForEndAsync(_process!, "zfs-server");
 
     /// <summary>Runs <c>zfs-server …</c> as an administrator does, beside the running one.</summary>
     public Task<CommandResult> RunAsync(params string[] arguments) => RunWithAsync([], arguments);
@@ -186,9 +185,9 @@ internal sealed class ServerProcess : IAsyncDisposable
                 if ((await Http.GetAsync("health")).StatusCode == HttpStatusCode.OK)
                     return;
             }
-            catch (HttpRequestException) when (attempt < 600)
+            catch (HttpRequestException) when (attempt < 6000 * Patience.Factor)
             {
-                await Task.Delay(50);
+                await Task.Delay(10);
             }
         }
     }

@@ -42,6 +42,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     private volatile NetworkFault _fault;
     private long _toServer;
     private long _toClient;
+    private long _silentAfter = long.MaxValue;
 
     public TcpProxy(int upstreamPort)
     {
@@ -69,6 +70,13 @@ internal sealed class TcpProxy : IAsyncDisposable
                 CloseAll();
         }
     }
+
+    /// <summary>Lets so many bytes more pass, of both directions together; then there is silence.</summary>
+    public void BeSilentAfter(long bytes) => Interlocked.Exchange(ref _silentAfter, ToServer + ToClient + bytes);
+
+    /// <summary>Waits for the silence; what was sent before is on its way to be used.</summary>
+    public Task UntilSilentAsync() =>
+        Patience.UntilAsync("the network is silent", () => _fault == NetworkFault.Silence);
 
     public async ValueTask DisposeAsync()
     {
@@ -129,6 +137,12 @@ internal sealed class TcpProxy : IAsyncDisposable
             var passed = isCut ? Math.Min(count, BytesUntilCut) : count;
             await SendAllAsync(to, buffer.AsMemory(0, passed));
             Interlocked.Add(ref isAnswer ? ref _toClient : ref _toServer, passed);
+            if (ToServer + ToClient >= Interlocked.Read(ref _silentAfter))
+            {
+                Interlocked.Exchange(ref _silentAfter, long.MaxValue);
+                _fault = NetworkFault.Silence;
+            }
+
             if (isCut)
                 return;
         }

@@ -93,6 +93,19 @@ public class ZfsHost : IAsyncLifetime
         return Command.Start(shell[0], [.. shell[1..], line]);
     }
 
+    /// <summary>
+    /// Waits until a line of shell succeeds; it is tried there, since each call from here costs the machine more than
+    /// the line.
+    /// </summary>
+    internal async Task WaitForAsync(string what, string condition)
+    {
+        var tries = Patience.SecondsOf(60 * 5);
+        var result = await RunAsync(
+            $"for i in $(seq {tries}); do if {condition}; then exit 0; fi; sleep 0.2; done; exit 1"
+        );
+        Assert.True(result.ExitCode == 0, $"Did not come about: {what} ({condition})\n{result.Text}");
+    }
+
     internal async Task<string> OutputAsync(string line) => (await RunAsync(line)).MustSucceed().Output.TrimEnd('\n');
 
     private async Task UseThisMachineAsync()

@@ -60,6 +60,13 @@ internal sealed class HeldUpload
                 + $"{_lab.Url}/upload-stream/{_id}"
         );
 
+    /// <summary>Kills the curl of <see cref="StartBody"/>, and lets what feeds it end.</summary>
+    public Task<string> KillBodyAsync() =>
+        _lab.Host.OutputAsync(
+            $"for p in $(pgrep -x curl); do grep -qz '^{_file}.answer$' /proc/$p/cmdline && kill -9 $p; done; touch "
+                + $"{_lab.Folder}/go"
+        );
+
     /// <summary>The response to <see cref="StartBody"/>.</summary>
     public async Task<CurlAnswer> AnswerAsync(System.Diagnostics.Process body)
     {

@@ -63,9 +63,7 @@ public sealed class LocalCrashTests(SecondZfsHost host)
 
     private static async Task<JsonElement> EndOfAsync(System.Diagnostics.Process backup)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        patience.CancelAfter(TimeSpan.FromSeconds(90));
-        await backup.WaitForExitAsync(patience.Token);
+        await Patience.WaitForEndAsync(backup, "the backup");
         var text = await backup.StandardOutput.ReadToEndAsync(Token);
         Assert.True(backup.ExitCode == 0, $"{backup.ExitCode}: {text}");
         return JsonDocument.Parse(text).RootElement;

@@ -86,7 +86,7 @@ internal sealed class LocalLab : IAsyncDisposable
         await Host.OutputAsync(
             $"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c "
                 + $"'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in "
-                + $"$(seq 200); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {Folder}/log; "
+                + $"$(seq {Patience.SecondsOf(600)}); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {Folder}/log; "
                 + "exit 1"
         );
     }
@@ -102,8 +102,8 @@ internal sealed class LocalLab : IAsyncDisposable
     /// <summary>Waits until the server has ended, in whatever way.</summary>
     public Task WaitForServerEndAsync() =>
         Host.OutputAsync(
-            $"pid=$(cat {Folder}/pid); for i in $(seq 1200); do kill -0 $pid 2>/dev/null || exit 0; sleep 0.1; done; "
-                + "echo it runs on; exit 1"
+            $"pid=$(cat {Folder}/pid); for i in $(seq {Patience.SecondsOf(1200)}); do kill -0 $pid 2>/dev/null || "
+                + "exit 0; sleep 0.1; done; echo it runs on; exit 1"
         );
 
     /// <summary>
@@ -130,6 +130,40 @@ internal sealed class LocalLab : IAsyncDisposable
             )
         ).MustSucceed();
     }
+
+    /// <summary>
+    /// A <c>zfs</c> for the client that is the real one, but lets only 4 MiB of a stream through, sent or received,
+    /// until <see cref="ReleaseAsync"/>: what is interrupted meanwhile is in its middle, however fast the machine is.
+    /// </summary>
+    /// <returns>What to begin a line of the client with.</returns>
+    public async Task<string> HoldStreamsAsync()
+    {
+        var script = $$"""
+            #!/bin/bash
+            zfs=$(PATH=${PATH#*:} command -v zfs)
+            set -o pipefail
+            hold() {
+              dd bs=64k count=64 iflag=fullblock 2>/dev/null
+              until [ -e {{Client.Folder}}/go ]; do sleep 0.1; done
+              exec cat
+            }
+            case "$*" in
+              "send -n"*) exec "$zfs" "$@" ;;
+              "send "*) "$zfs" "$@" | hold ;;
+              "receive "*) hold | "$zfs" "$@" ;;
+              *) exec "$zfs" "$@" ;;
+            esac
+            """;
+        (
+            await Host.RunAsync(
+                $"mkdir -p {Client.Folder}/hold && cd {Client.Folder}/hold && cat > zfs && chmod 755 zfs",
+                Encoding.UTF8.GetBytes(script + "\n")
+            )
+        ).MustSucceed();
+        return $"PATH={Client.Folder}/hold:$PATH";
+    }
+
+    public Task<string> ReleaseAsync() => Host.OutputAsync($"touch {Client.Folder}/go");
 
     public Task<string> LogAsync() => Host.OutputAsync($"cat {Folder}/log");
 
@@ -200,13 +234,13 @@ internal sealed class LocalLab : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (TestContext.Current.TestState?.Result == TestResult.Failed)
-            TestContext.Current.TestOutputHelper?.WriteLine(await LogAsync());
-        await Host.RunAsync(
-            $"kill -9 $(cat {Folder}/pid); sleep 1; zfs list -H -r -t snapshot -o name {Base} | while read -r s; do "
-                + "zfs holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; zfs destroy -R "
-                + $"{Base}; rm -rf {Folder}"
+        var ended = await Host.RunAsync(
+            $"cat {Folder}/log; pid=$(cat {Folder}/pid) && kill -9 $pid && while kill -0 $pid; do sleep 0.05; done; "
+                + $"zfs destroy -R {Base} || {{ zfs list -H -r -t snapshot -o name {Base} | while read -r s; do zfs "
+                + "holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; for i in $(seq 100); do "
+                + $"zfs destroy -R {Base} && break; sleep 0.1; done; }}; rm -rf {Folder}"
         );
+        await File.WriteAllTextAsync(Path.Combine(Repository.NewFolder("local-server"), "log"), ended.Output);
         if (Client is not null)
             await Client.DisposeAsync();
     }

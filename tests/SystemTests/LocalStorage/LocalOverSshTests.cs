@@ -58,7 +58,7 @@ public sealed class LocalOverSshTests(SecondZfsHost host)
         }
 
         var said = await restore.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await Patience.WaitForEndAsync(restore, "the restore");
         Assert.True(restore.ExitCode == 0, $"exit code {restore.ExitCode}: {said}");
         Assert.Matches("its stream broke [2-9] times", said);
         Assert.True(proxy.ToClient < 6_500_000, $"{proxy.ToClient} bytes came: it began again");

@@ -50,8 +50,8 @@ public sealed class LocalRaceTests(SecondZfsHost host)
         {
             await WaitForReceiveAsync(lab, "one");
             (await second.SendAsync()).AssertRefused(503, "server_busy");
-            await host.OutputAsync($"pkill -9 -x curl; touch {lab.Folder}/go");
-            await body.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await first.KillBodyAsync();
+            await Patience.WaitForEndAsync(body, "curl");
         }
 
         await Patience.UntilAsync("ZFS has written down what it had of the first one", async () =>

@@ -12,7 +12,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await host.StartAsync();
         var folder = await MakeFailingSendAsync();
         await using var lab = await LocalLab.CreateAsync(host, "", $"PATH={folder}:$PATH");
-        await lab.FillAsync("data", 24);
+        await lab.FillAsync("data", 16);
         await lab.BackUpAsync();
         using var restore = lab.Client.Start(
             $"exec zfs-restore latest {lab.Client.Area}/restored --verbose 2> restore.log"
@@ -26,8 +26,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await AssertNotThereAsync(lab);
         await lab.StartServerAsync();
 
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        await restore.WaitForExitAsync(patience.Token);
+        await Patience.WaitForEndAsync(restore, "the restore");
         var said = await SaidAsync(lab);
         Assert.True(restore.ExitCode == 0, $"{restore.ExitCode}: {said}");
         Assert.Matches("its stream broke [0-9]+ times", said);
@@ -90,7 +89,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     {
         var found = await host.RunAsync(
             $"""
-            for i in $(seq 100); do
+            for i in $(seq {Patience.SecondsOf(300)}); do
               zpool sync {host.Pool}
               token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
               case $token in '' | - | '{after}') sleep 0.2; continue ;; esac

@@ -52,12 +52,11 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     public async Task A_backup_resumes_after_the_server_was_killed_and_restarted()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        await SlowlyAsync(lab);
-        using var backup = lab.Client.Start("exec zfs-client backup --json");
-        await WaitForHalfAsync(lab);
+        using var backup = await StartHalfAsync(lab);
 
         await lab.KillServerAsync();
         await lab.StartServerAsync();
+        await lab.ReleaseAsync();
 
         await AssertEndedAsync(backup);
         Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
@@ -68,13 +67,12 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     public async Task A_stopped_server_keeps_what_it_has_received_and_the_same_backup_resumes()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        await SlowlyAsync(lab);
-        using var backup = lab.Client.Start("exec zfs-client backup --json");
-        await WaitForHalfAsync(lab);
+        using var backup = await StartHalfAsync(lab);
 
         await lab.StopServerAsync();
         Assert.NotEqual("-", await TokenAsync(lab, lab.Received));
         await lab.StartServerAsync();
+        await lab.ReleaseAsync();
 
         await AssertEndedAsync(backup);
         await AssertRestoresAsync(lab);
@@ -84,12 +82,11 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     public async Task The_next_backup_resumes_where_a_killed_client_stopped()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        await SlowlyAsync(lab);
-        using (var backup = lab.Client.Start("exec zfs-client backup --json"))
+        using (var backup = await StartHalfAsync(lab))
         {
-            await WaitForHalfAsync(lab);
-            await lab.Client.ShellAsync("pkill -9 -x zfs-client");
-            await backup.WaitForExitAsync(Token);
+            await lab.Client.KillAsync("zfs-client");
+            await lab.ReleaseAsync();
+            await Patience.WaitForEndAsync(backup, "the backup");
         }
 
         // A run that only asks where to resume changes nothing for the next one.
@@ -109,7 +106,6 @@ public sealed class LocalUploadTests(SecondZfsHost host)
             );
         }
 
-        await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}");
         var next = await lab.BackUpAsync();
 
         Assert.True(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64() > 1_000_000);
@@ -121,18 +117,21 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     public async Task A_restore_resumes_where_it_was_interrupted()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        await lab.FillAsync("data", 40);
+        await lab.FillAsync("data", 8);
         await lab.BackUpAsync();
         var partial = $"{lab.Client.Area}/restored.restoring";
-        using (var restore = lab.Client.Start($"exec zfs-restore latest {lab.Client.Area}/restored"))
+        var hold = await lab.HoldStreamsAsync();
+        using (var restore = lab.Client.Start($"{hold} exec zfs-restore latest {lab.Client.Area}/restored"))
         {
-            await Patience.UntilAsync("something was received", async () =>
-                await TokenAsync(lab, partial) is not ("" or "-")
-            );
-            await lab.Client.ShellAsync("pkill -9 -x zfs-restore");
-            await restore.WaitForExitAsync(Token);
+            await WaitForTokenAsync(lab, partial);
+            await lab.Client.KillAsync("zfs-restore");
+            await lab.ReleaseAsync();
+            await Patience.WaitForEndAsync(restore, "the restore");
             Assert.NotEqual(0, restore.ExitCode);
         }
+
+        // What it had started ends by itself, a moment later.
+        await host.WaitForAsync("nothing receives any more", $"! pgrep -f '[z]fs receive .*{partial}'");
 
         var result = await lab.Client.JsonAsync($"zfs-restore latest {lab.Client.Area}/restored");
         Assert.True(result.GetProperty("resumed").GetProperty("stream_bytes").GetInt64() > 0);
@@ -161,23 +160,26 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
     }
 
-    /// <summary>Some MiB, sent so slowly that there is time to kill a process.</summary>
-    private static async Task SlowlyAsync(LocalLab lab)
+    /// <summary>Starts a backup and waits until it is half done, where it stays until it is released.</summary>
+    private static async Task<System.Diagnostics.Process> StartHalfAsync(LocalLab lab)
     {
-        await lab.FillAsync("data", 24);
-        await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}", "BANDWIDTH_LIMIT=3M", "COMPRESSION=none");
+        await lab.FillAsync("data", 8);
+        await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}", "COMPRESSION=none");
+        var hold = await lab.HoldStreamsAsync();
+        var backup = lab.Client.Start($"{hold} exec zfs-client backup --json");
+        await WaitForTokenAsync(lab, lab.Received);
+        return backup;
     }
 
     /// <summary>
-    /// ZFS records its progress with each transaction group, every five seconds unless a sync is requested.
+    /// ZFS records its progress with each transaction group. A held stream makes no more of it.
     /// </summary>
-    private static async Task WaitForHalfAsync(LocalLab lab)
-    {
-        await Patience.UntilAsync("ZFS has noted how far it came", async () =>
-            await TokenAsync(lab, lab.Received) is not ("" or "-")
+    private static Task WaitForTokenAsync(LocalLab lab, string dataset) =>
+        lab.Host.WaitForAsync(
+            "ZFS has noted how far it came",
+            $"before=$after; zpool sync {lab.Host.Pool}; after=$(zfs get -H -o value receive_resume_token {dataset}); "
+                + "[ -n \"$after\" ] && [ \"$after\" != - ] && [ \"$after\" = \"$before\" ]"
         );
-        await Task.Delay(1000, Token);
-    }
 
     private static Task<string> TokenAsync(LocalLab lab, string dataset) =>
         lab.Host.OutputAsync(
@@ -186,8 +188,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
 
     private static async Task AssertEndedAsync(System.Diagnostics.Process backup)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(90));
-        await backup.WaitForExitAsync(patience.Token);
+        await Patience.WaitForEndAsync(backup, "the backup");
         Assert.True(backup.ExitCode == 0, $"{backup.ExitCode}: {await backup.StandardOutput.ReadToEndAsync(Token)}");
     }
 

@@ -9,7 +9,7 @@ internal sealed class HaltingContent(byte[] body, int halt, SemaphoreSlim gate) 
     {
         await stream.WriteAsync(body.AsMemory(0, halt));
         await stream.FlushAsync();
-        await gate.WaitAsync(TimeSpan.FromMinutes(1));
+        await gate.WaitAsync(Fixtures.Patience.Of(60));
         await stream.WriteAsync(body.AsMemory(halt));
     }
 

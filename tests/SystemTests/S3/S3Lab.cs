@@ -11,6 +11,9 @@ internal sealed class S3Lab : IAsyncDisposable
     /// <summary>Three parts of 5 MiB, the last one smaller.</summary>
     public const int ThreeParts = 88;
 
+    /// <summary>For tests in which S3 hangs: how long the server waits for a sign of life.</summary>
+    public static readonly (string Key, string Value) QuickToGiveUp = ("S3_IDLE_TIMEOUT", Patience.SecondsOf(2));
+
     private int _guid;
 
     private S3Lab(S3Server s3, string bucket, FaultProxy proxy, ServerProcess server, Uploader client) =>
@@ -40,7 +43,8 @@ internal sealed class S3Lab : IAsyncDisposable
         var proxy = new FaultProxy(endpoint ?? s3.Endpoint);
         var settings = s3.Settings(bucket, proxy.Endpoint);
         settings["S3_PART_SIZE_MIB"] = "5";
-        settings["S3_IDLE_TIMEOUT"] = "2";
+        // A slow S3 is not one that hangs: requests are counted. Tests of what hangs set QuickToGiveUp.
+        settings["S3_IDLE_TIMEOUT"] = Patience.SecondsOf(30);
         settings["S3_RETRY_TIME"] = "60";
         foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal))
             settings[key] = value;

@@ -9,14 +9,22 @@ public sealed class S3ReadyTests(Radosgw s3)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    [Theory]
-    [InlineData("killed")]
-    [InlineData("frozen")]
-    [InlineData("emptied")]
-    public async Task An_S3_that_does_not_work_is_named_until_it_does(string how)
+    /// <summary>Three servers at once: most of the time is spent waiting until a cached response of GET /ready expires.</summary>
+    [Fact]
+    public Task An_S3_that_does_not_work_is_named_until_it_does() =>
+        Task.WhenAll(((string[])["killed", "frozen", "emptied"]).Select(IsNamedUntilItWorksAsync));
+
+    private async Task IsNamedUntilItWorksAsync(string how)
     {
         await using var gateway = await Gateway.StartAsync(s3);
-        await using var lab = await S3Lab.StartAsync(s3, endpoint: gateway.Endpoint);
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                [S3Lab.QuickToGiveUp.Key] = S3Lab.QuickToGiveUp.Value,
+            },
+            gateway.Endpoint
+        );
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(lab)).Status);
 
         if (how == "killed")
@@ -34,7 +42,7 @@ public sealed class S3ReadyTests(Radosgw s3)
         var start = TimeProvider.System.GetTimestamp();
         var answer = await AskAsync(lab);
         // S3_RETRY_TIME is a minute.
-        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(start), TimeSpan.Zero, Patience.Of(10));
         var fault = Assert.Single(answer.Json.GetProperty("checks").EnumerateArray(), check =>
             !check.GetProperty("ok").GetBoolean()
         );

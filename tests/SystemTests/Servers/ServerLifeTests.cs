@@ -11,7 +11,7 @@ public sealed class ServerLifeTests
     private const UnixFileMode OwnersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>No upload may keep the server from stopping for longer.</summary>
-    private static readonly TimeSpan StopTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StopTime = Patience.Of(10);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
