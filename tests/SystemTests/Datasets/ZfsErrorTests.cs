@@ -33,10 +33,7 @@ public sealed class ZfsErrorTests(SecondZfsHost host, ZfsErrorArea area) : IClas
             { "zfs send -i $A/d@three $A/d@one", "backup-full" },
             { "zfs create $A/busy && cd /$A/busy && zfs unmount $A/busy", "The dataset is in use" },
             { "zfs hold keep $A/d@one && zfs destroy $A/d@one; e=$?; zfs release keep $A/d@one; exit $e", "zfs holds" },
-            {
-                "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one; e=$?; zfs destroy $A/clone; exit $e",
-                "promote"
-            },
+            { "zfs clone $A/d@one $A/clone && zfs destroy $A/d@one; e=$?; zfs destroy $A/clone; exit $e", "promote" },
             { "zfs destroy $A/d", "name them" },
             { "zfs list nosuchpool/x", "Check the name" },
             { "zfs snapshot nosuchpool/x@y", "Check the name" },

@@ -32,7 +32,9 @@ public sealed class LongestFirst : ITestCollectionOrderer
         where TTestCollection : ITestCollection
     {
         var name = collection.TestCollectionDisplayName;
-        var place = Array.FindIndex(Long, known => name == known || name.Contains($".{known} ", StringComparison.Ordinal));
+        var place = Array.FindIndex(Long, known =>
+            name == known || name.Contains($".{known} ", StringComparison.Ordinal)
+        );
         return place < 0 ? Long.Length : place;
     }
 }

@@ -169,25 +169,21 @@ public sealed class S3FaultTests(Radosgw s3)
         ];
         var faults = new System.Collections.Concurrent.ConcurrentQueue<string>();
         // Most of the time is that of the pauses before another try: two servers at once.
-        await Parallel.ForEachAsync(
-            kinds.Chunk(kinds.Length / 2),
-            Token,
-            async (half, _) =>
+        await Parallel.ForEachAsync(kinds.Chunk(kinds.Length / 2), Token, async (half, _) =>
+        {
+            await using var lab = await S3Lab.StartAsync(s3);
+            foreach (var kind in half)
             {
-                await using var lab = await S3Lab.StartAsync(s3);
-                foreach (var kind in half)
-                {
-                    foreach (var fault in (Fault[])[Fault.SlowDown, Fault.LoseAnswer])
-                        await StartWithAsync(lab, fault, kind, faults);
-                }
-
-                lab.Proxy.Forget();
-                await lab.Server.KillAsync();
-                await lab.Server.StartAgainAsync();
-                (await lab.UploadAsync("tank/data")).MustSucceed();
-                await lab.AssertHoldsWhatIsListedAsync(1);
+                foreach (var fault in (Fault[])[Fault.SlowDown, Fault.LoseAnswer])
+                    await StartWithAsync(lab, fault, kind, faults);
             }
-        );
+
+            lab.Proxy.Forget();
+            await lab.Server.KillAsync();
+            await lab.Server.StartAgainAsync();
+            (await lab.UploadAsync("tank/data")).MustSucceed();
+            await lab.AssertHoldsWhatIsListedAsync(1);
+        });
 
         Assert.True(faults.IsEmpty, string.Join('\n', faults));
     }
@@ -362,7 +358,8 @@ public sealed class S3FaultTests(Radosgw s3)
         await Patience.UntilAsync("two parts are on their way", () => lab.Proxy.Count(S3Kind.UploadPart) >= 2);
         await gateway.SignalAsync("STOP");
         await Patience.UntilAsync("the server gives a part up and sends it again", () =>
-            lab.Proxy.Requests.Where(request => request.Kind == S3Kind.UploadPart)
+            lab
+                .Proxy.Requests.Where(request => request.Kind == S3Kind.UploadPart)
                 .GroupBy(request => request.Query, StringComparer.Ordinal)
                 .Any(sent => sent.Count() > 1)
         );
@@ -519,9 +516,7 @@ public sealed class S3FaultTests(Radosgw s3)
         }
         catch (InvalidOperationException e)
         {
-            faults.Enqueue(
-                $"{fault} of {kind}: {e.Message.Split('\n')[0]} {lab.Server.Log.TrimEnd().Split('\n')[^1]}"
-            );
+            faults.Enqueue($"{fault} of {kind}: {e.Message.Split('\n')[0]} {lab.Server.Log.TrimEnd().Split('\n')[^1]}");
             lab.Proxy.Forget();
             await lab.Server.StartAgainAsync();
         }
