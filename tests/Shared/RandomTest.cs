@@ -16,7 +16,7 @@ internal static class RandomTest
 
     public static bool IsSoak => Share is not null;
 
-    /// <summary>The draws of one test. The seed is printed into the test's output, whether the test fails or not.</summary>
+    /// <summary>The draws of one test. The seed is in the test's output, whether the test fails or not.</summary>
     /// <param name="few">How many draws <c>./test</c> makes.</param>
     /// <param name="many">How many draws a whole soak makes.</param>
     public static IEnumerable<Draw> Draws(int few, int many)

@@ -13,7 +13,7 @@ internal sealed class ProjectSource
         [
             .. Directory
                 .GetDirectories(Path.Combine(Checkout.Root, "src"))
-                .Select(directory => new ProjectSource($"src/{Path.GetFileName(directory)}"))
+                .Select(directory => Load($"src/{Path.GetFileName(directory)}"))
                 .OrderBy(project => project.Root, StringComparer.Ordinal),
         ]
     );
@@ -28,13 +28,15 @@ internal sealed class ProjectSource
 
     private readonly Lazy<CSharpCompilation> _compilation;
 
-    private ProjectSource(string root)
+    /// <param name="root">The project's directory, as "src/Core".</param>
+    /// <param name="project">The text of its csproj.</param>
+    /// <param name="trees">Its files.</param>
+    public ProjectSource(string root, string project, IReadOnlyList<SyntaxTree> trees)
     {
-        Root = root;
-        Project = Checkout.Read($"{root}/{Path.GetFileName(root)}.csproj");
-        Trees = [.. Checkout.Files("*.cs", root).AsParallel().AsOrdered().Select(ParseFile)];
+        (Root, Trees) = (root, trees);
+        var usings = ImplicitUsings(project.Contains("Microsoft.NET.Sdk.Web", StringComparison.Ordinal));
         _compilation = new(() =>
-            CSharpCompilation.Create("Source", [.. Trees, ImplicitUsings()], References.Value, CompilationOptions)
+            CSharpCompilation.Create("Source", [.. trees, usings], References.Value, CompilationOptions)
         );
     }
 
@@ -43,11 +45,7 @@ internal sealed class ProjectSource
     /// <summary>All files of all projects.</summary>
     public static IEnumerable<SyntaxTree> AllTrees => All.SelectMany(project => project.Trees);
 
-    /// <summary>The project's directory, as "src/Core".</summary>
     public string Root { get; }
-
-    /// <summary>The text of its csproj.</summary>
-    public string Project { get; }
 
     public IReadOnlyList<SyntaxTree> Trees { get; }
 
@@ -59,10 +57,15 @@ internal sealed class ProjectSource
     public static SyntaxTree Parse(string text, string path = "Example.cs") =>
         CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Latest, DocumentationMode.None), path);
 
-    private static SyntaxTree ParseFile(string file) => Parse(Checkout.Read(file), file);
+    private static ProjectSource Load(string root) =>
+        new(
+            root,
+            Checkout.Read($"{root}/{Path.GetFileName(root)}.csproj"),
+            [.. Checkout.Files("*.cs", root).AsParallel().AsOrdered().Select(file => Parse(Checkout.Read(file), file))]
+        );
 
     /// <summary>What the SDK adds for ImplicitUsings.</summary>
-    private SyntaxTree ImplicitUsings()
+    private static SyntaxTree ImplicitUsings(bool isWeb)
     {
         string[] names =
         [
@@ -86,7 +89,6 @@ internal sealed class ProjectSource
             "Microsoft.Extensions.Logging",
             "System.Net.Http.Json",
         ];
-        var isWeb = Project.Contains("Microsoft.NET.Sdk.Web", StringComparison.Ordinal);
         return Parse(string.Concat((isWeb ? [.. names, .. web] : names).Select(name => $"global using {name};\n")));
     }
 }

@@ -1,11 +1,12 @@
 using System.Text.RegularExpressions;
+using ZfsSnapshotManager.UnitTests.Architecture;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
 
 /// <summary>The documents of the repository, and the sources that they are compared with.</summary>
 internal static partial class DocumentFiles
 {
-    public static readonly string Root = FindRoot();
+    public static readonly string Root = Checkout.Root;
 
     public const int MatchTimeout = 10_000;
 
@@ -31,15 +32,6 @@ internal static partial class DocumentFiles
 
     /// <summary>A document without its code blocks.</summary>
     public static string WithoutCode(string markdown) => CodeBlockPattern().Replace(markdown, "");
-
-    private static string FindRoot()
-    {
-        var directory = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(directory, "ZfsSnapshotManager.slnx")))
-            directory = Path.GetDirectoryName(directory)
-                ?? throw new DirectoryNotFoundException("The tests do not run inside a checkout.");
-        return directory;
-    }
 
     [GeneratedRegex("```.*?```", RegexOptions.ExplicitCapture | RegexOptions.Singleline, MatchTimeout)]
     private static partial Regex CodeBlockPattern();
