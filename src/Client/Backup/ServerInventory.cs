@@ -27,7 +27,8 @@ internal sealed class ServerInventory(ApiClient server, string? storageType, Tim
         if (!IsStale)
             return _backups!;
         _asked = time.GetTimestamp();
-        return _backups = await server.GetSnapshotsAsync(storageType, cancellationToken);
+        _backups = await server.GetSnapshotsAsync(storageType, cancellationToken);
+        return _backups;
     }
 
     /// <summary>Discards the list of backups, because they have changed.</summary>

@@ -38,7 +38,9 @@ internal static class StatusCommand
         using var server = new ApiClient(connection);
         var status = await server.GetStatusAsync(cancellationToken);
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
-        var backups = tree && !output.Json ? await server.GetSnapshotsAsync(cancellationToken) : [];
+        IReadOnlyList<SnapshotInfo> backups = [];
+        if (tree && !output.Json)
+            backups = await server.GetSnapshotsAsync(cancellationToken);
         output.Result(status, ApiJson.Default.StatusAnswer, text =>
         {
             Write(text, connection, status);

@@ -65,11 +65,7 @@ internal sealed record ClientSettings
         var settings = ReadFiles(commandLine);
         var (zfs, selection) = ReadSelection(settings);
         var raw = settings.Text("RAW_SEND")?.ToLowerInvariant() == "auto" || settings.Flag("RAW_SEND", fallback: true);
-        var compression = settings.Text("COMPRESSION") is null
-            ? settings.Flag("COMPRESS", fallback: true)
-                ? CompressionFormat.Gzip
-                : CompressionFormat.None
-            : settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
+        var compression = ReadCompression(settings);
         var levels = CompressionLevels.Of(compression);
         var level =
             settings.Text("COMPRESSION_LEVEL") is null || compression == CompressionFormat.None
@@ -127,6 +123,13 @@ internal sealed record ClientSettings
         var roots = settings.Required("LOCAL_DATASET", text => ParseList(text, DatasetName.Parse));
         var excludes = settings.Optional("EXCLUDE", text => ParseList(text, DatasetPattern.Parse));
         return (zfs, new DatasetSelection(roots ?? [], settings.Flag("RECURSIVE", fallback: false), excludes ?? []));
+    }
+
+    private static CompressionFormat ReadCompression(SettingsReader settings)
+    {
+        if (settings.Text("COMPRESSION") is not null)
+            return settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
+        return settings.Flag("COMPRESS", fallback: true) ? CompressionFormat.Gzip : CompressionFormat.None;
     }
 
     private static T[] ParseList<T>(string text, Func<string, T> parse)

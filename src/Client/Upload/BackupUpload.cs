@@ -43,7 +43,9 @@ internal sealed class BackupUpload(
             why => output.Warn(why ?? "the server is reachable again"),
             honorsRetryAfter: true
         );
-        var estimate = source.Send is { } send ? await send.EstimateAsync(settings.Zfs, cancellationToken) : null;
+        long? estimate = null;
+        if (source.Send is { } send)
+            estimate = await send.EstimateAsync(settings.Zfs, cancellationToken);
         UploadAnswer upload;
         try
         {
@@ -138,7 +140,9 @@ internal sealed class BackupUpload(
             var from = resume?.From ?? TransferStart.Beginning;
             var already = resume?.StreamBytes ?? 0;
             acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
-            var expected = resume is null ? estimate : await EstimateAsync(resume, cancellationToken);
+            var expected = estimate;
+            if (resume is not null)
+                expected = await EstimateAsync(resume, cancellationToken);
             var memory = new MemoryBudget(
                 Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)),
                 upload.PartSize,
@@ -206,13 +210,7 @@ internal sealed class BackupUpload(
             progress.Add(count)
         );
         var end = await SendAsync(source, resume, pipeline, cancellationToken);
-        var backup = end.Whole is { } whole
-            ? await commit.SendWholeAsync(whole, cancellationToken)
-            : await commit.CompleteAsync(
-                [.. resume?.Parts ?? [], .. end.Parts],
-                end.State.StreamOffset,
-                cancellationToken
-            );
+        var backup = await FinishAsync(end);
         if (verbose)
             output.Note(
                 $"{source.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} times one was tried again"
@@ -224,6 +222,15 @@ internal sealed class BackupUpload(
             await requests.SendPartAsync(part, token);
             acknowledged.Add(part);
         }
+
+        Task<SnapshotInfo> FinishAsync(TransferEnd transfer) =>
+            transfer.Whole is { } whole
+                ? commit.SendWholeAsync(whole, cancellationToken)
+                : commit.CompleteAsync(
+                    [.. resume?.Parts ?? [], .. transfer.Parts],
+                    transfer.State.StreamOffset,
+                    cancellationToken
+                );
     }
 
     private async Task<TransferEnd> SendAsync(

@@ -56,7 +56,9 @@ internal sealed class StoredBackup
         CancellationToken cancellationToken
     )
     {
-        var manifest = backup.IsLocal ? null : await FindManifestAsync(session, backup, cancellationToken);
+        Manifest? manifest = null;
+        if (!backup.IsLocal)
+            manifest = await FindManifestAsync(session, backup, cancellationToken);
         var parts = manifest is null ? null : BackupPart.ListOf(manifest);
         return new StoredBackup(session, backup)
         {
