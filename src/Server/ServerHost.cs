@@ -52,8 +52,8 @@ internal static partial class ServerHost
             var finding in (await app.Services.ProbeStoreAsync(cancellationToken)).Where(finding => !finding.Works)
         )
             LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
-        if (settings.S3 is not null)
-            await app.Services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken); // a directory has its lock
+        if (settings.S3 is not null) // a directory has its lock
+            await app.Services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken);
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 

@@ -33,6 +33,10 @@ internal static class RandomTest
         return end - first;
     }
 
+    /// <summary>What this run does of a list that a whole soak does completely: all of it without a share.</summary>
+    public static IEnumerable<T> Split<T>(IEnumerable<T> all) =>
+        Share is { } part ? all.Where((_, index) => index % part.Of == part.Number - 1) : all;
+
     /// <summary>One draw, for tests that are random in one place only.</summary>
     public static Random Random()
     {

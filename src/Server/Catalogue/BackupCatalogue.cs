@@ -102,7 +102,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     /// <summary>
     /// Lists a backup and ends its upload, both or neither. An incremental is listed only if its base is.
     /// </summary>
-    /// <returns>False if the base is no longer listed, or the same backup is already listed; nothing was changed.</returns>
+    /// <returns>False if the base is no longer listed or the same backup is already listed; nothing changes.</returns>
     /// <exception cref="InvariantException">The upload is not open: it was committed or dropped.</exception>
     public bool Commit(string clientId, string uploadId, SnapshotInfo backup)
     {

@@ -127,9 +127,9 @@ internal sealed class CatalogueDatabase
         try
         {
             connection.Open();
-            // WAL lets readers continue during a commit. With WAL, only synchronous = FULL syncs each commit to disk before
-            // it returns (sqlite.org/pragma.html#pragma_synchronous). Each connection caches pages of its own; with the
-            // system's page cache below, more than 512 KiB (the negative unit) gains nothing.
+            // WAL lets readers continue during a commit. With WAL, only synchronous = FULL syncs each commit to disk
+            // before it returns (sqlite.org/pragma.html#pragma_synchronous). Each connection caches pages of its own;
+            // with the system's page cache below, more than 512 KiB (the negative unit) gains nothing.
             Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;");
             return connection;
         }
@@ -239,7 +239,8 @@ internal sealed class CatalogueDatabase
     {
         using var connection = Open();
         Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
-        SqliteConnection.ClearPool(connection); // otherwise Microsoft.Data.Sqlite keeps the file open for the next user of this path
+        // Otherwise Microsoft.Data.Sqlite keeps the file open for the next user of this path.
+        SqliteConnection.ClearPool(connection);
     }
 
     /// <summary>This catalogue's own id, created on first use.</summary>

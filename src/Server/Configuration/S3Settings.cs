@@ -100,7 +100,8 @@ public sealed partial record S3Settings
             : "us-east-1";
 
     [GeneratedRegex(
-        @"^(s3[.-](?<region>[a-z0-9-]+)\.(amazonaws\.com|backblazeb2\.com|wasabisys\.com|scw\.cloud)|(?<region>[a-z0-9-]+)\.(digitaloceanspaces\.com|linodeobjects\.com|your-objectstorage\.com))$",
+        @"^(s3[.-](?<region>[a-z0-9-]+)\.(amazonaws\.com|backblazeb2\.com|wasabisys\.com|scw\.cloud)"
+            + @"|(?<region>[a-z0-9-]+)\.(digitaloceanspaces\.com|linodeobjects\.com|your-objectstorage\.com))$",
         RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking
     )]
     private static partial Regex RegionPattern();

@@ -93,11 +93,11 @@ internal static class DirectoryDiagnosis
 
             var version = database.Inspect();
             database.Ping();
-            result.Pass(
-                "catalogue",
-                $"{database.Path} opens, with schema "
-                    + $"{version}{(version < CatalogueDatabase.CurrentVersion ? $"; the next start brings it to {CatalogueDatabase.CurrentVersion}" : "")}"
-            );
+            var upgrade =
+                version < CatalogueDatabase.CurrentVersion
+                    ? $"; the next start brings it to {CatalogueDatabase.CurrentVersion}"
+                    : "";
+            result.Pass("catalogue", $"{database.Path} opens, with schema {version}{upgrade}");
         }
         catch (OperationException e)
         {

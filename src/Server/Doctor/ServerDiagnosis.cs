@@ -149,16 +149,19 @@ internal sealed class ServerDiagnosis
     private void CheckClients(IReadOnlyList<ClientEntry> clients)
     {
         if (clients.Count == 0)
+        {
             _result.Warn(
                 "clients",
                 $"there are none in {_settings.ClientsFile}",
                 "Add the first one: zfs-server client add NAME"
             );
-        else
-            _result.Pass(
-                "clients",
-                $"{clients.Count} in "
-                    + $"{_settings.ClientsFile}{(clients.Count(client => !client.Enabled) is > 0 and var disabled ? $", {disabled} of them disabled" : "")}"
-            );
+            return;
+        }
+
+        var disabled = clients.Count(client => !client.Enabled);
+        _result.Pass(
+            "clients",
+            $"{clients.Count} in {_settings.ClientsFile}{(disabled > 0 ? $", {disabled} of them disabled" : "")}"
+        );
     }
 }

@@ -36,12 +36,12 @@ internal sealed class ZfsDiagnosis(
         if (await LookAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
         if (user.IsRoot)
-            result.Warn(
-                "permissions",
-                "runs as root",
-                "A user of its own needs no more than: "
-                    + $"{ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]))}"
-            );
+        {
+            var dataset = settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]);
+            var allow = ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, dataset);
+            result.Warn("permissions", "runs as root", $"A user of its own needs no more than: {allow}");
+        }
+
         IReadOnlyList<string>? lacking = [];
         if (settings.HasBaseDataset)
         {

@@ -117,14 +117,17 @@ internal sealed class ChainSelection
     }
 
     /// <param name="obstacle">Why what is listed of the base does not fit; null where nothing of it is.</param>
-    public static CatalogueFinding NoBase(ListedBackup backup, string? obstacle) =>
-        CatalogueFinding.Of(
+    public static CatalogueFinding NoBase(ListedBackup backup, string? obstacle)
+    {
+        var why = obstacle is null
+            ? "no backup that is listed holds that one"
+            : $"what is listed of that one does not fit: {obstacle}";
+        return CatalogueFinding.Of(
             FindingKind.BaseMissing,
             backup.Info.StorageKey,
-            $"It builds on the snapshot with GUID {backup.Info.FromGuid}, and "
-                + $"{(obstacle is null ? "no backup that is listed holds that one" : $"what is listed of that one does not fit: {obstacle}")}. "
-                + ""
+            $"It builds on the snapshot with GUID {backup.Info.FromGuid}, and {why}. "
                 + "Put the base's object and manifest back and run 'zfs-server catalogue rebuild', or send a full "
                 + "backup."
         );
+    }
 }

@@ -115,8 +115,8 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
                 CatalogueFinding.Of(
                     FindingKind.ManifestUnreadable,
                     snapshot.Name.ToString(),
-                    $"The property {ZfsStorageProperties.Note} of the snapshot is not its manifest: {fault.TrimEnd('.')}. "
-                        + "The snapshot itself may be whole."
+                    $"The property {ZfsStorageProperties.Note} of the snapshot is not its manifest: "
+                        + $"{fault.TrimEnd('.')}. The snapshot itself may be whole."
                 ),
             ],
         };

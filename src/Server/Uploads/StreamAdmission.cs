@@ -13,8 +13,8 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// </summary>
 internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts)
 {
-    /// <exception cref="RequestException">It is of an unsupported kind, is not the one announced, has no base here, or is
-    /// already stored.</exception>
+    /// <exception cref="RequestException">It is of an unsupported kind, is not the one announced, has no base here,
+    /// or is already stored.</exception>
     public void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
         if (begin.IsPackage)

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>POST, GET and DELETE /upload-stream/{id}: the stream in one body, the upload's state, and its end.</summary>
+/// <summary>POST, GET and DELETE /upload-stream/{id}: the stream in one body, the upload's state, its end.</summary>
 internal sealed class UploadStreamEndpoints(
     ClientAuthentication authentication,
     UploadLookup lookup,

@@ -20,7 +20,8 @@ internal static class ZfsManifests
         var json = await ReadNoteAsync(zfs, backup, cancellationToken);
         if (json is "" or "-")
             throw RequestException.NotFound(
-                $"The snapshot of {backup.SnapshotId} has no manifest noted: it has no property {ZfsStorageProperties.Note}."
+                $"The snapshot of {backup.SnapshotId} has no manifest noted: "
+                    + $"it has no property {ZfsStorageProperties.Note}."
             );
         try
         {

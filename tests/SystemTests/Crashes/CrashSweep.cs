@@ -44,7 +44,7 @@ internal static class CrashSweep
         Func<TPoint, string> describe
     )
     {
-        var left = new ConcurrentQueue<TPoint>(points);
+        var left = new ConcurrentQueue<TPoint>(RandomTest.Split(points));
         var count = left.Count;
         var faults = new ConcurrentQueue<string>();
         var start = TimeProvider.System.GetTimestamp();

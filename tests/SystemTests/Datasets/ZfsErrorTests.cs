@@ -108,7 +108,8 @@ public sealed class ZfsErrorTests(SecondZfsHost host, ZfsErrorArea area) : IClas
             Assert.NotEqual(0, result.ExitCode);
             Assert.Contains("IV set guid missing", result.Error, StringComparison.Ordinal);
             Assert.Contains("errata 4", ZfsRemedies.Find(result.Error), StringComparison.Ordinal);
-            await host.OutputAsync($"zfs send -w -i @1 {own}/e@2 | zfs receive -u {own}/f"); // unchanged, it is accepted
+            // Unchanged, it is accepted.
+            await host.OutputAsync($"zfs send -w -i @1 {own}/e@2 | zfs receive -u {own}/f");
         }
         finally
         {

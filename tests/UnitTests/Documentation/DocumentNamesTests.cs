@@ -70,7 +70,7 @@ public sealed partial class DocumentNamesTests
             TimeSpan.FromMilliseconds(DocumentFiles.MatchTimeout)
         );
 
-    /// <summary>In backticks: an upper-case letter, later a lower-case one; perhaps a member. Not END or DATASET.</summary>
+    /// <summary>In backticks: an upper-case letter, later a lower-case one; perhaps a member. Not DATASET.</summary>
     [GeneratedRegex(
         @"`(?<type>[A-Z]\w*[a-z]\w*)(\.(?<member>[A-Z]\w*))?`",
         RegexOptions.ExplicitCapture,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# continue.sh FOLDER <TOKENS: sends the rest of a stream for each token that comes in, into FOLDER/1, FOLDER/2, and so on.
+# continue.sh FOLDER <TOKENS: sends the rest of a stream for each token that comes in, into FOLDER/1, FOLDER/2, and so
+# on.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 folder=$1

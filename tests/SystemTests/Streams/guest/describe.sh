@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# describe.sh DATASET SNAPSHOT [files]: prints what can be told of a received snapshot: its GUID, the digest of what zfs sends of it, and
-# that of its records but for holes: a file that is all hole may have more or fewer levels of them. With "files" also contents and
-# attributes of every file, for which an encrypted one needs its key.
+# describe.sh DATASET SNAPSHOT [files]: prints what can be told of a received snapshot: its GUID, the digest of what zfs
+# sends of it, and that of its records but for holes: a file that is all hole may have more or fewer levels of them.
+# With "files" also contents and attributes of every file, for which an encrypted one needs its key.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 dataset=$1 snapshot=$2

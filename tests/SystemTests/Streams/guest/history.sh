@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# history.sh KIND SEED FOLDER [COUNT]: makes a dataset POOL/origin with a random history of COUNT snapshots (6), and writes their streams
-# to FOLDER: s1.zfs is full, each later one incremental to the one before it. KIND: plain, compressed, volume, raw, raw-volume.
+# history.sh KIND SEED FOLDER [COUNT]: makes a dataset POOL/origin with a random history of COUNT snapshots (6), and
+# writes their streams to FOLDER: s1.zfs is full, each later one incremental to the one before it. KIND: plain,
+# compressed, volume, raw, raw-volume.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 kind=$1 seed=$2 out=$3 count=${4:-6}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# merge.sh KIND SEED: proves on real ZFS that merging a random history changes nothing: what is received of the merged streams equals
-# what is received of the chain, in every file, attribute, object and GUID; the next incremental applies; a scrub finds nothing.
+# merge.sh KIND SEED: proves on real ZFS that merging a random history changes nothing: what is received of the merged
+# streams equals what is received of the chain, in every file, attribute, object and GUID; the next incremental applies;
+# a scrub finds nothing.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 kind=$1 seed=$2

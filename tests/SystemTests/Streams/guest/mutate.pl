@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# mutate.pl SEED COUNT FOLDER: changes a tree by COUNT random operations, all that a file system knows. The same seed and the same
-# tree give the same changes. mutate.pl SEED COUNT DEVICE does the like to a volume.
+# mutate.pl SEED COUNT FOLDER: changes a tree by COUNT random operations, all that a file system knows. The same seed
+# and the same tree give the same changes. mutate.pl SEED COUNT DEVICE does the like to a volume.
 use strict;
 use warnings;
 use Fcntl qw(SEEK_SET);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# origin.sh KIND SEED FOLDER: what history.sh makes, of three snapshots, in an empty folder; and bookmark.zfs, incremental to a bookmark.
+# origin.sh KIND SEED FOLDER: what history.sh makes, of three snapshots, in an empty folder; and bookmark.zfs,
+# incremental to a bookmark.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 kind=$1 seed=$2 out=$3

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# receive.sh STREAM BASE CUT…: cuts the receive of a stream after so many bytes, continues it from the stored stream by the token that
-# ZFS keeps, and compares what is received with a receive that was not cut. BASE: file of the full stream it is incremental to, or "-".
+# receive.sh STREAM BASE CUT…: cuts the receive of a stream after so many bytes, continues it from the stored stream by
+# the token that ZFS keeps, and compares what is received with a receive that was not cut. BASE: file of the full stream
+# it is incremental to, or "-".
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
 stream=$1 base=$2

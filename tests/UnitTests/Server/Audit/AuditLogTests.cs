@@ -30,8 +30,8 @@ public sealed class AuditLogTests : IDisposable
             );
 
         Assert.Equal(
-            "{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\",\"actor\":\"admin\","
-                + "\"details\":{\"enabled\":\"true to\\nfalse\"}}\n",
+            "{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\","
+                + "\"actor\":\"admin\",\"details\":{\"enabled\":\"true to\\nfalse\"}}\n",
             File.ReadAllText(Path)
         );
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path));
