@@ -57,6 +57,23 @@ public sealed partial class DocumentNamesTests
         Assert.Empty(missing);
     }
 
+    /// <summary>
+    /// The pieces between what a message fills in: <c>…</c>, or a name in capitals that stands for a dataset.
+    /// </summary>
+    [Fact]
+    public void Every_message_in_troubleshooting_is_in_the_sources()
+    {
+        var sources = string.Join('\n', DocumentFiles.Sources("src").Select(File.ReadAllText));
+        var texts = PlaceholderPattern().Replace(ConcatenationPattern().Replace(sources, ""), "…");
+        var missing = SymptomPattern()
+            .Matches(DocumentFiles.Read("docs/troubleshooting.md"))
+            .SelectMany(row => CodePattern().Matches(row.Groups["symptom"].Value))
+            .SelectMany(code => FilledInPattern().Split(code.Groups["text"].Value))
+            .Select(piece => piece.Trim())
+            .Where(piece => !texts.Contains(piece, StringComparison.Ordinal));
+        Assert.Empty(missing);
+    }
+
     /// <summary>Whether a file declares a type, and, if a member is named, has that member's name, too.</summary>
     private static bool Declares(string source, string type, string member) =>
         Matches(source, $@"\b(class|interface|record|record struct|struct|enum) {type}\b")
@@ -84,6 +101,25 @@ public sealed partial class DocumentNamesTests
         DocumentFiles.MatchTimeout
     )]
     private static partial Regex PathPattern();
+
+    [GeneratedRegex(
+        @"^\| (?<symptom>[^|]+) \|",
+        RegexOptions.ExplicitCapture | RegexOptions.Multiline,
+        DocumentFiles.MatchTimeout
+    )]
+    private static partial Regex SymptomPattern();
+
+    [GeneratedRegex("`(?<text>[^`]+)`", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex CodePattern();
+
+    [GeneratedRegex(@"…|\bDATASET(\.\w+)?\b", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex FilledInPattern();
+
+    [GeneratedRegex(@"""\s*\+\s*\$?""", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex ConcatenationPattern();
+
+    [GeneratedRegex(@"\{[^{}\n]*\}", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex PlaceholderPattern();
 
     [GeneratedRegex(@"\b(?<path>docs/[\w/-]+\.md)\b", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
     private static partial Regex DocumentPattern();
