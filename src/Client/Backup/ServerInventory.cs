@@ -19,8 +19,11 @@ internal sealed class ServerInventory(ApiClient server, string? storageType, Tim
     /// <summary>Whether the list of backups must be fetched again before it is relied on.</summary>
     public bool IsStale => _backups is null || time.GetElapsedTime(_asked) > Lifetime;
 
-    public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken) =>
+    public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken)
+    {
         _uploads ??= await server.GetUploadsAsync(cancellationToken);
+        return _uploads;
+    }
 
     public async Task<IReadOnlyList<SnapshotInfo>> GetBackupsAsync(CancellationToken cancellationToken)
     {

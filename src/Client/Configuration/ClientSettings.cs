@@ -66,11 +66,7 @@ internal sealed record ClientSettings
         var (zfs, selection) = ReadSelection(settings);
         var raw = settings.Text("RAW_SEND")?.ToLowerInvariant() == "auto" || settings.Flag("RAW_SEND", fallback: true);
         var compression = ReadCompression(settings);
-        var levels = CompressionLevels.Of(compression);
-        var level =
-            settings.Text("COMPRESSION_LEVEL") is null || compression == CompressionFormat.None
-                ? (int?)null
-                : settings.Number("COMPRESSION_LEVEL", levels.Default, levels.Minimum, levels.Maximum);
+        var level = ReadCompressionLevel(settings, compression);
         var parallel = settings.Number("UPLOAD_PARALLEL", fallback: 4, least: 1, most: 16);
         var bandwidth = settings.OptionalValue("BANDWIDTH_LIMIT", ParseBandwidth);
         var retry = settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400);
@@ -130,6 +126,14 @@ internal sealed record ClientSettings
         if (settings.Text("COMPRESSION") is not null)
             return settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
         return settings.Flag("COMPRESS", fallback: true) ? CompressionFormat.Gzip : CompressionFormat.None;
+    }
+
+    private static int? ReadCompressionLevel(SettingsReader settings, CompressionFormat compression)
+    {
+        if (settings.Text("COMPRESSION_LEVEL") is null || compression == CompressionFormat.None)
+            return null;
+        var levels = CompressionLevels.Of(compression);
+        return settings.Number("COMPRESSION_LEVEL", levels.Default, levels.Minimum, levels.Maximum);
     }
 
     private static T[] ParseList<T>(string text, Func<string, T> parse)

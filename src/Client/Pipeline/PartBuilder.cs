@@ -27,6 +27,9 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
     /// <summary>The finished parts, in order, as the manifest will list them.</summary>
     public IReadOnlyList<StoredPart> Finished => _finished;
 
+    /// <summary>State of the stream after the last block that was appended.</summary>
+    public ParserState End => _end;
+
     /// <summary>Reads all blocks and passes on full parts.</summary>
     /// <returns>The last part, which is not full; null if there is none.</returns>
     public async Task<UploadPart?> RunAsync(
@@ -66,6 +69,10 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
 
     private UploadPart Finish()
     {
+        Invariant.Require(
+            _chunks.Count == (_size + PartChunks.ChunkSize - 1) / PartChunks.ChunkSize,
+            $"the chunks of part {_number} contain the bytes of its digest"
+        );
         var part = new UploadPart
         {
             Number = _number,

@@ -55,7 +55,12 @@ internal sealed class StreamPipeline(
             .Select(_ => tasks.Run(() => SendAsync(chunks, tasks.Stop)))
             .ToList();
         await tasks.WaitAsync([reading, building, .. senders]);
-        return new TransferEnd(await reading, builder.Finished, await building);
+        var state = await reading;
+        Invariant.Require(
+            builder.End.StreamOffset == state.StreamOffset,
+            "the parts contain all that was read from zfs send"
+        );
+        return new TransferEnd(state, builder.Finished, await building);
 
         void Count(int bytes)
         {

@@ -42,6 +42,10 @@ internal sealed class AcknowledgedParts(int parts, long streamBytes)
     {
         lock (_lock)
         {
+            Invariant.Require(
+                part.Number > _parts && !_ahead.ContainsKey(part.Number),
+                $"part {part.Number} is acknowledged once"
+            );
             _ahead[part.Number] = part.StreamBytes;
             while (_ahead.Remove(_parts + 1, out var bytes))
             {

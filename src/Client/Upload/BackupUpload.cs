@@ -28,42 +28,35 @@ internal sealed class BackupUpload(
     private readonly UploadInquiry _inquiry = new(server, time);
 
     /// <returns>The backup, and how many bytes of its stream an earlier run had sent.</returns>
-    /// <exception cref="UploadInterruptedException">It stays open, and can go on.</exception>
-    /// <exception cref="NotResumableException">It was to go on and cannot; it is dropped.</exception>
-    /// <exception cref="OperationException">It failed for good; it is dropped.</exception>
+    /// <exception cref="UploadInterruptedException">The upload stays open and can be resumed.</exception>
+    /// <exception cref="NotResumableException">The upload was to be resumed and cannot; it is dropped.</exception>
+    /// <exception cref="OperationException">It failed for good; the upload is dropped.</exception>
     public async Task<(SnapshotInfo Backup, long ResumedFrom)> SendAsync(
         UploadSource source,
         CancellationToken cancellationToken
     )
     {
-        var asking = new RetryPolicy(
-            settings.RetryTime,
-            TransientFailure.OfUpload,
-            time,
-            why => output.Warn(why ?? "the server is reachable again"),
-            honorsRetryAfter: true
-        );
+        var retry = Retry(why => output.Warn(why ?? "the server is reachable again"));
         long? estimate = null;
         if (source.Send is { } send)
             estimate = await send.EstimateAsync(settings.Zfs, cancellationToken);
+        var request = source.Request with { EstimatedSize = estimate };
         UploadAnswer upload;
         try
         {
-            upload = await asking.RunAsync(
-                token => server.RequestUploadAsync(source.Request with { EstimatedSize = estimate }, token),
-                cancellationToken
-            );
+            upload = await retry.RunAsync(token => server.RequestUploadAsync(request, token), cancellationToken);
         }
         catch (ApiException e) when (source.Send is null && e.Code == "snapshot_exists")
         {
-            // The run before was killed while the server committed.
+            // The previous run was killed while the server committed.
             if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
                 return (committed, committed.StreamBytes);
             throw;
         }
 
         var interruptions = new ReceiveInterruptions(settings.RetryTime, time);
-        for (var mayResume = source.Send is null; ; mayResume = true)
+        var mayResume = source.Send is null;
+        while (true)
         {
             try
             {
@@ -71,57 +64,36 @@ internal sealed class BackupUpload(
             }
             catch (ApiException e) when (ReceiveInterruptions.IsInterruption(e))
             {
-                // The server's zfs receive has ended, with the server or by itself: ZFS says where the stream goes on.
+                // The server's zfs receive ended, with the server or by itself; its ZFS says where the stream resumes.
                 if (!interruptions.MayRetry(upload.Resume))
                     throw new UploadInterruptedException(e, upload.Resume?.StreamBytes ?? 0);
                 output.Note(
                     $"{source.Snapshot.Name}: the server's zfs receive was interrupted; asking where to resume"
                 );
-                var (again, committed) = await AskAgainAsync(
-                    source,
-                    estimate,
-                    asking,
-                    upload.Resume,
-                    cancellationToken
-                );
-                if (committed is not null)
-                    return (committed, committed.StreamBytes);
-                upload = again!;
+                try
+                {
+                    upload = await retry.RunAsync(
+                        token => server.RequestUploadAsync(request, token),
+                        cancellationToken
+                    );
+                    mayResume = true;
+                }
+                catch (ApiException failure) when (failure.Code == "snapshot_exists")
+                {
+                    if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
+                        return (committed, committed.StreamBytes);
+                    throw;
+                }
+                catch (Exception failure)
+                    when (failure is OperationCanceledException || TransientFailure.OfUpload(failure))
+                {
+                    throw new UploadInterruptedException(failure, upload.Resume?.StreamBytes ?? 0);
+                }
             }
         }
     }
 
-    private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> AskAgainAsync(
-        UploadSource source,
-        long? estimate,
-        RetryPolicy asking,
-        UploadResume? last,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            return (
-                await asking.RunAsync(
-                    token => server.RequestUploadAsync(source.Request with { EstimatedSize = estimate }, token),
-                    cancellationToken
-                ),
-                null
-            );
-        }
-        catch (ApiException e) when (e.Code == "snapshot_exists")
-        {
-            if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
-                return (null, committed);
-            throw;
-        }
-        catch (Exception e) when (e is OperationCanceledException || TransientFailure.OfUpload(e))
-        {
-            throw new UploadInterruptedException(e, last?.StreamBytes ?? 0);
-        }
-    }
-
-    /// <param name="mayResume">False: the stream is sent from its start, whatever the server has of it.</param>
+    /// <param name="mayResume">False: the stream is sent from its start, whatever the server has stored of it.</param>
     private async Task<(SnapshotInfo Backup, long ResumedFrom)> SendOnceAsync(
         UploadSource source,
         UploadAnswer upload,
@@ -133,10 +105,9 @@ internal sealed class BackupUpload(
         AcknowledgedParts? acknowledged = null;
         try
         {
-            var resume =
-                mayResume && (source.Send is null || upload.Resume is not null)
-                    ? ResumePoint.Read(upload.Resume)
-                    : null;
+            ResumePoint? resume = null;
+            if (mayResume && (source.Send is null || upload.Resume is not null))
+                resume = ResumePoint.Read(upload.Resume);
             var from = resume?.From ?? TransferStart.Beginning;
             var already = resume?.StreamBytes ?? 0;
             acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
@@ -192,16 +163,11 @@ internal sealed class BackupUpload(
         CancellationToken cancellationToken
     )
     {
-        var retry = new RetryPolicy(
-            settings.RetryTime,
-            TransientFailure.OfUpload,
-            time,
-            progress.Wait,
-            honorsRetryAfter: true
-        );
+        var retry = Retry(progress.Wait);
         var requests = new UploadRequests(server, upload.UploadId, retry, _limit, time);
         var commit = new UploadCommit(server, requests, source.Snapshot, retry, _inquiry);
         var from = resume?.From ?? TransferStart.Beginning;
+        var already = acknowledged.StreamBytes;
         if (from.State.Phase == StreamPhase.End)
             return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken);
 
@@ -210,11 +176,23 @@ internal sealed class BackupUpload(
             progress.Add(count)
         );
         var end = await SendAsync(source, resume, pipeline, cancellationToken);
-        var backup = await FinishAsync(end);
-        if (verbose)
-            output.Note(
-                $"{source.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} times one was tried again"
+        SnapshotInfo backup;
+        if (end.Whole is { } whole)
+        {
+            backup = await commit.SendWholeAsync(whole, cancellationToken);
+        }
+        else
+        {
+            Invariant.Require(
+                acknowledged.StreamBytes - already == end.State.StreamOffset - from.State.StreamOffset,
+                "the acknowledged parts contain all that was read from zfs send"
             );
+            List<StoredPart> parts = [.. resume?.Parts ?? [], .. end.Parts];
+            backup = await commit.CompleteAsync(parts, end.State.StreamOffset, cancellationToken);
+        }
+
+        if (verbose)
+            output.Note($"{source.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} retries");
         return backup;
 
         async Task SendPartAsync(UploadPart part, CancellationToken token)
@@ -222,15 +200,6 @@ internal sealed class BackupUpload(
             await requests.SendPartAsync(part, token);
             acknowledged.Add(part);
         }
-
-        Task<SnapshotInfo> FinishAsync(TransferEnd transfer) =>
-            transfer.Whole is { } whole
-                ? commit.SendWholeAsync(whole, cancellationToken)
-                : commit.CompleteAsync(
-                    [.. resume?.Parts ?? [], .. transfer.Parts],
-                    transfer.State.StreamOffset,
-                    cancellationToken
-                );
     }
 
     private async Task<TransferEnd> SendAsync(
@@ -249,11 +218,8 @@ internal sealed class BackupUpload(
         try
         {
             await using var sending = ZfsSend.StartRest(settings.Zfs, resume!.Token!);
-            return await pipeline.RunAsync(
-                sending,
-                resume.Splice?.OpenRest(sending.Output) ?? sending.Output,
-                cancellationToken
-            );
+            var stream = resume.Splice?.OpenRest(sending.Output) ?? sending.Output;
+            return await pipeline.RunAsync(sending, stream, cancellationToken);
         }
         catch (Exception e)
             when (e is StreamCombinationException or SendStreamException { Error: SendStreamError.UnexpectedRecord }
@@ -265,7 +231,7 @@ internal sealed class BackupUpload(
     }
 
     /// <summary>
-    /// What ZFS expects the whole stream to have; a token it does not take is told of when it is used.
+    /// The expected size of the whole stream in bytes. A token that ZFS refuses is reported when it is used.
     /// </summary>
     private async Task<long?> EstimateAsync(ResumePoint resume, CancellationToken cancellationToken)
     {
@@ -281,16 +247,19 @@ internal sealed class BackupUpload(
         }
     }
 
+    private RetryPolicy Retry(Action<string?> waiting) =>
+        new(settings.RetryTime, TransientFailure.OfUpload, time, waiting, honorsRetryAfter: true);
+
     private void DescribeTransfer(UploadSource source, MemoryBudget memory)
     {
         if (!verbose)
             return;
         var threads = memory.Workers == 1 ? "1 thread" : $"{memory.Workers} threads";
         output.Note($"{CompressionEngine.Describe(source.Compression)}, {threads}");
+        var limit = settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "";
         output.Note(
-            $"parts of {ByteSize.Format(memory.PartSize)}, {memory.ParallelParts} at "
-                + $"once{(settings.BandwidthLimit is { } rate ? $", {ByteSize.Format(rate)}/s" : "")}; buffers of "
-                + $"up to {ByteSize.Format(memory.Bytes)}"
+            $"parts of {ByteSize.Format(memory.PartSize)}, {memory.ParallelParts} at once{limit}; buffers of up to "
+                + ByteSize.Format(memory.Bytes)
         );
         output.Note(
             settings.RetryTime > TimeSpan.Zero

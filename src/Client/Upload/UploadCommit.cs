@@ -8,8 +8,8 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Upload;
 
 /// <summary>
-/// The request that makes a backup of what was sent. Its answer may be lost; and "ok" is believed only if the server
-/// stored the very bytes that were sent.
+/// Commits an upload. The answer to the request may be lost; and an "ok" is accepted only if the server stored exactly
+/// the bytes that were sent.
 /// </summary>
 internal sealed class UploadCommit(
     ApiClient server,
@@ -20,22 +20,23 @@ internal sealed class UploadCommit(
 )
 {
     /// <summary>Sends a stream that fits into one part, in one request.</summary>
-    /// <exception cref="StoredContentMismatchException">The server says that it stored something else.</exception>
+    /// <exception cref="StoredContentMismatchException">The server stored something else.</exception>
     public async Task<SnapshotInfo> SendWholeAsync(UploadPart whole, CancellationToken cancellationToken)
     {
         var backup = await CommitAsync(token => requests.SendWholeAsync(whole, token), cancellationToken);
-        return
-            backup is not null
-            && HasDigest(backup, Convert.ToHexStringLower(whole.Sha256))
-            && IsSnapshotSent(backup, whole.End.StreamOffset)
-            ? backup
-            : throw new StoredContentMismatchException();
+        if (
+            backup is null
+            || !HasDigest(backup, Convert.ToHexStringLower(whole.Sha256))
+            || !IsSnapshotSent(backup, whole.End.StreamOffset)
+        )
+            throw new StoredContentMismatchException();
+        return backup;
     }
 
-    /// <summary>Says that all parts are there.</summary>
-    /// <param name="parts">All of the upload's, in order.</param>
+    /// <summary>Tells the server that all parts are sent.</summary>
+    /// <param name="parts">All parts of the upload, in order.</param>
     /// <param name="streamBytes">Bytes of the whole stream.</param>
-    /// <exception cref="StoredContentMismatchException">The server says that it stored something else.</exception>
+    /// <exception cref="StoredContentMismatchException">The server stored something else.</exception>
     public async Task<SnapshotInfo> CompleteAsync(
         IReadOnlyList<StoredPart> parts,
         long streamBytes,
@@ -49,9 +50,9 @@ internal sealed class UploadCommit(
             PartsSha256 = StoredPart.DigestOf(parts),
         };
         var backup = await CommitAsync(token => requests.CompleteAsync(request, token), cancellationToken);
-        return backup?.PartsSha256 == request.PartsSha256 && IsSnapshotSent(backup, streamBytes)
-            ? backup
-            : throw new StoredContentMismatchException();
+        if (backup is null || backup.PartsSha256 != request.PartsSha256 || !IsSnapshotSent(backup, streamBytes))
+            throw new StoredContentMismatchException();
+        return backup;
     }
 
     private async Task<SnapshotInfo?> CommitAsync(
@@ -65,7 +66,7 @@ internal sealed class UploadCommit(
         }
         catch (ApiException e) when (e.Status == HttpStatusCode.NotFound || e.Code == "snapshot_exists")
         {
-            // What an upload says after it was committed: then only the answer to that was lost.
+            // An upload that was committed answers like this: only the answer to the commit was lost.
             var backups = await retry.RunAsync(server.GetSnapshotsAsync, cancellationToken);
             if (backups.FirstOrDefault(backup => backup.SnapshotGuid == snapshot.Guid) is { } backup)
                 return backup;
@@ -80,13 +81,15 @@ internal sealed class UploadCommit(
         }
     }
 
-    /// <summary>What goes into ZFS is one part to the server, whose stored bytes it does not keep.</summary>
+    /// <summary>
+    /// A server that stores in ZFS does not keep the stored bytes; to it, the whole stream is one part.
+    /// </summary>
     private static bool HasDigest(SnapshotInfo backup, string sha256) =>
         backup.IsLocal
             ? backup.PartsSha256 == StoredPart.DigestOf([new StoredPart { Size = 0, Sha256 = sha256 }])
             : backup.Sha256 == sha256;
 
-    /// <summary>In ZFS the rest of a stream is counted together with what was there.</summary>
+    /// <summary>For a resumed upload into ZFS, the server counts the bytes received before as well.</summary>
     private bool IsSnapshotSent(SnapshotInfo backup, long streamBytes) =>
         backup.SnapshotGuid == snapshot.Guid
         && (backup.IsLocal ? backup.StreamBytes >= streamBytes : backup.StreamBytes == streamBytes);

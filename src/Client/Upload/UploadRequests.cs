@@ -6,7 +6,7 @@ using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
-/// <summary>The requests of one upload, each repeated from memory as often as it takes.</summary>
+/// <summary>The requests of one upload, each retried from memory.</summary>
 internal sealed class UploadRequests(
     ApiClient server,
     string uploadId,
@@ -16,14 +16,14 @@ internal sealed class UploadRequests(
 )
 {
     /// <summary>
-    /// Connections that break for one request before the server is asked whether it breaks them on purpose.
+    /// How many connections must break for one request before the server is asked whether it breaks them on purpose.
     /// </summary>
     private const int BreaksUntilAsked = 2;
 
     private readonly UploadInquiry _inquiry = new(server, time);
 
     /// <summary>Sends a part.</summary>
-    /// <exception cref="OperationException">The server refuses it, or cannot be reached for too long.</exception>
+    /// <exception cref="OperationException">The server refuses it, or is unreachable for too long.</exception>
     public async Task SendPartAsync(UploadPart part, CancellationToken cancellationToken)
     {
         var answer = await RepeatAsync(token => SendPartOnceAsync(part, token), cancellationToken);
@@ -36,7 +36,7 @@ internal sealed class UploadRequests(
     }
 
     /// <summary>Sends a whole stored stream.</summary>
-    /// <exception cref="OperationException">The server refuses it, or cannot be reached for too long.</exception>
+    /// <exception cref="OperationException">The server refuses it, or is unreachable for too long.</exception>
     public Task<UploadStateAnswer> SendWholeAsync(UploadPart whole, CancellationToken cancellationToken) =>
         RepeatAsync(
             async token =>
@@ -48,8 +48,8 @@ internal sealed class UploadRequests(
             cancellationToken
         );
 
-    /// <summary>Says that all parts are there.</summary>
-    /// <exception cref="OperationException">The server refuses, or cannot be reached for too long.</exception>
+    /// <summary>Tells the server that all parts are sent.</summary>
+    /// <exception cref="OperationException">The server refuses, or is unreachable for too long.</exception>
     public Task<UploadStateAnswer> CompleteAsync(CompleteRequest request, CancellationToken cancellationToken) =>
         RepeatAsync(token => server.CompleteUploadAsync(uploadId, request, token), cancellationToken);
 

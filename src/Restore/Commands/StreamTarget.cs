@@ -6,8 +6,8 @@ using ZfsSnapshotManager.Restore.Streams;
 namespace ZfsSnapshotManager.Restore.Commands;
 
 /// <summary>
-/// Where a command that makes a stream puts it: standard output, or a file, which takes its name only when the stream
-/// is whole.
+/// The destination of a stream that a command writes: standard output, or a file, which gets its name only when the
+/// stream is complete.
 /// </summary>
 internal sealed class StreamTarget
 {
@@ -93,7 +93,7 @@ internal sealed class StreamTarget
     )
     {
         await using var counted = new CountingStream(Console.OpenStandardOutput(), count);
-        await work(counted).WaitAsync(cancellationToken); // a pipe that brings nothing does not hear Ctrl-C
+        await work(counted).WaitAsync(cancellationToken); // Ctrl-C must work while an input pipe is silent
     }
 
     private static Task WriteToFileAsync(

@@ -5,15 +5,15 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// All stored bytes of a backup in one answer, where its manifest is not to be had. Where the connection breaks, it is
-/// opened again from there: what was received is not fetched twice. A server that found damage in mid-stream has no
-/// other way to say so than to break off; asked again, it says it in words.
+/// All stored bytes of a backup in one response, for backups without a manifest. A broken connection is opened again at
+/// the first missing byte. A server that finds damage in the middle of a response can only break the connection; asked
+/// again, it reports the damage.
 /// </summary>
 /// <param name="open">Opens the bytes from an offset on.</param>
 /// <param name="retry">For a server that is unreachable for a while.</param>
-/// <param name="progress">Told of bytes as they come.</param>
-/// <param name="canResume">False where the bytes are made when they are asked for: once some came, only ZFS's own token
-/// goes on with them.</param>
+/// <param name="progress">Called with the number of bytes received.</param>
+/// <param name="canResume">False if ZFS makes the bytes while they are read: once some have arrived, only a resume
+/// token of ZFS continues them.</param>
 internal sealed class BackupDownload(OpenBytes open, RetryPolicy retry, Action<long> progress, bool canResume = true)
     : ForwardOnlyStream
 {

@@ -2,13 +2,13 @@ using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>Where the bytes of a backup come from: the server, or a test.</summary>
-/// <param name="offset">Of the first byte.</param>
-/// <param name="length">How many; null: all from there on.</param>
-/// <returns>Gives that many bytes, or fails with <see cref="Core.OperationException"/>.</returns>
+/// <summary>Opens a range of a backup's stored bytes: from the server, or in a test.</summary>
+/// <param name="offset">Offset of the first byte.</param>
+/// <param name="length">Number of bytes; null: all from the offset on.</param>
+/// <returns>A stream of exactly these bytes; reading fails with <see cref="Core.OperationException"/>.</returns>
 internal delegate Task<Stream> OpenBytes(long offset, long? length, CancellationToken cancellationToken);
 
-/// <summary>The server as the place where a backup's bytes come from.</summary>
+/// <summary>Opens what the server has of a backup.</summary>
 internal sealed class BackupSource(ApiClient server, SnapshotInfo backup)
 {
     public async Task<Stream> OpenAsync(long offset, long? length, CancellationToken cancellationToken) =>
@@ -18,8 +18,8 @@ internal sealed class BackupSource(ApiClient server, SnapshotInfo backup)
             cancellationToken
         );
 
-    /// <summary>Opens a stream that ZFS makes while it is read.</summary>
-    /// <param name="token">Where it goes on; null: at its start.</param>
+    /// <summary>Opens a stream that the server's ZFS sends while it is read.</summary>
+    /// <param name="token">Where it resumes; null: from its start.</param>
     public async Task<Stream> OpenLiveAsync(string? token, CancellationToken cancellationToken)
     {
         var response = await server.DownloadLiveAsync(backup, token, cancellationToken);

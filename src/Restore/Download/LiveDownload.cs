@@ -7,17 +7,17 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// One attempt at the stream of a backup in the server's ZFS, which makes it while it is read: whole, or what an
-/// interrupted receive still needs.
+/// One attempt to download the stream of a backup in the server's ZFS, which sends it while it is read: from its start,
+/// or the part that an interrupted receive still needs.
 /// </summary>
 /// <param name="backup">The backup.</param>
-/// <param name="body">What the server sends.</param>
+/// <param name="body">The body of the response.</param>
 internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDisposable
 {
     /// <param name="server">The server.</param>
     /// <param name="backup">The backup.</param>
-    /// <param name="token">Where the stream goes on; null: it begins.</param>
-    /// <exception cref="StreamCombinationException">The token is of no use there.</exception>
+    /// <param name="token">Where the stream resumes; null: from its start.</param>
+    /// <exception cref="StreamCombinationException">The server cannot use the token.</exception>
     public static async Task<LiveDownload> OpenAsync(
         ApiClient server,
         SnapshotInfo backup,
@@ -39,10 +39,10 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
     }
 
     /// <summary>
-    /// Writes all of it, each slice verified before. A stream that breaks off is a failure, never an end.
+    /// Writes the stream; each slice is verified first. A stream that breaks off is a failure, never an end.
     /// </summary>
-    /// <param name="progress">Told of bytes as they come.</param>
-    /// <exception cref="Core.OperationException">The connection broke, or what came is not what was listed
+    /// <param name="progress">Called with the number of bytes received.</param>
+    /// <exception cref="Core.OperationException">The connection broke, or the stream is not that of the listed backup
     /// (<see cref="Core.ExitCode.Damaged"/>).</exception>
     public Task CopyToAsync(Stream destination, Action<long> progress, CancellationToken cancellationToken)
     {

@@ -8,9 +8,9 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// Bytes received a second time do not count as progress: otherwise a stream that always breaks at the same point would
 /// be retried forever.
 /// </summary>
-/// <param name="retry">For a server that is unreachable for a while.</param>
-/// <param name="shown">Told of bytes as they come; less than 0 where an attempt begins before the end of the last
-/// one.</param>
+/// <param name="retry">The retries of the transfer.</param>
+/// <param name="shown">Called with the number of bytes received; negative if an attempt begins before the end of the
+/// last one.</param>
 /// <param name="start">Bytes that an earlier run received.</param>
 internal sealed class LiveProgress(RetryPolicy retry, Action<long> shown, long start)
 {
@@ -18,7 +18,7 @@ internal sealed class LiveProgress(RetryPolicy retry, Action<long> shown, long s
     private long _furthest = start;
     private int _failures;
 
-    /// <summary>Bytes came.</summary>
+    /// <summary>Counts received bytes.</summary>
     public void Add(long bytes)
     {
         _position += bytes;
@@ -29,7 +29,7 @@ internal sealed class LiveProgress(RetryPolicy retry, Action<long> shown, long s
         retry.Succeeded();
     }
 
-    /// <summary>The next attempt begins there.</summary>
+    /// <summary>Sets the position, in bytes, at which the next attempt begins.</summary>
     public void RestartAt(long position)
     {
         shown(position - _position);
@@ -37,7 +37,7 @@ internal sealed class LiveProgress(RetryPolicy retry, Action<long> shown, long s
     }
 
     /// <summary>Waits until the next attempt may begin.</summary>
-    /// <exception cref="OperationException">The failure itself: patience is over.</exception>
+    /// <exception cref="OperationException">The failure itself: it has lasted too long.</exception>
     public Task WaitAsync(OperationException failure, CancellationToken cancellationToken) =>
         retry.WaitAsync(failure, ++_failures, cancellationToken);
 }

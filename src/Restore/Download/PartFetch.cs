@@ -5,16 +5,16 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// Fetches a part and proves it by its SHA-256. A connection that breaks goes on from the bytes that came; a part that
-/// is wrong is fetched once more, since its way here may be at fault.
+/// Fetches a part and verifies its SHA-256. A broken connection is resumed at the first missing byte. A part with a
+/// wrong digest is fetched once more, because it may have been damaged in transit.
 /// </summary>
 /// <param name="open">Opens a range of the backup's bytes.</param>
 /// <param name="retry">For a server that is unreachable for a while.</param>
-/// <param name="progress">Told of bytes as they come; less than 0 where they were wrong.</param>
+/// <param name="progress">Called with the number of bytes received; negative if they are discarded.</param>
 internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> progress)
 {
     /// <exception cref="OperationException">The part is not what was stored (<see cref="ExitCode.Damaged"/>), or the
-    /// server is away for too long.</exception>
+    /// server is unreachable for too long.</exception>
     public async Task RunAsync(PartBuffer buffer, CancellationToken cancellationToken)
     {
         var part = buffer.Part;
@@ -29,7 +29,7 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
         }
     }
 
-    /// <returns>The digest of what came.</returns>
+    /// <returns>The digest of the received bytes.</returns>
     private async Task<byte[]> ReceiveAsync(PartBuffer buffer, CancellationToken cancellationToken)
     {
         using var sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -38,7 +38,7 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
         {
             try
             {
-                // No answer waits for room from its first byte on.
+                // Wait for memory before the request: a response that nobody reads would time out.
                 _ = await buffer.RoomAsync(received, cancellationToken);
                 await using var body = await open(part.Offset + received, part.Size - received, cancellationToken);
                 while (received < part.Size)
@@ -48,10 +48,10 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
                     if (count == 0)
                         throw new OperationException(
                             ExitCode.Unreachable,
-                            $"An answer with a part of {part.Key} ended early.",
+                            $"A response with a part of {part.Key} ended early.",
                             "Run the command again."
                         );
-                    sha256.AppendData(room.Span[..count]); // on the way, while it is in the processor's cache
+                    sha256.AppendData(room.Span[..count]); // here, while they are in the processor's cache
                     (received, failures) = (received + count, 0);
                     retry.Succeeded();
                     progress(count);

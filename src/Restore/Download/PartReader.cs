@@ -5,10 +5,10 @@ using ZfsSnapshotManager.Core.Transfer;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// The parts of a backup as one stream of stored bytes, in order, fetched several at once. Not a byte is given out of
-/// a part that was not fetched and proven as a whole. Memory is the pool's: pages are given to parts in their order, so
-/// that the one that is read next never waits for one behind it, and come back as they are read. No more parts than
-/// parallelParts are ahead of the one that is read: what an interruption makes be fetched in vain stays small.
+/// The parts of a backup as one stream of stored bytes, in order, fetched several at once. No byte of a part is
+/// returned before the whole part is fetched and verified. Pages of the pool are assigned to parts in order, so that
+/// the next part to be read never waits for a later one, and are returned as they are read. At most
+/// <c>parallelParts</c> parts are fetched ahead, so that an interruption wastes little.
 /// </summary>
 internal sealed class PartReader : ForwardOnlyStream
 {

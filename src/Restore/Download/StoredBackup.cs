@@ -11,8 +11,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// One backup on the server, and how it can be read: by parts, where its manifest is there, else in one go. What is
-/// read is proven on the way: digests, compression, every record, and that it is the snapshot that was listed.
+/// Reads one backup from the server: by parts if it has a manifest, otherwise in one response. Everything is verified
+/// while it is read: digests, compression, every record, and that it is the listed snapshot.
 /// </summary>
 internal sealed class StoredBackup
 {
@@ -38,17 +38,17 @@ internal sealed class StoredBackup
             );
     }
 
-    /// <summary>What an interrupted receive still needs; null where all is read.</summary>
+    /// <summary>What an interrupted receive still needs; null if everything is read.</summary>
     public BackupRemainder? Rest { get; private init; }
 
-    /// <summary>Null where the manifest is not to be had.</summary>
+    /// <summary>Null if the manifest is not available.</summary>
     private IReadOnlyList<BackupPart>? Parts { get; init; }
 
-    /// <summary>Asks how the backup is stored.</summary>
+    /// <summary>Asks the server how the backup is stored.</summary>
     /// <param name="session">The server.</param>
-    /// <param name="backup">What to read.</param>
-    /// <param name="token">Of an interrupted receive that is to go on; null: all is read.</param>
-    /// <exception cref="OperationException">The server is away for too long, or refuses.</exception>
+    /// <param name="backup">The backup to read.</param>
+    /// <param name="token">Token of the interrupted receive to resume; null: everything is read.</param>
+    /// <exception cref="OperationException">The server is unreachable for too long, or refuses.</exception>
     public static async Task<StoredBackup> OpenAsync(
         RestoreSession session,
         SnapshotInfo backup,
@@ -68,11 +68,11 @@ internal sealed class StoredBackup
     }
 
     /// <summary>Reads all of it.</summary>
-    /// <param name="onStored">Gets the stored bytes, or null.</param>
-    /// <param name="onStream">Gets the stream's bytes, each verified before, or null.</param>
-    /// <param name="progress">Told of stored bytes as they come.</param>
+    /// <param name="onStored">Receives the stored bytes; may be null.</param>
+    /// <param name="onStream">Receives the bytes of the stream after they are verified; may be null.</param>
+    /// <param name="progress">Counts the received stored bytes.</param>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
-    /// server is away for too long.</exception>
+    /// server is unreachable for too long.</exception>
     public Task<StreamInfo> ReadAsync(
         StoredBytesReader.Sink? onStored,
         StoredStreamDecoder.SliceHandler? onStream,
@@ -100,7 +100,7 @@ internal sealed class StoredBackup
 
     /// <summary>Writes what an interrupted <c>zfs receive -s</c> still needs.</summary>
     /// <exception cref="OperationException">The backup is not what was stored (<see cref="ExitCode.Damaged"/>), or the
-    /// server is away for too long.</exception>
+    /// server is unreachable for too long.</exception>
     /// <exception cref="StreamCombinationException">The token does not fit the stream, or its records are in an order
     /// that cannot be continued.</exception>
     public Task WriteRemainderAsync(
@@ -127,7 +127,7 @@ internal sealed class StoredBackup
             }
             catch (SendStreamException e) when (e.Error == SendStreamError.UnexpectedRecord)
             {
-                // A stream may be whole and yet not be in the order that continuing needs.
+                // A complete and valid stream may still have its records in an order that cannot be resumed.
                 throw new StreamCombinationException(e.Message);
             }
 
@@ -135,7 +135,7 @@ internal sealed class StoredBackup
             return true;
         });
 
-    /// <returns>Null where it is not to be had.</returns>
+    /// <returns>Null if it is not available.</returns>
     private static async Task<Manifest?> FindManifestAsync(
         RestoreSession session,
         SnapshotInfo backup,
@@ -148,8 +148,8 @@ internal sealed class StoredBackup
         }
         catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
         {
-            // What can be read without it shall be; then the digest of the whole decides, or the server refuses in its
-            // own words.
+            // The backup may be readable without it: then its digest as a whole decides, or the server refuses with a
+            // reason.
             session.Detail($"{backup.SnapshotId} is read in one go: {e.Message}");
             return null;
         }
@@ -171,7 +171,7 @@ internal sealed class StoredBackup
     private PartReader Read(IReadOnlyList<BackupPart> parts, RetryPolicy retry, Action<long> progress) =>
         new(new PartFetch(_source.OpenAsync, retry, progress), _session.Pages, _session.Settings.ParallelParts, parts);
 
-    /// <summary>Each run's parts are fetched by a reader of their own: only the last run has many.</summary>
+    /// <summary>Each run has its own reader; only the last run has many parts.</summary>
     private async IAsyncEnumerable<StreamRun> OpenRuns(
         IReadOnlyList<PartRun> runs,
         RetryPolicy retry,
@@ -211,7 +211,7 @@ internal sealed class StoredBackup
     private void CheckWhole(StoredBytesReader stored)
     {
         if (_backup.IsLocal)
-            return; // made when it was asked for: its own checksums and GUID prove it
+            return; // ZFS made it while it was read: only its checksums and GUID can be compared
         if (stored.BytesRead == _backup.SizeBytes && (_backup.Sha256 is null || stored.GetSha256() == _backup.Sha256))
             return;
         throw _verifier.Damaged(

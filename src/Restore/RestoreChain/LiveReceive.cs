@@ -7,23 +7,23 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Receives one backup that the server's ZFS sends while it is received. Such a stream goes on only where the receiving
-/// ZFS says: where it breaks, the receive is ended, so that ZFS notes how far it came, and another one goes on from
+/// Receives one backup that the server's ZFS sends while it is received. Such a stream can be resumed only where the
+/// receiving ZFS says: if it breaks, the receive is ended, so that ZFS records how far it came, and another one resumes
 /// there.
 /// </summary>
 /// <param name="session">The server.</param>
-/// <param name="backup">What is received; it restores alone.</param>
-/// <param name="zfs">Takes it.</param>
-/// <param name="look">Looks where the restore stands after a break; what cannot be continued, it removes.</param>
+/// <param name="backup">The backup.</param>
+/// <param name="zfs">Receives it.</param>
+/// <param name="replan">Plans the rest of the restore after a break; removes what cannot be resumed.</param>
 internal sealed class LiveReceive(
     RestoreSession session,
     SnapshotInfo backup,
     SnapshotReceive zfs,
-    Func<Task<RestorePlan>> look
+    Func<Task<RestorePlan>> replan
 )
 {
-    /// <param name="token">Where an interrupted receive goes on; null: it begins.</param>
-    /// <exception cref="OperationException">A failure that does not pass, or has lasted too long.</exception>
+    /// <param name="token">Where an interrupted receive resumes; null: from the start.</param>
+    /// <exception cref="OperationException">A failure that is not transient, or has lasted too long.</exception>
     public Task RunAsync(ResumeToken? token, CancellationToken cancellationToken) =>
         TransferProgress.RunAsync(
             backup.SnapshotName,
@@ -40,9 +40,9 @@ internal sealed class LiveReceive(
                 var progress = new LiveProgress(retry, shown.Add, PositionOf(token));
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {
-                    var plan = await look();
+                    var plan = await replan();
                     if (plan.First > 0)
-                        break; // it broke behind END, and ZFS has the snapshot
+                        break; // it broke after END, and ZFS has the snapshot
                     token = plan.Token;
                     progress.RestartAt(PositionOf(token));
                     await progress.WaitAsync(failure, cancellationToken);
@@ -57,7 +57,7 @@ internal sealed class LiveReceive(
 
     private static long PositionOf(ResumeToken? token) => (long)(token?.Bytes ?? 0);
 
-    /// <returns>Why it broke; null where it came to its end.</returns>
+    /// <returns>Why it broke; null if it was received completely.</returns>
     private async Task<OperationException?> TryAsync(
         ResumeToken? token,
         LiveProgress progress,
