@@ -15,7 +15,10 @@ internal static class SnapshotCommand
 {
     public static CommandWithExamples Create()
     {
-        var type = new Argument<string>("type") { Description = "hourly, daily, weekly or monthly." };
+        var type = new Argument<string>("type")
+        {
+            Description = "Class of the snapshot: hourly, daily, weekly or monthly.",
+        };
         type.AcceptOnlyFromAmong([.. SnapshotTypes.Classes.Select(SnapshotTypes.ToText)]);
         var send = new Option<bool>("--send") { Description = "Also back up the snapshot, as 'backup' does." };
         var dryRun = new Option<bool>("--dry-run")
