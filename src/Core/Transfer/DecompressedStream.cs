@@ -16,9 +16,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
     : ForwardOnlyStream
 {
     private readonly BlockPipeline? _blocks =
-        format == CompressionFormat.None
-            ? null
-            : new BlockPipeline(stored, format, alone ? BlockPipeline.MostWorkers : 1);
+        format == CompressionFormat.None ? null : new BlockPipeline(stored, format, WorkersFor(alone));
     private ContinuousDecoder? _decoder;
     private byte[]? _room;
     private ReadOnlyMemory<byte> _slice;
@@ -96,4 +94,6 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
             );
         }
     }
+
+    private static int WorkersFor(bool alone) => alone ? BlockPipeline.MostWorkers : 1;
 }

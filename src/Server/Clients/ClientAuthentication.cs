@@ -26,20 +26,14 @@ internal sealed class ClientAuthentication(
         var id = FirstOf(request.Headers["X-Client-ID"], request.Query["client_id"], bodyClientId);
         if (limit.FindWait(request.HttpContext.Connection.RemoteIpAddress, id) is { } wait)
             throw RequestException.TooManyFailures(wait);
-        var client =
-            key is null ? null
-            : id is null ? FindByKey(key)
-            : FindByName(id, key);
-        var contradicted = bodyClientId is not null && client is not null && bodyClientId != client.ClientId;
-        return client is { Enabled: true } && !contradicted
-            ? client
-            : throw Refuse(
-                request.HttpContext,
-                id,
-                key is null ? "no key"
-                    : client is { Enabled: false } ? "disabled"
-                    : "wrong name or key"
-            );
+        if (key is null)
+            throw Refuse(request.HttpContext, id, "no key");
+        var client = id is null ? FindByKey(key) : FindByName(id, key);
+        if (client is { Enabled: false })
+            throw Refuse(request.HttpContext, id, "disabled");
+        if (client is null || (bodyClientId is not null && bodyClientId != client.ClientId))
+            throw Refuse(request.HttpContext, id, "wrong name or key");
+        return client;
     }
 
     /// <summary>Only names of clients are noted: somebody may have put the key where the name belongs.</summary>

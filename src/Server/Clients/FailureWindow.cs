@@ -24,9 +24,9 @@ internal sealed class FailureWindow(int most, TimeSpan length, TimeProvider time
             lock (_lock)
             {
                 var elapsed = time.GetElapsedTime(_begun);
-                return _count == 0 ? elapsed
-                    : elapsed >= length ? elapsed - length
-                    : null;
+                if (_count == 0)
+                    return elapsed;
+                return elapsed >= length ? elapsed - length : null;
             }
         }
     }

@@ -200,10 +200,11 @@ internal sealed partial class DownloadEndpoints(
         for (var left = backup.SizeBytes; left > 0; left -= objects[^1].Size)
         {
             var key = StoredObject.KeyOf(backup.StorageKey, objects.Count);
-            var size =
-                objects.Count == 0
-                    ? await SizeOfAsync(backup, key, cancellationToken)
-                    : (await store.Objects.FindAsync(key, cancellationToken))?.Size ?? 0;
+            long size;
+            if (objects.Count == 0)
+                size = await SizeOfAsync(backup, key, cancellationToken);
+            else
+                size = (await store.Objects.FindAsync(key, cancellationToken))?.Size ?? 0;
             if (size == 0 || size > left)
                 throw WrongSize(backup);
             objects.Add((key, size));

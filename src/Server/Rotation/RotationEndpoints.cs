@@ -31,9 +31,11 @@ internal sealed class RotationEndpoints(
         if (request.RotationPolicy is { } own && SnapshotTypes.Classes.Any(type => own.Keep(type) < 0))
             throw RequestException.BadRequest("rotation_policy must not have negative numbers.");
         var policy = client.RotationPolicy ?? request.RotationPolicy;
-        var result = policy is null
-            ? await RotateByQuotaAsync(client, request.DryRun)
-            : await rotation.ApplyAsync(client, policy, request.DryRun);
+        RotationResult result;
+        if (policy is null)
+            result = await RotateByQuotaAsync(client, request.DryRun);
+        else
+            result = await rotation.ApplyAsync(client, policy, request.DryRun);
         if (!request.DryRun)
             audit.Write(
                 AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with

@@ -39,8 +39,13 @@ internal sealed record ReceivedSnapshot(
 )
 {
     /// <summary>Why ZFS would not destroy it; null where it would.</summary>
-    public string? Obstacle =>
-        Holds > 0 ? "somebody holds it (zfs holds)"
-        : Clones.Length > 0 ? $"it has a clone ({Clones})"
-        : null;
+    public string? Obstacle
+    {
+        get
+        {
+            if (Holds > 0)
+                return "somebody holds it (zfs holds)";
+            return Clones.Length > 0 ? $"it has a clone ({Clones})" : null;
+        }
+    }
 }

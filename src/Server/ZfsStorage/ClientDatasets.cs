@@ -78,18 +78,22 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
     /// </summary>
     public async Task<long> GetUsedAsync(ClientEntry client, CancellationToken cancellationToken)
     {
+        var used = 0L;
         try
         {
             var value = await zfs.RunAsync(
                 ["get", "-H", "-p", "-o", "value", "used", Of(client).Value],
                 cancellationToken
             );
-            return _used[client.ClientId] = long.Parse(value.Trim(), CultureInfo.InvariantCulture);
+            used = long.Parse(value.Trim(), CultureInfo.InvariantCulture);
         }
         catch (ZfsException e) when (e.StandardError.Contains("dataset does not exist", StringComparison.Ordinal))
         {
-            return _used[client.ClientId] = 0;
+            // Nothing is stored for this client yet.
         }
+
+        _used[client.ClientId] = used;
+        return used;
     }
 
     /// <summary>What <see cref="GetUsedAsync"/> said last.</summary>

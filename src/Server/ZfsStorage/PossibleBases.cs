@@ -20,7 +20,9 @@ internal sealed partial class PossibleBases(ClientDatasets parents, ZfsHost zfs,
         CancellationToken cancellationToken
     )
     {
-        var newest = backups.Any(backup => backup.IsLocal) ? await FindNewestAsync(client, cancellationToken) : null;
+        IReadOnlySet<string>? newest = null;
+        if (backups.Any(backup => backup.IsLocal))
+            newest = await FindNewestAsync(client, cancellationToken);
         return Mark(backups, storageType, newest);
     }
 

@@ -62,9 +62,10 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
             );
         if (token.Length > 0)
             return ["send", "-t", RebuildToken(token, backup)];
-        return from.Length == 0
-            ? ["send", .. FlagsOf(backup), backup.StorageKey]
-            : ["send", .. FlagsOf(backup), "-i", await FindAsync(backup, from, cancellationToken), backup.StorageKey];
+        if (from.Length == 0)
+            return ["send", .. FlagsOf(backup), backup.StorageKey];
+        var start = await FindAsync(backup, from, cancellationToken);
+        return ["send", .. FlagsOf(backup), "-i", start, backup.StorageKey];
     }
 
     /// <summary>

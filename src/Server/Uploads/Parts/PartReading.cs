@@ -69,10 +69,9 @@ internal static class PartReading
 
     private static async Task DrainAsync(StoredBytesReader stored, CancellationToken cancellationToken)
     {
-        while (!(await stored.ReadSliceAsync(int.MaxValue, cancellationToken)).IsEmpty)
-        {
-            // The reader adds it to the digest.
-        }
+        ReadOnlyMemory<byte> slice;
+        do slice = await stored.ReadSliceAsync(int.MaxValue, cancellationToken); // the reader adds it to the digest
+        while (!slice.IsEmpty);
     }
 
     private static void CheckDigest(PartRequest request, StoredBytesReader stored)

@@ -40,9 +40,11 @@ internal sealed class ReceiveStart(
             await receives.EndAsync(upload.UploadId); // a body that is sent again begins again
             var parent = await parents.EnsureAsync(client, cancellationToken);
             await quota.EnsureLocalAsync(client, 1, cancellationToken);
-            var receive = begin.IsResumed
-                ? await ResumeAsync(upload, begin, cancellationToken)
-                : await BeginAsync(upload, parent, begin, cancellationToken);
+            ZfsReceive receive;
+            if (begin.IsResumed)
+                receive = await ResumeAsync(upload, begin, cancellationToken);
+            else
+                receive = await BeginAsync(upload, parent, begin, cancellationToken);
             receives.Add(upload.UploadId, receive);
             return receive;
         }

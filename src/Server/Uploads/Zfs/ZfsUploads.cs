@@ -130,10 +130,11 @@ internal sealed class ZfsUploads(
             );
         try
         {
-            var receive =
-                part.Number == 1
-                    ? await start.RunAsync(upload, client, begin, cancellationToken)
-                    : receives.Find(upload.UploadId) ?? throw ZfsFaults.Interrupted();
+            ZfsReceive receive;
+            if (part.Number == 1)
+                receive = await start.RunAsync(upload, client, begin, cancellationToken);
+            else
+                receive = receives.Find(upload.UploadId) ?? throw ZfsFaults.Interrupted();
             await CopyAsync(upload, content, receive);
         }
         catch (RequestException e)
