@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
-/// <summary>What all cases of <see cref="ZfsErrorTests"/> find: d with snapshots one, two and three, and big@one.</summary>
+/// <summary>What all cases of <see cref="ZfsErrorTests"/> find: d with snapshots one to three, and big@one.</summary>
 public sealed class ZfsErrorArea(SecondZfsHost host) : IAsyncLifetime
 {
     private string? _name;

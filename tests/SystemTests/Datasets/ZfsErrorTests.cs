@@ -14,8 +14,8 @@ namespace ZfsSnapshotManager.SystemTests.Datasets;
 public sealed class ZfsErrorTests(SecondZfsHost host, ZfsErrorArea area) : IClassFixture<ZfsErrorArea>
 {
     /// <summary>
-    /// The command that causes the error, and what the remedy must mention. $A is the dataset of all cases: each creates
-    /// others of its own below it, and leaves $A/d and $A/big unchanged.
+    /// The command that causes the error, and what the remedy must mention. $A is the dataset of all cases: each
+    /// creates others of its own below it, and leaves $A/d and $A/big unchanged.
     /// </summary>
     public static TheoryData<string, string> Faults { get; } =
         new()

@@ -86,8 +86,8 @@ internal sealed class LocalLab : IAsyncDisposable
         await Host.OutputAsync(
             $"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c "
                 + $"'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in "
-                + $"$(seq {Patience.SecondsOf(600)}); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; cat {Folder}/log; "
-                + "exit 1"
+                + $"$(seq {Patience.SecondsOf(600)}); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; "
+                + $"cat {Folder}/log; exit 1"
         );
     }
 

@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace ZfsSnapshotManager.UnitTests.Architecture;
 
-/// <summary>Projects and their directories use one another in one direction, which docs/architecture.md draws.</summary>
+/// <summary>Projects and their directories use each other in one direction: docs/architecture.md draws it.</summary>
 public sealed partial class LayerTests
 {
     private const string Document = "docs/architecture.md";

@@ -14,7 +14,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
-/// <summary>Receives streams into ZFS: in one body or as the parts of an upload. ZFS gets only verified bytes.</summary>
+/// <summary>Receives streams into ZFS: in one body or as the parts of an upload. ZFS gets verified bytes.</summary>
 internal sealed class ZfsUploads(
     ReceiveStart start,
     ZfsReceives receives,
