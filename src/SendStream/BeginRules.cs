@@ -6,7 +6,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Judges a BEGIN record and reads its facts. Sources: OpenZFS module/zfs/dmu_recv.c (dmu_recv_begin,
+/// Checks a BEGIN record and reads what it says. Sources: OpenZFS module/zfs/dmu_recv.c (dmu_recv_begin,
 /// dmu_recv_begin_check, resume_check, dmu_recv_stream), lib/libzfs/libzfs_sendrecv.c (zfs_receive_impl,
 /// zfs_receive_package, send_prelim_records).
 /// </summary>
@@ -43,7 +43,7 @@ internal static class BeginRules
     /// <summary>Whether the BEGIN opens a package.</summary>
     public static bool IsPackage(BeginRecord record) => record.HeaderType == PackageHeader;
 
-    /// <summary>Judges the header; the payload has not arrived yet.</summary>
+    /// <summary>Returns the rule that the header breaks; null if none. The payload has not arrived yet.</summary>
     public static RecordFault? Judge(BeginRecord record, uint payloadLength)
     {
         if (record.HeaderType is not (SnapshotHeader or PackageHeader))
@@ -65,20 +65,20 @@ internal static class BeginRules
     }
 
     /// <summary>
-    /// A package's BEGIN is made by libzfs, which leaves type and GUIDs at zero (send_prelim_records).
+    /// A package's BEGIN is made by libzfs, which leaves type and GUIDs 0 (send_prelim_records).
     /// </summary>
     private static RecordFault? JudgePackage(BeginRecord record) =>
-        record.DatasetType != 0 || record.SnapshotGuid != 0 || record.BaseGuid != 0
+        record.DatasetType != DatasetType.None || record.SnapshotGuid != 0 || record.BaseGuid != 0
             ? Bad(
-                $"BEGIN of a package has type {record.DatasetType} and GUIDs {record.SnapshotGuid} and {record.BaseGuid}; "
-                    + "expected zeros"
+                $"BEGIN of a package has type {(uint)record.DatasetType} and GUIDs {record.SnapshotGuid} and "
+                    + $"{record.BaseGuid}; expected zeros"
             )
             : null;
 
     private static RecordFault? JudgeSnapshot(BeginRecord record)
     {
-        if (record.DatasetType is not ((uint)StreamType.Filesystem or (uint)StreamType.Volume))
-            return Bad($"BEGIN has dataset type {record.DatasetType}; expected 2 (filesystem) or 3 (volume)");
+        if (record.DatasetType is not (DatasetType.Filesystem or DatasetType.Volume))
+            return Bad($"BEGIN has dataset type {(uint)record.DatasetType}; expected 2 (filesystem) or 3 (volume)");
         if (!record.Features.HasFlag(StreamFeatures.Raw))
             return null;
         if (record.Features.HasFlag(StreamFeatures.EmbedData))
@@ -90,7 +90,9 @@ internal static class BeginRules
             : null;
     }
 
-    /// <summary>Judges the payload of a snapshot's BEGIN; the header is known to be good.</summary>
+    /// <summary>
+    /// Returns the rule that the payload of a snapshot's BEGIN breaks; null if none. The header was checked.
+    /// </summary>
     public static RecordFault? JudgePayload(BeginRecord record, NvList? payload)
     {
         if (record.Features.HasFlag(StreamFeatures.Resuming) && ResumePointOf(payload) is null)
@@ -100,14 +102,14 @@ internal static class BeginRules
         return null;
     }
 
-    /// <summary>Reads a BEGIN that was found good.</summary>
+    /// <summary>Reads a BEGIN that was checked.</summary>
     public static SnapshotStreamInfo Read(BeginRecord record, NvList? payload) =>
         new()
         {
             SnapshotGuid = record.SnapshotGuid,
             BaseGuid = record.BaseGuid,
             FullSnapshotName = ReadName(record.NameField)!,
-            Type = (StreamType)record.DatasetType,
+            Type = record.DatasetType,
             Features = record.Features,
             Flags = record.Flags,
             CreationTime = DateTimeOffset.FromUnixTimeSeconds((long)record.CreationTime),
@@ -135,7 +137,7 @@ internal static class BeginRules
         }
         catch (DecoderFallbackException)
         {
-            return null; // not UTF-8: the caller says so, with the place in the stream
+            return null; // not UTF-8: the caller reports it, with the position in the stream
         }
     }
 }

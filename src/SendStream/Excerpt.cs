@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>Text of hostile origin as it may stand in a message: messages go to logs, answers and terminals.</summary>
+/// <summary>Makes text of hostile origin fit for messages, which are written to logs, answers and terminals.</summary>
 internal static class Excerpt
 {
     private const int Longest = 64;

@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// The running checksum of a send stream: four 64-bit sums over little-endian 32-bit words, each sum over the one
-/// before it. An immutable value; the default is the state before the first byte. Source: OpenZFS
+/// before it, all modulo 2^64. An immutable value; the default is the state before the first byte. Source: OpenZFS
 /// module/zcommon/zfs_fletcher.c; stored as four 64-bit words (zio_cksum_t), 32 bytes.
 /// </summary>
 /// <param name="A">Sum of the words.</param>
@@ -17,7 +17,7 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
     /// <summary>Bytes of a stored checksum.</summary>
     public const int Size = 32;
 
-    /// <summary>Whether all four sums are 0: nothing summed yet, or, in a record, no checksum stored.</summary>
+    /// <summary>Whether all four sums are 0: no byte was summed yet, or, in a record, no checksum is stored.</summary>
     public bool IsZero => (A | B | C | D) == 0;
 
     /// <summary>The state after some more bytes.</summary>
@@ -47,8 +47,8 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
     private Fletcher4 AppendBytes(ReadOnlySpan<byte> data)
     {
         var state = this;
-        for (; !data.IsEmpty; data = data[sizeof(uint)..])
-            state = state.Append(BinaryPrimitives.ReadUInt32LittleEndian(data));
+        for (var at = 0; at < data.Length; at += sizeof(uint))
+            state = state.Append(BinaryPrimitives.ReadUInt32LittleEndian(data[at..]));
         return state;
     }
 

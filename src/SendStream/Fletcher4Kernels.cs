@@ -8,23 +8,24 @@ namespace ZfsSnapshotManager.SendStream;
 /// <summary>
 /// The loops of <see cref="Fletcher4"/>: one word at a time, and vectors of three widths. All give the same sums.
 /// <para>
-/// A vector loop deals the words out among its 64-bit lanes, two to each, sums every lane by itself, and puts the lanes
-/// together at the end (the idea is that of OpenZFS module/zcommon/zfs_fletcher_superscalar.c). The two words of a lane
+/// A vector loop deals the words out among its 64-bit lanes, two to each, sums every lane by itself, and combines the
+/// lanes at the end (the idea is that of OpenZFS module/zcommon/zfs_fletcher_superscalar.c). The two words of a lane
 /// need not be unpacked: the sums are linear, so those of the low words are those of the whole lanes less 2^32 times
 /// those of the high words.
 /// </para>
-/// <para>Words are read as this machine reads them: right on little-endian ones only.</para>
-/// <para>What puts lanes together is inlined: as arguments, vectors would pass through memory, in pieces of 16
+/// <para>Words are read in this machine's byte order, so the sums are those of ZFS on little-endian machines
+/// only.</para>
+/// <para>The methods that combine lanes are inlined: as arguments, vectors would pass through memory, in pieces of 16
 /// bytes.</para>
 /// </summary>
 internal static class Fletcher4Kernels
 {
-    /// <summary>From this many vectors on, their loop saves more than putting the lanes together costs.</summary>
+    /// <summary>From this many vectors on, the loop saves more than combining the lanes costs.</summary>
     private const int ManyVectors = 16;
 
     /// <summary>
-    /// The fastest way for so many words on this machine. What is compiled ahead of time knows at most 128 bits, unless
-    /// it is compiled for newer processors only (docs/decisions/0010-vectors-without-avx.md); the other ways are then
+    /// The fastest loop for this many words on this machine. Code compiled ahead of time uses at most 128 bits, unless
+    /// it is compiled for newer processors only (docs/decisions/0010-vectors-without-avx.md); the other loops are then
     /// left out.
     /// </summary>
     public static Fletcher4 Append(in Fletcher4 state, ReadOnlySpan<uint> words)
@@ -114,7 +115,7 @@ internal static class Fletcher4Kernels
     private static Fletcher4 Concatenate(in Fletcher4 before, Sums<ulong> words, ulong count)
     {
         // The terms of above for k = count. A span has less than 2^29 words, so the second fits into 64 bits; the third
-        // is needed modulo 2^64 only, and is right if the factor that 3 divides is divided first.
+        // is needed modulo 2^64 only, and is exact if the factor that 3 divides is divided first.
         var second = count * (count + 1) / 2;
         var third = second % 3 == 0 ? second / 3 * (count + 2) : second * ((count + 2) / 3);
         return new Fletcher4(
@@ -137,7 +138,7 @@ internal static class Fletcher4Kernels
         where T : ILanes<T>
     {
         /// <summary>
-        /// Puts the lanes together: the words of the lower half and those of the upper half alternate.
+        /// Combines the lanes: the words of the lower half and those of the upper half alternate.
         /// </summary>
         static abstract Sums<ulong> Gather(Sums<T> sums);
     }

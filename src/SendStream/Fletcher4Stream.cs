@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// A running checksum over slices of any length: up to three bytes of a word wait for the rest of it.
+/// A running checksum over slices of any length; it keeps up to three bytes of an incomplete word.
 /// </summary>
 internal struct Fletcher4Stream(Fletcher4 state)
 {

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>What <see cref="SendStreamParser.Read"/> found.</summary>
+/// <summary>An event that <see cref="SendStreamParser.Read"/> reports.</summary>
 public enum ParserEvent
 {
     /// <summary>All input was consumed and no further event is complete.</summary>
@@ -15,7 +15,7 @@ public enum ParserEvent
     Payload,
 
     /// <summary>
-    /// The current record's payload, if it has one, is complete: the parser stands at a record boundary.
+    /// The current record is complete, with its payload if it has one: the parser stands at a record boundary.
     /// </summary>
     EndOfRecord,
 

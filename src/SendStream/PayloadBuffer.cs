@@ -12,9 +12,10 @@ internal sealed class PayloadBuffer
     private int _announced;
     private int _filled;
 
-    /// <summary>What has arrived.</summary>
+    /// <summary>The bytes that have arrived.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _filled);
 
+    /// <summary>Starts with a new payload of this many bytes.</summary>
     public void Start(uint announced)
     {
         Clear();
@@ -29,6 +30,6 @@ internal sealed class PayloadBuffer
         _filled += data.Length;
     }
 
-    /// <summary>Lets go of the bytes.</summary>
+    /// <summary>Drops the bytes.</summary>
     public void Clear() => (_bytes, _announced, _filled) = ([], 0, 0);
 }

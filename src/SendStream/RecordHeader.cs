@@ -5,8 +5,9 @@ namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// A view of a record's 312-byte header: <c>u32 drr_type</c>, <c>u32 drr_payloadlen</c>, and 304 bytes that the type
-/// lays out. The values are those that stand there; <see cref="SendStreamParser"/> hands out only headers that it
-/// verified. Source: OpenZFS include/sys/zfs_ioctl.h, struct dmu_replay_record.
+/// lays out. The values are those in the bytes, unchecked; <see cref="SendStreamParser"/> gives only headers that it
+/// verified. Thread-safe as long as the bytes do not change. Source: OpenZFS include/sys/zfs_ioctl.h, struct
+/// dmu_replay_record.
 /// </summary>
 public readonly ref struct RecordHeader
 {
@@ -16,7 +17,7 @@ public readonly ref struct RecordHeader
     /// <summary>Bytes before the fields that the type lays out.</summary>
     internal const int FieldsOffset = 8;
 
-    /// <summary>Views 312 bytes as a header, without judging them.</summary>
+    /// <summary>Views 312 bytes as a header, without checking them.</summary>
     /// <param name="raw">Exactly 312 bytes.</param>
     /// <exception cref="ArgumentException">Another length.</exception>
     public RecordHeader(ReadOnlySpan<byte> raw)
@@ -43,9 +44,8 @@ public readonly ref struct RecordHeader
     public Fletcher4 StoredChecksum => Fletcher4.ReadFrom(Raw[StreamLimits.ChecksumOffset..]);
 
     /// <summary>
-    /// Bytes that follow the header in the stream, computed as the record's type asks (macros DRR_OBJECT_PAYLOAD_SIZE,
-    /// DRR_WRITE_PAYLOAD_SIZE, DRR_SPILL_PAYLOAD_SIZE); a hostile value above <see cref="long.MaxValue"/> is given as
-    /// that.
+    /// Bytes that follow the header in the stream, computed by the record's type (macros DRR_OBJECT_PAYLOAD_SIZE,
+    /// DRR_WRITE_PAYLOAD_SIZE, DRR_SPILL_PAYLOAD_SIZE); a hostile value above <see cref="long.MaxValue"/> becomes that.
     /// </summary>
     public long PayloadLength =>
         Type switch
@@ -59,7 +59,7 @@ public readonly ref struct RecordHeader
         };
 
     /// <summary>
-    /// The field <c>drr_toguid</c>: GUID of the snapshot the record belongs to; 0 for a type that is not known.
+    /// The field <c>drr_toguid</c>: GUID of the snapshot the record belongs to; 0 for an unknown type.
     /// </summary>
     public ulong SnapshotGuid =>
         SnapshotGuidOffset(Type) is { } offset
@@ -110,7 +110,7 @@ public readonly ref struct RecordHeader
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
     public RedactRecord AsRedact() => new(FieldsOf(RecordType.Redact));
 
-    /// <summary>Where <c>drr_toguid</c> stands in the fields of a type; null if the type is not known.</summary>
+    /// <summary>Offset of <c>drr_toguid</c> in the fields of a type; null if the type is unknown.</summary>
     internal static int? SnapshotGuidOffset(RecordType type) =>
         type switch
         {

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// The order of records inside one snapshot's stream, as <c>zfs receive</c> asks for it: WRITE records ascend by object
-/// and offset (module/zfs/dmu_recv.c, receive_process_write_record), and every OBJECT of a raw stream lies in the
+/// The order of records inside one snapshot's stream, as <c>zfs receive</c> demands it: WRITE records ascend by object
+/// and offset (module/zfs/dmu_recv.c, receive_process_write_record), and every OBJECT of a raw stream lies in the last
 /// OBJECT_RANGE before it (receive_object).
 /// </summary>
 internal struct RecordOrder
@@ -18,33 +18,33 @@ internal struct RecordOrder
     /// <summary>First object of the last OBJECT_RANGE; null before the first.</summary>
     public ulong? ObjectRange { get; set; }
 
-    /// <summary>Where the last record stands in the order of sending; null before the first.</summary>
+    /// <summary>Position of the last record in the order of sending; null before the first.</summary>
     public RecordPosition? Position { get; set; }
 
-    /// <summary>Where a send would have to go on; see <see cref="ParserState.ResumePoint"/>.</summary>
+    /// <summary>See <see cref="ParserState.ResumePoint"/>.</summary>
     public ResumePoint ResumePoint { get; set; }
 
     /// <summary>See <see cref="ParserState.ResumeBytes"/>.</summary>
     public long ResumeBytes { get; set; }
 
-    /// <summary>Whether the last record was a WRITE.</summary>
-    public bool IsBehindWrite { get; set; }
+    /// <summary>See <see cref="ParserState.EndsWithWrite"/>.</summary>
+    public bool EndsWithWrite { get; set; }
 
-    /// <summary>See <see cref="ParserState.IsDisordered"/>.</summary>
-    public bool IsDisordered { get; set; }
+    /// <summary>See <see cref="ParserState.IsOutOfOrder"/>.</summary>
+    public bool IsOutOfOrder { get; set; }
 
-    /// <summary>Takes the next record; null if it may stand here.</summary>
+    /// <summary>Adds the next record, and returns the rule that it breaks; null if none.</summary>
     /// <param name="header">The record.</param>
     /// <param name="end">Bytes of the stream up to the record's end.</param>
     /// <param name="raw">Whether the stream is raw.</param>
-    public RecordFault? Take(RecordHeader header, long end, bool raw)
+    public RecordFault? Add(RecordHeader header, long end, bool raw)
     {
         NotePosition(RecordPosition.Of(header, Position));
         NoteResume(header, end);
         switch (header.Type)
         {
             case RecordType.Write:
-                return TakeWrite(header.AsWrite().Object, header.AsWrite().Offset);
+                return AddWrite(header.AsWrite().Object, header.AsWrite().Offset);
             case RecordType.ObjectRange:
                 ObjectRange = header.AsObjectRange().FirstObject;
                 return null;
@@ -54,7 +54,7 @@ internal struct RecordOrder
                     ? null
                     : new RecordFault(
                         SendStreamError.UnexpectedRecord,
-                        $"OBJECT {number} of a raw stream stands outside the last OBJECT_RANGE"
+                        $"OBJECT {number} of a raw stream is outside the last OBJECT_RANGE"
                     );
             default:
                 return null;
@@ -63,24 +63,24 @@ internal struct RecordOrder
 
     private void NotePosition(RecordPosition position)
     {
-        IsDisordered |= Position is { } last && position <= last;
+        IsOutOfOrder |= Position is { } last && position <= last;
         Position = position;
     }
 
     /// <summary>
-    /// What a receiver notes down, and when: WRITEs wait to be written together, and are noted with the record that
-    /// ends their wait (module/zfs/dmu_recv.c, receive_process_record, flush_write_batch, save_resume_state).
+    /// What a receiver notes, and when: WRITEs are batched, and noted with the record that ends the batch
+    /// (module/zfs/dmu_recv.c, receive_process_record, flush_write_batch, save_resume_state).
     /// </summary>
     private void NoteResume(RecordHeader header, long end)
     {
         var isWrite = header.Type == RecordType.Write;
-        if (isWrite || IsBehindWrite || header.Type is RecordType.Object or RecordType.WriteEmbedded)
+        if (isWrite || EndsWithWrite || header.Type is RecordType.Object or RecordType.WriteEmbedded)
             ResumeBytes = end - RecordHeader.Size;
-        IsBehindWrite = isWrite;
+        EndsWithWrite = isWrite;
         ResumePoint = ResumePoint.After(header);
     }
 
-    private RecordFault? TakeWrite(ulong number, ulong offset)
+    private RecordFault? AddWrite(ulong number, ulong offset)
     {
         if (number < LastWriteObject || (number == LastWriteObject && offset < LastWriteOffset))
         {

@@ -3,9 +3,9 @@ using ZfsSnapshotManager.SendStream.Records;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// The ranges of a record's fields: those the format sets, and those outside which <c>zfs receive</c> refuses a stream
-/// (OpenZFS module/zfs/dmu_recv.c; the function is named at each rule). Properties of the receiving pool are not
-/// judged.
+/// The ranges of a record's fields: those that the format sets, and those outside which <c>zfs receive</c> refuses a
+/// stream (OpenZFS module/zfs/dmu_recv.c; the function is named at each rule). Properties of the receiving pool are not
+/// considered.
 /// </summary>
 internal static class RecordRules
 {
@@ -16,7 +16,7 @@ internal static class RecordRules
     private const byte ObjectSpillFlag = 1 << 2;
 
     /// <summary>
-    /// Judges one record of a snapshot's stream by the BEGIN it belongs to; null if nothing is wrong.
+    /// Returns the rule that a record of a snapshot's stream breaks, by the BEGIN it belongs to; null if none.
     /// </summary>
     public static RecordFault? Judge(RecordHeader header, SnapshotStreamInfo begin) =>
         header.Type switch
@@ -36,13 +36,13 @@ internal static class RecordRules
     /// <summary>Source: receive_object.</summary>
     private static RecordFault? Judge(ObjectRecord record, SnapshotStreamInfo begin)
     {
-        if (record.ObjectType == 0 || !IsObjectType(record.ObjectType))
-            return Bad($"OBJECT has object type {record.ObjectType}, which does not exist");
+        if (record.ObjectType == DmuObjectType.None || !IsObjectType(record.ObjectType))
+            return Bad($"OBJECT has object type {(uint)record.ObjectType}, which does not exist");
         if (!IsObjectType(record.BonusType))
-            return Bad($"OBJECT has bonus type {record.BonusType}, which does not exist");
-        if (record.CompressionType >= StreamLimits.CompressionTypes)
+            return Bad($"OBJECT has bonus type {(uint)record.BonusType}, which does not exist");
+        if ((byte)record.CompressionType >= StreamLimits.CompressionTypes)
             return Bad(
-                $"OBJECT has compression type {record.CompressionType}; expected less than "
+                $"OBJECT has compression type {(byte)record.CompressionType}; expected less than "
                     + $"{StreamLimits.CompressionTypes}"
             );
         if (!IsBlockSize(record.BlockSize))
@@ -115,7 +115,7 @@ internal static class RecordRules
     private static RecordFault? Judge(WriteRecord record, bool raw)
     {
         if (!IsObjectType(record.ObjectType))
-            return Bad($"WRITE has object type {record.ObjectType}, which does not exist");
+            return Bad($"WRITE has object type {(uint)record.ObjectType}, which does not exist");
         if (!IsBlockSize(record.LogicalSize))
             return Bad(
                 $"WRITE has a logical size of {record.LogicalSize} bytes; expected a multiple of 512 up to 16 MiB"
@@ -152,10 +152,10 @@ internal static class RecordRules
         if (record.Length < StreamLimits.MinBlock || record.Length > StreamLimits.MaxBlock)
             return Bad($"SPILL has a length of {record.Length} bytes; expected 512 to 16 MiB");
         if (raw && !IsObjectType(record.ObjectType))
-            return Bad($"SPILL has object type {record.ObjectType}, which does not exist");
-        if (raw && (record.CompressionType >= StreamLimits.CompressionTypes || record.CompressedSize == 0))
+            return Bad($"SPILL has object type {(uint)record.ObjectType}, which does not exist");
+        if (raw && ((byte)record.CompressionType >= StreamLimits.CompressionTypes || record.CompressedSize == 0))
             return Bad(
-                $"SPILL of a raw stream has compression type {record.CompressionType} and compressed size "
+                $"SPILL of a raw stream has compression type {(byte)record.CompressionType} and compressed size "
                     + $"{record.CompressedSize}"
             );
         var most = raw ? StreamLimits.MaxBlock : record.Length;
@@ -176,9 +176,9 @@ internal static class RecordRules
             );
         if (record.EmbeddedType >= StreamLimits.EmbeddedTypes)
             return Bad($"WRITE_EMBEDDED embeds type {record.EmbeddedType}, which does not exist");
-        if (record.CompressionType >= StreamLimits.CompressionTypes)
+        if ((byte)record.CompressionType >= StreamLimits.CompressionTypes)
             return Bad(
-                $"WRITE_EMBEDDED has compression type {record.CompressionType}; expected less than "
+                $"WRITE_EMBEDDED has compression type {(byte)record.CompressionType}; expected less than "
                     + $"{StreamLimits.CompressionTypes}"
             );
         if (record.Length > StreamLimits.MaxBlock || record.LogicalSize > StreamLimits.MaxBlock)
@@ -202,9 +202,10 @@ internal static class RecordRules
     }
 
     /// <summary>
-    /// Where a spill block is small enough to be embedded in its block pointer, <c>zfs send -e</c> takes it for data at
-    /// the place that its number (DMU_SPILL_BLKID, -2) would have, before it asks whether it is one
-    /// (module/zfs/dmu_send.c, do_dump); the receiver writes data there and has no spill block. Seen on OpenZFS 2.3.2.
+    /// If a spill block is small enough to be embedded in its block pointer, <c>zfs send -e</c> treats it as data at
+    /// the offset that its number (DMU_SPILL_BLKID, -2) would have, before it checks whether it is a spill block
+    /// (module/zfs/dmu_send.c, do_dump). The receiver writes data at that offset and has no spill block. Seen on
+    /// OpenZFS 2.3.2; docs/decisions/0012-send-e-loses-spill-blocks.md.
     /// </summary>
     private static bool IsSpillBlock(WriteEmbeddedRecord record) =>
         record.Length != 0 && record.Offset == unchecked(0 - 2 * record.Length);
@@ -223,11 +224,11 @@ internal static class RecordRules
     }
 
     /// <summary>Source: include/sys/dmu.h, DMU_OT_IS_VALID.</summary>
-    private static bool IsObjectType(uint type) =>
-        type switch
+    private static bool IsObjectType(DmuObjectType type) =>
+        (uint)type switch
         {
             < StreamLimits.NumberedObjectTypes => true,
-            >= 0x80 and <= 0xff => (type & 0x1f) < StreamLimits.ByteSwaps,
+            >= 0x80 and <= 0xff => ((uint)type & 0x1f) < StreamLimits.ByteSwaps,
             _ => false,
         };
 

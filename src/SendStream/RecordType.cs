@@ -1,8 +1,8 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// What a record is (<c>drr_type</c>, a 32-bit number). Source: OpenZFS include/sys/zfs_ioctl.h, struct
-/// dmu_replay_record.
+/// The type of a record: <c>drr_type</c>, 32 bits. Numbers without a name are kept as they are. Source: OpenZFS
+/// include/sys/zfs_ioctl.h, struct dmu_replay_record.
 /// </summary>
 public enum RecordType : uint
 {
@@ -15,7 +15,7 @@ public enum RecordType : uint
     /// <summary>A run of object numbers is not in use. No payload.</summary>
     FreeObjects,
 
-    /// <summary>One block of an object. Payload: the block, compressed or encrypted where the header says so.</summary>
+    /// <summary>One block of an object. Payload: the block, compressed or encrypted if the header says so.</summary>
     Write,
 
     /// <summary>A byte range of an object is a hole. No payload.</summary>
@@ -30,16 +30,16 @@ public enum RecordType : uint
     WriteByRef,
 
     /// <summary>
-    /// The spill block of an object: attributes that found no room in the bonus buffer. Payload: the block.
+    /// The spill block of an object: attributes that do not fit into the bonus buffer. Payload: the block.
     /// </summary>
     Spill,
 
-    /// <summary>One block small enough to live in its block pointer. Payload: up to 112 bytes.</summary>
+    /// <summary>One block small enough to be stored in its block pointer. Payload: up to 112 bytes.</summary>
     WriteEmbedded,
 
     /// <summary>The encryption parameters of a block of 32 dnodes; raw streams only. No payload.</summary>
     ObjectRange,
 
-    /// <summary>A byte range of an object was left out on purpose. No payload.</summary>
+    /// <summary>A byte range of an object was deliberately left out. No payload.</summary>
     Redact,
 }

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>What is wrong with a stream.</summary>
+/// <summary>The kinds of errors in a stream.</summary>
 public enum SendStreamError
 {
     /// <summary>The input does not begin with a BEGIN record.</summary>
@@ -11,7 +11,7 @@ public enum SendStreamError
     /// </summary>
     BigEndian,
 
-    /// <summary>A record, its checksum intact, of a type that is not known.</summary>
+    /// <summary>A record of an unknown type; its checksum is intact.</summary>
     UnknownRecordType,
 
     /// <summary>A field outside the range that the format allows, or that <c>zfs receive</c> would refuse.</summary>
@@ -21,27 +21,29 @@ public enum SendStreamError
     ChecksumMismatch,
 
     /// <summary>
-    /// A record that belongs to another snapshot than its BEGIN. So it is with what <c>zfs send --saved</c> sends of an
-    /// interrupted receive, whose records carry the GUID of the receiving dataset (module/zfs/dmu_send.c, dsc_toguid);
-    /// it has no END either.
+    /// A record that belongs to another snapshot than its BEGIN. <c>zfs send --saved</c> sends such streams of an
+    /// interrupted receive: their records carry the GUID of the receiving dataset (module/zfs/dmu_send.c, dsc_toguid),
+    /// and they have no END.
     /// </summary>
     GuidMismatch,
 
-    /// <summary>A record where none of its type may stand.</summary>
+    /// <summary>A record in a position where its type is not allowed.</summary>
     UnexpectedRecord,
 
     /// <summary>The input ended before the last END record.</summary>
     EndsEarly,
 
-    /// <summary>The input goes on after the last END record.</summary>
+    /// <summary>The input continues after the last END record.</summary>
     DataAfterEnd,
 
     /// <summary>
-    /// As it was sent, but in a way in which <c>zfs receive</c> loses a part of the snapshot without saying so: no
+    /// The stream is as it was sent, but <c>zfs receive</c> would silently lose a part of the snapshot: it is no
     /// backup.
     /// </summary>
     LostOnReceive,
 
-    /// <summary>A stream that uses features this library does not know, so that it cannot judge its records.</summary>
+    /// <summary>
+    /// The stream uses features that this library does not know, so that it cannot verify its records.
+    /// </summary>
     Unsupported,
 }

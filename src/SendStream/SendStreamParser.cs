@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ZfsSnapshotManager.SendStream.NvLists;
 using ZfsSnapshotManager.SendStream.Resume;
 
@@ -5,9 +6,9 @@ namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// Reads a ZFS send stream record by record and verifies all of it: structure, every checksum, every GUID, the ranges
-/// of all fields. It does no I/O: bytes go in by <see cref="Read"/>, in slices of any size; events come out. It holds
-/// one header and, while it arrives, the payload of a BEGIN (up to 64 MiB, and never more than did arrive); other
-/// payloads pass through uncopied. Not thread-safe. After a fault every further call throws the same exception.
+/// of all fields. It does no I/O: bytes are passed to <see cref="Read"/>, in slices of any size, which returns events.
+/// It holds one header and, while it arrives, the payload of a BEGIN (up to 64 MiB, and at most twice what arrived);
+/// other payloads are not copied. Not thread-safe. After a fault every further call throws the same exception.
 /// </summary>
 public sealed class SendStreamParser
 {
@@ -43,8 +44,8 @@ public sealed class SendStreamParser
             Position = state.Position,
             ResumePoint = state.ResumePoint,
             ResumeBytes = state.ResumeBytes,
-            IsBehindWrite = state.IsBehindWrite,
-            IsDisordered = state.IsDisordered,
+            EndsWithWrite = state.EndsWithWrite,
+            IsOutOfOrder = state.IsOutOfOrder,
         };
     }
 
@@ -75,7 +76,7 @@ public sealed class SendStreamParser
     /// <summary>The running checksum before the current record's header; 0 for a BEGIN.</summary>
     public Fletcher4 ChecksumBefore { get; private set; }
 
-    /// <summary>Where the parser stands; inside a record, the phase before it.</summary>
+    /// <summary>The phase in which the parser stands; inside a record, the phase before it.</summary>
     public StreamPhase Phase { get; private set; }
 
     /// <summary>Whether the last END was read.</summary>
@@ -85,8 +86,8 @@ public sealed class SendStreamParser
     public bool IsAtBoundary => _headerFilled == 0 && !_inRecord;
 
     /// <summary>
-    /// Bytes up to the end of the current record, as far as it is known: while its header arrives, those of the header.
-    /// 0 at a boundary.
+    /// Bytes up to the end of the current record, as far as known: while its header arrives, those of the header. 0 at
+    /// a boundary.
     /// </summary>
     public long RecordLeft
     {
@@ -112,15 +113,15 @@ public sealed class SendStreamParser
     public NvList? BeginPayload { get; private set; }
 
     /// <summary>
-    /// Where the current record of a snapshot's stream stands in the order of sending; null before the first and at a
+    /// Position of the current record of a snapshot's stream in the order of sending; null before the first and at a
     /// BEGIN.
     /// </summary>
     public RecordPosition? Position => _order.Position;
 
-    /// <summary>See <see cref="ParserState.IsDisordered"/>; the current record counts.</summary>
-    public bool IsDisordered => _order.IsDisordered;
+    /// <summary>See <see cref="ParserState.FollowsSendOrder"/>; the current record counts.</summary>
+    public bool FollowsSendOrder => !_order.IsOutOfOrder;
 
-    /// <summary>What is needed to go on from here by <see cref="Resume"/>.</summary>
+    /// <summary>What <see cref="Resume"/> needs to continue from here.</summary>
     /// <exception cref="InvalidOperationException">The parser does not stand at a record boundary, or found a
     /// fault.</exception>
     public ParserState State =>
@@ -139,28 +140,30 @@ public sealed class SendStreamParser
                 Position = _order.Position,
                 ResumePoint = _order.ResumePoint,
                 ResumeBytes = _order.ResumeBytes,
-                IsBehindWrite = _order.IsBehindWrite,
-                IsDisordered = _order.IsDisordered,
+                EndsWithWrite = _order.EndsWithWrite,
+                IsOutOfOrder = _order.IsOutOfOrder,
             }
             : throw new InvalidOperationException(
-                "A parser can be left only at a record boundary, and only without a fault."
+                "A parser has a state only at a record boundary, and only without a fault."
             );
 
-    /// <summary>A parser that goes on at the record boundary where another one was left.</summary>
+    /// <summary>Creates a parser that continues at the record boundary where another one stopped.</summary>
     /// <param name="state">That parser's <see cref="State"/>.</param>
-    /// <exception cref="ArgumentException">The state lies in a snapshot's stream but does not name the
-    /// snapshot.</exception>
+    /// <exception cref="ArgumentException">The state is inside a snapshot's stream but does not name the snapshot, or a
+    /// count is negative.</exception>
     public static SendStreamParser Resume(ParserState state)
     {
         ArgumentNullException.ThrowIfNull(state);
+        if (state is { StreamOffset: < 0 } or { RecordCount: < 0 })
+            throw new ArgumentException("A state has no negative offset or count.", nameof(state));
         if (StreamGrammar.IsInSnapshot(state.Phase) && state.Snapshot is null)
             throw new ArgumentException($"A state in phase {state.Phase} needs the snapshot's BEGIN.", nameof(state));
         return new SendStreamParser(state);
     }
 
     /// <summary>Reads up to the next event.</summary>
-    /// <param name="input">What is to be read; the part that was consumed is cut off.</param>
-    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of the input that is payload; else
+    /// <param name="input">The next bytes of the stream; what was consumed is cut off.</param>
+    /// <param name="payload">With <see cref="ParserEvent.Payload"/>, the slice of the input that is payload; otherwise
     /// empty.</param>
     /// <returns>
     /// The event. With <see cref="ParserEvent.NeedMoreInput"/> and <see cref="ParserEvent.EndOfStream"/> the input is
@@ -170,8 +173,7 @@ public sealed class SendStreamParser
     public ParserEvent Read(ref ReadOnlySpan<byte> input, out ReadOnlySpan<byte> payload)
     {
         payload = default;
-        if (_fault is not null)
-            throw _fault;
+        ThrowIfFaulty();
         if (_inRecord)
             return ReadRest(ref input, out payload);
         if (!IsComplete)
@@ -186,15 +188,21 @@ public sealed class SendStreamParser
             );
     }
 
-    /// <summary>Says that the input has ended.</summary>
+    /// <summary>Ends the input.</summary>
     /// <exception cref="SendStreamException">The stream is faulty, or it has not ended
     /// (<see cref="SendStreamError.EndsEarly"/>).</exception>
     public void EnsureComplete()
     {
-        if (_fault is not null)
-            throw _fault;
+        ThrowIfFaulty();
         if (!IsComplete || _inRecord)
             throw Fault(SendStreamError.EndsEarly, "the stream ends early: " + Missing(), RecordCount, StreamOffset);
+    }
+
+    /// <summary>Throws the first fault again, with the stack of its first time.</summary>
+    private void ThrowIfFaulty()
+    {
+        if (_fault is not null)
+            ExceptionDispatchInfo.Throw(_fault);
     }
 
     private ParserEvent ReadHeader(ref ReadOnlySpan<byte> input)
@@ -247,7 +255,7 @@ public sealed class SendStreamParser
     }
 
     /// <summary>
-    /// The checksum goes first: only of a header whose bytes were sent like that is it worth asking what it says.
+    /// The checksum comes first: the fields mean something only if these are the bytes that were sent.
     /// </summary>
     private void AcceptInSnapshot(RecordHeader header, SnapshotStreamInfo begin)
     {
@@ -288,7 +296,7 @@ public sealed class SendStreamParser
                 $"END gives checksum {header.AsEnd().Checksum}; expected {ChecksumBefore}"
             );
         Refuse(RecordRules.Judge(header, begin));
-        Refuse(_order.Take(header, StreamOffset + header.PayloadLength, begin.IsRaw));
+        Refuse(_order.Add(header, StreamOffset + header.PayloadLength, begin.IsRaw));
     }
 
     private void AcceptPackageEnd(RecordHeader header)
@@ -384,5 +392,9 @@ public sealed class SendStreamParser
         long index,
         long offset,
         Exception? cause = null
-    ) => _fault = new SendStreamException(fault, index, offset, reason, cause);
+    )
+    {
+        _fault = new SendStreamException(fault, index, offset, reason, cause);
+        return _fault;
+    }
 }

@@ -1,12 +1,16 @@
+using System.Buffers;
+
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Verifies a whole stream that is pushed into it in slices of any size, and gathers its facts. Memory stays bounded,
-/// but for the list of a package's snapshots. Not thread-safe. After a fault every further call throws the same
-/// exception.
+/// Verifies a whole stream and gathers what it says: <see cref="VerifyAsync"/> in one call, or pushed in slices of any
+/// size with <see cref="Append"/> and <see cref="Complete"/>. Memory is bounded, except for the list of a package's
+/// snapshots. Not thread-safe. After a fault every further call throws the same exception.
 /// </summary>
 public sealed class SendStreamVerifier
 {
+    private const int BufferSize = 256 * 1024;
+
     private readonly SendStreamParser _parser = new();
     private readonly long[] _records = new long[StreamLimits.RecordTypes];
     private readonly List<SnapshotStreamInfo> _snapshots = [];
@@ -14,10 +18,10 @@ public sealed class SendStreamVerifier
     private ulong _logicalBytes;
     private Fletcher4 _endChecksum;
 
-    /// <summary>The first BEGIN, as soon as it was read with its payload; for a package, the package's own.</summary>
+    /// <summary>The first BEGIN, once it was read with its payload; for a package, the package's own.</summary>
     public SnapshotStreamInfo? Begin => _parser.Begin;
 
-    /// <summary>Whether the last END was read; anything that follows is a fault.</summary>
+    /// <summary>Whether the last END was read; any further byte is a fault.</summary>
     public bool IsComplete => _parser.IsComplete;
 
     /// <summary>Bytes of the stream so far.</summary>
@@ -26,7 +30,31 @@ public sealed class SendStreamVerifier
     /// <summary>The running checksum so far; see <see cref="SendStreamParser.Checksum"/>.</summary>
     public Fletcher4 Checksum => _parser.Checksum;
 
-    /// <summary>Takes the next bytes of the stream.</summary>
+    /// <summary>Verifies a stream up to the end of its source.</summary>
+    /// <param name="source">The stream, from its first byte; it stays open.</param>
+    /// <param name="cancellationToken">Stops the work.</param>
+    /// <returns>What the stream is and holds.</returns>
+    /// <exception cref="SendStreamException">The stream is faulty, ends early, or is followed by other
+    /// data.</exception>
+    public static async Task<StreamInfo> VerifyAsync(Stream source, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        var verifier = new SendStreamVerifier();
+        var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        try
+        {
+            int count;
+            while ((count = await source.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
+                verifier.Append(buffer.AsSpan(0, count));
+            return verifier.Complete();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Verifies the next bytes of the stream.</summary>
     /// <param name="data">Any number of bytes.</param>
     /// <exception cref="SendStreamException">At the first fault.</exception>
     public void Append(ReadOnlySpan<byte> data)
@@ -47,8 +75,8 @@ public sealed class SendStreamVerifier
                     break;
                 case ParserEvent.EndOfRecord:
                     break;
-                // No input is left, or the stream is complete: what may still be left of the input is a fault of the
-                // next round.
+                // No input is left, or the stream is complete: any input that is left is a fault, which the next round
+                // finds.
                 default:
                     if (data.IsEmpty)
                         return;
@@ -57,8 +85,9 @@ public sealed class SendStreamVerifier
         }
     }
 
-    /// <summary>Says that the stream has ended, and gives its facts.</summary>
-    /// <exception cref="SendStreamException">There is a fault, or no last END
+    /// <summary>Ends the stream.</summary>
+    /// <returns>What the stream is and holds.</returns>
+    /// <exception cref="SendStreamException">The stream is faulty, or has no last END
     /// (<see cref="SendStreamError.EndsEarly"/>).</exception>
     public StreamInfo Complete()
     {
@@ -83,7 +112,7 @@ public sealed class SendStreamVerifier
 
     private static StreamKind KindOf(SnapshotStreamInfo begin)
     {
-        if (begin.Type == StreamType.None)
+        if (begin.Type == DatasetType.None)
             return StreamKind.Package;
         return begin.IsIncremental ? StreamKind.Incremental : StreamKind.Full;
     }

@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Streams that are sound, each by itself, but cannot be spliced, resumed or merged as asked. The message says why.
+/// Streams that are valid by themselves, but cannot be spliced, resumed or merged as requested. The message states why.
 /// </summary>
-/// <param name="message">Why not, and what could be done, as whole sentences.</param>
+/// <param name="message">The cause and, if one exists, the remedy, as whole sentences.</param>
 public sealed class StreamCombinationException(string message) : Exception(message);

@@ -1,8 +1,9 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Features a stream uses: <c>drr_versioninfo &gt;&gt; 2</c>, 56 bits. Source: OpenZFS include/sys/zfs_ioctl.h,
-/// DMU_BACKUP_FEATURE_*. Bits 3 to 15 and 18 are reserved for other ZFS versions.
+/// Features a stream uses: <c>drr_versioninfo &gt;&gt; 2</c>, 56 bits. Bits without a name are kept as they are; the
+/// parser refuses a stream that has one. Source: OpenZFS include/sys/zfs_ioctl.h, DMU_BACKUP_FEATURE_*. Bits 3 to 15
+/// and 18 are reserved for other ZFS versions.
 /// </summary>
 [Flags]
 public enum StreamFeatures : ulong
@@ -30,10 +31,10 @@ public enum StreamFeatures : ulong
     /// <summary>May hold blocks larger than 128 KiB (<c>-L</c>).</summary>
     LargeBlocks = 1UL << 19,
 
-    /// <summary>Continues an interrupted send (<c>-t</c>); the BEGIN payload says from where.</summary>
+    /// <summary>Continues an interrupted send (<c>-t</c>); the BEGIN payload states the point.</summary>
     Resuming = 1UL << 20,
 
-    /// <summary>Of a redacted dataset, or redacted while sending.</summary>
+    /// <summary>The dataset is redacted, or was redacted while it was sent.</summary>
     Redacted = 1UL << 21,
 
     /// <summary>Blocks as they are compressed on disk (<c>-c</c>).</summary>

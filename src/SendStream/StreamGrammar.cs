@@ -3,10 +3,10 @@ namespace ZfsSnapshotManager.SendStream;
 /// <summary>
 /// Which record may follow which. A plain stream: BEGIN, records, END. A package: BEGIN, END, any number of plain
 /// streams, END. The two ENDs of a package are written by libzfs, without GUID and <c>drr_checksum</c>: the first
-/// carries the checksum of what is before it, the last nothing at all (lib/libzfs/libzfs_sendrecv.c,
+/// carries the checksum of the bytes before it, the last nothing at all (lib/libzfs/libzfs_sendrecv.c,
 /// send_conclusion_record). All other records are written by the kernel, which always fills in <c>drr_checksum</c>
-/// (module/zfs/dmu_send.c, dump_record). That zfs receive takes zeros there as "not checked" is for the sake of
-/// versions from before records had checksums of their own; here they are refused.
+/// (module/zfs/dmu_send.c, dump_record). zfs receive accepts zeros there as "not checked", for versions in which
+/// records had no checksums of their own; this library refuses them (docs/decisions/0007-records-without-checksum.md).
 /// </summary>
 internal static class StreamGrammar
 {
@@ -14,7 +14,7 @@ internal static class StreamGrammar
     public static bool IsInSnapshot(StreamPhase phase) => phase is StreamPhase.Snapshot or StreamPhase.PackageSnapshot;
 
     /// <summary>
-    /// Whether a record of this type may stand here, as far as its header's structure says; null if so.
+    /// Returns why a record of this type is not allowed here, as far as the header's structure tells; null if it is.
     /// </summary>
     public static RecordFault? Judge(StreamPhase phase, RecordHeader header) =>
         phase switch
@@ -29,7 +29,7 @@ internal static class StreamGrammar
                 : null,
         };
 
-    /// <summary>The phase after a record that was found good.</summary>
+    /// <summary>The phase after a record that was checked.</summary>
     public static StreamPhase Next(StreamPhase phase, RecordHeader header) =>
         (phase, header.Type) switch
         {
@@ -44,7 +44,7 @@ internal static class StreamGrammar
             _ => phase,
         };
 
-    /// <summary>Judges one of the two ENDs of a package.</summary>
+    /// <summary>Returns the rule that one of the two ENDs of a package breaks; null if none.</summary>
     /// <param name="header">The END record.</param>
     /// <param name="expected">The checksum it must carry.</param>
     public static RecordFault? JudgePackageEnd(RecordHeader header, Fletcher4 expected)

@@ -1,18 +1,21 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>What is known of a whole stream, once its last END was read and everything in it was verified.</summary>
+/// <summary>
+/// What a whole stream is and holds, after its last END was read and everything in it was verified. Immutable and
+/// thread-safe.
+/// </summary>
 public sealed record StreamInfo
 {
-    /// <summary>How the stream stands to other snapshots.</summary>
+    /// <summary>Whether the stream is full, incremental or a package.</summary>
     public required StreamKind Kind { get; init; }
 
     /// <summary>The first BEGIN of the stream; for a package, the package's own.</summary>
     public required SnapshotStreamInfo Begin { get; init; }
 
     /// <summary>
-    /// The snapshots, in the order of the stream: one for a plain stream, any number for a package. That a package is
-    /// whole does not prove that every snapshot is in it that was asked for: <c>zfs send</c> closes a package properly
-    /// even if it had to leave some out, and tells so by its exit code only (libzfs_sendrecv.c, zfs_send).
+    /// The snapshots, in the order of the stream: one for a plain stream, any number for a package. A complete package
+    /// does not prove that it holds every snapshot that was asked for: <c>zfs send</c> closes a package properly even
+    /// if it had to leave some out, and reports that by its exit code only (libzfs_sendrecv.c, zfs_send).
     /// </summary>
     public required IReadOnlyList<SnapshotStreamInfo> Snapshots { get; init; }
 
@@ -26,12 +29,13 @@ public sealed record StreamInfo
     public required IReadOnlyDictionary<RecordType, long> Records { get; init; }
 
     /// <summary>
-    /// Bytes of all payloads as they are in the stream (what <c>zstream dump</c> calls the total payload size).
+    /// Bytes of all payloads as they are in the stream: what <c>zstream dump</c> calls the total payload size.
     /// </summary>
     public required long PayloadBytes { get; init; }
 
     /// <summary>
-    /// Bytes of all data blocks when unpacked: the logical sizes of WRITE, WRITE_EMBEDDED and WRITE_BYREF records.
+    /// Bytes of all data blocks when unpacked, up to <see cref="long.MaxValue"/>: the logical sizes of WRITE,
+    /// WRITE_EMBEDDED and WRITE_BYREF records.
     /// </summary>
     public required long LogicalBytes { get; init; }
 

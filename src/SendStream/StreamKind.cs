@@ -1,13 +1,13 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>How a stream stands to other snapshots.</summary>
+/// <summary>How a stream relates to other snapshots.</summary>
 public enum StreamKind
 {
     /// <summary>One snapshot, complete in itself (<c>drr_fromguid</c> is 0).</summary>
     Full,
 
     /// <summary>
-    /// One snapshot, as changes since another one (<c>drr_fromguid</c>); a clone's stream is one since its origin.
+    /// One snapshot, as changes since another one (<c>drr_fromguid</c>); the stream of a clone, since its origin.
     /// </summary>
     Incremental,
 

@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Sizes and bounds of the format, in bytes unless said otherwise, each with its source in OpenZFS 2.3.2.
+/// Sizes and bounds of the format, in bytes unless stated otherwise, each with its source in OpenZFS 2.3.2.
 /// </summary>
 internal static class StreamLimits
 {
@@ -12,12 +12,12 @@ internal static class StreamLimits
     public const int RecordTypes = 11;
 
     /// <summary>
-    /// Where <c>drr_checksum</c> stands in every header but BEGIN's: struct drr_checksum, include/sys/zfs_ioctl.h.
+    /// Offset of <c>drr_checksum</c> in every header except BEGIN's: struct drr_checksum, include/sys/zfs_ioctl.h.
     /// </summary>
     public const int ChecksumOffset = RecordHeader.Size - Fletcher4.Size;
 
     /// <summary>
-    /// Largest nvlist that a BEGIN may carry. libzfs makes and takes 4 * SPA_MAXBLOCKSIZE (libzfs_util.c,
+    /// Largest nvlist that a BEGIN may carry. libzfs writes and accepts 4 * SPA_MAXBLOCKSIZE (libzfs_util.c,
     /// libzfs_max_nvlist, changeable by ZFS_SENDRECV_MAX_NVLIST); the kernel's own hard limit is 256 MiB (dmu_recv.c,
     /// dmu_recv_begin).
     /// </summary>
@@ -45,7 +45,7 @@ internal static class StreamLimits
     public const int DnodeSlots = 32;
 
     /// <summary>
-    /// What a dnode takes besides its bonus buffer: DNODE_CORE_SIZE and one block pointer, include/sys/dnode.h.
+    /// Bytes of a dnode besides its bonus buffer: DNODE_CORE_SIZE and one block pointer, include/sys/dnode.h.
     /// </summary>
     public const int DnodeOverhead = 64 + 128;
 
@@ -60,7 +60,7 @@ internal static class StreamLimits
 
     /// <summary>
     /// A block pointer has 7 bits for its compression (include/sys/spa.h, BP_GET_COMPRESS). zfs receive refuses what
-    /// its own version does not know; a backup must not, so only the width of the field bounds it here.
+    /// its own version does not know. A backup must not depend on a version, so only the width of the field bounds it.
     /// </summary>
     public const int CompressionTypes = 128;
 

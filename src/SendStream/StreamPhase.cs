@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream;
 
-/// <summary>Where a parser stands in a stream, between two records.</summary>
+/// <summary>The part of a stream's structure in which a parser stands, between two records.</summary>
 public enum StreamPhase
 {
     /// <summary>Before the first record.</summary>

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
-/// Tells a send stream by its first 16 bytes: type 0 (BEGIN) in either byte order, a payload length, and the magic
+/// Recognises a send stream by its first 16 bytes: type 0 (BEGIN) in either byte order, a payload length, and the magic
 /// number 0x2F5bacbac, whose byte order is the sender's. Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_begin,
 /// DMU_BACKUP_MAGIC.
 /// </summary>
@@ -12,7 +12,7 @@ internal static class StreamSignature
     private const int TypeLength = 4;
 
     /// <summary>
-    /// Judges what has arrived of the first header; null as long as it may still be a stream of this byte order.
+    /// Returns why the first bytes of a header do not begin a stream of this byte order; null as long as they may.
     /// </summary>
     public static RecordFault? Judge(ReadOnlySpan<byte> start)
     {

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
 
@@ -50,8 +49,7 @@ internal sealed record ResumePoint(
             throw new NotResumableException("none of it is stored");
         if (resume.ReceiveResumeToken is { } text)
             return (Read(text), null);
-        if (!StreamState.TryRead(resume.State, out var state) || state.Snapshot is null)
-            throw new NotResumableException("the server does not report the state of its stream");
+        var state = ReadState(resume.State);
         try
         {
             return (state, state.Phase == StreamPhase.End ? null : new StreamSplice(state));
@@ -59,6 +57,21 @@ internal sealed record ResumePoint(
         catch (StreamCombinationException e)
         {
             throw new NotResumableException(e.Message, e);
+        }
+    }
+
+    private static ParserState ReadState(string? text)
+    {
+        const string Unknown = "the server does not report the state of its stream";
+        try
+        {
+            return text is not null && ParserState.Parse(text) is { Snapshot: not null } state
+                ? state
+                : throw new NotResumableException(Unknown);
+        }
+        catch (FormatException e)
+        {
+            throw new NotResumableException($"{Unknown} ({e.Message.TrimEnd('.')})", e);
         }
     }
 
@@ -72,7 +85,7 @@ internal sealed record ResumePoint(
                     SnapshotGuid = token.SnapshotGuid,
                     BaseGuid = token.BaseGuid ?? 0,
                     FullSnapshotName = token.FullSnapshotName,
-                    Type = StreamType.None,
+                    Type = DatasetType.None,
                     Features = StreamFeatures.None,
                     Flags = 0,
                     CreationTime = DateTimeOffset.UnixEpoch,

@@ -2,7 +2,6 @@ using System.Globalization;
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
@@ -30,7 +29,7 @@ internal sealed class UploadRequests(
         if (
             answer.SizeBytes != part.Size
             || answer.StreamBytes != part.StreamBytes
-            || answer.State != StreamState.WriteWithoutBegin(part.End)
+            || answer.State != part.End.FormatWithoutBegin()
         )
             throw new StoredContentMismatchException();
     }
@@ -60,8 +59,8 @@ internal sealed class UploadRequests(
         content.Headers.TryAddWithoutValidation("Content-Digest", $"sha-256=:{Convert.ToBase64String(part.Sha256)}:");
         content.Headers.TryAddWithoutValidation("X-Part-Offset", part.Offset.ToString(CultureInfo.InvariantCulture));
         if (part.Number > 1)
-            content.Headers.TryAddWithoutValidation("X-Part-Start", StreamState.Write(part.Start));
-        content.Headers.TryAddWithoutValidation("X-Part-End", StreamState.WriteWithoutBegin(part.End));
+            content.Headers.TryAddWithoutValidation("X-Part-Start", part.Start.Format());
+        content.Headers.TryAddWithoutValidation("X-Part-End", part.End.FormatWithoutBegin());
         return await server.UploadPartAsync(uploadId, part.Number, content, watch, cancellationToken);
     }
 

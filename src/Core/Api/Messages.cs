@@ -103,8 +103,8 @@ public sealed record UploadResume
     public required long StreamBytes { get; init; }
 
     /// <summary>
-    /// The state of the stream after them: a <see cref="Transfer.StreamState"/> with its BEGIN; empty if a token is
-    /// given.
+    /// The state of the stream after them: as <see cref="SendStream.ParserState.Format"/> writes it; empty if a token
+    /// is given.
     /// </summary>
     public required string State { get; init; }
 
@@ -131,7 +131,9 @@ public sealed record PartAnswer : ApiAnswer
     /// <summary>Bytes of the stream in the part.</summary>
     public required long StreamBytes { get; init; }
 
-    /// <summary>The state of the stream after it: a <see cref="Transfer.StreamState"/> without its BEGIN.</summary>
+    /// <summary>
+    /// The state of the stream after it: as <see cref="SendStream.ParserState.FormatWithoutBegin"/> writes it.
+    /// </summary>
     public required string State { get; init; }
 }
 
@@ -299,8 +301,7 @@ public sealed record StatusAnswer : ApiAnswer
     public required int OpenUploads { get; init; }
 
     /// <summary>
-    /// Stored bytes that open uploads have or have reserved; they count towards the quota like
-    /// <see cref="UsedBytes"/>.
+    /// Stored bytes that open uploads have or have reserved; they count towards the quota like <see cref="UsedBytes"/>.
     /// </summary>
     public required long ReservedBytes { get; init; }
 

@@ -238,9 +238,9 @@ public sealed record StoredPart
     public required string? Sha256 { get; init; }
 
     /// <summary>
-    /// The state of the stream after this part, as <see cref="Transfer.StreamState"/> writes it without its BEGIN: such
-    /// a part holds complete records in blocks of their own, and can be read by itself. Null if the stored bytes were
-    /// cut at any place.
+    /// The state of the stream after this part, as <see cref="SendStream.ParserState.FormatWithoutBegin"/> writes it:
+    /// such a part holds complete records in blocks of their own, and can be read by itself. Null if the stored bytes
+    /// were cut at any place.
     /// </summary>
     public string? State { get; init; }
 

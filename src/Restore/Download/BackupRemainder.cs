@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Advanced;
 using ZfsSnapshotManager.SendStream.Resume;
@@ -37,16 +36,16 @@ internal sealed record BackupRemainder(ResumeToken Token, IReadOnlyList<PartRun>
         List<string> states = [];
         foreach (var part in manifest.Objects.SelectMany(stored => stored.Parts))
         {
-            if (!StreamState.TryRead(part.State, out _))
+            if (!ParserState.TryParse(part.State, out _))
                 return null;
             states.Add(part.State!);
         }
 
-        return Read(states[^1]) is { Phase: StreamPhase.End, IsDisordered: false } ? states : null;
+        return Read(states[^1]) is { Phase: StreamPhase.End, FollowsSendOrder: true } ? states : null;
     }
 
     private static ParserState Read(string state) =>
-        StreamState.TryRead(state, out var read)
+        ParserState.TryParse(state, out var read)
             ? read
             : throw new InvalidOperationException("The state was read before.");
 }

@@ -63,7 +63,7 @@ internal sealed record StreamSnapshot
             Name = begin.FullSnapshotName,
             Guid = new SnapshotGuid(begin.SnapshotGuid),
             FromGuid = begin.BaseGuid == 0 ? null : new SnapshotGuid(begin.BaseGuid),
-            Type = begin.Type == StreamType.Volume ? "volume" : "filesystem",
+            Type = begin.Type == DatasetType.Volume ? "volume" : "filesystem",
             Raw = begin.IsRaw,
             Resumed = begin.IsResumed,
             CreatedAt = begin.CreationTime,

@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream.Advanced;
 
-/// <summary>Parts of a stream that follow each other.</summary>
-/// <param name="First">The first, from 0.</param>
-/// <param name="Last">The last.</param>
+/// <summary>Consecutive parts of a stored stream. Immutable.</summary>
+/// <param name="First">Number of the first part, counted from 0.</param>
+/// <param name="Last">Number of the last part; not below <paramref name="First"/>.</param>
 public readonly record struct PartRange(int First, int Last);

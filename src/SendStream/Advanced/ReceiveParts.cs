@@ -3,19 +3,24 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SendStream.Advanced;
 
 /// <summary>
-/// Which parts of a stream that is stored in parts of whole records an interrupted <c>zfs receive -s</c> still needs.
+/// Selects, of a stream that is stored in parts of whole records, those that an interrupted <c>zfs receive -s</c> still
+/// needs. Thread-safe: it holds no state.
 /// </summary>
 public static class ReceiveParts
 {
-    /// <summary>
-    /// The first part, for its BEGIN; the one with the OBJECT that the token names, or those, if what goes with it
-    /// before its data is in the next; in a raw stream the one with its OBJECT_RANGE; and all from the one with the
-    /// place where the token goes on.
-    /// </summary>
-    /// <param name="count">How many parts there are, at least one.</param>
-    /// <param name="after">What a parser says after a part, which is counted from 0. Asked for few of them.</param>
+    /// <summary>Selects the parts.</summary>
+    /// <remarks>
+    /// Selected are the first part, for its BEGIN; the part with the OBJECT that the token names, and the next one if
+    /// the records between that OBJECT and its data continue there; in a raw stream the part with the OBJECT_RANGE of
+    /// that object; and all parts from the token's position on.
+    /// </remarks>
+    /// <param name="count">Number of parts, at least 1.</param>
+    /// <param name="after">Gives the parser's state after a part, which is counted from 0. It is called for few parts:
+    /// the search is binary.</param>
     /// <param name="token">The property <c>receive_resume_token</c> of the dataset, parsed.</param>
-    /// <returns>In the order of the stream, without gaps inside a range; the last one ends with the stream.</returns>
+    /// <returns>Ranges in the order of the stream, not adjacent to each other; the last one ends with the
+    /// stream.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     public static IReadOnlyList<PartRange> Choose(int count, Func<int, ParserState> after, ResumeToken token)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
@@ -40,7 +45,7 @@ public static class ReceiveParts
     }
 
     /// <summary>
-    /// The first part for which something holds that holds for all behind it, too; the last one in any case.
+    /// The first part for which a condition holds that holds for all parts after it, too; the last part if none.
     /// </summary>
     private static int First(int count, Func<int, bool> holds)
     {

@@ -5,12 +5,12 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// One of the streams to merge, read once from its begin to its end. It stands at a run of freed objects, at an object,
-/// inside an object's records, or at its end. Memory: the reader's buffer and a few headers.
+/// One of the streams to merge, read once from its beginning to its end. It stands at a run of freed objects, at an
+/// object, inside an object's records, or at its end. Memory: the reader's buffer and a few headers.
 /// </summary>
 internal sealed class MergeLayer(int index, Stream source) : IDisposable
 {
-    /// <summary>Its place among the streams; 0 is the oldest.</summary>
+    /// <summary>Its position among the streams; 0 is the oldest.</summary>
     public int Index { get; } = index;
 
     /// <summary>The records; <see cref="SendStreamReader.Current"/> is the one where the layer stands.</summary>
@@ -19,10 +19,10 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     /// <summary>Its BEGIN, in a buffer that may be changed.</summary>
     public EditableRecord BeginRecord { get; } = new();
 
-    /// <summary>What its BEGIN says.</summary>
+    /// <summary>The contents of its BEGIN.</summary>
     public SnapshotStreamInfo Begin => Reader.Parser.Begin!;
 
-    /// <summary>The payload of its BEGIN; null if there is none.</summary>
+    /// <summary>The payload of its BEGIN; null if it has none.</summary>
     public NvList? BeginPayload { get; private set; }
 
     /// <summary>The last OBJECT_RANGE of a raw stream.</summary>
@@ -31,7 +31,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     /// <summary>Whether the last END was read.</summary>
     public bool IsAtEnd { get; private set; }
 
-    /// <summary>Whether it stands at an OBJECT; else, unless at the end, at a run of freed objects.</summary>
+    /// <summary>Whether it stands at an OBJECT; otherwise, unless at the end, at a run of freed objects.</summary>
     public bool IsObject { get; private set; }
 
     /// <summary>First object number of what it stands at.</summary>
@@ -41,11 +41,11 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     public ulong End { get; private set; }
 
     /// <summary>
-    /// The number behind what it left behind. An object takes all its slots: what older layers have there is gone.
+    /// The number after all that was passed. An object occupies all its slots: older layers' objects there are gone.
     /// </summary>
     public ulong PassedUntil { get; private set; }
 
-    /// <summary>Inside an object: the stage of the current record; null behind the object's last record.</summary>
+    /// <summary>Inside an object: the stage of the current record; null after the object's last record.</summary>
     public RecordStage? Stage { get; private set; }
 
     /// <summary>
@@ -60,7 +60,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     public ulong DataEnd { get; private set; }
 
     /// <summary>
-    /// Inside an object: up to where data were left behind, the rest of the current record not counted.
+    /// Inside an object: the offset up to which data were passed, the rest of the current record not included.
     /// </summary>
     public ulong PassedEnd { get; private set; }
 
@@ -68,7 +68,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     public bool HasObject(ulong number) => !IsAtEnd && IsObject && First == number;
 
     /// <summary>
-    /// Where the run of free numbers ends that it has at this one; not behind it if it does not free the number.
+    /// The end of the run of freed numbers that includes this one; not above the number if it does not free it.
     /// </summary>
     public ulong FreedUntil(ulong number) =>
         !IsAtEnd && !IsObject && First <= number ? Math.Max(End, PassedUntil) : PassedUntil;
@@ -82,14 +82,14 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
         BeginPayload = Reader.Parser.BeginPayload;
     }
 
-    /// <summary>Goes to the first object or run of freed objects behind the BEGIN.</summary>
+    /// <summary>Advances to the first object or run of freed objects after the BEGIN.</summary>
     public async ValueTask StartAsync(CancellationToken cancellationToken)
     {
         await NextRecordAsync(cancellationToken).ConfigureAwait(false);
-        await SettleAsync(cancellationToken).ConfigureAwait(false);
+        await NoteNextAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Leaves behind what lies before a number.</summary>
+    /// <summary>Passes all objects below a number.</summary>
     public async ValueTask SkipToAsync(ulong number, CancellationToken cancellationToken)
     {
         while (!IsAtEnd && (IsObject ? First < number : End <= number))
@@ -101,16 +101,19 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
         }
     }
 
-    /// <summary>Leaves the object where it stands, or inside whose records it stands.</summary>
+    /// <summary>Passes the object at which, or inside whose records, it stands.</summary>
     public async ValueTask SkipObjectAsync(CancellationToken cancellationToken)
     {
-        do await NextRecordAsync(cancellationToken).ConfigureAwait(false);
-        while (!IsAtEnd && BelongsTo(Reader.Current, First));
-        await SettleAsync(cancellationToken).ConfigureAwait(false);
+        do
+        {
+            await NextRecordAsync(cancellationToken).ConfigureAwait(false);
+        } while (!IsAtEnd && BelongsTo(Reader.Current, First));
+
+        await NoteNextAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Goes from an OBJECT to the first of its records behind the FREE to the end, whose place is noted.
+    /// Advances from an OBJECT to the first of its records after the FREE to the end, whose offset is noted.
     /// </summary>
     public async ValueTask EnterObjectAsync(CancellationToken cancellationToken)
     {
@@ -122,7 +125,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
         await NextInObjectAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Goes to the next record of the object; behind the last one, to what the stream says next.</summary>
+    /// <summary>Advances to the next record of the object; after the last one, to the next object.</summary>
     public async ValueTask NextInObjectAsync(CancellationToken cancellationToken)
     {
         PassedEnd = DataEnd;
@@ -130,7 +133,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
         if (IsAtEnd || !BelongsTo(Reader.Current, First))
         {
             Stage = null;
-            await SettleAsync(cancellationToken).ConfigureAwait(false);
+            await NoteNextAsync(cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -139,11 +142,11 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
             NoteData(Reader.Current);
     }
 
-    /// <summary>Leaves the first bytes of the range behind where it stands, a FREE.</summary>
+    /// <summary>Passes the first bytes of the range at which it stands, a FREE.</summary>
     /// <param name="start">Where the rest begins.</param>
     public void ClipData(ulong start) => (DataStart, PassedEnd) = (start, start);
 
-    /// <summary>A fault of this stream, at the record where it stands.</summary>
+    /// <summary>A fault of this stream, at the current record.</summary>
     public SendStreamException Fault(string reason) =>
         new(
             SendStreamError.UnexpectedRecord,
@@ -176,9 +179,10 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     }
 
     /// <summary>
-    /// Notes what it stands at, outside an object's records; an OBJECT_RANGE is kept for the objects that follow.
+    /// Notes the object or the run of freed objects at which it stands; an OBJECT_RANGE is kept for the objects that
+    /// follow.
     /// </summary>
-    private async ValueTask SettleAsync(CancellationToken cancellationToken)
+    private async ValueTask NoteNextAsync(CancellationToken cancellationToken)
     {
         while (!IsAtEnd && Reader.Current.Type == RecordType.ObjectRange)
         {
@@ -202,7 +206,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
         if (First == End)
             throw Fault($"FREEOBJECTS at {First} frees no object");
         if (First < PassedUntil)
-            throw Fault($"object {First} comes behind {PassedUntil - 1}; expected ascending order");
+            throw Fault($"object {First} follows {PassedUntil - 1}; expected ascending order");
     }
 
     private (ulong First, ulong End) RunOf(ulong first, ulong count) =>
@@ -215,7 +219,7 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
             RecordType.Write => (header.AsWrite().Offset, header.AsWrite().LogicalSize),
             RecordType.WriteEmbedded => (header.AsWriteEmbedded().Offset, header.AsWriteEmbedded().Length),
             RecordType.Free => (header.AsFree().Offset, header.AsFree().Length),
-            _ => throw Fault($"{RecordHeader.NameOf(header.Type)} is no record of data"),
+            _ => throw Fault($"{RecordHeader.NameOf(header.Type)} holds no data"),
         };
         if (length == 0)
             throw Fault($"{RecordHeader.NameOf(header.Type)} of object {First} at {DataStart} covers no bytes");

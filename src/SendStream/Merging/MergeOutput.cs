@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SendStream.Writing;
 
 namespace ZfsSnapshotManager.SendStream.Merging;
 
-/// <summary>The merged stream: records of any layer, made records of the newest snapshot.</summary>
+/// <summary>The merged stream: records of any layer, rewritten as records of the newest snapshot.</summary>
 internal sealed class MergeOutput(SendStreamWriter writer, StreamOutput output, ulong snapshotGuid)
 {
     private readonly EditableRecord _record = new();
@@ -10,11 +10,28 @@ internal sealed class MergeOutput(SendStreamWriter writer, StreamOutput output, 
     public void WriteRange(RecordHeader range) =>
         writer.WriteHeader(_record.Load(range).SetSnapshotGuid(snapshotGuid).Header);
 
-    public void WriteFreeObjects(ulong first, ulong end) =>
-        writer.WriteHeader(_record.MakeFreeObjects(first, end - first, snapshotGuid).Header);
+    public void WriteFreeObjects(ulong first, ulong end)
+    {
+        var data = new FreeObjectsRecordData
+        {
+            FirstObject = first,
+            ObjectCount = end - first,
+            SnapshotGuid = snapshotGuid,
+        };
+        writer.WriteHeader(_record.Make(data).Header);
+    }
 
-    public void WriteFree(ulong number, ulong offset, ulong length) =>
-        writer.WriteHeader(_record.MakeFree(number, offset, length, snapshotGuid).Header);
+    public void WriteFree(ulong number, ulong offset, ulong length)
+    {
+        var data = new FreeRecordData
+        {
+            Object = number,
+            Offset = offset,
+            Length = length,
+            SnapshotGuid = snapshotGuid,
+        };
+        writer.WriteHeader(_record.Make(data).Header);
+    }
 
     public void WriteEnd() => writer.WriteHeader(_record.MakeEnd(snapshotGuid).Header);
 
@@ -24,10 +41,10 @@ internal sealed class MergeOutput(SendStreamWriter writer, StreamOutput output, 
     public ValueTask WriteBlockAsync(SendStreamReader reader, CancellationToken cancellationToken) =>
         WriteAsync(_record.Load(reader.Current), reader, cancellationToken);
 
-    public ValueTask WriteSpillAsync(SendStreamReader reader, bool isNews, CancellationToken cancellationToken)
+    public ValueTask WriteSpillAsync(SendStreamReader reader, bool isChanged, CancellationToken cancellationToken)
     {
         _ = _record.Load(reader.Current);
-        return WriteAsync(isNews ? _record.SetSpillModified() : _record, reader, cancellationToken);
+        return WriteAsync(isChanged ? _record.SetSpillModified() : _record, reader, cancellationToken);
     }
 
     private ValueTask WriteAsync(EditableRecord record, SendStreamReader reader, CancellationToken cancellationToken)

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// Whether streams can be merged, as far as their BEGINs tell, and the BEGIN of what becomes of them.
+/// Decides whether streams can be merged, as far as their BEGINs tell, and writes the BEGIN of the merged stream.
 /// </summary>
 internal static class MergePlan
 {
@@ -14,7 +14,7 @@ internal static class MergePlan
     private const string BaseIvSetPair = "from_ivset_guid";
     private const string IvSetPair = "to_ivset_guid";
 
-    /// <summary>Refuses streams that do not make a chain, or not one that can be merged.</summary>
+    /// <summary>Refuses streams that are no chain, or one that cannot be merged.</summary>
     /// <exception cref="StreamCombinationException">They cannot; the message names the stream, counted from 1, and the
     /// reason.</exception>
     public static void Check(IReadOnlyList<MergeLayer> layers)
@@ -26,12 +26,12 @@ internal static class MergePlan
         Demand(
             layers[0].Begin.BaseGuid != layers[^1].Begin.SnapshotGuid,
             layers[^1],
-            "leads back to the snapshot that the first is incremental to"
+            "ends at the snapshot that the first one is incremental to"
         );
     }
 
     /// <summary>
-    /// Writes the merged stream's BEGIN: the last one's, incremental to what the first one is incremental to.
+    /// Writes the merged stream's BEGIN: that of the last stream, with the base of the first.
     /// </summary>
     public static void WriteBegin(IReadOnlyList<MergeLayer> layers, SendStreamWriter writer)
     {
@@ -39,11 +39,18 @@ internal static class MergePlan
         var features = layers.Aggregate(StreamFeatures.None, (all, layer) => all | layer.Begin.Features);
         var flags = (last.Begin.Flags & ~CloneFlag) | (first.Begin.Flags & CloneFlag);
         var payload = Payload(first, last) is { } pairs ? BeginPayload.Pack(pairs) : [];
-        writer.WriteHeader(last.BeginRecord.SetBegin(first.Begin.BaseGuid, features, flags, payload.Length).Header);
+        var begin = new BeginRecordData
+        {
+            BaseGuid = first.Begin.BaseGuid,
+            Features = features,
+            Flags = flags,
+            PayloadLength = payload.Length,
+        };
+        writer.WriteHeader(last.BeginRecord.SetBegin(begin).Header);
         writer.WritePayload(payload);
     }
 
-    /// <summary>The keys of a raw stream tell from which set of initialization vectors on it is incremental.</summary>
+    /// <summary>The keys of a raw stream name the set of initialization vectors that it is incremental to.</summary>
     private static NvList? Payload(MergeLayer first, MergeLayer last)
     {
         if (last.BeginPayload?.GetList(KeyDataPair) is not { } keys)
@@ -60,7 +67,7 @@ internal static class MergePlan
             layer,
             "is a package of several streams (zfs send -R, -I or -p); merge the streams of single snapshots"
         );
-        Demand(!begin.IsResumed, layer, "is the rest of an interrupted stream; splice it to its first part before");
+        Demand(!begin.IsResumed, layer, "is the rest of an interrupted stream; splice it to its first part first");
         Demand(
             (begin.Features & StreamFeatures.Redacted) == StreamFeatures.None,
             layer,
@@ -81,17 +88,14 @@ internal static class MergePlan
     private static void CheckPair(MergeLayer older, MergeLayer newer)
     {
         var (from, to) = (older.Begin, newer.Begin);
-        Demand(to.IsIncremental, newer, "is a full stream; only the first may be one");
+        Demand(to.IsIncremental, newer, "is a full stream; only the first may be full");
         Demand(
             to.BaseGuid == from.SnapshotGuid,
             newer,
-            $"is incremental to the snapshot with GUID {to.BaseGuid}, but the stream before it is of {from.SnapshotGuid}"
+            $"is incremental to the snapshot with GUID {to.BaseGuid}, but the stream before it is of "
+                + $"{from.SnapshotGuid}"
         );
-        Demand(
-            !to.IsClone,
-            newer,
-            "is of a clone: it begins a dataset of its own, and does not go on with another one"
-        );
+        Demand(!to.IsClone, newer, "is of a clone: it begins a dataset of its own and does not continue another one");
         Demand(to.Type == from.Type, newer, $"is of a {to.Type}, the stream before it of a {from.Type}");
         Demand(
             to.IsRaw == from.IsRaw,
@@ -119,7 +123,7 @@ internal static class MergePlan
         Demand(
             to?.GetUInt64(BaseIvSetPair) is null or 0 || to.GetUInt64(BaseIvSetPair) == from?.GetUInt64(IvSetPair),
             newer,
-            "goes on from another set of initialization vectors than the stream before it has (IV set GUID)"
+            "continues another set of initialization vectors than the stream before it has (IV set GUID)"
         );
     }
 

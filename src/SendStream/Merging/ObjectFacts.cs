@@ -2,16 +2,18 @@ using ZfsSnapshotManager.SendStream.Records;
 
 namespace ZfsSnapshotManager.SendStream.Merging;
 
-/// <summary>What of an OBJECT record decides whether a receiver keeps the blocks that the object had before.</summary>
+/// <summary>
+/// The fields of an OBJECT record that decide whether a receiver retains the blocks that the object had.
+/// </summary>
 /// <param name="Type">Type of the object.</param>
 /// <param name="BlockSize">Bytes of a data block.</param>
-/// <param name="BlockPointers">Block pointers that the dnode has room for.</param>
+/// <param name="BlockPointers">Block pointers that fit into the dnode.</param>
 /// <param name="Slots">Dnode slots: 1 to 32.</param>
 /// <param name="IndirectBlockShift">Raw streams: bytes of an indirect block, as a power of two.</param>
 /// <param name="Levels">Raw streams: levels of block pointers.</param>
 /// <param name="LargeBlocks">Whether the stream may hold blocks larger than 128 KiB.</param>
 internal readonly record struct ObjectFacts(
-    uint Type,
+    DmuObjectType Type,
     uint BlockSize,
     int BlockPointers,
     int Slots,
@@ -20,14 +22,6 @@ internal readonly record struct ObjectFacts(
     bool LargeBlocks
 )
 {
-    /// <summary>DMU_OT_PLAIN_FILE_CONTENTS, include/sys/dmu.h.</summary>
-    private const uint PlainFile = 19;
-
-    /// <summary>
-    /// DMU_OT_SA, include/sys/dmu.h: a bonus buffer of system attributes takes all room but that of one block pointer.
-    /// </summary>
-    private const uint SystemAttributes = 44;
-
     /// <summary>
     /// SPA_OLD_MAXBLOCKSIZE, include/sys/fs/zfs.h: blocks are split into this size where a stream has no large ones.
     /// </summary>
@@ -52,7 +46,7 @@ internal readonly record struct ObjectFacts(
         );
 
     /// <summary>
-    /// What a receiver that has the object as <paramref name="old"/> keeps of it when this OBJECT arrives. Source:
+    /// What a receiver that has the object as <paramref name="old"/> retains of it when this OBJECT arrives. Source:
     /// OpenZFS module/zfs/dmu_recv.c, receive_handle_existing_object.
     /// </summary>
     /// <param name="old">The object as it is.</param>
@@ -71,10 +65,10 @@ internal readonly record struct ObjectFacts(
     }
 
     /// <summary>
-    /// Whether the blocks of a file were split because streams before had no large blocks (<c>zfs send</c> without
-    /// <c>-L</c>): then the receiver keeps them and their size, and splits what comes. Files that were made anew are
-    /// not told from those here; to keep their old blocks does no harm, since their stream replaces or frees every one
-    /// of them.
+    /// Whether the blocks of a file were split because earlier streams had no large blocks (<c>zfs send</c> without
+    /// <c>-L</c>): then the receiver keeps them and their size, and splits the blocks that follow. Files that were
+    /// created anew cannot be told apart from those here; keeping their old blocks is harmless, since their stream
+    /// replaces or frees every one of them.
     /// </summary>
     /// <param name="old">The object as it is.</param>
     /// <param name="oldEnd">Bytes up to the end of its last block.</param>
@@ -83,15 +77,18 @@ internal readonly record struct ObjectFacts(
         !raw
         && LargeBlocks
         && !old.LargeBlocks
-        && Type == PlainFile
-        && old.Type == PlainFile
+        && Type == DmuObjectType.PlainFileContents
+        && old.Type == DmuObjectType.PlainFileContents
         && old.BlockSize == OldMaxBlock
         && BlockSize > OldMaxBlock
         && oldEnd > OldMaxBlock;
 
-    /// <summary>Source: OpenZFS module/zfs/dmu_recv.c, deduce_nblkptr.</summary>
-    private static int CountBlockPointers(uint bonusType, uint bonusLength) =>
-        bonusType == SystemAttributes
+    /// <summary>
+    /// A bonus buffer of system attributes takes all space except that of one block pointer. Source: OpenZFS
+    /// module/zfs/dmu_recv.c, deduce_nblkptr.
+    /// </summary>
+    private static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength) =>
+        bonusType == DmuObjectType.SystemAttributes
             ? 1
             : 1 + (int)((OldMaxBonus - Math.Min(OldMaxBonus, bonusLength)) >> BlockPointerShift);
 }

@@ -4,23 +4,23 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// Merges the records of one object from all layers that have them, as a receiver that gets the layers one after the
-/// other would keep them: the newest OBJECT, of every block the newest word about it, the newest spill block. All
-/// layers are walked side by side, by offset, so that nothing but the current record of each is held. Source: OpenZFS
-/// module/zfs/dmu_recv.c, receive_object, receive_handle_existing_object, receive_free, receive_spill.
+/// Merges the records of one object from all layers that have them, as a receiver of the layers, one after the other,
+/// would keep them: the newest OBJECT, the newest version of every block, the newest spill block. All layers are read
+/// side by side, by offset, so that only the current record of each is held. Source: OpenZFS module/zfs/dmu_recv.c,
+/// receive_object, receive_handle_existing_object, receive_free, receive_spill.
 /// </summary>
 internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental)
 {
-    private readonly List<MergeLayer> _layers = []; // those that count, oldest first
+    private readonly List<MergeLayer> _layers = []; // those that contribute, oldest first
     private ObjectFacts? _facts;
-    private (ulong Start, ulong End) _former; // what is still to be freed of an object that had the number before
+    private (ulong Start, ulong End) _former; // still to free of an earlier object of the same number
     private bool _replaced;
-    private int _firstSpill; // index of the first layer whose spill block counts
-    private int _firstData; // place of the first layer whose blocks count
+    private int _firstSpill; // index of the first layer whose spill block contributes
+    private int _firstData; // position in _layers of the first one whose blocks contribute
 
     /// <summary>Merges an object.</summary>
     /// <param name="number">Its number.</param>
-    /// <param name="mentions">All layers with a word about it, oldest first; the newest has its OBJECT.</param>
+    /// <param name="mentions">All layers that mention it, oldest first; the newest has its OBJECT.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     public async ValueTask MergeAsync(
         ulong number,
@@ -30,7 +30,7 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     {
         Reset();
         foreach (var layer in mentions)
-            await TakeAsync(number, layer, isNewest: layer == mentions[^1], cancellationToken).ConfigureAwait(false);
+            await AddAsync(number, layer, isNewest: layer == mentions[^1], cancellationToken).ConfigureAwait(false);
 
         await WriteObjectAsync(number, cancellationToken).ConfigureAwait(false);
         var spillFrom = await WriteEarlySpillsAsync(cancellationToken).ConfigureAwait(false);
@@ -41,10 +41,10 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     private MergeLayer Newest => _layers[^1];
 
     /// <summary>
-    /// A receiver takes a spill block marked unmodified for the one it has. It has none if the object is new to it, and
-    /// another one if a layer between changed it.
+    /// A receiver assumes that a spill block marked unmodified is the one it has. It has none if the object is new to
+    /// it, and another one if a layer in between changed it.
     /// </summary>
-    private bool SpillsAreNews => !incremental || _replaced || _layers.Count > 1;
+    private bool SpillsAreChanged => !incremental || _replaced || _layers.Count > 1;
 
     private void Reset()
     {
@@ -53,14 +53,9 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     }
 
     /// <summary>
-    /// Takes the next newer word about the object; its layer is left behind the OBJECT, unless it is the newest.
+    /// Adds the next newer layer that mentions the object, and advances it behind the OBJECT unless it is the newest.
     /// </summary>
-    private async ValueTask TakeAsync(
-        ulong number,
-        MergeLayer layer,
-        bool isNewest,
-        CancellationToken cancellationToken
-    )
+    private async ValueTask AddAsync(ulong number, MergeLayer layer, bool isNewest, CancellationToken cancellationToken)
     {
         if (!layer.HasObject(number))
         {
@@ -91,7 +86,7 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
             await layer.EnterObjectAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Drops what older layers say about the object.</summary>
+    /// <summary>Drops all records that older layers have of the object.</summary>
     private async ValueTask ForgetAsync(CancellationToken cancellationToken)
     {
         foreach (var layer in _layers)
@@ -118,8 +113,8 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
             output.WriteFree(number, tail, ulong.MaxValue);
     }
 
-    /// <summary>Writes the newest of the spill blocks that stand before the data.</summary>
-    /// <returns>Index of the first layer whose later spill block is newer than what was written.</returns>
+    /// <summary>Writes the newest of the spill blocks before the data.</summary>
+    /// <returns>Index of the first layer whose later spill block is newer than the one written.</returns>
     private async ValueTask<int> WriteEarlySpillsAsync(CancellationToken cancellationToken)
     {
         int? written = null;
@@ -130,7 +125,7 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
                 continue;
             if (written is null && layer.Index >= _firstSpill)
             {
-                await output.WriteSpillAsync(layer.Reader, SpillsAreNews, cancellationToken).ConfigureAwait(false);
+                await output.WriteSpillAsync(layer.Reader, SpillsAreChanged, cancellationToken).ConfigureAwait(false);
                 written = layer.Index;
             }
 
@@ -141,8 +136,7 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     }
 
     /// <summary>
-    /// Writes the newest of the spill blocks that stand behind the data; by now every layer stands at one, or behind
-    /// its object.
+    /// Writes the newest of the spill blocks after the data; by now every layer stands at one, or after its object.
     /// </summary>
     private async ValueTask WriteLateSpillsAsync(int from, CancellationToken cancellationToken)
     {
@@ -153,47 +147,47 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
                 continue;
             if (layer.Index >= from)
             {
-                await output.WriteSpillAsync(layer.Reader, SpillsAreNews, cancellationToken).ConfigureAwait(false);
+                await output.WriteSpillAsync(layer.Reader, SpillsAreChanged, cancellationToken).ConfigureAwait(false);
                 from = layer.Index + 1;
             }
 
             await layer.NextInObjectAsync(cancellationToken).ConfigureAwait(false);
             if (layer.Stage is not null)
-                throw layer.Fault("a record of an object follows its spill block");
+                throw layer.Fault("a record of the object follows its spill block");
         }
     }
 
     /// <summary>
-    /// Writes all data by offset. What a newer layer replaces is left out; a FREE is cut into what is left between
-    /// newer records, so that no two records overlap, as in what ZFS sends.
+    /// Writes all data by offset. Data that a newer layer replaces are left out; a FREE is cut into the ranges between
+    /// newer records, so that no two records overlap, as in the streams that ZFS sends.
     /// </summary>
     private async ValueTask WriteDataAsync(ulong number, CancellationToken cancellationToken)
     {
         for (var i = 0; i < _firstData; i++)
             await SkipDataAsync(_layers[i], cancellationToken).ConfigureAwait(false);
-        while (NextData() is { } place)
+        while (NextData() is { } position)
         {
-            var (start, end) = DataAt(place);
-            var until = CoveredUntil(place, start);
-            var isFree = place < 0 || _layers[place].Reader.Current.Type == RecordType.Free;
+            var (start, end) = DataAt(position);
+            var until = CoveredUntil(position, start);
+            var isFree = position < 0 || _layers[position].Reader.Current.Type == RecordType.Free;
             if (isFree && until <= start)
             {
-                until = Math.Min(end, NextNewerStart(place));
+                until = Math.Min(end, NextNewerStart(position));
                 output.WriteFree(number, start, until == ulong.MaxValue ? ulong.MaxValue : until - start);
             }
             else if (!isFree && until <= start)
             {
-                if (NextNewerStart(place) < end)
-                    throw CutBlock(_layers[place]);
-                await output.WriteBlockAsync(_layers[place].Reader, cancellationToken).ConfigureAwait(false);
+                if (NextNewerStart(position) < end)
+                    throw CutBlock(_layers[position]);
+                await output.WriteBlockAsync(_layers[position].Reader, cancellationToken).ConfigureAwait(false);
                 until = end;
             }
             else if (!isFree && until < end)
             {
-                throw CutBlock(_layers[place]);
+                throw CutBlock(_layers[position]);
             }
 
-            await PassAsync(place, until, cancellationToken).ConfigureAwait(false);
+            await PassAsync(position, until, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -204,8 +198,8 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
     }
 
     /// <summary>
-    /// The place of the layer whose next data begin first, of several the oldest; -1: what is freed of the object's
-    /// former self.
+    /// The position in <see cref="_layers"/> of the layer whose next data begin first, of several the oldest; -1: the
+    /// range to free of an earlier object.
     /// </summary>
     private int? NextData()
     {
@@ -222,26 +216,26 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         return next;
     }
 
-    private (ulong Start, ulong End) DataAt(int place) =>
-        place < 0 ? _former : (_layers[place].DataStart, _layers[place].DataEnd);
+    private (ulong Start, ulong End) DataAt(int position) =>
+        position < 0 ? _former : (_layers[position].DataStart, _layers[position].DataEnd);
 
-    /// <summary>Leaves data behind up to an offset.</summary>
-    private ValueTask PassAsync(int place, ulong offset, CancellationToken cancellationToken)
+    /// <summary>Passes data up to an offset.</summary>
+    private ValueTask PassAsync(int position, ulong offset, CancellationToken cancellationToken)
     {
-        if (place < 0)
+        if (position < 0)
             _former.Start = offset;
-        else if (offset >= _layers[place].DataEnd)
-            return _layers[place].NextInObjectAsync(cancellationToken);
+        else if (offset >= _layers[position].DataEnd)
+            return _layers[position].NextInObjectAsync(cancellationToken);
         else
-            _layers[place].ClipData(offset);
+            _layers[position].ClipData(offset);
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>How far newer layers replace what begins at an offset; not beyond the offset if none does.</summary>
-    private ulong CoveredUntil(int place, ulong offset)
+    /// <summary>The offset up to which newer layers replace data at an offset; not above it if none does.</summary>
+    private ulong CoveredUntil(int position, ulong offset)
     {
         var covered = 0UL;
-        for (var i = Math.Max(place + 1, _firstData); i < _layers.Count; i++)
+        for (var i = Math.Max(position + 1, _firstData); i < _layers.Count; i++)
         {
             var newer = _layers[i];
             covered = Math.Max(covered, newer.TailStart <= offset ? ulong.MaxValue : newer.PassedEnd);
@@ -252,11 +246,11 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         return covered;
     }
 
-    /// <summary>Where the next data of newer layers begin, or the end of the object as one of them has it.</summary>
-    private ulong NextNewerStart(int place)
+    /// <summary>The offset of the next data of newer layers, or the end of the object in one of them.</summary>
+    private ulong NextNewerStart(int position)
     {
         var start = ulong.MaxValue;
-        for (var i = Math.Max(place + 1, _firstData); i < _layers.Count; i++)
+        for (var i = Math.Max(position + 1, _firstData); i < _layers.Count; i++)
         {
             start = Math.Min(start, _layers[i].TailStart);
             if (_layers[i].Stage == RecordStage.Data)
@@ -266,7 +260,7 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         return start;
     }
 
-    /// <summary>Blocks of one object have one size, so that ZFS replaces whole ones.</summary>
+    /// <summary>All blocks of an object have one size, so ZFS replaces whole blocks.</summary>
     private static SendStreamException CutBlock(MergeLayer layer) =>
         layer.Fault($"the block of object {layer.First} at {layer.DataStart} is replaced in part by a newer stream");
 }

@@ -3,9 +3,9 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Merging;
 
 /// <summary>
-/// Walks all layers by object number, ascending. Of every number the newest layer with a word about it decides: it is
-/// freed, or an object, whose records are merged. Freed numbers stay freed in the merged stream, since its receiver may
-/// have them from before.
+/// Reads all layers by object number, ascending. For every number the newest layer that mentions it decides: the number
+/// is freed, or it is an object, whose records are merged. Freed numbers stay freed in the merged stream, since its
+/// receiver may have objects there.
 /// </summary>
 internal sealed class ObjectSweep
 {
@@ -17,7 +17,7 @@ internal sealed class ObjectSweep
     private ulong _next; // all numbers below are done
     private (ulong First, ulong End) _freed; // not yet written
     private (ulong First, int Layer)? _range; // the last OBJECT_RANGE written
-    private int _lastLayer; // which decided the last number
+    private int _lastLayer; // the layer that decided the last number
 
     public ObjectSweep(MergeLayer[] layers, SendStreamWriter writer, StreamOutput output)
     {
@@ -39,24 +39,32 @@ internal sealed class ObjectSweep
         }
 
         WriteFreed(ulong.MaxValue);
+        Invariant.Require(
+            Array.TrueForAll(_layers, layer => layer.IsAtEnd),
+            "every merged stream was read to its end before the merged stream gets its END"
+        );
         _output.WriteEnd();
     }
 
-    /// <summary>The next number that any layer has a word about.</summary>
+    /// <summary>The next number that any layer mentions.</summary>
     private ulong? NextNumber()
     {
         ulong? next = null;
         foreach (var layer in _layers)
         {
-            var first =
-                layer.FreedUntil(_next) > _next ? _next
-                : layer.IsAtEnd ? (ulong?)null
-                : layer.First;
+            var first = NextOf(layer);
             if (next is null || first < next)
                 next = first;
         }
 
         return next;
+    }
+
+    private ulong? NextOf(MergeLayer layer)
+    {
+        if (layer.FreedUntil(_next) > _next)
+            return _next;
+        return layer.IsAtEnd ? null : layer.First;
     }
 
     private async ValueTask StepAsync(ulong number, CancellationToken cancellationToken)
@@ -76,14 +84,14 @@ internal sealed class ObjectSweep
             return;
         }
 
+        Invariant.Require(number >= _next, "objects are merged in ascending order");
         _next = newest.End;
         WriteBefore(newest);
         await _objects.MergeAsync(number, _mentions, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
-    /// Leaves behind what a layer says about numbers that are done. Only older layers may have something inside a large
-    /// dnode.
+    /// Passes what a layer has about numbers that are done. Only older layers may have objects inside a large dnode.
     /// </summary>
     private ValueTask SkipAsync(MergeLayer layer, CancellationToken cancellationToken)
     {
@@ -93,7 +101,7 @@ internal sealed class ObjectSweep
     }
 
     /// <summary>
-    /// The end of a run of numbers that a layer frees, or the place before where a newer layer has something to say.
+    /// The end of a run of numbers that a layer frees, or the first number in it that a newer layer mentions.
     /// </summary>
     private ulong FreedUntil(MergeLayer layer, ulong number)
     {
@@ -129,8 +137,8 @@ internal sealed class ObjectSweep
     }
 
     /// <summary>
-    /// Writes what stands before an object: freed numbers, and in a raw stream the OBJECT_RANGE, behind those of lower
-    /// ranges but before those inside, as ZFS sends them (dmu_recv.c, receive_object: or_need_sync).
+    /// Writes the records before an object: freed numbers, and in a raw stream the OBJECT_RANGE, after the freed
+    /// numbers of lower ranges but before those inside, as ZFS sends them (dmu_recv.c, receive_object: or_need_sync).
     /// </summary>
     private void WriteBefore(MergeLayer layer)
     {

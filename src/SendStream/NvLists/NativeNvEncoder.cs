@@ -15,6 +15,8 @@ internal static class NativeNvEncoder
     private const int ListPlaceholder = 24;
     private const int PointerPlaceholder = 8;
 
+    /// <summary>Packs a list.</summary>
+    /// <exception cref="InvalidOperationException">It cannot be packed: see <see cref="NvList.Pack"/>.</exception>
     public static byte[] Pack(NvList list)
     {
         var output = new ArrayBufferWriter<byte>();
@@ -25,6 +27,24 @@ internal static class NativeNvEncoder
         return output.WrittenSpan.ToArray();
     }
 
+    /// <summary>Returns why a pair cannot have this name, as a clause; null if it can.</summary>
+    public static string? FaultOfName(string name)
+    {
+        // U+FFFD stands for bytes that were no UTF-8 when the list was unpacked; what they were is no longer known.
+        if (name.Contains('\ufffd'))
+            return "its name holds U+FFFD";
+        if (!IsText(name))
+            return "its name has a NUL or half a surrogate pair";
+        var length = Encoding.UTF8.GetByteCount(name);
+        return length is < 1 or > short.MaxValue - 1
+            ? $"its name has {length} bytes; 1 to {short.MaxValue - 1} are possible"
+            : null;
+    }
+
+    /// <summary>Whether a string can be packed: it has no NUL, and no half of a surrogate pair.</summary>
+    public static bool IsText(string text) =>
+        !text.Contains('\0') && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) == text;
+
     private static void WritePairs(ArrayBufferWriter<byte> output, NvList list, int depth)
     {
         if (depth > NvList.MaxDepth)
@@ -32,7 +52,7 @@ internal static class NativeNvEncoder
         foreach (var pair in list.Pairs)
         {
             WritePair(output, pair);
-            foreach (var inner in ListsIn(pair))
+            foreach (var inner in pair.Lists)
                 WritePairs(output, inner, depth + 1);
         }
 
@@ -41,91 +61,59 @@ internal static class NativeNvEncoder
 
     private static void WritePair(ArrayBufferWriter<byte> output, NvPair pair)
     {
-        // U+FFFD stands for bytes that were no UTF-8 when the list was unpacked; what they were is no longer known.
-        if (pair.Name.Contains('\ufffd'))
-            throw CannotPack(pair, "its name holds U+FFFD");
-        var name = TextBytes(pair, pair.Name);
-        if (name.Length is < 2 or > short.MaxValue)
-            throw CannotPack(pair, $"its name has {name.Length - 1} bytes; 1 to {short.MaxValue - 1} are possible");
-        var (count, value) = ValueOf(pair);
+        if ((FaultOfName(pair.Name) ?? FaultOfValue(pair)) is { } fault)
+            throw new InvalidOperationException(
+                $"The nvlist pair \"{Excerpt.Of(pair.Name)}\" of type {pair.Type} cannot be packed: {fault}."
+            );
+        byte[] name = [.. Encoding.UTF8.GetBytes(pair.Name), 0];
+        var value = ValueOf(pair);
         var start = Padded(PairHeader + name.Length);
         var packed = new byte[start + Padded(value.Length)];
         BinaryPrimitives.WriteInt32LittleEndian(packed, packed.Length);
         BinaryPrimitives.WriteInt16LittleEndian(packed.AsSpan(4), (short)name.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(8), count);
+        BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(8), pair.Count);
         BinaryPrimitives.WriteInt32LittleEndian(packed.AsSpan(12), (int)pair.Type);
         name.CopyTo(packed, PairHeader);
         value.CopyTo(packed.AsMemory(start));
         output.Write(packed);
     }
 
-    private static (int Count, ReadOnlyMemory<byte> Bytes) ValueOf(NvPair pair) =>
-        (pair.Type, pair.Value) switch
-        {
-            (NvType.Boolean, null) => (0, default),
-            (NvType.UInt64, ulong number) => (1, Numbers([number])),
-            (NvType.UInt64Array, ulong[] numbers) => (numbers.Length, Numbers(numbers)),
-            (NvType.String, string text) => (1, TextBytes(pair, text)),
-            (NvType.List, NvList list) => (1, Placeholders([list], pointers: 0)),
-            (NvType.ListArray, NvList[] lists) => (
-                lists.Length,
-                Placeholders(lists, lists.Length * PointerPlaceholder)
-            ),
-            (NvType.String, NvRaw raw) => (raw.Count, raw.Bytes),
-            (_, NvRaw raw) when !IsTakenApart(pair.Type) => (raw.Count, raw.Bytes),
-            _ => throw CannotPack(pair, $"its value is {pair.Value?.GetType().Name ?? "unknown"}"),
-        };
-
-    private static bool IsTakenApart(NvType type) =>
-        type
-            is NvType.Boolean
-                or NvType.UInt64
-                or NvType.UInt64Array
-                or NvType.String
-                or NvType.List
-                or NvType.ListArray;
-
-    private static NvList[] ListsIn(NvPair pair) =>
-        pair.Value switch
-        {
-            NvList list => [list],
-            NvList[] lists => lists,
-            _ => [],
-        };
-
-    private static byte[] Numbers(ReadOnlySpan<ulong> numbers)
+    /// <summary>Pairs that a factory made have no such fault; pairs that were read may.</summary>
+    private static string? FaultOfValue(NvPair pair)
     {
-        var bytes = new byte[numbers.Length * sizeof(ulong)];
-        for (var i = 0; i < numbers.Length; i++)
-            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(i * sizeof(ulong)), numbers[i]);
-        return bytes;
+        if (pair.IsForeign)
+            return "it was read in XDR, where the form of this type is not known";
+        var isComplete = pair.Type switch
+        {
+            NvType.UInt64 => pair.Bytes.Length == sizeof(ulong),
+            NvType.String => !pair.Bytes.IsEmpty,
+            NvType.List => pair.Lists.Count == 1,
+            _ => true,
+        };
+        return isComplete ? null : "it has no value";
     }
+
+    private static ReadOnlyMemory<byte> ValueOf(NvPair pair) =>
+        pair.Type switch
+        {
+            NvType.List => Placeholders(pair.Lists, pointers: 0),
+            NvType.ListArray => Placeholders(pair.Lists, pair.Lists.Count * PointerPlaceholder),
+            _ => pair.Bytes,
+        };
 
     /// <summary>
     /// What stands for lists inside a pair: i32 version, u32 flags, and 16 bytes that mean something in memory only.
     /// </summary>
-    private static byte[] Placeholders(ReadOnlySpan<NvList> lists, int pointers)
+    private static byte[] Placeholders(IReadOnlyList<NvList> lists, int pointers)
     {
-        var bytes = new byte[pointers + (lists.Length * ListPlaceholder)];
-        for (var i = 0; i < lists.Length; i++)
+        var bytes = new byte[pointers + (lists.Count * ListPlaceholder)];
+        for (var i = 0; i < lists.Count; i++)
             BinaryPrimitives.WriteUInt32LittleEndian(
                 bytes.AsSpan(pointers + (i * ListPlaceholder) + sizeof(int)),
                 lists[i].Flags
             );
         return bytes;
     }
-
-    /// <summary>Whether a string can be packed: it has no NUL, and no half of a surrogate pair.</summary>
-    public static bool IsText(string text) =>
-        !text.Contains('\0') && Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) == text;
-
-    private static byte[] TextBytes(NvPair pair, string text) =>
-        IsText(text)
-            ? [.. Encoding.UTF8.GetBytes(text), 0]
-            : throw CannotPack(pair, "a NUL or half a surrogate pair is in its name or value");
-
-    private static InvalidOperationException CannotPack(NvPair pair, string why) =>
-        new($"The nvlist pair \"{Excerpt.Of(pair.Name)}\" of type {pair.Type} cannot be packed: {why}.");
 
     private static void WriteInt32(ArrayBufferWriter<byte> output, int value)
     {

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using System.Text.Unicode;
 
 namespace ZfsSnapshotManager.SendStream.NvLists;
 
@@ -9,9 +8,11 @@ internal ref struct NvReader(ReadOnlySpan<byte> source)
 {
     private ReadOnlySpan<byte> _rest = source;
 
-    /// <summary>What is left.</summary>
+    /// <summary>The bytes that are left.</summary>
     public readonly ReadOnlySpan<byte> Rest => _rest;
 
+    /// <summary>Reads bytes.</summary>
+    /// <exception cref="FormatException">Fewer are left.</exception>
     public ReadOnlySpan<byte> Take(long count)
     {
         if (count < 0 || count > _rest.Length)
@@ -25,18 +26,12 @@ internal ref struct NvReader(ReadOnlySpan<byte> source)
 
     public int TakeInt32BigEndian() => BinaryPrimitives.ReadInt32BigEndian(Take(sizeof(int)));
 
-    public ulong TakeUInt64BigEndian() => BinaryPrimitives.ReadUInt64BigEndian(Take(sizeof(ulong)));
+    /// <summary>The text of these bytes, which hold no NUL; those that are no UTF-8 become U+FFFD.</summary>
+    /// <exception cref="FormatException">A NUL is inside.</exception>
+    public static string Text(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(WithoutNul(bytes));
 
-    /// <summary>The text of these bytes, which no NUL may interrupt. Those that are no UTF-8 become U+FFFD.</summary>
-    public static string Text(ReadOnlySpan<byte> bytes) =>
-        bytes.Contains((byte)0)
-            ? throw new FormatException("an nvlist with a NUL inside a string")
-            : Encoding.UTF8.GetString(bytes);
-
-    /// <summary>
-    /// The value of a pair of these bytes: a string. ZFS lets a user property hold any bytes, so those that are no
-    /// UTF-8 are kept as they are instead of being a fault.
-    /// </summary>
-    public static object TextValue(ReadOnlySpan<byte> bytes) =>
-        Utf8.IsValid(bytes) || bytes.Contains((byte)0) ? Text(bytes) : new NvRaw(1, (byte[])[.. bytes, 0]);
+    /// <summary>These bytes, which hold no NUL.</summary>
+    /// <exception cref="FormatException">A NUL is inside.</exception>
+    public static ReadOnlySpan<byte> WithoutNul(ReadOnlySpan<byte> bytes) =>
+        bytes.Contains((byte)0) ? throw new FormatException("an nvlist with a NUL inside a string") : bytes;
 }

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type BEGIN. Opens one snapshot's stream, or a package. Source: OpenZFS
-/// include/sys/zfs_ioctl.h, struct drr_begin.
+/// The fields of a BEGIN record. Opens one snapshot's stream, or a package. Source: OpenZFS include/sys/zfs_ioctl.h,
+/// struct drr_begin.
 /// </summary>
 public readonly ref struct BeginRecord
 {
@@ -20,11 +20,13 @@ public readonly ref struct BeginRecord
     /// </summary>
     public ulong VersionInfo => BinaryPrimitives.ReadUInt64LittleEndian(_fields[8..]);
 
-    /// <summary>When the snapshot was made: seconds since 1970 (UTC).</summary>
+    /// <summary>When the snapshot was created: seconds since 1970 (UTC).</summary>
     public ulong CreationTime => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
 
-    /// <summary>Type of the dataset (dmu_objset_type_t): 2 filesystem, 3 volume; 0 in a package.</summary>
-    public uint DatasetType => BinaryPrimitives.ReadUInt32LittleEndian(_fields[24..]);
+    /// <summary>
+    /// The kind of dataset that was sent (<c>drr_type</c>); <see cref="DatasetType.None"/> in a package.
+    /// </summary>
+    public DatasetType DatasetType => (DatasetType)BinaryPrimitives.ReadUInt32LittleEndian(_fields[24..]);
 
     /// <summary>DRR_FLAG_CLONE (1), DRR_FLAG_CI_DATA (2), DRR_FLAG_FREERECORDS (4), DRR_FLAG_SPILL_BLOCK (8).</summary>
     public uint Flags => BinaryPrimitives.ReadUInt32LittleEndian(_fields[28..]);

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type END. Closes one snapshot's stream, a package's header, or a package. Source: OpenZFS
+/// The fields of an END record. Closes one snapshot's stream, a package's header, or a package. Source: OpenZFS
 /// include/sys/zfs_ioctl.h, struct drr_end.
 /// </summary>
 public readonly ref struct EndRecord

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type FREEOBJECTS. A run of object numbers is not in use. Source: OpenZFS
-/// include/sys/zfs_ioctl.h, struct drr_freeobjects.
+/// The fields of a FREEOBJECTS record. A run of object numbers is not in use. Source: OpenZFS include/sys/zfs_ioctl.h,
+/// struct drr_freeobjects.
 /// </summary>
 public readonly ref struct FreeObjectsRecord
 {

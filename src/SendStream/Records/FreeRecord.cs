@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type FREE. A byte range of an object is a hole. Source: OpenZFS include/sys/zfs_ioctl.h,
-/// struct drr_free.
+/// The fields of a FREE record. A byte range of an object is a hole. Source: OpenZFS include/sys/zfs_ioctl.h, struct
+/// drr_free.
 /// </summary>
 public readonly ref struct FreeRecord
 {
@@ -24,6 +24,6 @@ public readonly ref struct FreeRecord
     /// <summary>GUID of the snapshot.</summary>
     public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 
-    /// <summary>Whether the range goes to the end of the object.</summary>
+    /// <summary>Whether the range extends to the end of the object.</summary>
     public bool ReachesObjectEnd => Length == ulong.MaxValue;
 }

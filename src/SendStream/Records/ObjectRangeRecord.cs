@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type OBJECT_RANGE. The encryption parameters of a block of dnodes; raw streams only.
-/// Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_object_range.
+/// The fields of an OBJECT_RANGE record. The encryption parameters of a block of dnodes; raw streams only. Source:
+/// OpenZFS include/sys/zfs_ioctl.h, struct drr_object_range.
 /// </summary>
 public readonly ref struct ObjectRangeRecord
 {

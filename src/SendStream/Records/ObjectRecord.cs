@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type OBJECT. One object (dnode) is created or changed. Source: OpenZFS
-/// include/sys/zfs_ioctl.h, struct drr_object.
+/// The fields of an OBJECT record. One object (dnode) is created or changed. Source: OpenZFS include/sys/zfs_ioctl.h,
+/// struct drr_object.
 /// </summary>
 public readonly ref struct ObjectRecord
 {
@@ -15,11 +15,11 @@ public readonly ref struct ObjectRecord
     /// <summary>Number of the object.</summary>
     public ulong Object => BinaryPrimitives.ReadUInt64LittleEndian(_fields);
 
-    /// <summary>Type of the object (dmu_object_type_t).</summary>
-    public uint ObjectType => BinaryPrimitives.ReadUInt32LittleEndian(_fields[8..]);
+    /// <summary>Type of the object.</summary>
+    public DmuObjectType ObjectType => (DmuObjectType)BinaryPrimitives.ReadUInt32LittleEndian(_fields[8..]);
 
-    /// <summary>Type of its bonus buffer (dmu_object_type_t).</summary>
-    public uint BonusType => BinaryPrimitives.ReadUInt32LittleEndian(_fields[12..]);
+    /// <summary>Type of its bonus buffer.</summary>
+    public DmuObjectType BonusType => (DmuObjectType)BinaryPrimitives.ReadUInt32LittleEndian(_fields[12..]);
 
     /// <summary>Bytes of a data block: 512 to 16 MiB, a multiple of 512.</summary>
     public uint BlockSize => BinaryPrimitives.ReadUInt32LittleEndian(_fields[16..]);
@@ -27,14 +27,14 @@ public readonly ref struct ObjectRecord
     /// <summary>Bytes of the bonus buffer: up to 16,192.</summary>
     public uint BonusLength => BinaryPrimitives.ReadUInt32LittleEndian(_fields[20..]);
 
-    /// <summary>How its blocks are checksummed on disk (enum zio_checksum).</summary>
-    public byte ChecksumType => _fields[24];
+    /// <summary>How its blocks are checksummed on disk.</summary>
+    public ZioChecksum ChecksumType => (ZioChecksum)_fields[24];
 
-    /// <summary>How its blocks are compressed on disk (enum zio_compress).</summary>
-    public byte CompressionType => _fields[25];
+    /// <summary>How its blocks are compressed on disk.</summary>
+    public ZioCompression CompressionType => (ZioCompression)_fields[25];
 
     /// <summary>
-    /// Slots of 512 bytes that the dnode takes: 1 to 32; 0, from senders without large dnodes, means 1.
+    /// Slots of 512 bytes that the dnode occupies: 1 to 32; 0, from senders without large dnodes, means 1.
     /// </summary>
     public byte DnodeSlots => _fields[26];
 
@@ -65,7 +65,8 @@ public readonly ref struct ObjectRecord
     public bool HasSpill => (Flags & 4) != 0;
 
     /// <summary>
-    /// Bytes that follow: the raw bonus length if there is one, else the bonus length rounded up to a multiple of 8.
+    /// Bytes that follow: the raw bonus length if it is not 0, otherwise the bonus length rounded up to a multiple of
+    /// 8.
     /// </summary>
     public long PayloadLength => RawBonusLength != 0 ? RawBonusLength : (BonusLength + 7L) & ~7L;
 }

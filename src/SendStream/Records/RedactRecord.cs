@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type REDACT. A byte range of an object was left out on purpose; <c>zfs receive</c> treats
-/// it as a hole. Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_redact.
+/// The fields of a REDACT record. A byte range of an object was deliberately left out; <c>zfs receive</c> treats it as
+/// a hole. Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_redact.
 /// </summary>
 public readonly ref struct RedactRecord
 {

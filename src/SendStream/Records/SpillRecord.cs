@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type SPILL. The spill block of an object. Source: OpenZFS include/sys/zfs_ioctl.h, struct
+/// The fields of a SPILL record. The spill block of an object. Source: OpenZFS include/sys/zfs_ioctl.h, struct
 /// drr_spill.
 /// </summary>
 public readonly ref struct SpillRecord
@@ -27,8 +27,8 @@ public readonly ref struct SpillRecord
     /// <summary>DRR_RAW_BYTESWAP (2), DRR_SPILL_UNMODIFIED (4).</summary>
     public byte Flags => _fields[24];
 
-    /// <summary>Raw streams: how the payload is compressed (enum zio_compress).</summary>
-    public byte CompressionType => _fields[25];
+    /// <summary>Raw streams: how the payload is compressed.</summary>
+    public ZioCompression CompressionType => (ZioCompression)_fields[25];
 
     /// <summary>Raw streams: bytes of the payload; 0 in others.</summary>
     public ulong CompressedSize => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
@@ -42,12 +42,14 @@ public readonly ref struct SpillRecord
     /// <summary>Raw streams: message authentication code of the block.</summary>
     public ReadOnlySpan<byte> MessageAuthenticationCode => _fields.Slice(60, 16);
 
-    /// <summary>Raw streams: type of the object (dmu_object_type_t).</summary>
-    public uint ObjectType => BinaryPrimitives.ReadUInt32LittleEndian(_fields[76..]);
+    /// <summary>Raw streams: type of the object.</summary>
+    public DmuObjectType ObjectType => (DmuObjectType)BinaryPrimitives.ReadUInt32LittleEndian(_fields[76..]);
 
     /// <summary>Whether the block is the one the receiver already has (DRR_SPILL_UNMODIFIED).</summary>
     public bool IsUnmodified => (Flags & UnmodifiedFlag) != 0;
 
-    /// <summary>Bytes that follow: <see cref="CompressedSize"/> if it is not 0, else <see cref="Length"/>.</summary>
+    /// <summary>
+    /// Bytes that follow: <see cref="CompressedSize"/> if it is not 0, otherwise <see cref="Length"/>.
+    /// </summary>
     public ulong StoredSize => CompressedSize != 0 ? CompressedSize : Length;
 }

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type WRITE_BYREF. One block that equals a block sent earlier. Source: OpenZFS
+/// The fields of a WRITE_BYREF record. One block that equals a block sent earlier. Source: OpenZFS
 /// include/sys/zfs_ioctl.h, struct drr_write_byref.
 /// </summary>
 public readonly ref struct WriteByRefRecord
@@ -33,8 +33,8 @@ public readonly ref struct WriteByRefRecord
     /// <summary>Where it begins there, in bytes.</summary>
     public ulong SourceOffset => BinaryPrimitives.ReadUInt64LittleEndian(_fields[48..]);
 
-    /// <summary>Kind of the checksum in the deduplication key (enum zio_checksum).</summary>
-    public byte ChecksumType => _fields[56];
+    /// <summary>Kind of the checksum in the deduplication key .</summary>
+    public ZioChecksum ChecksumType => (ZioChecksum)_fields[56];
 
     /// <summary>DRR_CHECKSUM_DEDUP (1).</summary>
     public byte Flags => _fields[57];

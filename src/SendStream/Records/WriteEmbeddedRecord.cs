@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type WRITE_EMBEDDED. One block small enough to live in its block pointer. Source: OpenZFS
+/// The fields of a WRITE_EMBEDDED record. One block small enough to be stored in its block pointer. Source: OpenZFS
 /// include/sys/zfs_ioctl.h, struct drr_write_embedded.
 /// </summary>
 public readonly ref struct WriteEmbeddedRecord
@@ -24,8 +24,8 @@ public readonly ref struct WriteEmbeddedRecord
     /// <summary>GUID of the snapshot.</summary>
     public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[24..]);
 
-    /// <summary>How the payload is compressed (enum zio_compress).</summary>
-    public byte CompressionType => _fields[32];
+    /// <summary>How the payload is compressed.</summary>
+    public ZioCompression CompressionType => (ZioCompression)_fields[32];
 
     /// <summary>What is embedded (enum bp_embedded_type): 0, data.</summary>
     public byte EmbeddedType => _fields[33];

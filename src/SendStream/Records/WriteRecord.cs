@@ -3,8 +3,7 @@ using System.Buffers.Binary;
 namespace ZfsSnapshotManager.SendStream.Records;
 
 /// <summary>
-/// The fields of a record of type WRITE. One block of an object. Source: OpenZFS include/sys/zfs_ioctl.h, struct
-/// drr_write.
+/// The fields of a WRITE record. One block of an object. Source: OpenZFS include/sys/zfs_ioctl.h, struct drr_write.
 /// </summary>
 public readonly ref struct WriteRecord
 {
@@ -15,8 +14,8 @@ public readonly ref struct WriteRecord
     /// <summary>Number of the object.</summary>
     public ulong Object => BinaryPrimitives.ReadUInt64LittleEndian(_fields);
 
-    /// <summary>Type of the object (dmu_object_type_t).</summary>
-    public uint ObjectType => BinaryPrimitives.ReadUInt32LittleEndian(_fields[8..]);
+    /// <summary>Type of the object.</summary>
+    public DmuObjectType ObjectType => (DmuObjectType)BinaryPrimitives.ReadUInt32LittleEndian(_fields[8..]);
 
     /// <summary>Where the block begins in the object, in bytes.</summary>
     public ulong Offset => BinaryPrimitives.ReadUInt64LittleEndian(_fields[16..]);
@@ -27,16 +26,17 @@ public readonly ref struct WriteRecord
     /// <summary>GUID of the snapshot.</summary>
     public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
 
-    /// <summary>Kind of the checksum in the deduplication key (enum zio_checksum).</summary>
-    public byte ChecksumType => _fields[40];
+    /// <summary>Kind of the checksum in the deduplication key .</summary>
+    public ZioChecksum ChecksumType => (ZioChecksum)_fields[40];
 
     /// <summary>DRR_CHECKSUM_DEDUP (1), DRR_RAW_BYTESWAP (2).</summary>
     public byte Flags => _fields[41];
 
     /// <summary>
-    /// How the payload is compressed (enum zio_compress); 0: it is not. Raw streams store 2 for that.
+    /// How the payload is compressed; <see cref="ZioCompression.Inherit"/> (0): it is not. Raw streams store
+    /// <see cref="ZioCompression.Off"/> (2) for that.
     /// </summary>
-    public byte CompressionType => _fields[42];
+    public ZioCompression CompressionType => (ZioCompression)_fields[42];
 
     /// <summary>Bytes of the payload if <see cref="CompressionType"/> is not 0; otherwise 0.</summary>
     public ulong CompressedSize => BinaryPrimitives.ReadUInt64LittleEndian(_fields[88..]);
@@ -51,7 +51,8 @@ public readonly ref struct WriteRecord
     public ReadOnlySpan<byte> MessageAuthenticationCode => _fields.Slice(116, 16);
 
     /// <summary>
-    /// Bytes that follow: <see cref="CompressedSize"/> if the payload is compressed, else <see cref="LogicalSize"/>.
+    /// Bytes that follow: <see cref="CompressedSize"/> if the payload is compressed, otherwise
+    /// <see cref="LogicalSize"/>.
     /// </summary>
-    public ulong StoredSize => CompressionType != 0 ? CompressedSize : LogicalSize;
+    public ulong StoredSize => CompressionType != ZioCompression.Inherit ? CompressedSize : LogicalSize;
 }

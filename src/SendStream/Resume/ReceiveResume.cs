@@ -6,9 +6,9 @@ namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
 /// Makes, of a stored stream, the rest that <c>zfs receive -s</c> needs after an interruption: the stored BEGIN with
-/// the place where it goes on, the object at that place (with its OBJECT_RANGE in a raw stream), and all data from
-/// there on. Sources: OpenZFS module/zfs/dmu_recv.c (resume_check, save_resume_state, dmu_recv_resume_begin_check);
-/// tried on OpenZFS 2.3.2.
+/// the resume point, the object at that point (with its OBJECT_RANGE in a raw stream), and all data from there on. Used
+/// once. Not thread-safe. Sources: OpenZFS module/zfs/dmu_recv.c (resume_check, save_resume_state,
+/// dmu_recv_resume_begin_check); tried on OpenZFS 2.3.2.
 /// </summary>
 public sealed class ReceiveResume
 {
@@ -22,7 +22,7 @@ public sealed class ReceiveResume
     private bool _reached;
     private bool _ended;
 
-    /// <summary>Prepares to go on.</summary>
+    /// <summary>Prepares to continue a receive.</summary>
     /// <param name="token">The property <c>receive_resume_token</c> of the dataset, parsed.</param>
     public ReceiveResume(ResumeToken token)
     {
@@ -32,14 +32,14 @@ public sealed class ReceiveResume
 
     /// <summary>Writes the rest of a stored stream.</summary>
     /// <param name="stored">The whole stream that was being received; all of it is read and verified.</param>
-    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its
+    /// <param name="destination">Where the stream for <c>zfs receive -s</c> is written. After an exception it has no
     /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamCombinationException">The token is of another stream, or the stream's BEGIN is of a strange
-    /// kind; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order in which ZFS
-    /// sends none.</exception>
-    public Task WriteAsync(Stream stored, Stream destination, CancellationToken cancellationToken) =>
+    /// <exception cref="StreamCombinationException">The token is of another stream, or a stream of this kind cannot be
+    /// resumed; nothing was written.</exception>
+    /// <exception cref="SendStreamException">The stored stream is faulty, ends early, or is in an order that ZFS never
+    /// sends.</exception>
+    public Task WriteAsync(Stream stored, Stream destination, CancellationToken cancellationToken = default) =>
         WriteAsync(
             new[] { new StreamRun(ParserState.Start, null, stored) }.ToAsyncEnumerable(),
             destination,
@@ -48,26 +48,26 @@ public sealed class ReceiveResume
 
     /// <summary>Writes the rest of a stored stream of which only parts are read.</summary>
     /// <remarks>
-    /// Every record of the runs is verified. Its checksum is that of all the stream up to it, so the first record of a
-    /// run proves that the run follows those that were left out, as far as the state says what their checksum is; what
-    /// a run ends with must be what the state after it says; and END proves all from the last run's first record on.
-    /// What is left out is not looked at: it was verified when it was received. That nothing else is left out, the
-    /// caller's choice of runs has to see to, which takes the word of the states for where records stand.
+    /// Every record of the runs is verified. Its checksum covers the whole stream up to it, so the first record of a
+    /// run proves that the run follows the bytes that were left out, as far as the state gives their checksum; the end
+    /// of a run must match the state after it; and END proves everything from the last run's first record on. What is
+    /// left out is not read: it was verified when it was received. That nothing else is left out is up to the caller,
+    /// whose choice of runs relies on the positions in the states.
     /// </remarks>
-    /// <param name="runs">Those that <see cref="ReceiveParts"/> names: the first begins with the stream, the last ends
-    /// with it.</param>
-    /// <param name="destination">Where the stream for <c>zfs receive -s</c> goes. If this fails, it lacks its
+    /// <param name="runs">The runs that <see cref="ReceiveParts"/> selects: the first begins with the stream, the last
+    /// ends with it.</param>
+    /// <param name="destination">Where the stream for <c>zfs receive -s</c> is written. After an exception it has no
     /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
-    /// <exception cref="StreamCombinationException">The token is of another stream, or the stream's BEGIN is of a strange
-    /// kind; nothing was written.</exception>
+    /// <exception cref="StreamCombinationException">The token is of another stream, or a stream of this kind cannot be
+    /// resumed; nothing was written.</exception>
     /// <exception cref="SendStreamException">
-    /// A run is faulty, ends early, is not where its states say, or is in an order in which ZFS sends none.
+    /// A run is faulty, ends early, does not match its states, or is in an order that ZFS never sends.
     /// </exception>
     public async Task WriteAsync(
         IAsyncEnumerable<StreamRun> runs,
         Stream destination,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken = default
     )
     {
         ArgumentNullException.ThrowIfNull(runs);
@@ -78,7 +78,9 @@ public sealed class ReceiveResume
             await WriteRunAsync(run, writer, output, cancellationToken).ConfigureAwait(false);
         if (!_ended)
             throw new InvalidOperationException("The last run does not end with the stream.");
+        Invariant.Require(_reached && writer.IsComplete, "the rest of a stream begins with BEGIN and ends with END");
         await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        Invariant.Require(output.Written == writer.Length, "every byte of the stream was written");
     }
 
     private async Task WriteRunAsync(
@@ -120,7 +122,7 @@ public sealed class ReceiveResume
                 SendStreamError.ChecksumMismatch,
                 reader.Parser.RecordCount,
                 reader.Parser.StreamOffset,
-                "the records up to here are not those that the state noted for here was made of"
+                "the records up to here are not those of the state that is stored for this boundary"
             );
         }
     }
@@ -172,7 +174,7 @@ public sealed class ReceiveResume
     }
 
     /// <summary>
-    /// Whether it is data of the object that was received already; a FREE that reaches further is not.
+    /// Whether it is data of the object that was already received; a FREE that reaches further is not.
     /// </summary>
     private bool IsBefore(RecordPosition position, RecordHeader header) =>
         position.Stage == RecordStage.Data
@@ -185,7 +187,7 @@ public sealed class ReceiveResume
         var header = reader.Current;
         Demand(
             _from.Offset == 0 || (header.Type == RecordType.Object && header.AsObject().Object == _from.Object),
-            $"The token goes on inside object {_from.Object}, which the stored stream does not have."
+            $"The token continues inside object {_from.Object}, which the stored stream does not have."
         );
         WriteBegin(_facts!, writer);
         if (_hasRange && _from.Object - _range.Header.AsObjectRange().FirstObject < StreamLimits.DnodeSlots)
@@ -196,11 +198,14 @@ public sealed class ReceiveResume
     private void WriteBegin(SnapshotStreamInfo begin, SendStreamWriter writer)
     {
         var payload = BeginPayload.Pack(_from.AddTo(_beginPayload));
-        writer.WriteHeader(
-            _begin
-                .SetBegin(begin.BaseGuid, begin.Features | StreamFeatures.Resuming, begin.Flags, payload.Length)
-                .Header
-        );
+        var data = new BeginRecordData
+        {
+            BaseGuid = begin.BaseGuid,
+            Features = begin.Features | StreamFeatures.Resuming,
+            Flags = begin.Flags,
+            PayloadLength = payload.Length,
+        };
+        writer.WriteHeader(_begin.SetBegin(data).Header);
         writer.WritePayload(payload);
     }
 

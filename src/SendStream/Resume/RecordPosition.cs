@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Place of a record in the order in which ZFS sends one snapshot: by object, by stage, by offset. The same record has
-/// the same position in an uninterrupted stream and in one that goes on after an interruption; so positions tell what
-/// is sent twice.
+/// Position of a record in the order in which ZFS sends one snapshot: by object, by stage, by offset. The same record
+/// has the same position in an uninterrupted stream and in one that continues after an interruption, so positions tell
+/// which records are sent twice. Immutable.
 /// </summary>
 /// <param name="Object">Number of the object; of an OBJECT_RANGE or FREEOBJECTS, the first one; at END,
 /// <see cref="ulong.MaxValue"/>.</param>
@@ -15,16 +15,16 @@ public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ul
     /// <summary>Position of END, after all others.</summary>
     public static RecordPosition End { get; } = new(ulong.MaxValue, RecordStage.Spill, ulong.MaxValue);
 
-    /// <summary>Whether one stands before the other.</summary>
+    /// <summary>Whether one is before the other.</summary>
     public static bool operator <(RecordPosition left, RecordPosition right) => left.CompareTo(right) < 0;
 
-    /// <summary>Whether one stands after the other.</summary>
+    /// <summary>Whether one is after the other.</summary>
     public static bool operator >(RecordPosition left, RecordPosition right) => left.CompareTo(right) > 0;
 
-    /// <summary>Whether one stands before the other, or at the same place.</summary>
+    /// <summary>Whether one is before the other, or equal to it.</summary>
     public static bool operator <=(RecordPosition left, RecordPosition right) => left.CompareTo(right) <= 0;
 
-    /// <summary>Whether one stands after the other, or at the same place.</summary>
+    /// <summary>Whether one is after the other, or equal to it.</summary>
     public static bool operator >=(RecordPosition left, RecordPosition right) => left.CompareTo(right) >= 0;
 
     /// <inheritdoc/>
@@ -39,7 +39,7 @@ public readonly record struct RecordPosition(ulong Object, RecordStage Stage, ul
 
     /// <summary>Position of a record of a snapshot's stream.</summary>
     /// <param name="header">The record; not a BEGIN.</param>
-    /// <param name="before">Position of the record before it; null behind BEGIN.</param>
+    /// <param name="before">Position of the record before it; null after BEGIN.</param>
     internal static RecordPosition Of(RecordHeader header, RecordPosition? before) =>
         header.Type switch
         {

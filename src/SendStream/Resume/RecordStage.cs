@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Where a record stands among those of one object number, in the order in which ZFS sends them. Source: OpenZFS
-/// module/zfs/dmu_send.c, dump_dnode, do_dump, piggyback_unmodified_spill; module/zfs/dmu_traverse.c, traverse_dnode
-/// (the spill block is visited after all data).
+/// Position of a record among those of one object number, in the order in which ZFS sends them. The numbers are stored
+/// (<see cref="ParserState.Format"/>). Source: OpenZFS module/zfs/dmu_send.c, dump_dnode, do_dump,
+/// piggyback_unmodified_spill; module/zfs/dmu_traverse.c, traverse_dnode (the spill block is visited after all data).
 /// </summary>
 public enum RecordStage
 {
@@ -19,12 +19,12 @@ public enum RecordStage
     /// <summary>The FREE to the end of the object that follows its OBJECT.</summary>
     TailFree,
 
-    /// <summary>A SPILL before any data: one that did not change, or of an object without data.</summary>
+    /// <summary>A SPILL before any data: it did not change, or the object has no data.</summary>
     EarlySpill,
 
     /// <summary>WRITE, WRITE_EMBEDDED, WRITE_BYREF, REDACT, or another FREE; ordered by offset.</summary>
     Data,
 
-    /// <summary>A SPILL behind data: one that changed.</summary>
+    /// <summary>A SPILL after data: it changed.</summary>
     Spill,
 }

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream.NvLists;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// From where an interrupted send goes on; the default is the start of the stream. Source: OpenZFS
-/// module/zfs/dmu_recv.c, save_resume_state; module/zfs/dmu_send.c, setup_resume_points.
+/// The point from which an interrupted send continues; the default is the start of the stream. Immutable. Source:
+/// OpenZFS module/zfs/dmu_recv.c, save_resume_state; module/zfs/dmu_send.c, setup_resume_points.
 /// </summary>
 /// <param name="Object">Number of the object; 0: the start of the stream.</param>
 /// <param name="Offset">Offset of a block in it, in bytes.</param>
@@ -19,7 +19,9 @@ public readonly record struct ResumePoint(ulong Object, ulong Offset)
     /// <summary>The start of the stream.</summary>
     public static ResumePoint Start => default;
 
-    /// <summary>The first record that a stream which goes on from here sends, but for those it repeats.</summary>
+    /// <summary>
+    /// Position of the first record that a stream continued from here sends, except those it repeats.
+    /// </summary>
     internal RecordPosition Position =>
         Offset == 0 ? new(Object, RecordStage.Object, 0) : new(Object, RecordStage.Data, Offset);
 
@@ -33,8 +35,8 @@ public readonly record struct ResumePoint(ulong Object, ulong Offset)
             _ => this,
         };
 
-    /// <summary>A BEGIN payload that says to go on from here; these pairs go first, as ZFS has them.</summary>
-    /// <param name="payload">The payload so far; null if there is none.</param>
+    /// <summary>A BEGIN payload that continues from here; its pairs come first, as ZFS has them.</summary>
+    /// <param name="payload">The payload so far; null if there was none.</param>
     internal NvList AddTo(NvList? payload) =>
         new(
             [

@@ -5,25 +5,26 @@ using ZfsSnapshotManager.SendStream.NvLists;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Where an interrupted send goes on: what ZFS prints as <c>receive_resume_token</c> and <c>zfs send -t</c> takes.
-/// Immutable; equal if all that the tokens say is equal. Source: OpenZFS module/zfs/dsl_dataset.c,
-/// get_receive_resume_token_impl; lib/libzfs/libzfs_sendrecv.c, zfs_send_resume_token_to_nvlist and
-/// zfs_send_resume_impl_cb_impl.
+/// The point from which an interrupted send continues: what ZFS prints as <c>receive_resume_token</c> and <c>zfs send
+/// -t</c> accepts. Immutable and thread-safe; tokens are equal if everything in them is equal. Source: OpenZFS
+/// module/zfs/dsl_dataset.c, get_receive_resume_token_impl; lib/libzfs/libzfs_sendrecv.c,
+/// zfs_send_resume_token_to_nvlist and zfs_send_resume_impl_cb_impl.
 /// </summary>
 public sealed record ResumeToken
 {
     /// <summary>
-    /// The most bytes of <see cref="FullSnapshotName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with a NUL.
+    /// The most bytes of <see cref="FullSnapshotName"/>. Source: drr_toname in include/sys/zfs_ioctl.h, 256 bytes with
+    /// a NUL.
     /// </summary>
     public const int LongestName = 255;
 
     /// <summary>
-    /// The most characters of a token that is read: those of the longest list, if nothing of it could be compressed.
+    /// The most characters of a token that is read: those of the longest list, if none of it could be compressed.
     /// </summary>
     public const int LongestToken = 17 * 1024;
 
     /// <summary>
-    /// The most bytes of the list in a token. ZFS makes some 250, and 500 with the longest name; <c>zfs get</c> prints
+    /// The most bytes of the list in a token. ZFS writes some 250, and 500 with the longest name; <c>zfs get</c> prints
     /// at most 8191 characters of a token (ZFS_MAXPROPLEN in include/libzfs.h).
     /// </summary>
     public const int LongestList = Deflate.ClassicDeflate.LongestInput;
@@ -68,22 +69,22 @@ public sealed record ResumeToken
     ];
 
     /// <summary>GUID of the snapshot or bookmark that an incremental starts from; null for a full stream.</summary>
-    /// <exception cref="ArgumentException">Set to 0, which <c>zfs send -t</c> takes for a full stream.</exception>
+    /// <exception cref="ArgumentException">Set to 0, which means a full stream to <c>zfs send -t</c>.</exception>
     public ulong? BaseGuid
     {
         get;
         init => field = Possible(value, FaultOfBaseGuid);
     }
 
-    /// <summary>The object to go on with; objects below it have arrived.</summary>
+    /// <summary>Number of the object to continue with; objects below it have arrived.</summary>
     public required ulong Object { get; init; }
 
-    /// <summary>Where in the object to go on, in bytes; what lies before has arrived.</summary>
+    /// <summary>Offset in the object from which to continue, in bytes; data before it have arrived.</summary>
     public required ulong Offset { get; init; }
 
     /// <summary>
-    /// How many bytes of the stream had arrived, without the 312 of BEGIN; over all receives if it went on before. It
-    /// serves <c>zfs send -nv</c> as an estimate of what is left, and nothing else.
+    /// Bytes of the stream that had arrived, without the 312 of BEGIN; over all receives if it was continued before.
+    /// Only <c>zfs send -nv</c> uses it, to estimate what is left.
     /// </summary>
     public required ulong Bytes { get; init; }
 
@@ -115,13 +116,13 @@ public sealed record ResumeToken
     public bool Raw { get; init; }
 
     /// <summary>
-    /// What else the token says, in its order: <c>redact_snaps</c> and <c>book_redact_snaps</c>, the GUIDs of redaction
-    /// snapshots of the receiving dataset and of the bookmark that an incremental starts from, and what later versions
-    /// of ZFS may add. Set to a list, it is copied.
+    /// The other pairs of the token, in their order: <c>redact_snaps</c> and <c>book_redact_snaps</c>, the GUIDs of
+    /// redaction snapshots of the receiving dataset and of the bookmark that an incremental starts from, and pairs that
+    /// later versions of ZFS may add. The list is copied when it is set.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// Set to pairs of which one has a property of its own, two have the same name, <see cref="NvList.Pack"/> refuses
-    /// one, or all together are longer than <see cref="LongestOtherPairs"/>.
+    /// Set to pairs of which one has a property of its own, two have the same name, or <see cref="NvList.Pack"/>
+    /// refuses one, or that are together longer than <see cref="LongestOtherPairs"/>.
     /// </exception>
     public IReadOnlyList<NvPair> OtherPairs
     {
@@ -130,12 +131,12 @@ public sealed record ResumeToken
     } = [];
 
     /// <summary>
-    /// Reads a token. At most <see cref="LongestToken"/> characters are looked at and <see cref="LongestList"/> bytes
+    /// Reads a token. At most <see cref="LongestToken"/> characters are read and <see cref="LongestList"/> bytes
     /// unpacked, whatever the token claims.
     /// </summary>
     /// <param name="token">The token as ZFS prints it, without white space around it.</param>
-    /// <exception cref="FormatException">The text is no token, or one that was damaged; the message says what is
-    /// wrong.</exception>
+    /// <exception cref="FormatException">The text is no token, or a damaged one; the message states the
+    /// fault.</exception>
     public static ResumeToken Parse(string token)
     {
         ArgumentNullException.ThrowIfNull(token);
@@ -144,7 +145,7 @@ public sealed record ResumeToken
 
     /// <summary>Reads a token.</summary>
     /// <param name="token">The token as ZFS prints it.</param>
-    /// <param name="result">What it says; null if it is no token, or damaged.</param>
+    /// <param name="result">The token; null if the text is none, or damaged.</param>
     /// <returns>Whether it could be read.</returns>
     public static bool TryParse([NotNullWhen(true)] string? token, [NotNullWhen(true)] out ResumeToken? result)
     {
@@ -163,7 +164,7 @@ public sealed record ResumeToken
     /// <summary>The token, character for character as ZFS on Linux prints it.</summary>
     public override string ToString() => TokenText.Write(ToList());
 
-    /// <summary>Whether both tokens say the same.</summary>
+    /// <summary>Whether everything in both tokens is equal.</summary>
     public bool Equals(ResumeToken? other) =>
         other is not null && ToList().Pack().AsSpan().SequenceEqual(other.ToList().Pack());
 
@@ -219,13 +220,13 @@ public sealed record ResumeToken
             };
     }
 
-    /// <summary>The value, if it can be in a token.</summary>
+    /// <summary>Returns the value if it can be in a token.</summary>
     private static T Possible<T>(T value, Func<T, string?> faultOf) =>
         faultOf(value) is { } fault
             ? throw new ArgumentException($"There is no resume token {fault}.", nameof(value))
             : value;
 
-    /// <summary>What is wrong with the pairs that have properties; null if nothing is.</summary>
+    /// <summary>Returns the fault of the pairs that have properties; null if they have none.</summary>
     private static string? FaultOfKnown(NvList list)
     {
         if (RequiredPairs.FirstOrDefault(name => !list.Contains(name)) is { } missing)
@@ -237,7 +238,7 @@ public sealed record ResumeToken
                 continue;
             if (!names.Add(pair.Name))
                 return $"with two pairs named \"{pair.Name}\"";
-            if (pair.Type != type || pair.Value is NvRaw)
+            if (pair.Type != type || (type == NvType.String && !pair.IsUtf8))
                 return $"whose \"{pair.Name}\" is no {(pair.Type == type ? "UTF-8" : type)}";
         }
 
@@ -257,7 +258,7 @@ public sealed record ResumeToken
             : null;
     }
 
-    /// <summary>What is wrong with the other pairs; null if nothing is.</summary>
+    /// <summary>Returns the fault of the other pairs; null if they have none.</summary>
     private static string? FaultOfOthers(IReadOnlyList<NvPair> pairs)
     {
         ArgumentNullException.ThrowIfNull(pairs);
@@ -272,9 +273,9 @@ public sealed record ResumeToken
                 ? $"with {length} bytes of other pairs; expected at most {LongestOtherPairs}"
                 : null;
         }
-        catch (InvalidOperationException fault)
+        catch (InvalidOperationException e)
         {
-            return $"with such pairs: {fault.Message}";
+            return $"with such pairs: {e.Message}";
         }
     }
 }

@@ -1,16 +1,18 @@
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// The order in which ZFS sends records, by position. By position alone it is told which were sent before: of a stream
-/// in another order some would be lost, or sent twice, without a word.
+/// The order in which ZFS sends records, by position. Positions alone tell which records were sent before: of a stream
+/// in another order some would silently be lost, or sent twice.
 /// </summary>
 internal static class SendOrder
 {
-    /// <summary>Refuses the record where a parser stands if it does not stand behind all before it.</summary>
-    /// <exception cref="SendStreamException">It does not.</exception>
+    /// <summary>
+    /// Refuses a parser's current record if its position is not after that of every record before it.
+    /// </summary>
+    /// <exception cref="SendStreamException">It is not.</exception>
     public static void Demand(SendStreamParser parser)
     {
-        if (parser.IsDisordered)
+        if (!parser.FollowsSendOrder)
         {
             throw new SendStreamException(
                 SendStreamError.UnexpectedRecord,

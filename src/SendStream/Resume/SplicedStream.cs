@@ -3,13 +3,14 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Reads the second part of a stream as the rest of the first: see <see cref="StreamSplice.OpenRest"/>.
+/// Reads the second part of a stream as the rest of the first: see <see cref="StreamSplice.OpenRest"/>. Not
+/// thread-safe.
 /// </summary>
 internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Stream second) : Stream
 {
     private const int SliceSize = 256 * 1024;
 
-    /// <summary>Room before what is read, for a header whose first bytes came with the slice before.</summary>
+    /// <summary>Space before the slice, for a header whose first bytes came with the slice before.</summary>
     private const int Gap = RecordHeader.Size;
 
     private readonly SendStreamParser _parser = new();
@@ -47,6 +48,7 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
             if (count == 0)
             {
                 _parser.EnsureComplete();
+                Invariant.Require(_keeps, "the rest of a stream ends with its END");
                 return 0;
             }
 
@@ -77,7 +79,7 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
     /// <inheritdoc/>
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    /// <summary>Verifies a slice, and leaves of it what the first part lacks.</summary>
+    /// <summary>Verifies a slice, and keeps of it what the first part lacks.</summary>
     private void Edit(int count)
     {
         (_start, _end) = (0, 0);
@@ -89,7 +91,7 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
             switch (found)
             {
                 case ParserEvent.Record:
-                    Judge();
+                    ChooseRecord();
                     if (_keeps)
                         SendStreamWriter.StampInSnapshot(
                             ref _sum,
@@ -112,7 +114,7 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
         }
     }
 
-    private void Judge()
+    private void ChooseRecord()
     {
         _keeps = false;
         if (_parser.Current.Type == RecordType.Begin)
@@ -121,15 +123,16 @@ internal sealed class SplicedStream(StreamSplice splice, Fletcher4 checksum, Str
         _keeps = !splice.IsRepeated(_parser.Position!.Value);
     }
 
-    /// <summary>Moves bytes up to what is kept before them; in most slices they stand there already.</summary>
+    /// <summary>Moves bytes behind those that are kept before them; in most slices they are already there.</summary>
     private Span<byte> Keep(int position, ReadOnlySpan<byte> bytes)
     {
         if (_start == _end)
             (_start, _end) = (position, position);
-        var place = _buffer.AsSpan(_end, bytes.Length);
+        Invariant.Require(_end <= position, "bytes that are kept never overwrite bytes that are yet to be read");
+        var slot = _buffer.AsSpan(_end, bytes.Length);
         if (_end != position || bytes.Length == RecordHeader.Size)
-            bytes.CopyTo(place); // a header's first bytes may have come with the slice before
+            bytes.CopyTo(slot); // a header's first bytes may have come with the slice before
         _end += bytes.Length;
-        return place;
+        return slot;
     }
 }

@@ -3,11 +3,11 @@ using ZfsSnapshotManager.SendStream.Writing;
 namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
-/// Continues a send that was interrupted: <see cref="Token"/> makes <c>zfs send -t</c> go on from the last record that
-/// arrived whole, and what it sends becomes the second part of the first stream: without its BEGIN, without the records
-/// that it repeats, with the checksums that the whole stream has there. Where ZFS is deterministic, both parts together
-/// are byte for byte what an uninterrupted send would have been. Sources: OpenZFS module/zfs/dmu_send.c
-/// (setup_resume_points, dump_dnode, send_cb); tried on OpenZFS 2.3.2.
+/// Continues a send that was interrupted: <see cref="Token"/> makes <c>zfs send -t</c> continue from the last record
+/// that arrived completely, and what it sends becomes the second part of the first stream: without its BEGIN, without
+/// the records that it repeats, with the checksums that the whole stream has there. Where ZFS is deterministic, both
+/// parts together are byte for byte what an uninterrupted send would have been. Immutable and thread-safe. Sources:
+/// OpenZFS module/zfs/dmu_send.c (setup_resume_points, dump_dnode, send_cb); tried on OpenZFS 2.3.2.
 /// </summary>
 public sealed class StreamSplice
 {
@@ -17,10 +17,10 @@ public sealed class StreamSplice
     private readonly SnapshotStreamInfo _begin;
 
     /// <summary>Prepares to continue a stream.</summary>
-    /// <param name="first">What the parser of the first part says at its last record boundary; BEGIN at least must have
+    /// <param name="first">The parser's state at the last record boundary of the first part; at least BEGIN must have
     /// been read.</param>
-    /// <exception cref="StreamCombinationException">A stream of this kind, or at this point, cannot be continued; the message
-    /// says why.</exception>
+    /// <exception cref="StreamCombinationException">A stream of this kind, or at this point, cannot be continued; the
+    /// message states why.</exception>
     public StreamSplice(ParserState first)
     {
         ArgumentNullException.ThrowIfNull(first);
@@ -42,8 +42,8 @@ public sealed class StreamSplice
     }
 
     /// <summary>
-    /// The token for <c>zfs send -t</c>. It names <see cref="ParserState.ResumePoint"/>, as the one that <c>zfs receive
-    /// -s</c> would have made; if not a single object had been sent, the stream's start, so that ZFS sends all of it
+    /// The token for <c>zfs send -t</c>. It names <see cref="ParserState.ResumePoint"/>, like the one that <c>zfs
+    /// receive -s</c> would have made; if no object had been sent, the start of the stream, so that ZFS sends all of it
     /// again.
     /// </summary>
     public ResumeToken Token { get; }
@@ -53,10 +53,10 @@ public sealed class StreamSplice
     public bool IsRepeated(RecordPosition position) => _first.Position is { } last && position <= last;
 
     /// <summary>
-    /// Checks that a second part belongs to the first: snapshots, flags, features, and where it goes on.
+    /// Checks that a second part belongs to the first: snapshots, flags, features, and the resume point.
     /// </summary>
     /// <param name="second">The BEGIN of the second part.</param>
-    /// <exception cref="StreamCombinationException">It does not; the message says what differs.</exception>
+    /// <exception cref="StreamCombinationException">It does not; the message states the difference.</exception>
     public void Check(SnapshotStreamInfo second)
     {
         ArgumentNullException.ThrowIfNull(second);
@@ -70,45 +70,50 @@ public sealed class StreamSplice
         var from = second.ResumePoint ?? ResumePoint.Start;
         Demand(
             from == ResumePoint.Start || IsRepeated(from.Position),
-            $"The second part goes on from object {from.Object} at {from.Offset}, but the first reaches only "
+            $"The second part continues from object {from.Object} at {from.Offset}, but the first reaches only "
                 + $"{Describe(_first.ResumePoint)}."
         );
     }
 
-    /// <summary>Writes the second part as it has to follow the first; bytes of the first are not written.</summary>
-    /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
-    /// <param name="destination">Where the rest of the whole stream goes. If this fails, it lacks its END.</param>
+    /// <summary>Writes the second part as it must follow the first, whose bytes are not written.</summary>
+    /// <param name="second">The output of <c>zfs send -t</c>; all of it is verified.</param>
+    /// <param name="destination">Where the rest of the stream is written. After an exception it has no END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamCombinationException">The parts do not belong together; nothing was written.</exception>
-    /// <exception cref="SendStreamException">The second part is faulty, ends early, or is in an order in which ZFS
-    /// sends none.</exception>
-    public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken) =>
+    /// <exception cref="SendStreamException">The second part is faulty, ends early, or is in an order that ZFS never
+    /// sends.</exception>
+    public Task WriteRestAsync(Stream second, Stream destination, CancellationToken cancellationToken = default) =>
         WriteAsync(null, second, destination, cancellationToken);
 
     /// <summary>
-    /// Gives the second part as it has to follow the first, for who reads synchronously. It is read in slices and
-    /// edited where it was read to; nothing is kept of it. Reading throws what <see cref="WriteRestAsync"/> throws;
-    /// only what was verified is given out.
+    /// Opens the second part as it must follow the first, for callers that read synchronously. It is read in slices of
+    /// 256 KiB, which are edited in place. Reading throws what <see cref="WriteRestAsync"/> throws, and gives only
+    /// bytes that were verified.
     /// </summary>
-    /// <param name="second">What <c>zfs send -t</c> sends; it stays open.</param>
+    /// <param name="second">The output of <c>zfs send -t</c>; it stays open.</param>
     public Stream OpenRest(Stream second)
     {
         ArgumentNullException.ThrowIfNull(second);
         return new SplicedStream(this, _first.Checksum, second);
     }
 
-    /// <summary>Writes the whole stream: the good part of the first, and then the second.</summary>
-    /// <param name="first">The first part, from its first byte; what lies behind the boundary where it goes on is not
-    /// read. Null: leave it out.</param>
-    /// <param name="second">What <c>zfs send -t</c> sent; all of it is verified.</param>
-    /// <param name="destination">Where the whole stream goes. If this fails, it lacks its END.</param>
+    /// <summary>Writes the whole stream: the valid part of the first, and then the second.</summary>
+    /// <param name="first">The first part, from its first byte; bytes after the boundary are not read. Null: leave it
+    /// out.</param>
+    /// <param name="second">The output of <c>zfs send -t</c>; all of it is verified.</param>
+    /// <param name="destination">Where the whole stream is written. After an exception it has no END.</param>
     /// <param name="cancellationToken">Stops the work.</param>
     /// <exception cref="StreamCombinationException">The parts do not belong together; nothing was written.</exception>
     /// <exception cref="SendStreamException">
-    /// The second part is faulty, ends early, or is in an order in which ZFS sends none; or the first is shorter than
-    /// it was.
+    /// The second part is faulty, ends early, or is in an order that ZFS never sends; or the first is shorter than it
+    /// was.
     /// </exception>
-    public async Task WriteAsync(Stream? first, Stream second, Stream destination, CancellationToken cancellationToken)
+    public async Task WriteAsync(
+        Stream? first,
+        Stream second,
+        Stream destination,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(destination);
         using var reader = new SendStreamReader(second, leaveOpen: true);
@@ -124,13 +129,19 @@ public sealed class StreamSplice
                 await RecordCopy.CopyAsync(reader, writer, output, cancellationToken).ConfigureAwait(false);
         }
 
+        Invariant.Require(writer.IsComplete, "a spliced stream ends with END");
         await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        Invariant.Require(
+            output.Written == writer.Length - _first.StreamOffset,
+            "the second part begins at the byte where the first one ends"
+        );
     }
 
     private async Task CopyFirstAsync(Stream first, Stream destination, CancellationToken cancellationToken)
     {
         var buffer = new byte[CopySize];
-        for (var left = _first.StreamOffset; left > 0; )
+        var left = _first.StreamOffset;
+        while (left > 0)
         {
             var count = await first
                 .ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), cancellationToken)
@@ -176,8 +187,8 @@ public sealed class StreamSplice
             "A redacted or deduplicated stream cannot be continued. Send it again from its start."
         );
         Demand(
-            !first.IsDisordered,
-            "The first part is in an order in which ZFS sends none. Send the stream again from its start."
+            first.FollowsSendOrder,
+            "The first part is in an order that ZFS never sends. Send the stream again from its start."
         );
         return begin;
     }

@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>
 /// A resume token's text: <c>1-CHECKSUM-LENGTH-DATA</c>, all in hexadecimal, lower case. DATA is an nvlist in native
-/// encoding, compressed; LENGTH is how many bytes it has unpacked; CHECKSUM is the first word of Fletcher-4 over the
+/// encoding, compressed; LENGTH is its number of bytes unpacked; CHECKSUM is the first word of Fletcher-4 over the
 /// whole 32-bit words of the compressed bytes, which leaves out 1 to 3 bytes at the end. Source: OpenZFS
 /// module/zfs/dsl_dataset.c, get_receive_resume_token_impl; module/zcommon/zfs_fletcher.c, fletcher_4_native_varsize.
 /// </summary>
@@ -58,7 +58,7 @@ internal static class TokenText
 
     private static ulong ReadNumber(string text, string what)
     {
-        // Only what ZFS prints is taken: no sign, no space, no leading zero.
+        // Only what ZFS prints is accepted: no sign, no space, no leading zero.
         var isNumber = ulong.TryParse(
             text,
             NumberStyles.AllowHexSpecifier,
@@ -79,7 +79,7 @@ internal static class TokenText
 
     private static byte[] Inflate(byte[] compressed, int length)
     {
-        // One byte more than announced: that there is one shows that the length is wrong.
+        // One byte more than announced: if it is filled, the length is wrong.
         var unpacked = new byte[length + 1];
         int found;
         try
@@ -95,7 +95,7 @@ internal static class TokenText
 
         if (found != length)
             throw new FormatException(
-                $"a resume token of {length} bytes unpacked, of which there are {(found > length ? "more" : found)}"
+                $"a resume token of {length} bytes unpacked, but it has {(found > length ? "more" : found)}"
             );
         var list = unpacked[..length];
         return compressed.Length > sizeof(uint) && EndOf(compressed) == ClassicDeflate.Adler32(list)
@@ -118,7 +118,7 @@ internal static class TokenText
             throw new FormatException($"a resume token with {fault.Message}", fault);
         }
 
-        // What is not taken apart, such as bytes behind the list, would be lost in silence.
+        // What unpacking ignores, such as bytes after the list, would silently be lost.
         return list.Flags == NvList.UniqueNames && IsPackedAs(list, packed)
             ? list
             : throw new FormatException("a resume token whose nvlist is not packed as ZFS packs it");

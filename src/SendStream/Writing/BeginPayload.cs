@@ -2,13 +2,12 @@ using ZfsSnapshotManager.SendStream.NvLists;
 
 namespace ZfsSnapshotManager.SendStream.Writing;
 
-/// <summary>Payloads of BEGINs that were read and are written anew.</summary>
+/// <summary>Payloads of BEGIN records that were read and are written again.</summary>
 internal static class BeginPayload
 {
     /// <summary>Packs a payload.</summary>
     /// <exception cref="StreamCombinationException">
-    /// It was read, but not all of it is known: names that are no UTF-8, or values of a list in XDR. ZFS makes no such
-    /// payload.
+    /// It holds a name that is no UTF-8, or a value of an unknown type in XDR. ZFS makes no such payload.
     /// </exception>
     public static byte[] Pack(NvList payload)
     {
@@ -19,7 +18,7 @@ internal static class BeginPayload
         catch (InvalidOperationException fault)
         {
             throw new StreamCombinationException(
-                $"The payload of the stream's BEGIN cannot be written anew. {fault.Message}"
+                $"The payload of the stream's BEGIN cannot be written again. {fault.Message}"
             );
         }
     }

@@ -5,7 +5,8 @@ namespace ZfsSnapshotManager.SendStream.Writing;
 
 /// <summary>
 /// A record header that can be changed, to be written by <see cref="SendStreamWriter"/>. The buffer is reused: it holds
-/// one header at a time. Values are not judged here; checksums are the writer's affair.
+/// one header at a time. Ranges of values are not checked here, and checksums are filled in by the writer. Not
+/// thread-safe.
 /// </summary>
 public sealed class EditableRecord
 {
@@ -20,8 +21,8 @@ public sealed class EditableRecord
 
     private Span<byte> Fields => _raw.AsSpan(RecordHeader.FieldsOffset);
 
-    /// <summary>Takes a header over, to change it.</summary>
-    /// <param name="header">The header to copy.</param>
+    /// <summary>Copies a header, to change it.</summary>
+    /// <param name="header">The header.</param>
     /// <returns>This record.</returns>
     public EditableRecord Load(RecordHeader header)
     {
@@ -29,36 +30,31 @@ public sealed class EditableRecord
         return this;
     }
 
-    /// <summary>Makes it a FREE.</summary>
-    /// <param name="number">Number of the object.</param>
-    /// <param name="offset">Where the range begins, in bytes.</param>
-    /// <param name="length">Bytes of the range; <see cref="ulong.MaxValue"/>: to the end of the object.</param>
-    /// <param name="snapshotGuid">GUID of the snapshot.</param>
+    /// <summary>Makes it a FREE record.</summary>
+    /// <param name="data">The fields.</param>
     /// <returns>This record.</returns>
-    public EditableRecord MakeFree(ulong number, ulong offset, ulong length, ulong snapshotGuid)
+    public EditableRecord Make(in FreeRecordData data)
     {
         Clear(RecordType.Free);
-        Put(0, number);
-        Put(8, offset);
-        Put(16, length);
-        return SetSnapshotGuid(snapshotGuid);
+        Put(0, data.Object);
+        Put(8, data.Offset);
+        Put(16, data.Length);
+        return SetSnapshotGuid(data.SnapshotGuid);
     }
 
-    /// <summary>Makes it a FREEOBJECTS.</summary>
-    /// <param name="first">First number of the run.</param>
-    /// <param name="count">Length of the run.</param>
-    /// <param name="snapshotGuid">GUID of the snapshot.</param>
+    /// <summary>Makes it a FREEOBJECTS record.</summary>
+    /// <param name="data">The fields.</param>
     /// <returns>This record.</returns>
-    public EditableRecord MakeFreeObjects(ulong first, ulong count, ulong snapshotGuid)
+    public EditableRecord Make(in FreeObjectsRecordData data)
     {
         Clear(RecordType.FreeObjects);
-        Put(0, first);
-        Put(8, count);
-        return SetSnapshotGuid(snapshotGuid);
+        Put(0, data.FirstObject);
+        Put(8, data.ObjectCount);
+        return SetSnapshotGuid(data.SnapshotGuid);
     }
 
-    /// <summary>Makes it an END.</summary>
-    /// <param name="snapshotGuid">GUID of the snapshot.</param>
+    /// <summary>Makes it an END record; its checksum is filled in by the writer.</summary>
+    /// <param name="snapshotGuid">GUID of the snapshot (<c>drr_toguid</c>).</param>
     /// <returns>This record.</returns>
     public EditableRecord MakeEnd(ulong snapshotGuid)
     {
@@ -78,21 +74,17 @@ public sealed class EditableRecord
         return this;
     }
 
-    /// <summary>Sets what of a BEGIN is changed when streams are resumed or merged.</summary>
-    /// <param name="baseGuid">GUID of the snapshot or bookmark it is incremental to; 0: a full stream.</param>
-    /// <param name="features">Features the stream uses.</param>
-    /// <param name="flags">DRR_FLAG_CLONE (1), DRR_FLAG_CI_DATA (2), DRR_FLAG_FREERECORDS (4), DRR_FLAG_SPILL_BLOCK
-    /// (8).</param>
-    /// <param name="payloadLength">Bytes of the payload, a multiple of 8.</param>
+    /// <summary>Sets the fields of a BEGIN that change when streams are resumed or merged.</summary>
+    /// <param name="data">The fields.</param>
     /// <returns>This record.</returns>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
-    public EditableRecord SetBegin(ulong baseGuid, StreamFeatures features, uint flags, int payloadLength)
+    public EditableRecord SetBegin(in BeginRecordData data)
     {
         var kept = Header.AsBegin().VersionInfo & ~(FeatureMask << FeatureShift);
-        Put(8, kept | (((ulong)features & FeatureMask) << FeatureShift));
-        BinaryPrimitives.WriteUInt32LittleEndian(Fields[28..], flags);
-        Put(40, baseGuid);
-        BinaryPrimitives.WriteUInt32LittleEndian(_raw.AsSpan(sizeof(uint)), (uint)payloadLength);
+        Put(8, kept | (((ulong)data.Features & FeatureMask) << FeatureShift));
+        BinaryPrimitives.WriteUInt32LittleEndian(Fields[28..], data.Flags);
+        Put(40, data.BaseGuid);
+        BinaryPrimitives.WriteUInt32LittleEndian(_raw.AsSpan(sizeof(uint)), (uint)data.PayloadLength);
         return this;
     }
 
@@ -107,7 +99,7 @@ public sealed class EditableRecord
         return this;
     }
 
-    /// <summary>Takes DRR_SPILL_UNMODIFIED off a SPILL: receivers are to store it.</summary>
+    /// <summary>Clears DRR_SPILL_UNMODIFIED of a SPILL, so that receivers store it.</summary>
     /// <returns>This record.</returns>
     /// <exception cref="InvalidOperationException">The record is of another type.</exception>
     public EditableRecord SetSpillModified()

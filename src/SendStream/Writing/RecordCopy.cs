@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream.Writing;
 
-/// <summary>Carries records from a reader to a writer.</summary>
+/// <summary>Copies records from a reader to a writer.</summary>
 internal static class RecordCopy
 {
     /// <summary>Copies the reader's current record, header and payload.</summary>
@@ -15,7 +15,7 @@ internal static class RecordCopy
         return CopyPayloadAsync(reader, writer, output, cancellationToken);
     }
 
-    /// <summary>Copies the payload of the reader's current record behind a header that was written already.</summary>
+    /// <summary>Copies the payload of the reader's current record after a header that was already written.</summary>
     public static async ValueTask CopyPayloadAsync(
         SendStreamReader reader,
         SendStreamWriter writer,

@@ -4,9 +4,9 @@ namespace ZfsSnapshotManager.SendStream.Writing;
 
 /// <summary>
 /// Writes records as a send stream, and fills in all checksums: <c>drr_checksum</c> of every record and the one that
-/// END carries. What else the headers say is written as it is given. Records that were read are written back byte for
-/// byte. Not thread-safe. Source: OpenZFS module/zfs/dmu_send.c, dump_record, dmu_send_impl;
-/// lib/libzfs/libzfs_sendrecv.c, send_conclusion_record.
+/// END carries. All other fields are written as they are given. Records that were read are written back byte for byte.
+/// Not thread-safe. Source: OpenZFS module/zfs/dmu_send.c, dump_record, dmu_send_impl; lib/libzfs/libzfs_sendrecv.c,
+/// send_conclusion_record.
 /// </summary>
 public sealed class SendStreamWriter
 {
@@ -16,12 +16,12 @@ public sealed class SendStreamWriter
     private long _payloadLeft;
 
     /// <summary>Starts before the first byte of a stream.</summary>
-    /// <param name="output">Where the bytes go; the caller flushes it.</param>
+    /// <param name="output">The destination; the caller flushes it.</param>
     public SendStreamWriter(IBufferWriter<byte> output) => _output = output;
 
-    /// <summary>Goes on behind records that were written before.</summary>
-    /// <param name="output">Where the bytes go; the caller flushes it.</param>
-    /// <param name="after">What a parser of those records says at their end.</param>
+    /// <summary>Continues after records that were written before.</summary>
+    /// <param name="output">The destination; the caller flushes it.</param>
+    /// <param name="after">A parser's state after those records.</param>
     public SendStreamWriter(IBufferWriter<byte> output, ParserState after)
         : this(output)
     {
@@ -29,7 +29,7 @@ public sealed class SendStreamWriter
         (_phase, _sum, Length) = (after.Phase, new Fletcher4Stream(after.Checksum), after.StreamOffset);
     }
 
-    /// <summary>Bytes of the stream so far.</summary>
+    /// <summary>Bytes of the stream so far, those written before included.</summary>
     public long Length { get; private set; }
 
     /// <summary>The running checksum so far; 0 in a package between snapshots.</summary>
@@ -39,8 +39,8 @@ public sealed class SendStreamWriter
     public bool IsComplete => _phase == StreamPhase.End;
 
     /// <summary>Writes a header; its payload must follow.</summary>
-    /// <param name="header">The header; its checksums do not matter.</param>
-    /// <exception cref="InvalidOperationException">The payload before it is not complete, or no such record may stand
+    /// <param name="header">The header; its checksums are ignored.</param>
+    /// <exception cref="InvalidOperationException">The payload before it is not complete, or no such record is allowed
     /// here.</exception>
     public void WriteHeader(RecordHeader header)
     {
@@ -51,14 +51,14 @@ public sealed class SendStreamWriter
         if (StreamGrammar.Judge(_phase, header) is { } fault)
             throw new InvalidOperationException($"No such record can be written here: {fault.Reason}.");
 
-        var place = _output.GetSpan(RecordHeader.Size)[..RecordHeader.Size];
-        header.Raw.CopyTo(place);
+        var slot = _output.GetSpan(RecordHeader.Size)[..RecordHeader.Size];
+        header.Raw.CopyTo(slot);
         if (header.Type == RecordType.Begin)
-            StampBegin(place);
+            StampBegin(slot);
         else if (StreamGrammar.IsInSnapshot(_phase))
-            StampInSnapshot(ref _sum, header.Type, place);
+            StampInSnapshot(ref _sum, header.Type, slot);
         else
-            StampPackageEnd(place);
+            StampPackageEnd(slot);
         _output.Advance(RecordHeader.Size);
         Length += RecordHeader.Size;
         _payloadLeft = header.PayloadLength;
@@ -81,7 +81,7 @@ public sealed class SendStreamWriter
     }
 
     /// <summary>
-    /// Fills in the checksums of a header inside a snapshot's stream, and goes on with the sum behind it.
+    /// Fills in the checksums of a header inside a snapshot's stream, and advances the sum behind it.
     /// </summary>
     internal static void StampInSnapshot(ref Fletcher4Stream sum, RecordType type, Span<byte> header)
     {
@@ -99,7 +99,7 @@ public sealed class SendStreamWriter
     }
 
     /// <summary>
-    /// The END of a package's header carries the checksum of what is before it; the last one, behind all snapshots,
+    /// The END of a package's header carries the checksum of the bytes before it; the last one, after all snapshots,
     /// zeros.
     /// </summary>
     private void StampPackageEnd(Span<byte> header) => Checksum.WriteTo(header[RecordHeader.FieldsOffset..]);

@@ -3,16 +3,19 @@ using System.Buffers;
 namespace ZfsSnapshotManager.SendStream.Writing;
 
 /// <summary>
-/// A pooled buffer in front of a <see cref="Stream"/>, which a <see cref="SendStreamWriter"/> fills and its caller
-/// flushes.
+/// A pooled buffer in front of a <see cref="Stream"/>: a <see cref="SendStreamWriter"/> fills it, the writer's caller
+/// flushes it.
 /// </summary>
 internal sealed class StreamOutput(Stream destination) : IBufferWriter<byte>, IDisposable
 {
-    /// <summary>From this fill on a flush is worth it; a slice of a reader's buffer fits behind it.</summary>
+    /// <summary>From this fill on a flush is worthwhile; a slice of a reader's buffer fits behind it.</summary>
     private const int Full = 256 * 1024;
 
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(2 * Full);
     private int _filled;
+
+    /// <summary>Bytes that were written to the destination.</summary>
+    public long Written { get; private set; }
 
     public void Advance(int count) => _filled += count;
 
@@ -24,11 +27,11 @@ internal sealed class StreamOutput(Stream destination) : IBufferWriter<byte>, ID
 
     public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
 
-    /// <summary>Writes the buffer out when it is worth it.</summary>
+    /// <summary>Writes the buffer out if that is worthwhile.</summary>
     public ValueTask FlushIfFullAsync(CancellationToken cancellationToken) =>
         _filled < Full ? ValueTask.CompletedTask : WriteOutAsync(cancellationToken);
 
-    /// <summary>Writes out what is left, and flushes the destination.</summary>
+    /// <summary>Writes the rest of the buffer out, and flushes the destination.</summary>
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         await WriteOutAsync(cancellationToken).ConfigureAwait(false);
@@ -44,6 +47,7 @@ internal sealed class StreamOutput(Stream destination) : IBufferWriter<byte>, ID
     private async ValueTask WriteOutAsync(CancellationToken cancellationToken)
     {
         await destination.WriteAsync(_buffer.AsMemory(0, _filled), cancellationToken).ConfigureAwait(false);
+        Written += _filled;
         _filled = 0;
     }
 

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
@@ -121,7 +120,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     /// <returns>False if an earlier part belongs to another stream.</returns>
     public bool TrySetBegin(string uploadId, SnapshotStreamInfo begin)
     {
-        var text = StreamState.WriteBegin(begin);
+        var text = begin.Format();
         using var connection = database.Open();
         using var set = connection.Query(
             "UPDATE uploads SET begin_facts = COALESCE(begin_facts, @begin) WHERE upload_id = @upload RETURNING "
@@ -136,21 +135,15 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     public bool HasBegin(string uploadId) => FindBeginText(uploadId) is not null;
 
     /// <returns>Null if no part has arrived yet.</returns>
-    public SnapshotStreamInfo? FindBegin(string uploadId)
-    {
-        if (FindBeginText(uploadId) is not { } begin)
-            return null;
-        // BEGIN is written behind a state; any state of a stream that has begun will do.
-        var state = StreamState.WriteWithoutBegin(ParserState.Start with { Phase = StreamPhase.Snapshot });
-        return StreamState.TryRead($"{state};{begin}", out var read) ? read.Snapshot : null;
-    }
+    public SnapshotStreamInfo? FindBegin(string uploadId) =>
+        SnapshotStreamInfo.TryParse(FindBeginText(uploadId), out var begin) ? begin : null;
 
     /// <summary>The facts of BEGIN of an upload that has parts.</summary>
     public SnapshotStreamInfo RequireBegin(string uploadId) =>
         FindBegin(uploadId)
         ?? throw new InvalidOperationException($"The catalogue does not say what the stream of upload {uploadId} is.");
 
-    /// <summary>The facts of BEGIN as <see cref="StreamState.WriteBegin"/> writes them.</summary>
+    /// <summary>The facts of BEGIN as <see cref="SnapshotStreamInfo.Format"/> writes them.</summary>
     /// <returns>Null if no part has arrived yet.</returns>
     public string? FindBeginText(string uploadId)
     {

@@ -19,7 +19,7 @@ internal sealed record PartRecord
     public required string Receipt { get; init; }
 
     /// <summary>
-    /// State of the stream before it: a <see cref="Core.Transfer.StreamState"/> without its BEGIN.
+    /// State of the stream before it: as <see cref="SendStream.ParserState.FormatWithoutBegin"/> writes it.
     /// </summary>
     public required string StartState { get; init; }
 

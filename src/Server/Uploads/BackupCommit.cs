@@ -77,7 +77,7 @@ internal sealed partial class BackupCommit(
             SnapshotName = begin.SnapshotName,
             SnapshotGuid = new SnapshotGuid(begin.SnapshotGuid),
             FromGuid = begin.IsIncremental ? new SnapshotGuid(begin.BaseGuid) : null,
-            DatasetType = begin.Type == StreamType.Volume ? "volume" : "filesystem",
+            DatasetType = begin.Type == DatasetType.Volume ? "volume" : "filesystem",
             Timestamp = begin.CreationTime,
             // With the precision of the catalogue.
             ReceivedAt = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds()),

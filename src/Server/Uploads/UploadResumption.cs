@@ -1,5 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Uploads.Zfs;
@@ -50,7 +50,7 @@ internal sealed class UploadResumption(
     {
         if (parts.FindEndOfRun(uploadId) is not { } last)
             return null;
-        if (!StreamState.TryRead(last.EndState, out var end))
+        if (!ParserState.TryParse(last.EndState, out var end))
             return null;
         return new UploadResume
         {

@@ -106,7 +106,8 @@ internal static class ProgramWriter
         if (original.Type == RecordType.Write && original.PayloadLength > ShortBlock)
         {
             RecordLayout.Put(fields, new(88, 8), ShortBlock);
-            fields[42] = original.AsWrite().CompressionType is not 0 and var type ? type : (byte)15;
+            var compression = original.AsWrite().CompressionType;
+            fields[42] = (byte)(compression == ZioCompression.Inherit ? ZioCompression.Lz4 : compression);
         }
 
         if (original.Type == RecordType.Spill)

@@ -172,7 +172,14 @@ public sealed class ZfsErrorTests(SecondZfsHost host, ZfsErrorArea area) : IClas
                     NvPair.Of("crypt_keydata", list.GetList("crypt_keydata")!.Without("from_ivset_guid"))
                 )
                 .Pack();
-            writer.WriteHeader(begin.SetBegin(facts.BaseGuid, facts.Features, facts.Flags, payload.Length).Header);
+            var data = new BeginRecordData
+            {
+                BaseGuid = facts.BaseGuid,
+                Features = facts.Features,
+                Flags = facts.Flags,
+                PayloadLength = payload.Length,
+            };
+            writer.WriteHeader(begin.SetBegin(data).Header);
             writer.WritePayload(payload);
         }
 

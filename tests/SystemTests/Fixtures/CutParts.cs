@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
@@ -78,8 +77,8 @@ internal sealed record CutPart(int Number, long StoredOffset, byte[] Stored, Par
         };
         request.Headers.Add("Content-Digest", ContentDigest);
         request.Headers.Add("X-Part-Offset", $"{StoredOffset}");
-        request.Headers.Add("X-Part-Start", StreamState.Write(Start));
-        request.Headers.Add("X-Part-End", StreamState.WriteWithoutBegin(End));
+        request.Headers.Add("X-Part-Start", Start.Format());
+        request.Headers.Add("X-Part-End", End.FormatWithoutBegin());
         request.Headers.ExpectContinue = true;
         return request;
     }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SystemTests.Crashes;
 using ZfsSnapshotManager.SystemTests.Fixtures;
@@ -37,10 +36,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
                 var answer = await SendAsync(client, part.Request(upload));
                 if (answer.Code == "upload_replaced")
                     return; // the same part came once more meanwhile
-                Assert.Equal(
-                    StreamState.WriteWithoutBegin(part.End),
-                    answer.MustSucceed().Json.GetProperty("state").GetString()
-                );
+                Assert.Equal(part.End.FormatWithoutBegin(), answer.MustSucceed().Json.GetProperty("state").GetString());
                 Assert.Equal(
                     part.End.StreamOffset - part.Start.StreamOffset,
                     answer.Json.GetProperty("stream_bytes").GetInt64()
@@ -79,7 +75,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         )!;
         var parts = manifest["objects"]![0]!["parts"]!.AsArray();
         Assert.Equal(
-            cut.Parts.Select(part => StreamState.WriteWithoutBegin(part.End)),
+            cut.Parts.Select(part => part.End.FormatWithoutBegin()),
             parts.Select(part => (string)part!["state"]!)
         );
         Assert.Equal(cut.Parts.Select(part => part.Stored.Length), parts.Select(part => (int)part!["size"]!));
@@ -106,7 +102,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         Assert.Equal(4, resume.GetProperty("next_part").GetInt32());
         Assert.Equal(cut.Parts[3].StoredOffset, resume.GetProperty("stored_bytes").GetInt64());
         Assert.Equal(cut.Parts[3].Start.StreamOffset, resume.GetProperty("stream_bytes").GetInt64());
-        Assert.Equal(StreamState.Write(cut.Parts[3].Start), resume.GetProperty("state").GetString());
+        Assert.Equal(cut.Parts[3].Start.Format(), resume.GetProperty("state").GetString());
         Assert.Equal(
             string.Concat(cut.Parts.Take(3).Select(part => StoredPart.Of(part.Stored).Sha256)),
             resume.GetProperty("part_digests").GetString()

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
@@ -120,7 +119,7 @@ public sealed class LeftoverPlanTests
             { "nothing", "none of it is stored" },
             { "state", "the state of its stream" },
             { "other", "another snapshot" },
-            { "disordered", "order in which ZFS sends none" },
+            { "disordered", "order that ZFS never sends" },
             { "redacted", "redacted" },
             { "base", "no longer exists on this machine" },
             { "chain", "server no longer has" },
@@ -149,7 +148,7 @@ public sealed class LeftoverPlanTests
                 upload = upload with { Resume = Resume(StateOf(3, 1)) };
                 break;
             case "disordered":
-                upload = upload with { Resume = Resume(StateOf(2, 1) with { IsDisordered = true }) };
+                upload = upload with { Resume = Resume(StateOf(2, 1) with { IsOutOfOrder = true }) };
                 break;
             case "redacted":
                 var state = StateOf(2, 1);
@@ -237,7 +236,7 @@ public sealed class LeftoverPlanTests
             NextPart = 2,
             StoredBytes = 10,
             StreamBytes = state.StreamOffset,
-            State = StreamState.Write(state),
+            State = state.Format(),
         };
 
     /// <summary>The state of a snapshot's stream after a few records.</summary>

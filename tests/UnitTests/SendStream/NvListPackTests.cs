@@ -16,7 +16,7 @@ public sealed class NvListPackTests
                     (
                         depth >= 4
                             ? FlatPairs
-                            : Gen.OneOf(FlatPairs, Pairs(inner, NvPair.Of), Pairs(inner.Array[0, 3], Of))
+                            : Gen.OneOf(FlatPairs, Pairs(inner, NvPair.Of), Pairs(inner.Array[0, 3], NvPair.Of))
                     ).Array[0, 5],
                     Gen.UInt[0, 3]
                 )
@@ -34,10 +34,11 @@ public sealed class NvListPackTests
             Gen.Select(Names, Gen.Int[10, 15], Gen.Int[0, 9], Gen.Byte.Array[0, 3])
                 .Select(
                     (name, type, count, words) =>
-                        new NvPair(
+                        NvPair.OfRaw(
                             name,
                             (NvType)type,
-                            new NvRaw(count, words.SelectMany(word => Enumerable.Repeat(word, 8)).ToArray())
+                            count,
+                            words.SelectMany(word => Enumerable.Repeat(word, 8)).ToArray()
                         )
                 )
         );
@@ -57,7 +58,7 @@ public sealed class NvListPackTests
     }
 
     [Fact]
-    public void Some_real_lists_have_nested_lists_and_unparsed_types()
+    public void There_are_real_lists_with_lists_inside_and_arrays_of_bytes()
     {
         var lists = RecordedStream
             .Whole.SelectMany(stream => BeginPayloads(stream.Bytes))
@@ -67,8 +68,8 @@ public sealed class NvListPackTests
         Assert.True(lists.Count > 5, $"{lists.Count} lists");
         Assert.Contains(lists, list => list.Pairs.Any(pair => pair.Type == NvType.List));
         Assert.Contains(lists, list => list.Pairs.Any(pair => pair.Type == NvType.UInt64Array));
-        Assert.Contains(lists.SelectMany(list => list.Pairs).Select(pair => pair.Value).OfType<NvList>(), inner =>
-            inner.Pairs.Any(pair => pair is { Type: NvType.UInt8Array, Value: NvRaw { Count: > 0 } })
+        Assert.Contains(lists.SelectMany(list => list.Pairs).SelectMany(pair => pair.Lists), inner =>
+            inner.Pairs.Any(pair => pair.Type == NvType.UInt8Array && pair.TryGetBytes(out var bytes) && !bytes.IsEmpty)
         );
     }
 
@@ -185,29 +186,121 @@ public sealed class NvListPackTests
         Assert.Single(list.Pairs);
     }
 
-    public static TheoryData<string, NvType, object?> Impossible =>
+    [Fact]
+    public void A_pair_that_cannot_be_packed_cannot_be_made()
+    {
+        foreach (var name in (string[])["", "a\0b", "\ufffd", "\ud800", new string('n', 32767)])
+            Assert.Contains("name", Assert.Throws<ArgumentException>(() => NvPair.Flag(name)).Message);
+        foreach (var text in (string[])["a\0b", "\udc00"])
+            Assert.Throws<ArgumentException>(() => NvPair.Of("text", text));
+        foreach (var type in (NvType[])[NvType.Boolean, NvType.UInt64, NvType.String, NvType.List, NvType.ListArray])
+            Assert.Throws<ArgumentException>(() => NvPair.OfRaw("raw", type, 1, new byte[8]));
+    }
+
+    [Fact]
+    public void What_was_read_and_is_not_known_is_not_packed()
+    {
+        var damaged = Packing.Native(("name", 1UL));
+        damaged[damaged.AsSpan().IndexOf("name"u8)] = 0xff;
+        byte[][] lists = [damaged, Packing.Xdr(99, 1, [0, 0, 0, 1]), Packing.Xdr(8, 0, []), Packing.Xdr(9, 0, [])];
+        foreach (var packed in lists)
+        {
+            var refused = Assert.Throws<InvalidOperationException>(() => NvList.Unpack(packed).Pack());
+            Assert.Contains("cannot be packed", refused.Message);
+        }
+    }
+
+    /// <summary>Types with the value as XDR has it, and as the native encoding has it.</summary>
+    public static TheoryData<NvType, int, string, int, string> Xdr =>
         new()
         {
-            { "", NvType.Boolean, null },
-            { "a\0b", NvType.Boolean, null },
-            { "\ufffd", NvType.Boolean, null },
-            { "\ud800", NvType.Boolean, null },
-            { new string('n', 32767), NvType.Boolean, null },
-            { "text", NvType.String, "a\0b" },
-            { "text", NvType.String, "\udc00" },
-            { "text", NvType.String, 1UL },
-            { "number", NvType.UInt64, 1 },
-            { "number", NvType.UInt64, new NvRaw(1, new byte[8]) },
-            { "flag", NvType.Boolean, 1UL },
-            { "not kept", NvType.UInt8Array, null },
+            { NvType.Byte, 1, "000000fe", 1, "fe" },
+            { NvType.Int16, 1, "fffffffe", 1, "feff" },
+            { NvType.UInt16, 1, "0000fffe", 1, "feff" },
+            { NvType.Int32, 1, "01020304", 1, "04030201" },
+            { NvType.UInt32, 1, "01020304", 1, "04030201" },
+            { NvType.Int64, 1, "0102030405060708", 1, "0807060504030201" },
+            { NvType.ByteArray, 5, "0102030405000000", 5, "0102030405" },
+            { NvType.Int16Array, 2, "00000002" + "00000001" + "fffffffe", 2, "0100feff" },
+            { NvType.UInt32Array, 1, "00000001" + "01020304", 1, "04030201" },
+            { NvType.UInt64Array, 1, "00000001" + "0102030405060708", 1, "0807060504030201" },
+            { NvType.StringArray, 2, "00000002" + "61620000" + "00000000", 2, new string('0', 32) + "61620000" },
+            { NvType.HighResolutionTime, 1, "0000000000000001", 1, "0100000000000000" },
+            { NvType.BooleanValue, 1, "00000001", 1, "01000000" },
+            { NvType.Int8, 1, "ffffffff", 1, "ff" },
+            { NvType.BooleanArray, 2, "00000002" + "00000001" + "00000000", 2, "0100000000000000" },
+            { NvType.UInt8Array, 3, "00000003" + "00000001" + "000000ff" + "00000003", 3, "01ff03" },
+            { NvType.Double, 1, "3ff0000000000000", 1, "000000000000f03f" },
         };
 
     [Theory]
-    [MemberData(nameof(Impossible))]
-    public void A_list_that_cannot_be_packed_is_refused(string name, NvType type, object? value)
+    [MemberData(nameof(Xdr))]
+    public void Values_from_xdr_keep_their_bytes_and_can_be_packed(
+        NvType type,
+        int count,
+        string value,
+        int nativeCount,
+        string native
+    )
     {
-        var list = new NvList([new NvPair(name, type, value)]);
-        Assert.Contains("cannot be packed", Assert.Throws<InvalidOperationException>(() => list.Pack()).Message);
+        var pair = Assert.Single(NvList.Unpack(Packing.Xdr((int)type, count, Convert.FromHexString(value))).Pairs);
+        Assert.Equal((type, nativeCount), (pair.Type, pair.Count));
+        Assert.Equal(native, Convert.ToHexStringLower(pair.Bytes.Span));
+        var again = Assert.Single(NvList.Unpack(new NvList([pair]).Pack()).Pairs);
+        Assert.Equal((type, nativeCount), (again.Type, again.Count));
+        Assert.Equal(native, Convert.ToHexStringLower(again.Bytes.Span[..pair.Bytes.Length]));
+    }
+
+    [Fact]
+    public void Values_are_given_as_the_types_they_have()
+    {
+        Assert.Equal(-2, Int64(NvType.Int16, "fffffffe"));
+        Assert.Equal(0xfffe, Int64(NvType.UInt16, "0000fffe"));
+        Assert.Equal(-1, Int64(NvType.Int8, "ffffffff"));
+        Assert.Equal(255, Int64(NvType.UInt8, "000000ff"));
+        Assert.Equal(0x01020304, Int64(NvType.Int32, "01020304"));
+        Assert.Equal(0xfffffffe, Int64(NvType.UInt32, "fffffffe"));
+        Assert.Equal(-2, Int64(NvType.Int64, "fffffffffffffffe"));
+        var list = NvList.Unpack(
+            new NvList([
+                NvPair.Flag("flag"),
+                NvPair.OfRaw("no", NvType.BooleanValue, 1, new byte[4]),
+                NvPair.OfBytes("bytes", [1, 2, 3]),
+                NvPair.Of("numbers", [1UL, 2UL]),
+                NvPair.Of("lists", (IEnumerable<NvList>)[Small, Small]),
+            ]).Pack()
+        );
+        Assert.Equal((true, false, false), (list.GetFlag("flag"), list.GetFlag("no"), list.GetFlag("nothing")));
+        Assert.Equal([1, 2, 3], list.GetBytes("bytes")!.Value.ToArray());
+        Assert.Equal([1UL, 2UL], list.GetUInt64Array("numbers")!);
+        Assert.Equal(2, list.Find("lists")!.Lists.Count);
+        Assert.Null(list.GetUInt64Array("bytes"));
+        Assert.Null(list.GetBytes("numbers"));
+        Assert.Null(list.GetList("lists"));
+        Assert.Null(list.GetUInt64("flag"));
+    }
+
+    [Fact]
+    public void The_keys_of_a_raw_stream_can_be_edited_whichever_encoding_they_came_in()
+    {
+        var keys = new NvList([
+            NvPair.Of("DSL_CRYPTO_GUID", 5UL),
+            NvPair.OfRaw("DSL_CRYPTO_MASTER_KEY_1", NvType.UInt8Array, 3, [1, 2, 3]),
+        ]);
+        var native = new NvList([NvPair.Of("crypt_keydata", keys)]);
+        var xdr = NvList.Unpack(
+            Packing.Xdr(
+                (
+                    "crypt_keydata",
+                    new (string, object)[]
+                    {
+                        ("DSL_CRYPTO_GUID", 5UL),
+                        ("DSL_CRYPTO_MASTER_KEY_1", new byte[] { 1, 2, 3 }),
+                    }
+                )
+            )
+        );
+        Assert.Equal(Convert.ToHexString(native.Pack()), Convert.ToHexString(xdr.Pack()));
     }
 
     [Fact]
@@ -230,20 +323,29 @@ public sealed class NvListPackTests
     private static Gen<NvPair> Pairs<T>(Gen<T> values, Func<string, T, NvPair> make) =>
         Gen.Select(Names, values).Select(make);
 
-    private static NvPair Of(string name, NvList[] lists) => new(name, NvType.ListArray, lists);
+    private static long Int64(NvType type, string xdr)
+    {
+        var pair = Assert.Single(NvList.Unpack(Packing.Xdr((int)type, 1, Convert.FromHexString(xdr))).Pairs);
+        Assert.True(pair.TryGetInt64(out var value));
+        return value;
+    }
 
     private static string Text(NvList list) =>
-        $"{list.Flags}: {string.Join(' ', list.Pairs.Select(pair => $"{pair.Name}={Text(pair.Value)}"))}";
+        $"{list.Flags}: {string.Join(' ', list.Pairs.Select(pair => $"{pair.Name}={Text(pair)}"))}";
 
-    private static string Text(object? value) =>
-        value switch
+    private static string Text(NvPair pair) =>
+        pair.Type switch
         {
-            NvList list => $"({Text(list)})",
-            NvList[] lists => string.Join(',', lists.Select(list => $"({Text(list)})")),
-            ulong[] numbers => string.Join(',', numbers),
-            NvRaw raw => $"{raw.Count}*{Convert.ToHexStringLower(raw.Bytes.Span)}",
-            _ => $"{value}",
+            NvType.List or NvType.ListArray => string.Join(',', pair.Lists.Select(list => $"({Text(list)})")),
+            NvType.UInt64 when pair.TryGetUInt64(out var number) => $"{number}",
+            NvType.UInt64Array when pair.TryGetUInt64Array(out var numbers) => string.Join(',', numbers),
+            NvType.String when pair.TryGetString(out var text) => text,
+            NvType.Boolean => "",
+            _ => $"{pair.Count}*{Convert.ToHexStringLower(pair.Bytes.Span)}{Padding(pair.Bytes.Length)}",
         };
+
+    /// <summary>What packing adds to bytes of this length, in hex.</summary>
+    private static string Padding(int length) => new('0', 2 * (-length & 7));
 
     /// <summary>The payloads of the BEGIN records of a whole stream.</summary>
     private static List<byte[]> BeginPayloads(byte[] stream)

@@ -30,14 +30,12 @@ public sealed class NvListTests
         Assert.Equal(12345678901234567890UL, list.GetUInt64("number"));
         Assert.Equal("größe", list.GetString("text"));
         Assert.True(list.Contains("flag"));
-        Assert.Equal([1, 2, 3], Assert.IsType<ulong[]>(list.Pairs[3].Value));
+        Assert.Equal([1UL, 2UL, 3UL], list.GetUInt64Array("numbers")!);
         Assert.Equal(5UL, list.GetList("inner")!.GetList("deep")!.GetUInt64("deeper"));
         Assert.Equal(6UL, list.GetList("inner")!.GetUInt64("after"));
         Assert.Equal(
             ["a", "", "b"],
-            Assert
-                .IsType<NvList[]>(list.Pairs[5].Value)
-                .Select(inner => inner.Pairs is [var first, ..] ? first.Name : "")
+            list.Pairs[5].Lists.Select(inner => inner.Pairs is [var first, ..] ? first.Name : "")
         );
         Assert.Equal(7UL, list.GetUInt64("last"));
         Assert.Null(list.GetUInt64("text"));

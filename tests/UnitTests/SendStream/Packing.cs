@@ -4,7 +4,7 @@ using System.Text;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// Packs nvlists for the tests: values are ulong, string, ulong[], true (a boolean) and lists of pairs.
+/// Packs nvlists for the tests: values are ulong, string, ulong[], byte[], true (a boolean) and lists of pairs.
 /// </summary>
 internal static class Packing
 {
@@ -12,6 +12,13 @@ internal static class Packing
         [0, 1, 0, 0, .. Int(0), .. Int(1), .. NativePairs(pairs)];
 
     public static byte[] Xdr(params (string Name, object Value)[] pairs) => [1, 1, 0, 0, .. XdrList(pairs)];
+
+    /// <summary>A list of one pair named "x" with this value, as XDR has it.</summary>
+    public static byte[] Xdr(int type, int count, byte[] value)
+    {
+        byte[] rest = [.. XdrText("x"), .. Big(type), .. Big(count), .. value];
+        return [1, 1, 0, 0, .. Big(0), .. Big(1), .. Big(rest.Length + 8), .. Big(64), .. rest, .. Big(0), .. Big(0)];
+    }
 
     private static byte[] NativePairs((string Name, object Value)[] pairs) =>
         [.. pairs.SelectMany(pair => NativePair(pair.Name, pair.Value)), .. Int(0)];
@@ -55,6 +62,12 @@ internal static class Packing
                 [.. Big(numbers.Length), .. numbers.SelectMany(BigLong)]
             ),
             true => (1, 0, 0, []),
+            byte[] bytes => (
+                26,
+                bytes.Length,
+                bytes.Length,
+                [.. Big(bytes.Length), .. bytes.SelectMany(one => Big(one))]
+            ),
             (string, object)[] list => (19, 1, 24, XdrList(list)),
             (string, object)[][] lists => (20, lists.Length, lists.Length * 32, lists.SelectMany(XdrList).ToArray()),
             _ => throw new ArgumentException("no such value", nameof(value)),

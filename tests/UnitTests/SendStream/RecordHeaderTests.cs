@@ -16,11 +16,11 @@ public sealed class RecordHeaderTests
         var write = Header(RecordType.Write).AsWrite();
         AssertRead(
             [Long(0), Int(8), Long(16), Long(24)],
-            [write.Object, write.ObjectType, write.Offset, write.LogicalSize]
+            [write.Object, (ulong)write.ObjectType, write.Offset, write.LogicalSize]
         );
         AssertRead(
             [Long(32), 40, 41, 42],
-            [write.SnapshotGuid, write.ChecksumType, write.Flags, write.CompressionType]
+            [write.SnapshotGuid, (ulong)write.ChecksumType, write.Flags, (ulong)write.CompressionType]
         );
         Assert.Equal(Long(88), write.CompressedSize);
         AssertRead([96, 104, 116], [write.Salt[0], write.InitializationVector[0], write.MessageAuthenticationCode[0]]);
@@ -35,9 +35,9 @@ public sealed class RecordHeaderTests
     public void Object_is_read_from_its_offsets()
     {
         var one = Header(RecordType.Object).AsObject();
-        AssertRead([Long(0), Int(8), Int(12)], [one.Object, one.ObjectType, one.BonusType]);
+        AssertRead([Long(0), Int(8), Int(12)], [one.Object, (ulong)one.ObjectType, (ulong)one.BonusType]);
         AssertRead([Int(16), Int(20)], [one.BlockSize, one.BonusLength]);
-        AssertRead([24, 25, 26, 27], [one.ChecksumType, one.CompressionType, one.DnodeSlots, one.Flags]);
+        AssertRead([24, 25, 26, 27], [(ulong)one.ChecksumType, (ulong)one.CompressionType, one.DnodeSlots, one.Flags]);
         AssertRead([Int(28), Long(32)], [one.RawBonusLength, one.SnapshotGuid]);
         AssertRead([40, 41, 42], [one.IndirectBlockShift, one.Levels, one.BlockPointers]);
         Assert.Equal(Long(48), one.MaxBlockId);
@@ -50,9 +50,9 @@ public sealed class RecordHeaderTests
         var spill = Header(RecordType.Spill).AsSpill();
         AssertRead(
             [Long(0), Long(8), Long(16), 24, 25],
-            [spill.Object, spill.Length, spill.SnapshotGuid, spill.Flags, spill.CompressionType]
+            [spill.Object, spill.Length, spill.SnapshotGuid, spill.Flags, (ulong)spill.CompressionType]
         );
-        AssertRead([Long(32), Int(76)], [spill.CompressedSize, spill.ObjectType]);
+        AssertRead([Long(32), Int(76)], [spill.CompressedSize, (ulong)spill.ObjectType]);
         AssertRead([40, 48, 60], [spill.Salt[0], spill.InitializationVector[0], spill.MessageAuthenticationCode[0]]);
     }
 
@@ -66,7 +66,7 @@ public sealed class RecordHeaderTests
         );
         AssertRead(
             [32, 33, Int(40), Int(44)],
-            [write.CompressionType, write.EmbeddedType, write.LogicalSize, write.PhysicalSize]
+            [(ulong)write.CompressionType, write.EmbeddedType, write.LogicalSize, write.PhysicalSize]
         );
     }
 
@@ -79,7 +79,7 @@ public sealed class RecordHeaderTests
             [write.Object, write.Offset, write.Length, write.SnapshotGuid]
         );
         AssertRead([Long(32), Long(40), Long(48)], [write.SourceGuid, write.SourceObject, write.SourceOffset]);
-        AssertRead([56, 57], [write.ChecksumType, write.Flags]);
+        AssertRead([56, 57], [(ulong)write.ChecksumType, write.Flags]);
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class RecordHeaderTests
     {
         var begin = Header(RecordType.Begin).AsBegin();
         AssertRead([Long(0), Long(8), Long(16)], [begin.Magic, begin.VersionInfo, begin.CreationTime]);
-        AssertRead([Int(24), Int(28)], [begin.DatasetType, begin.Flags]);
+        AssertRead([Int(24), Int(28)], [(ulong)begin.DatasetType, begin.Flags]);
         AssertRead(
             [Long(32), Long(40), 48, 256],
             [begin.SnapshotGuid, begin.BaseGuid, begin.NameField[0], (ulong)begin.NameField.Length]

@@ -41,8 +41,7 @@ public sealed class ResumeTokenTests
     private static readonly Gen<NvPair[]> OtherPairs = Gen.OneOf(
         Gen.Const(Array.Empty<NvPair>()),
         Gen.ULong.Array[0, 500].Select(guids => (NvPair[])[NvPair.Of("redact_snaps", guids)]),
-        Gen.Byte.Array[0, 400]
-            .Select(bytes => (NvPair[])[NvPair.Flag("savedok"), new("later", NvType.ByteArray, Padded(bytes))])
+        Gen.Byte.Array[0, 400].Select(bytes => (NvPair[])[NvPair.Flag("savedok"), NvPair.OfBytes("later", bytes)])
     );
 
     private static readonly Gen<ResumeToken> Tokens = Gen.Select(
@@ -262,7 +261,7 @@ public sealed class ResumeTokenTests
             { "1-0-b8-0g", "no hexadecimal bytes" },
             { "1-0-b8-0A", "no hexadecimal bytes" },
             { "1-1-b8-00", "checksum 1; its data have 0" },
-            { "1-0-b8-", "of 184 bytes unpacked, of which there are 0" },
+            { "1-0-b8-", "of 184 bytes unpacked, but it has 0" },
             { "1-4030201-b8-01020304", "cannot be decompressed" },
         };
 
@@ -344,8 +343,8 @@ public sealed class ResumeTokenTests
         var packed = Packing.Native(Fields);
         var compressed = Compressed(packed);
         Assert.True(ResumeToken.TryParse(Token(compressed, packed.Length), out _));
-        Assert.Contains("of which there are more", Refused(Token(compressed, packed.Length - 1)));
-        Assert.Contains($"of which there are {packed.Length}", Refused(Token(compressed, packed.Length + 1)));
+        Assert.Contains("but it has more", Refused(Token(compressed, packed.Length - 1)));
+        Assert.Contains($"but it has {packed.Length}", Refused(Token(compressed, packed.Length + 1)));
         Assert.Contains("end with their checksum", Refused(Token([.. compressed, 0, 0, 0, 0, 0], packed.Length)));
         for (var length = 0; length < compressed.Length; length++)
             Assert.False(ResumeToken.TryParse(Token(compressed[..length], packed.Length), out _));
@@ -420,8 +419,7 @@ public sealed class ResumeTokenTests
             [NvPair.Flag("rawok")],
             [NvPair.Flag("a"), NvPair.Of("a", 1UL)],
             [NvPair.Of("a", new ulong[900])],
-            [new("a", NvType.Byte, null)],
-            [NvPair.Flag("")],
+            [.. WithDamagedName.Pairs],
         ];
         foreach (var others in pairs)
             Assert.Throws<ArgumentException>(() => token with { OtherPairs = others });
@@ -439,10 +437,21 @@ public sealed class ResumeTokenTests
             Embedded = true,
             Compressed = true,
             Raw = true,
-            OtherPairs = [new NvPair("noise", NvType.ByteArray, Padded(noise))],
+            OtherPairs = [NvPair.OfBytes("noise", noise)],
         };
         Assert.Equal(token, ResumeToken.Parse(token.ToString()));
         Assert.InRange(token.ToString().Length, 14_000, ResumeToken.LongestToken);
+    }
+
+    /// <summary>A list with a name that is no UTF-8, which cannot be packed again.</summary>
+    private static NvList WithDamagedName
+    {
+        get
+        {
+            var packed = Packing.Native(("name", 1UL));
+            packed[packed.AsSpan().IndexOf("name"u8)] = 0xff;
+            return NvList.Unpack(packed);
+        }
     }
 
     private static string Refused(string token) =>
@@ -470,6 +479,4 @@ public sealed class ResumeTokenTests
             source.Write(bytes);
         return output.ToArray();
     }
-
-    private static NvRaw Padded(byte[] bytes) => new(bytes.Length, (byte[])[.. bytes, .. new byte[-bytes.Length & 7]]);
 }

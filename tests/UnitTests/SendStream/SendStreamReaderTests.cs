@@ -43,7 +43,64 @@ public sealed class SendStreamReaderTests
     }
 
     [Fact]
-    public void Skipped_payloads_are_verified_too()
+    public async Task Records_are_enumerated_with_their_payloads()
+    {
+        var built = StreamBuilder.Small();
+        await using var reader = new SendStreamReader(new DripStream(built.ToArray(), 7));
+        List<byte[]> read = [];
+        await foreach (var record in reader.ReadRecordsAsync(TestContext.Current.CancellationToken))
+        {
+            Assert.Equal((read.Count, read.Sum(one => (long)one.Length)), (record.Index, record.Offset));
+            Assert.Equal(record.Header.Type, record.Type);
+            byte[] header = [.. record.Header.Raw];
+            read.Add([.. header, .. await record.ReadWholePayloadAsync(TestContext.Current.CancellationToken)]);
+        }
+
+        Assert.Equal(built.Records, read);
+    }
+
+    [Fact]
+    public void A_whole_payload_is_what_is_left_of_it()
+    {
+        var built = StreamBuilder.Small();
+        using var reader = new SendStreamReader(new DripStream(built.ToArray(), 100));
+        foreach (var record in built.Records)
+        {
+            Assert.True(reader.ReadRecord());
+            var first = reader.ReadPayload().ToArray();
+            byte[] payload = [.. first, .. reader.ReadWholePayload()];
+            Assert.Equal(record[312..], payload);
+            Assert.Empty(reader.ReadWholePayload());
+        }
+
+        Assert.False(reader.ReadRecord());
+    }
+
+    [Fact]
+    public void After_a_skipped_payload_the_reader_stands_at_a_boundary()
+    {
+        using var reader = new SendStreamReader(new MemoryStream(StreamBuilder.Small().ToArray()));
+        while (reader.ReadRecord())
+        {
+            reader.SkipPayload();
+            Assert.True(reader.Parser.IsAtBoundary);
+        }
+    }
+
+    [Fact]
+    public void A_fault_keeps_the_stack_of_its_first_time()
+    {
+        var parser = new SendStreamParser();
+        var first = Assert.Throws<SendStreamException>(() => Read([1, 2, 3]));
+        var again = Assert.Throws<SendStreamException>(parser.EnsureComplete);
+        Assert.Same(first, again);
+        Assert.Contains("ReadHeader", again.StackTrace, StringComparison.Ordinal);
+
+        void Read(ReadOnlySpan<byte> input) => parser.Read(ref input, out _);
+    }
+
+    [Fact]
+    public void Payloads_that_are_skipped_are_verified_all_the_same()
     {
         var stream = StreamBuilder.Small().ToArray();
         stream[312 * 5 + 8 + 100] ^= 1; // inside the payload of SPILL
@@ -87,7 +144,19 @@ public sealed class SendStreamReaderTests
     }
 
     [Fact]
-    public void A_reader_continues_from_a_parser_at_a_boundary()
+    public async Task The_source_is_closed_asynchronously_unless_it_is_to_stay_open()
+    {
+        var source = new MemoryStream();
+        await new SendStreamReader(source, leaveOpen: true).DisposeAsync();
+        Assert.True(source.CanRead);
+        var reader = new SendStreamReader(source);
+        await reader.DisposeAsync();
+        await reader.DisposeAsync();
+        Assert.False(source.CanRead);
+    }
+
+    [Fact]
+    public void A_reader_goes_on_from_a_parser_at_a_boundary()
     {
         var stream = StreamBuilder.Small().ToArray();
         var parser = new SendStreamParser();

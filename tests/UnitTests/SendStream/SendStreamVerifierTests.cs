@@ -7,7 +7,22 @@ namespace ZfsSnapshotManager.UnitTests.SendStream;
 public sealed class SendStreamVerifierTests
 {
     [Fact]
-    public void A_full_stream_yields_its_facts()
+    public async Task One_call_verifies_a_whole_stream()
+    {
+        var stream = StreamBuilder.Small().ToArray();
+        var cancellation = TestContext.Current.CancellationToken;
+        using var source = new MemoryStream(stream);
+        var info = await SendStreamVerifier.VerifyAsync(source, cancellation);
+        Assert.Equal((StreamKind.Full, stream.Length), (info.Kind, info.Length));
+        Assert.True(source.CanRead);
+        var refused = await Assert.ThrowsAsync<SendStreamException>(() =>
+            SendStreamVerifier.VerifyAsync(new MemoryStream(stream[..^1]), cancellation)
+        );
+        Assert.Equal(SendStreamError.EndsEarly, refused.Error);
+    }
+
+    [Fact]
+    public void A_full_stream_gives_its_facts()
     {
         var built = StreamBuilder.Small();
         var facts = Verifying.Verify(built.ToArray());
@@ -21,7 +36,7 @@ public sealed class SendStreamVerifierTests
         Assert.Equal("tank/data@one", facts.Begin.FullSnapshotName);
         Assert.Equal("tank/data", facts.Begin.DatasetName);
         Assert.Equal("one", facts.Begin.SnapshotName);
-        Assert.Equal(StreamType.Filesystem, facts.Begin.Type);
+        Assert.Equal(DatasetType.Filesystem, facts.Begin.Type);
         Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(1_700_000_000), facts.Begin.CreationTime);
         Assert.False(facts.Begin.IsIncremental || facts.Begin.IsRaw || facts.Begin.IsClone || facts.Begin.IsResumed);
         Assert.Null(facts.Begin.ResumePoint);
@@ -40,7 +55,7 @@ public sealed class SendStreamVerifierTests
         Assert.Equal(StreamKind.Package, facts.Kind);
         Assert.Equal([7, 8], facts.Snapshots.Select(snapshot => snapshot.SnapshotGuid));
         Assert.Equal([0, 7], facts.Snapshots.Select(snapshot => snapshot.BaseGuid));
-        Assert.Equal(StreamType.None, facts.Begin.Type);
+        Assert.Equal(DatasetType.None, facts.Begin.Type);
         Assert.Equal(3, facts.Records[RecordType.Begin]);
         Assert.Equal(4, facts.Records[RecordType.End]);
     }
@@ -67,7 +82,7 @@ public sealed class SendStreamVerifierTests
         var facts = Verifying.Verify(built.ToArray());
         Assert.Equal(StreamKind.Incremental, facts.Kind);
         Assert.True(facts.Begin.IsClone);
-        Assert.Equal(StreamType.Volume, facts.Begin.Type);
+        Assert.Equal(DatasetType.Volume, facts.Begin.Type);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// Bits into bytes, the lowest bit of a byte first, as deflate has them. Source: RFC 1951, section 3.1.1.
+/// Packs bits into bytes, the lowest bit of a byte first, as deflate demands. Source: RFC 1951, section 3.1.1.
 /// </summary>
 internal sealed class BitWriter
 {
@@ -11,7 +11,7 @@ internal sealed class BitWriter
     private uint _bits;
     private int _count;
 
-    /// <summary>What was written, without the bits of a byte that is not full.</summary>
+    /// <summary>The bytes written, without the bits of a byte that is not full.</summary>
     public ReadOnlySpan<byte> Written => _bytes.WrittenSpan;
 
     /// <summary>Writes the lowest bits of a value, lowest first.</summary>

@@ -4,8 +4,8 @@ namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
 /// Compresses byte for byte as zlib's level 6 does, which ZFS uses for resume tokens; the runtime's own compression
-/// (zlib-ng) gives other bytes. The format is RFC 1950 around RFC 1951. Source: OpenZFS module/os/linux/spl/spl-zlib.c,
-/// z_compress_level; Linux lib/zlib_deflate.
+/// (zlib-ng) produces other bytes. The format is RFC 1950 around RFC 1951. Source: OpenZFS
+/// module/os/linux/spl/spl-zlib.c, z_compress_level; Linux lib/zlib_deflate.
 /// </summary>
 internal static class ClassicDeflate
 {

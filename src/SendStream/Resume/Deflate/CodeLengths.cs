@@ -1,13 +1,16 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// The head of a deflate block with codes of its own: the lengths of the codes, runs of them shortened, and coded
-/// themselves. Source: RFC 1951, section 3.2.7; for how runs are cut, Linux lib/zlib_deflate/deftree.c, scan_tree.
+/// The head of a deflate block with codes of its own: the lengths of the codes, runs of them shortened, and coded in
+/// turn. Source: RFC 1951, section 3.2.7; for how runs are cut, Linux lib/zlib_deflate/deftree.c, scan_tree.
 /// </summary>
 internal sealed class CodeLengths
 {
     private const int Codes = 19;
     private const int LongestCode = 7;
+
+    /// <summary>At least this many lengths are stored.</summary>
+    private const int FewestStored = 4;
     private const int RepeatLast = 16;
     private const int RepeatZero = 17;
     private const int RepeatZeroOften = 18;
@@ -32,7 +35,8 @@ internal sealed class CodeLengths
         foreach (var (code, _) in _runs)
             counts[code]++;
         _code = HuffmanCode.Shortest(counts, LongestCode);
-        for (_stored = Codes; _stored > 4 && _code.LengthOf(StoredOrder[_stored - 1]) == 0; )
+        _stored = Codes;
+        while (_stored > FewestStored && _code.LengthOf(StoredOrder[_stored - 1]) == 0)
             _stored--;
     }
 
@@ -43,7 +47,7 @@ internal sealed class CodeLengths
     {
         output.Write(_literals - 257, 5);
         output.Write(_distances - 1, 5);
-        output.Write(_stored - 4, 4);
+        output.Write(_stored - FewestStored, 4);
         foreach (var code in StoredOrder.AsSpan(0, _stored))
             output.Write(_code.LengthOf(code), 3);
         foreach (var (code, extra) in _runs)
@@ -76,10 +80,12 @@ internal sealed class CodeLengths
         }
     }
 
-    private static int LongestRun(int length, int before) =>
-        length == 0 ? 138
-        : length == before ? 6
-        : 7;
+    private static int LongestRun(int length, int before)
+    {
+        if (length == 0)
+            return 138;
+        return length == before ? 6 : 7;
+    }
 
     private void AddRun(int length, int run, int before)
     {

@@ -1,7 +1,7 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// One deflate block that is the last: coded with codes made for it, with the fixed codes, or stored as it is,
+/// One deflate block, the last one: coded with codes of its own, with the fixed codes, or stored uncompressed,
 /// whichever is shortest. Source: RFC 1951, section 3.2; for the choices, Linux lib/zlib_deflate/deftree.c,
 /// zlib_tr_flush_block.
 /// </summary>
@@ -18,7 +18,7 @@ internal sealed class DeflateBlock
     private const int FixedBlock = 3;
     private const int DynamicBlock = 5;
 
-    /// <summary>The shortest length of each length code, and how many bits tell which one it is.</summary>
+    /// <summary>The shortest length of each length code; the next table has the number of extra bits.</summary>
     private static readonly int[] LengthFrom =
     [
         3,
@@ -180,9 +180,9 @@ internal sealed class DeflateBlock
     }
 
     /// <summary>Writes the block; the last byte is not filled up.</summary>
-    /// <param name="output">Where it goes.</param>
-    /// <param name="input">What it holds; at most 65535 bytes.</param>
-    /// <param name="symbols">The same, taken apart.</param>
+    /// <param name="output">The destination.</param>
+    /// <param name="input">The contents; at most 65,535 bytes.</param>
+    /// <param name="symbols">The contents as symbols.</param>
     public static void Write(BitWriter output, ReadOnlySpan<byte> input, List<DeflateSymbol> symbols)
     {
         var block = new DeflateBlock(symbols);
@@ -190,7 +190,7 @@ internal sealed class DeflateBlock
         var distances = HuffmanCode.Shortest(block._distanceCounts, LongestCode);
         var header = new CodeLengths(literals.Lengths, distances.Lengths);
 
-        // Compared in whole bytes, as zlib does: of two that differ by some bits only, the fixed codes win.
+        // Compared in whole bytes, as zlib does: if both have as many bytes, the fixed codes win.
         var dynamicBytes = Bytes(header.BitCount + block.BitCount(literals, distances));
         var fixedBytes = Bytes(block.BitCount(FixedLiterals, FixedDistances));
         if (input.Length + 4 <= Math.Min(dynamicBytes, fixedBytes))

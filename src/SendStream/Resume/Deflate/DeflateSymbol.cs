@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
-/// <summary>What a deflate block is made of before it is coded: a byte, or bytes that came before.</summary>
-/// <param name="Value">The byte; or how many bytes are repeated, 3 to 258.</param>
-/// <param name="Distance">How far back they are, 1 to 32768; 0 for a byte.</param>
+/// <summary>An element of a deflate block before it is coded: a byte, or a repetition of earlier bytes.</summary>
+/// <param name="Value">The byte; or the number of repeated bytes, 3 to 258.</param>
+/// <param name="Distance">How far back they are, 1 to 32,768 bytes; 0 for a byte.</param>
 internal readonly record struct DeflateSymbol(int Value, int Distance);

@@ -1,9 +1,8 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// A prefix code over the symbols 0, 1, 2, …. Of the many codes that are equally short, the one that zlib builds.
-/// Source: Linux lib/zlib_deflate/deftree.c, build_tree, gen_bitlen; RFC 1951, section 3.2.2, for the codes from their
-/// lengths.
+/// A prefix code over the symbols 0, 1, 2, …: of all codes that are equally short, the one that zlib builds. Source:
+/// Linux lib/zlib_deflate/deftree.c, build_tree, gen_bitlen; RFC 1951, section 3.2.2, for the codes from their lengths.
 /// </summary>
 internal sealed class HuffmanCode
 {
@@ -21,8 +20,8 @@ internal sealed class HuffmanCode
     public static HuffmanCode Of(byte[] lengths) => new(lengths);
 
     /// <summary>The shortest code for symbols that occur this often.</summary>
-    /// <param name="frequencies">How often each of 3 or more symbols occurs, 0 for never; in all less than
-    /// 65536.</param>
+    /// <param name="frequencies">How often each of 3 or more symbols occurs, 0 for never; less than 65,536 in
+    /// total.</param>
     /// <param name="longest">The most bits a code may have.</param>
     public static HuffmanCode Shortest(ReadOnlySpan<int> frequencies, int longest)
     {
@@ -53,8 +52,8 @@ internal sealed class HuffmanCode
     private static ushort Reversed(int code, int length)
     {
         var reversed = 0;
-        for (; length > 0; length--, code >>= 1)
-            reversed = (reversed << 1) | (code & 1);
+        for (var bit = 0; bit < length; bit++)
+            reversed = (reversed << 1) | ((code >> bit) & 1);
         return (ushort)reversed;
     }
 }

@@ -2,8 +2,8 @@ namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
 /// The tree behind a <see cref="HuffmanCode"/>: joins the two rarest nodes until one is left. Which of equally rare
-/// ones is taken decides over the code, so the heap is zlib's: ties go to the less deep, then to the one nearer the
-/// top. Source: Linux lib/zlib_deflate/deftree.c, build_tree, pqdownheap, gen_bitlen.
+/// nodes is chosen decides the code, so the heap is zlib's: ties are won by the less deep node, then by the one nearer
+/// the top. Source: Linux lib/zlib_deflate/deftree.c, build_tree, pqdownheap, gen_bitlen.
 /// </summary>
 internal sealed class HuffmanTree
 {
@@ -12,7 +12,7 @@ internal sealed class HuffmanTree
     private readonly int[] _depth;
     private readonly int[] _parent;
 
-    /// <summary>The nodes left to join, the rarest at 1; place 0 is not used.</summary>
+    /// <summary>The nodes left to join, the rarest at 1; position 0 is not used.</summary>
     private readonly int[] _heap;
     private int _heapCount;
 
@@ -54,7 +54,7 @@ internal sealed class HuffmanTree
 
     private bool IsSymbol(int node) => node < _symbols;
 
-    /// <summary>There are at least two codes, of one bit each: a decoder need not know the case of fewer.</summary>
+    /// <summary>Adds symbols until at least two have a code, of one bit each: decoders need not handle fewer.</summary>
     private void FillHeap()
     {
         var last = -1;
@@ -71,8 +71,8 @@ internal sealed class HuffmanTree
             _frequency[added] = 1;
         }
 
-        for (var place = _heapCount / 2; place >= 1; place--)
-            SiftDown(place);
+        for (var slot = _heapCount / 2; slot >= 1; slot--)
+            SiftDown(slot);
     }
 
     private void JoinAll()
@@ -94,29 +94,29 @@ internal sealed class HuffmanTree
         _joined.Add(_heap[1]);
     }
 
-    private void SiftDown(int place)
+    private void SiftDown(int slot)
     {
-        var node = _heap[place];
-        for (var child = 2 * place; child <= _heapCount; child = 2 * place)
+        var node = _heap[slot];
+        for (var child = 2 * slot; child <= _heapCount; child = 2 * slot)
         {
-            if (child < _heapCount && GoesFirst(_heap[child + 1], _heap[child]))
+            if (child < _heapCount && ComesFirst(_heap[child + 1], _heap[child]))
                 child++;
-            if (GoesFirst(node, _heap[child]))
+            if (ComesFirst(node, _heap[child]))
                 break;
-            _heap[place] = _heap[child];
-            place = child;
+            _heap[slot] = _heap[child];
+            slot = child;
         }
 
-        _heap[place] = node;
+        _heap[slot] = node;
     }
 
-    private bool GoesFirst(int node, int other) =>
+    private bool ComesFirst(int node, int other) =>
         _frequency[node] < _frequency[other]
         || (_frequency[node] == _frequency[other] && _depth[node] <= _depth[other]);
 
     /// <summary>
-    /// Makes room for nodes cut off at the longest length: a leaf above gets a longer code and a brother, two nodes at
-    /// a time. Then the rarest symbols get the longest codes.
+    /// Finds codes for the nodes that were cut off at the longest length, two at a time: a leaf above gets a longer
+    /// code and a sibling. Then the rarest symbols get the longest codes.
     /// </summary>
     private void Shorten(byte[] lengths, int[] counts, int tooLong)
     {

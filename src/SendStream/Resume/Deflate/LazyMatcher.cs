@@ -1,9 +1,9 @@
 namespace ZfsSnapshotManager.SendStream.Resume.Deflate;
 
 /// <summary>
-/// Finds what repeats, with the choices of zlib's level 6: the hash of three bytes, how many earlier places of the same
-/// hash are looked at, and that a match waits for the next place, which may have a longer one. Source: Linux
-/// lib/zlib_deflate/deflate.c, deflate_slow and longest_match; the numbers from its configuration_table.
+/// Finds repetitions, with the choices of zlib's level 6: the hash of three bytes, the number of earlier positions of
+/// the same hash that are examined, and that a match waits for the next position, which may have a longer one. Source:
+/// Linux lib/zlib_deflate/deflate.c, deflate_slow and longest_match; the numbers from its configuration_table.
 /// </summary>
 internal ref struct LazyMatcher
 {
@@ -11,16 +11,16 @@ internal ref struct LazyMatcher
     private const int LongestMatch = 258;
     private const int NoMatch = ShortestMatch - 1;
 
-    /// <summary>A match this long makes the next place look at a quarter of the earlier places only.</summary>
+    /// <summary>After a match this long only a quarter of the earlier positions are examined.</summary>
     private const int GoodLength = 8;
 
-    /// <summary>A match this long is taken without looking at the next place.</summary>
+    /// <summary>A match this long is used without examining the next position.</summary>
     private const int LazyLength = 16;
 
     /// <summary>A match this long ends the search.</summary>
     private const int NiceLength = 128;
 
-    /// <summary>How many earlier places are looked at.</summary>
+    /// <summary>The most earlier positions that are examined.</summary>
     private const int LongestChain = 128;
 
     /// <summary>Three bytes from farther away than this cost more than three bytes.</summary>
@@ -32,7 +32,8 @@ internal ref struct LazyMatcher
     private readonly List<DeflateSymbol> _symbols = [];
 
     /// <summary>
-    /// The last place of each hash, and for each place the one before. Place 0 stands for none, so nothing repeats it.
+    /// The last position of each hash, and for each position the one before. Position 0 means none, so nothing repeats
+    /// it.
     /// </summary>
     private readonly ushort[] _newest = new ushort[1 << HashBits];
     private readonly ushort[] _older;
@@ -43,7 +44,7 @@ internal ref struct LazyMatcher
         _older = new ushort[input.Length];
     }
 
-    /// <summary>Takes the input apart.</summary>
+    /// <summary>Splits the input into symbols.</summary>
     /// <param name="input">At most 32 KiB: all of it is within the window.</param>
     public static List<DeflateSymbol> Find(ReadOnlySpan<byte> input)
     {
@@ -55,7 +56,8 @@ internal ref struct LazyMatcher
     private readonly void Run()
     {
         var (length, start, byteWaits) = (NoMatch, 0, false);
-        for (var at = 0; at < _input.Length; )
+        var at = 0;
+        while (at < _input.Length)
         {
             var (waitingLength, waitingStart) = (length, start);
             (length, start) = MatchAt(at, waitingLength);
@@ -77,7 +79,7 @@ internal ref struct LazyMatcher
             _symbols.Add(new DeflateSymbol(_input[^1], 0));
     }
 
-    /// <summary>Remembers the place and gives its match, if one is longer than the match that waits.</summary>
+    /// <summary>Remembers the position and returns its match, if one is longer than the match that waits.</summary>
     private readonly (int Length, int Start) MatchAt(int at, int waitingLength)
     {
         var candidate = Insert(at);
@@ -112,13 +114,13 @@ internal ref struct LazyMatcher
 
     private readonly int InsertUpTo(int at, int end)
     {
-        for (; at < end; at++)
-            _ = Insert(at);
+        for (var next = at; next < end; next++)
+            _ = Insert(next);
         return end;
     }
 
     /// <summary>
-    /// Remembers the place and gives the last one before it whose three bytes have the same hash; 0 if there is none.
+    /// Remembers the position and returns the last one before it whose three bytes have the same hash; 0 if none has.
     /// </summary>
     private readonly int Insert(int at)
     {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Transfer;
+using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
@@ -62,7 +62,7 @@ internal sealed class PartEndpoints(
 
     private static Task WriteAsync(HttpContext context, PartRequest request, PartRecord part)
     {
-        var isRead = StreamState.TryRead(part.EndState, out var end);
+        var isRead = ParserState.TryParse(part.EndState, out var end);
         var answer = new PartAnswer
         {
             Success = isRead,

@@ -59,7 +59,7 @@ internal static class PartReading
             throw RequestException.BadRequest(
                 $"Part {request.Number} has {request.Size} bytes; all parts but the last must have at least {partSize}."
             );
-        var state = StreamState.WriteWithoutBegin(end);
+        var state = end.FormatWithoutBegin();
         if (request.End is { } announced && announced != state)
             throw RequestException.Damaged(
                 "stream_mismatch",

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
@@ -68,8 +67,8 @@ internal sealed record PartRequest
             Size = Size,
             Sha256 = Sha256,
             Receipt = receipt,
-            StartState = StreamState.WriteWithoutBegin(Start),
-            EndState = StreamState.WriteWithoutBegin(end),
+            StartState = Start.FormatWithoutBegin(),
+            EndState = end.FormatWithoutBegin(),
             EndChecksum = endChecksum?.ToString(),
         };
 
@@ -129,17 +128,23 @@ internal sealed record PartRequest
         var text = request.Headers[StartHeader].ToString();
         if (number == 1)
         {
-            if (text.Length > 0 && (!StreamState.TryRead(text, out var first) || first != ParserState.Start))
+            if (text.Length > 0 && (!ParserState.TryParse(text, out var first) || first != ParserState.Start))
                 throw RequestException.BadRequest($"{StartHeader} of part 1 can only be the start of the stream.");
             return ParserState.Start;
         }
 
-        return
-            StreamState.TryRead(text, out var state)
-            && state is { Phase: StreamPhase.Snapshot, Snapshot: not null, StreamOffset: < long.MaxValue / 2 }
-            ? state
-            : throw RequestException.BadRequest(
-                $"{StartHeader} must be the stream's state before the part, with what its BEGIN said."
-            );
+        const string Expected = $"{StartHeader} must be the stream's state before the part, with what its BEGIN said.";
+        try
+        {
+            return
+                ParserState.Parse(text)
+                    is { Phase: StreamPhase.Snapshot, Snapshot: not null, StreamOffset: < long.MaxValue / 2 } state
+                ? state
+                : throw RequestException.BadRequest(Expected);
+        }
+        catch (FormatException e)
+        {
+            throw RequestException.BadRequest($"{Expected} {e.Message}");
+        }
     }
 }

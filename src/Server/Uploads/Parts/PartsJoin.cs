@@ -1,6 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
@@ -35,10 +34,10 @@ internal static class PartsJoin
             throw Incomplete("part 1 is missing");
         if (before.Number != request.Parts)
             throw Incomplete($"{before.Number} parts were received, not {request.Parts}");
-        if (parts[0].StartState != StreamState.WriteWithoutBegin(ParserState.Start))
+        if (parts[0].StartState != ParserState.Start.FormatWithoutBegin())
             throw Incomplete("part 1 does not begin with the stream");
         if (
-            !StreamState.TryRead(before.EndState, out var end)
+            !ParserState.TryParse(before.EndState, out var end)
             || end.Phase != StreamPhase.End
             || before.EndChecksum is null
         )

@@ -36,9 +36,9 @@ internal static class ReceiveOptions
     /// </summary>
     private const string NoAutomaticSnapshots = "com.sun:auto-snapshot=false";
 
-    public static IReadOnlyList<string> Of(StreamType type, string clientId, DatasetName source) =>
+    public static IReadOnlyList<string> Of(DatasetType type, string clientId, DatasetName source) =>
         [
-            .. type == StreamType.Volume ? OfVolume : OfFilesystem,
+            .. type == DatasetType.Volume ? OfVolume : OfFilesystem,
             NoAutomaticSnapshots,
             $"{ZfsStorageProperties.Client}={clientId}",
             $"{ZfsStorageProperties.Source}={source}",

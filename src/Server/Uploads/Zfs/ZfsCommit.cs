@@ -83,7 +83,7 @@ internal sealed partial class ZfsCommit(
         var snapshots = await zfs.ListSnapshotsAsync(snapshot.Dataset, CancellationToken.None);
         if (snapshots.Count(there => !there.Name.IsBookmark) > 1)
             return;
-        var type = manifest.DatasetType == "volume" ? StreamType.Volume : StreamType.Filesystem;
+        var type = manifest.DatasetType == "volume" ? DatasetType.Volume : DatasetType.Filesystem;
         var wanted = ReceiveOptions
             .Of(type, manifest.ClientId, DatasetName.Parse(manifest.DatasetName))
             .ToHashSet(StringComparer.Ordinal);

@@ -72,7 +72,10 @@ internal sealed class ModelReceiver
         for (var slot = number + 1; slot < number + slots; slot++)
             _ = Objects.Remove(slot);
 
-        var pointers = record.BonusType == 44 ? 1 : 1 + (320 - (int)Math.Min(320, record.BonusLength)) / 128;
+        var pointers =
+            record.BonusType == DmuObjectType.SystemAttributes
+                ? 1
+                : 1 + (320 - (int)Math.Min(320, record.BonusLength)) / 128;
         var old = Objects.GetValueOrDefault(number);
         if (old is null || old.Slots != slots)
             old = Objects[number] = new ModelObject();

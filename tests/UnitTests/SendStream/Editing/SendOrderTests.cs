@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// A stream to resume must be in the order in which ZFS sends, and have a BEGIN that can be rewritten.
+/// What is resumed or continued must be in the order in which ZFS sends, and have a BEGIN that can be written again.
 /// </summary>
 public sealed class SendOrderTests
 {
@@ -18,14 +18,17 @@ public sealed class SendOrderTests
     {
         using var reader = new SendStreamReader(new MemoryStream(RecordedStream.All[file].Bytes));
         while (reader.ReadRecord())
-            Assert.False(reader.Parser.IsDisordered, $"record {reader.Parser.RecordIndex}");
+            Assert.True(reader.Parser.FollowsSendOrder, $"record {reader.Parser.RecordIndex}");
     }
 
     [Fact]
     public void Disorder_is_recorded_and_not_a_fault()
     {
         var stream = Disordered().ToArray();
-        Assert.Equal([false, false, false, true, true], Edits.Boundaries(stream).Select(state => state.IsDisordered));
+        Assert.Equal(
+            [true, true, true, false, false],
+            Edits.Boundaries(stream).Select(state => state.FollowsSendOrder)
+        );
         Assert.Equal(6, Verifying.Verify(stream).RecordCount);
     }
 
@@ -44,7 +47,7 @@ public sealed class SendOrderTests
             .PackageClose();
         using var reader = new SendStreamReader(new MemoryStream(package.ToArray()));
         while (reader.ReadRecord())
-            Assert.False(reader.Parser.IsDisordered);
+            Assert.True(reader.Parser.FollowsSendOrder);
     }
 
     [Fact]
@@ -77,7 +80,7 @@ public sealed class SendOrderTests
     }
 
     [Fact]
-    public async Task A_begin_that_cannot_be_rewritten_is_refused_before_anything_is_written()
+    public async Task A_begin_that_cannot_be_written_again_is_refused_before_anything_is_written()
     {
         var payload = Packing.Native(("strange", 1UL));
         payload[payload.AsSpan().IndexOf("strange"u8)] = 0xff;
@@ -92,7 +95,7 @@ public sealed class SendOrderTests
         var refused = await Assert.ThrowsAsync<StreamCombinationException>(() =>
             new ReceiveResume(token).WriteAsync(new MemoryStream(stored), rest, TestContext.Current.CancellationToken)
         );
-        Assert.Contains("cannot be written anew", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be written again", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, rest.Length);
     }
 

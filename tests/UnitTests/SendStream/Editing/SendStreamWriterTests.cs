@@ -42,8 +42,31 @@ public sealed class SendStreamWriterTests
             _ = edited.Load(header).SetSnapshotGuid(99);
             if (header.Type == RecordType.End)
             {
-                writer.WriteHeader(new EditableRecord().MakeFree(3, 4096, 512, 99).Header);
-                writer.WriteHeader(new EditableRecord().MakeFreeObjects(7, 3, 99).Header);
+                writer.WriteHeader(
+                    new EditableRecord()
+                        .Make(
+                            new FreeRecordData
+                            {
+                                Object = 3,
+                                Offset = 4096,
+                                Length = 512,
+                                SnapshotGuid = 99,
+                            }
+                        )
+                        .Header
+                );
+                writer.WriteHeader(
+                    new EditableRecord()
+                        .Make(
+                            new FreeObjectsRecordData
+                            {
+                                FirstObject = 7,
+                                ObjectCount = 3,
+                                SnapshotGuid = 99,
+                            }
+                        )
+                        .Header
+                );
             }
 
             writer.WriteHeader(edited.Header);

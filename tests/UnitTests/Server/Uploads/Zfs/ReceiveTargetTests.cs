@@ -130,7 +130,7 @@ public sealed class ReceiveTargetTests
             SnapshotGuid = guid,
             BaseGuid = from,
             FullSnapshotName = $"tank/data@{name}",
-            Type = StreamType.Filesystem,
+            Type = DatasetType.Filesystem,
             Features = StreamFeatures.None,
             Flags = 0,
             CreationTime = DateTimeOffset.UnixEpoch,
