@@ -63,8 +63,7 @@ public sealed partial class DocumentNamesTests
     [Fact]
     public void Every_message_in_troubleshooting_is_in_the_sources()
     {
-        var sources = string.Join('\n', DocumentFiles.Sources("src").Select(File.ReadAllText));
-        var texts = PlaceholderPattern().Replace(ConcatenationPattern().Replace(sources, ""), "…");
+        var texts = TextsOfTheSources();
         var missing = SymptomPattern()
             .Matches(DocumentFiles.Read("docs/troubleshooting.md"))
             .SelectMany(row => CodePattern().Matches(row.Groups["symptom"].Value))
@@ -73,6 +72,45 @@ public sealed partial class DocumentNamesTests
             .Where(piece => !texts.Contains(piece, StringComparison.Ordinal));
         Assert.Empty(missing);
     }
+
+    [Fact]
+    public void Every_message_in_an_example_of_the_API_is_in_the_sources()
+    {
+        var texts = TextsOfTheSources();
+        var messages = MessagePattern().Matches(DocumentFiles.Read("docs/http-api.md"));
+        Assert.NotEmpty(messages);
+        var missing = messages
+            .SelectMany(match => ValuePattern().Split(match.Groups["text"].Value))
+            .Select(piece => piece.Trim(' ', '.'))
+            .Where(piece => !texts.Contains(piece, StringComparison.Ordinal));
+        Assert.Empty(missing);
+    }
+
+    [Fact]
+    public void Every_command_and_option_is_in_the_reference()
+    {
+        var reference = DocumentFiles.Read("docs/commands.md");
+        var names = ((string[])["src/Client", "src/Restore", "src/Server"])
+            .SelectMany(DocumentFiles.Sources)
+            .Where(file => file.Contains("/Commands/", StringComparison.Ordinal))
+            .SelectMany(file => CommandPattern().Matches(File.ReadAllText(file)))
+            .Select(match => match.Groups["name"].Value)
+            .ToHashSet(StringComparer.Ordinal);
+        Assert.Contains("--dry-run", names);
+        Assert.Contains("rebuild", names);
+        Assert.Empty(names.Where(name => !Matches(reference, $@"(?<![\w-]){name}(?![\w-])")));
+        var options = OptionPattern().Matches(reference).Select(match => match.Value);
+        Assert.Empty(options.Except(names).Except(["--json", "--keep-hourly"]));
+    }
+
+    /// <summary>The sources with what is concatenated joined, and <c>…</c> for what is filled in.</summary>
+    private static string TextsOfTheSources() =>
+        PlaceholderPattern()
+            .Replace(
+                ConcatenationPattern()
+                    .Replace(string.Join('\n', DocumentFiles.Sources("src").Select(File.ReadAllText)), ""),
+                "…"
+            );
 
     /// <summary>Whether a file declares a type, and, if a member is named, has that member's name, too.</summary>
     private static bool Declares(string source, string type, string member) =>
@@ -108,6 +146,27 @@ public sealed partial class DocumentNamesTests
         DocumentFiles.MatchTimeout
     )]
     private static partial Regex SymptomPattern();
+
+    [GeneratedRegex(
+        @"""(message|reason|remedy)"":""(?<text>[^""]+)""",
+        RegexOptions.ExplicitCapture,
+        DocumentFiles.MatchTimeout
+    )]
+    private static partial Regex MessagePattern();
+
+    /// <summary>Numbers with their unit, and what follows a field's name.</summary>
+    [GeneratedRegex(@"\d[\d.]*( kB)?|: ", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex ValuePattern();
+
+    [GeneratedRegex(
+        @"new CommandWithExamples\(\s*""(?<name>[a-z-]+)""|""(?<name>--[a-z-]+)""",
+        RegexOptions.ExplicitCapture,
+        DocumentFiles.MatchTimeout
+    )]
+    private static partial Regex CommandPattern();
+
+    [GeneratedRegex(@"(?<![\w-])--[a-z]+(-[a-z]+)*", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex OptionPattern();
 
     [GeneratedRegex("`(?<text>[^`]+)`", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
     private static partial Regex CodePattern();
