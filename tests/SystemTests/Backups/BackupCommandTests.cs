@@ -2,15 +2,14 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
 
-/// <summary>How the client's commands behave towards their user.</summary>
-[Collection("zfs")]
-public sealed class BackupCommandTests(ZfsHost host)
+/// <summary>How the client's commands behave towards their user; on the stand-in for <c>zfs</c>.</summary>
+public sealed class BackupCommandTests
 {
     [Fact]
     public async Task An_incremental_without_a_base_fails_and_says_what_to_do()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
 
         var result = await client.RunAsync("zfs-client backup-incremental");
 
@@ -23,7 +22,7 @@ public sealed class BackupCommandTests(ZfsHost host)
     public async Task A_dry_run_says_what_would_happen_and_changes_nothing()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
 
         var planned = await client.JsonAsync("zfs-client backup --dry-run");
 
@@ -37,7 +36,7 @@ public sealed class BackupCommandTests(ZfsHost host)
     public async Task A_base_that_only_this_side_has_is_not_used()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         await client.ShellAsync(
             $"zfs snapshot {client.Area}/data@foreign && zfs bookmark {client.Area}/data@foreign "
                 + $"{client.Area}/data#foreign"
@@ -50,15 +49,14 @@ public sealed class BackupCommandTests(ZfsHost host)
     }
 
     [Fact]
-    public async Task A_renamed_dataset_goes_on_with_its_chain()
+    public async Task A_renamed_dataset_continues_its_chain()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"echo one > /{client.Area}/data/file");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
+        await client.WriteAsync("data", ("file", 4));
         await client.JsonAsync("zfs-client backup");
-        await client.ShellAsync(
-            $"zfs rename {client.Area}/data {client.Area}/moved && echo two > /{client.Area}/moved/file"
-        );
+        await client.ShellAsync($"zfs rename {client.Area}/data {client.Area}/moved");
+        await client.WriteAsync("moved", ("file", 4));
 
         var backup = await client.JsonAsync($"zfs-client backup --dataset {client.Area}/moved");
 
@@ -76,7 +74,7 @@ public sealed class BackupCommandTests(ZfsHost host)
     public async Task A_dataset_that_does_not_exist_is_named_in_ZFS_own_words()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
 
         var result = await client.RunAsync($"zfs-client backup --dataset {client.Area}/nothing");
 
@@ -88,7 +86,7 @@ public sealed class BackupCommandTests(ZfsHost host)
     public async Task A_server_that_is_not_there_fails_before_a_snapshot_is_made()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         await server.KillAsync();
 
         var result = await client.RunAsync("zfs-client backup");
@@ -102,7 +100,7 @@ public sealed class BackupCommandTests(ZfsHost host)
     public async Task Bookmarks_and_status_show_what_a_backup_made()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         var backup = await client.JsonAsync("zfs-client backup");
         var snapshot = backup.GetProperty("snapshot").GetString()!;
 
@@ -127,13 +125,13 @@ public sealed class BackupCommandTests(ZfsHost host)
     public async Task The_key_is_in_no_output_and_no_process_list()
     {
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"head -c 20M /dev/urandom > /{client.Area}/data/large");
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
+        await client.WriteAsync("data", ("large", 20 << 20));
 
-        using var backup = client.Start("zfs-client backup");
+        using var backup = client.Start("BANDWIDTH_LIMIT=20M exec zfs-client backup");
         var processes = "";
         while (!backup.HasExited)
-            processes += (await host.RunAsync("ps -ef")).Output;
+            processes += (await client.Host.RunAsync("ps -ef")).Output;
         var outputs =
             processes
             + await backup.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)

@@ -3,9 +3,10 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
 
-/// <summary>Memory does not grow with the data: a gigabyte takes no more than fifty megabytes do.</summary>
-[Collection("zfs")]
-public sealed class ClientMemoryTests(ZfsHost host)
+/// <summary>
+/// Memory does not grow with the data: a gigabyte takes no more than fifty megabytes do. On the stand-in for <c>zfs</c>.
+/// </summary>
+public sealed class ClientMemoryTests
 {
     private const long Allowance = 16 << 20;
 
@@ -16,9 +17,8 @@ public sealed class ClientMemoryTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync(
             new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
         );
-        await using var client = await ClientMachine.CreateAsync(host, server, "small", "large");
-        // Compressed on disk and by the client, so that a gigabyte of stream fits into the pool and into the time; of
-        // both there are more parts than are fetched at once.
+        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "small", "large");
+        // The client compresses it to a quarter; of both there are more parts than are fetched at once.
         await FillAsync(client, "small", 50);
         await FillAsync(client, "large", 1000);
 
@@ -52,20 +52,34 @@ public sealed class ClientMemoryTests(ZfsHost host)
     }
 
     private static Task<string> FillAsync(ClientMachine client, string dataset, int megabytes) =>
-        client.ShellAsync(
-            $"zfs set compression=lz4 {client.Area}/{dataset} && for i in $(seq {megabytes / 10}); do yes "
-                + $"0123456789abcdef | head -c 9M; head -c 1M /dev/urandom; done > /{client.Area}/{dataset}/file && "
-                + "sync"
-        );
+        client.ShellAsync($"zfs stand-in write-compressible {client.Area}/{dataset} file {megabytes}000000");
 
     /// <summary>Runs a program and watches the kernel's own count of its peak (VmHWM) until it ends.</summary>
     private static async Task<long> PeakOfAsync(ClientMachine client, string program, string arguments)
     {
-        // "true;" so that only the program itself is in the background, and $! is its id.
-        var line =
-            $"true; {program} {arguments} >out 2>&1 & pid=$!; while grep VmHWM /proc/$pid/status 2>/dev/null; do "
-            + "sleep 0.2; done; wait $pid || { cat out; exit 1; }";
-        var result = (await client.RunAsync(line)).MustSucceed();
-        return ProcessMemory.Parse(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]);
+        using var process = client.Start($"exec {program} {arguments}");
+        var said = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var peak = 0L;
+        while (!process.HasExited)
+        {
+            peak = Math.Max(peak, TryReadPeak(process.Id, program) ?? 0);
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+
+        Assert.True(process.ExitCode == 0, await said);
+        return peak;
+    }
+
+    /// <returns>Null where the process is still the shell, or no longer there.</returns>
+    private static long? TryReadPeak(int id, string program)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{id}/comm").TrimEnd('\n') == program ? ProcessMemory.Peak(id) : null;
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException)
+        {
+            return null;
+        }
     }
 }

@@ -3,21 +3,21 @@ using System.Text.Json;
 
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>A client: a working folder with its .env on the ZFS machine, and a part of the pool of its own.</summary>
+/// <summary>A client: a working directory with its .env, and a part of the pool of its own.</summary>
 internal sealed class ClientMachine : IAsyncDisposable
 {
     private readonly ServerProcess? _server;
     private readonly string _url;
 
-    private ClientMachine(ZfsHost host, ServerProcess? server, string url, string id, string key)
+    private ClientMachine(ClientHost host, ServerProcess? server, string url, string id, string key)
     {
         (Host, _server, _url, Id, Key) = (host, server, url, id, key);
         var unique = Guid.NewGuid().ToString("N")[..8];
         Area = $"{host.Pool}/t{unique}";
-        Folder = $"/tmp/client-{unique}";
+        Folder = host.NewClientFolder(unique);
     }
 
-    public ZfsHost Host { get; }
+    public ClientHost Host { get; }
 
     /// <summary>The server on this machine.</summary>
     public ServerProcess Server =>
@@ -33,7 +33,7 @@ internal sealed class ClientMachine : IAsyncDisposable
     public string Folder { get; }
 
     /// <param name="datasets">Created below <see cref="Area"/>; the first is LOCAL_DATASET.</param>
-    public static async Task<ClientMachine> CreateAsync(ZfsHost host, ServerProcess server, params string[] datasets)
+    public static async Task<ClientMachine> CreateAsync(ClientHost host, ServerProcess server, params string[] datasets)
     {
         await host.StartAsync();
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
@@ -51,7 +51,7 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     /// <summary>A client of a server that runs on the ZFS machine.</summary>
     public static Task<ClientMachine> CreateAsync(
-        ZfsHost host,
+        ClientHost host,
         string url,
         string id,
         string key,
@@ -96,11 +96,7 @@ internal sealed class ClientMachine : IAsyncDisposable
     /// <summary>
     /// Sends a signal to this client's processes of a name; those of others that run beside it are left alone.
     /// </summary>
-    public Task<string> KillAsync(string program, string signal = "KILL") =>
-        ShellAsync(
-            $"for p in $(pgrep -x {program}); do [ \"$(readlink /proc/$p/cwd)\" = {Folder} ] && kill -{signal} $p; "
-                + "done; true"
-        );
+    public Task KillAsync(string program, string signal = "KILL") => Host.KillAsync(program, Folder, signal);
 
     /// <summary>Runs a command with <c>--json</c>; it must succeed.</summary>
     public async Task<JsonElement> JsonAsync(string line) =>
@@ -117,28 +113,20 @@ internal sealed class ClientMachine : IAsyncDisposable
             StringSplitOptions.RemoveEmptyEntries
         );
 
-    /// <summary>
-    /// One line for every file, folder and link: type, mode, owner, size, time, link target, extended attributes and a
-    /// digest of the contents. Equal texts mean equal trees.
-    /// </summary>
-    /// <param name="snapshot">Full name of a snapshot.</param>
-    public async Task<string> TreeOfAsync(string snapshot)
-    {
-        // A clone shows a snapshot's files without changing its dataset, mounted or not.
-        var clone = $"{Area}/look{Guid.NewGuid().ToString("N")[..8]}";
-        var folder = $"/tmp/{clone.Split('/')[^1]}";
-        return await ShellAsync(
-            $"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone} || exit 1; ( cd {folder} && "
-                + "find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | "
-                + "sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e "
-                + "hex -h 2>/dev/null ); "
-                + $"code=$?; zfs destroy {clone} && rmdir {folder} 2>/dev/null; exit $code"
+    /// <summary>GUIDs of a dataset's snapshots. Names may be used again within a second.</summary>
+    public async Task<string[]> GuidsOfAsync(string dataset) =>
+        (await ShellAsync($"zfs list -H -o guid -t snapshot -d 1 '{dataset}'")).Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries
         );
-    }
 
-    public async ValueTask DisposeAsync() =>
-        await Host.RunAsync(
-            $"zfs destroy -R {Area} || {{ zfs list -H -o name -t snapshot -r {Area} | while read -r s; do zfs "
-                + $"release zsm-upload \"$s\"; done; zfs destroy -R {Area}; }}; rm -rf {Folder}"
-        );
+    /// <summary>All that a snapshot holds, as text: equal texts mean equal contents.</summary>
+    /// <param name="snapshot">Full name of a snapshot.</param>
+    public Task<string> TreeOfAsync(string snapshot) => Host.DescribeAsync(snapshot);
+
+    /// <summary>Writes files of random data into a dataset below <see cref="Area"/>.</summary>
+    public Task WriteAsync(string dataset, params (string File, long Bytes)[] files) =>
+        Host.WriteAsync($"{Area}/{dataset}", files);
+
+    public async ValueTask DisposeAsync() => await Host.RemoveClientAsync(Area, Folder);
 }

@@ -15,6 +15,20 @@ internal static class Repository
             );
     }
 
+    /// <summary>The stand-in for <c>zfs</c>, which is called like it.</summary>
+    public static string StandIn
+    {
+        get
+        {
+            var path = Path.Combine(Root, "artifacts", "stand-in", "zfs");
+            return File.Exists(path)
+                ? path
+                : throw new FileNotFoundException(
+                    $"{path} does not exist: run './publish --stand-in' first, or run the tests with ./test."
+                );
+        }
+    }
+
     /// <summary>A new empty folder of this run, named in the test's log.</summary>
     public static string NewFolder(string purpose)
     {

@@ -31,8 +31,6 @@ internal sealed class TcpProxy : IAsyncDisposable
     /// <summary>Of an answer that is cut: less than the shortest head.</summary>
     private const int BytesUntilCut = 40;
 
-    private static readonly TimeSpan Lateness = TimeSpan.FromMilliseconds(150);
-
     private readonly int _upstreamPort;
     private readonly CancellationTokenSource _end = new();
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
@@ -40,6 +38,7 @@ internal sealed class TcpProxy : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly Task _accepting;
     private volatile NetworkFault _fault;
+    private int _connections;
     private long _toServer;
     private long _toClient;
     private long _silentAfter = long.MaxValue;
@@ -58,6 +57,12 @@ internal sealed class TcpProxy : IAsyncDisposable
 
     /// <summary>Bytes that were passed on to its clients.</summary>
     public long ToClient => Interlocked.Read(ref _toClient);
+
+    /// <summary>Connections that were made to it.</summary>
+    public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>How late each piece of an answer arrives with <see cref="NetworkFault.Delay"/>.</summary>
+    public TimeSpan Lateness { get; init; } = TimeSpan.FromMilliseconds(150);
 
     /// <summary>From now on.</summary>
     public NetworkFault Fault
@@ -95,6 +100,7 @@ internal sealed class TcpProxy : IAsyncDisposable
         {
             var client = await _listener.AcceptSocketAsync(_end.Token);
             _sockets[client] = true;
+            Interlocked.Increment(ref _connections);
             if (_fault is NetworkFault.Reset or NetworkFault.Away)
                 Close(client);
             else

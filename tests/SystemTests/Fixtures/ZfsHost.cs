@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// The machine with real ZFS that clients run on: this one, if it has ZFS and the tests run as root, with a pool on a
 /// file; else a virtual machine. Started by the first test that asks for it.
 /// </summary>
-public class ZfsHost : IAsyncLifetime
+public class ZfsHost : ClientHost, IAsyncLifetime
 {
     private readonly string _machine;
     private readonly SemaphoreSlim _starting = new(1);
@@ -21,25 +21,7 @@ public class ZfsHost : IAsyncLifetime
     /// <param name="machine">The virtual machine's name.</param>
     protected ZfsHost(string machine) => _machine = machine;
 
-    /// <summary>A pool that may be used freely.</summary>
-    internal string Pool { get; private set; } = "";
-
-    /// <summary>The address under which the clients reach a server that listens on this machine's 127.0.0.1.</summary>
-    internal string ServerAddress { get; private set; } = "";
-
-    /// <summary>Folder on the ZFS machine with the published programs.</summary>
-    internal string ProgramFolder { get; private set; } = "";
-
     internal bool IsVirtualMachine => _poolFile is null;
-
-    /// <summary>Its name for ssh.</summary>
-    internal string SshHost { get; private set; } = "localhost";
-
-    /// <summary>
-    /// A program called ssh that knows how to reach it: ssh itself with its configuration; for this machine, the shell
-    /// that sshd would start.
-    /// </summary>
-    internal string SshScript { get; private set; } = "#!/bin/bash\nexec /bin/sh -c \"${@: -1}\"\n";
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
@@ -61,7 +43,7 @@ public class ZfsHost : IAsyncLifetime
         }
     }
 
-    internal async Task StartAsync()
+    internal override async Task StartAsync()
     {
         await _starting.WaitAsync();
         try
@@ -79,15 +61,13 @@ public class ZfsHost : IAsyncLifetime
         }
     }
 
-    /// <summary>Runs a line of shell on the ZFS machine.</summary>
-    internal async Task<CommandResult> RunAsync(string line, byte[]? input = null)
+    internal override async Task<CommandResult> RunAsync(string line, byte[]? input = null)
     {
         var shell = _shell ?? throw new InvalidOperationException("The ZFS machine is not started.");
         return (await Command.RunAsync(shell[0], [.. shell[1..], line], input: input)) with { What = line };
     }
 
-    /// <summary>Starts a line of shell on the ZFS machine and leaves it running.</summary>
-    internal System.Diagnostics.Process Start(string line)
+    internal override System.Diagnostics.Process Start(string line)
     {
         var shell = _shell ?? throw new InvalidOperationException("The ZFS machine is not started.");
         return Command.Start(shell[0], [.. shell[1..], line]);
@@ -106,7 +86,46 @@ public class ZfsHost : IAsyncLifetime
         Assert.True(result.ExitCode == 0, $"Did not come about: {what} ({condition})\n{result.Text}");
     }
 
-    internal async Task<string> OutputAsync(string line) => (await RunAsync(line)).MustSucceed().Output.TrimEnd('\n');
+    internal override string NewClientFolder(string unique) => $"/tmp/client-{unique}";
+
+    internal override async Task WriteAsync(string dataset, params (string File, long Bytes)[] files)
+    {
+        var all = files.Select(file => $"head -c {file.Bytes} /dev/urandom > {file.File}");
+        await OutputAsync($"cd /{dataset} && {string.Join(" && ", all)} && sync");
+    }
+
+    internal override Task RemoveAsync(string dataset, string file) => OutputAsync($"rm -f /{dataset}/{file}");
+
+    /// <summary>
+    /// One line for every file, directory and link: type, mode, owner, size, time, link target, extended attributes
+    /// and a digest of the contents.
+    /// </summary>
+    internal override async Task<string> DescribeAsync(string snapshot)
+    {
+        // A clone shows a snapshot's files without changing its dataset, mounted or not.
+        var area = string.Join('/', snapshot.Split('/').Take(2));
+        var clone = $"{area}/look{Guid.NewGuid().ToString("N")[..8]}";
+        var folder = $"/tmp/{clone.Split('/')[^1]}";
+        return await OutputAsync(
+            $"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone} || exit 1; ( cd {folder} && "
+                + "find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | "
+                + "sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e "
+                + "hex -h 2>/dev/null ); "
+                + $"code=$?; zfs destroy {clone} && rmdir {folder} 2>/dev/null; exit $code"
+        );
+    }
+
+    internal override Task KillAsync(string program, string folder, string signal) =>
+        OutputAsync(
+            $"for p in $(pgrep -x {program}); do [ \"$(readlink /proc/$p/cwd)\" = {folder} ] && kill -{signal} $p; "
+                + "done; true"
+        );
+
+    internal override Task RemoveClientAsync(string area, string folder) =>
+        RunAsync(
+            $"zfs destroy -R {area} || {{ zfs list -H -o name -t snapshot -r {area} | while read -r s; do zfs "
+                + $"release zsm-upload \"$s\"; done; zfs destroy -R {area}; }}; rm -rf {folder}"
+        );
 
     private async Task UseThisMachineAsync()
     {

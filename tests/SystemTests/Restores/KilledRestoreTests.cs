@@ -1,31 +1,28 @@
 using System.Diagnostics;
 using ZfsSnapshotManager.SystemTests.Fixtures;
-using ZfsSnapshotManager.SystemTests.Streams;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
 /// <summary>
-/// Either side is killed at random moments of a restore; each time the next run goes on, and at the end all is there.
+/// Either side is killed at random moments of a restore; each time the next run resumes, and at the end all is there. On
+/// the stand-in for <c>zfs</c>.
 /// </summary>
-[Collection("zfs-2")]
-public sealed class KilledRestoreTests(SecondZfsHost host)
+public sealed class KilledRestoreTests
 {
-    /// <summary>An emulated machine takes some ten seconds for each.</summary>
-    private static int Kills { get; } = GuestScripts.IsSoak ? 50 : 15;
-
-    private static int Seed { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("ZSM_SEED"), out var given) ? given : 11;
+    private static int Kills { get; } = RandomTest.Count(few: 8, many: 200);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_restore_that_is_killed_at_random_moments_goes_on_each_time()
+    public async Task A_restore_that_is_killed_at_random_moments_is_resumed_each_time()
     {
-        await using var lab = await RestoreLab.CreateAsync(host);
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await AddIncrementalAsync(lab);
         Assert.True((await lab.DescribeStoredAsync()).HasStates);
+        await using var proxy = lab.SlowDown();
+        await lab.SetAsync($"SERVER_URL=http://127.0.0.1:{proxy.Port}");
         var whole = await lab.MeasureAsync();
-        var random = NewRandom();
+        var random = RandomTest.Random();
         var (kills, resumed) = (0, 0);
         while (kills < Kills)
         {
@@ -38,7 +35,7 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
                 await lab.AssertNoMarksAsync();
             else
                 kills++;
-            if ((await host.RunAsync($"zfs list {lab.Target}")).ExitCode != 0)
+            if ((await lab.Client.Host.RunAsync($"zfs list {lab.Target}")).ExitCode != 0)
             {
                 Assert.NotEqual(0, restore.ExitCode);
                 continue;
@@ -52,20 +49,21 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
             resumed++;
         await lab.AssertRestoredAsync();
         await lab.AssertNoMarksAsync();
-        Assert.True(resumed > 0, "no run went on where another was killed");
+        Assert.True(resumed > 0, "no run resumed where another was killed");
         TestContext.Current.TestOutputHelper!.WriteLine(
             $"{kills} kills, {resumed} restores ended that had been interrupted"
         );
     }
 
     [Fact]
-    public async Task A_server_that_is_killed_at_random_moments_ends_a_restore_without_patience_and_the_next_one_goes_on()
+    public async Task A_server_that_is_killed_at_random_moments_ends_a_restore_without_patience_and_the_next_one_resumes()
     {
-        await using var lab = await RestoreLab.CreateAsync(host);
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await AddIncrementalAsync(lab);
-        await lab.SetAsync("RETRY_TIME=0");
+        await using var proxy = lab.SlowDown();
+        await lab.SetAsync($"SERVER_URL=http://127.0.0.1:{proxy.Port}", "RETRY_TIME=0");
         var whole = await lab.MeasureAsync();
-        var random = NewRandom();
+        var random = RandomTest.Random();
         var resumed = 0;
         for (var kill = 0; kill < Kills; kill++)
         {
@@ -85,22 +83,21 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
         if ((await lab.FinishAsync()).TryGetProperty("resumed", out _))
             resumed++;
         await lab.AssertRestoredAsync();
-        Assert.True(resumed > 0, "no run went on where another ended");
+        Assert.True(resumed > 0, "no run resumed where another ended");
     }
 
     [Fact]
     public async Task A_patient_restore_comes_through_a_server_that_is_killed_again_and_again()
     {
-        await using var lab = await RestoreLab.CreateAsync(host);
-        await using var proxy = new TcpProxy(lab.Server.Port);
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await using var proxy = new TcpProxy(lab.Server.Port) { Fault = NetworkFault.Delay }; // it lasts some seconds
         await lab.SetAsync(
-            $"SERVER_URL=http://{host.ServerAddress}:{proxy.Port}",
+            $"SERVER_URL=http://{lab.Client.Host.ServerAddress}:{proxy.Port}",
             "RETRY_TIME=120",
             "DOWNLOAD_PARALLEL=2"
         );
-        proxy.Fault = NetworkFault.Delay; // so that it lasts some seconds
         using var restore = lab.StartRestore("--json");
-        var random = NewRandom();
+        var random = RandomTest.Random();
         for (var kill = 0; kill < 5; kill++)
         {
             var before = proxy.ToClient;
@@ -121,7 +118,9 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
     /// <summary>So that interruptions also fall between two backups, and into the second.</summary>
     private static async Task AddIncrementalAsync(RestoreLab lab)
     {
-        await lab.Client.ShellAsync($"cd /{lab.Source} && head -c 8M /dev/urandom > more && rm file1* && sync");
+        await lab.Client.WriteAsync("data", ("more", 8 << 20));
+        for (var number = 10; number < 20; number++)
+            await lab.Client.Host.RemoveAsync(lab.Source, $"file{number}");
         await lab.BackUpAsync();
     }
 
@@ -130,11 +129,5 @@ public sealed class KilledRestoreTests(SecondZfsHost host)
         var output = await restore.StandardOutput.ReadToEndAsync(Token);
         await restore.WaitForExitAsync(Token);
         return restore.ExitCode == 0 && output.Contains("\"resumed\"", StringComparison.Ordinal);
-    }
-
-    private static Random NewRandom()
-    {
-        TestContext.Current.TestOutputHelper!.WriteLine($"ZSM_SEED={Seed}");
-        return new Random(Seed);
     }
 }

@@ -25,22 +25,30 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <param name="make">Shell that makes the dataset AREA/data, and what is in it.</param>
+    /// <param name="host">Where the client runs.</param>
+    /// <param name="make">Shell that makes the dataset AREA/data, and what is in it; null: one of 14 MB.</param>
     /// <param name="inParts">False: the backup is sent in one body, and the server's parts begin anywhere in
     /// it.</param>
-    public static async Task<RestoreLab> CreateAsync(ZfsHost host, string? make = null, bool inParts = true)
+    public static async Task<RestoreLab> CreateAsync(ClientHost host, string? make = null, bool inParts = true)
     {
         var server = await ServerProcess.StartAsync(
             new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
         );
         var client = await ClientMachine.CreateAsync(host, server);
         var lab = new RestoreLab(server, client, $"{client.Area}/data");
-        await client.ShellAsync(
-            make?.Replace("AREA", client.Area, StringComparison.Ordinal)
-                ?? $"zfs create {lab.Source} && cd /{lab.Source} && head -c 12M /dev/urandom > large && for i in "
-                    + "$(seq 100); do head -c 20000 /dev/urandom > file$i; done && mkdir folder && ln -s ../large "
-                    + "folder/link && sync"
-        );
+        if (make is not null)
+        {
+            await client.ShellAsync(make.Replace("AREA", client.Area, StringComparison.Ordinal));
+        }
+        else
+        {
+            await client.ShellAsync($"zfs create {lab.Source}");
+            await client.WriteAsync(
+                "data",
+                [("large", 12 << 20), .. Enumerable.Range(1, 100).Select(number => ($"file{number}", 20_000L))]
+            );
+        }
+
         if (inParts)
             await lab.BackUpAsync();
         else
@@ -77,6 +85,30 @@ internal sealed class RestoreLab : IAsyncDisposable
             await Client.ShellAsync($"zfs get -H -o value receive_resume_token {Partial} 2>/dev/null || true")
                 is not ("" or "-")
         );
+
+    /// <summary>A network through which a restore takes some seconds, whatever the machine.</summary>
+    public TcpProxy SlowDown() =>
+        new(Server.Port)
+        {
+            Fault = NetworkFault.Delay,
+            Lateness = TimeSpan.FromMilliseconds(Client.Host is StandInHost ? 25 : 150),
+        };
+
+    /// <summary>Starts a restore, and ends it when something was received, and not all.</summary>
+    /// <returns>The restore, which has ended.</returns>
+    public async Task<Process> InterruptAsync(string signal, string options = "")
+    {
+        await using var proxy = SlowDown();
+        await SetAsync($"SERVER_URL=http://{Client.Host.ServerAddress}:{proxy.Port}");
+        var restore = StartRestore(options);
+        await Patience.UntilAsync("half of it came", () => proxy.ToClient > 8 << 20);
+        proxy.Fault = NetworkFault.Silence; // however long the kill takes, nothing more comes
+        await Client.KillAsync("zfs-restore", signal);
+        await restore.WaitForExitAsync(Token);
+        await SetAsync();
+        await WaitForTokenAsync();
+        return restore;
+    }
 
     /// <summary>Runs a restore to its end; it must succeed.</summary>
     public async Task<JsonElement> FinishAsync(string options = "") =>

@@ -1,0 +1,38 @@
+using ZfsSnapshotManager.ZfsStandIn.State;
+
+namespace ZfsSnapshotManager.ZfsStandIn.Commands;
+
+/// <summary>
+/// What tests do with files where there is real ZFS, by commands that real <c>zfs</c> does not have:
+/// <c>stand-in write DATASET [FILE BYTES]…</c> (random data), <c>stand-in write-compressible</c>, <c>stand-in remove
+/// DATASET FILE</c>, <c>stand-in describe DATASET|SNAPSHOT</c>.
+/// </summary>
+internal static class ContentsCommands
+{
+    public static int Run(string[] arguments)
+    {
+        switch (arguments)
+        {
+            case ["write" or "write-compressible", var dataset, .. var files]:
+                var compressible = arguments[0] != "write";
+                StateStore.Change(pool =>
+                {
+                    foreach (var file in files.Chunk(2))
+                        pool.Get(dataset).Head.Write(file[0], long.Parse(file[1]), Block.NewSeed(compressible));
+                });
+                break;
+            case ["remove", var dataset, var file]:
+                StateStore.Change(pool => pool.Get(dataset).Head.Files.RemoveAll(old => old.Name == file));
+                break;
+            case ["describe", var name]:
+                var entry = Entry.Find(StateStore.Read(), name) ?? throw ZfsFailure.NotFound(name);
+                foreach (var line in (entry.Snapshot?.Contents ?? entry.Dataset.Head).Describe())
+                    Console.Out.WriteLine(line);
+                break;
+            default:
+                throw ZfsFailure.Usage("stand-in write, write-compressible, remove, describe");
+        }
+
+        return 0;
+    }
+}

@@ -1,0 +1,155 @@
+using ZfsSnapshotManager.ZfsStandIn.State;
+
+namespace ZfsSnapshotManager.ZfsStandIn.Commands;
+
+/// <summary>What has properties: a dataset, or a snapshot or bookmark of it.</summary>
+internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot = null, Bookmark? Bookmark = null)
+{
+    private const string None = "-";
+
+    /// <summary>Native properties that can be set, and what they are unless they are.</summary>
+    private static readonly Dictionary<string, string> Defaults = new(StringComparer.Ordinal)
+    {
+        ["atime"] = "on",
+        ["canmount"] = "on",
+        ["compression"] = "on",
+        ["mountpoint"] = "",
+        ["quota"] = "none",
+        ["readonly"] = "off",
+        ["recordsize"] = "128K",
+        ["refquota"] = "none",
+    };
+
+    /// <summary>Those of them that datasets below do not inherit.</summary>
+    private static readonly HashSet<string> OwnOnly = new(StringComparer.Ordinal) { "canmount", "quota", "refquota" };
+
+    private static readonly HashSet<string> ReadOnly = new(StringComparer.Ordinal)
+    {
+        "clones",
+        "createtxg",
+        "creation",
+        "encryption",
+        "guid",
+        "mounted",
+        "name",
+        "origin",
+        "receive_resume_token",
+        "redact_snaps",
+        "type",
+        "userrefs",
+    };
+
+    public string Name =>
+        Snapshot is not null ? $"{Dataset.Name}@{Snapshot.Leaf}"
+        : Bookmark is not null ? $"{Dataset.Name}#{Bookmark.Leaf}"
+        : Dataset.Name;
+
+    public string Type =>
+        Snapshot is not null ? "snapshot"
+        : Bookmark is not null ? "bookmark"
+        : Dataset.Type;
+
+    private ulong Guid => Snapshot?.Guid ?? Bookmark?.Guid ?? Dataset.Guid;
+
+    private ulong CreateTxg => Snapshot?.CreateTxg ?? Bookmark?.CreateTxg ?? Dataset.CreateTxg;
+
+    private long Creation => Snapshot?.Creation ?? Bookmark?.Creation ?? Dataset.Creation;
+
+    private bool IsDataset => Snapshot is null && Bookmark is null;
+
+    /// <summary>What was set on it itself; null for what cannot be given properties.</summary>
+    public SortedDictionary<string, string>? Own =>
+        Bookmark is not null ? null
+        : Snapshot is not null ? Snapshot.Properties
+        : Dataset.Properties;
+
+    public static bool IsProperty(string name) =>
+        IsUserProperty(name) || ReadOnly.Contains(name) || Defaults.ContainsKey(name);
+
+    public static bool CanBeSet(string name) => IsUserProperty(name) || Defaults.ContainsKey(name);
+
+    /// <summary>What has a name.</summary>
+    public static Entry? Find(PoolState pool, string name)
+    {
+        var end = name.AsSpan().IndexOfAny('@', '#');
+        if (pool.Find(end < 0 ? name : name[..end]) is not { } dataset)
+            return null;
+        var entry = new Entry(pool, dataset);
+        if (end < 0)
+            return entry;
+        var leaf = name[(end + 1)..];
+        entry =
+            name[end] == '@'
+                ? entry with
+                {
+                    Snapshot = dataset.FindSnapshot(leaf),
+                }
+                : entry with
+                {
+                    Bookmark = dataset.FindBookmark(leaf),
+                };
+        return entry.IsDataset ? null : entry;
+    }
+
+    /// <summary>A dataset's snapshots and bookmarks, in the order in which ZFS lists them.</summary>
+    public IEnumerable<Entry> Children() =>
+        Dataset
+            .Snapshots.OrderBy(snapshot => snapshot.CreateTxg)
+            .ThenBy(snapshot => snapshot.Leaf, StringComparer.Ordinal)
+            .Select(snapshot => new Entry(Pool, Dataset, snapshot))
+            .Concat(
+                Dataset
+                    .Bookmarks.OrderBy(bookmark => bookmark.Leaf, StringComparer.Ordinal)
+                    .Select(bookmark => new Entry(Pool, Dataset, Bookmark: bookmark))
+            );
+
+    public (string Value, string Source) Get(string property)
+    {
+        if (IsUserProperty(property))
+            return Bookmark is not null ? (None, None) : GetInherited(property) ?? (None, None);
+        if (!Defaults.TryGetValue(property, out var usual))
+            return (GetNative(property), None);
+        if (!IsDataset || (Dataset.IsVolume && property is "canmount" or "mountpoint"))
+            return (None, None);
+        if (!OwnOnly.Contains(property) && GetInherited(property) is { } found)
+            return found;
+        if (Dataset.Properties.TryGetValue(property, out var own))
+            return (own, "local");
+        return (property == "mountpoint" ? $"/{Dataset.Name}" : usual, "default");
+    }
+
+    private string GetNative(string property) =>
+        property switch
+        {
+            "name" => Name,
+            "type" => Type,
+            "guid" => $"{Guid}",
+            "createtxg" => $"{CreateTxg}",
+            "creation" => $"{Creation}",
+            "userrefs" => Snapshot is null ? None : $"{Snapshot.Holds.Count}",
+            "clones" => Snapshot is null ? None : ListClones(),
+            "encryption" => Bookmark is null ? "off" : None,
+            "mounted" when IsDataset && !Dataset.IsVolume => Dataset.IsMounted ? "yes" : "no",
+            "origin" when IsDataset => Dataset.Origin ?? None,
+            "receive_resume_token" when IsDataset => Dataset.Partial?.Token ?? None,
+            _ => None,
+        };
+
+    private string ListClones() =>
+        string.Join(',', Pool.ClonesOf(Dataset, Snapshot!)) is { Length: > 0 } clones ? clones : None;
+
+    private (string Value, string Source)? GetInherited(string property)
+    {
+        if (Snapshot is not null && Snapshot.Properties.TryGetValue(property, out var own))
+            return (own, "local");
+        for (var at = Dataset; at is not null; at = at.Parent is { } parent ? Pool.Find(parent) : null)
+        {
+            if (at.Properties.TryGetValue(property, out var value))
+                return (value, IsDataset && at == Dataset ? "local" : $"inherited from {at.Name}");
+        }
+
+        return null;
+    }
+
+    private static bool IsUserProperty(string name) => name.Contains(':', StringComparison.Ordinal);
+}

@@ -1,0 +1,90 @@
+using ZfsSnapshotManager.ZfsStandIn.State;
+
+namespace ZfsSnapshotManager.ZfsStandIn.Commands;
+
+/// <summary><c>zfs set</c>, <c>inherit</c>, <c>get</c>.</summary>
+internal static class PropertyCommands
+{
+    public static int Set(string[] rest)
+    {
+        string[] properties = [.. rest.TakeWhile(word => word.Contains('=', StringComparison.Ordinal))];
+        if (properties.Length == 0 || properties.Length == rest.Length)
+            throw ZfsFailure.Usage("missing property=value argument(s)");
+        StateStore.Change(pool =>
+        {
+            foreach (var name in rest[properties.Length..])
+            {
+                var entry = Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name);
+                foreach (var (property, value) in properties.Select(Arguments.ReadProperty))
+                {
+                    if (!Entry.CanBeSet(property))
+                        throw new ZfsFailure($"cannot set property for '{name}': invalid property '{property}'");
+                    entry.Own![property] = value;
+                }
+            }
+        });
+        return 0;
+    }
+
+    public static int Inherit(string[] rest)
+    {
+        if (new Arguments(rest, "").Names is not [var property, .. var names])
+            throw ZfsFailure.Usage("missing property argument");
+        StateStore.Change(pool =>
+        {
+            foreach (var name in names)
+                (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property);
+        });
+        return 0;
+    }
+
+    public static int Get(string[] rest)
+    {
+        var arguments = new Arguments(rest, "Hpo:s:t:");
+        if (arguments.Names is not [var wanted, .. var names])
+            throw ZfsFailure.Usage("missing property argument");
+        var pool = StateStore.Read();
+        string[] properties = wanted == "all" ? [] : wanted.Split(',');
+        if (properties.FirstOrDefault(property => !Entry.IsProperty(property)) is { } unknown)
+            throw ZfsFailure.Usage($"bad property list: invalid property '{unknown}'");
+        var fields = (arguments.Find('o') ?? "name,property,value,source").Split(',');
+        var sources = arguments.Find('s')?.Split(',');
+        var exitCode = 0;
+        foreach (var name in names)
+        {
+            if (Entry.Find(pool, name) is not { } entry)
+            {
+                Console.Error.WriteLine(ZfsFailure.NotFound(name).Message);
+                exitCode = 1;
+                continue;
+            }
+
+            foreach (var property in wanted == "all" ? OwnOf(entry) : properties)
+                Print(entry, property, fields, sources);
+        }
+
+        return exitCode;
+    }
+
+    /// <summary>Of "all" only what was set is shown: the native ones first.</summary>
+    private static IEnumerable<string> OwnOf(Entry entry) =>
+        (entry.Own ?? []).Keys.OrderBy(name => name.Contains(':', StringComparison.Ordinal));
+
+    private static void Print(Entry entry, string property, string[] fields, string[]? sources)
+    {
+        var (value, source) = entry.Get(property);
+        if (sources is not null && !sources.Contains(source, StringComparer.Ordinal))
+            return;
+        var row = fields.Select(field =>
+            field switch
+            {
+                "name" => entry.Name,
+                "property" => property,
+                "value" => value,
+                "source" => source,
+                _ => throw ZfsFailure.Usage($"invalid column name '{field}'"),
+            }
+        );
+        Console.Out.WriteLine(string.Join('\t', row));
+    }
+}

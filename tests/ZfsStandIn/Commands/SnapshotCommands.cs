@@ -1,0 +1,131 @@
+using ZfsSnapshotManager.ZfsStandIn.State;
+
+namespace ZfsSnapshotManager.ZfsStandIn.Commands;
+
+/// <summary><c>zfs snapshot</c>, <c>bookmark</c>, <c>hold</c>, <c>holds</c>, <c>release</c>.</summary>
+internal static class SnapshotCommands
+{
+    public static int Snapshot(string[] rest)
+    {
+        var arguments = new Arguments(rest, "o:");
+        (string Dataset, string Leaf)[] names = [.. arguments.Names.Select(Split)];
+        StateStore.Change(pool =>
+        {
+            if (names.FirstOrDefault(name => pool.Find(name.Dataset) is null) is (not null, _) missing)
+                throw ZfsFailure.Usage(ZfsFailure.NotFound(missing.Dataset).Message);
+            if (names.DistinctBy(name => name.Dataset).Count() < names.Length)
+                throw new ZfsFailure(
+                    "cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created"
+                );
+            foreach (var (name, leaf) in names)
+                Demand(pool.Get(name), leaf, names.Length);
+            foreach (var (name, leaf) in names)
+                pool.Get(name).Snapshots.Add(Make(pool, pool.Get(name), leaf, arguments));
+        });
+        return 0;
+    }
+
+    public static int Bookmark(string[] rest)
+    {
+        if (new Arguments(rest, "").Names is not [var from, var to])
+            throw ZfsFailure.Usage("missing bookmark argument");
+        StateStore.Change(pool =>
+        {
+            var snapshot = pool.FindSnapshot(from) ?? throw ZfsFailure.Usage(ZfsFailure.NotFound(from).Message);
+            var (name, leaf) = to.Split('#') is [var first, var second] ? (first, second) : (to, "");
+            var dataset = pool.Get(name);
+            if (dataset.FindBookmark(leaf) is not null)
+                throw new ZfsFailure($"cannot create bookmark '{to}': bookmark exists");
+            dataset.Bookmarks.Add(
+                new Bookmark
+                {
+                    Leaf = leaf,
+                    Guid = snapshot.Guid,
+                    CreateTxg = snapshot.CreateTxg,
+                    Creation = snapshot.Creation,
+                    Contents = snapshot.Contents,
+                }
+            );
+        });
+        return 0;
+    }
+
+    public static int Hold(string[] rest)
+    {
+        if (new Arguments(rest, "").Names is not [var tag, .. var names])
+            throw ZfsFailure.Usage("missing tag argument");
+        StateStore.Change(pool =>
+        {
+            foreach (var name in names)
+            {
+                var snapshot = pool.FindSnapshot(name) ?? throw ZfsFailure.NotFound(name, "cannot hold snapshot");
+                if (!snapshot.Holds.TryAdd(tag, PoolState.Now()))
+                    throw new ZfsFailure($"cannot hold snapshot '{name}': tag already exists on this dataset");
+            }
+        });
+        return 0;
+    }
+
+    public static int Holds(string[] rest)
+    {
+        var pool = StateStore.Read();
+        foreach (var name in new Arguments(rest, "H").Names)
+        {
+            var snapshot = pool.FindSnapshot(name)
+                ?? throw new ZfsFailure($"{ZfsFailure.NotFound(name).Message}\nno datasets available");
+            foreach (var (tag, since) in snapshot.Holds)
+                Console.Out.WriteLine(
+                    $"{name}\t{tag}\t{DateTimeOffset.FromUnixTimeSeconds(since):ddd MMM d H:mm yyyy}"
+                );
+        }
+
+        return 0;
+    }
+
+    public static int Release(string[] rest)
+    {
+        if (new Arguments(rest, "").Names is not [var tag, .. var names])
+            throw ZfsFailure.Usage("missing tag argument");
+        const string What = "cannot release hold from snapshot";
+        StateStore.Change(pool =>
+        {
+            foreach (var name in names)
+            {
+                var snapshot = pool.FindSnapshot(name) ?? throw ZfsFailure.NotFound(name, What);
+                if (!snapshot.Holds.Remove(tag))
+                    throw new ZfsFailure($"{What} '{name}': no such tag on this dataset");
+            }
+        });
+        return 0;
+    }
+
+    private static (string Dataset, string Leaf) Split(string name) =>
+        name.Split('@') is [var dataset, var leaf]
+            ? (dataset, leaf)
+            : throw ZfsFailure.Usage($"cannot create snapshot '{name}': empty component or misplaced '@'");
+
+    private static void Demand(Dataset dataset, string leaf, int count)
+    {
+        var name = $"{dataset.Name}@{leaf}";
+        var more = count > 1 ? "\nno snapshots were created" : "";
+        if (dataset.FindSnapshot(leaf) is not null)
+            throw new ZfsFailure($"cannot create snapshot '{name}': dataset already exists{more}");
+        if (dataset.IsInconsistent)
+            throw new ZfsFailure($"cannot create snapshot '{name}': dataset is busy{more}");
+    }
+
+    private static Snapshot Make(PoolState pool, Dataset dataset, string leaf, Arguments arguments)
+    {
+        var snapshot = new Snapshot
+        {
+            Leaf = leaf,
+            Guid = PoolState.NewGuid(),
+            CreateTxg = pool.Txg,
+            Creation = PoolState.Now(),
+            Contents = dataset.Head.Copy(),
+        };
+        foreach (var (name, value) in arguments.Properties('o'))
+            snapshot.Properties[name] = value;
+        return snapshot;
+    }
+}
