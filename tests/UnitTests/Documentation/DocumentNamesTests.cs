@@ -98,7 +98,7 @@ public sealed partial class DocumentNamesTests
             .ToHashSet(StringComparer.Ordinal);
         Assert.Contains("--dry-run", names);
         Assert.Contains("rebuild", names);
-        Assert.Empty(names.Where(name => !Matches(reference, $@"(?<![\w-]){name}(?![\w-])")));
+        Assert.DoesNotContain(names, name => !Matches(reference, $@"(?<![\w-]){name}(?![\w-])"));
         var options = OptionPattern().Matches(reference).Select(match => match.Value);
         Assert.Empty(options.Except(names).Except(["--json", "--keep-hourly"]));
     }
