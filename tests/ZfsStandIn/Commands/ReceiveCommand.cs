@@ -141,7 +141,7 @@ internal sealed class ReceiveCommand
                 $"cannot open '{_dataset[..end]}': dataset does not exist\n{What}: unable to restore to destination"
             );
         var dataset = DatasetCommands.Add(pool, _dataset);
-        dataset.IsVolume = Begin.Type == StreamType.Volume;
+        dataset.IsVolume = Begin.Type == DatasetType.Volume;
         dataset.IsInconsistent = true;
         foreach (var (name, value) in _arguments.Properties('o'))
             dataset.Properties[name] = value;
