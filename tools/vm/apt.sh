@@ -89,7 +89,10 @@ apt_prepare() {
   local codename
   # shellcheck source=/dev/null
   codename=$(. /etc/os-release && [[ ${ID:-} == debian ]] && echo "${VERSION_CODENAME:-}") || true
-  [[ -n $codename ]] || { echo "this build needs Debian (12 or newer): /etc/os-release names another system"; return 1; }
+  [[ -n $codename ]] || {
+    echo "this build needs Debian (12 or newer): /etc/os-release names another system"
+    return 1
+  }
   mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial" "$APT_DIR/no-parts"
   apt_write_sources "$codename" >"$APT_DIR/sources.list" || {
     echo "no apt source for Debian $codename found under /etc/apt: add one, then run this again"

@@ -12,7 +12,8 @@ image_find() {
 
 image_copy_zfs() {
   local zfs=$1 root=$2 part
-  for part in sbin lib/udev/zvol_id lib/x86_64-linux-gnu usr/sbin usr/lib/zfs-linux usr/share/zfs/compatibility.d etc/zfs; do
+  for part in sbin lib/udev/zvol_id lib/x86_64-linux-gnu usr/sbin usr/lib/zfs-linux usr/share/zfs/compatibility.d \
+    etc/zfs; do
     if [[ -e $zfs/root/$part ]]; then
       (cd "$zfs/root" && tar -c "$part") | tar -x --keep-directory-symlink -C "$root"
     fi
@@ -61,7 +62,10 @@ image_check_libraries() {
     [[ -n ${there[$file]:-} ]] || missing+=" $file"
   done < <(find "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" -type f \( -perm -u+x -o -name '*.so*' \) -print0 |
     xargs -0 readelf -d 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u)
-  [[ -z $missing ]] || { echo "libraries missing in the guest:$missing (add their packages to tools/vm/guest/packages)"; return 1; }
+  [[ -z $missing ]] || {
+    echo "libraries missing in the guest:$missing (add their packages to tools/vm/guest/packages)"
+    return 1
+  }
 }
 
 image_add_applets() {

@@ -44,7 +44,8 @@ machine_make_disks() {
     [[ -e $disk ]] && continue
     truncate -s "$size" "$disk.new" || die "cannot make a disk of size '$size' (ZFS_VM_DISK_SIZE) in $STATE"
     # A partition table from here, since ZFS would wait for a udev that the guest does not have.
-    printf 'label: gpt\n,,\n' | sfdisk -q "$disk.new" >"$STATE/sfdisk.log" 2>&1 || die "sfdisk failed: $STATE/sfdisk.log"
+    printf 'label: gpt\n,,\n' | sfdisk -q "$disk.new" >"$STATE/sfdisk.log" 2>&1 ||
+      die "sfdisk failed: $STATE/sfdisk.log"
     mv "$disk.new" "$disk"
   done
 }
@@ -64,12 +65,14 @@ machine_accelerator() {
   if [[ -w /dev/kvm ]] && grep -Eqw 'vmx|svm' /proc/cpuinfo; then
     echo '-machine q35,accel=kvm -cpu host'
   else
-    # Emulated, a plain processor is the faster one: what uses AVX where it finds it is slower for it. AES is faster as an instruction.
+    # Emulated, a plain processor is the faster one: what uses AVX where it finds it is slower for it. AES is faster as
+    # an instruction.
     echo '-machine q35 -accel tcg,thread=multi -cpu Nehalem,+aes,+pclmulqdq,+rdrand'
   fi
 }
 
-# Two machines with two processors each, emulated on two cores, get half as much done as with one each: they wait for one another's locks.
+# Two machines with two processors each, emulated on two cores, get half as much done as with one each: they wait for
+# one another's locks.
 machine_processors() { echo "${ZFS_VM_PROCESSORS:-$(($(nproc) > 2 ? 2 : 1))}"; }
 
 machine_write_ssh_config() {
@@ -295,7 +298,7 @@ machine_boot_anew() {
 }
 
 machine_start() {
-  local image memory pid began=$EPOCHREALTIME how=restored
+  local image memory pid seconds began=$EPOCHREALTIME how=restored
   if pid=$(machine_pid); then
     machine_wait_for_ssh
     machine_connect
@@ -312,7 +315,8 @@ machine_start() {
     how=booted
     machine_boot_anew "$image" "$memory"
   fi
-  say "machine '$NAME' is running ($how, pid $(machine_pid), $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }") s)"
+  seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }")
+  say "machine '$NAME' is running ($how, pid $(machine_pid), $seconds s)"
 }
 
 machine_wait_for_end() {
@@ -354,7 +358,8 @@ machine_stop() {
   say "machine '$NAME' is stopped"
 }
 
-# Empty pools. Those of a machine that works are made anew inside it; else, or with --hard, everything starts from nothing.
+# Empty pools. Those of a machine that works are made anew inside it; else, or with --hard, everything starts from
+# nothing.
 machine_reset() {
   local how=${1:-quick}
   if [[ $how == quick ]] && machine_pid >/dev/null; then
@@ -363,7 +368,7 @@ machine_reset() {
       say "machine '$NAME' has new, empty pools"
       return
     fi
-    say "the pools could not be made anew inside the machine ($(tail -n 1 "$STATE/pools.log")): starting it from nothing"
+    say "the pools could not be made anew inside the machine ($(tail -n 1 "$STATE/pools.log"))"
   fi
   machine_stop --kill
   rm -f "$STATE"/disk?.raw

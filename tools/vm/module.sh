@@ -24,7 +24,8 @@ module_install_tools() {
 module_versions() {
   local codename kernel zfs
   codename=$(<"$APT_DIR/codename")
-  kernel=$(apt_ours apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
+  kernel=$(apt_ours apt-cache depends linux-image-cloud-amd64 |
+    sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1)
   zfs=$(apt_version zfs-dkms "$codename-backports")
   [[ -n $kernel && -n $zfs ]] || return 1
   echo "$kernel $zfs"
@@ -50,7 +51,8 @@ module_compile() {
   source=$(echo "$work"/source/usr/src/zfs-*)
   cd "$source" || return
   ./configure --with-config=kernel \
-    --with-linux="/usr/src/linux-headers-${kernel%-cloud-amd64}-common" --with-linux-obj="/usr/src/linux-headers-$kernel"
+    --with-linux="/usr/src/linux-headers-${kernel%-cloud-amd64}-common" \
+    --with-linux-obj="/usr/src/linux-headers-$kernel"
   make -s "-j$(nproc)"
 }
 

@@ -3,7 +3,8 @@
 
 # Not wanted in a machine that lives in memory: documents, translations, package management, start-up scripts.
 GUEST_LEFT_OUT=(
-  usr/share/{bash-completion,bug,common-licenses,debconf,doc,doc-base,info,initramfs-tools,lintian,locale,man,menu,perl5,pixmaps,zoneinfo}
+  usr/share/{bash-completion,bug,common-licenses,debconf,doc,doc-base,info,initramfs-tools,lintian,locale,man,menu}
+  usr/share/{perl5,pixmaps,zoneinfo}
   usr/lib/{systemd,udev,tmpfiles.d,sysusers.d,x86_64-linux-gnu/gconv,x86_64-linux-gnu/security}
   usr/lib/x86_64-linux-gnu/perl-base/unicore/lib
   usr/bin/{debconf*,dpkg*,perl5*,openssl,c_rehash,localedef}

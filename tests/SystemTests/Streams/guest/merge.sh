@@ -46,7 +46,8 @@ for d in full part whole; do
   exit 1
 done
 
-diff <(describe "$pool/origin" s6 files | grep -vE '^(send|records) ') <(grep -vE '^(send|records) ' "$work/chain.txt") | head -n 20
+diff <(describe "$pool/origin" s6 files | grep -vE '^(send|records) ') \
+  <(grep -vE '^(send|records) ' "$work/chain.txt") | head -n 20
 [[ ${PIPESTATUS[0]} == 0 ]] || { echo "$kind $seed: the chain differs from where it came from"; exit 1; }
 zpool scrub -w "$pool"
 zpool status -x "$pool" | grep -q 'is healthy' || { zpool status -v "$pool"; exit 1; }

@@ -27,7 +27,8 @@ sub bytes {
 
 # Sizes around the places where blocks begin and end.
 sub size {
-    my $base = pick(0, 1, 60, 112, 511, 512, 4096, 5000, 16384, 60_000, 131_072, 131_073, 262_144, 400_000, 1_048_576, 1_300_000);
+    my $base = pick(0, 1, 60, 112, 511, 512, 4096, 5000, 16384, 60_000, 131_072, 131_073,
+      262_144, 400_000, 1_048_576, 1_300_000);
     return $base if rand() < 0.5;
     return int rand($base + 2000);
 }
@@ -53,7 +54,10 @@ sub tree {
 }
 
 my $made = 0;
-sub name { return sprintf '%s-%d-%d%s', pick('a', 'file', 'x', 'données', 'with space'), $seed, $made++, rand() < 0.05 ? 'n' x 200 : ''; }
+sub name {
+    my $long = rand() < 0.05 ? 'n' x 200 : '';
+    return sprintf '%s-%d-%d%s', pick('a', 'file', 'x', 'données', 'with space'), $seed, $made++, $long;
+}
 
 sub mutate_tree {
     my @all = tree($place);

@@ -13,14 +13,21 @@ prepare() {
   [[ $base == - ]] || zfs receive -u "$pool/copy" <"$base"
 }
 
-describe() { "$here/describe.sh" "$pool/copy" "$(zfs list -H -o name -t snapshot -s createtxg "$pool/copy" | tail -n 1 | cut -d@ -f2)"; }
+describe() {
+  local snapshot
+  snapshot=$(zfs list -H -o name -t snapshot -s createtxg "$pool/copy" | tail -n 1 | cut -d@ -f2)
+  "$here/describe.sh" "$pool/copy" "$snapshot"
+}
 
 prepare
 zfs receive -u "$pool/copy" <"$stream"
 describe >"$folder/expected"
 for cut in "$@"; do
   prepare
-  if head -c "$cut" "$stream" | zfs receive -s -u "$pool/copy" 2>"$folder/notes"; then echo "not cut at $cut"; exit 1; fi
+  if head -c "$cut" "$stream" | zfs receive -s -u "$pool/copy" 2>"$folder/notes"; then
+    echo "not cut at $cut"
+    exit 1
+  fi
   token=-
   zfs list "$pool/copy" >/dev/null 2>&1 && token=$(zfs get -H -o value receive_resume_token "$pool/copy")
   if [[ $token == - ]]; then
@@ -29,7 +36,11 @@ for cut in "$@"; do
   fi
   zfs-restore stream resume-receive "$token" "$stream" >"$folder/rest"
   zfs receive -s -u "$pool/copy" <"$folder/rest"
-  describe | diff "$folder/expected" - >"$folder/notes" || { echo "differs after $cut:"; head -n 20 "$folder/notes"; exit 1; }
+  describe | diff "$folder/expected" - >"$folder/notes" || {
+    echo "differs after $cut:"
+    head -n 20 "$folder/notes"
+    exit 1
+  }
   echo "same $cut, of $(stat -c %s "$stream") bytes $(stat -c %s "$folder/rest")"
 done
 destroy "$pool/copy"
