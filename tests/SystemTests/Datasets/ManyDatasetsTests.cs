@@ -142,7 +142,9 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     [Fact]
     public async Task An_interrupted_restore_of_a_tree_resumes_with_the_dataset_it_was_at()
     {
-        await using var server = await ServerProcess.StartAsync();
+        await using var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
+        );
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/b");
         await client.ShellAsync(
             $"cd /{client.Area}/data && echo x > file && dd if=/dev/urandom of=a/random bs=1M count=1 2>/dev/null && "
