@@ -142,34 +142,32 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
     [Fact]
     public async Task An_interrupted_restore_of_a_tree_resumes_with_the_dataset_it_was_at()
     {
-        await using var server = await ServerProcess.StartAsync(
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
-        );
+        await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/b");
         await client.ShellAsync(
             $"cd /{client.Area}/data && echo x > file && dd if=/dev/urandom of=a/random bs=1M count=1 2>/dev/null && "
-                + "dd if=/dev/urandom of=b/random bs=1M count=6 2>/dev/null"
+                + "dd if=/dev/urandom of=b/random bs=1M count=8 2>/dev/null"
         );
         await client.JsonAsync("zfs-client backup --recursive");
-        await using var proxy = new TcpProxy(server.Port);
-        proxy.BeSilentAfter(4_000_000);
+        var hold = await client.HoldStreamsAsync();
         using (
-            var restore = client.StartPast(
-                proxy,
-                $"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive"
+            var restore = client.Start(
+                $"{hold} exec zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive"
             )
         )
         {
             // The first two are complete, and the third has begun.
-            await proxy.UntilSilentAsync();
             await host.WaitForAsync(
                 "the third dataset is being received",
                 $"zfs list -H -o name {client.Area}/restored.restoring/b.restoring"
             );
             await client.KillAsync("zfs-restore");
-            await restore.WaitForExitAsync(TestContext.Current.CancellationToken);
+            await client.ReleaseAsync();
+            await Patience.WaitForEndAsync(restore, "the restore");
         }
 
+        // What it had started ends by itself, a moment later.
+        await host.WaitForAsync("nothing receives any more", $"! pgrep -f '[z]fs receive .*{client.Area}/'");
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive");
 
         foreach (var child in (string[])["", "/a", "/b"])

@@ -94,6 +94,46 @@ internal sealed class ClientMachine : IAsyncDisposable
         Host.Start($"cd {Folder} && PATH={Host.ProgramFolder}:$PATH && {line}");
 
     /// <summary>
+    /// Makes a <c>zfs</c> that is the real one, but lets only 4 MiB of each stream through, sent or received, until
+    /// <see cref="ReleaseAsync"/>: what is interrupted meanwhile is in its middle, however fast the machine is.
+    /// </summary>
+    /// <returns>What to start a line with.</returns>
+    public async Task<string> HoldStreamsAsync()
+    {
+        var script = $$"""
+            #!/bin/bash
+            zfs=$(PATH=${PATH#*:} command -v zfs)
+            set -o pipefail
+            hold() {
+              perl -e '
+                my $passed = 0;
+                while (my $count = sysread STDIN, my $bytes, 65536) {
+                  select undef, undef, undef, 0.1 while $passed >= 4194304 && !-e "{{Folder}}/go";
+                  for (my $done = 0; $done < $count; ) {
+                    $done += (syswrite STDOUT, $bytes, $count - $done, $done) // exit 1;
+                  }
+                  $passed += $count;
+                }'
+            }
+            case "$*" in
+              "send -n"*) exec "$zfs" "$@" ;;
+              "send "*) "$zfs" "$@" | hold ;;
+              "receive "*) hold | "$zfs" "$@" ;;
+              *) exec "$zfs" "$@" ;;
+            esac
+            """;
+        (
+            await Host.RunAsync(
+                $"mkdir -p {Folder}/hold && cd {Folder}/hold && cat > zfs && chmod 755 zfs",
+                Encoding.UTF8.GetBytes(script + "\n")
+            )
+        ).MustSucceed();
+        return $"PATH={Folder}/hold:$PATH";
+    }
+
+    public Task<string> ReleaseAsync() => ShellAsync($"touch {Folder}/go");
+
+    /// <summary>
     /// Sends a signal to this client's processes of a name; those of others that run beside it are left alone.
     /// </summary>
     public Task KillAsync(string program, string signal = "KILL") => Host.KillAsync(program, Folder, signal);

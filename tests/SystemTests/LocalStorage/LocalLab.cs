@@ -131,40 +131,6 @@ internal sealed class LocalLab : IAsyncDisposable
         ).MustSucceed();
     }
 
-    /// <summary>
-    /// A <c>zfs</c> for the client that is the real one, but lets only 4 MiB of a stream through, sent or received,
-    /// until <see cref="ReleaseAsync"/>: what is interrupted meanwhile is in its middle, however fast the machine is.
-    /// </summary>
-    /// <returns>What to begin a line of the client with.</returns>
-    public async Task<string> HoldStreamsAsync()
-    {
-        var script = $$"""
-            #!/bin/bash
-            zfs=$(PATH=${PATH#*:} command -v zfs)
-            set -o pipefail
-            hold() {
-              dd bs=64k count=64 iflag=fullblock 2>/dev/null
-              until [ -e {{Client.Folder}}/go ]; do sleep 0.1; done
-              exec cat
-            }
-            case "$*" in
-              "send -n"*) exec "$zfs" "$@" ;;
-              "send "*) "$zfs" "$@" | hold ;;
-              "receive "*) hold | "$zfs" "$@" ;;
-              *) exec "$zfs" "$@" ;;
-            esac
-            """;
-        (
-            await Host.RunAsync(
-                $"mkdir -p {Client.Folder}/hold && cd {Client.Folder}/hold && cat > zfs && chmod 755 zfs",
-                Encoding.UTF8.GetBytes(script + "\n")
-            )
-        ).MustSucceed();
-        return $"PATH={Client.Folder}/hold:$PATH";
-    }
-
-    public Task<string> ReleaseAsync() => Host.OutputAsync($"touch {Client.Folder}/go");
-
     public Task<string> LogAsync() => Host.OutputAsync($"cat {Folder}/log");
 
     /// <summary>Runs <c>zfs-server …</c> as its administrator does.</summary>

@@ -56,7 +56,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
 
         await lab.KillServerAsync();
         await lab.StartServerAsync();
-        await lab.ReleaseAsync();
+        await lab.Client.ReleaseAsync();
 
         await AssertEndedAsync(backup);
         Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
@@ -72,7 +72,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         await lab.StopServerAsync();
         Assert.NotEqual("-", await TokenAsync(lab, lab.Received));
         await lab.StartServerAsync();
-        await lab.ReleaseAsync();
+        await lab.Client.ReleaseAsync();
 
         await AssertEndedAsync(backup);
         await AssertRestoresAsync(lab);
@@ -85,7 +85,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         using (var backup = await StartHalfAsync(lab))
         {
             await lab.Client.KillAsync("zfs-client");
-            await lab.ReleaseAsync();
+            await lab.Client.ReleaseAsync();
             await Patience.WaitForEndAsync(backup, "the backup");
         }
 
@@ -120,12 +120,12 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         await lab.FillAsync("data", 8);
         await lab.BackUpAsync();
         var partial = $"{lab.Client.Area}/restored.restoring";
-        var hold = await lab.HoldStreamsAsync();
+        var hold = await lab.Client.HoldStreamsAsync();
         using (var restore = lab.Client.Start($"{hold} exec zfs-restore latest {lab.Client.Area}/restored"))
         {
             await WaitForTokenAsync(lab, partial);
             await lab.Client.KillAsync("zfs-restore");
-            await lab.ReleaseAsync();
+            await lab.Client.ReleaseAsync();
             await Patience.WaitForEndAsync(restore, "the restore");
             Assert.NotEqual(0, restore.ExitCode);
         }
@@ -165,7 +165,7 @@ public sealed class LocalUploadTests(SecondZfsHost host)
     {
         await lab.FillAsync("data", 8);
         await lab.Client.WriteSettingsAsync($"LOCAL_DATASET={lab.Source}", "COMPRESSION=none");
-        var hold = await lab.HoldStreamsAsync();
+        var hold = await lab.Client.HoldStreamsAsync();
         var backup = lab.Client.Start($"{hold} exec zfs-client backup --json");
         await WaitForTokenAsync(lab, lab.Received);
         return backup;
