@@ -20,7 +20,7 @@ public sealed class GzipHeaderReaderTests
     [InlineData(0x1f)]
     public void It_ends_where_the_header_ends_however_it_is_sliced(int flags)
     {
-        byte[] header = HeaderOf((byte)flags, extra: [1, 2, 3], name: 5, comment: 7);
+        byte[] header = HeaderOf((byte)flags, extra: [1, 2, 3, 0, 7, 8, 9, 3, 4, 0, 0], name: 5, comment: 7);
         byte[] bytes = [.. header, 9, 9, 9];
         for (var first = 0; first <= bytes.Length; first++)
         {
@@ -44,10 +44,21 @@ public sealed class GzipHeaderReaderTests
         Assert.True(reader.IsDone);
     }
 
+    [Theory]
+    [InlineData(new byte[] { 1 })]
+    [InlineData(new byte[] { 1, 2, 3 })]
+    [InlineData(new byte[] { 1, 2, 2, 0, 7 })]
+    [InlineData(new byte[] { 1, 2, 1, 0, 7, 8 })]
+    public void Extra_fields_that_do_not_fill_their_length_are_refused(byte[] extra)
+    {
+        var header = HeaderOf(0x04, extra, name: 0, comment: 0);
+        Assert.Throws<InvalidDataException>(() => new GzipHeaderReader().Read(header));
+    }
+
     [Fact]
     public void Anything_but_a_header_is_refused()
     {
-        var right = HeaderOf(0x1f, extra: [1], name: 3, comment: 3);
+        var right = HeaderOf(0x1f, extra: [1, 2, 1, 0, 7], name: 3, comment: 3);
         for (var at = 0; at < right.Length; at++)
         {
             var wrong = right.ToArray();

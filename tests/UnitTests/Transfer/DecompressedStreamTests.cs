@@ -85,7 +85,22 @@ public sealed class DecompressedStreamTests
     {
         var member = Gzip(Bytes, CompressionLevel.Fastest);
         member[3] = 4 | 8 | 16;
-        byte[] whole = [.. member[..10], 3, 0, 1, 2, 3, .. "name\0"u8, .. "comment\0"u8, .. member[10..]];
+        byte[] whole =
+        [
+            .. member[..10],
+            7,
+            0,
+            (byte)'A',
+            (byte)'B',
+            3,
+            0,
+            1,
+            2,
+            3,
+            .. "name\0"u8,
+            .. "comment\0"u8,
+            .. member[10..],
+        ];
         byte[] twice = [.. Bytes, .. Bytes];
         byte[] flagged = [.. whole];
         flagged[3] |= 0x20;
@@ -249,6 +264,19 @@ public sealed class DecompressedStreamTests
         stored[4] = (byte)(stored.Length - 8);
         Assert.InRange(stored.Length, 16, 255);
         await AssertDamagedAsync(stored, CompressionFormat.Zstd, []);
+    }
+
+    /// <summary>
+    /// As found by a random test: the length of the extra fields is damaged and the field's name as well, so that
+    /// nothing tells that the member was a block.
+    /// </summary>
+    [Fact]
+    public async Task A_wrong_length_of_extra_fields_with_another_name_does_not_drop_blocks()
+    {
+        var (one, all) = (Blocks.Compress("gzip", new byte[1000], 1000), Blocks.Compress("gzip", new byte[5000], 1000));
+        all[one.Length + 10] = (byte)(one.Length + 12);
+        all[one.Length + 12] ^= 0x41;
+        await AssertDamagedAsync(all, CompressionFormat.Gzip, new byte[5000]);
     }
 
     /// <summary>

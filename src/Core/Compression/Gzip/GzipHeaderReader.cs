@@ -27,10 +27,12 @@ internal struct GzipHeaderReader
     private byte _flags;
     private ushort _value; // the last two bytes, little-endian
     private ushort _expected;
-    private uint _field; // the first bytes of the extra fields
-    private int _fieldBytes;
+    private uint _field; // the header of the current extra field: its name, and its length in the upper half
+    private int _fieldBytes; // bytes of that header
+    private int _fieldLeft; // bytes of the field's content that are missing
+    private bool _isFirstField;
 
-    public GzipHeaderReader() => (_sum, _left) = (new Crc32(), FixedSize);
+    public GzipHeaderReader() => (_sum, _left, _isFirstField) = (new Crc32(), FixedSize, true);
 
     private enum Step
     {
@@ -109,14 +111,35 @@ internal struct GzipHeaderReader
         _flags = value;
     }
 
+    /// <summary>
+    /// Extra fields fill their length exactly, each with its own header (RFC 1952, 2.3.1.1). A damaged length that
+    /// reaches into a later block would otherwise hide the blocks between, as <c>gunzip</c> does without a word.
+    /// </summary>
     private void ReadExtra(ReadOnlySpan<byte> bytes)
     {
-        if (_fieldBytes == FieldHeaderSize)
-            return;
-        foreach (var value in bytes[..Math.Min(bytes.Length, FieldHeaderSize - _fieldBytes)])
-            _field |= (uint)value << 8 * _fieldBytes++;
-        if (_fieldBytes == FieldHeaderSize && GzipMember.IsWrongExtra(_field, _value))
+        while (!bytes.IsEmpty)
+        {
+            if (_fieldLeft > 0)
+            {
+                var skipped = Math.Min(_fieldLeft, bytes.Length);
+                _fieldLeft -= skipped;
+                bytes = bytes[skipped..];
+                continue;
+            }
+
+            _field |= (uint)bytes[0] << 8 * _fieldBytes++;
+            bytes = bytes[1..];
+            if (_fieldBytes == FieldHeaderSize)
+                StartField();
+        }
+    }
+
+    private void StartField()
+    {
+        if (_isFirstField && GzipMember.IsWrongExtra(_field, _value))
             throw new InvalidDataException("the length of a block's extra field is wrong");
+        _fieldLeft = (int)(_field >> 16);
+        (_field, _fieldBytes, _isFirstField) = (0, 0, false);
     }
 
     /// <summary>Chooses the next step; fields that the flags do not announce are skipped.</summary>
@@ -124,6 +147,8 @@ internal struct GzipHeaderReader
     {
         if (_step == Step.Checksum && _value != _expected)
             throw new InvalidDataException("its header's CRC is wrong");
+        if (_step == Step.Extra && (_fieldLeft > 0 || _fieldBytes > 0))
+            throw new InvalidDataException("its extra fields do not fill their length");
         _step = _step switch
         {
             Step.Fixed when Has(HasExtra) => Step.ExtraLength,
