@@ -162,8 +162,8 @@ public sealed class ManyDatasetsTests(SecondZfsHost host)
                 $"zfs list -H -o name {client.Area}/restored.restoring/b.restoring"
             );
             await client.KillAsync("zfs-restore");
-            await client.ReleaseAsync();
             await Patience.WaitForEndAsync(restore, "the restore");
+            await client.ReleaseAsync();
         }
 
         // What it had started ends by itself, a moment later.

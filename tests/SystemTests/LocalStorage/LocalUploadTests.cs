@@ -85,8 +85,8 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         using (var backup = await StartHalfAsync(lab))
         {
             await lab.Client.KillAsync("zfs-client");
-            await lab.Client.ReleaseAsync();
             await Patience.WaitForEndAsync(backup, "the backup");
+            await lab.Client.ReleaseAsync();
         }
 
         // A run that only asks where to resume changes nothing for the next one.
@@ -125,8 +125,8 @@ public sealed class LocalUploadTests(SecondZfsHost host)
         {
             await WaitForTokenAsync(lab, partial);
             await lab.Client.KillAsync("zfs-restore");
-            await lab.Client.ReleaseAsync();
             await Patience.WaitForEndAsync(restore, "the restore");
+            await lab.Client.ReleaseAsync();
             Assert.NotEqual(0, restore.ExitCode);
         }
 
