@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>Encrypted data leave the machine as they are on disk.</summary>
-[Collection("zfs-2")]
-public sealed class EncryptedDatasetTests(SecondZfsHost host)
+[Collection("zfs")]
+public sealed class EncryptedDatasetTests(ZfsHost host)
 {
     private const string Secret = "a sentence that nobody else may read, many times over";
 

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>Several datasets in one run: one moment for all, a chain for each.</summary>
-[Collection("zfs-2")]
-public sealed class ManyDatasetsTests(SecondZfsHost host)
+[Collection("zfs")]
+public sealed class ManyDatasetsTests(ZfsHost host)
 {
     [Fact]
     public async Task A_tree_is_backed_up_in_one_moment_and_restored_with_its_properties()

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>The programs on this machine, <c>zfs</c> on another (ZFS_SSH_HOST).</summary>
-[Collection("zfs-2")]
-public sealed class RemoteHostTests(SecondZfsHost host)
+[Collection("zfs")]
+public sealed class RemoteHostTests(ZfsHost host)
 {
     [Fact]
     public async Task A_machine_that_cannot_run_the_client_is_backed_up_and_restored_over_ssh()

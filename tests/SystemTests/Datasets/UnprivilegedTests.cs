@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>An ordinary user, with what <c>zfs allow</c> gives it and no more.</summary>
-[Collection("zfs-2")]
-public sealed class UnprivilegedTests(SecondZfsHost host)
+[Collection("zfs")]
+public sealed class UnprivilegedTests(ZfsHost host)
 {
     [Fact]
     public async Task The_lines_that_doctor_prints_are_all_that_a_user_needs()

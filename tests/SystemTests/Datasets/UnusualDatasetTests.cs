@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>Unusual datasets.</summary>
-[Collection("zfs-2")]
-public sealed class UnusualDatasetTests(SecondZfsHost host)
+[Collection("zfs")]
+public sealed class UnusualDatasetTests(ZfsHost host)
 {
     [Fact]
     public async Task A_clone_is_backed_up_by_itself_with_large_dnodes_and_a_long_name()

@@ -3,7 +3,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>What all cases of <see cref="ZfsErrorTests"/> find: d with snapshots one to three, and big@one.</summary>
-public sealed class ZfsErrorArea(SecondZfsHost host) : IAsyncLifetime
+public sealed class ZfsErrorArea(ZfsHost host) : IAsyncLifetime
 {
     private string? _name;
 

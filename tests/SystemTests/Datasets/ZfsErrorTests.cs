@@ -4,14 +4,15 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.NvLists;
 using ZfsSnapshotManager.SendStream.Writing;
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsHost = ZfsSnapshotManager.SystemTests.Fixtures.ZfsHost;
 
 namespace ZfsSnapshotManager.SystemTests.Datasets;
 
 /// <summary>
 /// Errors are provoked on real ZFS and must be recognised: its messages are all that the programs have.
 /// </summary>
-[Collection("zfs-2")]
-public sealed class ZfsErrorTests(SecondZfsHost host, ZfsErrorArea area) : IClassFixture<ZfsErrorArea>
+[Collection("zfs")]
+public sealed class ZfsErrorTests(ZfsHost host, ZfsErrorArea area) : IClassFixture<ZfsErrorArea>
 {
     /// <summary>
     /// The command that causes the error, and what the remedy must mention. $A is the dataset of all cases: each
