@@ -100,7 +100,7 @@ public sealed partial class DocumentNamesTests
         Assert.Contains("rebuild", names);
         Assert.DoesNotContain(names, name => !Matches(reference, $@"(?<![\w-]){name}(?![\w-])"));
         var options = OptionPattern().Matches(reference).Select(match => match.Value);
-        Assert.Empty(options.Except(names).Except(["--json", "--keep-hourly"]));
+        Assert.Empty(options.Except(names).Except(["--help", "--json", "--keep-hourly"]));
     }
 
     /// <summary>The sources with what is concatenated joined, and <c>…</c> for what is filled in.</summary>
@@ -177,7 +177,7 @@ public sealed partial class DocumentNamesTests
     [GeneratedRegex(@"""\s*\+\s*\$?""", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
     private static partial Regex ConcatenationPattern();
 
-    [GeneratedRegex(@"\{[^{}\n]*\}", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    [GeneratedRegex(@"\{[^{}""\n]*\}", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
     private static partial Regex PlaceholderPattern();
 
     [GeneratedRegex(@"\b(?<path>docs/[\w/-]+\.md)\b", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
