@@ -171,7 +171,7 @@ public sealed class StreamSplice
             first.Phase != StreamPhase.Start,
             "Nothing of the stream was sent yet: start the send again, without a token."
         );
-        Demand(first.Phase != StreamPhase.End, "The stream is complete; there is nothing to continue.");
+        Demand(first.Phase != StreamPhase.End, "The stream is complete: nothing is left to continue.");
         Demand(
             first.Phase == StreamPhase.Snapshot,
             "The stream is a package (zfs send -R, -I or -p): ZFS cannot resume a package. Send it again from its "

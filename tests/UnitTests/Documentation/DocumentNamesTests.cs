@@ -30,6 +30,20 @@ public sealed partial class DocumentNamesTests
     }
 
     [Fact]
+    public void Every_class_of_tests_that_is_named_exists()
+    {
+        var tests = DocumentFiles.Sources("tests").Select(File.ReadAllText).ToList();
+        var named = TestClassPattern().Matches(DocumentFiles.Read("docs/testing.md"));
+        Assert.NotEmpty(named);
+        Assert.Empty(
+            named
+                .Select(match => match.Groups["name"].Value)
+                .Distinct(StringComparer.Ordinal)
+                .Where(name => !tests.Any(source => Declares(source, name, member: "")))
+        );
+    }
+
+    [Fact]
     public void Every_path_that_a_document_names_exists()
     {
         var missing = DocumentFiles.All.SelectMany(document =>
@@ -132,6 +146,9 @@ public sealed partial class DocumentNamesTests
         DocumentFiles.MatchTimeout
     )]
     private static partial Regex TypePattern();
+
+    [GeneratedRegex(@"`(?<name>[A-Z]\w+Tests)`", RegexOptions.ExplicitCapture, DocumentFiles.MatchTimeout)]
+    private static partial Regex TestClassPattern();
 
     [GeneratedRegex(
         @"`(?<path>(src|tests|tools|docs|benchmarks)/[\w./-]*\w)`",
