@@ -54,20 +54,18 @@ public sealed partial class DocumentStyleTests
     public void Documents_are_wrapped_at_one_width()
     {
         var tooLong = DocumentFiles.All.SelectMany(document =>
-                LinesOfText(document)
-                    .Where(line =>
-                        line.Text.Length > Width && line.Text.TrimStart().Contains(' ', StringComparison.Ordinal)
-                    )
-                    .Select(line => $"{document}:{line.Number}: {line.Text.Length}")
-            );
+            LinesOfText(document)
+                .Where(line =>
+                    line.Text.Length > Width && line.Text.TrimStart().Contains(' ', StringComparison.Ordinal)
+                )
+                .Select(line => $"{document}:{line.Number}: {line.Text.Length}")
+        );
         AssertNone(tooLong);
     }
 
     [Fact]
     public void Documents_are_in_plain_technical_English() =>
-        AssertNone(
-            DocumentFiles.All.SelectMany(document => Find(document, DocumentFiles.Read(document)))
-        );
+        AssertNone(DocumentFiles.All.SelectMany(document => Find(document, DocumentFiles.Read(document))));
 
     /// <summary>Texts in the sources: messages, remedies, help, log lines. Comments are not checked.</summary>
     [Fact]
