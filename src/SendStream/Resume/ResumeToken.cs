@@ -223,7 +223,7 @@ public sealed record ResumeToken
     /// <summary>Returns the value if it can be in a token.</summary>
     private static T Possible<T>(T value, Func<T, string?> faultOf) =>
         faultOf(value) is { } fault
-            ? throw new ArgumentException($"There is no resume token {fault}.", nameof(value))
+            ? throw new ArgumentException($"No resume token exists {fault}.", nameof(value))
             : value;
 
     /// <summary>Returns the fault of the pairs that have properties; null if they have none.</summary>
