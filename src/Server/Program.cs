@@ -5,7 +5,9 @@ using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Files;
 
 PrivateFiles.Enforce();
-var root = new RootCommand("Receives, verifies and stores ZFS snapshots of many machines. Without a command it serves.")
+var root = new RootCommand(
+    "Receives, verifies and stores ZFS snapshots of many machines. Without a command it runs the server."
+)
 {
     ClientCommands.Create(),
     BackupCommands.Create(),

@@ -11,6 +11,7 @@ using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Downloads;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Logging;
 using ZfsSnapshotManager.Server.Maintenance;
 using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Rotation;
@@ -23,18 +24,18 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server;
 
-/// <summary>Wires the server and runs it until it is told to stop.</summary>
+/// <summary>Wires the server's services and runs it until it is stopped.</summary>
 internal static partial class ServerHost
 {
-    /// <summary>Requests but streams are small.</summary>
+    /// <summary>The most bytes of a request's body, except for streams.</summary>
     private const int MaxRequestBodySize = 64 * 1024;
 
     /// <summary>
-    /// Of each connection, twice. A part waits in its own buffer, not here; Kestrel's MiB would be idle memory.
+    /// Of each connection, twice. A part is buffered elsewhere; Kestrel's default of 1 MiB would be idle memory.
     /// </summary>
     private const int ReadBufferSize = 128 * 1024;
 
-    /// <summary>Of each connection: one slice of a download is sent while the next one is put here.</summary>
+    /// <summary>Of each connection: one slice of a download is sent while the next one is written here.</summary>
     private const int WriteBufferSize = 512 * 1024;
 
     public static async Task RunAsync(CancellationToken cancellationToken)
@@ -58,7 +59,7 @@ internal static partial class ServerHost
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
         await StartAsync(app, settings, cancellationToken);
-        // What starting needed is given back: a third of the memory.
+        // Releases what starting needed: a third of the memory.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         LogEngines(
             app.Logger,
@@ -82,7 +83,8 @@ internal static partial class ServerHost
             new WebApplicationOptions
             {
                 ContentRootPath = settings.DataDirectory,
-                // No watches on the data folder: there is nothing to reload.
+                // No file watches on the data directory: nothing in it is configuration.
+                // Otherwise each server uses one of the user's inotify instances (128 by default).
                 Args = ["--hostBuilder:reloadConfigOnChange=false"],
             }
         );
@@ -91,16 +93,11 @@ internal static partial class ServerHost
             .Logging.SetMinimumLevel(LogLevel.Information)
             .AddFilter("Microsoft.AspNetCore", LogLevel.Warning)
             .AddFilter("Microsoft.Hosting", LogLevel.Warning)
-            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // a failed start is told once, by the exit
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // ProgramRunner reports a failed start
             .AddFilter(
                 (category, level) => !(level == LogLevel.Critical && category == "Microsoft.AspNetCore.Server.Kestrel")
             );
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = Timestamps.LogFormat;
-        });
+        builder.Logging.AddServerLines();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -111,7 +108,7 @@ internal static partial class ServerHost
         builder.Services.Configure<SocketTransportOptions>(sockets =>
             (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (ReadBufferSize, WriteBufferSize)
         );
-        // Uploads end by themselves when the server stops; only the last words to their clients take a moment.
+        // Uploads end when the server stops; only the responses to their clients take a moment.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder
             .Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>()
@@ -193,12 +190,9 @@ internal static partial class ServerHost
     [LoggerMessage(LogLevel.Information, "Streams are decompressed: {Gzip}; {Zstd}")]
     private static partial void LogEngines(ILogger logger, string gzip, string zstd);
 
-    [LoggerMessage(LogLevel.Information, "The store does not have: {Ability}; {Consequence}")]
+    [LoggerMessage(LogLevel.Information, "The store lacks: {Ability}; {Consequence}")]
     private static partial void LogMissingAbility(ILogger logger, string ability, string consequence);
 
-    [LoggerMessage(
-        LogLevel.Warning,
-        "There are no clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME"
-    )]
+    [LoggerMessage(LogLevel.Warning, "No clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME")]
     private static partial void LogNoClients(ILogger logger, string clientsFile);
 }

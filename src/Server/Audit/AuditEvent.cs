@@ -16,14 +16,14 @@ internal sealed record AuditEvent
 
     public required AuditActor Actor { get; init; }
 
-    /// <summary>Where a request came from; behind a proxy, the proxy.</summary>
+    /// <summary>The address that a request came from; behind a proxy, the proxy's.</summary>
     public string? Address { get; init; }
 
     public string? SnapshotId { get; init; }
 
     public IReadOnlyDictionary<string, string>? Details { get; init; }
 
-    /// <summary>What a client did with a request.</summary>
+    /// <summary>An event caused by a client's request.</summary>
     public static AuditEvent OfRequest(HttpContext context, string name, string? clientId) =>
         new()
         {
@@ -40,7 +40,7 @@ internal sealed record AuditEvent
 [JsonConverter(typeof(JsonStringEnumConverter<AuditActor>))]
 internal enum AuditActor
 {
-    /// <summary>By a request with a client's key, or without a right one.</summary>
+    /// <summary>By a request with a client's key, or without a valid one.</summary>
     [JsonStringEnumMemberName("client")]
     Client,
 

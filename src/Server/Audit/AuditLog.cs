@@ -6,25 +6,25 @@ using ZfsSnapshotManager.Server.Files;
 namespace ZfsSnapshotManager.Server.Audit;
 
 /// <summary>
-/// Who did what: <c>DATA_DIR/audit.log</c>, one JSON object a line, only ever appended to. The server and commands
-/// write at once, each under the lock, so that none writes into a file that another one has just put aside.
+/// The audit log: <c>DATA_DIR/audit.log</c>, one JSON object a line, append only. The server and commands write at the
+/// same time, each under the lock, so that none writes to a file that another one has just rotated.
 /// </summary>
 internal sealed partial class AuditLog(ServerSettings settings, TimeProvider time, ILogger<AuditLog> logger)
 {
     public const string FileName = "audit.log";
 
-    /// <summary>Others hold the lock for as long as a sync takes; a request must not wait long for it.</summary>
+    /// <summary>Others hold the lock for as long as a sync takes; a request must not wait longer.</summary>
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan ComplaintInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private readonly string _path = Path.Combine(settings.DataDirectory, FileName);
-    private long? _complained;
+    private long? _reported;
 
     /// <summary>
-    /// Writes an event, safe on disk when it returns. What cannot be written is told in the server's log: no request
-    /// fails for it.
+    /// Writes an event, which is on disk when this returns. A failure is reported in the server's log; no request fails
+    /// because of it.
     /// </summary>
     public void Write(AuditEvent e)
     {
@@ -42,15 +42,15 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or OperationException)
             {
-                Complain(e.Event, failure.Message);
+                Report(e.Event, failure.Message);
             }
         }
     }
 
-    /// <summary>The file that the log had before, and those before it: 1 is the newest.</summary>
+    /// <summary>The old files of the log: 1 is the newest.</summary>
     public static string OldFile(string path, int number) => $"{path}.{number}";
 
-    /// <summary>Taken by all who write, and by those who must see all files as they are at one moment.</summary>
+    /// <summary>Acquires the lock for writers, and for readers that must see all files as of one moment.</summary>
     public static FileStream AcquireLock(string path) => LockFile.Wait(path + ".lock", LockPatience);
 
     private void Append(byte[] line)
@@ -62,13 +62,13 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
             && new FileInfo(_path).Length is > 0 and var length
             && length + line.Length > settings.AuditMaxBytes
         )
-            PutAside();
+            RotateFiles();
         DurableFile.AppendLine(_path, line);
     }
 
-    private void PutAside()
+    private void RotateFiles()
     {
-        // Of a time when more were kept.
+        // Files from a time when more were kept.
         for (var number = settings.AuditFiles + 1; File.Exists(OldFile(_path, number)); number++)
             File.Delete(OldFile(_path, number));
         for (var number = settings.AuditFiles; number > 0; number--)
@@ -81,17 +81,17 @@ internal sealed partial class AuditLog(ServerSettings settings, TimeProvider tim
         DurableFile.SyncDirectory(settings.DataDirectory);
     }
 
-    private void Complain(string name, string reason)
+    private void Report(string name, string reason)
     {
-        if (_complained is { } before && time.GetElapsedTime(before) < ComplaintInterval)
+        if (_reported is { } before && time.GetElapsedTime(before) < ReportInterval)
             return;
-        _complained = time.GetTimestamp();
+        _reported = time.GetTimestamp();
         LogNotWritten(name, reason);
     }
 
     [LoggerMessage(
         LogLevel.Error,
-        "The audit log cannot be written; {Event} is not in it, nor what follows until this is mended: {Reason}"
+        "The audit log cannot be written; {Event} and later events are missing until this is fixed: {Reason}"
     )]
     private partial void LogNotWritten(string @event, string reason);
 }

@@ -3,21 +3,21 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.Server.Audit;
 
-/// <summary>What to show of the audit log.</summary>
+/// <summary>Selects events of the audit log.</summary>
 internal sealed record AuditQuery
 {
     public string? ClientId { get; init; }
 
-    /// <summary>An event, or all whose names begin with this word: <c>client</c>.</summary>
+    /// <summary>An event, or the first word of several: <c>client</c>.</summary>
     public string? Event { get; init; }
 
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>The newest so many.</summary>
+    /// <summary>The most events to return, the newest ones.</summary>
     public required int Limit { get; init; }
 
-    /// <param name="path">Of the newest file.</param>
-    /// <returns>The events, newest last, and how many lines are none.</returns>
+    /// <param name="path">The path of the newest file.</param>
+    /// <returns>The events, newest last, and the number of damaged lines.</returns>
     public (List<AuditEvent> Events, int Broken) Run(string path)
     {
         var found = new Queue<AuditEvent>();
@@ -31,7 +31,7 @@ internal sealed record AuditQuery
                     continue;
                 if (Parse(line) is not { } e)
                     broken++;
-                else if (Fits(e))
+                else if (Matches(e))
                     found.Enqueue(e);
                 if (found.Count > Limit)
                     found.Dequeue();
@@ -41,12 +41,12 @@ internal sealed record AuditQuery
         return ([.. found], broken);
     }
 
-    private bool Fits(AuditEvent e) =>
+    private bool Matches(AuditEvent e) =>
         (ClientId is null || e.ClientId == ClientId)
         && (Event is null || e.Event == Event || e.Event.StartsWith(Event + ".", StringComparison.Ordinal))
         && (Since is null || e.Time >= Since);
 
-    /// <summary>All files, oldest first, as they are at one moment; what is put aside later stays open.</summary>
+    /// <summary>Opens all files, oldest first, as of one moment; a file that is rotated later stays open.</summary>
     private static List<FileStream> Open(string path)
     {
         if (!Directory.Exists(Path.GetDirectoryName(path)))
@@ -88,7 +88,7 @@ internal sealed record AuditQuery
         }
         catch (JsonException)
         {
-            return null; // a crash may have cut it off
+            return null; // a crash may have truncated it
         }
     }
 }

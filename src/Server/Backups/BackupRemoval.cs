@@ -10,8 +10,8 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Backups;
 
 /// <summary>
-/// Deletes backups: off the list first, then manifest and objects, or the snapshot. What a crash or a store that is
-/// away leaves is deleted later.
+/// Deletes backups: first from the list, then manifest and objects, or the snapshot. What remains after a crash, or
+/// while the store is unreachable, is deleted later.
 /// </summary>
 internal sealed partial class BackupRemoval(
     BackupStore store,
@@ -21,7 +21,7 @@ internal sealed partial class BackupRemoval(
     ILogger<BackupRemoval> logger
 )
 {
-    /// <returns>False where it must stay; then nothing was changed.</returns>
+    /// <returns>False if it must stay; nothing was changed.</returns>
     public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
     {
         if (!catalogue.Remove(clientId, backup))
@@ -40,7 +40,7 @@ internal sealed partial class BackupRemoval(
         return true;
     }
 
-    /// <summary>At the start and every hour.</summary>
+    /// <summary>Finishes deletions at start and every hour.</summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
         foreach (var deletion in catalogue.ListDeletions())
@@ -50,7 +50,7 @@ internal sealed partial class BackupRemoval(
         }
     }
 
-    /// <summary>Whoever asked for it may go: a deletion that was begun is not broken off.</summary>
+    /// <summary>Not cancelled when a client disconnects: a deletion that has begun is finished.</summary>
     private async Task TryDeleteAsync(Deletion deletion)
     {
         try
@@ -77,8 +77,7 @@ internal sealed partial class BackupRemoval(
 
     [LoggerMessage(
         LogLevel.Warning,
-        "{StorageKey} is no longer listed, and what is stored of it cannot be deleted now; this is tried again every "
-            + "hour"
+        "{StorageKey} is no longer listed, but cannot be deleted now; this is retried every hour"
     )]
     private partial void LogLater(Exception e, string storageKey);
 }

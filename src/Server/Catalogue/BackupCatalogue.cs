@@ -89,8 +89,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>
-    /// The client's backups of one snapshot, in any dataset: a base is identified by its GUID alone. An incremental
-    /// is stored where its base is.
+    /// The client's backups of one snapshot, in any dataset: a base is identified by its GUID alone. An incremental is
+    /// stored where its base is.
     /// </summary>
     /// <param name="storageType">One of <see cref="StorageTypes"/>.</param>
     public IReadOnlyList<SnapshotInfo> FindBases(string clientId, SnapshotGuid snapshot, string storageType)
@@ -196,8 +196,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>
-    /// Bytes of a client's backups in the object store, with those whose objects are still to be deleted, and bytes
-    /// of its uploads' parts.
+    /// Bytes of a client's backups in the object store, with those whose objects are still to be deleted, and bytes of
+    /// its uploads' parts.
     /// </summary>
     public (long Backups, long Uploads) GetStoredBytes(string clientId)
     {

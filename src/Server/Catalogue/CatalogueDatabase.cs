@@ -232,8 +232,8 @@ internal sealed class CatalogueDatabase
     }
 
     /// <summary>
-    /// Moves the write-ahead log into the file and closes it, so that the file alone is the catalogue. Nothing else
-    /// may use it meanwhile.
+    /// Moves the write-ahead log into the file and closes it, so that the file alone is the catalogue. Nothing else may
+    /// use it meanwhile.
     /// </summary>
     public void Close()
     {

@@ -65,7 +65,7 @@ internal sealed class StoreOwnership(IObjectStore store, CatalogueDatabase datab
     {
         await foreach (var found in store.ListAsync("", cancellationToken))
         {
-            if (!found.Key.EndsWith(".manifest.json", StringComparison.Ordinal))
+            if (!StorageKey.IsManifest(found.Key))
                 continue;
             throw new OperationException(
                 ExitCode.Conflict,

@@ -29,8 +29,7 @@ internal sealed record UploadRecord
     public bool IsLocal => StorageType == StorageTypes.Local;
 
     /// <summary>
-    /// The manifest of a backup in ZFS, recorded before END is passed to ZFS: <see cref="SnapshotNote"/>
-    /// as JSON.
+    /// The manifest of a backup in ZFS, recorded before END is passed to ZFS: <see cref="SnapshotNote"/> as JSON.
     /// </summary>
     public string? Note { get; init; }
 

@@ -4,8 +4,8 @@ using System.Text;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// API keys: 256 random bits, given out once; only their SHA-256 is kept. (A slow hash would add nothing: such a key
-/// cannot be guessed.)
+/// API keys: 256 random bits, shown once; only their SHA-256 is stored. A slow hash would add nothing: such a key
+/// cannot be guessed.
 /// </summary>
 internal static class ApiKey
 {
@@ -15,15 +15,15 @@ internal static class ApiKey
 
     public static bool IsHash(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigit);
 
-    /// <summary>Stands in for a hash that is not there, so that it takes as long as one that is.</summary>
+    /// <summary>Compared instead of a missing hash, so that this takes the same time.</summary>
     private static readonly string NobodysHash = Hash(Generate());
 
     /// <summary>
-    /// Compares with a client's key and its old one, in the same time whatever of them there is and matches.
+    /// Compares a key with a client's current and old key, in the same time whichever of them exist or match.
     /// </summary>
-    /// <param name="key">What was shown.</param>
-    /// <param name="client">Null: nobody's key matches.</param>
-    /// <param name="now">From when on an old key is not taken any more.</param>
+    /// <param name="key">The key in the request.</param>
+    /// <param name="client">Null: no key matches.</param>
+    /// <param name="now">The current time: old keys expire.</param>
     public static bool Matches(string key, ClientEntry? client, DateTimeOffset now)
     {
         var shown = SHA256.HashData(Encoding.UTF8.GetBytes(key));

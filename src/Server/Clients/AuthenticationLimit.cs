@@ -6,17 +6,17 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// How many wrong keys one side may show: some a minute for each name, ten times as many for all names together. What
-/// succeeds is not counted. Keys have 256 random bits and cannot be guessed; this keeps logs readable, and programs
-/// with an old key from asking without end.
+/// Limits failed authentications of one address: some a minute for each client id, ten times as many for all ids
+/// together. Successes are not counted. Keys have 256 random bits and cannot be guessed; this keeps logs readable, and
+/// programs with an old key from asking endlessly.
 /// </summary>
 internal sealed class AuthenticationLimit : IDisposable
 {
-    /// <summary>Failures of one address, as a multiple of those that one name of it may have.</summary>
+    /// <summary>Failures allowed for an address, as a multiple of those for one client id.</summary>
     public const int NamesPerAddress = 10;
 
-    private const int MostWindows = 50_000; // some 20 MB
-    private const int NetworkBytes = 8; // of an IPv6 address: a machine has all of its /64 to choose from
+    private const int MostWindows = 50_000; // about 20 MB
+    private const int NetworkBytes = 8; // of an IPv6 address: a machine can use all addresses of its /64
 
     private static readonly TimeSpan Length = TimeSpan.FromMinutes(1);
 
@@ -37,20 +37,20 @@ internal sealed class AuthenticationLimit : IDisposable
             }));
     }
 
-    /// <summary>How many sources are remembered.</summary>
+    /// <summary>The number of sources in memory.</summary>
     public int WindowCount => Volatile.Read(ref _count);
 
-    /// <param name="address">Where a request comes from.</param>
-    /// <param name="clientId">The name that it gives.</param>
-    /// <returns>For how long it must not try; null where it may.</returns>
+    /// <param name="address">The address that a request comes from.</param>
+    /// <param name="clientId">The client id in the request.</param>
+    /// <returns>How long the source must wait; null if it may try now.</returns>
     public TimeSpan? FindWait(IPAddress? address, string? clientId)
     {
-        // In this order: an address that has used up all cannot make the server remember any more names.
+        // In this order: an address over its limit cannot make the server remember more client ids.
         var (all, named) = SourcesOf(address, clientId);
-        return Look(all) ?? Look(named);
+        return FindWait(all) ?? FindWait(named);
     }
 
-    /// <summary>Notes that a request failed.</summary>
+    /// <summary>Counts a failed authentication.</summary>
     public void Count(IPAddress? address, string? clientId)
     {
         var (all, named) = SourcesOf(address, clientId);
@@ -60,7 +60,7 @@ internal sealed class AuthenticationLimit : IDisposable
 
     public void Dispose() => _windows?.Dispose();
 
-    private TimeSpan? Look(Source source)
+    private TimeSpan? FindWait(Source source)
     {
         using var lease = Acquire(source, 0);
         return lease is { IsAcquired: false } && lease.TryGetMetadata(MetadataName.RetryAfter, out var wait)
@@ -69,8 +69,8 @@ internal sealed class AuthenticationLimit : IDisposable
     }
 
     /// <summary>
-    /// With so many sources at once nobody is held up: memory has a bound, and a flood from everywhere must not shut
-    /// the right ones out.
+    /// With the most sources in memory, no further one is limited: memory is bounded, and a flood from many addresses
+    /// must not lock out legitimate clients.
     /// </summary>
     private RateLimitLease? Acquire(Source source, int failures) =>
         WindowCount < MostWindows ? _windows?.AttemptAcquire(source, failures) : null;
@@ -78,7 +78,7 @@ internal sealed class AuthenticationLimit : IDisposable
     private static (Source All, Source Named) SourcesOf(IPAddress? address, string? clientId)
     {
         var network = NetworkOf(address);
-        // What is no name counts as none: a key of the table must not be as long as a header may be.
+        // An invalid id counts as none: a key of the table must not be as long as a header.
         return (
             new Source(network, null),
             new Source(network, clientId is not null && ClientIdRule.IsValid(clientId) ? clientId : "")
@@ -97,6 +97,6 @@ internal sealed class AuthenticationLimit : IDisposable
         };
 
     /// <param name="Network">An address, or the /64 of one.</param>
-    /// <param name="ClientId">Null: all names together.</param>
+    /// <param name="ClientId">Null: all client ids together.</param>
     private readonly record struct Source(string Network, string? ClientId);
 }

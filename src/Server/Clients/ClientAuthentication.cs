@@ -4,8 +4,8 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// Finds out which client a request comes from. Unknown, disabled and wrongly keyed clients get one and the same
-/// answer.
+/// Authenticates the client of a request. Unknown and disabled clients and wrong keys get the same answer
+/// (docs/decisions/0009).
 /// </summary>
 internal sealed class ClientAuthentication(
     ClientRegistry registry,
@@ -15,11 +15,10 @@ internal sealed class ClientAuthentication(
 )
 {
     /// <summary>
-    /// Key from <c>X-API-Key</c>, <c>Authorization: Bearer</c>, the query or the JSON body, in this order; the client's
-    /// name likewise, and by the key alone where no name is given.
+    /// Key from <c>X-API-Key</c>, <c>Authorization: Bearer</c>, the query or the JSON body, in this order; the client
+    /// id likewise, or by the key alone if no id is given.
     /// </summary>
-    /// <exception cref="RequestException">401; or 429, before the key is compared, where too many were
-    /// wrong.</exception>
+    /// <exception cref="RequestException">401; or 429, before the key is compared, after too many failures.</exception>
     public ClientEntry Authenticate(HttpRequest request, string? bodyClientId = null, string? bodyKey = null)
     {
         var key = FirstOf(request.Headers["X-API-Key"], Bearer(request), request.Query["api_key"], bodyKey);
@@ -28,7 +27,7 @@ internal sealed class ClientAuthentication(
             throw RequestException.TooManyFailures(wait);
         if (key is null)
             throw Refuse(request.HttpContext, id, "no key");
-        var client = id is null ? FindByKey(key) : FindByName(id, key);
+        var client = id is null ? FindByKey(key) : FindById(id, key);
         if (client is { Enabled: false })
             throw Refuse(request.HttpContext, id, "disabled");
         if (client is null || (bodyClientId is not null && bodyClientId != client.ClientId))
@@ -36,7 +35,7 @@ internal sealed class ClientAuthentication(
         return client;
     }
 
-    /// <summary>Only names of clients are noted: somebody may have put the key where the name belongs.</summary>
+    /// <summary>Only ids of existing clients are logged: the key may have been sent in place of the id.</summary>
     private RequestException Refuse(HttpContext context, string? id, string reason)
     {
         limit.Count(context.Connection.RemoteIpAddress, id);
@@ -50,7 +49,7 @@ internal sealed class ClientAuthentication(
         return RequestException.Unauthorized();
     }
 
-    private ClientEntry? FindByName(string id, string key)
+    private ClientEntry? FindById(string id, string key)
     {
         var client = registry.Current().FirstOrDefault(c => c.ClientId == id);
         return ApiKey.Matches(key, client, time.GetUtcNow()) ? client : null;
@@ -63,7 +62,7 @@ internal sealed class ClientAuthentication(
         foreach (var client in registry.Current())
         {
             if (ApiKey.Matches(key, client, now))
-                found = client; // all are compared, whichever matches
+                found = client; // all are compared, so that the time does not tell which one matched
         }
 
         return found;

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// What differs between two states of a client, field by field, with the names of clients.json. Keys and their hashes
-/// are never shown.
+/// The differences between two states of a client, field by field, with the names of clients.json. Keys and their
+/// hashes are never included.
 /// </summary>
 internal static class ClientChanges
 {
@@ -23,7 +23,7 @@ internal static class ClientChanges
                 }),
         ];
 
-    /// <summary>All that may be shown of a client; <c>none</c> where a field has no value.</summary>
+    /// <summary>All fields of a client that may be shown; <c>none</c> for a field without a value.</summary>
     public static IEnumerable<(string Name, string Value)> FieldsOf(ClientEntry client) =>
         [
             ("enabled", client.Enabled ? "true" : "false"),

@@ -4,26 +4,29 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// One client in clients.json: the first program's fields, name for name, and an old key during a rotation.
+/// One client in clients.json: the fields of the first version, with the same names, and an old key during a rotation.
 /// </summary>
-/// <remarks>Setters, not init: the JSON source generator would lose the defaults of what a file leaves out.</remarks>
+/// <remarks>
+/// Setters, not init: with init, the JSON source generator overwrites the defaults of omitted fields
+/// (github.com/dotnet/runtime/issues/84484).
+/// </remarks>
 public sealed record ClientEntry
 {
     public required string ClientId { get; set; }
 
-    /// <summary>SHA-256 of the key, 64 hex digits; the key itself is nowhere.</summary>
+    /// <summary>SHA-256 of the key, 64 hex digits; the key itself is not stored.</summary>
     public required string ApiKey { get; set; }
 
-    /// <summary>SHA-256 of the key before this one, which is still taken for a while.</summary>
+    /// <summary>SHA-256 of the previous key, which is still accepted for a while.</summary>
     public string? OldApiKey { get; set; }
 
-    /// <summary>When <see cref="OldApiKey"/> ends.</summary>
+    /// <summary>When <see cref="OldApiKey"/> expires.</summary>
     public DateTimeOffset? OldApiKeyUntil { get; set; }
 
-    /// <summary>Stored bytes that the client may have; 0: no bound.</summary>
+    /// <summary>The client's quota in stored bytes; 0: no limit.</summary>
     public long MaxSizeBytes { get; set; }
 
-    /// <summary>Where its backups go when its storage is local ZFS; null: below ZFS_BASE_DATASET.</summary>
+    /// <summary>Parent dataset of its backups in local ZFS storage; null: below ZFS_BASE_DATASET.</summary>
     public string? Dataset { get; set; }
 
     public bool Enabled { get; set; } = true;

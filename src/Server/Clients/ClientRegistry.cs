@@ -5,40 +5,45 @@ using ZfsSnapshotManager.Server.Files;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// The clients that are in force: clients.json, read again when it changes; while it is broken, the last good one
-/// stays.
+/// The current clients: clients.json, read again when it changes. While it is invalid, the last valid one stays in
+/// force.
 /// </summary>
 internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvider time, ILogger<ClientRegistry> logger)
 {
     private readonly Lock _lock = new();
     private IReadOnlyList<ClientEntry> _clients = [];
-    private FileState? _seen;
-    private bool _wasFresh;
     private byte[]? _content;
     private string? _fault;
 
-    /// <summary>What is wrong with the file, as the log says it; null while it is good.</summary>
+    /// <summary>The file's state before it was last read.</summary>
+    private FileState? _state;
+
+    /// <summary>Whether that state was so fresh that a later change could have the same one.</summary>
+    private bool _mayHaveChangedUnseen;
+
+    /// <summary>The fault of the file, as the log has it; null while it is valid.</summary>
     public string? Fault
     {
         get
         {
             lock (_lock)
             {
-                LookAgain();
+                ReloadIfChanged();
                 return _fault;
             }
         }
     }
 
-    /// <summary>Reads the file; at start a broken one is an error, later it is not.</summary>
-    /// <exception cref="OperationException">The file is broken.</exception>
+    /// <summary>Reads the file at start. An invalid file is an error now; later it is not.</summary>
+    /// <returns>The number of clients.</returns>
+    /// <exception cref="OperationException">The file is invalid.</exception>
     public int Load()
     {
         lock (_lock)
         {
-            Look();
-            _content = ClientsFile.ReadContent(settings.ClientsFile);
-            _clients = _content is null ? [] : ClientsFile.Parse(settings.ClientsFile, _content);
+            NoteState(FileState.Of(settings.ClientsFile));
+            var content = ClientsFile.ReadContent(settings.ClientsFile);
+            Use(content);
             return _clients.Count;
         }
     }
@@ -47,44 +52,52 @@ internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvid
     {
         lock (_lock)
         {
-            LookAgain();
+            ReloadIfChanged();
             return _clients;
         }
     }
 
     /// <summary>
-    /// A file that was changed a moment before it was read is read once more: it may have been changed in the same
-    /// moment again.
+    /// Reads the file again if its state has changed. If the file was less than a second old when it was read, it is
+    /// read again in any case: a second change could have the same timestamp.
     /// </summary>
-    private void LookAgain()
+    private void ReloadIfChanged()
     {
-        var (seen, wasFresh) = (_seen, _wasFresh);
-        Look();
-        if (_seen == seen && !wasFresh)
+        var state = FileState.Of(settings.ClientsFile);
+        var isChanged = state != _state;
+        if (!isChanged && !_mayHaveChangedUnseen)
             return;
+        NoteState(state);
         try
         {
             var content = ClientsFile.ReadContent(settings.ClientsFile);
-            if (_seen == seen && content.AsSpan().SequenceEqual(_content))
+            if (!isChanged && content.AsSpan().SequenceEqual(_content))
                 return;
-            _content = content;
-            _clients = content is null ? [] : ClientsFile.Parse(settings.ClientsFile, content);
+            Use(content);
             _fault = null;
             LogReloaded(settings.ClientsFile, _clients.Count);
         }
         catch (OperationException e)
         {
-            if (e.Message == _fault && _seen == seen)
-                return;
+            if (!isChanged && e.Message == _fault)
+                return; // it was reported
             _fault = e.Message;
             LogBroken(e.Message);
         }
     }
 
-    private void Look()
+    /// <summary>Before the content is read: a change in between is then found by the next call.</summary>
+    private void NoteState(FileState? state)
     {
-        _seen = FileState.Of(settings.ClientsFile);
-        _wasFresh = _seen?.IsFresh(time.GetUtcNow()) == true;
+        _state = state;
+        _mayHaveChangedUnseen = state?.IsFresh(time.GetUtcNow()) == true;
+    }
+
+    /// <exception cref="OperationException">The content is invalid.</exception>
+    private void Use(byte[]? content)
+    {
+        _content = content;
+        _clients = content is null ? [] : ClientsFile.Parse(settings.ClientsFile, content);
     }
 
     [LoggerMessage(LogLevel.Information, "Read {File} again: {Count} clients")]

@@ -7,21 +7,21 @@ using ZfsSnapshotManager.Server.Files;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// Reads and writes clients.json; a file that is not wholly right is refused with the place of its fault.
+/// Reads and writes clients.json. An invalid file is refused, with the position of its fault.
 /// </summary>
 internal static class ClientsFile
 {
     /// <summary>Another command holds the lock for milliseconds.</summary>
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(30);
 
-    /// <returns>No clients where there is no file yet.</returns>
-    /// <exception cref="OperationException">The file is broken.</exception>
+    /// <returns>No clients if the file does not exist yet.</returns>
+    /// <exception cref="OperationException">The file is invalid.</exception>
     public static IReadOnlyList<ClientEntry> Read(string path)
     {
         return ReadContent(path) is { } content ? Parse(path, content) : [];
     }
 
-    /// <returns>Null where there is no file.</returns>
+    /// <returns>Null if the file does not exist.</returns>
     /// <exception cref="OperationException">It cannot be read.</exception>
     public static byte[]? ReadContent(string path)
     {
@@ -36,12 +36,12 @@ internal static class ClientsFile
     }
 
     /// <param name="path">For messages.</param>
-    /// <exception cref="OperationException">The content is broken.</exception>
+    /// <exception cref="OperationException">The content is invalid.</exception>
     public static IReadOnlyList<ClientEntry> Parse(string path, ReadOnlySpan<byte> content)
     {
         try
         {
-            // Some editors put it there.
+            // Some editors write a byte order mark.
             if (content.StartsWith(Encoding.UTF8.Preamble))
                 content = content[Encoding.UTF8.Preamble.Length..];
             var clients = JsonSerializer.Deserialize(content, ClientsJson.Default.ListClientEntry) ?? [];
@@ -54,8 +54,8 @@ internal static class ClientsFile
     }
 
     /// <summary>
-    /// Changes the file under a lock, so that two commands at once cannot lose each other's change; readers see the old
-    /// or the new file, never a half.
+    /// Changes the file under a lock, so that simultaneous commands do not lose each other's changes. Readers see the
+    /// old or the new file, never a part of one.
     /// </summary>
     public static void Change(string path, Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change)
     {
@@ -82,9 +82,7 @@ internal static class ClientsFile
         var twice = clients
             .GroupBy(c => c.ClientId, StringComparer.OrdinalIgnoreCase)
             .FirstOrDefault(g => g.Count() > 1);
-        return twice is null
-            ? null
-            : $"client_id '{twice.Key}' is there twice (upper and lower case count as the same)";
+        return twice is null ? null : $"client_id '{twice.Key}' exists twice (upper and lower case count as the same)";
     }
 
     private static string? FindFault(ClientEntry? client) =>
@@ -98,7 +96,7 @@ internal static class ClientsFile
             _ when client.OldApiKey is { } old && !ApiKey.IsHash(old) =>
                 "old_api_key must be a key's SHA-256 as 64 hex digits; 'zfs-server client rotate-key' writes it",
             _ when client.OldApiKey is null != client.OldApiKeyUntil is null =>
-                "old_api_key and old_api_key_until must stand together",
+                "old_api_key and old_api_key_until must be set together",
             _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
             _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
             _ when client.RotationPolicy is { } p
@@ -111,7 +109,7 @@ internal static class ClientsFile
         new(
             ExitCode.Configuration,
             $"{path} is not usable: {fault}",
-            "Mend the file, or move it away and add the clients anew with 'zfs-server client add'.",
+            "Fix the file, or move it away and add the clients again with 'zfs-server client add'.",
             inner
         );
 }

@@ -3,20 +3,20 @@ using System.Threading.RateLimiting;
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
-/// Counts failures for a time that begins with the first of them; when the most is reached, nothing more is allowed
-/// until it is over. The framework's own windows would do the same, but not by a clock that tests can set.
+/// Counts failures in a window that starts with the first of them. When the limit is reached, nothing more is allowed
+/// until the window ends. The framework's own windows do the same, but not by a <see cref="TimeProvider"/>.
 /// </summary>
-/// <param name="most">Failures in one window.</param>
+/// <param name="most">The most failures in one window.</param>
 /// <param name="length">How long it lasts.</param>
 /// <param name="time">The clock.</param>
-/// <param name="ended">Is told when the window is given up, because it was idle.</param>
+/// <param name="ended">Called when the window is removed because it was idle.</param>
 internal sealed class FailureWindow(int most, TimeSpan length, TimeProvider time, Action ended) : RateLimiter
 {
     private readonly Lock _lock = new();
     private long _begun = time.GetTimestamp();
     private int _count;
 
-    /// <summary>How long it has had nothing to remember; null while it has.</summary>
+    /// <summary>How long the window has had no failures to count; null while it has.</summary>
     public override TimeSpan? IdleDuration
     {
         get
@@ -33,7 +33,7 @@ internal sealed class FailureWindow(int most, TimeSpan length, TimeProvider time
 
     public override RateLimiterStatistics? GetStatistics() => null;
 
-    /// <param name="permitCount">1: a failure. 0: only asks.</param>
+    /// <param name="permitCount">1: counts a failure. 0: only checks.</param>
     protected override RateLimitLease AttemptAcquireCore(int permitCount)
     {
         lock (_lock)
@@ -48,7 +48,7 @@ internal sealed class FailureWindow(int most, TimeSpan length, TimeProvider time
         }
     }
 
-    /// <summary>Nobody waits for a window: who may not try is told so.</summary>
+    /// <summary>Does not wait for the window to end: the request is refused.</summary>
     protected override ValueTask<RateLimitLease> AcquireAsyncCore(
         int permitCount,
         CancellationToken cancellationToken

@@ -25,18 +25,19 @@ internal static class AuditCommand
         };
         var since = new Option<string>("--since")
         {
-            Description = "Only from this time on: 2026-01-31, or so long ago: 24h, 7d.",
+            Description = "Only events since then: 2026-01-31, or 24h or 7d ago.",
             HelpName = "time",
         };
         var limit = new Option<int>("--limit")
         {
-            Description = $"The newest so many (default: {DefaultLimit}).",
+            Description = $"Number of events to show, the newest ones (default: {DefaultLimit}).",
             HelpName = "n",
             DefaultValueFactory = _ => DefaultLimit,
         };
         var audit = new CommandWithExamples(
             "audit",
-            "Show who did what: changes of clients, backups that came and went, failed keys. The newest is last.",
+            "Show who did what: changed clients, stored and deleted backups, failed authentications. The newest is "
+                + "last.",
             "zfs-server audit",
             "zfs-server audit --event auth.failed --since 24h",
             "zfs-server audit --client web1 --since 2026-01-31 --limit 1000 --json"
@@ -77,7 +78,7 @@ internal static class AuditCommand
         output.Result(events, AuditJson.Default.ListAuditEvent, text =>
         {
             if (events.Count == 0)
-                text.WriteLine("There are no such events.");
+                text.WriteLine("No such events.");
             else
                 Table.Write(
                     text,

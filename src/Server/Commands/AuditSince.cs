@@ -3,12 +3,12 @@ using System.Globalization;
 namespace ZfsSnapshotManager.Server.Commands;
 
 /// <summary>
-/// A moment as a user writes it: <c>2026-01-31</c>, <c>2026-01-31T12:00:00Z</c>, or so long ago: <c>30m</c>,
-/// <c>24h</c>, <c>7d</c>, <c>2w</c>.
+/// A moment as a user writes it: <c>2026-01-31</c>, <c>2026-01-31T12:00:00Z</c>, or a time ago: <c>30m</c>, <c>24h</c>,
+/// <c>7d</c>, <c>2w</c>.
 /// </summary>
 internal static class AuditSince
 {
-    /// <exception cref="FormatException">It is none of these.</exception>
+    /// <exception cref="FormatException">It is not one of these.</exception>
     public static DateTimeOffset Parse(string text, DateTimeOffset now)
     {
         if (
@@ -18,7 +18,7 @@ internal static class AuditSince
             && count <= 100_000
         )
             return now - (unit * count);
-        // What names no zone is UTC, as the log is.
+        // Without a time zone, it is UTC, like the log.
         return
             char.IsAsciiDigit(text.FirstOrDefault())
             && DateTimeOffset.TryParse(
@@ -29,7 +29,7 @@ internal static class AuditSince
             )
             ? moment
             : throw new FormatException(
-                $"'{text}' is no time; write 2026-01-31, 2026-01-31T12:00:00Z, or 30m, 24h, 7d, 2w for so long ago"
+                $"'{text}' is not a time; write 2026-01-31, 2026-01-31T12:00:00Z, or 30m, 24h, 7d, 2w for a time ago"
             );
     }
 

@@ -13,25 +13,24 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Commands;
 
 /// <summary>
-/// <c>zfs-server backup …</c>: shows backups, and says which of them rotation leaves alone. The server may run
-/// meanwhile.
+/// <c>zfs-server backup …</c>: shows backups, and pins those that rotation must keep. The server may run meanwhile.
 /// </summary>
 internal static class BackupCommands
 {
     public static CommandWithExamples Create() =>
-        new("backup", "Show backups, and say which of them rotation leaves alone.")
+        new("backup", "Show backups, and pin those that rotation must keep.")
         {
             CreateList(),
             CreateShow(),
             CreateChange(
                 "pin",
-                "Pin a backup: no rotation and no lack of space deletes it, nor what it is restored upon.",
+                "Pin a backup: neither rotation nor lack of space deletes it or the backups that it depends on.",
                 pinned: true,
                 "is pinned"
             ),
             CreateChange(
                 "unpin",
-                "End that: rotation decides on the backup again.",
+                "Unpin a backup: rotation decides on it again.",
                 pinned: false,
                 "is no longer pinned"
             ),
@@ -52,9 +51,9 @@ internal static class BackupCommands
         };
         var expiring = new Option<bool>("--expiring")
         {
-            Description = "Only those that were rotated and are to be deleted.",
+            Description = "Only backups that were rotated and are to be deleted.",
         };
-        var pinned = new Option<bool>("--pinned") { Description = "Only those that are pinned." };
+        var pinned = new Option<bool>("--pinned") { Description = "Only pinned backups." };
         var list = new CommandWithExamples(
             "list",
             "List the backups of all clients, the newest first.",
@@ -87,7 +86,7 @@ internal static class BackupCommands
                 text =>
                 {
                     if (found.Count == 0)
-                        text.WriteLine("There are no such backups.");
+                        text.WriteLine("No such backups.");
                     else
                         Table.Write(
                             text,
@@ -102,10 +101,10 @@ internal static class BackupCommands
 
     private static CommandWithExamples CreateShow()
     {
-        var id = new Argument<string>("snapshot-id") { Description = "As 'backup list' shows it." };
+        var id = new Argument<string>("snapshot-id") { Description = "The snapshot ID, as 'backup list' shows it." };
         var show = new CommandWithExamples(
             "show",
-            "Show one backup: its chain, what depends on it, and whether rotation leaves it alone.",
+            "Show one backup: its chain, the backups that depend on it, and whether it is pinned or expiring.",
             "zfs-server backup show web1/tank_data_2026-02-13_14:30:00"
         )
         {
@@ -141,7 +140,7 @@ internal static class BackupCommands
 
     private static CommandWithExamples CreateChange(string name, string description, bool pinned, string done)
     {
-        var id = new Argument<string>("snapshot-id") { Description = "As 'backup list' shows it." };
+        var id = new Argument<string>("snapshot-id") { Description = "The snapshot ID, as 'backup list' shows it." };
         var verb = new CommandWithExamples(
             name,
             description,
@@ -189,14 +188,14 @@ internal static class BackupCommands
         return services;
     }
 
-    /// <summary>An id begins with its client's name.</summary>
+    /// <summary>A snapshot id begins with its client's id.</summary>
     private static (string ClientId, SnapshotInfo Backup) Find(BackupCatalogue catalogue, string id) =>
-        BackupKey.ClientIdOf(id) is { } client && catalogue.Find(client, id) is { } backup
+        StorageKey.ClientIdOf(id) is { } client && catalogue.Find(client, id) is { } backup
             ? (client, backup)
             : throw NotFound(id);
 
     private static OperationException NotFound(string id) =>
-        new(ExitCode.NotFound, $"There is no backup {id}.", "'zfs-server backup list' shows what there is.");
+        new(ExitCode.NotFound, $"The backup {id} does not exist.", "'zfs-server backup list' shows all backups.");
 
     private static string[] Row(SnapshotInfo backup) =>
         [
@@ -207,48 +206,50 @@ internal static class BackupCommands
             Timestamps.ToSecond(backup.Timestamp),
             ByteSize.Format(backup.SizeBytes),
             State(backup),
-            Place(backup),
+            Location(backup),
         ];
 
     /// <summary>The object's key, or the snapshot's name.</summary>
-    private static string Place(SnapshotInfo backup) => backup.IsLocal ? $"zfs {backup.StorageKey}" : backup.StorageKey;
+    private static string Location(SnapshotInfo backup) =>
+        backup.IsLocal ? $"zfs {backup.StorageKey}" : backup.StorageKey;
 
-    private static string State(SnapshotInfo backup) =>
-        backup.Pinned ? "pinned"
-        : backup.ExpiresAt is { } expires ? $"expiring {Timestamps.ToSecond(expires)}"
-        : "";
+    private static string State(SnapshotInfo backup)
+    {
+        if (backup.Pinned)
+            return "pinned";
+        return backup.ExpiresAt is { } expires ? $"expiring {Timestamps.ToSecond(expires)}" : "";
+    }
 
-    private static void Write(TextWriter text, ShownBackup shown)
+    private static void Write(TextWriter output, ShownBackup shown)
     {
         var backup = shown.Backup;
-        text.WriteLine($"Snapshot ID:  {backup.SnapshotId}");
-        text.WriteLine($"Client:       {shown.ClientId}");
-        text.WriteLine(
+        output.WriteLine($"Snapshot ID:  {backup.SnapshotId}");
+        output.WriteLine($"Client:       {shown.ClientId}");
+        output.WriteLine(
             $"Snapshot:     {backup.DatasetName}@{backup.SnapshotName} (GUID {backup.SnapshotGuid}, "
                 + $"{backup.SnapshotType.ToText()})"
         );
-        text.WriteLine(
+        output.WriteLine(
             $"Made:         {Timestamps.ToSecond(backup.Timestamp)}, received {Timestamps.ToSecond(backup.ReceivedAt)}"
         );
-        text.WriteLine(
+        output.WriteLine(
             $"Stored:       {ByteSize.Format(backup.SizeBytes)} of {ByteSize.Format(backup.StreamBytes)}, "
                 + $"{backup.Compression}, {(backup.IsLocal ? "in ZFS as" : "as")} {backup.StorageKey}"
         );
-        text.WriteLine(
+        output.WriteLine(
             $"Chain:        {shown.ChainLength} "
-                + $"long{(shown.Base is null ? ", it is a full backup" : $", upon {shown.Base}")}"
+                + $"long{(shown.Base is null ? ", it is a full backup" : $", based on {shown.Base}")}"
         );
-        text.WriteLine(
+        output.WriteLine(
             $"Built on it:  {(shown.Dependents.Count == 0 ? "nothing" : string.Join(", ", shown.Dependents))}"
         );
-        text.WriteLine(
-            "State:        "
-                + $"{(State(backup) is { Length: > 0 } state ? state : "listed")}{(backup.LockedUntil is { } locked ? $", locked until {Timestamps.ToSecond(locked)}" : "")}"
-        );
+        var state = State(backup) is { Length: > 0 } text ? text : "listed";
+        var locked = backup.LockedUntil is { } until ? $", locked until {Timestamps.ToSecond(until)}" : "";
+        output.WriteLine($"State:        {state}{locked}");
     }
 }
 
-/// <summary>A backup as an administrator sees it.</summary>
+/// <summary>A backup as shown to an administrator.</summary>
 internal sealed record AdministeredBackup
 {
     public required string ClientId { get; init; }
@@ -265,13 +266,13 @@ internal sealed record ShownBackup
 
     public required SnapshotInfo Backup { get; init; }
 
-    /// <summary>What it is restored upon; left out for a full one.</summary>
+    /// <summary>Its base; omitted for a full backup.</summary>
     public required string? Base { get; init; }
 
-    /// <summary>Backups from the full one to this one.</summary>
+    /// <summary>The number of backups from the full one to this one.</summary>
     public required int ChainLength { get; init; }
 
-    /// <summary>What is restored upon it.</summary>
+    /// <summary>The backups based on it.</summary>
     public required IReadOnlyList<string> Dependents { get; init; }
 }
 

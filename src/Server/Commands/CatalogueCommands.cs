@@ -11,11 +11,11 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
-/// <summary><c>zfs-server catalogue …</c>: makes the catalogue again, and compares it with the store.</summary>
+/// <summary><c>zfs-server catalogue …</c>: checks the catalogue, or creates it again from the store.</summary>
 internal static class CatalogueCommands
 {
     public static CommandWithExamples Create() =>
-        new("catalogue", "Check the list of backups, or make it again from the store.")
+        new("catalogue", "Check the list of backups, or create it again from the store.")
         {
             CreateCheck(),
             CreateRebuild(),
@@ -23,7 +23,7 @@ internal static class CatalogueCommands
 
     private static CommandWithExamples CreateCheck()
     {
-        var deep = new Option<bool>("--deep") { Description = "Read and verify every stream as well." };
+        var deep = new Option<bool>("--deep") { Description = "Also read and verify every stream." };
         var client = new Option<string>("--client")
         {
             Description = "Only this client's backups.",
@@ -54,11 +54,11 @@ internal static class CatalogueCommands
 
     private static CommandWithExamples CreateRebuild()
     {
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be listed and what not." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only show what would be listed." };
         var rebuild = new CommandWithExamples(
             "rebuild",
-            "Make the catalogue again from the manifests in the store. The server must be stopped; the old catalogue "
-                + "is kept beside the new one.",
+            "Create the catalogue again from the manifests in the store. The server must be stopped; the old "
+                + "catalogue is kept beside the new one.",
             "zfs-server catalogue rebuild --dry-run",
             "zfs-server catalogue rebuild"
         )
@@ -84,7 +84,10 @@ internal static class CatalogueCommands
     )
     {
         if (clientId is not null && !ClientIdRule.IsValid(clientId))
-            throw new OperationException(ExitCode.Usage, $"'{clientId}' is not a client's name: {ClientIdRule.Text}.");
+            throw new OperationException(
+                ExitCode.Usage,
+                $"'{clientId}' is not a valid client id: {ClientIdRule.Text}."
+            );
         var settings = ServerSettings.Read();
         await using var services = CommandServices.Create(settings);
         var (store, catalogue, uploads) = (
@@ -158,7 +161,7 @@ internal static class CatalogueCommands
             output,
             report.Findings.Count,
             $"{report.LeftOut} are left out, each for the reason above.",
-            "What is mended is listed by the next 'zfs-server catalogue rebuild'."
+            "After a fix, run 'zfs-server catalogue rebuild' again to list them."
         );
     }
 
@@ -176,7 +179,7 @@ internal static class CatalogueCommands
         var read = report.BytesRead > 0 ? $", {ByteSize.Format(report.BytesRead)} read" : "";
         text.WriteLine(
             $"{report.Checked} listed backups checked{read}: "
-                + $"{(report.Findings.Count == 0 ? "all is right" : $"{report.Findings.Count} findings")}."
+                + $"{(report.Findings.Count == 0 ? "no findings" : $"{report.Findings.Count} findings")}."
         );
     }
 
@@ -185,15 +188,15 @@ internal static class CatalogueCommands
         WriteFindings(text, report.Findings, report.Notes);
         if (report.PreviousFault is not null)
             text.WriteLine(
-                "The old catalogue cannot be read, so that no backup is pinned or expiring any more; pin again what "
-                    + $"must stay (zfs-server backup pin). {report.PreviousFault}"
+                "The old catalogue cannot be read, so no backup is pinned or expiring any more; pin again those "
+                    + $"that must stay (zfs-server backup pin). {report.PreviousFault}"
             );
         if (report.NoLongerListed.Count > 0)
         {
             text.WriteLine(
                 $"Of the {report.PreviousListed} backups that the old catalogue listed, "
                     + $"{report.NoLongerListed.Count} "
-                    + $"{(report.DryRun ? "would be listed no longer" : "are no longer listed")}:"
+                    + $"{(report.DryRun ? "would no longer be listed" : "are no longer listed")}:"
             );
             foreach (var id in report.NoLongerListed)
                 text.WriteLine($"  {id}");
@@ -223,10 +226,10 @@ internal static class CatalogueCommands
 
 internal sealed record CheckReport
 {
-    /// <summary>How many listed backups.</summary>
+    /// <summary>The number of listed backups.</summary>
     public required int Checked { get; init; }
 
-    /// <summary>Stored bytes.</summary>
+    /// <summary>Stored bytes that were read.</summary>
     public required long BytesRead { get; init; }
 
     public required IReadOnlyList<CatalogueFinding> Findings { get; init; }

@@ -15,7 +15,7 @@ internal static class ClientAddCommand
     {
         var name = new Argument<string>("client-id")
         {
-            Description = "The client's name: letters, digits, '-', '_' and '.'.",
+            Description = "The client's id: letters, digits, '-', '_' and '.'.",
         };
         var options = new ClientOptions();
         var add = new CommandWithExamples(
@@ -41,19 +41,19 @@ internal static class ClientAddCommand
     private static void Run(Output output, string id, ClientOptions.Values values)
     {
         if (!ClientIdRule.IsValid(id))
-            throw new OperationException(ExitCode.Usage, $"'{id}' is not a client's name: {ClientIdRule.Text}.");
+            throw new OperationException(ExitCode.Usage, $"'{id}' is not a valid client id: {ClientIdRule.Text}.");
         var settings = ServerSettings.Read();
         var key = ApiKey.Generate();
         var client = values.Apply(new ClientEntry { ClientId = id, ApiKey = ApiKey.Hash(key) });
-        // A client with a dataset may ask for local storage: only where there is meant to be any.
+        // A client with a dataset may use local storage, so it gets one only if local storage is set up or requested.
         if (client.Dataset is null && (settings.HasBaseDataset || client.StorageType == StorageTypes.Local))
             client = client with { Dataset = $"{settings.BaseDataset}/{id}" };
         ClientsFile.Change(settings.ClientsFile, clients =>
             clients.Any(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase))
                 ? throw new OperationException(
                     ExitCode.Conflict,
-                    $"There is a client '{id}' already in {settings.ClientsFile}.",
-                    "Choose another name."
+                    $"The client '{id}' already exists in {settings.ClientsFile}.",
+                    "Choose another id."
                 )
                 : [.. clients, client]
         );
@@ -68,13 +68,13 @@ internal static class ClientAddCommand
             ClientCommandsJson.Default.AddedClient,
             text =>
             {
-                text.WriteLine($"Added client '{id}' to {settings.ClientsFile}. A running server takes it up at once.");
-                text.WriteLine("On the client's machine, write into .env or /etc/zfs-client.env:");
+                text.WriteLine($"Added client '{id}' to {settings.ClientsFile}. A running server uses it at once.");
+                text.WriteLine("On the client's machine, add to .env or /etc/zfs-client.env:");
                 text.WriteLine();
                 text.WriteLine($"CLIENT_ID={id}");
                 text.WriteLine($"API_KEY={key}");
                 text.WriteLine();
-                text.WriteLine("The key is shown only now: the server keeps nothing but its hash.");
+                text.WriteLine("The key is shown only now: the server stores only its hash.");
             }
         );
     }

@@ -23,17 +23,17 @@ internal static class ClientCommands
             ClientRemoveCommand.Create(),
         };
 
-    public static Argument<string> NameArgument() => new("client-id") { Description = "The client's name." };
+    public static Argument<string> NameArgument() => new("client-id") { Description = "The client's id." };
 
     public static ClientEntry Find(IReadOnlyList<ClientEntry> clients, string id, string file) =>
         clients.FirstOrDefault(client => client.ClientId == id)
         ?? throw new OperationException(
             ExitCode.NotFound,
-            $"There is no client '{id}' in {file}.",
+            $"The client '{id}' does not exist in {file}.",
             "'zfs-server client list' shows the clients."
         );
 
-    /// <summary>Changes one client in the file; the others stay as they are.</summary>
+    /// <summary>Changes one client in the file; the others stay unchanged.</summary>
     public static (ClientEntry Before, ClientEntry After) Edit(
         string file,
         string id,
@@ -50,7 +50,7 @@ internal static class ClientCommands
         return (before!, after!);
     }
 
-    /// <summary>Notes in the audit log what an administrator did to a client.</summary>
+    /// <summary>Records in the audit log what an administrator did to a client.</summary>
     public static void Note(
         ServerSettings settings,
         string name,

@@ -19,13 +19,13 @@ internal static class ClientKeyCommand
         var overlap = new Option<int>("--overlap")
         {
             Description =
-                $"Hours for which the old key is still taken; 0: it ends at once (default: {DefaultOverlap}).",
+                $"Hours for which the old key is still accepted; 0: it expires at once (default: {DefaultOverlap}).",
             HelpName = "hours",
             DefaultValueFactory = _ => DefaultOverlap,
         };
         var rotate = new CommandWithExamples(
             "rotate-key",
-            "Give a client a new key and print it, once. The old one is taken for a while longer.",
+            "Give a client a new key and print it, once. The old key is accepted for a while longer.",
             "zfs-server client rotate-key web1",
             "zfs-server client rotate-key web1 --overlap 0"
         )
@@ -71,25 +71,23 @@ internal static class ClientKeyCommand
             ClientCommandsJson.Default.RotatedKey,
             text =>
             {
-                text.WriteLine(
-                    $"Client '{id}' has a new key. On its machine, put it into .env or /etc/zfs-client.env:"
-                );
+                text.WriteLine($"Client '{id}' has a new key. On its machine, set it in .env or /etc/zfs-client.env:");
                 text.WriteLine();
                 text.WriteLine($"API_KEY={key}");
                 text.WriteLine();
-                text.WriteLine("The key is shown only now: the server keeps nothing but its hash.");
+                text.WriteLine("The key is shown only now: the server stores only its hash.");
                 text.WriteLine(
                     after.OldApiKeyUntil is { } until
-                        ? $"The old key is taken until {Timestamps.ToSecond(until)}."
-                        : "The old key is not taken any more."
+                        ? $"The old key is accepted until {Timestamps.ToSecond(until)}."
+                        : "The old key is no longer accepted."
                 );
                 if (dropped)
-                    text.WriteLine("The key before the old one, from an earlier rotation, is not taken any more.");
+                    text.WriteLine("The key before the old one, from an earlier rotation, is no longer accepted.");
             }
         );
     }
 
-    /// <summary>The client with a new key; the one that it had is the old one for so many hours.</summary>
+    /// <summary>The client with a new key; its previous key stays valid for the overlap, in hours.</summary>
     public static ClientEntry Rotate(ClientEntry client, string key, int overlap, DateTimeOffset now) =>
         client with
         {

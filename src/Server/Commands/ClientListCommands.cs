@@ -43,7 +43,7 @@ internal static class ClientListCommands
         output.Result(shown, ClientCommandsJson.Default.ListListedClient, text =>
         {
             if (shown.Count == 0)
-                text.WriteLine("There are no clients. Add one: zfs-server client add NAME");
+                text.WriteLine("No clients. Add one: zfs-server client add NAME");
             else
                 Table.Write(text, ["Client", "Enabled", "Quota", "Storage", "Rotation"], [.. shown.Select(Row)]);
         });

@@ -64,7 +64,8 @@ internal sealed class ClientOptions
         new($"--keep-{type}")
         {
             Description =
-                $"How many {type} backups stay; makes the rotation the server's affair (default then: {fallback}).",
+                $"How many {type} backups to keep. Any --keep option makes the policy server-managed (default then: "
+                + $"{fallback}).",
             HelpName = "n",
         };
 
@@ -73,7 +74,7 @@ internal sealed class ClientOptions
             ? throw new OperationException(ExitCode.Usage, $"{option.Name}: it must be 0 or more.")
             : parsed.GetValue(option);
 
-    /// <summary>What was given; null where it was not.</summary>
+    /// <summary>The values that were given; null for those that were not.</summary>
     internal sealed record Values
     {
         public long? MaxSizeBytes { get; init; }
@@ -92,7 +93,7 @@ internal sealed class ClientOptions
 
         public bool HasPolicy => (KeepHourly ?? KeepDaily ?? KeepWeekly ?? KeepMonthly) is not null;
 
-        /// <summary>The client with the fields that were given; the others stay.</summary>
+        /// <summary>The client with the given fields; the others stay unchanged.</summary>
         public ClientEntry Apply(ClientEntry client) =>
             client with
             {

@@ -8,20 +8,21 @@ using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
-/// <summary><c>zfs-server client remove</c>: takes a client out of clients.json, and nothing else.</summary>
+/// <summary><c>zfs-server client remove</c>: removes a client from clients.json, and nothing else.</summary>
 internal static class ClientRemoveCommand
 {
     public static CommandWithExamples Create()
     {
         var name = ClientCommands.NameArgument();
-        var yes = new Option<bool>("--yes") { Description = "Do it; without this nothing is removed." };
+        var yes = new Option<bool>("--yes") { Description = "Confirm; without this nothing is removed." };
         var keep = new Option<bool>("--keep-backups")
         {
-            Description = "Also where the client has backups or uploads. They stay in the store and in the catalogue.",
+            Description =
+                "Remove the client even if it has backups or uploads. They stay in the store and in the catalogue.",
         };
         var remove = new CommandWithExamples(
             "remove",
-            "Take a client out of the list. Nothing that is stored is ever deleted by this.",
+            "Remove a client from the list. Its backups are never deleted by this.",
             "zfs-server client remove web1 --yes",
             "zfs-server client remove web1 --yes --keep-backups"
         )
@@ -51,15 +52,16 @@ internal static class ClientRemoveCommand
             throw new OperationException(
                 ExitCode.Usage,
                 $"Client '{id}' has {Describe(backups, uploads)}. Nothing was removed.",
-                "Add --yes to take the client out of the list. To shut it out for a while: zfs-server client disable."
+                "Add --yes to remove the client from the list. To lock it out temporarily: zfs-server client disable."
             );
         if (backups + uploads > 0 && !keep)
         {
             throw new OperationException(
                 ExitCode.Conflict,
-                $"Client '{id}' has {Describe(backups, uploads)}; without the client nobody can list or restore them.",
-                "Add --keep-backups to remove the client all the same: nothing stored is deleted by it, and a client "
-                    + "that is added under the same name has them again."
+                $"Client '{id}' has {Describe(backups, uploads)}; without the client they can be neither listed nor "
+                    + "restored.",
+                "Add --keep-backups to remove the client anyway: its backups are not deleted, and a client that is "
+                    + "added under the same id has them again."
             );
         }
 
@@ -88,9 +90,9 @@ internal static class ClientRemoveCommand
                 );
                 text.WriteLine(
                     backups + uploads == 0
-                        ? "It had nothing stored."
-                        : $"Nothing stored was deleted: its {Describe(backups, uploads)} stay. A client that is "
-                            + "added under the same name has them again."
+                        ? "It had no backups and no uploads."
+                        : $"Nothing was deleted: its {Describe(backups, uploads)} stay. A client that is added "
+                            + "under the same id has them again."
                 );
             }
         );
@@ -100,7 +102,7 @@ internal static class ClientRemoveCommand
     {
         var database = services.GetRequiredService<CatalogueDatabase>();
         if (!File.Exists(database.Path))
-            return (0, 0); // no server ever ran here
+            return (0, 0); // no server has run here yet
         database.RequireCurrent();
         return (
             services.GetRequiredService<BackupCatalogue>().ListAll(id).Count,

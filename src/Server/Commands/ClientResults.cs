@@ -19,7 +19,7 @@ internal sealed record ChangedClient
 
     public required string ClientsFile { get; init; }
 
-    /// <summary>Empty where the client was so already.</summary>
+    /// <summary>Empty if the client already had these settings.</summary>
     public required IReadOnlyList<FieldChange> Changes { get; init; }
 }
 
@@ -29,7 +29,7 @@ internal sealed record RotatedKey
 
     public required string ApiKey { get; init; }
 
-    /// <summary>Null where the old key ended at once.</summary>
+    /// <summary>Null if the old key expired at once.</summary>
     public required DateTimeOffset? OldApiKeyUntil { get; init; }
 
     public required string ClientsFile { get; init; }
@@ -46,7 +46,7 @@ internal sealed record RemovedClient
     public required int KeptUploads { get; init; }
 }
 
-/// <summary>A client without the hashes of its keys, which a list has no use for.</summary>
+/// <summary>A client without the hashes of its keys.</summary>
 internal sealed record ListedClient
 {
     public required string ClientId { get; init; }
@@ -61,7 +61,7 @@ internal sealed record ListedClient
 
     public required RotationPolicy? RotationPolicy { get; init; }
 
-    /// <summary>Null where there is no old key.</summary>
+    /// <summary>Null without an old key.</summary>
     public required DateTimeOffset? OldApiKeyUntil { get; init; }
 
     public static ListedClient Of(ClientEntry client) =>

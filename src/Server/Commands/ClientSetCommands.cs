@@ -16,11 +16,11 @@ internal static class ClientSetCommands
         var options = new ClientOptions();
         var noPolicy = new Option<bool>("--no-policy")
         {
-            Description = "Take the rotation policy away: the client's own counts from then on.",
+            Description = "Remove the server-managed rotation policy: the client's own applies from then on.",
         };
         var set = new CommandWithExamples(
             "set",
-            "Change a client. What is not named stays as it is.",
+            "Change a client. Fields without an option stay unchanged.",
             "zfs-server client set web1 --max-size 1T",
             "zfs-server client set web1 --max-size none --storage-type s3",
             "zfs-server client set web1 --keep-hourly 48 --keep-daily 30",
@@ -43,9 +43,9 @@ internal static class ClientSetCommands
     }
 
     public static CommandWithExamples CreateDisable() =>
-        CreateSwitch("disable", "Shut a client out: all its requests are refused. Its backups stay.", enabled: false);
+        CreateSwitch("disable", "Lock a client out: all its requests are refused. Its backups stay.", enabled: false);
 
-    public static CommandWithExamples CreateEnable() => CreateSwitch("enable", "Let a client in again.", enabled: true);
+    public static CommandWithExamples CreateEnable() => CreateSwitch("enable", "Allow a client again.", enabled: true);
 
     private static CommandWithExamples CreateSwitch(string verb, string description, bool enabled)
     {
@@ -69,7 +69,7 @@ internal static class ClientSetCommands
         if (!noPolicy && values == new ClientOptions.Values())
             throw new OperationException(
                 ExitCode.Usage,
-                "Nothing is to be changed.",
+                "No change was requested.",
                 "See 'zfs-server client set --help'."
             );
         Change(output, id, AuditEvents.ClientChanged, client =>
@@ -100,10 +100,10 @@ internal static class ClientSetCommands
             text =>
             {
                 if (changes.Count == 0)
-                    text.WriteLine($"Client '{id}' is so already; nothing was changed.");
+                    text.WriteLine($"Client '{id}' already has these settings.");
                 else
                     text.WriteLine(
-                        $"Changed client '{id}' in {settings.ClientsFile}. A running server takes it up at once."
+                        $"Changed client '{id}' in {settings.ClientsFile}. A running server uses it at once."
                     );
                 foreach (var change in changes)
                     text.WriteLine($"  {change}");

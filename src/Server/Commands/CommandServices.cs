@@ -1,24 +1,19 @@
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Logging;
 using ZfsSnapshotManager.Server.Maintenance;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
-/// <summary>The parts of the server that a command needs which does not serve.</summary>
+/// <summary>The services of the server that its commands need.</summary>
 internal static class CommandServices
 {
     public static ServiceProvider Create(ServerSettings settings) =>
         new ServiceCollection()
-            .AddLogging(logging =>
-                logging
-                    .SetMinimumLevel(LogLevel.Warning)
-                    .AddSimpleConsole(console => console.SingleLine = true)
-                    // Standard output is for the result.
-                    .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
-            )
+            .AddLogging(logging => logging.SetMinimumLevel(LogLevel.Warning).AddCommandLines())
             .AddSingleton(settings)
             .AddSingleton(settings.Zfs)
             .AddSingleton(TimeProvider.System)

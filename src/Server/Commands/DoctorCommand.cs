@@ -3,16 +3,17 @@ using ZfsSnapshotManager.Server.Doctor;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
-/// <summary><c>doctor</c>: says what the server would lack, before it lacks it.</summary>
+/// <summary><c>doctor</c>: finds problems before the server does.</summary>
 internal static class DoctorCommand
 {
     public static CommandWithExamples Create()
     {
         var verb = new CommandWithExamples(
             "doctor",
-            "Check all that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and ZFS "
+            "Check everything that the server needs: settings, DATA_DIR, the catalogue, the clients, the store, and "
+                + "ZFS "
                 + "with its permissions (with the exact 'zfs allow' line that is missing). "
-                + "Changes nothing, and may run beside the server; run it as the server's user.",
+                + "Changes nothing, and may run beside the server. Run it as the server's user.",
             "zfs-server doctor",
             "runuser -u zfs-server -- zfs-server doctor --json"
         );

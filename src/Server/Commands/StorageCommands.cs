@@ -6,17 +6,17 @@ using ZfsSnapshotManager.Server.Storage.S3;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
-/// <summary><c>zfs-server storage …</c>: looks at the store.</summary>
+/// <summary><c>zfs-server storage …</c>: tests the store.</summary>
 internal static class StorageCommands
 {
     public static CommandWithExamples Create() =>
-        new("storage", "Look at the store that backups are kept in.") { CreateProbe() };
+        new("storage", "Test the store that contains the backups.") { CreateProbe() };
 
     private static CommandWithExamples CreateProbe()
     {
         var probe = new CommandWithExamples(
             "probe",
-            "Try with small objects what the store can do. The server does the same when it starts.",
+            "Test with small objects what the store can do. The server does the same when it starts.",
             "zfs-server storage probe",
             "zfs-server storage probe --json"
         );

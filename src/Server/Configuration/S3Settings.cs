@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Core.Configuration;
 
 namespace ZfsSnapshotManager.Server.Configuration;
 
-/// <summary>Where and how the server keeps objects in S3; docs/configuration.md is the reference.</summary>
+/// <summary>Where and how the server stores objects in S3; docs/configuration.md is the reference.</summary>
 public sealed partial record S3Settings
 {
     private const int Mebibyte = 1024 * 1024;
@@ -17,48 +17,48 @@ public sealed partial record S3Settings
 
     public required string Bucket { get; init; }
 
-    /// <summary>What requests are signed for.</summary>
+    /// <summary>The region that requests are signed for.</summary>
     public required string Region { get; init; }
 
-    /// <summary>Put before every key; empty, or ends in a slash.</summary>
+    /// <summary>Prefix of every key; empty, or ends in a slash.</summary>
     public required string Prefix { get; init; }
 
-    /// <summary>True puts the bucket into the path, false into the host's name.</summary>
+    /// <summary>True puts the bucket into the path, false into the host name.</summary>
     public required bool PathStyle { get; init; }
 
-    /// <summary>Of streams; manifests stay in the bucket's own. Null: the bucket's own.</summary>
+    /// <summary>The class of streams; manifests keep the bucket's default. Null: the bucket's default.</summary>
     public required string? StorageClass { get; init; }
 
-    /// <summary><c>AES256</c>, <c>aws:kms</c> or <c>aws:kms:KEY</c>; null: as the bucket is set up.</summary>
+    /// <summary><c>AES256</c>, <c>aws:kms</c> or <c>aws:kms:KEY</c>; null: the bucket's default.</summary>
     public required string? ServerSideEncryption { get; init; }
 
-    /// <summary>In bytes.</summary>
+    /// <summary>Bytes of a part.</summary>
     public required int PartSize { get; init; }
 
-    /// <summary>Of one object.</summary>
+    /// <summary>The most parts of one object.</summary>
     public required int MaxParts { get; init; }
 
     /// <summary>Parts in memory before uploads and downloads wait for each other.</summary>
     public required int PartsInMemory { get; init; }
 
     /// <summary>
-    /// PEM file with the authorities that the endpoint's certificate may come from; null: the system's.
+    /// PEM file with the authorities trusted for the endpoint's certificate; null: the system's.
     /// </summary>
     public required string? CaFile { get; init; }
 
-    /// <summary>For how long nobody may delete what is stored; null: no retention.</summary>
+    /// <summary>How long stored objects cannot be deleted; null: no retention.</summary>
     public required TimeSpan? ObjectLock { get; init; }
 
     /// <summary><c>GOVERNANCE</c> or <c>COMPLIANCE</c>.</summary>
     public required string ObjectLockMode { get; init; }
 
-    /// <summary>A request that neither takes nor brings a byte for so long has failed.</summary>
+    /// <summary>A request that transfers no byte for this long has failed.</summary>
     public required TimeSpan IdleTimeout { get; init; }
 
-    /// <summary>For how long a request is tried again.</summary>
+    /// <summary>How long a request is retried.</summary>
     public required TimeSpan RetryTime { get; init; }
 
-    /// <returns>Null where S3 is not enabled.</returns>
+    /// <returns>Null if S3 is not enabled.</returns>
     public static S3Settings? Read(SettingsReader settings)
     {
         if (!settings.Flag("S3_ENABLED", fallback: false))
@@ -92,7 +92,7 @@ public sealed partial record S3Settings
     }
 
     /// <summary>
-    /// Providers that sign by region tell it in their host's names; all others take any, and most people mean this one.
+    /// Providers that sign by region have it in their host names. All others accept any; us-east-1 is the usual one.
     /// </summary>
     public static string RegionOf(string host) =>
         RegionPattern().Match(host) is { Success: true } match
@@ -110,7 +110,7 @@ public sealed partial record S3Settings
     private static partial Regex BucketPattern();
 
     /// <summary>
-    /// Takes <c>host</c>, <c>host:port</c> and whole addresses; a scheme in it must not contradict S3_USE_SSL.
+    /// Accepts <c>host</c>, <c>host:port</c> and URLs; a scheme must not contradict S3_USE_SSL.
     /// </summary>
     private static Uri ParseEndpoint(string text, bool useSsl)
     {
@@ -123,13 +123,15 @@ public sealed partial record S3Settings
             || url.UserInfo.Length > 0
         )
             throw new FormatException("it must look like s3.example.com or s3.example.com:9000");
-        if (url.Scheme == scheme)
-            return url;
-        throw new FormatException($"S3_USE_SSL={(useSsl ? "true" : "false")} says {scheme}, the address {url.Scheme}");
+        return url.Scheme == scheme
+            ? url
+            : throw new FormatException(
+                $"S3_USE_SSL={(useSsl ? "true" : "false")} means {scheme}, but the address has {url.Scheme}"
+            );
     }
 
     private static string ParseBucket(string text) =>
-        BucketPattern().IsMatch(text) ? text : throw new FormatException("it is not a bucket's name");
+        BucketPattern().IsMatch(text) ? text : throw new FormatException("it is not a valid bucket name");
 
     private static string ParsePrefix(string text)
     {
@@ -140,7 +142,9 @@ public sealed partial record S3Settings
             prefix.Length <= 200
             && prefix.Split('/').All(name => name is not ("" or "." or ".."))
             && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/');
-        return right ? prefix + "/" : throw new FormatException("it may have letters, digits, '-', '_', '.' and '/'");
+        return right
+            ? prefix + "/"
+            : throw new FormatException("it may contain letters, digits, '-', '_', '.' and '/'");
     }
 
     private static string ParseEncryption(string text) =>
@@ -155,5 +159,5 @@ public sealed partial record S3Settings
             : throw new FormatException("it may be GOVERNANCE or COMPLIANCE");
 
     private static string ParseCaFile(string text) =>
-        File.Exists(text) ? Path.GetFullPath(text) : throw new FormatException("there is no such file");
+        File.Exists(text) ? Path.GetFullPath(text) : throw new FormatException("the file does not exist");
 }

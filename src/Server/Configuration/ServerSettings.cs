@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Server.Configuration;
 
-/// <summary>All settings of zfs-server; docs/configuration.md is their reference.</summary>
+/// <summary>All settings of zfs-server; docs/configuration.md is the reference.</summary>
 public sealed record ServerSettings
 {
     public const string SystemFile = "/etc/zfs-server.env";
@@ -23,40 +23,40 @@ public sealed record ServerSettings
     /// <summary>Where <c>zfs</c> runs.</summary>
     public required ZfsHost Zfs { get; init; }
 
-    /// <summary>Where clients without a dataset of their own are stored in ZFS.</summary>
+    /// <summary>The parent of the datasets of clients that have none of their own.</summary>
     public required DatasetName BaseDataset { get; init; }
 
-    /// <summary>Whether it was set, and not just the default: then every client may ask for local storage.</summary>
+    /// <summary>Whether it was set: then every client may use local storage.</summary>
     public required bool HasBaseDataset { get; init; }
 
-    /// <summary>An upload that brings no byte for so long is given up.</summary>
+    /// <summary>An upload that transfers no byte for this long is ended.</summary>
     public required TimeSpan UploadIdleTimeout { get; init; }
 
-    /// <summary>An upload in parts that nobody went on with for so long is dropped.</summary>
+    /// <summary>An upload in parts that is not resumed for this long is dropped.</summary>
     public required TimeSpan UploadExpiry { get; init; }
 
-    /// <summary>Uploads that one client may have open.</summary>
+    /// <summary>The most open uploads of one client.</summary>
     public required int MaxOpenUploads { get; init; }
 
-    /// <summary>Bytes of a part in a folder; <see cref="S3Settings"/> has its own.</summary>
+    /// <summary>Bytes of a part in a directory; <see cref="S3Settings"/> has its own.</summary>
     public required int PartSize { get; init; }
 
-    /// <summary>Streams that are received at once.</summary>
+    /// <summary>The most streams received at once.</summary>
     public required int MaxUploads { get; init; }
 
     /// <summary>How long a rotated backup can still be kept.</summary>
     public required TimeSpan DeleteDelay { get; init; }
 
-    /// <summary>Wrong keys that one name from one address may show; 0: any number.</summary>
+    /// <summary>Failed authentications of one client id from one address per minute; 0: no limit.</summary>
     public required int AuthFailuresPerMinute { get; init; }
 
-    /// <summary>Bytes of one file of the audit log.</summary>
+    /// <summary>The most bytes of one audit log file.</summary>
     public required long AuditMaxBytes { get; init; }
 
-    /// <summary>Old files of the audit log that are kept.</summary>
+    /// <summary>How many old audit log files are kept.</summary>
     public required int AuditFiles { get; init; }
 
-    /// <summary>Null where objects are stored in <see cref="DataDirectory"/>.</summary>
+    /// <summary>Null if objects are stored in <see cref="DataDirectory"/>.</summary>
     public required S3Settings? S3 { get; init; }
 
     public static ServerSettings Read() => Read(SettingsFiles.Read(SystemFile));
@@ -94,8 +94,8 @@ public sealed record ServerSettings
     }
 
     /// <summary>
-    /// The first program kept its metadata in a JSON file; where such a name is set, the database lies beside it and
-    /// the JSON stays as it is.
+    /// The first version kept its metadata in a JSON file. If such a name is set, the database is created beside it,
+    /// and the JSON file stays as it is.
     /// </summary>
     private static string DatabaseFileFor(string metadataFile) =>
         metadataFile.EndsWith(".json", StringComparison.OrdinalIgnoreCase)

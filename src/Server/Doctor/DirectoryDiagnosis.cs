@@ -7,12 +7,12 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Doctor;
 
 /// <summary>
-/// Looks at <c>DATA_DIR</c> and what the server keeps in it. What is not there yet is made by the first start.
+/// Checks <c>DATA_DIR</c> and the files in it. What does not exist yet is created by the first start.
 /// </summary>
 internal static class DirectoryDiagnosis
 {
-    /// <summary>The catalogue of a million backups, its log, and room to work.</summary>
-    private const long LittleRoom = 1_000_000_000;
+    /// <summary>The catalogue of a million backups, its log, and some space to work.</summary>
+    private const long LittleSpace = 1_000_000_000;
 
     private const UnixFileMode OfOthers =
         UnixFileMode.GroupRead
@@ -22,49 +22,51 @@ internal static class DirectoryDiagnosis
         | UnixFileMode.OtherWrite
         | UnixFileMode.OtherExecute;
 
-    /// <returns>Whether it can be worked with: else what is in it needs no looks.</returns>
+    /// <returns>Whether it is usable: otherwise its content need not be checked.</returns>
     public static bool CheckData(Diagnosis result, ServerSettings settings, CatalogueDatabase database)
     {
-        var folder = settings.DataDirectory;
-        if (!CheckDirectory(result, "data", folder))
+        var directory = settings.DataDirectory;
+        if (!CheckDirectory(result, "data", directory))
             return false;
-        CheckFreeSpace(result, folder);
-        if (Directory.Exists(folder) && (File.GetUnixFileMode(folder) & OfOthers) != UnixFileMode.None)
-            result.Warn("data", $"others may look into {folder}", $"Close it: chmod 700 {folder}");
+        CheckFreeSpace(result, directory);
+        if (Directory.Exists(directory) && (File.GetUnixFileMode(directory) & OfOthers) != UnixFileMode.None)
+            result.Warn("data", $"other users can read {directory}", $"Restrict it: chmod 700 {directory}");
         CheckCatalogue(result, settings, database);
         return true;
     }
 
-    /// <summary>Sees whether the server can write to a folder, or make it.</summary>
-    public static bool CheckDirectory(Diagnosis result, string name, string folder)
+    /// <summary>Checks whether the server can write to a directory, or create it.</summary>
+    public static bool CheckDirectory(Diagnosis result, string name, string directory)
     {
-        var there = Existing(folder);
-        var fault = FindFault(there);
+        var existing = Existing(directory);
+        var fault = FindFault(existing);
         if (fault is not null)
             result.Fail(
                 name,
-                $"{Environment.UserName} cannot write to {there}: {fault}",
-                $"Let root run: install -d -m 700 -o {Environment.UserName} {folder}",
+                $"{Environment.UserName} cannot write to {existing}: {fault}",
+                $"Let root run: install -d -m 700 -o {Environment.UserName} {directory}",
                 ExitCode.Configuration
             );
         else
             result.Pass(
                 name,
-                there == folder ? $"{folder} can be written to" : $"{folder} is not there yet; the server makes it"
+                existing == directory
+                    ? $"{directory} is writable"
+                    : $"{directory} does not exist yet; the server creates it"
             );
         return fault is null;
     }
 
-    private static void CheckFreeSpace(Diagnosis result, string folder)
+    private static void CheckFreeSpace(Diagnosis result, string directory)
     {
-        var room = new DriveInfo(Existing(folder)).AvailableFreeSpace;
-        if (room > LittleRoom)
-            result.Pass("room", $"{ByteSize.Format(room)} free for {folder}");
+        var available = new DriveInfo(Existing(directory)).AvailableFreeSpace;
+        if (available > LittleSpace)
+            result.Pass("room", $"{ByteSize.Format(available)} free for {directory}");
         else
             result.Warn(
                 "room",
-                $"only {ByteSize.Format(room)} free for {folder}",
-                "Make room: a server that cannot write takes no backups."
+                $"only {ByteSize.Format(available)} free for {directory}",
+                "Free space: a server that cannot write accepts no backups."
             );
     }
 
@@ -75,7 +77,7 @@ internal static class DirectoryDiagnosis
             if (settings.S3 is null && HasObjects(settings))
                 result.Fail(
                     "catalogue",
-                    $"{database.Path} is not there, and there are backups",
+                    $"{database.Path} does not exist, but backups do",
                     "Check METADATA_FILE; if it is lost, run 'zfs-server catalogue rebuild'.",
                     ExitCode.NotFound
                 );
@@ -88,7 +90,7 @@ internal static class DirectoryDiagnosis
         {
             using (File.OpenHandle(database.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
             {
-                // It can be written to.
+                // It is writable.
             }
 
             var version = database.Inspect();
@@ -120,16 +122,16 @@ internal static class DirectoryDiagnosis
         return Directory.Exists(objects) && Directory.EnumerateFiles(objects, "*", SearchOption.AllDirectories).Any();
     }
 
-    private static string Existing(string folder) =>
-        Directory.Exists(folder) ? folder : Existing(Path.GetDirectoryName(folder)!);
+    private static string Existing(string directory) =>
+        Directory.Exists(directory) ? directory : Existing(Path.GetDirectoryName(directory)!);
 
-    /// <summary>Tried, since permissions are not all that can keep from writing.</summary>
-    private static string? FindFault(string folder)
+    /// <summary>Tests by writing: permissions are not the only obstacle.</summary>
+    private static string? FindFault(string directory)
     {
         try
         {
             using var tried = File.OpenHandle(
-                Path.Combine(folder, $".doctor-{Guid.NewGuid():N}"),
+                Path.Combine(directory, $".doctor-{Guid.NewGuid():N}"),
                 FileMode.CreateNew,
                 FileAccess.Write,
                 FileShare.None,

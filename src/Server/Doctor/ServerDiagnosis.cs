@@ -14,10 +14,10 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 
-/// <summary>Looks at all that the server needs, and changes nothing that lasts.</summary>
+/// <summary>Checks everything that the server needs. Changes nothing permanently.</summary>
 internal sealed class ServerDiagnosis
 {
-    /// <summary>More than what <c>GET /ready</c> takes for its own looks.</summary>
+    /// <summary>More than <c>GET /ready</c> needs for its own checks.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly Diagnosis _result;
@@ -25,7 +25,7 @@ internal sealed class ServerDiagnosis
 
     private ServerDiagnosis(Diagnosis result, ServerSettings settings) => (_result, _settings) = (result, settings);
 
-    /// <param name="createServices">Makes the parts of the server that do not serve.</param>
+    /// <param name="createServices">Creates the services of the server that commands need.</param>
     public static async Task<Diagnosis> RunAsync(
         Func<ServerSettings, ServiceProvider> createServices,
         CancellationToken cancellationToken
@@ -33,17 +33,17 @@ internal sealed class ServerDiagnosis
     {
         var result = new Diagnosis();
         if (await result.TryAsync("settings", () => Task.FromResult(ServerSettings.Read())) is { } settings)
-            await new ServerDiagnosis(result, settings).LookAsync(createServices, cancellationToken);
+            await new ServerDiagnosis(result, settings).CheckAsync(createServices, cancellationToken);
         return result;
     }
 
-    private async Task LookAsync(
+    private async Task CheckAsync(
         Func<ServerSettings, ServiceProvider> createServices,
         CancellationToken cancellationToken
     )
     {
         await using var services = createServices(StoreDiagnosis.WithShortTimeouts(_settings));
-        _result.Pass("settings", $"all can be read; DATA_DIR is {_settings.DataDirectory}");
+        _result.Pass("settings", $"valid; DATA_DIR is {_settings.DataDirectory}");
         CheckAddress();
         if (DataDirectory.IsLocked(_settings.DataDirectory))
             await CheckRunningServerAsync(cancellationToken);
@@ -71,17 +71,17 @@ internal sealed class ServerDiagnosis
         ).RunAsync(cancellationToken);
     }
 
-    /// <summary>The server itself speaks no TLS.</summary>
+    /// <summary>The server itself does not use TLS.</summary>
     private void CheckAddress()
     {
         if (IPAddress.IsLoopback(_settings.BindAddress))
-            _result.Pass("address", $"only this machine reaches {_settings.BindAddress} port {_settings.Port}");
+            _result.Pass("address", $"only this machine can connect to {_settings.BindAddress} port {_settings.Port}");
         else
             _result.Warn(
                 "address",
                 $"keys and data cross the network to {_settings.BindAddress} port {_settings.Port} unencrypted",
-                "Put a TLS proxy before the server and set BIND_ADDRESS=127.0.0.1; or let only a private network or "
-                    + "a VPN reach it."
+                "Put a TLS proxy before the server and set BIND_ADDRESS=127.0.0.1; or allow access only from a "
+                    + "private network or a VPN."
             );
     }
 
@@ -94,11 +94,11 @@ internal sealed class ServerDiagnosis
             var answer = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReadyAnswer, cancellationToken)
                 ?? throw new JsonException("the answer is empty");
             if (answer.Checks.All(check => check.Ok))
-                _result.Pass("server", "runs, and is ready");
+                _result.Pass("server", "is running and ready");
             foreach (var check in answer.Checks.Where(check => !check.Ok))
                 _result.Fail(
                     "server",
-                    $"runs, and is not ready: {check.Name}: {check.Message}",
+                    $"is running, but not ready: {check.Name}: {check.Message}",
                     "The server's log says more.",
                     ExitCode.ServerFailed
                 );
@@ -110,8 +110,8 @@ internal sealed class ServerDiagnosis
         {
             _result.Fail(
                 "server",
-                $"runs on this DATA_DIR, and {ReadyAddress()} does not answer as it should: {e.Message}",
-                "See its log, and that it was started with the same BIND_ADDRESS and PORT.",
+                $"is running on this DATA_DIR, but {ReadyAddress()} did not answer correctly: {e.Message}",
+                "Check its log, and that it was started with the same BIND_ADDRESS and PORT.",
                 ExitCode.Unreachable
             );
         }
@@ -133,11 +133,11 @@ internal sealed class ServerDiagnosis
         try
         {
             using var listener = new TcpListener(_settings.BindAddress, _settings.Port);
-            // As the server takes it.
+            // Like the server.
             if (_settings.BindAddress.Equals(IPAddress.IPv6Any))
                 listener.Server.DualMode = true;
             listener.Start();
-            _result.Pass("server", "does not run; its port is free");
+            _result.Pass("server", "is not running; its port is available");
         }
         catch (SocketException e)
         {
@@ -152,7 +152,7 @@ internal sealed class ServerDiagnosis
         {
             _result.Warn(
                 "clients",
-                $"there are none in {_settings.ClientsFile}",
+                $"none in {_settings.ClientsFile}",
                 "Add the first one: zfs-server client add NAME"
             );
             return;

@@ -8,16 +8,18 @@ using ZfsSnapshotManager.Server.Storage.S3;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 
-/// <summary>Looks at the object store: tries in S3 what the start tries there, and whose the place is.</summary>
+/// <summary>
+/// Checks the object store: tests S3 like the start of the server, and to which catalogue the store belongs.
+/// </summary>
 internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, IServiceProvider services)
 {
-    /// <summary>Who waits for a diagnosis does not wait as long as a backup may.</summary>
+    /// <summary>A diagnosis must not retry as long as a backup may.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>As for clients: more than clocks that somebody looks after are apart.</summary>
+    /// <summary>As in the client: synchronized clocks differ less.</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(2);
 
-    /// <summary>The settings with which S3 is tried.</summary>
+    /// <summary>The settings with short timeouts for S3.</summary>
     public static ServerSettings WithShortTimeouts(ServerSettings settings)
     {
         return settings.S3 is { } s3
@@ -43,13 +45,16 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
         CheckClock(services.GetRequiredService<S3Connection>().ClockDifference);
         if (findings is null)
             return;
-        result.Pass("store", $"{services.GetRequiredService<IObjectStore>().Location} does all that it must");
+        result.Pass(
+            "store",
+            $"{services.GetRequiredService<IObjectStore>().Location} does everything that is required"
+        );
         foreach (var finding in findings.Where(finding => !finding.Works))
-            result.Warn("store", $"it does not have: {finding.Ability}", $"Without it: {finding.Note}");
+            result.Warn("store", $"it lacks: {finding.Ability}", $"Without it: {finding.Note}");
         await CheckOwnerAsync(cancellationToken);
     }
 
-    /// <param name="apart">Null where S3 did not answer.</param>
+    /// <param name="apart">Null if S3 did not answer.</param>
     private void CheckClock(TimeSpan? apart)
     {
         if (apart is not { } difference)

@@ -10,8 +10,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Doctor;
 
 /// <summary>
-/// Looks at ZFS where clients are, or may be, stored in it. Where none is, what does not work is no failure: the start
-/// does not mind it either.
+/// Checks ZFS if clients are, or may be, stored in it. If none is, a fault is only a warning: the server starts anyway.
 /// </summary>
 internal sealed class ZfsDiagnosis(
     Diagnosis result,
@@ -30,23 +29,23 @@ internal sealed class ZfsDiagnosis(
     {
         if (_clients.Count == 0 && !settings.HasBaseDataset)
             return;
-        if (await LookAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
+        if (await TryAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
         result.Pass("zfs", version);
-        if (await LookAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
+        if (await TryAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
         if (user.IsRoot)
         {
             var dataset = settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]);
             var allow = ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, dataset);
-            result.Warn("permissions", "runs as root", $"A user of its own needs no more than: {allow}");
+            result.Warn("permissions", "runs as root", $"A dedicated user needs only: {allow}");
         }
 
-        IReadOnlyList<string>? lacking = [];
+        IReadOnlyList<string>? missing = [];
         if (settings.HasBaseDataset)
         {
-            lacking = await CheckDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken);
-            if (lacking is { Count: 0 })
+            missing = await CheckDatasetAsync(settings.BaseDataset, user, ZfsDelegation.ForStorage, cancellationToken);
+            if (missing is { Count: 0 })
                 result.Pass(
                     "dataset",
                     $"{settings.BaseDataset} is "
@@ -59,13 +58,13 @@ internal sealed class ZfsDiagnosis(
             var isBelow =
                 settings.HasBaseDataset
                 && parents.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
-            if (isBelow && lacking is null)
-                continue; // what they all lack was said
+            if (isBelow && missing is null)
+                continue; // reported above for all of them
             await CheckClientAsync(
                 client,
                 user,
                 isBelow
-                    ? [.. ZfsDelegation.ForStorage.Except(lacking!, StringComparer.Ordinal)]
+                    ? [.. ZfsDelegation.ForStorage.Except(missing!, StringComparer.Ordinal)]
                     : ZfsDelegation.ForStorage,
                 cancellationToken
             );
@@ -80,21 +79,21 @@ internal sealed class ZfsDiagnosis(
     )
     {
         var dataset = parents.Of(client);
-        var isThere = await parents.FindAbsenceAsync(dataset, cancellationToken) is null;
-        var lacking = await CheckDatasetAsync(
-            isThere ? dataset : ClientDatasets.Above(dataset),
+        var exists = await parents.FindAbsenceAsync(dataset, cancellationToken) is null;
+        var missing = await CheckDatasetAsync(
+            exists ? dataset : ClientDatasets.Above(dataset),
             user,
             needed,
             cancellationToken
         );
-        if (lacking is { Count: 0 })
+        if (missing is { Count: 0 })
             result.Pass(
                 "client",
-                $"{client.ClientId}: {dataset} {(isThere ? "is there" : "is made when it is needed")}"
+                $"{client.ClientId}: {dataset} {(exists ? "exists" : "is created when it is needed")}"
             );
     }
 
-    /// <returns>Those of the permissions that lack; null where that is not known.</returns>
+    /// <returns>The missing permissions; null if unknown.</returns>
     private async Task<IReadOnlyList<string>?> CheckDatasetAsync(
         DatasetName dataset,
         ZfsUser user,
@@ -108,20 +107,20 @@ internal sealed class ZfsDiagnosis(
             return null;
         }
 
-        var lacking = await LookAsync("permissions", () =>
+        var missing = await TryAsync("permissions", () =>
             ZfsDelegation.FindMissingAsync(zfs, dataset, user, needed, cancellationToken)
         );
-        if (lacking is { Count: > 0 })
-            Fail("permissions", ClientDatasets.Lacks(user, lacking, dataset));
-        return lacking;
+        if (missing is { Count: > 0 })
+            Fail("permissions", ClientDatasets.MissingPermissions(user, missing, dataset));
+        return missing;
     }
 
-    private async Task<T?> LookAsync<T>(string name, Func<Task<T>> look)
+    private async Task<T?> TryAsync<T>(string name, Func<Task<T>> check)
         where T : class
     {
         try
         {
-            return await look();
+            return await check();
         }
         catch (OperationException e)
         {

@@ -13,7 +13,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 
-/// <summary>GET /download: the stored bytes as they are, whole or by range.</summary>
+/// <summary>GET /download: the stored bytes as they are, complete or by range.</summary>
 internal sealed partial class DownloadEndpoints(
     ClientAuthentication authentication,
     BackupCatalogue backups,
@@ -33,14 +33,16 @@ internal sealed partial class DownloadEndpoints(
         var id = context.Request.Query["snapshot_id"].ToString();
         if (id.Length == 0)
             throw RequestException.BadRequest("snapshot_id is missing.");
-        var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
+        var backup = backups.Find(client.ClientId, id)
+            ?? throw RequestException.NotFound($"The backup {id} does not exist.");
         if (backup.IsLocal)
         {
             await local.SendAsync(context, client, backup);
             return;
         }
 
-        // A restore writes into zfs receive, which may pause for long; a slow reader is not an attacker here.
+        // Kestrel ends responses that are read below 240 bytes a second. A restore writes into zfs receive, which may
+        // pause for long.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         var tag = new EntityTagHeaderValue($"\"{backup.PartsSha256}\"");
@@ -55,7 +57,7 @@ internal sealed partial class DownloadEndpoints(
         {
             await using var content = await OpenAsync(backup, wanted, context.RequestAborted);
             Describe(context.Response, backup, tag, wanted);
-            // Ranges that follow are of the same download.
+            // Further ranges belong to the same download.
             if (wanted.First == 0)
                 audit.Write(
                     AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
@@ -67,7 +69,7 @@ internal sealed partial class DownloadEndpoints(
         }
         catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged)
         {
-            layouts.Remove(backup); // somebody may mend it
+            layouts.Remove(backup); // the store may be fixed
             LogBroken(backup.SnapshotId, e.Message);
             throw;
         }
@@ -105,23 +107,24 @@ internal sealed partial class DownloadEndpoints(
         headers.ContentDisposition = name;
     }
 
-    /// <summary>From where a part lies straight to the connection.</summary>
+    /// <summary>Writes directly from the buffers of parts to the connection.</summary>
     private static async Task SendAsync(HttpContext context, BackupStream content, long count)
     {
         var connection = context.Response.BodyWriter;
-        for (var left = count; left > 0; )
+        var left = count;
+        while (left > 0)
         {
             var slice = await content.TakeAsync((int)Math.Min(StreamSlice.Size, left), context.RequestAborted);
             left -= slice.Length;
             var flushed = await connection.WriteAsync(slice, context.RequestAborted);
             if (flushed.IsCompleted)
-                throw new OperationCanceledException("The client has gone.", context.RequestAborted);
+                throw new OperationCanceledException("The client has disconnected.", context.RequestAborted);
         }
     }
 
     /// <summary>
-    /// Reads the first part that is asked for before anything is answered: what is missing or damaged there is told,
-    /// not broken off.
+    /// Reads the first part of the range before the response starts, so that a missing or damaged part is answered as
+    /// an error.
     /// </summary>
     private async Task<BackupStream> OpenAsync(
         SnapshotInfo backup,
@@ -144,7 +147,7 @@ internal sealed partial class DownloadEndpoints(
     }
 
     /// <summary>
-    /// Whoever reads a backup by ranges costs the manifest and a look at the objects once, not for each range.
+    /// For a client that reads by ranges, the manifest and the sizes of objects are read once, not for each range.
     /// </summary>
     private async Task<BackupStream> FindAsync(
         SnapshotInfo backup,
@@ -160,8 +163,7 @@ internal sealed partial class DownloadEndpoints(
             return await FindUncheckedAsync(backup, cancellationToken);
         foreach (var (key, size) in layout.Objects)
         {
-            // Bytes after the last part would be seen by nobody who reads by parts, and yet spoil what other tools make
-            // of the object.
+            // Readers by parts would not notice bytes after the last part; other tools would read a damaged object.
             if (await SizeOfAsync(backup, key, cancellationToken) != size)
                 throw WrongSize(backup);
         }
@@ -170,7 +172,7 @@ internal sealed partial class DownloadEndpoints(
         return store.OpenRead(layout);
     }
 
-    /// <returns>Null where the manifest is missing, or is of no use.</returns>
+    /// <returns>Null if the manifest is missing or unusable.</returns>
     private async Task<BackupLayout?> ReadLayoutAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
         try
@@ -191,8 +193,7 @@ internal sealed partial class DownloadEndpoints(
     }
 
     /// <summary>
-    /// The objects may still be there: what can be restored shall be. The reader checks all of it against the
-    /// catalogue's digest.
+    /// The objects may still exist, and may be restored. The client verifies them by the catalogue's digest.
     /// </summary>
     private async Task<BackupStream> FindUncheckedAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
@@ -223,14 +224,14 @@ internal sealed partial class DownloadEndpoints(
         ).Size;
 
     private static StorageException WrongSize(SnapshotInfo backup) =>
-        new(StorageFault.Damaged, $"The object of {backup.SnapshotId} has not the size that was stored.");
+        new(StorageFault.Damaged, $"The stored object of {backup.SnapshotId} has the wrong size.");
 
-    [LoggerMessage(LogLevel.Error, "{SnapshotId} is listed and cannot be read: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "{SnapshotId} is listed, but cannot be read: {Reason}")]
     private partial void LogBroken(string snapshotId, string reason);
 
     [LoggerMessage(
         LogLevel.Error,
-        "The manifest of {StorageKey} cannot be used, and its object is given out without it: {Reason}"
+        "The manifest of {StorageKey} cannot be used; its object is sent without it: {Reason}"
     )]
     private partial void LogNoManifest(string storageKey, string reason);
 }

@@ -14,8 +14,8 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>
-/// GET /snapshots/{id}/manifest: what a backup is made of, so that it can be read part by part, and which properties
-/// its dataset had.
+/// GET /snapshots/{id}/manifest: the parts of a backup, so that it can be read part by part, and the properties of its
+/// dataset.
 /// </summary>
 internal sealed class ManifestEndpoints(
     ClientAuthentication authentication,
@@ -24,7 +24,7 @@ internal sealed class ManifestEndpoints(
     ZfsHost zfs
 )
 {
-    /// <summary>That of 5 TiB in parts of 16 MiB; a client of a larger backup reads it in one go.</summary>
+    /// <summary>A manifest of 6 TiB in parts of 16 MiB. A client reads a larger backup in one request.</summary>
     private const int MaxSize = 128 * 1024 * 1024;
 
     public static void Map(WebApplication app) =>
@@ -35,12 +35,15 @@ internal sealed class ManifestEndpoints(
     private async Task<IResult> GetAsync(HttpContext context)
     {
         var client = authentication.Authenticate(context.Request);
-        // The server decodes a path but for its slashes, and an id has one.
+        // ASP.NET Core decodes a path except for %2F (docs: routing, "URL encoding"), and an id has a slash.
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        var backup = backups.Find(client.ClientId, id) ?? throw RequestException.NotFound($"There is no backup {id}.");
-        var json = backup.IsLocal
-            ? await ZfsManifests.ReadAsync(zfs, backup, context.RequestAborted)
-            : await ReadAsync(backup.StorageKey, context.RequestAborted);
+        var backup = backups.Find(client.ClientId, id)
+            ?? throw RequestException.NotFound($"The backup {id} does not exist.");
+        byte[] json;
+        if (backup.IsLocal)
+            json = await ZfsManifests.ReadAsync(zfs, backup, context.RequestAborted);
+        else
+            json = await ReadAsync(backup.StorageKey, context.RequestAborted);
         Check(json, backup);
         return Results.Bytes(
             json,
@@ -51,9 +54,11 @@ internal sealed class ManifestEndpoints(
 
     private async Task<byte[]> ReadAsync(string storageKey, CancellationToken cancellationToken)
     {
-        var key = BackupStore.ManifestKeyOf(storageKey);
+        var key = StorageKey.ManifestOf(storageKey);
         if (await store.Objects.FindAsync(key, cancellationToken) is not { Size: <= MaxSize } facts)
-            throw RequestException.NotFound($"The manifest of {storageKey} is not in the store, or too large.");
+            throw RequestException.NotFound(
+                $"The manifest of {storageKey} does not exist in the store, or is too large."
+            );
         var json = new byte[facts.Size];
         await store.Objects.ReadAsync(key, 0, json, cancellationToken);
         return json;
@@ -71,7 +76,7 @@ internal sealed class ManifestEndpoints(
         {
             throw new StorageException(
                 StorageFault.Damaged,
-                $"The manifest of {backup.SnapshotId} is not one: {JsonFault.Describe(e)}.",
+                $"The manifest of {backup.SnapshotId} is invalid: {JsonFault.Describe(e)}.",
                 e
             );
         }

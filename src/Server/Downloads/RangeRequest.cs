@@ -4,17 +4,17 @@ using Microsoft.Net.Http.Headers;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>
-/// What a GET asks for by its conditions and its range, as RFC 9110 has it. ASP.NET's own answer to them would copy
-/// every byte twice more.
+/// Evaluates the conditions and the range of a GET by RFC 9110. ASP.NET Core's own range processing would copy every
+/// byte twice more.
 /// </summary>
 /// <param name="Status">200, 206, 304, 412 or 416.</param>
 /// <param name="First">The first byte.</param>
-/// <param name="Count">How many bytes; none where the status allows no content.</param>
+/// <param name="Count">The number of bytes; 0 if the status allows no content.</param>
 internal readonly record struct RangeRequest(int Status, long First, long Count)
 {
-    /// <param name="tag">Of the content; strong.</param>
-    /// <param name="modified">When the content came to be.</param>
-    /// <param name="length">Of the content, in bytes.</param>
+    /// <param name="tag">The strong entity tag of the content.</param>
+    /// <param name="modified">When the content was created.</param>
+    /// <param name="length">The length of the content in bytes.</param>
     public static RangeRequest Of(
         RequestHeaders headers,
         EntityTagHeaderValue tag,
@@ -22,12 +22,12 @@ internal readonly record struct RangeRequest(int Status, long First, long Count)
         long length
     )
     {
-        modified = DateTimeOffset.FromUnixTimeSeconds(modified.ToUnixTimeSeconds()); // as exact as the header
+        modified = DateTimeOffset.FromUnixTimeSeconds(modified.ToUnixTimeSeconds()); // with the precision of the header
         if (FailsPrecondition(headers, tag, modified))
             return new(StatusCodes.Status412PreconditionFailed, 0, 0);
         if (IsKnown(headers, tag, modified))
             return new(StatusCodes.Status304NotModified, 0, 0);
-        // Of several ranges all is a right answer.
+        // Several ranges may be answered with the whole content (RFC 9110, 14.2).
         if (
             headers.Range is not { Unit.Value: "bytes", Ranges: { Count: 1 } ranges }
             || !IsUnchanged(headers.IfRange, tag, modified)

@@ -2,17 +2,17 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.Server.Files;
 
-/// <summary><c>DATA_DIR</c>: who works on it alone.</summary>
+/// <summary>The lock on <c>DATA_DIR</c>.</summary>
 internal static class DataDirectory
 {
     private const string LockName = "lock";
 
     /// <summary>
-    /// Takes the folder for this process, and makes it where there is none. Two servers on one folder would remove each
-    /// other's uploads.
+    /// Acquires the directory for this process, and creates it if it does not exist. Two servers on one directory would
+    /// remove each other's uploads.
     /// </summary>
-    /// <returns>Holds the folder until it is disposed.</returns>
-    /// <exception cref="OperationException">Another process has it, or it cannot be made.</exception>
+    /// <returns>Holds the directory until it is disposed.</returns>
+    /// <exception cref="OperationException">Another process holds it, or it cannot be created.</exception>
     public static FileStream Lock(string path)
     {
         Create(path);
@@ -29,14 +29,14 @@ internal static class DataDirectory
         {
             throw new OperationException(
                 ExitCode.Conflict,
-                $"Another zfs-server runs on {path}.",
-                "Stop it, or give this one another DATA_DIR.",
+                $"Another zfs-server is running on {path}.",
+                "Stop it, or set another DATA_DIR for this one.",
                 e
             );
         }
     }
 
-    /// <summary>Whether a server, or a command that needs the folder alone, has it now. Nothing is made.</summary>
+    /// <summary>Whether a server, or a command that needs exclusive access, holds it now. Nothing is created.</summary>
     public static bool IsLocked(string path)
     {
         try
@@ -70,8 +70,8 @@ internal static class DataDirectory
         {
             throw new OperationException(
                 ExitCode.Configuration,
-                $"DATA_DIR={path} cannot be made: {e.Message}",
-                "Name a folder that this user may write to.",
+                $"DATA_DIR={path} cannot be created: {e.Message}",
+                "Name a directory that this user may write to.",
                 e
             );
         }

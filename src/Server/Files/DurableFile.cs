@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ZfsSnapshotManager.Server.Files;
 
 /// <summary>
-/// Files that survive a power cut: written aside, synced, renamed, and the folder synced as well, since a rename is
-/// only safe on disk once its folder is.
+/// Writes files that survive a power cut: written under another name, synced, renamed, and the directory synced too,
+/// since a rename is only on disk once its directory is (fsync(2)).
 /// </summary>
 internal static partial class DurableFile
 {
@@ -13,18 +13,20 @@ internal static partial class DurableFile
     private const uint OwnerOnly = 0b110_000_000;
     private const int ReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC on Linux
 
-    /// <summary>Puts <paramref name="content"/> in the place of whatever is at <paramref name="path"/>.</summary>
+    /// <summary>Replaces the file at <paramref name="path"/>, which need not exist.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        var aside = path + ".tmp"; // always the same, so that what a crash left is written over; callers hold a lock
+        // Always the same name, so that leftovers of a crash are overwritten. Callers hold a lock.
+        var aside = path + ".tmp";
         WriteAside(aside, content, mode);
         File.Move(aside, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>Creates a file that must not be there yet.</summary>
-    /// <param name="aside">Where it is written first, on the same file system; a crash may leave it there.</param>
-    /// <exception cref="IOException">It is there.</exception>
+    /// <summary>Creates a file that must not exist.</summary>
+    /// <param name="aside">The path where it is written first, on the same file system. A crash may leave it
+    /// there.</param>
+    /// <exception cref="IOException">It exists.</exception>
     public static void Create(string path, string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
         WriteAside(aside, content, mode);
@@ -39,7 +41,7 @@ internal static partial class DurableFile
         }
     }
 
-    /// <summary>Moves a synced file to a place that must be free.</summary>
+    /// <summary>Renames a synced file to a path that must not exist.</summary>
     public static void MoveNew(string from, string to)
     {
         File.Move(from, to, overwrite: false);
@@ -47,10 +49,10 @@ internal static partial class DurableFile
     }
 
     /// <summary>
-    /// Appends a line in one write. If a crash cut the line before off, this one still begins on its own. Callers hold
-    /// a lock.
+    /// Appends a line in one write. If a crash truncated the line before, this one still starts on a line of its own.
+    /// Callers hold a lock.
     /// </summary>
-    /// <param name="line">With its end.</param>
+    /// <param name="line">With its line end.</param>
     public static void AppendLine(string path, ReadOnlySpan<byte> line)
     {
         var isNew = !File.Exists(path);
@@ -65,7 +67,7 @@ internal static partial class DurableFile
         if (written < 0)
             throw Failed("written");
         if (written < whole.Length)
-            throw new IOException($"The file {path} took only {written} of {whole.Length} bytes; is the disk full?");
+            throw new IOException($"Only {written} of {whole.Length} bytes were written to {path}; is the disk full?");
         if (Sync(file) != 0)
             throw Failed("synced to disk");
         if (isNew)
@@ -75,7 +77,7 @@ internal static partial class DurableFile
             new($"The file {path} cannot be {what}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
-    /// <summary>Creates a folder and those above it, each made safe in the one that holds it.</summary>
+    /// <summary>Creates a directory and its parents; each is synced to disk in its parent.</summary>
     public static void CreateDirectory(string path)
     {
         if (Directory.Exists(path))
@@ -94,7 +96,7 @@ internal static partial class DurableFile
         if (handle.IsInvalid || Sync(handle) != 0)
         {
             throw new IOException(
-                $"The folder {path} cannot be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}"
+                $"The directory {path} cannot be synced to disk: {Marshal.GetLastPInvokeErrorMessage()}"
             );
         }
     }

@@ -3,9 +3,8 @@ using System.Runtime.InteropServices;
 namespace ZfsSnapshotManager.Server.Files;
 
 /// <summary>
-/// By what a changed file is known. Size and time alone miss a change within one tick of the file system's clock; the
-/// inode, which an atomic replace changes, and the time of the inode's own last change, which nobody can set, tell
-/// more.
+/// Identifies a version of a file. Size and modification time alone miss a change within one tick of the file system's
+/// clock. The inode, which an atomic replacement changes, and the inode's change time, which cannot be set, reveal it.
 /// </summary>
 internal readonly partial record struct FileState(
     ulong Device,
@@ -19,7 +18,7 @@ internal readonly partial record struct FileState(
     private const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
     private const int NanosecondsPerTick = 100;
 
-    /// <returns>Null where there is no file, or none that can be looked at.</returns>
+    /// <returns>Null if the file does not exist or cannot be inspected.</returns>
     public static FileState? Of(string path) =>
         StatX(CurrentDirectory, path, 0, BasicStats, out var facts) == 0
             ? new FileState(
@@ -32,12 +31,12 @@ internal readonly partial record struct FileState(
             : null;
 
     /// <summary>
-    /// Whether it was changed so lately that the next change may look the same: clocks of file systems go in steps of
-    /// milliseconds.
+    /// Whether the file was changed so recently that the next change may have the same times: clocks of file systems
+    /// have steps of milliseconds.
     /// </summary>
     public bool IsFresh(DateTimeOffset now) => Changed > now - TimeSpan.FromSeconds(1);
 
-    // Not stat: its struct differs between processors.
+    // Not stat(2): its struct differs between processors.
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatX(int directory, string path, int flags, uint mask, out Facts facts);
 

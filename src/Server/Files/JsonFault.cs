@@ -5,7 +5,9 @@ namespace ZfsSnapshotManager.Server.Files;
 
 internal static partial class JsonFault
 {
-    /// <summary>What System.Text.Json says of required properties, with their names at the end.</summary>
+    /// <summary>
+    /// The message of System.Text.Json about missing required properties, which ends with their names.
+    /// </summary>
     [GeneratedRegex(
         "missing required properties including: (?<names>[^.]*)",
         RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking
@@ -13,19 +15,22 @@ internal static partial class JsonFault
     private static partial Regex MissingPattern();
 
     /// <summary>
-    /// Where the fault is and, where the reader's words help, what it is: .NET's own message names types that a user
-    /// does not know.
+    /// The position of the fault and, unless .NET's message names types that a user does not know, the fault itself.
     /// </summary>
     public static string Describe(JsonException e)
     {
-        var place = e.LineNumber is { } line ? $"line {line + 1}, byte {e.BytePositionInLine + 1}" : "an unknown place";
+        var position = e.LineNumber is { } line
+            ? $"line {line + 1}, byte {e.BytePositionInLine + 1}"
+            : "an unknown position";
         if (MissingPattern().Match(e.Message) is { Success: true } missing)
-            return $"{missing.Groups["names"].Value} missing at {place}";
+            return $"{missing.Groups["names"].Value} missing at {position}";
         var field = e.Path is null or "$" ? "" : $", field {e.Path.TrimStart('$', '.')}";
-        return
+        var namesTypes =
             e.Message.Contains("System.", StringComparison.Ordinal)
-            || e.Message.Contains("ZfsSnapshotManager.", StringComparison.Ordinal)
-            ? $"wrong or missing value at {place}{field}"
-            : $"{e.Message.Split(" Path:", 2)[0].Split(" LineNumber:", 2)[0].TrimEnd('.')} at {place}{field}";
+            || e.Message.Contains("ZfsSnapshotManager.", StringComparison.Ordinal);
+        if (namesTypes)
+            return $"wrong or missing value at {position}{field}";
+        var message = e.Message.Split(" Path:", 2)[0].Split(" LineNumber:", 2)[0].TrimEnd('.');
+        return $"{message} at {position}{field}";
     }
 }

@@ -2,12 +2,12 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.Server.Files;
 
-/// <summary>A file that one process at a time holds; the kernel lets go of it when the process ends.</summary>
+/// <summary>A file that one process at a time holds. The kernel releases it when the process ends.</summary>
 internal static class LockFile
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>Waits until nobody else holds the file.</summary>
+    /// <summary>Waits until no other process holds the file.</summary>
     /// <returns>Holds it until it is disposed.</returns>
     /// <exception cref="OperationException">Another process held it for too long, or it cannot be opened.</exception>
     public static FileStream Wait(string path, TimeSpan patience)
@@ -23,8 +23,9 @@ internal static class LockFile
                 if (waited >= patience)
                     throw new OperationException(
                         ExitCode.Conflict,
-                        $"The lock {path} cannot be taken: {e.Message}",
-                        "Another process has held it for too long; if none runs, see what holds it.",
+                        $"The lock {path} cannot be acquired: {e.Message}",
+                        "Another process has held it for too long. If no such command runs, find the process: fuser "
+                            + $"{path}",
                         e
                     );
                 Thread.Sleep(Pause);

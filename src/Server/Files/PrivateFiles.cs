@@ -5,8 +5,7 @@ namespace ZfsSnapshotManager.Server.Files;
 internal static partial class PrivateFiles
 {
     /// <summary>
-    /// From here on nobody but this process's user can read what it creates, whoever creates it: SQLite makes files of
-    /// its own.
+    /// From here on only this process's user can read the files that it creates, also those that SQLite creates.
     /// </summary>
     public static void Enforce() => _ = SetMask(0b000_111_111);
 

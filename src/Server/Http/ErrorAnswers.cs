@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Http;
 
-/// <summary>The one place where a failed request becomes an answer.</summary>
+/// <summary>Turns failed requests into answers, and only here.</summary>
 internal static partial class ErrorAnswers
 {
     public static void UseErrorAnswers(this WebApplication app) =>
@@ -23,7 +23,7 @@ internal static partial class ErrorAnswers
                 }
                 catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
                 {
-                    // The client has gone: there is nobody to answer.
+                    // The client has disconnected: there is nothing to answer.
                 }
                 catch (Exception e) when (!context.Response.HasStarted && e is not OutOfMemoryException)
                 {
@@ -42,34 +42,34 @@ internal static partial class ErrorAnswers
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => new(
                 StatusCodes.Status413PayloadTooLarge,
                 "too_large",
-                "The request's body has more than 64 KiB.",
+                "The request's body is larger than 64 KiB.",
                 innerException: e
             ),
             BadHttpRequestException bad => new(bad.StatusCode, "bad_request", bad.Message, innerException: e),
             StorageException failed => StorageFaults.ToRequest(failed, "Nothing was changed."),
             JsonException json => RequestException.BadRequest(
-                $"The body is not the JSON that is expected: {JsonFault.Describe(json)}."
+                $"The body is not the expected JSON: {JsonFault.Describe(json)}."
             ),
             _ => new(
                 StatusCodes.Status500InternalServerError,
                 "internal_error",
                 "The server failed to answer; its log says why.",
-                "Nothing that was acknowledged is lost. Try again; if it stays so, look at the server's log.",
+                "Nothing that was acknowledged is lost. Try again; if it fails again, see the server's log.",
                 e
             ),
         };
 
-    /// <summary>What the framework answers by itself, without words.</summary>
+    /// <summary>Error responses that the framework sends without a body.</summary>
     private static RequestException NoEndpoint(int status) =>
         status == StatusCodes.Status404NotFound
-            ? RequestException.NotFound("There is no such endpoint.")
-            : new RequestException(status, "bad_request", $"The request is refused with status {status}.");
+            ? RequestException.NotFound("This endpoint does not exist.")
+            : new RequestException(status, "bad_request", $"The request was refused with status {status}.");
 
     private static Task WriteAsync(HttpContext context, RequestException refused)
     {
         context.Response.StatusCode = refused.Status;
         context.Response.ContentLength = null;
-        context.Response.Headers.ContentDisposition = default; // of the file that was asked for, like its type
+        context.Response.Headers.ContentDisposition = default; // it was set for the requested file
         if (refused.RetryAfter is { } wait)
             context.Response.Headers.RetryAfter = $"{Math.Ceiling(wait.TotalSeconds):0}";
         context.Response.ContentType = "application/json; charset=utf-8";

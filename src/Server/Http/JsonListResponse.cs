@@ -6,16 +6,16 @@ using System.Text.Json.Serialization.Metadata;
 namespace ZfsSnapshotManager.Server.Http;
 
 /// <summary>
-/// Writes an answer that ends in a list of perhaps tens of thousands of items: item by item, and sent in large pieces.
+/// Writes a response that ends in a list of up to tens of thousands of items: item by item, sent in large chunks.
 /// </summary>
 internal static class JsonListResponse
 {
-    /// <summary>The serializer by itself sends 16 KiB at a time, which costs more than to write them.</summary>
+    /// <summary>By default the serializer sends 16 KiB at a time, which costs more than writing them.</summary>
     private const int PieceSize = 128 * 1024;
 
     /// <param name="context">Its response is written.</param>
-    /// <param name="answer">With an empty list as its last field.</param>
-    /// <param name="items">What belongs into the list.</param>
+    /// <param name="answer">Has an empty list as its last field.</param>
+    /// <param name="items">The items of the list.</param>
     public static async Task WriteAsync<TAnswer, TItem>(
         HttpContext context,
         TAnswer answer,

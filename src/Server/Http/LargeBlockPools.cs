@@ -6,33 +6,33 @@ using Microsoft.AspNetCore.Connections;
 namespace ZfsSnapshotManager.Server.Http;
 
 /// <summary>
-/// Memory for Kestrel's connections in blocks of 32 KiB: with its own of 4 KiB a large body costs several times the
-/// processor's time.
+/// Memory for Kestrel's connections in blocks of 32 KiB: with Kestrel's own blocks of 4 KiB, a large body costs several
+/// times the processor time.
 /// </summary>
 internal sealed class LargeBlockPools : IMemoryPoolFactory<byte>
 {
     public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new LargeBlockPool();
 
     /// <summary>
-    /// Blocks are pinned from the start and used again and again; those of the runtime's shared pool would be pinned by
-    /// each read of a socket.
+    /// Blocks are pinned once and reused; arrays of the runtime's shared pool would be pinned by each read from a
+    /// socket.
     /// </summary>
     private sealed class LargeBlockPool : MemoryPool<byte>
     {
         private const int BlockSize = 32 * 1024;
-        private const int MaxFree = 512;
+        private const int MaxUnused = 512;
 
-        private readonly ConcurrentBag<Block> _free = [];
+        private readonly ConcurrentBag<Block> _unused = [];
 
         public override int MaxBufferSize => BlockSize;
 
         public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockSize);
-            return _free.TryTake(out var block) ? block : new Block(this);
+            return _unused.TryTake(out var block) ? block : new Block(this);
         }
 
-        protected override void Dispose(bool disposing) => _free.Clear();
+        protected override void Dispose(bool disposing) => _unused.Clear();
 
         private sealed class Block(LargeBlockPool owner) : IMemoryOwner<byte>
         {
@@ -42,8 +42,8 @@ internal sealed class LargeBlockPools : IMemoryPoolFactory<byte>
 
             public void Dispose()
             {
-                if (owner._free.Count < MaxFree)
-                    owner._free.Add(this);
+                if (owner._unused.Count < MaxUnused)
+                    owner._unused.Add(this);
             }
         }
     }

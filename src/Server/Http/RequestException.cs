@@ -2,7 +2,7 @@ using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Server.Http;
 
-/// <summary>A request that is refused: its status, its stable code, what to say and what the client can do.</summary>
+/// <summary>A refused request: its status, its stable code, the message and what the client can do.</summary>
 internal sealed class RequestException(
     int status,
     string code,
@@ -13,7 +13,7 @@ internal sealed class RequestException(
 {
     public int Status { get; } = status;
 
-    /// <summary>When the client may try again; null where nobody knows.</summary>
+    /// <summary>When the client may try again; null if unknown.</summary>
     public TimeSpan? RetryAfter { get; private init; }
 
     public ApiError Error { get; } =
@@ -41,7 +41,7 @@ internal sealed class RequestException(
         new(
             StatusCodes.Status429TooManyRequests,
             "too_many_failures",
-            "Too many requests with a wrong name or key came from here; the next one is looked at in "
+            "Too many requests with a wrong name or key came from here; the next one is accepted in "
                 + $"{Math.Ceiling(wait.TotalSeconds):0} s.",
             "Check CLIENT_ID and API_KEY, also of other programs on this machine or behind the same proxy."
         )
@@ -54,7 +54,7 @@ internal sealed class RequestException(
     public static RequestException Conflict(string code, string message, string? remedy = null) =>
         new(StatusCodes.Status409Conflict, code, message, remedy);
 
-    /// <summary>The stream or its compression is not whole or not right.</summary>
+    /// <summary>The stream or its compression is incomplete or invalid.</summary>
     public static RequestException Damaged(string code, string message, Exception? inner = null) =>
         new(
             StatusCodes.Status422UnprocessableEntity,

@@ -2,10 +2,10 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Http;
 
-/// <summary>What a failure of the store means for the one who waits for an answer.</summary>
+/// <summary>The answers to requests for which the store failed.</summary>
 internal static class StorageFaults
 {
-    /// <param name="kept">What became of the request's own data, as a sentence.</param>
+    /// <param name="kept">What happened to the request's own data, as a sentence.</param>
     public static RequestException ToRequest(StorageException e, string kept) =>
         e.Fault switch
         {
@@ -20,7 +20,7 @@ internal static class StorageFaults
                 StatusCodes.Status503ServiceUnavailable,
                 "storage_unavailable",
                 e.Message,
-                $"{kept} Run the command again when the server's store is back.",
+                $"{kept} Run the command again when the server's store is available.",
                 e
             ),
             StorageFault.Refused => new(
@@ -34,14 +34,14 @@ internal static class StorageFaults
                 StatusCodes.Status500InternalServerError,
                 "object_missing",
                 e.Message,
-                "Look for it in the server's backups; other backups are not affected.",
+                "Search for it in copies of the server's store; other backups are not affected.",
                 e
             ),
             StorageFault.Damaged => new(
                 StatusCodes.Status500InternalServerError,
                 "object_damaged",
                 e.Message,
-                "Other backups are not affected, unless they build on this one.",
+                "Other backups are not affected, unless they depend on this one.",
                 e
             ),
             StorageFault.Locked => RequestException.Conflict("object_locked", e.Message, "Wait until then."),

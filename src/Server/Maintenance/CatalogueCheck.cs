@@ -6,8 +6,8 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Compares catalogue, manifests and objects. A server may be at work meanwhile, so that store and catalogue are seen
-/// at different moments: what seems wrong is looked at a second time, and only what is wrong both times is reported.
+/// Compares catalogue, manifests and objects. The server may run meanwhile, so store and catalogue are read at
+/// different moments: suspects are checked a second time, and only what is wrong both times is reported.
 /// </summary>
 internal sealed class CatalogueCheck(
     BackupStore store,
@@ -21,7 +21,7 @@ internal sealed class CatalogueCheck(
     /// <summary>Longer than a commit or a removal takes.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
-    /// <param name="clientId">Whose backups; null: everybody's.</param>
+    /// <param name="clientId">The client whose backups to check; null: all.</param>
     public async Task<(IReadOnlyList<CatalogueFinding> Findings, IReadOnlyList<CatalogueFinding> Notes)> RunAsync(
         string? clientId,
         CancellationToken cancellationToken
@@ -48,7 +48,7 @@ internal sealed class CatalogueCheck(
             cancellationToken
         );
         var open = uploads.All().Select(upload => upload.StorageKey).ToHashSet(StringComparer.Ordinal);
-        // After what is open, as a commit comes before its removal.
+        // After the open uploads, since a commit precedes a deletion.
         var deleted = catalogue
             .ListDeletions()
             .Select(deletion => deletion.StorageKey)
@@ -73,8 +73,8 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.UploadUnderWay,
                     key,
-                    "It belongs to an upload that is under way, or was cut off; the server settles that when it "
-                        + "starts or when the client comes back."
+                    "It belongs to an upload that is in progress or was interrupted; the server finishes or removes it "
+                        + "when it starts or when the client returns."
                 )
             );
             others.Remove(key);
@@ -86,8 +86,8 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.DeletionUnderWay,
                     key,
-                    "It was rotated, and its objects could not be deleted yet; the server tries again when it starts "
-                        + "and every hour."
+                    "It was rotated, but its objects could not be deleted yet; the server retries when it starts and "
+                        + "every hour."
                 )
             );
             others.Remove(key);
@@ -115,7 +115,7 @@ internal sealed class CatalogueCheck(
         return found.Where(pair => only?.Contains(pair.Key) != false);
     }
 
-    /// <summary>Compares a row with what the store has of it.</summary>
+    /// <summary>Compares a listed backup with what the store has of it.</summary>
     private static IEnumerable<CatalogueFinding> Compare(ListedBackup row, SurveyedBackup? found)
     {
         var key = row.Info.StorageKey;
@@ -125,8 +125,8 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.ObjectMissing,
                     key,
-                    "It is listed, and the server's ZFS has no such snapshot. If it was renamed, name it as before; "
-                        + "else send a full backup."
+                    "It is listed, but the snapshot does not exist in the server's ZFS. If it was renamed, rename it "
+                        + "back; otherwise send a full backup."
                 ),
             ];
         if (found is null)
@@ -135,7 +135,7 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.ObjectMissing,
                     key,
-                    "It is listed, and the store has neither its object nor its manifest. Put both back from a copy "
+                    "It is listed, but the store has neither its object nor its manifest. Restore both from a copy "
                         + "of the store, or send a full backup."
                 ),
             ];
@@ -145,8 +145,8 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.ManifestMissing,
                     key,
-                    "It is listed, and the snapshot has not the property that says what it is. It can be restored "
-                        + "all the same, and a rebuild would leave it out."
+                    "It is listed, but the snapshot lacks the property with its manifest. It can still be restored, "
+                        + "but a rebuild would leave it out."
                 ),
             ];
         if (!found.HasManifest)
@@ -155,9 +155,9 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.ManifestMissing,
                     key,
-                    "It is listed, and its manifest is missing. Put the manifest back from a copy of the store. "
-                        + "Until then the backup can be restored if its object is whole, and a rebuild would leave "
-                        + "it out."
+                    "It is listed, but its manifest is missing. Restore the manifest from a copy of the store. Until "
+                        + "then the backup can be restored if its object is complete, but a rebuild would leave it "
+                        + "out."
                 ),
             ];
         if (found.Backup is null)
@@ -172,12 +172,12 @@ internal sealed class CatalogueCheck(
                     FindingKind.ManifestDiffers,
                     key,
                     $"The catalogue and the manifest differ: {string.Join("; ", differences)}. If the manifest was "
-                        + "not tampered with, 'zfs-server catalogue rebuild' takes over what it says."
+                        + "not tampered with, 'zfs-server catalogue rebuild' adopts its values."
                 ),
             ];
     }
 
-    /// <summary>Rows whose base is not listed.</summary>
+    /// <summary>Listed backups whose base is not listed.</summary>
     private static IEnumerable<CatalogueFinding> FindBroken(IReadOnlyList<ListedBackup> listed, HashSet<string>? only)
     {
         var holders = listed.ToLookup(backup => (backup.ClientId, backup.Info.SnapshotGuid));
@@ -193,7 +193,7 @@ internal sealed class CatalogueCheck(
         }
     }
 
-    /// <summary>Says of each backup that is whole and not listed whether a rebuild would list it.</summary>
+    /// <summary>Tells for each complete backup that is not listed whether a rebuild would list it.</summary>
     private static IEnumerable<CatalogueFinding> FindUnlisted(
         IReadOnlyCollection<ListedBackup> unlisted,
         IReadOnlyList<ListedBackup> listed
@@ -208,7 +208,7 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.NotListed,
                     backup.Info.StorageKey,
-                    "Its object and manifest are in the store, and it is not listed. Stop the server and run "
+                    "Its object and manifest are in the store, but it is not listed. Stop the server and run "
                         + "'zfs-server catalogue rebuild' to list it."
                 )
             ),

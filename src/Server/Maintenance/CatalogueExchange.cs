@@ -7,27 +7,27 @@ using ZfsSnapshotManager.Server.Files;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Puts a catalogue that was made aside in the place of the one in force, which is kept under another name. At every
-/// moment one of the two is in force.
+/// Replaces the current catalogue with a new one, and keeps the old one under another name. At every moment one of the
+/// two is in force.
 /// </summary>
 internal static partial class CatalogueExchange
 {
     private static readonly string[] Companions = ["-wal", "-shm"];
 
-    /// <summary>Where the new catalogue is made.</summary>
+    /// <summary>The path where the new catalogue is created.</summary>
     public static string AsideOf(string path) => path + ".rebuilt";
 
-    /// <summary>Removes a catalogue with what SQLite keeps beside it; there may be none.</summary>
+    /// <summary>Removes a catalogue and SQLite's files beside it; it need not exist.</summary>
     public static void Remove(string path)
     {
         foreach (var file in (string[])[path, .. Companions.Select(end => path + end)])
             File.Delete(file);
     }
 
-    /// <param name="current">The catalogue in force; there may be none.</param>
-    /// <param name="rebuilt">The new one; nobody has it open.</param>
-    /// <param name="now">Becomes part of the old one's new name.</param>
-    /// <returns>Where the old catalogue is kept; null where there was none.</returns>
+    /// <param name="current">The current catalogue; it need not exist.</param>
+    /// <param name="rebuilt">The new one; it must not be open.</param>
+    /// <param name="now">The time for the old one's new name.</param>
+    /// <returns>The path of the old catalogue; null if none existed.</returns>
     public static string? Exchange(CatalogueDatabase current, CatalogueDatabase rebuilt, DateTimeOffset now)
     {
         try
@@ -44,14 +44,14 @@ internal static partial class CatalogueExchange
         {
             throw new OperationException(
                 ExitCode.Configuration,
-                $"The new catalogue cannot take its place at {current.Path}: {e.Message}",
-                "Check METADATA_FILE and its folder's permissions and space; then run it again.",
+                $"The new catalogue cannot replace {current.Path}: {e.Message}",
+                "Check METADATA_FILE, and the permissions and free space of its directory; then run it again.",
                 e
             );
         }
     }
 
-    /// <summary>Brings the old catalogue into one file, if it can be opened.</summary>
+    /// <summary>Moves the log of the old catalogue into its file, if it can be opened.</summary>
     private static void Checkpoint(CatalogueDatabase current)
     {
         if (!File.Exists(current.Path))
@@ -62,7 +62,7 @@ internal static partial class CatalogueExchange
         }
         catch (SqliteException)
         {
-            // It is broken, and is kept as it is, its log beside it.
+            // It is damaged, and is kept as it is, with its log beside it.
             SqliteConnection.ClearAllPools();
         }
     }
@@ -72,10 +72,10 @@ internal static partial class CatalogueExchange
         var kept = NameOf(path, now);
         var existed = File.Exists(path);
         if (existed && Link(path, kept) != 0)
-            File.Copy(path, kept); // some file systems have no links
+            File.Copy(path, kept); // some file systems have no hard links
 
-        // A log that lies beside another file than its own is played into that one: it must be away before the new file
-        // comes.
+        // SQLite replays a log into whatever database has its name (sqlite.org/howtocorrupt.html, 1.4): it must be
+        // moved away before the new file gets that name.
         if (File.Exists(path + "-wal"))
         {
             File.Move(path + "-wal", kept + "-wal");

@@ -2,21 +2,21 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Maintenance;
 
-/// <summary>Something that is not as it should be, or, as a note, that looks like it and needs no action.</summary>
+/// <summary>A fault in catalogue or store; or, as a note, something that looks like one and needs no action.</summary>
 internal sealed record CatalogueFinding
 {
     /// <summary>One of <see cref="FindingKind"/>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary>The backup's key; of an object that belongs to none, its own.</summary>
+    /// <summary>The backup's key; for an object that belongs to none, its own.</summary>
     public required string Key { get; init; }
 
-    /// <summary>Null where the key is not a backup's.</summary>
+    /// <summary>Null if the key is not a backup's.</summary>
     public string? SnapshotId { get; init; }
 
     public string? ClientId { get; init; }
 
-    /// <summary>What is the matter, and what to do.</summary>
+    /// <summary>What is wrong, and what to do.</summary>
     public required string Message { get; init; }
 
     public static CatalogueFinding Of(string kind, string key, string message) =>
@@ -24,8 +24,8 @@ internal sealed record CatalogueFinding
         {
             Kind = kind,
             Key = key,
-            SnapshotId = BackupKey.SnapshotIdOf(key),
-            ClientId = BackupKey.SnapshotIdOf(key) is null ? null : BackupKey.ClientIdOf(key),
+            SnapshotId = StorageKey.SnapshotIdOf(key),
+            ClientId = StorageKey.SnapshotIdOf(key) is null ? null : StorageKey.ClientIdOf(key),
             Message = message,
         };
 }

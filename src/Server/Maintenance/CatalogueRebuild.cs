@@ -7,7 +7,7 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Makes the whole catalogue again from the manifests in the store. Objects are listed by name and size, not read.
+/// Creates the catalogue again from the manifests in the store. Objects are listed by name and size, not read.
 /// </summary>
 internal sealed class CatalogueRebuild(
     ServerSettings settings,
@@ -19,7 +19,7 @@ internal sealed class CatalogueRebuild(
     Output output
 )
 {
-    /// <summary>Nobody else may use the catalogue meanwhile.</summary>
+    /// <summary>Nothing else may use the catalogue meanwhile.</summary>
     public async Task<RebuildReport> RunAsync(bool dryRun, CancellationToken cancellationToken)
     {
         var previous = PreviousCatalogue.Read(current);
@@ -41,7 +41,9 @@ internal sealed class CatalogueRebuild(
         var (findings, notes) = Sort(surveyed, previous);
         findings.AddRange(unfit);
         AddLost(findings, notes, selected, previous);
-        var kept = dryRun ? null : await ReplaceAsync(selected, id, previous, cancellationToken);
+        string? kept = null;
+        if (!dryRun)
+            kept = await ReplaceAsync(selected, id, previous, cancellationToken);
         return Describe(dryRun, selected, previous, kept, findings, notes);
     }
 
@@ -71,14 +73,14 @@ internal sealed class CatalogueRebuild(
             [
                 .. previous
                     .Listed.Where(key => !listed.Contains(key))
-                    .Select(key => BackupKey.SnapshotIdOf(key) ?? key),
+                    .Select(key => StorageKey.SnapshotIdOf(key) ?? key),
             ],
             Findings = [.. findings.OrderBy(finding => finding.Key, StringComparer.Ordinal)],
             Notes = notes,
         };
     }
 
-    /// <summary>Tells what an upload that was cut off has left from what is lost.</summary>
+    /// <summary>Separates the remains of interrupted uploads from lost backups.</summary>
     private static (List<CatalogueFinding> Findings, List<CatalogueFinding> Notes) Sort(
         IReadOnlyDictionary<string, SurveyedBackup> surveyed,
         PreviousCatalogue previous
@@ -95,8 +97,8 @@ internal sealed class CatalogueRebuild(
                     CatalogueFinding.Of(
                         FindingKind.UploadUnderWay,
                         key,
-                        "It is what an upload has left that was cut off; its client sends the stream again, under "
-                            + "another key. It can be deleted."
+                        "It remains from an interrupted upload; its client sends the stream again, under another "
+                            + "key. It can be deleted."
                     )
                 );
         }
@@ -104,7 +106,7 @@ internal sealed class CatalogueRebuild(
         return (findings, notes);
     }
 
-    /// <summary>Backups of which the store has nothing at all are known from the old catalogue only.</summary>
+    /// <summary>Adds backups of which nothing is stored: only the old catalogue knows them.</summary>
     private static void AddLost(
         List<CatalogueFinding> findings,
         List<CatalogueFinding> notes,
@@ -122,14 +124,14 @@ internal sealed class CatalogueRebuild(
                 CatalogueFinding.Of(
                     FindingKind.ObjectMissing,
                     key,
-                    "The old catalogue listed it, and the store has neither its manifest nor its object. Put both "
-                        + "back from a copy of the store and run 'zfs-server catalogue rebuild', or send a full backup."
+                    "The old catalogue listed it, but the store has neither its manifest nor its object. Restore "
+                        + "both from a copy of the store and run 'zfs-server catalogue rebuild', or send a full backup."
                 )
             );
         }
     }
 
-    /// <param name="owner">The id that the store names; null where it names none.</param>
+    /// <param name="owner">The catalogue id in the store; null if it has none.</param>
     private async Task<string?> ReplaceAsync(
         IReadOnlyList<ListedBackup> selected,
         string? owner,
@@ -138,15 +140,15 @@ internal sealed class CatalogueRebuild(
     )
     {
         var aside = CatalogueExchange.AsideOf(current.Path);
-        CatalogueExchange.Remove(aside); // of a rebuild that was cut off
+        CatalogueExchange.Remove(aside); // from an interrupted rebuild
         var rebuilt = new CatalogueDatabase(settings with { DatabaseFile = aside });
         rebuilt.Prepare();
         var id = owner ?? previous.Id ?? Guid.NewGuid().ToString("N");
         rebuilt.SetId(id);
         new BackupCatalogue(rebuilt).AddAll(selected.Select(previous.CarryOver));
 
-        // Before the exchange: a store that names the id of a catalogue that never came into force is taken over by the
-        // next rebuild.
+        // Before the exchange: if the new catalogue never comes into force, the next rebuild reuses its id from the
+        // store.
         if (owner is null && settings.S3 is not null)
             await ownership.WriteAsync(id, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
@@ -158,22 +160,24 @@ internal sealed record RebuildReport
 {
     public required bool DryRun { get; init; }
 
-    /// <summary>The file.</summary>
+    /// <summary>The path of the catalogue.</summary>
     public required string Catalogue { get; init; }
 
-    /// <summary>How many backups.</summary>
+    /// <summary>The number of listed backups.</summary>
     public required int Listed { get; init; }
 
-    /// <summary>How many backups, or objects of none, that are there or were listed before.</summary>
+    /// <summary>
+    /// The number of backups, or objects of none, that are stored or were listed before, but are not listed now.
+    /// </summary>
     public required int LeftOut { get; init; }
 
-    /// <summary>Where the old catalogue is kept; null where there was none, or nothing was changed.</summary>
+    /// <summary>The path of the old catalogue; null if none existed, or nothing was changed.</summary>
     public required string? PreviousCatalogue { get; init; }
 
-    /// <summary>How many backups the old catalogue listed; null where it cannot be read.</summary>
+    /// <summary>The number of backups that the old catalogue listed; null if it cannot be read.</summary>
     public required int? PreviousListed { get; init; }
 
-    /// <summary>Why the old catalogue cannot be read; null where it can.</summary>
+    /// <summary>Why the old catalogue cannot be read; null if it can.</summary>
     public required string? PreviousFault { get; init; }
 
     /// <summary>Snapshot ids that the old catalogue listed and the new one does not.</summary>

@@ -4,14 +4,14 @@ using ZfsSnapshotManager.Server.Catalogue;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Decides which backups can be listed: each only once, and an incremental only upon a listed backup that holds its
-/// base and fits. Of two that are the same, the one that was received first is taken.
+/// Decides which backups can be listed: each only once, and an incremental only if a listed backup has its base and
+/// fits. Of two backups that are the same, the one received first is selected.
 /// </summary>
 internal sealed class ChainSelection
 {
     private readonly Dictionary<(string ClientId, ulong Snapshot), List<ListedBackup>> _listed = [];
 
-    // By the base they wait for.
+    // By the base that they wait for.
     private readonly Dictionary<(string ClientId, ulong Snapshot), List<ListedBackup>> _waiting = [];
     private readonly Dictionary<(string, string, ulong, ulong), ListedBackup> _byIdentity = [];
     private readonly Dictionary<string, ListedBackup> _bySnapshotId = new(StringComparer.Ordinal);
@@ -25,8 +25,8 @@ internal sealed class ChainSelection
             List(backup);
     }
 
-    /// <param name="candidates">Backups that are whole.</param>
-    /// <param name="listed">Backups that are listed already.</param>
+    /// <param name="candidates">Complete backups.</param>
+    /// <param name="listed">Backups that are already listed.</param>
     public static (IReadOnlyList<ListedBackup> Selected, IReadOnlyList<CatalogueFinding> LeftOut) Run(
         IEnumerable<ListedBackup> candidates,
         IEnumerable<ListedBackup> listed
@@ -52,7 +52,14 @@ internal sealed class ChainSelection
         Dictionary<(string ClientId, ulong Snapshot), List<ListedBackup>> table,
         string clientId,
         ulong snapshot
-    ) => table.TryGetValue((clientId, snapshot), out var list) ? list : table[(clientId, snapshot)] = [];
+    )
+    {
+        if (table.TryGetValue((clientId, snapshot), out var list))
+            return list;
+        list = [];
+        table.Add((clientId, snapshot), list);
+        return list;
+    }
 
     private void Consider(ListedBackup backup)
     {
@@ -116,7 +123,7 @@ internal sealed class ChainSelection
         }
     }
 
-    /// <param name="obstacle">Why what is listed of the base does not fit; null where nothing of it is.</param>
+    /// <param name="obstacle">Why the listed backups of the base do not fit; null if none is listed.</param>
     public static CatalogueFinding NoBase(ListedBackup backup, string? obstacle)
     {
         var why = obstacle is null

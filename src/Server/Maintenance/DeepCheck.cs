@@ -12,14 +12,14 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Reads all that is stored of backups and proves it: each part, the whole, the compression, every record, and that it
-/// is what the manifest says.
+/// Reads stored backups completely and verifies them: each part, the whole, the compression, every record, and that
+/// they are what their manifests say.
 /// </summary>
 internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, ZfsHost zfs, Output output)
 {
     private long _bytes;
 
-    /// <param name="backups">Listed backups of which manifest and objects are there.</param>
+    /// <param name="backups">Listed backups whose manifest and objects exist.</param>
     public async Task<(IReadOnlyList<CatalogueFinding> Findings, long BytesRead)> RunAsync(
         IReadOnlyList<ListedBackup> backups,
         CancellationToken cancellationToken
@@ -52,19 +52,20 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
         }
         catch (Exception e) when (KindOf(e) is not null)
         {
-            // A server that is at work may have removed the backup while it was read.
+            // A running server may have removed the backup while it was read.
             if (catalogue.Find(backup.ClientId, key) is null)
                 return null;
             return CatalogueFinding.Of(
                 KindOf(e)!,
                 key,
-                $"{e.Message} Put the object back from a copy of the store; else the backup, and what builds on it, "
-                    + "cannot be restored: send a full backup."
+                $"{e.Message} Restore the object from a copy of the store. Otherwise the backup, and backups that "
+                    + "depend "
+                    + "on it, cannot be restored: send a full backup."
             );
         }
     }
 
-    /// <summary>Null for failures that are no damage of the backup, such as a store that does not answer.</summary>
+    /// <summary>Null for failures that are not damage of the backup, such as a store that does not answer.</summary>
     private static string? KindOf(Exception e) =>
         e switch
         {
@@ -94,7 +95,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
             _bytes += block.Length;
             return ValueTask.CompletedTask;
         });
-        var format = BackupKey.FormatOf(key) ?? CompressionFormat.None;
+        var format = StorageKey.FormatOf(key) ?? CompressionFormat.None;
         var facts = await StoredStreamDecoder.DecodeAsync(
             stored,
             format,
@@ -105,13 +106,13 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
         if (FindDifference(manifest, stored, facts) is { } difference)
             throw new OperationException(
                 ExitCode.Damaged,
-                $"The stream in {key} is whole, but not the one that was stored: {difference}."
+                $"The stream in {key} is valid, but not the one that was stored: {difference}."
             );
         return true;
     }
 
     /// <summary>
-    /// ZFS proves each block by its own checksum when it reads it; what it sends is verified all the same.
+    /// ZFS verifies each block by its own checksum when it reads it. What it sends is verified as well.
     /// </summary>
     private async Task<bool> VerifyLocalAsync(
         ListedBackup backup,
@@ -150,7 +151,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
         {
             throw new OperationException(
                 ExitCode.Damaged,
-                $"ZFS does not send {backup.Info.StorageKey}: {e.Message}",
+                $"ZFS cannot send {backup.Info.StorageKey}: {e.Message}",
                 innerException: e
             );
         }

@@ -6,13 +6,13 @@ using ZfsSnapshotManager.Server.Catalogue;
 
 namespace ZfsSnapshotManager.Server.Maintenance;
 
-/// <summary>What can still be read of the catalogue that a rebuild replaces.</summary>
+/// <summary>What can still be read from the catalogue that a rebuild replaces.</summary>
 internal sealed record PreviousCatalogue
 {
-    /// <summary>From this version of the schema on there are pins and expiries.</summary>
+    /// <summary>The first schema version with pins and expiries.</summary>
     private const int VersionWithPins = 4;
 
-    /// <summary>Null where it has none, or cannot be read.</summary>
+    /// <summary>Null if it has none, or cannot be read.</summary>
     public string? Id { get; private init; }
 
     /// <summary>The keys of the backups that it lists.</summary>
@@ -21,11 +21,11 @@ internal sealed record PreviousCatalogue
     /// <summary>The keys of its open uploads.</summary>
     public IReadOnlySet<string> Uploads { get; private init; } = new HashSet<string>(StringComparer.Ordinal);
 
-    /// <summary>What its administrator and rotation noted of backups, which no manifest says.</summary>
+    /// <summary>Pins and expiries of backups, which no manifest contains.</summary>
     public IReadOnlyDictionary<BackupInstance, PinAndExpiry> PinsAndExpiries { get; private init; } =
         new Dictionary<BackupInstance, PinAndExpiry>();
 
-    /// <summary>Why it cannot be read; null where it can, or where there is none.</summary>
+    /// <summary>Why it cannot be read; null if it can, or if none exists.</summary>
     public string? Fault { get; private init; }
 
     /// <summary>Reads it, with the schema of any version up to this one's.</summary>
@@ -61,7 +61,7 @@ internal sealed record PreviousCatalogue
         }
     }
 
-    /// <summary>The backup as the old catalogue had it marked.</summary>
+    /// <summary>The backup with the pin and expiry that it had in the old catalogue.</summary>
     public ListedBackup CarryOver(ListedBackup backup) =>
         PinsAndExpiries.TryGetValue(BackupInstance.Of(backup.Info), out var mark)
             ? backup with
@@ -99,8 +99,8 @@ internal sealed record PreviousCatalogue
 }
 
 /// <summary>
-/// The very backup: a key may be given again once it is free, and the new one must not be deleted because the old one
-/// was to be.
+/// Identifies one backup. A key may be used again after a deletion, and the new backup must not be deleted because the
+/// old one was to be.
 /// </summary>
 internal readonly record struct BackupInstance(string Key, DateTimeOffset ReceivedAt)
 {

@@ -4,24 +4,24 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Looks at all of a store with one list and one small read for each manifest. Keeps a record of each backup and
-/// nothing of its parts.
+/// Inspects a whole store with one listing and one small read for each manifest. Keeps a record of each backup, without
+/// its parts.
 /// </summary>
 internal sealed class StoreSurvey(BackupStore store)
 {
     private const int ReadsAtOnce = 8;
 
     /// <summary>
-    /// Larger manifests, of backups of some hundred gigabytes and more, are read one by one: in memory they take
-    /// several times their size.
+    /// Larger manifests, of backups of some 25 GiB and more, are read one by one: in memory they need several times
+    /// their size.
     /// </summary>
     private const long MaxSizeAtOnce = 1024 * 1024;
 
     private const int ListAttempts = 3;
 
-    /// <param name="prefix">Looks only at keys that start with it.</param>
-    /// <param name="only">Looks only at these backups; null: at all.</param>
-    /// <returns>What there is, by the backups' keys.</returns>
+    /// <param name="prefix">Inspects only keys that start with it.</param>
+    /// <param name="only">Inspects only these backups; null: all.</param>
+    /// <returns>The backups found, by their keys.</returns>
     public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(
         string prefix,
         IReadOnlySet<string>? only,
@@ -38,14 +38,14 @@ internal sealed class StoreSurvey(BackupStore store)
                 CancellationToken = cancellationToken,
             };
             await Parallel.ForEachAsync(readers, options, async (files, token) =>
-                surveyed[files.Key] = await LookAsync(files, token)
+                surveyed[files.Key] = await InspectAsync(files, token)
             );
         }
 
         return surveyed;
     }
 
-    private async Task<SurveyedBackup> LookAsync(StoredFiles files, CancellationToken cancellationToken)
+    private async Task<SurveyedBackup> InspectAsync(StoredFiles files, CancellationToken cancellationToken)
     {
         if (files.ManifestSize is not { } size)
             return files.WithoutManifest();
@@ -73,8 +73,7 @@ internal sealed class StoreSurvey(BackupStore store)
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // A folder's list breaks off where a file goes that it was about to tell of: a server at work may
-                // remove one.
+                // Enumerating a directory fails if a file is removed at that moment, which a running server may do.
                 if (attempt == ListAttempts)
                     throw StorageException.FromFile($"{store.Objects.Location} cannot be listed", e);
             }
@@ -90,11 +89,15 @@ internal sealed class StoreSurvey(BackupStore store)
         Dictionary<string, StoredFiles> found = new(StringComparer.Ordinal);
         await foreach (var item in store.Objects.ListAsync(prefix, cancellationToken))
         {
-            var key = BackupKey.Of(item.Key);
+            var key = StorageKey.BackupOf(item.Key);
             if (ReservedKeys.Contains(item.Key) || only?.Contains(key) == false)
                 continue;
             if (!found.TryGetValue(key, out var files))
-                found[key] = files = new StoredFiles(key);
+            {
+                files = new StoredFiles(key);
+                found.Add(key, files);
+            }
+
             files.Add(item);
         }
 

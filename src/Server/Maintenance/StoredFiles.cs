@@ -7,12 +7,12 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Maintenance;
 
-/// <summary>What a list of the store shows of one backup, and what that is worth.</summary>
+/// <summary>The files of one backup in a listing of the store, and their assessment.</summary>
 internal sealed class StoredFiles(string key)
 {
     public string Key { get; } = key;
 
-    /// <summary>In bytes; null where there is no manifest.</summary>
+    /// <summary>In bytes; null if the manifest does not exist.</summary>
     public long? ManifestSize { get; private set; }
 
     /// <summary>Nearly always one.</summary>
@@ -20,13 +20,13 @@ internal sealed class StoredFiles(string key)
 
     public void Add(ListedObject found)
     {
-        if (BackupKey.IsManifest(found.Key))
+        if (StorageKey.IsManifest(found.Key))
             ManifestSize = found.Size;
         else
             Objects.Add(found);
     }
 
-    /// <summary>Objects of no manifest.</summary>
+    /// <summary>Objects without a manifest.</summary>
     public SurveyedBackup WithoutManifest() =>
         new()
         {
@@ -38,22 +38,22 @@ internal sealed class StoredFiles(string key)
     public SurveyedBackup WithUnreadable(string fault) =>
         Broken(
             FindingKind.ManifestUnreadable,
-            $"{fault.TrimEnd('.')}. Put the manifest back from a copy of the store and run 'zfs-server catalogue "
-                + "rebuild'; the stream beside it may be whole."
+            $"{fault.TrimEnd('.')}. Restore the manifest from a copy of the store and run 'zfs-server catalogue "
+                + "rebuild'; the stream beside it may be complete."
         );
 
-    /// <summary>Compares the manifest with its place and with the objects that are there.</summary>
+    /// <summary>Compares the manifest with its key and with the existing objects.</summary>
     public SurveyedBackup With(Manifest manifest)
     {
         if (FindMisplacement(manifest) is { } misplaced)
             return Broken(
                 FindingKind.ManifestMisplaced,
-                $"The manifest does not belong where it lies: {misplaced}. Move it and its objects back to where "
-                    + "they were, or remove them if they are copies."
+                $"The manifest does not belong to its key: {misplaced}. Move it and its objects back, or remove "
+                    + "them if they are copies."
             );
         if (FindImpossible(manifest) is { } impossible)
-            return WithUnreadable($"The manifest says what cannot be: {impossible}");
-        var backup = new ListedBackup(manifest.ClientId, manifest.ToSnapshotInfo(BackupKey.SnapshotIdOf(Key)!));
+            return WithUnreadable($"The manifest has an impossible value: {impossible}");
+        var backup = new ListedBackup(manifest.ClientId, manifest.ToSnapshotInfo(StorageKey.SnapshotIdOf(Key)!));
         List<CatalogueFinding> findings = [.. manifest.Objects.Select(FindLoss).OfType<CatalogueFinding>()];
         var whole = findings.Count == 0;
         if (
@@ -69,38 +69,44 @@ internal sealed class StoredFiles(string key)
         };
     }
 
-    private string? FindMisplacement(Manifest manifest) =>
-        manifest.Objects[0].Key != Key ? $"it is of {manifest.Objects[0].Key}"
-        : !ClientIdRule.IsValid(manifest.ClientId) ? $"'{manifest.ClientId}' is not a client's name"
-        : BackupKey.ClientIdOf(Key) != manifest.ClientId ? $"it is of client '{manifest.ClientId}'"
-        : null;
+    private string? FindMisplacement(Manifest manifest)
+    {
+        if (manifest.Objects[0].Key != Key)
+            return $"it is of {manifest.Objects[0].Key}";
+        if (!ClientIdRule.IsValid(manifest.ClientId))
+            return $"'{manifest.ClientId}' is not a valid client id";
+        return StorageKey.ClientIdOf(Key) == manifest.ClientId ? null : $"it is of client '{manifest.ClientId}'";
+    }
 
-    private string? FindImpossible(Manifest manifest) =>
-        !CompressionFormats.TryParse(manifest.Compression, out var format) || BackupKey.FormatOf(Key) != format
-            ? $"compression is '{manifest.Compression}'"
-        : !DatasetName.TryParse(manifest.DatasetName, out _, out var fault) ? $"dataset_name: {fault}"
-        : manifest.DatasetType is not ("filesystem" or "volume") ? $"dataset_type is '{manifest.DatasetType}'"
-        : manifest.StreamBytes <= 0 ? $"stream_bytes is {manifest.StreamBytes}"
-        : null;
+    private string? FindImpossible(Manifest manifest)
+    {
+        if (!CompressionFormats.TryParse(manifest.Compression, out var format) || StorageKey.FormatOf(Key) != format)
+            return $"compression is '{manifest.Compression}'";
+        if (!DatasetName.TryParse(manifest.DatasetName, out _, out var fault))
+            return $"dataset_name: {fault}";
+        if (manifest.DatasetType is not ("filesystem" or "volume"))
+            return $"dataset_type is '{manifest.DatasetType}'";
+        return manifest.StreamBytes > 0 ? null : $"stream_bytes is {manifest.StreamBytes}";
+    }
 
     private CatalogueFinding? FindLoss(StoredObject stored)
     {
-        var place = Objects.FindIndex(found => found.Key == stored.Key);
-        if (place < 0)
+        var index = Objects.FindIndex(found => found.Key == stored.Key);
+        if (index < 0)
             return CatalogueFinding.Of(
                 FindingKind.ObjectMissing,
                 Key,
-                $"The object {stored.Key} is missing. Put it back from a copy of the store; without it the backup, "
-                    + "and what builds on it, cannot be restored: send a full backup."
+                $"The object {stored.Key} is missing. Restore it from a copy of the store. Without it the backup, and "
+                    + "backups that depend on it, cannot be restored: send a full backup."
             );
-        var size = Objects[place].Size;
+        var size = Objects[index].Size;
         return size == stored.Size
             ? null
             : CatalogueFinding.Of(
                 FindingKind.ObjectSize,
                 Key,
-                $"The object {stored.Key} has {size} bytes, not {stored.Size}. Put it back from a copy of the store; "
-                    + "as it is, the backup, and what builds on it, cannot be restored: send a full backup."
+                $"The object {stored.Key} has {size} bytes, not {stored.Size}. Restore it from a copy of the store. "
+                    + "As it is, the backup, and backups that depend on it, cannot be restored: send a full backup."
             );
     }
 
@@ -121,8 +127,8 @@ internal sealed class StoredFiles(string key)
         return CatalogueFinding.Of(
             FindingKind.OrphanObject,
             Key,
-            $"{which} to no manifest. If a manifest was lost, put it back and run 'zfs-server catalogue rebuild'; "
-                + "what an upload that was cut off has left can be deleted."
+            $"{which} to no manifest. If a manifest was lost, restore it and run 'zfs-server catalogue rebuild'. "
+                + "The remains of an interrupted upload can be deleted."
         );
     }
 }
@@ -133,10 +139,10 @@ internal sealed record SurveyedBackup
     public required bool HasManifest { get; init; }
 
     /// <summary>
-    /// Null where the manifest is not there or not right, or an object is missing or has another size.
+    /// Null if the manifest is missing or invalid, or an object is missing or has another size.
     /// </summary>
     public required ListedBackup? Backup { get; init; }
 
-    /// <summary>What is wrong, in words for a backup that is not listed.</summary>
+    /// <summary>What is wrong, worded for a backup that is not listed.</summary>
     public required IReadOnlyList<CatalogueFinding> Findings { get; init; }
 }

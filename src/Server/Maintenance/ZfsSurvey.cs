@@ -12,14 +12,14 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Looks at all that the server has received into ZFS, for who compares it with the catalogue or makes that again.
+/// Lists the snapshots received into ZFS, for <c>catalogue check</c> and <c>catalogue rebuild</c>.
 /// </summary>
 internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
 {
-    /// <param name="clients">Whose.</param>
-    /// <param name="listed">What the catalogue lists: also clients that were removed have their snapshots.</param>
-    /// <returns>What there is, by the snapshots' names.</returns>
-    /// <exception cref="OperationException">ZFS does not answer, and a client is stored there.</exception>
+    /// <param name="clients">The clients whose snapshots to list.</param>
+    /// <param name="listed">What the catalogue lists: removed clients may also have snapshots.</param>
+    /// <returns>The backups found, by the names of their snapshots.</returns>
+    /// <exception cref="OperationException">ZFS does not answer, and a client is stored in it.</exception>
     public async Task<IReadOnlyDictionary<string, SurveyedBackup>> RunAsync(
         IReadOnlyCollection<ClientEntry> clients,
         IEnumerable<ListedBackup> listed,
@@ -27,7 +27,7 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
     )
     {
         var local = listed.Where(backup => backup.Info.IsLocal).ToList();
-        var places = clients
+        var parentsToList = clients
             .Where(parents.IsOffered)
             .Select(client => (Parent: parents.Of(client), client.ClientId))
             .Concat(
@@ -42,7 +42,7 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
             .Concat(local.Select(backup => backup.ClientId))
             .ToHashSet(StringComparer.Ordinal);
         Dictionary<string, SurveyedBackup> found = new(StringComparer.Ordinal);
-        foreach (var (parent, clientId) in places)
+        foreach (var (parent, clientId) in parentsToList)
         {
             foreach (var snapshot in await ListAsync(parent, clientId, needed.Contains(clientId), cancellationToken))
                 found[snapshot.Name.ToString()] = Judge(clientId, snapshot);
@@ -51,10 +51,10 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
         return found;
     }
 
-    /// <summary>What a snapshot's note says of it.</summary>
+    /// <summary>Assesses a snapshot by its note.</summary>
     public static SurveyedBackup Judge(string clientId, ReceivedSnapshot snapshot)
     {
-        // Somebody else made it.
+        // Another program made it.
         if (snapshot.Note is not { } json)
             return new SurveyedBackup
             {
@@ -101,7 +101,7 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
         }
         catch (OperationException) when (!isNeeded)
         {
-            return []; // every client has a dataset in clients.json, also on servers without ZFS
+            return []; // every client may have a dataset in clients.json, even on servers without ZFS
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
                     FindingKind.ManifestUnreadable,
                     snapshot.Name.ToString(),
                     $"The property {ZfsStorageProperties.Note} of the snapshot is not its manifest: "
-                        + $"{fault.TrimEnd('.')}. The snapshot itself may be whole."
+                        + $"{fault.TrimEnd('.')}. The snapshot itself may be complete."
                 ),
             ],
         };

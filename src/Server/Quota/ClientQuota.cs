@@ -10,8 +10,8 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Quota;
 
 /// <summary>
-/// Sees to it that a client stores no more than its quota. What the catalogue counts and what is on its way in are
-/// added under one lock, so that two uploads cannot both take the last place.
+/// Enforces the quotas of clients. What the catalogue counts and what is being received are added under one lock, so
+/// that two uploads cannot both use the last bytes.
 /// </summary>
 internal sealed class ClientQuota(
     BackupCatalogue catalogue,
@@ -22,7 +22,7 @@ internal sealed class ClientQuota(
 {
     private readonly ConcurrentDictionary<string, Account> _accounts = new(StringComparer.Ordinal);
 
-    /// <returns>Bytes of the client's backups, and bytes of what is on its way in.</returns>
+    /// <returns>Bytes of the client's backups, and bytes that are being received.</returns>
     public (long Used, long Reserved) GetUsage(string clientId)
     {
         var account = _accounts.GetOrAdd(clientId, _ => new Account());
@@ -33,11 +33,11 @@ internal sealed class ClientQuota(
         }
     }
 
-    /// <summary>Begins a reservation of nothing.</summary>
+    /// <summary>Opens an empty reservation.</summary>
     public Reservation Open(ClientEntry client) =>
         new(this, client, _accounts.GetOrAdd(client.ClientId, _ => new Account()));
 
-    /// <summary>Refuses where not even one more byte may be stored.</summary>
+    /// <summary>Refuses if not even one more byte may be stored.</summary>
     /// <exception cref="RequestException">507.</exception>
     public async Task CheckAsync(ClientEntry client)
     {
@@ -48,10 +48,10 @@ internal sealed class ClientQuota(
     }
 
     /// <summary>
-    /// Sees to it that a client may store so much more in ZFS, and lets ZFS itself refuse what passes the quota: it
-    /// counts exactly, also what several uploads write at once, but some seconds late.
+    /// Makes room for a client to store so much more in ZFS, and sets the quota in ZFS, which counts exactly what
+    /// several uploads write at once, but some seconds late.
     /// </summary>
-    /// <exception cref="RequestException">507: there is no room, and rotation cannot make any.</exception>
+    /// <exception cref="RequestException">507: the quota is exhausted, and rotation cannot make room.</exception>
     public async Task EnsureLocalAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
         if (client.MaxSizeBytes == 0)
@@ -90,10 +90,11 @@ internal sealed class ClientQuota(
     }
 
     /// <summary>
-    /// Where there is no room, what uploads took ahead and have not used is taken back first: whatever fits is taken.
+    /// If the quota is exhausted, what uploads reserved ahead and have not used is reclaimed first: whatever fits is
+    /// accepted.
     /// </summary>
-    /// <param name="total">Bytes that the reservation must have.</param>
-    /// <param name="ahead">Bytes that it takes besides, as many of them as are free.</param>
+    /// <param name="total">Bytes that the reservation must have in total.</param>
+    /// <param name="ahead">Bytes to reserve ahead, as many as are available.</param>
     private bool TryReserve(Reservation reservation, long total, long ahead)
     {
         var (client, account) = (reservation.Client, reservation.Account);
@@ -123,7 +124,7 @@ internal sealed class ClientQuota(
         return backups + parts + parents.LastUsed(client.ClientId);
     }
 
-    /// <summary>One rotation at a time: while one makes room the next one waits, and then needs less.</summary>
+    /// <summary>One rotation at a time: the next one waits, and then needs less.</summary>
     private async Task MakeRoomAndReserveAsync(Reservation reservation, long total)
     {
         var client = reservation.Client;
@@ -148,8 +149,8 @@ internal sealed class ClientQuota(
     {
         var (used, reserved) = GetUsage(client.ClientId);
         var floor = client.RotationPolicy is { } policy
-            ? $"what the server's policy keeps ({policy}) is not deleted for space"
-            : "of each dataset the newest chain is not deleted for space";
+            ? $"what the server's policy keeps ({policy}) is not deleted to make room"
+            : "the newest chain of each dataset is not deleted to make room";
         var expiring =
             settings.DeleteDelay > TimeSpan.Zero
                 ? $" Rotated backups are deleted after {settings.DeleteDelay.TotalHours:0} hours; GET /status counts "
@@ -159,9 +160,9 @@ internal sealed class ClientQuota(
             StatusCodes.Status507InsufficientStorage,
             "quota_exceeded",
             $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} "
-                + $"bytes): {used} bytes are used, {reserved} reserved by uploads, and {bytes} more are wanted; "
+                + $"bytes): {used} bytes are used, {reserved} are reserved by uploads, and {bytes} more are needed; "
                 + $"{floor}.",
-            $"Nothing of this backup was kept; of the others only such were deleted as might go for space.{expiring} "
+            $"Nothing of this backup was kept; other backups were deleted only as far as rotation allows.{expiring} "
                 + $"Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, "
                 + "or pin fewer."
         );
@@ -172,7 +173,7 @@ internal sealed class ClientQuota(
     {
         private readonly List<Reservation> _open = [];
 
-        /// <summary>Guards the numbers of all of them.</summary>
+        /// <summary>Guards the numbers of all reservations.</summary>
         public Lock Lock { get; } = new();
 
         public SemaphoreSlim Rotating { get; } = new(1);
@@ -200,10 +201,12 @@ internal sealed class ClientQuota(
         }
     }
 
-    /// <summary>Bytes that are on their way in; given back when it is disposed.</summary>
+    /// <summary>Bytes that are being received; released when it is disposed.</summary>
     internal sealed class Reservation : IDisposable
     {
-        /// <summary>What an upload takes ahead, so that the catalogue is not asked for each of its blocks.</summary>
+        /// <summary>
+        /// Bytes that an upload reserves ahead, so that the catalogue is not queried for each of its blocks.
+        /// </summary>
         private const long Ahead = 8 * 1024 * 1024;
 
         private readonly ClientQuota _quota;
@@ -219,24 +222,24 @@ internal sealed class ClientQuota(
         public Account Account { get; }
 
         /// <summary>
-        /// All that it has; what is more than <see cref="Used"/> was taken ahead. Guarded by the account's lock.
+        /// All reserved bytes; those beyond <see cref="Used"/> were reserved ahead. Guarded by the account's lock.
         /// </summary>
         public long Bytes { get; set; }
 
-        /// <summary>What was asked for. Guarded by the account's lock.</summary>
+        /// <summary>The bytes that were requested. Guarded by the account's lock.</summary>
         public long Used { get; set; }
 
-        /// <summary>Takes more; where there is no room, rotation makes some.</summary>
-        /// <exception cref="RequestException">507: there is none.</exception>
+        /// <summary>Reserves more; if the quota is exhausted, rotation makes room.</summary>
+        /// <exception cref="RequestException">507: it cannot.</exception>
         public ValueTask GrowAsync(long bytes) => EnsureAsync(Used + bytes, ahead: 0);
 
-        /// <summary>Sees to it that so many bytes are reserved in all.</summary>
-        /// <exception cref="RequestException">507: there is no room.</exception>
+        /// <summary>Reserves so many bytes in total.</summary>
+        /// <exception cref="RequestException">507: the quota is exhausted.</exception>
         public ValueTask EnsureAsync(long total) => EnsureAsync(total, Ahead);
 
         /// <summary>
-        /// Has the catalogue count what was stored, and ends the reservation in the same moment: for others never both
-        /// count, nor none.
+        /// Records what was stored in the catalogue and ends the reservation in one step: others never see both
+        /// counted, or neither.
         /// </summary>
         /// <param name="write">Writes it into the catalogue.</param>
         public T Finish<T>(Func<T> write)

@@ -95,14 +95,14 @@ internal sealed class RotationEndpoints(
     private static async Task<RotateRequest> ReadAsync(HttpContext context)
     {
         using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted); // no more than the limit for requests
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted); // not longer than the limit for requests
         return body.Length == 0
             ? new RotateRequest()
             : JsonSerializer.Deserialize(body.GetBuffer().AsSpan(0, (int)body.Length), ApiJson.Default.RotateRequest)
                 ?? throw RequestException.BadRequest("The body is null.");
     }
 
-    /// <summary>No policy anywhere: only what passes the quota goes.</summary>
+    /// <summary>Without any policy, only backups over the quota are deleted.</summary>
     private async Task<RotationResult> RotateByQuotaAsync(ClientEntry client, bool dryRun)
     {
         var (used, reserved) = quota.GetUsage(client.ClientId);
@@ -113,7 +113,7 @@ internal sealed class RotationEndpoints(
     private static string Summarize(RotationResult result, bool dryRun)
     {
         if (dryRun)
-            return $"Would go: {result.Deleted.Count + result.Expiring.Count} of {result.Plan.Count} backups. "
+            return $"Would be deleted: {result.Deleted.Count + result.Expiring.Count} of {result.Plan.Count} backups. "
                 + "Nothing was changed.";
         var deleted =
             $"Deleted: {result.Deleted.Count} of {result.Plan.Count} backups, "

@@ -12,21 +12,21 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>
-/// Rotates a client's backups: plans, and deletes what the plan does not keep, or marks it where deleting has a delay.
+/// Rotates a client's backups: deletes what the plan does not keep, or marks it if deletions are delayed.
 /// </summary>
 internal sealed class RotationRun(
     BackupCatalogue backups,
     UploadCatalogue uploads,
     BackupRemoval removal,
-    DeletionBlockers obstacles,
+    DeletionBlockers blockers,
     ClientDatasets parents,
     AuditLog audit,
     ServerSettings settings,
     TimeProvider time
 )
 {
-    /// <summary>By a policy.</summary>
-    /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
+    /// <summary>Rotates by a policy.</summary>
+    /// <param name="dryRun">Nothing is changed; the result contains what would be.</param>
     public async Task<RotationResult> ApplyAsync(ClientEntry client, RotationPolicy policy, bool dryRun)
     {
         var all = backups.List(client.ClientId);
@@ -37,7 +37,7 @@ internal sealed class RotationRun(
             OpenBases(client),
             time.GetUtcNow(),
             bases,
-            await obstacles.FindAsync(client, all)
+            await blockers.FindAsync(client, all)
         );
         foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null))
             backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
@@ -45,11 +45,11 @@ internal sealed class RotationRun(
     }
 
     /// <summary>
-    /// Makes room. A policy of the server says what must stay; without one all but the newest chain of each dataset may
-    /// go, the oldest first.
+    /// Makes room. A server-managed policy decides what must stay. Without one, all backups except the newest chain of
+    /// each dataset may be deleted, the oldest first.
     /// </summary>
-    /// <param name="bytes">Stored bytes that are wanted.</param>
-    /// <param name="dryRun">Nothing is changed; the result says what would be.</param>
+    /// <param name="bytes">Stored bytes to free.</param>
+    /// <param name="dryRun">Nothing is changed; the result contains what would be.</param>
     public async Task<RotationResult> MakeRoomAsync(ClientEntry client, long bytes, bool dryRun = false)
     {
         if (client.RotationPolicy is { } policy)
@@ -61,12 +61,12 @@ internal sealed class RotationRun(
             OpenBases(client),
             time.GetUtcNow(),
             bases,
-            await obstacles.FindAsync(client, all)
+            await blockers.FindAsync(client, all)
         );
         return await RemoveAsync(client, plan, bases, bytes, dryRun);
     }
 
-    /// <summary>Deletes what was marked and whose time has come.</summary>
+    /// <summary>Deletes marked backups that have expired.</summary>
     public async Task DeleteExpiredAsync()
     {
         var now = time.GetUtcNow();
@@ -77,7 +77,7 @@ internal sealed class RotationRun(
             var expired = DeletionOrder.Of(client.Where(backup => backup.ExpiresAt <= now), new BackupChains(client));
             foreach (var backup in expired)
             {
-                // What a backup that came meanwhile needs is no longer to be deleted.
+                // A backup that a newer one depends on by now is no longer to be deleted.
                 if (!await removal.RunAsync(client.Key, backup))
                     backups.SetExpiry(client.Key, backup.SnapshotId, null);
             }
@@ -119,7 +119,7 @@ internal sealed class RotationRun(
                 deleted.Add(backup);
                 if (backup.IsLocal && !dryRun)
                 {
-                    // What a snapshot shared with its neighbours stays, so that only ZFS can say what came free.
+                    // Blocks shared with neighbouring snapshots stay, so only ZFS knows how much was freed.
                     freed += before - await parents.GetUsedAsync(client, CancellationToken.None);
                     continue;
                 }
@@ -156,9 +156,9 @@ internal sealed class RotationRun(
         ];
 }
 
-/// <param name="Plan">What was decided of each backup.</param>
-/// <param name="Deleted">What is gone.</param>
-/// <param name="Expiring">What goes later.</param>
+/// <param name="Plan">The decision on each backup.</param>
+/// <param name="Deleted">The deleted backups.</param>
+/// <param name="Expiring">The backups to be deleted later.</param>
 internal sealed record RotationResult(
     IReadOnlyList<RotationDecision<SnapshotInfo>> Plan,
     IReadOnlyList<SnapshotInfo> Deleted,

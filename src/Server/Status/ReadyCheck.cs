@@ -3,23 +3,23 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Server.Status;
 
 /// <summary>
-/// One thing that the server needs, looked at in bounded time. All who ask within a few seconds share one look, so that
-/// asking loads nothing.
+/// Checks one thing that the server needs, in bounded time. Requests within a few seconds share one result, so they
+/// cost nothing.
 /// </summary>
-/// <param name="name">What it is.</param>
-/// <param name="look">Returns what is wrong, or null.</param>
-/// <param name="patience">What has not answered by then does not answer.</param>
+/// <param name="name">What is checked.</param>
+/// <param name="probe">Returns the fault, or null.</param>
+/// <param name="patience">How long the probe may take.</param>
 /// <param name="time">The clock.</param>
-/// <param name="changed">Is told when the result is another than before, with the detail.</param>
+/// <param name="changed">Called with the detail when the result changes.</param>
 internal sealed class ReadyCheck(
     string name,
-    Func<CancellationToken, Task<ReadyFault?>> look,
+    Func<CancellationToken, Task<ReadyFault?>> probe,
     TimeSpan patience,
     TimeProvider time,
     Action<ReadyResult, string?> changed
 )
 {
-    /// <summary>How long a result counts.</summary>
+    /// <summary>How long a result is valid.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
@@ -32,9 +32,9 @@ internal sealed class ReadyCheck(
         Task<ReadyFault?> running;
         lock (_lock)
         {
-            // One that hangs is not joined by another: what hangs on a dead disk would be a thread each.
+            // No second probe starts while one hangs: on a dead disk, each would block a thread.
             if (_running is null || (_running.IsCompleted && time.GetElapsedTime(_begun) >= Lifetime))
-                (_running, _begun) = (LookAsync(), time.GetTimestamp());
+                (_running, _begun) = (ProbeAsync(), time.GetTimestamp());
             running = _running;
         }
 
@@ -69,14 +69,14 @@ internal sealed class ReadyCheck(
         }
     }
 
-    /// <summary>On a thread of its own: a file on a dead disk, and SQLite, do not care for tokens.</summary>
-    private Task<ReadyFault?> LookAsync() =>
+    /// <summary>On a thread of its own: file operations on a dead disk, and SQLite, ignore cancellation.</summary>
+    private Task<ReadyFault?> ProbeAsync() =>
         Task.Run(async () =>
         {
             using var end = new CancellationTokenSource(patience);
             try
             {
-                return await look(end.Token);
+                return await probe(end.Token);
             }
             catch (OperationCanceledException) when (end.IsCancellationRequested)
             {
@@ -85,6 +85,6 @@ internal sealed class ReadyCheck(
         });
 }
 
-/// <param name="Message">For everybody.</param>
+/// <param name="Message">For the response, which anyone may read.</param>
 /// <param name="Detail">For the log.</param>
 internal sealed record ReadyFault(string Message, string Detail);

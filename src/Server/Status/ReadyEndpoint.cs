@@ -7,7 +7,7 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Status;
 
 /// <summary>
-/// GET /ready: whether the server can do its work. Everybody may ask, so that the answer names no paths, keys or
+/// GET /ready: whether the server can do its work. It needs no authentication, so the response names no paths, keys or
 /// clients; the log does.
 /// </summary>
 internal sealed partial class ReadyEndpoint
@@ -31,13 +31,13 @@ internal sealed partial class ReadyEndpoint
         (_database, _store, _clients, _logger) = (database, store, clients, logger);
         _checks =
         [
-            Check("catalogue", _ => Task.FromResult(CheckCatalogue())),
-            Check("store", CheckStoreAsync),
-            Check("clients", _ => Task.FromResult(CheckClients())),
+            Create("catalogue", _ => Task.FromResult(CheckCatalogue())),
+            Create("store", CheckStoreAsync),
+            Create("clients", _ => Task.FromResult(CheckClients())),
         ];
 
-        ReadyCheck Check(string name, Func<CancellationToken, Task<ReadyFault?>> look) =>
-            new(name, look, Patience, time, LogChange);
+        ReadyCheck Create(string name, Func<CancellationToken, Task<ReadyFault?>> probe) =>
+            new(name, probe, Patience, time, LogChange);
     }
 
     public static void Map(WebApplication app) =>
@@ -86,15 +86,15 @@ internal sealed partial class ReadyEndpoint
         fault switch
         {
             StorageFault.Refused => "The store refuses the server; the server's log says why.",
-            StorageFault.Missing => "The store does not hold what it should; the server's log says what.",
+            StorageFault.Missing => "The store lacks what it should contain; the server's log says what.",
             _ => "The store does not answer; the server's log says why.",
         };
 
     private ReadyFault? CheckClients() =>
         _clients.Fault is { } fault
             ? new ReadyFault(
-                "clients.json is broken, and the last good one is in force; the server's log names the line and the "
-                    + "field.",
+                "clients.json is invalid, and the last valid version is in force; the server's log names the line "
+                    + "and the field.",
                 fault
             )
             : null;

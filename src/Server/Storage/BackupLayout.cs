@@ -5,19 +5,19 @@ using ZfsSnapshotManager.Core.Manifests;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Where a backup's parts lie and what they must be: all that a reader needs of a manifest, in 40 bytes for each part.
+/// The position, size and digest of a backup's parts: all that a reader needs of a manifest, in 40 bytes a part.
 /// </summary>
 internal sealed class BackupLayout
 {
     private readonly string[] _keys;
     private readonly long[] _objectStarts;
     private readonly long[] _starts; // of each part in the backup, and the backup's end
-    private readonly byte[]? _digests; // null where nobody knows them
+    private readonly byte[]? _digests; // null if unknown
 
     private BackupLayout(string[] keys, long[] objectStarts, long[] starts, byte[]? digests) =>
         (_keys, _objectStarts, _starts, _digests) = (keys, objectStarts, starts, digests);
 
-    /// <summary>Of the backup, in bytes.</summary>
+    /// <summary>Length of the backup in bytes.</summary>
     public long Length => _starts[^1];
 
     public int PartCount => _starts.Length - 1;
@@ -28,7 +28,7 @@ internal sealed class BackupLayout
             (key, index) => (key, (index + 1 < _keys.Length ? _objectStarts[index + 1] : Length) - _objectStarts[index])
         );
 
-    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: a digest is none.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: a digest is malformed.</exception>
     public static BackupLayout Of(IReadOnlyList<StoredObject> objects)
     {
         List<long> objectStarts = [],
@@ -45,6 +45,11 @@ internal sealed class BackupLayout
         }
 
         starts.Add(end);
+        // The read side of what a commit promises: parts lie one behind the other, and their sizes are the object's.
+        Invariant.Require(
+            objects.Sum(stored => stored.Size) == end,
+            "the parts of a backup add up to the size of its objects"
+        );
         return new BackupLayout(
             [.. objects.Select(stored => stored.Key)],
             [.. objectStarts],
@@ -53,6 +58,7 @@ internal sealed class BackupLayout
         );
     }
 
+    /// <param name="index">From 0.</param>
     public PartLocation PartAt(int index)
     {
         var stored = IndexOf(_objectStarts, _starts[index]);
@@ -64,12 +70,11 @@ internal sealed class BackupLayout
         );
     }
 
-    /// <summary>The part that holds a position, which lies before the end.</summary>
+    /// <summary>The part that contains a position before the end.</summary>
     public int IndexOf(long position) => IndexOf(_starts.AsSpan(0, PartCount), position);
 
     /// <summary>
-    /// Null where the content is a part's, or nobody knows what that was; else what its digest is and what it should
-    /// be.
+    /// The actual and expected digest if they differ; null if they match or none is known.
     /// </summary>
     public (string Is, string Should)? FindDifference(int index, ReadOnlySpan<byte> content)
     {
@@ -98,7 +103,7 @@ internal sealed class BackupLayout
                 {
                     throw new StorageException(
                         StorageFault.Damaged,
-                        $"The manifest of {objects[0].Key} has '{part.Sha256}' for the SHA-256 of a part."
+                        $"The manifest of {objects[0].Key} has '{part.Sha256}' as the SHA-256 of a part."
                     );
                 }
 
@@ -117,8 +122,8 @@ internal sealed class BackupLayout
 }
 
 /// <param name="Key">The object.</param>
-/// <param name="Offset">Where the part begins in the object.</param>
-/// <param name="Start">Where it begins in the backup.</param>
+/// <param name="Offset">Offset of the part in the object.</param>
+/// <param name="Start">Offset of the part in the backup.</param>
 /// <param name="Size">In bytes.</param>
 internal readonly record struct PartLocation(string Key, long Offset, long Start, int Size)
 {

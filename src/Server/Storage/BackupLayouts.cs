@@ -3,22 +3,22 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// The layouts of the backups that were read last: who reads a backup by many ranges would have its manifest fetched
-/// and parsed, and its objects looked for, each time. The newest one always stays, others as long as there are not too
-/// many parts in all.
+/// The layouts of the backups that were read last. Without them, each range of a backup would cost reading and parsing
+/// its manifest and finding its objects. The latest layout always stays, others while their parts are few enough in
+/// total.
 /// </summary>
 internal sealed class BackupLayouts
 {
-    /// <summary>2.5 MiB of them; backups of a TiB in parts of 16 MiB.</summary>
+    /// <summary>2.5 MiB of layouts: backups of 1 TiB in parts of 16 MiB.</summary>
     private const int MaxParts = 65_536;
 
     private readonly Lock _lock = new();
 
-    // The one read last is the first.
+    // The most recently read one first.
     private readonly LinkedList<(BackupName Name, BackupLayout Layout)> _layouts = new();
 
-    /// <param name="backup">As it is listed now: what is no longer listed cannot be asked for.</param>
-    /// <returns>Null where it is not here.</returns>
+    /// <param name="backup">As it is listed now: a backup that is no longer listed cannot be requested.</param>
+    /// <returns>Null if it is not kept here.</returns>
     public BackupLayout? Find(SnapshotInfo backup)
     {
         var name = BackupName.Of(backup);
@@ -52,7 +52,7 @@ internal sealed class BackupLayouts
         }
     }
 
-    /// <summary>Forgets what turned out not to be so any more.</summary>
+    /// <summary>Removes a layout that turned out to be wrong.</summary>
     public void Remove(SnapshotInfo backup)
     {
         var name = BackupName.Of(backup);
@@ -69,7 +69,7 @@ internal sealed class BackupLayouts
     }
 
     /// <summary>
-    /// Never the same for two backups: a key may be given again once it is free, also to the same stream.
+    /// Never the same for two backups: a key may be used again after a deletion, even for the same stream.
     /// </summary>
     private readonly record struct BackupName(string Key, string PartsSha256, DateTimeOffset ReceivedAt)
     {

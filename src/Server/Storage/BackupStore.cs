@@ -5,12 +5,13 @@ using ZfsSnapshotManager.Server.Files;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Backups in an object store: their objects, and the manifest beside the first of them that makes them one.
+/// Backups in an object store: their objects, and the manifest beside the first object that makes them a backup.
 /// </summary>
 internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
 {
     /// <summary>
-    /// A manifest has some hundred bytes for each part of 16 MiB; this is enough for 10 TiB and more.
+    /// A manifest has about 330 bytes for each part with its state: enough for 6 TiB in parts of 8 MiB, or 12 TiB in
+    /// parts of 16 MiB.
     /// </summary>
     private const int MaxManifestSize = 256 * 1024 * 1024;
 
@@ -19,43 +20,42 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     /// <summary>The most stored bytes that one part of an upload may have.</summary>
     public int MaxPartSize => store.PartSize + StoredPart.MaxBlockSize;
 
-    public static string ManifestKeyOf(string key) => key + ".manifest.json";
-
-    /// <summary>Begins a backup's objects.</summary>
+    /// <summary>Opens a writer for a backup's objects.</summary>
     public BackupWriter Create(string key, string uploadId) => new(store, buffers, key, uploadId);
 
-    /// <summary>Reads a backup's stored bytes, each part checked.</summary>
+    /// <summary>Reads a backup's stored bytes; each part is verified.</summary>
     public BackupStream OpenRead(Manifest manifest) => new(store, buffers, manifest.Objects);
 
-    /// <summary>Reads a backup by a layout that was made of its manifest before.</summary>
+    /// <summary>Reads a backup by a layout that was made from its manifest before.</summary>
     public BackupStream OpenRead(BackupLayout layout) => new(store, buffers, layout);
 
-    /// <summary>Reads a backup whose manifest is lost: what comes is not checked part by part.</summary>
+    /// <summary>Reads a backup whose manifest is lost: parts are not verified.</summary>
     /// <param name="objects">Its objects with their sizes, in order.</param>
     public BackupStream OpenUnchecked(IEnumerable<(string Key, long Size)> objects) =>
         new(store, buffers, [.. objects.Select(stored => StoredObject.Of(stored.Key, UnknownPartsOf(stored.Size)))]);
 
-    /// <summary>True where the key, or its manifest's, is taken.</summary>
+    /// <summary>True if the key or its manifest's exists.</summary>
     public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) =>
         await store.FindAsync(key, cancellationToken) is not null
-        || await store.FindAsync(ManifestKeyOf(key), cancellationToken) is not null;
+        || await store.FindAsync(StorageKey.ManifestOf(key), cancellationToken) is not null;
 
-    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: another upload's is there.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: another upload's manifest
+    /// exists.</exception>
     public Task WriteManifestAsync(string key, Manifest manifest, CancellationToken cancellationToken) =>
         store.PutNewAsync(
-            ManifestKeyOf(key),
+            StorageKey.ManifestOf(key),
             manifest.ToJson(),
             manifest.UploadId,
             ObjectKind.Manifest,
             cancellationToken
         );
 
-    /// <returns>Null where there is none.</returns>
-    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: what is there is not a
+    /// <returns>Null if none exists.</returns>
+    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: the content is not a
     /// manifest.</exception>
     public async Task<Manifest?> ReadManifestAsync(string key, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync(ManifestKeyOf(key), cancellationToken) is not { } facts)
+        if (await store.FindAsync(StorageKey.ManifestOf(key), cancellationToken) is not { } facts)
             return null;
         return await ReadManifestAsync(key, facts.Size, cancellationToken);
     }
@@ -63,13 +63,16 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     /// <summary>Reads a manifest that was listed.</summary>
     /// <param name="key">The backup's.</param>
     /// <param name="size">The manifest's, in bytes.</param>
-    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: what is there is not a manifest.
-    /// <see cref="StorageFault.Missing"/>: it is gone.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: the content is not a manifest.
+    /// <see cref="StorageFault.Missing"/>: it no longer exists.</exception>
     public async Task<Manifest> ReadManifestAsync(string key, long size, CancellationToken cancellationToken)
     {
-        var name = ManifestKeyOf(key);
+        var name = StorageKey.ManifestOf(key);
         if (size > MaxManifestSize)
-            throw new StorageException(StorageFault.Damaged, $"{name} has {size} bytes: no manifest is so large.");
+            throw new StorageException(
+                StorageFault.Damaged,
+                $"The manifest {name} has {size} bytes, over the limit of {MaxManifestSize}."
+            );
         var json = new byte[size];
         await store.ReadAsync(name, 0, json, cancellationToken);
         try
@@ -83,13 +86,13 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     }
 
     /// <summary>
-    /// Removes a backup: the manifest first, since objects without one are not a backup, then the objects from the last
-    /// to the first, so that what is cut off in the middle can be seen by the first.
+    /// Removes a backup: the manifest first, since objects without one are not a backup, then the objects from last to
+    /// first, so that an interrupted removal can be recognized by the first object.
     /// </summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Locked"/>: nothing was removed.</exception>
     public async Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
-        await store.DeleteAsync(ManifestKeyOf(key), cancellationToken);
+        await store.DeleteAsync(StorageKey.ManifestOf(key), cancellationToken);
         var count = 1;
         while (await store.FindAsync(StoredObject.KeyOf(key, count), cancellationToken) is not null)
             count++;

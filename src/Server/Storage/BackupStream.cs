@@ -3,9 +3,9 @@ using ZfsSnapshotManager.Core.Manifests;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// A backup's stored bytes, all its objects one after another. Parts are read ahead, several at once, each checked
-/// against its digest before a byte of it is given out; one that is wrong is read once more, since its way here may be
-/// at fault.
+/// A backup's stored bytes, all its objects one after another. Several parts are read ahead, each verified by its
+/// digest before a byte of it is returned. A part with a wrong digest is read once more: it may have been damaged in
+/// transit.
 /// </summary>
 internal sealed class BackupStream : Stream
 {
@@ -33,7 +33,7 @@ internal sealed class BackupStream : Stream
 
     public override long Length => _layout.Length;
 
-    /// <summary>No part that begins here or later is read ahead: all that is asked for ends here.</summary>
+    /// <summary>No part that begins here or later is read ahead: the request ends here.</summary>
     public long ReadAheadEnd { get; set; }
 
     public override bool CanRead => true;
@@ -63,8 +63,8 @@ internal sealed class BackupStream : Stream
         return taken.Length;
     }
 
-    /// <summary>Takes the next bytes without copying them: good until the next call; empty at the end.</summary>
-    /// <param name="count">The most to take; it may be fewer.</param>
+    /// <summary>Returns the next bytes without copying them: valid until the next call; empty at the end.</summary>
+    /// <param name="count">The most bytes to return; it may be fewer.</param>
     /// <exception cref="StorageException">The part at the position is missing or damaged, or the store
     /// fails.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
@@ -72,13 +72,14 @@ internal sealed class BackupStream : Stream
         if (_position >= Length)
             return ReadOnlyMemory<byte>.Empty;
         await PrepareAsync(cancellationToken);
+        Invariant.Require(_location.Holds(_position), $"the part of {_location.Key} holds byte {_position}");
         var offset = (int)(_position - _location.Start);
         var taken = _buffer.AsMemory(offset, Math.Min(count, _location.Size - offset));
         _position += taken.Length;
         return taken;
     }
 
-    /// <summary>Sees to it that the part at the position is here, and right.</summary>
+    /// <summary>Waits until the part at the position is read and verified.</summary>
     public async ValueTask PrepareAsync(CancellationToken cancellationToken)
     {
         if (_position >= Length || (_current >= 0 && _location.Holds(_position)))
@@ -114,12 +115,12 @@ internal sealed class BackupStream : Stream
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override int Read(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("Parts are read asynchronously.");
+        throw new NotSupportedException("Read asynchronously.");
 
     public override void Write(byte[] buffer, int offset, int count) =>
-        throw new NotSupportedException("What is stored is never changed.");
+        throw new NotSupportedException("Stored backups are never changed.");
 
-    public override void SetLength(long value) => throw new NotSupportedException("What is stored is never changed.");
+    public override void SetLength(long value) => throw new NotSupportedException("Stored backups are never changed.");
 
     public override void Flush()
     {
@@ -129,7 +130,7 @@ internal sealed class BackupStream : Stream
     public override async ValueTask DisposeAsync()
     {
         if (_closed.IsCancellationRequested)
-            return; // ASP.NET disposes twice
+            return; // ASP.NET Core disposes response streams twice
         await _closed.CancelAsync();
         await DropAheadAsync();
         ReturnCurrent();
@@ -138,14 +139,14 @@ internal sealed class BackupStream : Stream
         await base.DisposeAsync();
     }
 
-    /// <summary>Reads on from another part than the one that follows.</summary>
+    /// <summary>Starts reading at another part than the next one.</summary>
     private async ValueTask StartAtAsync(int part)
     {
         await DropAheadAsync();
         _next = part;
     }
 
-    /// <summary>As far as there are buffers to spare.</summary>
+    /// <summary>As far as buffers can be spared.</summary>
     private void ReadFurtherAhead()
     {
         while (
@@ -169,13 +170,14 @@ internal sealed class BackupStream : Stream
             for (var attempt = 1; ; attempt++)
             {
                 await _store.ReadAsync(location.Key, location.Offset, content, _closed.Token);
-                // On a thread of the pool: this one may be needed to take in what comes.
+                // On another thread of the pool: this one may be needed to receive data.
                 if (await Task.Run(() => _layout.FindDifference(part, content.Span)) is not { } difference)
                     return buffer;
                 if (attempt == 2)
                     throw new StorageException(
                         StorageFault.Damaged,
-                        $"The bytes {location.Offset} to {location.Offset + location.Size - 1} of {location.Key} are not those "
+                        $"The bytes {location.Offset} to {location.Offset + location.Size - 1} of {location.Key} are "
+                            + "not those "
                             + $"that were stored: their SHA-256 is {difference.Is}, not {difference.Should}."
                     );
             }

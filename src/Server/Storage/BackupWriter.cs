@@ -3,14 +3,13 @@ using ZfsSnapshotManager.Core.Manifests;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Writes a stored stream of unknown length as parts, several on their way at once, and begins a further object where
-/// one is full. Nothing can be seen in the store before <see cref="CompleteAsync"/>; unless that was called, disposing
-/// removes all.
+/// Writes a stored stream of unknown length as parts, several at once, and begins a further object when one is full.
+/// Nothing is visible in the store before <see cref="CompleteAsync"/>; without that call, disposing removes everything.
 /// </summary>
 internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, string key, string uploadId)
     : IAsyncDisposable
 {
-    /// <summary>More do not make one upload faster, and others need memory too.</summary>
+    /// <summary>More do not make an upload faster, and others need memory too.</summary>
     private const int MaxPartsInFlight = 4;
 
     private readonly PartBuffers.Share _buffers = buffers.Open();
@@ -19,11 +18,11 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     private byte[]? _buffer;
     private int _filled;
 
-    /// <summary>What was written, once <see cref="FinishAsync"/> has returned.</summary>
+    /// <summary>The objects as written, once <see cref="FinishAsync"/> has returned.</summary>
     public IReadOnlyList<StoredObject> Objects { get; private set; } = [];
 
-    /// <summary>Takes the next bytes; waits while as many parts as may be are on their way.</summary>
-    /// <exception cref="StorageException">A part, this or an earlier one, cannot be stored.</exception>
+    /// <summary>Accepts the next bytes; waits while the most parts allowed are being written.</summary>
+    /// <exception cref="StorageException">This or an earlier part cannot be stored.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
     {
         while (!block.IsEmpty)
@@ -40,7 +39,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     }
 
     /// <summary>
-    /// Waits until all parts are in the store. A stream of one part stays here until it is completed: it goes in a
+    /// Waits until all parts are stored. A stream of one part stays in memory until it is completed: it is stored in a
     /// single request.
     /// </summary>
     public async Task FinishAsync(CancellationToken cancellationToken)
@@ -62,7 +61,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     }
 
     /// <summary>Gives the objects their keys.</summary>
-    /// <exception cref="StorageException">A key is taken, or the store fails. What has a key by then keeps
+    /// <exception cref="StorageException">A key is in use, or the store fails. Objects that have a key by then keep
     /// it.</exception>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
@@ -77,7 +76,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
 
     public async ValueTask DisposeAsync()
     {
-        // They use buffers.
+        // They use the buffers.
         await ((Task)Task.WhenAll(_inFlight)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var written in _objects)
             await written.Writer.DisposeAsync();
@@ -101,9 +100,14 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         if (_objects is [] || _objects[^1].Parts.Count == store.MaxParts)
             await BeginObjectAsync(cancellationToken);
         var (writer, parts) = (_objects[^1].Writer, _objects[^1].Parts);
+        // Offsets are computed from numbers, so all parts but the last must have one size.
+        Invariant.Require(
+            _filled > 0 && _filled <= store.PartSize,
+            $"part {parts.Count + 1} of {_objects[^1].Key} has between 1 and {store.PartSize} bytes"
+        );
         var (buffer, content, number) = (_buffer!, _buffer.AsMemory(0, _filled), parts.Count);
         _buffer = null;
-        var sending = Task.Run(SendAsync, CancellationToken.None); // it gives the buffer back, so that it must run
+        var sending = Task.Run(SendAsync, CancellationToken.None); // it must run, since it returns the buffer
         parts.Add(sending);
         _inFlight.Add(sending);
 
@@ -142,7 +146,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         await CollectFinishedAsync();
     }
 
-    /// <summary>Forgets parts that are stored, and throws what one that failed threw.</summary>
+    /// <summary>Collects parts that are stored, and throws what a failed one threw.</summary>
     private async Task CollectFinishedAsync()
     {
         foreach (var finished in _inFlight.Where(part => part.IsCompleted).ToList())

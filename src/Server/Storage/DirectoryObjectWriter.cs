@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Server.Files;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>A file on its way in.</summary>
+/// <summary>An object that is being written to a file.</summary>
 internal sealed class DirectoryObjectWriter : IObjectWriter
 {
     private readonly string _aside;
@@ -12,10 +12,10 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
     private readonly SafeFileHandle? _file;
     private bool _completed;
 
-    /// <param name="aside">Where it is written.</param>
-    /// <param name="path">Where it belongs.</param>
-    /// <param name="mode">Whether it is begun or goes on.</param>
-    /// <param name="resumable">Whether it stays when this is disposed.</param>
+    /// <param name="aside">The path where it is written.</param>
+    /// <param name="path">The path it gets when it is completed.</param>
+    /// <param name="mode">Whether it is created or continued.</param>
+    /// <param name="resumable">Whether it stays when the writer is disposed.</param>
     public DirectoryObjectWriter(string aside, string path, FileMode mode, bool resumable)
     {
         (_aside, _path, _resumable) = (aside, path, resumable);
@@ -28,25 +28,25 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
                 FileShare.ReadWrite | FileShare.Delete,
                 FileOptions.Asynchronous
             );
-            // A power cut must not take a file whose parts are acknowledged.
+            // Without this a power cut could lose a file whose parts are acknowledged.
             if (resumable && mode == FileMode.Create)
                 DurableFile.SyncDirectory(Path.GetDirectoryName(aside)!);
         }
         catch (FileNotFoundException) when (File.Exists(path))
         {
-            // It was completed before the server went down; completing it again finds that.
+            // It was completed before the server stopped; CompleteAsync finds that.
         }
         catch (FileNotFoundException e)
         {
             throw new StorageException(
                 StorageFault.Missing,
-                $"What was received of {Path.GetFileName(path)} is no longer in the server's folder.",
+                $"What was received of {Path.GetFileName(path)} no longer exists on the server's disk.",
                 e
             );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.FromFile("The server's disk does not take the stream", e);
+            throw StorageException.FromFile("The server's disk did not accept the stream", e);
         }
     }
 
@@ -61,16 +61,16 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
     )
     {
         if (_file is null)
-            throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
+            throw new StorageException(StorageFault.Exists, $"The object {Path.GetFileName(_path)} already exists.");
         try
         {
             await RandomAccess.WriteAsync(_file, content, offset, cancellationToken);
             if (_resumable)
-                RandomAccess.FlushToDisk(_file); // its client may forget the part once it is told
+                RandomAccess.FlushToDisk(_file); // its client may discard the part once it is acknowledged
         }
         catch (IOException e)
         {
-            throw StorageException.FromFile("The server's disk does not take the stream", e);
+            throw StorageException.FromFile("The server's disk did not accept the stream", e);
         }
 
         return new WrittenPart(content.Length, "");
@@ -88,12 +88,12 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
                 if (new FileInfo(_path).Length != size)
                     throw new StorageException(
                         StorageFault.Exists,
-                        $"There is an object {Path.GetFileName(_path)} already."
+                        $"The object {Path.GetFileName(_path)} already exists."
                     );
             }
             else
             {
-                // An attempt that got further may have left more.
+                // An earlier attempt may have written more.
                 if (RandomAccess.GetLength(_file) != size)
                     RandomAccess.SetLength(_file, size);
                 RandomAccess.FlushToDisk(_file);
@@ -105,11 +105,11 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         }
         catch (IOException) when (File.Exists(_path))
         {
-            throw new StorageException(StorageFault.Exists, $"There is an object {Path.GetFileName(_path)} already.");
+            throw new StorageException(StorageFault.Exists, $"The object {Path.GetFileName(_path)} already exists.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.FromFile("The server's disk does not keep the stream", e);
+            throw StorageException.FromFile("The server's disk did not store the stream", e);
         }
 
         return Task.CompletedTask;
@@ -119,7 +119,7 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
     {
         _file?.Dispose();
         if (!_resumable)
-            File.Delete(_aside); // no longer there once the object is completed
+            File.Delete(_aside); // does not exist once the object is completed
         return ValueTask.CompletedTask;
     }
 }

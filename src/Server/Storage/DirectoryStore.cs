@@ -24,25 +24,25 @@ internal sealed class DirectoryStore : IObjectStore
     public string Location => _objects;
 
     /// <summary>
-    /// Nobody counts requests here, so that parts may be smaller than in S3: less memory, and damage found more
-    /// exactly.
+    /// Requests cost nothing here, so parts may be smaller than in S3: less memory, and damage is located more
+    /// precisely.
     /// </summary>
     public int PartSize { get; }
 
-    /// <summary>A file has no bound worth naming.</summary>
+    /// <summary>Files have no relevant limit.</summary>
     public int MaxParts => int.MaxValue;
 
     public DateTimeOffset? LockedUntil => null;
 
     /// <summary>
-    /// The folders were made when the server started; they are gone with the disk that was mounted there.
+    /// The directories were created when the server started. They are missing if the disk was unmounted.
     /// </summary>
     public Task PingAsync(CancellationToken cancellationToken) =>
         Directory.Exists(_objects) && Directory.Exists(_incoming)
             ? Task.CompletedTask
             : throw new StorageException(
                 StorageFault.Missing,
-                $"The folder {_objects} or {_incoming} is not there; is its disk mounted?"
+                $"The directory {_objects} or {_incoming} does not exist; is its disk mounted?"
             );
 
     public Task<IObjectWriter> CreateAsync(
@@ -80,14 +80,14 @@ internal sealed class DirectoryStore : IObjectStore
         }
         catch (IOException) when (File.Exists(path))
         {
-            // An earlier attempt may have got so far; then only its last step is repeated.
+            // An earlier attempt may have stored it; then only its last step is repeated.
             if (!Holds(path, content.Span))
-                throw new StorageException(StorageFault.Exists, $"There is an object {key} already.");
+                throw new StorageException(StorageFault.Exists, $"The object {key} already exists.");
             DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.FromFile($"The server's disk does not keep {key}", e);
+            throw StorageException.FromFile($"The server's disk did not store {key}", e);
         }
 
         return Task.CompletedTask;
@@ -128,7 +128,7 @@ internal sealed class DirectoryStore : IObjectStore
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.FromFile($"The server's disk does not give {key} back", e);
+            throw StorageException.FromFile($"The server's disk cannot read {key}", e);
         }
     }
 
@@ -140,12 +140,12 @@ internal sealed class DirectoryStore : IObjectStore
             if (File.Exists(path))
             {
                 File.Delete(path);
-                DurableFile.SyncDirectory(Path.GetDirectoryName(path)!); // what is removed next must not be gone before
+                DurableFile.SyncDirectory(Path.GetDirectoryName(path)!); // keeps the order of removals
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.FromFile($"The server's disk does not let go of {key}", e);
+            throw StorageException.FromFile($"The server's disk cannot delete {key}", e);
         }
 
         return Task.CompletedTask;
@@ -189,7 +189,7 @@ internal sealed class DirectoryStore : IObjectStore
     private static bool Holds(string path, ReadOnlySpan<byte> content) =>
         new FileInfo(path).Length == content.Length && content.SequenceEqual(File.ReadAllBytes(path));
 
-    /// <summary>Keys are made by this server, yet no key may ever lead out of the folder.</summary>
+    /// <summary>The server makes the keys itself; still, no key may ever lead out of the directory.</summary>
     private string PathOf(string key)
     {
         var path = Path.GetFullPath(Path.Combine(_objects, key));
@@ -199,14 +199,11 @@ internal sealed class DirectoryStore : IObjectStore
     }
 
     /// <summary>
-    /// Where an object is written before it has its name; what an earlier attempt left there is written over.
+    /// The path where an object is written before it gets its key; leftovers of an earlier attempt are overwritten.
     /// </summary>
     private string AsideOf(string key, string uploadId)
     {
         var path = PathOf(key);
-        return Path.Combine(
-            _incoming,
-            path.EndsWith(".manifest.json", StringComparison.Ordinal) ? uploadId + ".manifest" : uploadId
-        );
+        return Path.Combine(_incoming, StorageKey.IsManifest(key) ? uploadId + ".manifest" : uploadId);
     }
 }

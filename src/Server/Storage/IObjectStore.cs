@@ -1,51 +1,50 @@
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
-/// Keeps objects by key. An object appears whole or not at all, is never overwritten, and is on stable storage once a
-/// call has returned. Any call may be repeated after it failed or was cut off. Keys are relative: where they lie is the
-/// store's own affair.
+/// Stores objects by key. An object appears complete or not at all, is never overwritten, and is on stable storage once
+/// the call has returned. Any call may be repeated after it failed or was interrupted. Keys are relative to the store.
 /// </summary>
 /// <remarks>Every call may throw <see cref="StorageException"/>.</remarks>
 internal interface IObjectStore
 {
-    /// <summary>Where it is, for people.</summary>
+    /// <summary>Where it is, human-readable.</summary>
     string Location { get; }
 
-    /// <summary>Bytes of every part of an object but its last.</summary>
+    /// <summary>The least bytes of every part of an object but its last.</summary>
     int PartSize { get; }
 
-    /// <summary>The most parts that one object may have.</summary>
+    /// <summary>The most parts of one object.</summary>
     int MaxParts { get; }
 
-    /// <summary>Until when what is stored now can be deleted by nobody; null where it can.</summary>
+    /// <summary>When the retention of an object stored now would end; null without a retention.</summary>
     DateTimeOffset? LockedUntil { get; }
 
-    /// <summary>Sees by the cheapest call whether the store answers.</summary>
-    /// <exception cref="StorageException">It does not, or what lies in every store in use is not there.</exception>
+    /// <summary>Checks by the cheapest call whether the store answers.</summary>
+    /// <exception cref="StorageException">It does not, or lacks what every store in use has.</exception>
     Task PingAsync(CancellationToken cancellationToken);
 
-    /// <summary>Begins an object that nobody sees until it is completed.</summary>
-    /// <param name="uploadId">Names the one who writes it; given back by <see cref="FindAsync"/> where the store can
-    /// keep it.</param>
+    /// <summary>Creates an object that is not visible until it is completed.</summary>
+    /// <param name="uploadId">Identifies the writer; returned by <see cref="FindAsync"/> if the store can keep
+    /// it.</param>
     /// <param name="resumable">What is written stays when the writer is disposed, for <see cref="Reopen"/>.</param>
     Task<IObjectWriter> CreateAsync(string key, string uploadId, bool resumable, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Goes on with an object that was begun as resumable, also in another process; several may write parts of it at
-    /// once.
+    /// Continues an object that was created as resumable, also in another process. Several writers may write parts of
+    /// it at once.
     /// </summary>
-    /// <param name="token">The <see cref="IObjectWriter.Token"/> of the one who began it.</param>
+    /// <param name="token">The <see cref="IObjectWriter.Token"/> of the writer that created it.</param>
     IObjectWriter Reopen(string key, string uploadId, string token);
 
     /// <summary>
-    /// Removes what was written of an object that was begun as resumable; what is no longer there counts as removed.
+    /// Removes what was written of an object that was created as resumable; what no longer exists counts as removed.
     /// </summary>
     Task AbandonAsync(string key, string token, CancellationToken cancellationToken);
 
-    /// <summary>Stores an object in one go.</summary>
+    /// <summary>Stores an object in one call.</summary>
     /// <param name="kind">What it is.</param>
-    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is taken, and not by what an
-    /// earlier attempt of the same upload stored.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key exists, and not from an earlier
+    /// attempt of the same upload.</exception>
     Task PutNewAsync(
         string key,
         ReadOnlyMemory<byte> content,
@@ -54,25 +53,25 @@ internal interface IObjectStore
         CancellationToken cancellationToken
     );
 
-    /// <returns>Null where there is no such object.</returns>
+    /// <returns>Null if no such object exists.</returns>
     Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken);
 
     /// <summary>Fills <paramref name="destination"/> from an object.</summary>
-    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: there is no such object, or it ends
+    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: no such object exists, or it ends
     /// before.</exception>
     Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken);
 
-    /// <summary>Removes an object; one that is not there counts as removed.</summary>
+    /// <summary>Removes an object; one that does not exist counts as removed.</summary>
     /// <exception cref="StorageException"><see cref="StorageFault.Locked"/>: it is under a retention.</exception>
     Task DeleteAsync(string key, CancellationToken cancellationToken);
 
-    /// <summary>All objects whose keys start with a text, by key, page by page.</summary>
+    /// <summary>All objects whose keys start with a prefix, ordered by key; fetched page by page.</summary>
     IAsyncEnumerable<ListedObject> ListAsync(string prefix, CancellationToken cancellationToken);
 
-    /// <summary>Removes what objects that were begun and never completed have left.</summary>
-    /// <param name="begunBefore">Younger ones stay: somebody may be writing them.</param>
-    /// <param name="kept">Tokens of those that stay, too: their uploads go on later.</param>
-    /// <returns>How many there were.</returns>
+    /// <summary>Removes objects that were created and never completed.</summary>
+    /// <param name="begunBefore">Younger ones stay: they may be being written.</param>
+    /// <param name="kept">Tokens of objects that also stay: their uploads may be resumed.</param>
+    /// <returns>The number of objects removed.</returns>
     Task<int> RemoveIncompleteAsync(
         DateTimeOffset begunBefore,
         IReadOnlySet<string> kept,
@@ -81,24 +80,25 @@ internal interface IObjectStore
 }
 
 /// <summary>
-/// An object on its way in. Unless it is completed or resumable, disposing it removes what was written.
+/// An object that is being written. Unless it is completed or resumable, disposing removes what was written.
 /// </summary>
 internal interface IObjectWriter : IAsyncDisposable
 {
-    /// <summary>The store's name for what was begun.</summary>
+    /// <summary>The store's name for the incomplete object.</summary>
     string Token { get; }
 
     /// <summary>
     /// Writes one part; on stable storage once the call has returned. Several may be written at once, in any order, and
-    /// again.
+    /// repeatedly.
     /// </summary>
     /// <param name="number">From 0. All parts but the last have at least <see cref="IObjectStore.PartSize"/>
     /// bytes.</param>
-    /// <param name="offset">Where it begins in the object: the parts before it end there.</param>
+    /// <param name="offset">Offset of the part in the object: the parts before it end there.</param>
     /// <param name="content">Not changed until the call returns.</param>
     /// <param name="sha256">Its digest, lower-case hex.</param>
-    /// <returns>What <see cref="CompleteAsync"/> must be told of it.</returns>
-    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: what was begun is gone.</exception>
+    /// <returns>What <see cref="CompleteAsync"/> needs for it.</returns>
+    /// <exception cref="StorageException"><see cref="StorageFault.Missing"/>: the incomplete object no longer
+    /// exists.</exception>
     Task<WrittenPart> WritePartAsync(
         int number,
         long offset,
@@ -109,12 +109,12 @@ internal interface IObjectWriter : IAsyncDisposable
 
     /// <summary>Gives the object its key, once all parts are written. May be repeated.</summary>
     /// <param name="parts">All of them, in order.</param>
-    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is taken.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is in use.</exception>
     Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken);
 }
 
 /// <param name="Size">In bytes.</param>
-/// <param name="Receipt">What the store said of it; empty where it says nothing.</param>
+/// <param name="Receipt">What the store returned for it; empty if nothing.</param>
 internal readonly record struct WrittenPart(int Size, string Receipt);
 
 internal enum ObjectKind
@@ -122,13 +122,13 @@ internal enum ObjectKind
     /// <summary>A backup's bytes.</summary>
     Stream,
 
-    /// <summary>Small, and read often: a manifest.</summary>
+    /// <summary>A manifest: small, and read often.</summary>
     Manifest,
 }
 
 /// <param name="Size">In bytes.</param>
-/// <param name="UploadId">Who wrote it; null where the store does not keep that.</param>
-/// <param name="LockedUntil">Until when it cannot be deleted; null where it can.</param>
+/// <param name="UploadId">The upload that wrote it; null if the store does not keep that.</param>
+/// <param name="LockedUntil">Until when it cannot be deleted; null if it can.</param>
 internal sealed record ObjectFacts(long Size, string? UploadId, DateTimeOffset? LockedUntil);
 
 internal readonly record struct ListedObject(string Key, long Size);

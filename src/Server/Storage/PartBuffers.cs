@@ -81,8 +81,8 @@ internal sealed class PartBuffers(int partSize, int limit, TimeProvider time)
         private bool _disposed;
 
         /// <summary>Rents a buffer now; null if none can be spared.</summary>
-        /// <param name="size">Bytes it must hold. Parts that were written under other settings may be larger than
-        /// those of now.</param>
+        /// <param name="size">Bytes it must hold. Parts that were written under other settings may be larger than those
+        /// of now.</param>
         public byte[]? TryRent(int size)
         {
             lock (owner._lock)

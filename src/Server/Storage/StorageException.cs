@@ -3,7 +3,7 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Storage;
 
-/// <summary>The store failed, not the one who sends or reads.</summary>
+/// <summary>The store failed, not the client that sends or reads.</summary>
 internal sealed class StorageException(StorageFault fault, string message, Exception? innerException = null)
     : OperationException(ExitCodeOf(fault), message, RemedyOf(fault), innerException)
 {
@@ -12,7 +12,10 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
 
     public StorageFault Fault { get; } = fault;
 
-    /// <summary>What a failed file operation means. .NET hands the errno of a Unix I/O error on as HResult.</summary>
+    /// <summary>
+    /// A failed file operation. For Unix I/O errors, .NET sets HResult to the errno (dotnet/runtime,
+    /// Interop.IOErrors.cs: <c>RawErrno</c>).
+    /// </summary>
     public static StorageException FromFile(string message, Exception e) =>
         new(
             e.HResult is NoSpace or QuotaExceeded ? StorageFault.Full : StorageFault.Failed,
@@ -32,13 +35,13 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
         };
 
     /// <summary>
-    /// For those who run a command on the server; clients are told theirs by <see cref="StorageFaults"/>.
+    /// For commands on the server; clients get theirs from <see cref="StorageFaults"/>.
     /// </summary>
     private static string? RemedyOf(StorageFault fault) =>
         fault switch
         {
             StorageFault.Refused =>
-                "docs/s3.md has the settings for each provider; 'zfs-server storage probe' tries them.",
+                "docs/s3.md has the settings for each provider; 'zfs-server storage probe' tests them.",
             StorageFault.Unavailable => "Check S3_ENDPOINT, S3_USE_SSL and the network between; then run it again.",
             _ => null,
         };
@@ -46,22 +49,22 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
 
 internal enum StorageFault
 {
-    /// <summary>For none of the reasons below.</summary>
+    /// <summary>Any other failure.</summary>
     Failed,
 
-    /// <summary>It does not answer, or says that it cannot now. Later it may.</summary>
+    /// <summary>It does not answer, or cannot serve the request now. Later it may.</summary>
     Unavailable,
 
-    /// <summary>It has no more space, or its quota is used up.</summary>
+    /// <summary>It has no space left, or its quota is used up.</summary>
     Full,
 
-    /// <summary>It refuses this server: its key, its rights, the bucket. An administrator must act.</summary>
+    /// <summary>It refuses this server: its key, its permissions, the bucket. An administrator must act.</summary>
     Refused,
 
-    /// <summary>The object is not there, or not all of it.</summary>
+    /// <summary>The object does not exist, or is incomplete.</summary>
     Missing,
 
-    /// <summary>The key is taken.</summary>
+    /// <summary>The key is already in use.</summary>
     Exists,
 
     /// <summary>The object is under a retention and cannot be deleted yet.</summary>

@@ -13,8 +13,8 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// </summary>
 internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts)
 {
-    /// <exception cref="RequestException">It is of an unsupported kind, is not the one announced, has no base here,
-    /// or is already stored.</exception>
+    /// <exception cref="RequestException">It is of an unsupported kind, is not the one announced, has no base here, or
+    /// is already stored.</exception>
     public void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
         if (begin.IsPackage)
@@ -68,6 +68,9 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
             "Nothing was stored. Send a full backup: zfs-client backup-full."
         );
     }
+
+    /// <summary>The answer to a request whose upload was dropped while it was being received.</summary>
+    public static RequestException Dropped() => RequestException.NotFound("The upload was dropped meanwhile.");
 
     public static RequestException Exists(string snapshotId) =>
         RequestException.Conflict("snapshot_exists", $"This snapshot is already stored as {snapshotId}.");

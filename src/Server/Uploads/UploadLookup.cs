@@ -7,9 +7,6 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// <summary>Finds the upload that a request names.</summary>
 internal sealed class UploadLookup(UploadCatalogue uploads, UploadRecovery recovery)
 {
-    /// <summary>The answer to a request whose upload was dropped while it was being received.</summary>
-    public static RequestException Dropped() => RequestException.NotFound("The upload was dropped meanwhile.");
-
     /// <exception cref="RequestException">404: the client has no such open upload.</exception>
     public UploadRecord Find(ClientEntry client, string id) =>
         uploads.Find(client.ClientId, id)

@@ -2,11 +2,11 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
-/// <summary>A dataset that the server received: a chain of one source dataset's snapshots.</summary>
+/// <summary>A received dataset: a chain of snapshots of one source dataset.</summary>
 /// <param name="Name">Its name on this server.</param>
-/// <param name="ClientId">Whose it is.</param>
-/// <param name="Source">The dataset that it was sent from.</param>
-/// <param name="Token">Where an interrupted receive goes on; null where there is none.</param>
+/// <param name="ClientId">The client that it belongs to.</param>
+/// <param name="Source">The dataset from which it was sent.</param>
+/// <param name="Token">The resume token of an interrupted receive; null if none is pending.</param>
 /// <param name="Snapshots">Oldest first, by transaction group.</param>
 internal sealed record ChainDataset(
     DatasetName Name,
@@ -22,12 +22,13 @@ internal sealed record ChainDataset(
 
 /// <summary>One of its snapshots.</summary>
 /// <param name="Name">Its full name.</param>
-/// <param name="Guid">That of the snapshot it was sent from.</param>
-/// <param name="CreateTxg">Orders a pool's snapshots truly.</param>
-/// <param name="Holds">How many <c>zfs hold</c> keep it.</param>
-/// <param name="Clones">Datasets that were cloned from it, as ZFS lists them; empty where there are none.</param>
-/// <param name="Written">Bytes that it has and the one before it had not.</param>
-/// <param name="Note">A <see cref="SnapshotNote"/> as JSON; null where it has none, as what others made.</param>
+/// <param name="Guid">GUID, the same as on the client.</param>
+/// <param name="CreateTxg">Orders the snapshots of a pool reliably; clocks do not.</param>
+/// <param name="Holds">Number of holds (<c>zfs hold</c>).</param>
+/// <param name="Clones">Datasets that were cloned from it, as ZFS lists them; empty if none.</param>
+/// <param name="Written">Bytes written since the snapshot before it.</param>
+/// <param name="Note">A <see cref="SnapshotNote"/> as JSON; null if it has none, like snapshots that others
+/// made.</param>
 internal sealed record ReceivedSnapshot(
     SnapshotName Name,
     SnapshotGuid Guid,
@@ -38,7 +39,7 @@ internal sealed record ReceivedSnapshot(
     string? Note
 )
 {
-    /// <summary>Why ZFS would not destroy it; null where it would.</summary>
+    /// <summary>Why ZFS would refuse to destroy it; null if it would not.</summary>
     public string? Obstacle
     {
         get

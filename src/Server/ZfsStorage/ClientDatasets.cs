@@ -10,12 +10,12 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>
-/// The datasets below which clients are stored: made on first use, and bounded by the client's quota.
+/// The datasets that contain the backups of clients: created on first use, and limited by the client's quota.
 /// </summary>
 internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zfs, ILogger<ClientDatasets> logger)
 {
     /// <summary>
-    /// The last that was seen of each client's space: requests for the object store must count it, too.
+    /// The space of each client as last read: requests for the object store must count it too.
     /// </summary>
     private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
 
@@ -28,8 +28,8 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
             ? DatasetName.Parse(own)
             : DatasetName.Parse($"{settings.BaseDataset}/{client.ClientId}");
 
-    /// <summary>At the start: sees that ZFS works and that what clients are stored below is there.</summary>
-    /// <exception cref="OperationException">It is not, and a client needs it.</exception>
+    /// <summary>At start: checks that ZFS works and that the datasets of clients exist or can be created.</summary>
+    /// <exception cref="OperationException">They do not, and a client needs one.</exception>
     public async Task CheckAsync(IReadOnlyCollection<ClientEntry> clients, CancellationToken cancellationToken)
     {
         foreach (var client in clients.Where(client => client.StorageType == Core.Api.StorageTypes.Local))
@@ -38,7 +38,7 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
             if (await FindFaultAsync(parent, cancellationToken) is { } fault)
                 throw new OperationException(
                     ExitCode.Configuration,
-                    $"Client '{client.ClientId}' is stored in ZFS, in {parent}, and that does not work: "
+                    $"Client '{client.ClientId}' is stored in ZFS, in {parent}, which cannot be used: "
                         + $"{fault.Message}",
                     fault.Remedy
                 );
@@ -46,14 +46,14 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
 
         if (!settings.HasBaseDataset)
             return;
-        // The first program's example sets ZFS_BASE_DATASET beside S3: where no client is stored there, nothing depends
-        // on it.
+        // The example settings of the first version set ZFS_BASE_DATASET even with S3: if no client is stored there,
+        // nothing depends on it.
         if (await FindAbsenceAsync(settings.BaseDataset, cancellationToken) is { } missing)
             LogNoBase(settings.BaseDataset.Value, missing.Message, missing.Remedy);
     }
 
-    /// <summary>Sees to it that the client's dataset is there.</summary>
-    /// <exception cref="RequestException">501: the server has no ZFS for it.</exception>
+    /// <summary>Creates the client's dataset if it does not exist.</summary>
+    /// <exception cref="RequestException">501: the server cannot store this client in ZFS.</exception>
     public async Task<DatasetName> EnsureAsync(ClientEntry client, CancellationToken cancellationToken)
     {
         var parent = Of(client);
@@ -64,8 +64,8 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
                 StatusCodes.Status501NotImplemented,
                 "storage_type_unavailable",
                 "This server has no local ZFS storage for this client; its log says why.",
-                "Use STORAGE_TYPE=s3, the server's object store, or let the server's administrator set local storage "
-                    + "up.",
+                "Use STORAGE_TYPE=s3, the server's object store, or ask the server's administrator to set up local "
+                    + "storage.",
                 fault
             );
         }
@@ -74,7 +74,7 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
     }
 
     /// <summary>
-    /// Bytes that ZFS says the client takes, with all that it takes to keep them; 0 where nothing is there.
+    /// Bytes that the client uses in ZFS, with all overhead; 0 if its dataset does not exist.
     /// </summary>
     public async Task<long> GetUsedAsync(ClientEntry client, CancellationToken cancellationToken)
     {
@@ -96,12 +96,12 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         return used;
     }
 
-    /// <summary>What <see cref="GetUsedAsync"/> said last.</summary>
+    /// <summary>What <see cref="GetUsedAsync"/> returned last.</summary>
     public long LastUsed(string clientId) => _used.GetValueOrDefault(clientId);
 
-    /// <summary>Lets ZFS itself see to the quota: it is exact, and counts what is being received.</summary>
-    /// <param name="bytes">0: none.</param>
-    /// <returns>False where more is used already.</returns>
+    /// <summary>Sets the quota in ZFS, which is exact and counts what is being received.</summary>
+    /// <param name="bytes">0: no quota.</param>
+    /// <returns>False if more than that is used.</returns>
     public async Task<bool> TrySetQuotaAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
         try
@@ -151,8 +151,8 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         }
     }
 
-    /// <summary>Sees whether a dataset that an administrator must make is there.</summary>
-    /// <returns>Null where it is.</returns>
+    /// <summary>Checks whether a dataset that an administrator must create exists.</summary>
+    /// <returns>The fault; null if it exists.</returns>
     public async Task<OperationException?> FindAbsenceAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
         try
@@ -165,7 +165,7 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
                 : $" && {ZfsDelegation.AllowLine(user.Name, ZfsDelegation.ForStorage, dataset)}";
             return new OperationException(
                 ExitCode.NotFound,
-                $"there is no dataset {dataset}.",
+                $"the dataset {dataset} does not exist.",
                 $"Let root run: zfs create -p -o mountpoint=none -o canmount=off {dataset}{allow}"
             );
         }
@@ -175,21 +175,21 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         }
     }
 
-    /// <summary>Sees what the server's user may not do with a dataset and has to.</summary>
-    /// <returns>Null where nothing is known to lack.</returns>
+    /// <summary>Finds the permissions on a dataset that the server's user lacks.</summary>
+    /// <returns>The fault; null if none is missing.</returns>
     public async Task<OperationException?> FindLackAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
         try
         {
             var user = await ZfsUser.GetAsync(zfs, cancellationToken);
-            var lacking = await ZfsDelegation.FindMissingAsync(
+            var missing = await ZfsDelegation.FindMissingAsync(
                 zfs,
                 dataset,
                 user,
                 ZfsDelegation.ForStorage,
                 cancellationToken
             );
-            return lacking.Count == 0 ? null : Lacks(user, lacking, dataset);
+            return missing.Count == 0 ? null : MissingPermissions(user, missing, dataset);
         }
         catch (OperationException e)
         {
@@ -197,14 +197,18 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         }
     }
 
-    public static OperationException Lacks(ZfsUser user, IReadOnlyList<string> permissions, DatasetName dataset) =>
+    public static OperationException MissingPermissions(
+        ZfsUser user,
+        IReadOnlyList<string> permissions,
+        DatasetName dataset
+    ) =>
         new(
             ExitCode.Zfs,
             $"{user.Name} lacks {string.Join(", ", permissions)} on {dataset}.",
             $"Let root run: {ZfsDelegation.AllowLine(user.Name, permissions, dataset)}"
         );
 
-    /// <summary>The dataset that holds it; a pool's is itself.</summary>
+    /// <summary>The parent dataset; a pool is its own.</summary>
     public static DatasetName Above(DatasetName dataset) =>
         dataset.IsPool ? dataset : DatasetName.Parse(dataset.Value[..dataset.Value.LastIndexOf('/')]);
 
@@ -213,7 +217,7 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
 
     [LoggerMessage(
         LogLevel.Error,
-        "Client {ClientId} asked for local storage, and {Dataset} cannot be used: {Fault} {Remedy}"
+        "Client {ClientId} requested local storage, but {Dataset} cannot be used: {Fault} {Remedy}"
     )]
     private partial void LogUnavailable(string clientId, string dataset, string fault, string? remedy);
 }

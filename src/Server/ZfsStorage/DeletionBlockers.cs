@@ -5,10 +5,10 @@ using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
-/// <summary>Why ZFS would not destroy some of a client's snapshots, for the planner of rotation.</summary>
+/// <summary>Finds the snapshots of a client that ZFS would refuse to destroy, for the rotation planner.</summary>
 internal sealed partial class DeletionBlockers(ClientDatasets parents, ZfsHost zfs, ILogger<DeletionBlockers> logger)
 {
-    /// <returns>Reasons by the backups' ids. Where ZFS does not answer, nothing that it keeps may go.</returns>
+    /// <returns>Reasons by snapshot id. If ZFS does not answer, no backup in ZFS may be deleted.</returns>
     public async Task<IReadOnlyDictionary<string, string>> FindAsync(
         ClientEntry client,
         IReadOnlyCollection<SnapshotInfo> backups
@@ -52,6 +52,6 @@ internal sealed partial class DeletionBlockers(ClientDatasets parents, ZfsHost z
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "ZFS does not say what {ClientId} has; rotation leaves all of it alone")]
+    [LoggerMessage(LogLevel.Error, "ZFS cannot list the snapshots of {ClientId}; rotation keeps all of them")]
     private partial void LogNoAnswer(Exception e, string clientId);
 }

@@ -6,13 +6,12 @@ using ZfsSnapshotManager.Server.Clients;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>
-/// Says of a client's backups which of them no incremental can build upon. ZFS receives only upon the newest snapshot
-/// of a dataset; and an incremental lies where its base does, so that what is in the other storage than the one that it
-/// goes to is none either.
+/// Marks the backups of a client on which no incremental can be based. ZFS receives only on the newest snapshot of a
+/// dataset, and an incremental is stored where its base is, so a backup in the other storage cannot be its base.
 /// </summary>
 internal sealed partial class PossibleBases(ClientDatasets parents, ZfsHost zfs, ILogger<PossibleBases> logger)
 {
-    /// <param name="storageType">Where the incremental is to go.</param>
+    /// <param name="storageType">Where the incremental is to be stored.</param>
     public async Task<IReadOnlyList<SnapshotInfo>> MarkAsync(
         ClientEntry client,
         IReadOnlyList<SnapshotInfo> backups,
@@ -26,9 +25,9 @@ internal sealed partial class PossibleBases(ClientDatasets parents, ZfsHost zfs,
         return Mark(backups, storageType, newest);
     }
 
-    /// <param name="storageType">Where the incremental is to go.</param>
-    /// <param name="newest">Names of the snapshots that are the newest of their datasets; null where ZFS does not
-    /// say.</param>
+    /// <param name="storageType">Where the incremental is to be stored.</param>
+    /// <param name="newest">Names of the snapshots that are the newest of their datasets; null if ZFS does not
+    /// answer.</param>
     public static IReadOnlyList<SnapshotInfo> Mark(
         IReadOnlyList<SnapshotInfo> backups,
         string storageType,
@@ -57,11 +56,11 @@ internal sealed partial class PossibleBases(ClientDatasets parents, ZfsHost zfs,
         }
         catch (OperationException e)
         {
-            LogNoAnswer(e, client.ClientId); // what is in the object store can be listed all the same
+            LogNoAnswer(e, client.ClientId); // backups in the object store can still be listed
             return null;
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "ZFS does not say what {ClientId} has")]
+    [LoggerMessage(LogLevel.Error, "ZFS cannot list the snapshots of {ClientId}")]
     private partial void LogNoAnswer(Exception e, string clientId);
 }

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
-/// <summary>Asks ZFS what the server has received, by two commands however much that is.</summary>
+/// <summary>Lists what the server has received, with two commands for any number of snapshots.</summary>
 internal static class ReceivedDatasets
 {
     private const string DatasetColumns =
@@ -13,8 +13,8 @@ internal static class ReceivedDatasets
     private const string SnapshotColumns = $"name,guid,createtxg,userrefs,clones,written,{ZfsStorageProperties.Note}";
 
     /// <summary>A client's received datasets.</summary>
-    /// <param name="parent">The dataset below which they are.</param>
-    /// <exception cref="ZfsException">ZFS does not answer, or there is no such dataset.</exception>
+    /// <param name="parent">The dataset that contains them.</param>
+    /// <exception cref="ZfsException">ZFS does not answer, or the dataset does not exist.</exception>
     public static async Task<IReadOnlyList<ChainDataset>> ListAsync(
         ZfsHost zfs,
         DatasetName parent,
@@ -34,7 +34,7 @@ internal static class ReceivedDatasets
         return Parse(parent, clientId, datasets, snapshots);
     }
 
-    /// <summary>Every name that is taken below a dataset, whosever it is.</summary>
+    /// <summary>Every name in use below a dataset, of any owner.</summary>
     public static async Task<IReadOnlySet<string>> ListNamesAsync(
         ZfsHost zfs,
         DatasetName parent,
@@ -49,8 +49,8 @@ internal static class ReceivedDatasets
     }
 
     /// <summary>
-    /// Puts together what ZFS printed. What others made below the parent has not both properties, or lies deeper, and
-    /// is left out.
+    /// Combines the output of ZFS. Datasets that others made below the parent lack one of the properties, or are at a
+    /// deeper level, and are left out.
     /// </summary>
     public static IReadOnlyList<ChainDataset> Parse(
         DatasetName parent,

@@ -7,18 +7,19 @@ using ZfsSnapshotManager.Core.Names;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>
-/// What lies beside a backup in ZFS, as a user property of its snapshot: its manifest, without objects, and its id.
+/// The description of a backup in ZFS, kept as a user property of its snapshot: its manifest, without objects, and its
+/// id.
 /// </summary>
 internal sealed record SnapshotNote
 {
-    /// <summary>Among the names of properties that were left out: all of them.</summary>
+    /// <summary>Stands for the names of all properties that were left out.</summary>
     private const string AllProperties = "*";
 
     public required string SnapshotId { get; init; }
 
     public required Manifest Manifest { get; init; }
 
-    /// <exception cref="JsonException">It is not a note, or says what cannot be.</exception>
+    /// <exception cref="JsonException">It is not a note, or has impossible values.</exception>
     public static SnapshotNote Parse(string json)
     {
         var note = JsonSerializer.Deserialize(json, SnapshotNoteJson.Default.SnapshotNote)
@@ -36,8 +37,8 @@ internal sealed record SnapshotNote
     public string ToJson() => JsonSerializer.Serialize(this, SnapshotNoteJson.Default.SnapshotNote);
 
     /// <summary>
-    /// The note with as many of the dataset's properties as ZFS can keep, and the names of the others: the longest go
-    /// first, so that few do. Where even the names are too long, they are left out, too.
+    /// The note with as many of the dataset's properties as ZFS can store, and the names of the others. The longest are
+    /// left out first, so that few are. If even the names are too long, they are left out too.
     /// </summary>
     public SnapshotNote Fit()
     {
@@ -61,12 +62,13 @@ internal sealed record SnapshotNote
             : note;
     }
 
-    /// <summary>More than ZFS takes as a property.</summary>
+    /// <summary>Whether it is longer than ZFS accepts as a property.</summary>
     [JsonIgnore]
     public bool IsTooLong => ToJson().Length > ZfsStorageProperties.LongestValue;
 
     /// <summary>
-    /// What the catalogue lists. Whatever it was sent from, it restores alone, and its stream comes plain.
+    /// The backup as the catalogue lists it. In ZFS it is restored alone, whatever its base was, and its stream is
+    /// uncompressed.
     /// </summary>
     /// <param name="snapshot">Its full name on this server.</param>
     public SnapshotInfo ToSnapshotInfo(string snapshot) =>

@@ -4,13 +4,13 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>
-/// Destroys single snapshots that the server received, and what is left of a dataset when its last one has gone.
-/// Nothing is ever destroyed recursively.
+/// Destroys single received snapshots, and a received dataset once its last snapshot is destroyed. Nothing is ever
+/// destroyed recursively.
 /// </summary>
 internal static class SnapshotRemoval
 {
     /// <summary>
-    /// Destroys a snapshot if it is still the one that is meant; one that is gone counts as destroyed.
+    /// Destroys a snapshot if it still has the GUID; one that no longer exists counts as destroyed.
     /// </summary>
     /// <exception cref="ZfsException">ZFS refuses: it is held, cloned, or being sent.</exception>
     public static async Task DestroyAsync(
@@ -30,8 +30,9 @@ internal static class SnapshotRemoval
     }
 
     /// <summary>
-    /// A received dataset without snapshots is of no use: nothing can be received on it. ZFS itself destroys none that
-    /// has children or snapshots (no <c>-r</c>); what is being received into it, or was not received at all, stays.
+    /// A received dataset without snapshots is no longer needed: nothing can be received on it. ZFS itself refuses to
+    /// destroy one with children or snapshots (no <c>-r</c>). A dataset with a pending receive, or one that was not
+    /// received at all, stays.
     /// </summary>
     private static async Task DestroyEmptyAsync(ZfsHost zfs, DatasetName dataset, CancellationToken cancellationToken)
     {

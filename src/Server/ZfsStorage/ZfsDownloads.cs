@@ -13,14 +13,14 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>
-/// GET /download of a backup in ZFS: a live <c>zfs send</c>, whole, from another of its snapshots, or the rest of one
-/// that was cut off.
+/// GET /download of a backup in ZFS: a live <c>zfs send</c>: full, from another of its snapshots, or resumed by a
+/// token.
 /// </summary>
 internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<ZfsDownloads> logger)
 {
     public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
     {
-        // As for what is stored.
+        // A restore may pause for long: see DownloadEndpoints.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         await using var sending = zfs.StartSending(
@@ -48,7 +48,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
         await EndAsync(context, sending, backup);
     }
 
-    /// <summary>The arguments of <c>zfs</c>.</summary>
+    /// <summary>Chooses the arguments of <c>zfs</c>.</summary>
     private async Task<IReadOnlyList<string>> ChooseAsync(
         IQueryCollection query,
         SnapshotInfo backup,
@@ -58,7 +58,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
         var (from, token) = (query["from_guid"].ToString(), query["resume_token"].ToString());
         if (from.Length > 0 && token.Length > 0)
             throw RequestException.BadRequest(
-                "from_guid and resume_token exclude each other: the token says from where."
+                "from_guid and resume_token exclude each other: the token contains the base."
             );
         if (token.Length > 0)
             return ["send", "-t", RebuildToken(token, backup)];
@@ -69,7 +69,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
     }
 
     /// <summary>
-    /// The flags of the chain, and -L at least: without it what was sent with it could not be received on.
+    /// The flags of the chain, and always -L: a stream without it cannot be received on one that was sent with it.
     /// </summary>
     public static IReadOnlyList<string> FlagsOf(SnapshotInfo backup) =>
         [
@@ -81,13 +81,13 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
         ];
 
     /// <summary>
-    /// A token as it would be made of this very backup: who asks chooses the place in it, and nothing else.
+    /// Builds the token again for this very backup: a client chooses the position in it, and nothing else.
     /// </summary>
-    /// <exception cref="RequestException">It is not one, or of another snapshot.</exception>
+    /// <exception cref="RequestException">It is not a token, or belongs to another snapshot.</exception>
     public static string RebuildToken(string text, SnapshotInfo backup)
     {
         if (!ResumeToken.TryParse(text, out var token))
-            throw RequestException.BadRequest("resume_token is not one, or damaged.");
+            throw RequestException.BadRequest("resume_token is not a resume token, or is damaged.");
         if (
             token.SnapshotGuid != backup.SnapshotGuid.Value
             || token.FullSnapshotName != backup.StorageKey
@@ -98,7 +98,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
         {
             throw RequestException.Conflict(
                 "token_mismatch",
-                $"resume_token is not of a download of {backup.SnapshotId}.",
+                $"resume_token does not belong to a download of {backup.SnapshotId}.",
                 "Download it from its start."
             );
         }
@@ -117,11 +117,11 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
             )
             ?.Name.ToString()
             ?? throw RequestException.NotFound(
-                $"The snapshot with GUID {from} does not lie beside {backup.SnapshotId}."
+                $"The snapshot with GUID {from} is not in the dataset of {backup.SnapshotId}."
             );
     }
 
-    /// <summary>Before anything is answered: what ZFS refuses is told, not broken off.</summary>
+    /// <summary>Reads before the response starts, so that a refusal by ZFS is answered as an error.</summary>
     private async Task<int> ReadFirstAsync(
         ZfsProcess sending,
         byte[] buffer,
@@ -144,7 +144,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
         }
     }
 
-    /// <summary>What a failed <c>zfs send</c> has sent must not look whole.</summary>
+    /// <summary>Aborts the response if <c>zfs send</c> failed: it must not look complete.</summary>
     private async Task EndAsync(HttpContext context, ZfsProcess sending, SnapshotInfo backup)
     {
         try

@@ -5,14 +5,17 @@ using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
-/// <summary>What a failure of the server's ZFS means for the one who waits for an answer.</summary>
+/// <summary>The answers to requests for which the server's ZFS failed.</summary>
 internal static class ZfsFaults
 {
-    /// <summary>A failed <c>zfs receive</c>, in the words of OpenZFS's lib/libzfs/libzfs_sendrecv.c.</summary>
+    /// <summary>
+    /// A failed <c>zfs receive</c>, by the messages in OpenZFS's lib/libzfs/libzfs_sendrecv.c: its exit code is 1 for
+    /// every failure.
+    /// </summary>
     public static RequestException OfReceive(ZfsException e)
     {
         var words = e.StandardError.Trim();
-        // It keeps what it has; any other failure may be the stream's, which would fail again.
+        // ZFS keeps what it has. Any other failure may be the stream's, and would repeat.
         if (e.WasCutOff)
             return Interrupted(e);
         if (Says(words, "quota exceeded"))
@@ -34,7 +37,7 @@ internal static class ZfsFaults
         if (Says(words, "has been modified") || Says(words, "does not match incremental source"))
             return RequestException.Conflict(
                 "base_missing",
-                $"The server's ZFS does not take the stream on what it has: {words}",
+                $"The server's ZFS does not accept the stream on its snapshots: {words}",
                 "Send a full backup: zfs-client backup-full."
             );
         if (Says(words, "is busy"))
@@ -43,18 +46,18 @@ internal static class ZfsFaults
             StatusCodes.Status500InternalServerError,
             "receive_failed",
             $"The server's ZFS refused the stream: {words}",
-            "Nothing of this backup was kept. The server's administrator can tell more by its log.",
+            "Nothing of this backup was kept. The server's log may say more.",
             e
         );
     }
 
-    /// <summary>The client asks anew where it goes on.</summary>
+    /// <summary>The client has to ask where to resume.</summary>
     public static RequestException Interrupted(Exception? e = null) =>
         new(
             StatusCodes.Status409Conflict,
             "receive_interrupted",
             "The server's zfs receive ended before the stream did; what it had is kept.",
-            "Ask with POST /upload where the upload goes on.",
+            "Ask with POST /upload where to resume the upload.",
             e
         );
 
@@ -67,26 +70,26 @@ internal static class ZfsFaults
             e
         );
 
-    /// <summary>A command that reads a backup's snapshot.</summary>
+    /// <summary>A failed command that reads a backup's snapshot.</summary>
     public static RequestException OfReading(OperationException e, SnapshotInfo backup) =>
         e is ZfsException zfs && Says(zfs.StandardError, "does not exist")
             ? new RequestException(
                 StatusCodes.Status500InternalServerError,
                 "object_missing",
-                $"The snapshot of {backup.SnapshotId} is not in the server's ZFS.",
+                $"The snapshot of {backup.SnapshotId} does not exist in the server's ZFS.",
                 "Other backups are not affected.",
                 e
             )
             : Unavailable(e);
 
     /// <summary>
-    /// Any other command that failed: ZFS is not there, its pool is not imported, or the server may not use it.
+    /// Any other failed command: ZFS is not installed, its pool is not imported, or the server lacks permissions.
     /// </summary>
     public static RequestException Unavailable(OperationException e) =>
         new(
             StatusCodes.Status503ServiceUnavailable,
             "storage_unavailable",
-            $"The server's ZFS does not do what is needed: {e.Message}",
+            $"The server's ZFS failed: {e.Message}",
             $"The server's administrator must correct this. {e.Remedy}".TrimEnd(),
             e
         );

@@ -9,19 +9,20 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
-/// <summary>The manifests of backups in ZFS, as their snapshots note them.</summary>
+/// <summary>Reads the manifests of backups in ZFS from their snapshots.</summary>
 internal static class ZfsManifests
 {
     /// <returns>JSON like that of a stored manifest, but without objects.</returns>
-    /// <exception cref="RequestException">There is no note, or ZFS does not answer.</exception>
-    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: what is noted is not a note.</exception>
+    /// <exception cref="RequestException">The snapshot has no manifest, or ZFS does not answer.</exception>
+    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: the property is not a valid
+    /// manifest.</exception>
     public static async Task<byte[]> ReadAsync(ZfsHost zfs, SnapshotInfo backup, CancellationToken cancellationToken)
     {
         var json = await ReadNoteAsync(zfs, backup, cancellationToken);
         if (json is "" or "-")
             throw RequestException.NotFound(
-                $"The snapshot of {backup.SnapshotId} has no manifest noted: "
-                    + $"it has no property {ZfsStorageProperties.Note}."
+                $"The snapshot of {backup.SnapshotId} has no manifest: "
+                    + $"its property {ZfsStorageProperties.Note} is not set."
             );
         try
         {

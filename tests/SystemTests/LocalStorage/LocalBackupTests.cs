@@ -253,13 +253,13 @@ public sealed class LocalBackupTests(SecondZfsHost host)
                 + $"zfs-snapshot-manager:manifest {KeyOf(lost)} && zfs set \"zfs-snapshot-manager:manifest=$note\" "
                 + $"{KeyOf(wrong)}"
         );
-        (await ManifestAsync(lab, lost)).AssertRefused(404, "not_found", "no manifest noted");
+        (await ManifestAsync(lab, lost)).AssertRefused(404, "not_found", "has no manifest");
         (await ManifestAsync(lab, wrong)).AssertRefused(500, "object_damaged", "not the one that was stored");
         await host.OutputAsync($"zfs set zfs-snapshot-manager:manifest='{{}}' {KeyOf(wrong)}");
         (await ManifestAsync(lab, wrong)).AssertRefused(500, "object_damaged", "is not its manifest", "snapshot_id");
 
         var unknown = await RestorePropertiesAsync(lab, "plain");
-        Assert.Contains("no manifest noted", unknown[1].GetProperty("fault").GetString(), StringComparison.Ordinal);
+        Assert.Contains("has no manifest", unknown[1].GetProperty("fault").GetString(), StringComparison.Ordinal);
         Assert.Contains("is not its manifest", unknown[0].GetProperty("fault").GetString(), StringComparison.Ordinal);
         var sent = (await lab.Client.SnapshotsOfAsync($"{lab.Source}/a"))[0];
         await lab.AssertSameAsync(sent, "plain/a");

@@ -144,13 +144,19 @@ internal sealed class OpenBucket : OpenStore
     private async Task<S3Store> ConnectAsync()
     {
         var store = Connect();
-        store.Abilities = await new S3Probe(_connections[^1]).RunAsync(TestContext.Current.CancellationToken);
+        store.Abilities = await new S3Probe(_connections[^1], TimeProvider.System).RunAsync(
+            TestContext.Current.CancellationToken
+        );
         return store;
     }
 
     private S3Store Connect()
     {
-        var connection = new S3Connection(S3Settings.Read(ReaderOf(_settings))!, NullLogger<S3Connection>.Instance);
+        var connection = new S3Connection(
+            S3Settings.Read(ReaderOf(_settings))!,
+            TimeProvider.System,
+            NullLogger<S3Connection>.Instance
+        );
         _connections.Add(connection);
         return new S3Store(connection, TimeProvider.System, NullLogger<S3Store>.Instance);
     }

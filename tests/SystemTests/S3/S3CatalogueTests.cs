@@ -184,13 +184,13 @@ public sealed class S3CatalogueTests(Radosgw s3)
 
         lab.Proxy.GoAway();
         foreach (var command in commands)
-            await AssertEndsAsync(command, 4, "does not work at the moment");
+            await AssertEndsAsync(command, 4, "is temporarily unavailable");
         lab.Proxy.ComeBack();
 
         // Away in the middle.
         lab.Proxy.Add(Fault.SlowDown, request => request is { Kind: S3Kind.GetObject, IsManifest: true }, times: 1000);
         foreach (var command in commands[2..])
-            await AssertEndsAsync(command, 4, "does not work at the moment");
+            await AssertEndsAsync(command, 4, "is temporarily unavailable");
         lab.Proxy.Forget();
         await lab.Server.StartAgainAsync();
         Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);

@@ -9,7 +9,7 @@ public sealed class S3ReadyTests(Radosgw s3)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Three servers at once: most of the time is spent until a cached response of GET /ready expires.</summary>
+    /// <summary>Three servers at once: most of the time is spent waiting until a cached GET /ready expires.</summary>
     [Fact]
     public Task An_S3_that_does_not_work_is_named_until_it_does() =>
         Task.WhenAll(((string[])["killed", "frozen", "emptied"]).Select(IsNamedUntilItWorksAsync));
@@ -51,7 +51,7 @@ public sealed class S3ReadyTests(Radosgw s3)
             (answer.Json.GetProperty("status").GetString(), fault.GetProperty("name").GetString())
         );
         Assert.Contains(
-            how == "emptied" ? "does not hold what it should" : "does not answer",
+            how == "emptied" ? "lacks what it should contain" : "does not answer",
             fault.GetProperty("message").GetString(),
             StringComparison.Ordinal
         );

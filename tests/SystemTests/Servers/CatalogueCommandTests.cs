@@ -102,7 +102,7 @@ public sealed class CatalogueCommandTests
 
         await lab.Server.StartAgainAsync();
         Assert.Equal(readable ? before : [], await MarksAsync());
-        Assert.Equal(readable, !rebuilt.Output.Contains("pin again what must stay", StringComparison.Ordinal));
+        Assert.Equal(readable, !rebuilt.Output.Contains("pin again those that must stay", StringComparison.Ordinal));
 
         async Task<IReadOnlyList<string>> MarksAsync()
         {

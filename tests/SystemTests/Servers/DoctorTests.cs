@@ -25,7 +25,7 @@ public sealed class DoctorTests
 
         Assert.All(running.Checks.Concat(stopped.Checks), check => Assert.Equal("ok", check.Status));
         Assert.Equal(
-            ("runs, and is ready", "does not run; its port is free"),
+            ("is running and ready", "is not running; its port is available"),
             (running.Find("server").Message, stopped.Find("server").Message)
         );
         Assert.DoesNotContain("zfs", running.Checks.Select(check => check.Name)); // no client is stored there
@@ -43,7 +43,7 @@ public sealed class DoctorTests
         Assert.True(report.ExitCode == 0, report.Text);
         Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
         Assert.All(report.Checks.Where(check => check.Name is "data" or "store" or "catalogue"), check =>
-            Assert.EndsWith("is not there yet; the server makes it", check.Message, StringComparison.Ordinal)
+            Assert.EndsWith("does not exist yet; the server creates it", check.Message, StringComparison.Ordinal)
         );
         Assert.Equal(
             ["address", "clients"],

@@ -16,7 +16,6 @@ public sealed partial class LayerTests
     {
         ["src/SendStream"] = ["Advanced ↔ Resume ↔ Writing"],
         ["src/Server"] = ["Quota ↔ Rotation"],
-        ["src/Server/Uploads"] = ["Parts ↔ Zfs"],
     };
 
     private static readonly Lazy<IReadOnlyList<DirectoryGraph>> Graphs = new(() =>

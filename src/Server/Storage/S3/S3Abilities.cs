@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
-/// <summary>What one provider can do, as <see cref="S3Probe"/> found out by trying.</summary>
+/// <summary>What one provider can do, as tested by <see cref="S3Probe"/>.</summary>
 /// <param name="ConditionalPut">A PUT with <c>If-None-Match: *</c> does not overwrite.</param>
 /// <param name="ConditionalComplete">The same for the completion of a multipart upload.</param>
 /// <param name="NoticesCorruption">A body that differs from its signed SHA-256 is refused.</param>

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>
-/// One attempt at a request: its token is cancelled when no byte has moved for a while. A total timeout would be wrong
-/// for slow lines.
+/// One attempt at a request: its token is cancelled if no byte is transferred for a while. There is no total timeout: a
+/// part over a slow line may take long.
 /// </summary>
 internal sealed class S3Attempt : IDisposable
 {
@@ -23,16 +23,16 @@ internal sealed class S3Attempt : IDisposable
 
     public bool TimedOut => _source.IsCancellationRequested && !_outer.IsCancellationRequested;
 
-    /// <summary>A request's body; every read of it counts as a sign of life.</summary>
-    /// <param name="sha256">Its digest where it is known, lower-case hex: the signature needs it, and computing it
-    /// costs more than sending.</param>
+    /// <summary>A request's body; every read of it counts as progress.</summary>
+    /// <param name="sha256">Its digest if known, lower-case hex: the signature needs it, and computing it costs more
+    /// than sending.</param>
     public Stream Body(ReadOnlyMemory<byte> content, string? sha256 = null) => new WatchedBody(this, content, sha256);
 
-    /// <summary>The digest that a request's body was made with; null where it is not known.</summary>
+    /// <summary>The digest that a request's body was created with; null if unknown.</summary>
     public static string? DigestOf(Stream? body) => (body as WatchedBody)?.Sha256;
 
-    /// <summary>Fills a buffer from an answer's body.</summary>
-    /// <exception cref="EndOfStreamException">The body ended before.</exception>
+    /// <summary>Fills a buffer from a response's body.</summary>
+    /// <exception cref="EndOfStreamException">The body ended early.</exception>
     public async Task FillAsync(Stream body, Memory<byte> destination)
     {
         while (!destination.IsEmpty)

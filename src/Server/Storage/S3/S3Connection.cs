@@ -9,17 +9,17 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>
-/// Sends requests to S3: each is given up when nothing moves for a while, and tried again with growing, random pauses
-/// where that may help, until <see cref="S3Settings.RetryTime"/> is over. The SDK's own retries count attempts and wait
-/// for answers without end, so they are off.
+/// Sends requests to S3. An attempt fails if no byte is transferred for a while; transient failures are retried with
+/// growing, random pauses until <see cref="S3Settings.RetryTime"/> is over. The SDK's own retries are off: they count
+/// attempts, and wait for responses without a limit.
 /// </summary>
 internal sealed partial class S3Connection : IDisposable
 {
-    private const int SendBufferSize = 128 * 1024; // of the SDK; its default of 8 KiB costs half as much again
+    private const int SendBufferSize = 128 * 1024; // the SDK's default of 8 KiB costs half as much processor time again
 
     /// <summary>
-    /// The SDK learns from each answer what S3's clock says, and signs the next request by it: one more attempt should
-    /// do.
+    /// The SDK learns S3's clock from each response and signs the next request by it: one more attempt should suffice
+    /// (docs/decisions/0017).
     /// </summary>
     private const int AttemptsByWrongClock = 3;
 
@@ -29,11 +29,12 @@ internal sealed partial class S3Connection : IDisposable
     private readonly AmazonS3Client _client;
     private readonly S3HttpClients _http;
     private readonly ResiliencePipeline _retries;
+    private readonly TimeProvider _time;
     private readonly ILogger<S3Connection> _logger;
 
-    public S3Connection(S3Settings settings, ILogger<S3Connection> logger)
+    public S3Connection(S3Settings settings, TimeProvider time, ILogger<S3Connection> logger)
     {
-        (Settings, _logger) = (settings, logger);
+        (Settings, _time, _logger) = (settings, time, logger);
         _http = new S3HttpClients(settings);
         _client = new AmazonS3Client(
             new BasicAWSCredentials(settings.AccessKey, settings.SecretKey.Reveal()),
@@ -42,8 +43,8 @@ internal sealed partial class S3Connection : IDisposable
                 ServiceURL = settings.Endpoint.ToString(),
                 AuthenticationRegion = settings.Region,
                 ForcePathStyle = settings.PathStyle,
-                // The SDK's newer checksums fail on many services. Payloads are signed by their SHA-256, which nearly
-                // all check.
+                // By default AWSSDK v4 adds CRC trailers (aws-chunked), which many services refuse or store as data:
+                // github.com/aws/aws-sdk-net/issues/3610. Payloads are signed by their SHA-256, which nearly all check.
                 RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
                 ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
                 MaxErrorRetry = 0,
@@ -74,7 +75,7 @@ internal sealed partial class S3Connection : IDisposable
                     {
                         LogRetry(
                             attempt.Context.Properties.GetValue(What, ""),
-                            S3Errors.Describe(attempt.Outcome.Exception!),
+                            S3Errors.Describe(attempt.Outcome.Exception!, time.GetUtcNow()),
                             attempt.RetryDelay.TotalSeconds
                         );
                         return ValueTask.CompletedTask;
@@ -87,14 +88,15 @@ internal sealed partial class S3Connection : IDisposable
     public S3Settings Settings { get; }
 
     /// <summary>
-    /// How far this machine's clock is ahead of S3's, by the last answer that told, to the second; null where none did.
+    /// How far this machine's clock is ahead of S3's, by the Date of the last response, to the second; null before the
+    /// first one.
     /// </summary>
     public TimeSpan? ClockDifference { get; private set; }
 
-    /// <summary>Sends a request, again if need be.</summary>
+    /// <summary>Sends a request, and retries it if that may help.</summary>
     /// <param name="what">What it does, for messages: <c>store web1/a.zfs</c>.</param>
     /// <param name="send">Sends it once.</param>
-    /// <exception cref="StorageException">It failed for good.</exception>
+    /// <exception cref="StorageException">It failed permanently.</exception>
     public async Task<T> SendAsync<T>(
         string what,
         Func<AmazonS3Client, S3Attempt, Task<T>> send,
@@ -102,7 +104,7 @@ internal sealed partial class S3Connection : IDisposable
     )
     {
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
-        context.Properties.Set(Started, TimeProvider.System.GetTimestamp());
+        context.Properties.Set(Started, _time.GetTimestamp());
         context.Properties.Set(What, what);
         try
         {
@@ -115,7 +117,7 @@ internal sealed partial class S3Connection : IDisposable
         catch (Exception e)
             when (e is not (StorageException or OutOfMemoryException) && !cancellationToken.IsCancellationRequested)
         {
-            throw S3Errors.Explain(what, e, Settings, Elapsed(context));
+            throw S3Errors.Explain(what, e, Settings, Elapsed(context), _time.GetUtcNow());
         }
         finally
         {
@@ -123,7 +125,9 @@ internal sealed partial class S3Connection : IDisposable
         }
     }
 
-    /// <summary>Sends a request that may well be refused, for reasons that pass for a bad line's: not again.</summary>
+    /// <summary>
+    /// Sends a request that may be refused with an error that is otherwise transient; it is not retried.
+    /// </summary>
     public async Task<T> SendDoubtfulAsync<T>(
         Func<AmazonS3Client, S3Attempt, Task<T>> send,
         CancellationToken cancellationToken
@@ -149,7 +153,7 @@ internal sealed partial class S3Connection : IDisposable
         S3Errors.IsTransient(e) || (S3Errors.IsWrongClock(e) && attempt < AttemptsByWrongClock);
 
     /// <summary>
-    /// The SDK takes a payload's digest that is there already; else it would digest every part a second time.
+    /// The SDK uses the payload digest in the headers if it is set. Otherwise it would digest every part a second time.
     /// </summary>
     private static void SignByKnownDigest(object sender, RequestEventArgs e)
     {
@@ -167,11 +171,11 @@ internal sealed partial class S3Connection : IDisposable
             && answer.ResponseHeaders.TryGetValue(HeaderKeys.DateHeader, out var date)
             && S3Errors.TryReadDate(date, out var theirs)
         )
-            ClockDifference = TimeProvider.System.GetUtcNow() - theirs;
+            ClockDifference = _time.GetUtcNow() - theirs;
     }
 
-    private static TimeSpan Elapsed(ResilienceContext context) =>
-        TimeProvider.System.GetElapsedTime(context.Properties.GetValue(Started, 0));
+    private TimeSpan Elapsed(ResilienceContext context) =>
+        _time.GetElapsedTime(context.Properties.GetValue(Started, 0));
 
     private async ValueTask<T> SendOnceAsync<T>(
         Func<AmazonS3Client, S3Attempt, Task<T>> send,
@@ -185,7 +189,7 @@ internal sealed partial class S3Connection : IDisposable
         }
         catch (Exception e) when (attempt.TimedOut)
         {
-            throw new TimeoutException($"nothing moved for {Settings.IdleTimeout.TotalSeconds:0} s", e);
+            throw new TimeoutException($"nothing was transferred for {Settings.IdleTimeout.TotalSeconds:0} s", e);
         }
     }
 

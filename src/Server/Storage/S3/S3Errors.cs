@@ -7,15 +7,19 @@ using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
-/// <summary>What failures of S3 mean: whether another attempt may help, and what to tell.</summary>
+/// <summary>What failures of S3 mean: whether a retry may help, and what to report.</summary>
 internal static class S3Errors
 {
+    /// <summary>
+    /// Error codes that a retry may resolve, of AWS and of services that speak its API. The SDK's own list lacks those
+    /// of others (docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+    /// </summary>
     private static readonly HashSet<string> Transient = new(StringComparer.Ordinal)
     {
         "InternalError",
         "ServiceUnavailable",
         "SlowDown",
-        "SlowDownRead",
+        "SlowDownRead", // these two: MinIO
         "SlowDownWrite",
         "Throttling",
         "ThrottlingException",
@@ -23,22 +27,22 @@ internal static class S3Errors
         "RequestTimeout",
         "IncompleteBody",
         "OperationAborted",
-        "ConditionalRequestConflict",
+        "ConditionalRequestConflict", // 409 while another conditional request for the key runs; AWS asks to retry
         "BadDigest",
         "XAmzContentSHA256Mismatch",
-        "InvalidDigest", // the bytes were changed on their way
+        "InvalidDigest", // these three: the bytes were changed in transit
         "Busy",
         "XMinioServerNotInitialized",
     };
 
     private static readonly HashSet<string> Full = new(StringComparer.Ordinal)
     {
-        "QuotaExceeded",
+        "QuotaExceeded", // Ceph
         "XMinioStorageFull",
         "XMinioAdminBucketQuotaExceeded",
         "InsufficientStorage",
         "StorageLimitExceeded",
-        "storage_cap_exceeded",
+        "storage_cap_exceeded", // Backblaze B2
     };
 
     public static bool IsTransient(Exception e) =>
@@ -57,38 +61,43 @@ internal static class S3Errors
                     or HttpStatusCode.TooManyRequests
                     or HttpStatusCode.RequestTimeout
             } => true,
-            // A wrong certificate stays wrong.
+            // An untrusted certificate stays untrusted.
             HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => false,
             TimeoutException or HttpRequestException or IOException or OperationCanceledException => true,
             _ => e.InnerException is { } inner && IsTransient(inner),
         };
 
-    /// <summary>The code that S3 gave; empty where there was no answer.</summary>
+    /// <summary>The error code of S3's response; empty if there was none.</summary>
     public static string CodeOf(Exception e) => (e as AmazonS3Exception)?.ErrorCode ?? "";
 
     public static bool IsMissing(Exception e) =>
         e is AmazonS3Exception { StatusCode: HttpStatusCode.NotFound } s && s.ErrorCode != "NoSuchBucket";
 
-    /// <summary>The condition of a conditional request did not hold.</summary>
-    public static bool IsTaken(Exception e) => e is AmazonS3Exception { StatusCode: HttpStatusCode.PreconditionFailed };
-
-    /// <summary>S3 refuses requests whose time differs from its own by more than a quarter of an hour.</summary>
+    /// <summary>S3 refuses requests whose time differs from its own by more than 15 minutes.</summary>
     public static bool IsWrongClock(Exception e) => CodeOf(e) is "RequestTimeTooSkewed" or "RequestExpired";
 
-    /// <summary>In one line, without secrets: S3 never sends any.</summary>
-    public static string Describe(Exception e) =>
+    /// <summary>The failure in one line. It contains no secrets: S3 never returns any.</summary>
+    /// <param name="now">This machine's time.</param>
+    public static string Describe(Exception e, DateTimeOffset now) =>
         e switch
         {
             AmazonS3Exception s when IsWrongClock(s) =>
-                $"{(int)s.StatusCode} {s.ErrorCode} ({DescribeClock(s)}; set this server's clock)",
-            AmazonS3Exception s => $"{(int)s.StatusCode} "
-                + $"{s.ErrorCode}{(string.IsNullOrWhiteSpace(s.Message) || s.Message == s.ErrorCode ? "" : $" ({s.Message.Trim().TrimEnd('.')})")}",
+                $"{(int)s.StatusCode} {s.ErrorCode} ({DescribeClock(s, now)}; set this server's clock)",
+            AmazonS3Exception s => $"{(int)s.StatusCode} {s.ErrorCode}{DescribeMessage(s)}",
             TimeoutException or StorageException => e.Message,
             _ => Innermost(e).Message,
         };
 
-    /// <summary>The failure in words, for the log and for those who wait for the request.</summary>
-    public static StorageException Explain(string what, Exception e, S3Settings settings, TimeSpan tried)
+    /// <summary>The failure with its cause, for the log and for the client of the request.</summary>
+    /// <param name="tried">How long the request was retried.</param>
+    /// <param name="now">This machine's time.</param>
+    public static StorageException Explain(
+        string what,
+        Exception e,
+        S3Settings settings,
+        TimeSpan tried,
+        DateTimeOffset now
+    )
     {
         var place = $"{settings.Bucket} at {settings.Endpoint.Authority}";
         var code = CodeOf(e);
@@ -102,7 +111,7 @@ internal static class S3Errors
             ),
             ("NoSuchBucket", _) => (
                 StorageFault.Refused,
-                $"There is no bucket {place}: create it, or correct S3_BUCKET"
+                $"The bucket {place} does not exist: create it, or correct S3_BUCKET"
             ),
             ("InvalidAccessKeyId" or "InvalidAccessKey", _) => (
                 StorageFault.Refused,
@@ -110,7 +119,7 @@ internal static class S3Errors
             ),
             ("SignatureDoesNotMatch", _) => (
                 StorageFault.Refused,
-                $"The object store at {settings.Endpoint.Authority} finds the signature wrong: check S3_SECRET_KEY "
+                $"The object store at {settings.Endpoint.Authority} does not accept the signature: check S3_SECRET_KEY "
                     + "and S3_REGION"
             ),
             ("RequestTimeTooSkewed" or "RequestExpired", _) => (
@@ -124,15 +133,18 @@ internal static class S3Errors
             ),
             ("InvalidObjectState", _) => (
                 StorageFault.Refused,
-                "The object is in a storage class that must be thawed before it can be read: restore it in "
+                "The object is in a storage class that must be restored before it can be read: restore it in "
                     + $"{settings.Bucket} first"
             ),
             (_, HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized) => (
                 StorageFault.Refused,
-                $"The key S3_ACCESS_KEY may not do this with the bucket {place}"
+                $"The key S3_ACCESS_KEY has no permission for this in the bucket {place}"
             ),
             (_, HttpStatusCode.NotFound) => (StorageFault.Missing, $"It is not in the bucket {place}"),
-            (_, HttpStatusCode.PreconditionFailed) => (StorageFault.Exists, $"The key is taken in the bucket {place}"),
+            (_, HttpStatusCode.PreconditionFailed) => (
+                StorageFault.Exists,
+                $"The key already exists in the bucket {place}"
+            ),
             _ when Innermost(e) is System.Security.Authentication.AuthenticationException tls
                     && !tls.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase) => (
                 StorageFault.Refused,
@@ -146,18 +158,18 @@ internal static class S3Errors
             ),
             _ when IsTransient(e) => (
                 StorageFault.Unavailable,
-                $"The object store at {settings.Endpoint.Authority} does not work at the moment{patience}"
+                $"The object store at {settings.Endpoint.Authority} is temporarily unavailable{patience}"
             ),
             _ => (StorageFault.Failed, $"The object store at {settings.Endpoint.Authority} failed"),
         };
-        return new StorageException(fault, $"{message}. It did not {what}: {Describe(e)}.", e);
+        return new StorageException(fault, $"{message}. It did not {what}: {Describe(e, now)}.", e);
     }
 
     public static bool TryReadDate(string? header, out DateTimeOffset date) =>
         DateTimeOffset.TryParse(header, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out date);
 
-    /// <summary>By the time that every HTTP answer has.</summary>
-    private static string DescribeClock(AmazonS3Exception e)
+    /// <summary>By the Date header of the response.</summary>
+    private static string DescribeClock(AmazonS3Exception e, DateTimeOffset now)
     {
         if (
             !TryReadDate(
@@ -166,13 +178,17 @@ internal static class S3Errors
             )
         )
             return "this server's clock and S3's differ";
-        var difference = TimeProvider.System.GetUtcNow() - theirs;
+        var difference = now - theirs;
         return string.Create(
             CultureInfo.InvariantCulture,
             $"this server's clock is {difference.Duration().TotalMinutes:0} minutes "
                 + $"{(difference > TimeSpan.Zero ? "ahead of" : "behind")} S3's, which says {theirs:u}"
         );
     }
+
+    /// <summary>The message in brackets, unless it repeats the code.</summary>
+    private static string DescribeMessage(AmazonS3Exception e) =>
+        string.IsNullOrWhiteSpace(e.Message) || e.Message == e.ErrorCode ? "" : $" ({e.Message.Trim().TrimEnd('.')})";
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
 }

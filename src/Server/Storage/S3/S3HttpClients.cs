@@ -7,7 +7,7 @@ using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
-/// <summary>The HTTP connections under the SDK.</summary>
+/// <summary>The HTTP connections below the SDK.</summary>
 internal sealed class S3HttpClients : HttpClientFactory, IDisposable
 {
     private readonly HttpClient _client;
@@ -19,10 +19,10 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
         _authorities = settings.CaFile is { } file ? ReadAuthorities(file) : null;
         var sockets = new SocketsHttpHandler
         {
-            AllowAutoRedirect = false, // signatures are for one host
+            AllowAutoRedirect = false, // a signature is valid for one host
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = TimeSpan.FromSeconds(15),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10), // names may come to stand for other addresses
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10), // so that changed DNS records take effect
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             SslOptions = { RemoteCertificateValidationCallback = _authorities is null ? null : IsTrusted },
         };
@@ -35,7 +35,7 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
 
     public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
 
-    /// <summary>Until it is disposed, bodies are changed on their way.</summary>
+    /// <summary>Until it is disposed, bodies are changed in transit.</summary>
     public IDisposable CorruptBodies()
     {
         _corrupts = true;
@@ -58,7 +58,7 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
             throw new OperationException(
                 ExitCode.Configuration,
                 $"S3_CA_FILE={file} cannot be read: {e.Message}",
-                "It must hold certificates in PEM form.",
+                "It must contain certificates in PEM format.",
                 e
             );
         }
@@ -67,12 +67,12 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
             ? authorities
             : throw new OperationException(
                 ExitCode.Configuration,
-                $"S3_CA_FILE={file} holds no certificate.",
-                "It must hold certificates in PEM form."
+                $"S3_CA_FILE={file} contains no certificate.",
+                "It must contain certificates in PEM format."
             );
     }
 
-    /// <summary>Only a chain to one of the given authorities is good; a wrong name never is.</summary>
+    /// <summary>Accepts only a chain to one of the given authorities, and only for the right name.</summary>
     private bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? given, SslPolicyErrors errors)
     {
         if (
@@ -84,7 +84,7 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck; // own authorities seldom publish lists
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck; // private authorities rarely publish lists
         if (given is not null)
             chain.ChainPolicy.ExtraStore.AddRange(given.ChainElements.Select(element => element.Certificate).ToArray());
         using var copy = new X509Certificate2(certificate);
@@ -99,7 +99,8 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
     private sealed class BodyHandler(S3HttpClients owner, HttpMessageHandler inner) : DelegatingHandler(inner)
     {
         /// <summary>
-        /// A smaller body is sent although the request is refused already: .NET would rather keep the connection.
+        /// A smaller body is sent even if the request was already refused: .NET then keeps the connection
+        /// (HttpConnection, Expect100ErrorSendThreshold).
         /// </summary>
         private const int MaxUnaskedBody = 1024;
 
@@ -108,7 +109,8 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
             CancellationToken cancellationToken
         )
         {
-            // radosgw does not expect that, takes the body for the next request and answers 400 to what comes then.
+            // radosgw (Ceph 16) does not expect that: it reads the body as the next request and answers 400 to what
+            // follows.
             if (request.Content is { Headers.ContentLength: <= MaxUnaskedBody })
                 request.Headers.ExpectContinue = false;
             if (owner._corrupts && request.Content is { } content)

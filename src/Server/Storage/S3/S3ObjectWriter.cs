@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 internal sealed partial class S3Store
 {
     /// <summary>
-    /// How long the removal of an upload that failed may take; the hourly clean-up does what this does not.
+    /// How long the removal of a failed upload may take; the hourly clean-up removes what remains.
     /// </summary>
     private static readonly TimeSpan AbortTime = TimeSpan.FromSeconds(10);
 
@@ -39,7 +39,7 @@ internal sealed partial class S3Store
                             PartNumber = number + 1,
                             PartSize = content.Length,
                             InputStream = attempt.Body(content, sha256),
-                            UseChunkEncoding = false, // weak services store the framing as data
+                            UseChunkEncoding = false, // see S3Requests.Put
                             MD5Digest = digest,
                         },
                         attempt.Token
@@ -54,10 +54,10 @@ internal sealed partial class S3Store
             if (_completed)
                 return;
             var size = parts.Sum(part => (long)part.Size);
-            // Not every service has conditional completion, and this look costs little; keys are reserved, so nobody
-            // comes in between.
-            if (await store.IsTakenAsync(key, size, uploadId, cancellationToken) == true)
-                throw Taken(key);
+            // Not every service has conditional completion, and this request costs little. Keys are reserved, so no
+            // other upload comes in between.
+            if (await store.FindUseAsync(key, size, uploadId, cancellationToken) == KeyUse.Other)
+                throw Exists(key);
             try
             {
                 await store._connection.SendAsync(
@@ -68,9 +68,9 @@ internal sealed partial class S3Store
             }
             catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Exists)
             {
-                // The upload is no longer there, or its key is taken: an attempt whose answer was lost may have
+                // The multipart upload no longer exists, or the key does: an attempt whose response was lost may have
                 // completed it.
-                if (await store.IsTakenAsync(key, size, uploadId, cancellationToken) != false)
+                if (await store.FindUseAsync(key, size, uploadId, cancellationToken) != KeyUse.Own)
                     throw;
             }
 
@@ -99,7 +99,7 @@ internal sealed partial class S3Store
             }
             catch (Exception e) when (e is StorageException or OperationCanceledException)
             {
-                store.LogNotAborted(key, S3Errors.Describe(e));
+                store.LogNotAborted(key, S3Errors.Describe(e, store._time.GetUtcNow()));
             }
 
             store._open.TryRemove(s3UploadId, out _);

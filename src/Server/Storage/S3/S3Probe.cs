@@ -7,18 +7,18 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>
-/// Tries on a provider all that the store needs of it, with small objects below <c>PREFIX.zfs-server-probe/</c> that it
-/// removes again: what must work, and what may. Some sixteen requests.
+/// Tests everything that the store needs of a provider, with small objects below <c>PREFIX.zfs-server-probe/</c> that
+/// it removes again: what must work, and what may. About 27 requests (docs/decisions/0014).
 /// </summary>
-internal sealed class S3Probe(S3Connection connection)
+internal sealed class S3Probe(S3Connection connection, TimeProvider time)
 {
     private readonly S3Settings _settings = connection.Settings;
     private readonly List<ProbeFinding> _findings = [];
 
-    /// <summary>What was found, in order.</summary>
+    /// <summary>The findings, in order.</summary>
     public IReadOnlyList<ProbeFinding> Findings => _findings;
 
-    /// <exception cref="StorageException">Something that must work does not; the message says what and what to
+    /// <exception cref="StorageException">Something that must work does not; the message says what, and what to
     /// do.</exception>
     public async Task<S3Abilities> RunAsync(CancellationToken cancellationToken)
     {
@@ -27,7 +27,7 @@ internal sealed class S3Probe(S3Connection connection)
         if (_settings.ObjectLock is not null)
             await CheckObjectLockAsync(cancellationToken);
 
-        // As hard as the server's own names get.
+        // With the characters of the server's own keys, and a space.
         var key = $"{_settings.Prefix}{ReservedKeys.ProbePrefix}{Guid.NewGuid():N} 2026-11-24_04:59:49~2.zfs.gz";
         try
         {
@@ -55,7 +55,7 @@ internal sealed class S3Probe(S3Connection connection)
         May(
             "conditional create",
             conditional,
-            "the server looks before it writes; let only one server write to this prefix"
+            "the server checks before it writes; let only one server write to this prefix"
         );
         var noticed = await IsRefusedAsync(() =>
             connection.SendCorruptedAsync(
@@ -90,8 +90,8 @@ internal sealed class S3Probe(S3Connection connection)
             May(
                 "notices changed bodies by Content-MD5",
                 md5,
-                "a body that a bad line changes is stored as it came; 'zfs-server catalogue check --deep' finds it, "
-                    + "use S3_USE_SSL=true"
+                "a body that is damaged in transit is stored as it arrived; 'zfs-server catalogue check --deep' finds "
+                    + "it, use S3_USE_SSL=true"
             );
 
         var completes = await TryMultipartAsync(key, content, cancellationToken);
@@ -101,7 +101,7 @@ internal sealed class S3Probe(S3Connection connection)
         return new S3Abilities(conditional, completes, noticed, md5);
     }
 
-    /// <summary>The first request: it finds wrong addresses, keys, regions and buckets.</summary>
+    /// <summary>The first request: it detects wrong addresses, keys, regions and buckets.</summary>
     private async Task ReachAsync(CancellationToken cancellationToken)
     {
         await connection.SendAsync(
@@ -139,13 +139,13 @@ internal sealed class S3Probe(S3Connection connection)
         }
         catch (StorageException e) when (e.Fault is not StorageFault.Unavailable)
         {
-            // Services without object lock say so in many ways.
+            // Services without object lock report that in many ways.
         }
 
         Must(
             "object lock",
             locked,
-            "S3_OBJECT_LOCK_DAYS needs a bucket that was made with object lock; unset it, or take such a bucket"
+            "S3_OBJECT_LOCK_DAYS needs a bucket created with object lock; unset it, or use such a bucket"
         );
     }
 
@@ -158,20 +158,19 @@ internal sealed class S3Probe(S3Connection connection)
         var conditional = await IsRefusedAsync(() =>
             CompleteAsync(other, content, conditional: true, cancellationToken)
         );
-        May("conditional completion", conditional, "the server looks before it completes");
+        May("conditional completion", conditional, "the server checks before it completes");
         return conditional;
     }
 
     private async Task TryAbortAsync(string key, CancellationToken cancellationToken)
     {
         var other = key + ".aborted";
-        // As streams are begun: a storage class, an encryption or a retention that the provider does not have shows
-        // here, and costs nothing.
+        // As streams are created: an unsupported storage class, encryption or retention shows here and costs nothing.
         var begun = await connection.SendAsync(
             $"begin {other} with S3_STORAGE_CLASS, S3_SSE and S3_OBJECT_LOCK_DAYS as they are set",
             (s3, attempt) =>
                 s3.InitiateMultipartUploadAsync(
-                    S3Requests.Begin(_settings, other, "probe", TimeProvider.System.GetUtcNow() + _settings.ObjectLock),
+                    S3Requests.Begin(_settings, other, "probe", time.GetUtcNow() + _settings.ObjectLock),
                     attempt.Token
                 ),
             cancellationToken
@@ -181,14 +180,14 @@ internal sealed class S3Probe(S3Connection connection)
             Must(
                 "server-side encryption",
                 begun.ServerSideEncryptionMethod?.Value is { Length: > 0 },
-                "the provider does not say that it encrypts; unset S3_SSE, or take another provider"
+                "the provider does not confirm encryption; unset S3_SSE, or use another provider"
             );
         await AbortAsync(other, id, cancellationToken);
         var open = await ListUploadsAsync(cancellationToken);
         Must(
             "abort uploads",
             !open.Any(upload => upload.UploadId == id),
-            "an aborted upload is still listed, and would be paid for"
+            "an aborted upload is still listed, and would be charged"
         );
     }
 
@@ -350,7 +349,9 @@ internal sealed class S3Probe(S3Connection connection)
             cancellationToken
         );
 
-    /// <summary>What is gone already is removed: an attempt whose answer was lost may have done it.</summary>
+    /// <summary>
+    /// What no longer exists counts as removed: an attempt whose response was lost may have removed it.
+    /// </summary>
     private async Task RemoveAsync<T>(
         string what,
         Func<AmazonS3Client, S3Attempt, Task<T>> remove,
@@ -363,12 +364,12 @@ internal sealed class S3Probe(S3Connection connection)
         }
         catch (StorageException e) when (e.Fault == StorageFault.Missing)
         {
-            // As it should be.
+            // It no longer exists.
         }
     }
 
     /// <summary>
-    /// What cannot be removed soon is left for the next trial: why the trial failed is worth more than that.
+    /// What cannot be removed quickly is left for the next probe: the reason why this one failed matters more.
     /// </summary>
     private async Task TryRemoveLeftoversAsync()
     {
@@ -379,11 +380,11 @@ internal sealed class S3Probe(S3Connection connection)
         }
         catch (Exception e) when (e is StorageException or OperationCanceledException)
         {
-            // As above.
+            // The next probe removes it.
         }
     }
 
-    /// <summary>What this or an earlier probe, perhaps killed, has left.</summary>
+    /// <summary>Removes what this or an earlier, killed probe has left.</summary>
     private async Task RemoveLeftoversAsync(CancellationToken cancellationToken)
     {
         foreach (var upload in await ListUploadsAsync(cancellationToken))
@@ -406,7 +407,7 @@ internal sealed class S3Probe(S3Connection connection)
         if (_settings.ObjectLock is null)
             return;
 
-        // Where there is object lock there are versions, and each of them would stay for ever.
+        // A bucket with object lock keeps versions, and each of them would stay forever.
         var versions = await connection.SendAsync(
             $"list the versions of {_settings.Prefix}{ReservedKeys.ProbePrefix}",
             (s3, attempt) =>
@@ -424,10 +425,8 @@ internal sealed class S3Probe(S3Connection connection)
             await DeleteAsync(version.Key, cancellationToken, version.VersionId);
     }
 
-    /// <summary>
-    /// True where a request that a good service refuses was refused as a bad request, an unmet condition, or as
-    /// unknown.
-    /// </summary>
+    /// <summary>Sends a request that a correct service refuses.</summary>
+    /// <returns>True if it was refused as a bad request, an unmet condition or a wrong signature.</returns>
     private static async Task<bool> IsRefusedAsync(Func<Task> send)
     {
         try
@@ -481,6 +480,6 @@ internal sealed record ProbeFinding
 
     public required bool Works { get; init; }
 
-    /// <summary>What follows where it does not work.</summary>
+    /// <summary>The consequence if it does not work.</summary>
     public required string? Note { get; init; }
 }

@@ -5,13 +5,15 @@ using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
-/// <summary>The requests that create objects: all that the settings say of how they are kept goes with them.</summary>
+/// <summary>
+/// The requests that create objects, with everything that the settings say about how objects are stored.
+/// </summary>
 internal static class S3Requests
 {
     /// <summary>Metadata of every object: the upload that made it.</summary>
     public const string UploadIdName = "x-amz-meta-upload-id";
 
-    /// <summary>Begins the multipart upload of a stream.</summary>
+    /// <summary>Creates the multipart upload of a stream.</summary>
     /// <param name="key">With the prefix.</param>
     public static InitiateMultipartUploadRequest Begin(
         S3Settings settings,
@@ -39,7 +41,7 @@ internal static class S3Requests
         return request;
     }
 
-    /// <summary>Stores an object in one go; the body is still to be set.</summary>
+    /// <summary>Stores an object in one request; the caller sets the body.</summary>
     /// <param name="key">With the prefix.</param>
     public static PutObjectRequest Put(
         S3Settings settings,
@@ -54,7 +56,8 @@ internal static class S3Requests
             BucketName = settings.Bucket,
             Key = key,
             AutoCloseStream = false,
-            UseChunkEncoding = false, // weak services store the framing as data
+            // With aws-chunked encoding, some services store the chunk headers as part of the object.
+            UseChunkEncoding = false,
             StorageClass = StorageClassOf(settings, kind),
             ContentType = ContentTypeOf(kind),
         };
@@ -81,7 +84,7 @@ internal static class S3Requests
         kind == ObjectKind.Manifest ? "application/json" : "application/octet-stream";
 
     /// <summary>
-    /// Manifests are small and read often: the cheap classes cost more there, and some cannot be read at once.
+    /// Manifests are small and read often: cheap classes cost more for these, and archives cannot be read at once.
     /// </summary>
     private static S3StorageClass? StorageClassOf(S3Settings settings, ObjectKind kind) =>
         kind == ObjectKind.Stream && settings.StorageClass is { } name ? new S3StorageClass(name) : null;

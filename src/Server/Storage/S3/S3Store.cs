@@ -14,6 +14,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
 
     private readonly ConcurrentDictionary<string, bool> _open = new(StringComparer.Ordinal);
     private readonly S3Connection _connection = connection;
+    private readonly TimeProvider _time = time;
     private readonly S3Settings _settings = connection.Settings;
 
     public string Location => $"s3://{_settings.Bucket}/{_settings.Prefix} at {_settings.Endpoint.Authority}";
@@ -22,12 +23,12 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
 
     public int MaxParts => _settings.MaxParts;
 
-    public DateTimeOffset? LockedUntil => _settings.ObjectLock is { } retention ? time.GetUtcNow() + retention : null;
+    public DateTimeOffset? LockedUntil => _settings.ObjectLock is { } retention ? _time.GetUtcNow() + retention : null;
 
-    /// <summary>What the provider can do; found out by <see cref="S3Probe"/> before anything is stored.</summary>
+    /// <summary>What the provider can do; tested by <see cref="S3Probe"/> before anything is stored.</summary>
     public S3Abilities Abilities { get; set; } = S3Abilities.None;
 
-    /// <summary>One HEAD for the object that names the catalogue; the server put it there when it started.</summary>
+    /// <summary>One HEAD for the object that names the catalogue; the server wrote it when it started.</summary>
     public async Task PingAsync(CancellationToken cancellationToken)
     {
         if (await HeadAsync(ReservedKeys.Owner, cancellationToken) is null)
@@ -71,14 +72,13 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         CancellationToken cancellationToken
     )
     {
-        if (
-            !Abilities.ConditionalPut
-            && await IsTakenAsync(key, content.Length, uploadId, cancellationToken) is { } taken
-        )
+        if (!Abilities.ConditionalPut)
         {
-            if (taken)
-                throw Taken(key);
-            return; // by an earlier attempt
+            var use = await FindUseAsync(key, content.Length, uploadId, cancellationToken);
+            if (use == KeyUse.Other)
+                throw Exists(key);
+            if (use == KeyUse.Own)
+                return; // stored by an earlier attempt
         }
 
         var digest = Md5(content);
@@ -99,9 +99,9 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         }
         catch (StorageException e) when (e.Fault == StorageFault.Exists)
         {
-            // An attempt whose answer was lost may have stored it.
-            if (await IsTakenAsync(key, content.Length, uploadId, cancellationToken) != false)
-                throw Taken(key);
+            // An attempt whose response was lost may have stored it.
+            if (await FindUseAsync(key, content.Length, uploadId, cancellationToken) != KeyUse.Own)
+                throw Exists(key);
         }
     }
 
@@ -145,10 +145,11 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         string? version = null;
         if (_settings.ObjectLock is not null)
         {
-            // In a bucket with object lock a plain delete only hides the object, and keeps its bytes for ever.
+            // A bucket with object lock is versioned: a delete without a version only hides the object, and its bytes
+            // stay forever.
             if (await HeadAsync(key, cancellationToken) is not { } found)
                 return;
-            if (RetentionOf(found) is { } until && until > time.GetUtcNow())
+            if (RetentionOf(found) is { } until && until > _time.GetUtcNow())
                 throw new StorageException(
                     StorageFault.Locked,
                     $"The object {key} is locked until {until:u} and cannot be deleted before."
@@ -174,7 +175,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
                 }
                 catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
                 {
-                    // Most services call that a success.
+                    // AWS answers 204 here; some services do not.
                 }
 
                 return true;
@@ -256,10 +257,10 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         }
     }
 
-    private static StorageException Taken(string key) => new(StorageFault.Exists, $"There is an object {key} already.");
+    private static StorageException Exists(string key) => new(StorageFault.Exists, $"The object {key} already exists.");
 
     /// <summary>
-    /// A HEAD answers without words; S3's own say what is the matter with a range or a missing object.
+    /// Gets an object; a missing object and a wrong range are told apart.
     /// </summary>
     private static async Task<GetObjectResponse> GetAsync(
         AmazonS3Client s3,
@@ -306,14 +307,12 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             cancellationToken
         );
 
-    /// <returns>Null: the key is free. False: this upload has stored just this. True: something else is
-    /// there.</returns>
-    private async Task<bool?> IsTakenAsync(
-        string key,
-        long size,
-        string uploadId,
-        CancellationToken cancellationToken
-    ) => await FindAsync(key, cancellationToken) is { } found ? found.UploadId != uploadId || found.Size != size : null;
+    private async Task<KeyUse> FindUseAsync(string key, long size, string uploadId, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(key, cancellationToken) is not { } found)
+            return KeyUse.None;
+        return found.UploadId == uploadId && found.Size == size ? KeyUse.Own : KeyUse.Other;
+    }
 
     private Task<bool> AbortAsync(string fullKey, string s3UploadId, CancellationToken cancellationToken) =>
         _connection.SendAsync(
@@ -334,7 +333,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
                 }
                 catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
                 {
-                    // It is gone already.
+                    // It no longer exists.
                 }
 
                 return true;
@@ -342,7 +341,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             cancellationToken
         );
 
-    /// <summary>Some services (Ceph 16) forget the retention that a multipart upload was begun with.</summary>
+    /// <summary>Some services (Ceph 16) lose the retention that a multipart upload was created with.</summary>
     private Task<PutObjectRetentionResponse> LockAsync(
         string key,
         DateTimeOffset until,
@@ -370,11 +369,22 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     private string FullKey(string key) => _settings.Prefix + key;
 
     /// <summary>
-    /// Content-MD5, where S3 asks for it (object lock) or nothing else would notice bytes that were changed on their
-    /// way.
+    /// Content-MD5, if S3 requires it (object lock) or nothing else would detect bytes that were changed in transit.
     /// </summary>
     private string? Md5(ReadOnlyMemory<byte> content) =>
         _settings.ObjectLock is not null || !Abilities.NoticesCorruption ? S3Requests.Md5(content.Span) : null;
+
+    private enum KeyUse
+    {
+        /// <summary>No object has the key.</summary>
+        None,
+
+        /// <summary>This upload has stored this very object.</summary>
+        Own,
+
+        /// <summary>Another object has the key.</summary>
+        Other,
+    }
 
     [LoggerMessage(
         LogLevel.Warning,

@@ -62,7 +62,7 @@ internal sealed class PartReceiver(
             var written = await StoreAsync(upload, request, session, content);
             var part = request.ToRecord(end, endChecksum, written.Receipt);
             if (!reservation.Finish(() => parts.Put(upload.UploadId, part)))
-                throw UploadLookup.Dropped();
+                throw StreamAdmission.Dropped();
             return part;
         }
         finally

@@ -1,8 +1,10 @@
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
-/// <summary>Hands on what it gets, but for the last bytes, which stay here until they are asked for.</summary>
-/// <param name="destination">Where it goes; not disposed of.</param>
-/// <param name="size">How many bytes stay.</param>
+/// <summary>
+/// Passes on what is written to it, except for the last bytes, which it holds until <see cref="ReleaseAsync"/>.
+/// </summary>
+/// <param name="destination">Where the bytes are passed on to; not disposed.</param>
+/// <param name="size">How many bytes are held.</param>
 internal sealed class EndRecordBuffer(Stream destination, int size)
 {
     private readonly byte[] _tail = new byte[size];
@@ -27,7 +29,7 @@ internal sealed class EndRecordBuffer(Stream destination, int size)
         _held += slice.Length;
     }
 
-    /// <summary>Hands on what is left.</summary>
+    /// <summary>Passes on the bytes that are held.</summary>
     public async ValueTask ReleaseAsync(CancellationToken cancellationToken)
     {
         await destination.WriteAsync(_tail.AsMemory(0, _held), cancellationToken);

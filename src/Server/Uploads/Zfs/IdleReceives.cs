@@ -2,7 +2,7 @@ using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
-/// <summary>Ends receives to which nothing comes any more; ZFS keeps what they have.</summary>
+/// <summary>Ends receives to which no more data arrive; ZFS keeps what they have.</summary>
 internal sealed class IdleReceives(
     ZfsReceives receives,
     ZfsUploads local,

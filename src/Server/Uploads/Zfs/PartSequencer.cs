@@ -3,25 +3,25 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>
-/// The order of parts that go into ZFS: one is written while the next one is received and checked, and no further one
-/// has a place, so that what waits never keeps out what it waits for.
+/// Orders the parts that are written to ZFS: one is written while the next one is received and verified. No further
+/// part is admitted, so that a waiting part never holds what the one before it needs.
 /// </summary>
 internal sealed class PartSequencer
 {
-    /// <summary>Less than a client waits for a sign of life. Then it is told, and comes again.</summary>
+    /// <summary>Less than a client waits for an answer. Then it is told to send the part again.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Progress> _uploads = new(StringComparer.Ordinal);
 
-    /// <summary>Whether parts of the upload have come since its receive began.</summary>
+    /// <summary>Whether parts of the upload have arrived since its receive began.</summary>
     public bool Has(string uploadId)
     {
         lock (_lock)
             return _uploads.ContainsKey(uploadId);
     }
 
-    /// <summary>Parts that were handed on.</summary>
+    /// <summary>Number of the last part that was passed to ZFS.</summary>
     public int WrittenOf(string uploadId)
     {
         lock (_lock)
@@ -29,7 +29,7 @@ internal sealed class PartSequencer
     }
 
     /// <summary>Waits until the part before this one is being received.</summary>
-    /// <exception cref="RequestException">It did not come for too long.</exception>
+    /// <exception cref="RequestException">503: it did not arrive for too long.</exception>
     public Task EnterAsync(string uploadId, int part, CancellationToken cancellationToken) =>
         WaitAsync(
             uploadId,
@@ -45,14 +45,14 @@ internal sealed class PartSequencer
             cancellationToken
         );
 
-    /// <summary>Waits until the part before this one was handed on.</summary>
-    /// <exception cref="RequestException">It did not come for too long.</exception>
+    /// <summary>Waits until the part before this one was passed to ZFS.</summary>
+    /// <exception cref="RequestException">503: it did not arrive for too long.</exception>
     public Task AwaitTurnAsync(string uploadId, int part, CancellationToken cancellationToken) =>
         WaitAsync(uploadId, part, mayBeFirst: false, progress => progress.Written >= part - 1, cancellationToken);
 
     public void Wrote(string uploadId, int part) => Change(uploadId, progress => progress.Written = part);
 
-    /// <summary>The upload's receive has ended: its parts begin again.</summary>
+    /// <summary>Forgets an upload whose receive has ended: its parts start again.</summary>
     public void Forget(string uploadId)
     {
         lock (_lock)
@@ -88,8 +88,8 @@ internal sealed class PartSequencer
                     return;
                 }
 
-                // Why it has ended, the part that ended it is told; this one must not say less before that, nor begin
-                // anything anew.
+                // The request of the part that ended the receive is told why. This one must not answer with less before
+                // that, nor start anything again.
                 changed = hasEnded ? Task.Delay(Timeout.Infinite, patience.Token) : progress!.Changed;
             }
 

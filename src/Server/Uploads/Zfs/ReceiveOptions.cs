@@ -5,9 +5,9 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>
-/// Properties with which a dataset is received. Streams carry none, packages apart, which are refused; but a dataset
-/// inherits what its parents have, and nothing that a client sent may be mounted, run, shared or written to here,
-/// whatever those are.
+/// Properties with which a dataset is received. Except for packages, which are refused, streams carry none; but a
+/// dataset inherits from its parents. Whatever these have, nothing that a client sent may be mounted, run, shared or
+/// written to here.
 /// </summary>
 internal static class ReceiveOptions
 {
@@ -25,14 +25,14 @@ internal static class ReceiveOptions
     ];
 
     /// <summary>
-    /// A volume has a device where volmode is not none: whoever may read it reads the client's file systems, and udev
-    /// looks at them.
+    /// Unless volmode is none, a volume has a device: users that may read it can read the client's file systems, and
+    /// udev probes them.
     /// </summary>
     private static readonly string[] OfVolume = ["volmode=none", "readonly=on"];
 
     /// <summary>
-    /// A snapshot that somebody else makes would be newer than the base of the next incremental, which then could not
-    /// be received.
+    /// A snapshot made by another program would be newer than the base of the next incremental, which then could not be
+    /// received.
     /// </summary>
     private const string NoAutomaticSnapshots = "com.sun:auto-snapshot=false";
 

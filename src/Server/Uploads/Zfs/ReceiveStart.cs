@@ -11,7 +11,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>
-/// Begins the receive of a stream, once its BEGIN is known: chooses where it goes, or goes on where an earlier one
+/// Starts the receive of a stream once its BEGIN is known: chooses its target, or resumes where an earlier receive
 /// ended.
 /// </summary>
 internal sealed class ReceiveStart(
@@ -20,7 +20,8 @@ internal sealed class ReceiveStart(
     ZfsReceives receives,
     UploadCatalogue uploads,
     BackupCatalogue backups,
-    ClientQuota quota
+    ClientQuota quota,
+    TimeProvider time
 ) : IDisposable
 {
     /// <summary>One at a time: two must not choose the same name.</summary>
@@ -37,7 +38,7 @@ internal sealed class ReceiveStart(
         await _choosing.WaitAsync(cancellationToken);
         try
         {
-            await receives.EndAsync(upload.UploadId); // a body that is sent again begins again
+            await receives.EndAsync(upload.UploadId); // a body that is sent again starts from its beginning
             var parent = await parents.EnsureAsync(client, cancellationToken);
             await quota.EnsureLocalAsync(client, 1, cancellationToken);
             ZfsReceive receive;
@@ -60,7 +61,7 @@ internal sealed class ReceiveStart(
 
     public void Dispose() => _choosing.Dispose();
 
-    /// <summary>Whether a stream goes on at the very place where the receive ended.</summary>
+    /// <summary>Whether a stream continues exactly where the receive ended.</summary>
     public static bool Fits(ResumeToken token, SnapshotStreamInfo begin) =>
         token.SnapshotGuid == begin.SnapshotGuid
         && (token.BaseGuid ?? 0) == begin.BaseGuid
@@ -77,7 +78,7 @@ internal sealed class ReceiveStart(
         var text = await zfs.FindResumeTokenAsync(target.Dataset, cancellationToken);
         if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin))
             throw ZfsFaults.Interrupted();
-        return ZfsReceive.Start(zfs, target, (long)token.Bytes, []);
+        return ZfsReceive.Start(zfs, target, (long)token.Bytes, [], time);
     }
 
     private async Task<ZfsReceive> BeginAsync(
@@ -106,7 +107,7 @@ internal sealed class ReceiveStart(
         var dataset = target.Snapshot.Dataset;
         if (receives.IsReceiving(dataset))
             throw ZfsFaults.Busy(dataset.Value);
-        // Of an upload that nobody went on with.
+        // A pending receive of an upload that was never resumed.
         if (!target.IsNew)
             await zfs.AbortReceiveAsync(dataset, cancellationToken);
         uploads.SetTarget(upload.UploadId, target.Snapshot.ToString());
@@ -114,13 +115,14 @@ internal sealed class ReceiveStart(
             zfs,
             target.Snapshot,
             0,
-            target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : []
+            target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : [],
+            time
         );
     }
 
     /// <summary>
-    /// What is there, what other uploads will make, and what is being deleted, which must never be something else by
-    /// then.
+    /// Existing names, names that other uploads will create, and names that are being deleted, which must not be used
+    /// for anything else until then.
     /// </summary>
     private async Task<IReadOnlySet<string>> ListUsedNamesAsync(
         UploadRecord upload,
@@ -128,7 +130,7 @@ internal sealed class ReceiveStart(
         CancellationToken cancellationToken
     )
     {
-        var taken = new HashSet<string>(
+        var used = new HashSet<string>(
             await ReceivedDatasets.ListNamesAsync(zfs, parent, cancellationToken),
             StringComparer.Ordinal
         );
@@ -140,11 +142,11 @@ internal sealed class ReceiveStart(
                 .OfType<SnapshotName>()
         )
         {
-            taken.Add(target.Dataset.Value);
-            taken.Add(target.ToString());
+            used.Add(target.Dataset.Value);
+            used.Add(target.ToString());
         }
 
-        taken.UnionWith(backups.ListDeletions().Select(deletion => deletion.StorageKey));
-        return taken;
+        used.UnionWith(backups.ListDeletions().Select(deletion => deletion.StorageKey));
+        return used;
     }
 }

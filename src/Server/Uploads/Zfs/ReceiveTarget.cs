@@ -7,34 +7,32 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>Where a stream is received. Decided from lists alone, without I/O.</summary>
-/// <param name="Snapshot">What it becomes.</param>
-/// <param name="IsNew">Whether the dataset is made by it.</param>
+/// <param name="Snapshot">The snapshot that the stream creates.</param>
+/// <param name="IsNew">Whether the stream creates the dataset.</param>
 internal sealed record ReceiveTarget(SnapshotName Snapshot, bool IsNew)
 {
     private const int LongestLeaf = 200;
 
-    /// <param name="parent">The client's dataset: whatever a client says, what it sends goes directly below it.</param>
-    /// <param name="source">The dataset that is sent, as the client calls it.</param>
-    /// <param name="begin">What the stream says.</param>
-    /// <param name="chains">What the client has there.</param>
-    /// <param name="taken">Full names that are taken below the parent, or by what is being received or deleted.</param>
-    /// <param name="obstacle">Why there is none, for people.</param>
-    /// <returns>Null where an incremental finds no base that is the newest of its dataset.</returns>
+    /// <param name="parent">The client's dataset. Whatever a client announces, its streams are received directly below
+    /// it.</param>
+    /// <param name="source">The name of the dataset on the client.</param>
+    /// <param name="begin">The facts of the stream's BEGIN.</param>
+    /// <param name="chains">The client's received datasets.</param>
+    /// <param name="used">Full names in use below the parent, or by uploads and deletions.</param>
+    /// <param name="obstacle">The human-readable reason if no target exists.</param>
+    /// <returns>Null if no dataset has the base of an incremental as its newest snapshot.</returns>
     public static ReceiveTarget? Choose(
         DatasetName parent,
         DatasetName source,
         SnapshotStreamInfo begin,
         IReadOnlyCollection<ChainDataset> chains,
-        IReadOnlySet<string> taken,
+        IReadOnlySet<string> used,
         out string obstacle
     )
     {
         obstacle = "";
         if (!begin.IsIncremental)
-            return new ReceiveTarget(
-                SnapshotIn(NameFor(parent, source, taken), begin.SnapshotName, taken),
-                IsNew: true
-            );
+            return new ReceiveTarget(SnapshotIn(NameFor(parent, source, used), begin.SnapshotName, used), IsNew: true);
         var bases = chains
             .Where(chain => chain.Snapshots.Any(snapshot => snapshot.Guid.Value == begin.BaseGuid))
             .ToList();
@@ -42,21 +40,21 @@ internal sealed record ReceiveTarget(SnapshotName Snapshot, bool IsNew)
         {
             var there = chain
                 .Snapshots.Select(snapshot => snapshot.Name.ToString())
-                .Concat(taken)
+                .Concat(used)
                 .ToHashSet(StringComparer.Ordinal);
             return new ReceiveTarget(SnapshotIn(chain.Name, begin.SnapshotName, there), IsNew: false);
         }
 
         obstacle =
             bases.Count == 0
-                ? "no dataset here has that one"
+                ? "no dataset here has that snapshot"
                 : $"it is not the newest of {bases[0].Name}, and ZFS receives only on the newest "
                     + $"({bases[0].Newest!.Name.Leaf})";
         return null;
     }
 
-    /// <summary>The source's name, with <c>_</c> for <c>/</c>; numbered where it is taken.</summary>
-    public static DatasetName NameFor(DatasetName parent, DatasetName source, IReadOnlySet<string> taken)
+    /// <summary>The source's name, with <c>_</c> for <c>/</c>; numbered if the name is in use.</summary>
+    public static DatasetName NameFor(DatasetName parent, DatasetName source, IReadOnlySet<string> used)
     {
         for (var number = 1; ; number++)
         {
@@ -64,16 +62,16 @@ internal sealed record ReceiveTarget(SnapshotName Snapshot, bool IsNew)
             var name = DatasetName.Parse(
                 $"{parent}/{StorageKey.Flatten(source, LongestName(parent) - end.Length)}{end}"
             );
-            if (!taken.Contains(name.Value))
+            if (!used.Contains(name.Value))
                 return name;
         }
     }
 
-    /// <summary>ZFS bounds the whole name, with the snapshot's.</summary>
+    /// <summary>ZFS limits the length of the full name, including the snapshot's.</summary>
     private static int LongestName(DatasetName parent) =>
         Math.Clamp(DatasetName.MaxLength - parent.Value.Length - 1 - 80, 20, 180);
 
-    private static SnapshotName SnapshotIn(DatasetName dataset, string leaf, IReadOnlySet<string> taken)
+    private static SnapshotName SnapshotIn(DatasetName dataset, string leaf, IReadOnlySet<string> used)
     {
         var room = Math.Min(LongestLeaf, DatasetName.MaxLength - dataset.Value.Length - 1 - 4);
         var stem = leaf.Length <= room ? leaf : leaf[..room];
@@ -83,7 +81,7 @@ internal sealed record ReceiveTarget(SnapshotName Snapshot, bool IsNew)
                 dataset,
                 number == 1 ? stem : string.Create(CultureInfo.InvariantCulture, $"{stem}-{number}")
             );
-            if (!taken.Contains(name.ToString()))
+            if (!used.Contains(name.ToString()))
                 return name;
         }
     }

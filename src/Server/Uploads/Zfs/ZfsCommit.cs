@@ -12,9 +12,8 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>
-/// Makes a backup of a snapshot that ZFS has received: its note, then the catalogue. The note was put into the
-/// catalogue before ZFS got the stream's END, so that what a crash leaves between is finished by
-/// <see cref="RecoverAsync"/>.
+/// Commits a snapshot that ZFS has received: first its note, then the catalogue. The note was recorded in the catalogue
+/// before ZFS got the stream's END, so that <see cref="RecoverAsync"/> can finish the commit after a crash.
 /// </summary>
 internal sealed partial class ZfsCommit(
     BackupCatalogue catalogue,
@@ -23,15 +22,15 @@ internal sealed partial class ZfsCommit(
     ILogger<ZfsCommit> logger
 )
 {
-    /// <exception cref="RequestException">It is stored already; the snapshot is removed again.</exception>
+    /// <exception cref="RequestException">It is already stored; the snapshot is removed again.</exception>
     public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, SnapshotNote note)
     {
         var written = await FindAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None)
             ?? throw new OperationException(
                 ExitCode.ServerFailed,
-                $"ZFS has received {snapshot}, and it is not the snapshot with GUID {note.Manifest.SnapshotGuid} "
+                $"ZFS has received {snapshot}, but it is not the snapshot with GUID {note.Manifest.SnapshotGuid} "
                     + "that was sent.",
-                "Please report this: it should not be possible."
+                "Report this: it should not be possible."
             );
         await CheckProtectedAsync(snapshot, note.Manifest);
         var whole = note with { Manifest = note.Manifest with { StoredBytes = written } };
@@ -52,7 +51,7 @@ internal sealed partial class ZfsCommit(
         return backup;
     }
 
-    /// <summary>Settles an upload whose commit may have been cut off.</summary>
+    /// <summary>Finishes the commit of an upload, if it was interrupted.</summary>
     /// <exception cref="OperationException">ZFS does not answer.</exception>
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
@@ -68,16 +67,16 @@ internal sealed partial class ZfsCommit(
         }
         catch (RequestException)
         {
-            return RecoveredUpload.Open; // another upload of the same snapshot was faster
+            return RecoveredUpload.Open; // another upload of the same snapshot was committed first
         }
     }
 
     /// <summary>
-    /// A <c>zfs receive</c> that may not set a property only says so, and succeeds (tried on OpenZFS 2.3.2): what is
-    /// not protected as it should be does not stay. Of a dataset that was there before an administrator may have
-    /// changed what he likes.
+    /// A <c>zfs receive</c> that lacks the permission to set a property prints that and succeeds (tried on OpenZFS
+    /// 2.3.2). A dataset that is not protected as it should be does not stay. On a dataset that existed before, an
+    /// administrator may have changed properties on purpose.
     /// </summary>
-    /// <exception cref="RequestException">It was not; the snapshot is removed again.</exception>
+    /// <exception cref="RequestException">It is not protected; the snapshot is removed again.</exception>
     private async Task CheckProtectedAsync(SnapshotName snapshot, Manifest manifest)
     {
         var snapshots = await zfs.ListSnapshotsAsync(snapshot.Dataset, CancellationToken.None);
@@ -96,18 +95,18 @@ internal sealed partial class ZfsCommit(
         if (wanted.Count == 0)
             return;
         await SnapshotRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
-        var lack = await parents.FindLackAsync(UploadTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
+        var fault = await parents.FindLackAsync(UploadTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
         throw new RequestException(
             StatusCodes.Status500InternalServerError,
             "receive_failed",
-            $"The server's ZFS did not set {string.Join(", ", wanted.Order(StringComparer.Ordinal))} on what it "
-                + "received, so that it was dropped.",
-            $"On the server: {lack?.Remedy ?? "'zfs-server doctor' may say why."}",
-            lack
+            $"The server's ZFS did not set {string.Join(", ", wanted.Order(StringComparer.Ordinal))} on the received "
+                + "dataset, so it was destroyed.",
+            $"On the server: {fault?.Remedy ?? "'zfs-server doctor' may say why."}",
+            fault
         );
     }
 
-    /// <returns>The bytes that were written for a snapshot; null where there is none of that name and GUID.</returns>
+    /// <returns>Bytes written for the snapshot; null if none has that name and GUID.</returns>
     private async Task<long?> FindAsync(SnapshotName snapshot, SnapshotGuid guid, CancellationToken cancellationToken)
     {
         try
@@ -129,7 +128,7 @@ internal sealed partial class ZfsCommit(
     }
 
     /// <summary>
-    /// What would be too long for ZFS is not noted: the backup is as good, but a rebuilt catalogue does not know it.
+    /// A note that is too long for ZFS is not written: the backup is valid, but a rebuilt catalogue does not list it.
     /// </summary>
     private async Task WriteNoteAsync(SnapshotName snapshot, SnapshotNote note, CancellationToken cancellationToken)
     {
@@ -155,15 +154,12 @@ internal sealed partial class ZfsCommit(
         long streamBytes
     );
 
-    [LoggerMessage(
-        LogLevel.Warning,
-        "{Snapshot} was sent with properties that are too long to be kept in ZFS: {Names}"
-    )]
+    [LoggerMessage(LogLevel.Warning, "{Snapshot} has properties that are too long to be stored in ZFS: {Names}")]
     private partial void LogPropertiesLeftOut(string snapshot, string names);
 
     [LoggerMessage(
         LogLevel.Warning,
-        "{Snapshot} has a manifest of {Length} bytes, more than ZFS takes as a property: a rebuilt catalogue will "
+        "{Snapshot} has a manifest of {Length} bytes, more than ZFS accepts as a property: a rebuilt catalogue will "
             + "not list it"
     )]
     private partial void LogNoNote(string snapshot, int length);

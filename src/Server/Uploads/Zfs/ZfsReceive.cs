@@ -6,50 +6,62 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>
-/// One <c>zfs receive -s</c> that lives as long as its upload. It gets what was checked, but for the last 312 bytes:
-/// the END record is never in ZFS's hands before all of the stream was found right, since with it ZFS makes the
-/// snapshot.
+/// One <c>zfs receive -s</c> that lives as long as its upload. It gets what was verified, except for the last 312
+/// bytes: the END record, with which ZFS creates the snapshot, is passed on only after all of the stream was found
+/// valid.
 /// </summary>
 internal sealed class ZfsReceive : IAsyncDisposable
 {
-    /// <summary>An END record: a header without payload, and nothing follows it.</summary>
+    /// <summary>Bytes of an END record: a header without payload, and nothing follows it.</summary>
     private const int EndSize = 312;
 
-    /// <summary>How long ZFS may take to write down what it has received.</summary>
+    /// <summary>How long ZFS may take to save the state of an interrupted receive.</summary>
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
 
     private readonly ZfsProcess _zfs;
+    private readonly TimeProvider _time;
     private readonly EndRecordBuffer _stream;
     private readonly SemaphoreSlim _writing = new(1);
     private bool _ended;
 
-    private ZfsReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs) =>
-        (Target, AlreadyBytes, _zfs, _stream) = (target, alreadyBytes, zfs, new EndRecordBuffer(zfs.Input, EndSize));
+    private ZfsReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs, TimeProvider time) =>
+        (Target, AlreadyBytes, _zfs, _time, _stream, LastWrite) = (
+            target,
+            alreadyBytes,
+            zfs,
+            time,
+            new EndRecordBuffer(zfs.Input, EndSize),
+            time.GetTimestamp()
+        );
 
-    /// <summary>What it makes.</summary>
+    /// <summary>The snapshot that it creates.</summary>
     public SnapshotName Target { get; }
 
-    /// <summary>Bytes of the stream that an earlier receive had taken, as ZFS counts them.</summary>
+    /// <summary>
+    /// Bytes of the stream that an earlier receive had accepted, as ZFS counts them; 0 if it is not resumed.
+    /// </summary>
     public long AlreadyBytes { get; }
 
-    /// <summary>Bytes that were handed on, or are held back.</summary>
+    /// <summary>Bytes that were passed on or are held back.</summary>
     public long Written { get; private set; }
 
-    /// <summary>When something came last.</summary>
-    public long LastWrite { get; private set; } = TimeProvider.System.GetTimestamp();
+    /// <summary>Timestamp of the last write.</summary>
+    public long LastWrite { get; private set; }
 
-    /// <param name="target">What it makes.</param>
-    /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had taken.</param>
-    /// <param name="options">Properties of a dataset that is made by it.</param>
+    /// <param name="zfs">Where it runs.</param>
+    /// <param name="target">The snapshot that it creates.</param>
+    /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had accepted.</param>
+    /// <param name="options">Properties of the dataset that it creates.</param>
     public static ZfsReceive Start(
         ZfsHost zfs,
         SnapshotName target,
         long alreadyBytes,
-        IReadOnlyList<string> options
-    ) => new(target, alreadyBytes, zfs.StartReceive(target, options));
+        IReadOnlyList<string> options,
+        TimeProvider time
+    ) => new(target, alreadyBytes, zfs.StartReceive(target, options), time);
 
     /// <summary>
-    /// Hands on what was checked. It may wait for ZFS, but not for ever: <see cref="SuspendAsync"/> ends that.
+    /// Passes on verified bytes. It may wait for ZFS until <see cref="SuspendAsync"/> ends the receive.
     /// </summary>
     /// <exception cref="RequestException">ZFS refused the stream, or the receive has ended.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> slice, CancellationToken cancellationToken)
@@ -59,8 +71,8 @@ internal sealed class ZfsReceive : IAsyncDisposable
         {
             if (_ended)
                 throw ZfsFaults.Interrupted();
-            (Written, LastWrite) = (Written + slice.Length, TimeProvider.System.GetTimestamp());
-            await _stream.WriteAsync(slice, CancellationToken.None); // half a slice would be of no use
+            (Written, LastWrite) = (Written + slice.Length, _time.GetTimestamp());
+            await _stream.WriteAsync(slice, CancellationToken.None); // never half a slice
         }
         catch (IOException)
         {
@@ -73,7 +85,7 @@ internal sealed class ZfsReceive : IAsyncDisposable
         }
     }
 
-    /// <summary>Hands on END: from here on the snapshot exists.</summary>
+    /// <summary>Passes on END: ZFS creates the snapshot.</summary>
     /// <exception cref="RequestException">ZFS refused the stream, or the receive has ended.</exception>
     public async Task FinishAsync()
     {
@@ -88,7 +100,7 @@ internal sealed class ZfsReceive : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It closed its end: what it says is the cause, and is thrown below.
+            // zfs closed the pipe: the cause that it printed is thrown below.
         }
         finally
         {
@@ -106,8 +118,8 @@ internal sealed class ZfsReceive : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends it before END: ZFS writes down how far it came, so that it can go on there. Killed, it would lose the last
-    /// seconds.
+    /// Ends the receive before END: ZFS saves how far it came, so that it can be resumed. If it were killed, the last
+    /// seconds would be lost.
     /// </summary>
     public async Task SuspendAsync()
     {
@@ -129,7 +141,7 @@ internal sealed class ZfsReceive : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or ZfsException or OperationCanceledException)
         {
-            // It complains that the stream ended early, of course, or does not end: then disposing it kills it.
+            // It reports that the stream ended early, as expected; or it does not end, and disposing kills it.
         }
     }
 
@@ -148,7 +160,7 @@ internal sealed class ZfsReceive : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It is closed at the other end.
+            // zfs has closed the pipe.
         }
 
         try

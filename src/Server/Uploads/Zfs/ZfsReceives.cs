@@ -4,10 +4,10 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>
-/// The receives that are under way, one for each upload and one for each dataset. When the server ends, each writes
-/// down how far it came.
+/// The receives in progress, at most one for each upload and for each dataset. When the server stops, each saves how
+/// far it came.
 /// </summary>
-internal sealed class ZfsReceives(ZfsHost zfs) : IAsyncDisposable
+internal sealed class ZfsReceives(ZfsHost zfs, TimeProvider clock) : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, ZfsReceive> _byUpload = new(StringComparer.Ordinal);
@@ -20,7 +20,7 @@ internal sealed class ZfsReceives(ZfsHost zfs) : IAsyncDisposable
     }
 
     /// <summary>
-    /// Whether an upload is receiving into the dataset, or has ended and ZFS still writes down what came of it.
+    /// Whether an upload is being received into the dataset, or has ended and ZFS still saves its state.
     /// </summary>
     public bool IsReceiving(DatasetName dataset)
     {
@@ -38,15 +38,13 @@ internal sealed class ZfsReceives(ZfsHost zfs) : IAsyncDisposable
     public Task AbortAsync(DatasetName dataset, CancellationToken cancellationToken) =>
         zfs.AbortReceiveAsync(dataset, cancellationToken);
 
-    /// <summary>The uploads to whose receives nothing came for so long.</summary>
+    /// <summary>The uploads whose receives got no data for this long.</summary>
     public IReadOnlyList<string> IdleFor(TimeSpan time)
     {
         lock (_lock)
             return
             [
-                .. _byUpload
-                    .Where(pair => TimeProvider.System.GetElapsedTime(pair.Value.LastWrite) > time)
-                    .Select(pair => pair.Key),
+                .. _byUpload.Where(pair => clock.GetElapsedTime(pair.Value.LastWrite) > time).Select(pair => pair.Key),
             ];
     }
 
@@ -57,8 +55,8 @@ internal sealed class ZfsReceives(ZfsHost zfs) : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends an upload's receive, if there is one, and waits until it has ended, whoever ended it; what ZFS has of it
-    /// stays.
+    /// Ends an upload's receive, if it has one, and waits until it has ended, even if another caller ended it. ZFS
+    /// keeps what it has.
     /// </summary>
     public async Task EndAsync(string uploadId)
     {

@@ -14,7 +14,9 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
-/// <summary>Receives streams into ZFS: in one body or as the parts of an upload. ZFS gets verified bytes.</summary>
+/// <summary>
+/// Receives streams into ZFS: in one body or as the parts of an upload. ZFS gets only verified bytes.
+/// </summary>
 internal sealed class ZfsUploads(
     ReceiveStart start,
     ZfsReceives receives,
@@ -147,7 +149,7 @@ internal sealed class ZfsUploads(
         }
 
         if (!parts.Put(upload.UploadId, part))
-            throw UploadLookup.Dropped();
+            throw StreamAdmission.Dropped();
         turns.Wrote(upload.UploadId, part.Number);
     }
 
@@ -249,8 +251,8 @@ internal sealed class ZfsUploads(
             is not ("receive_interrupted" or "server_busy" or "storage_unavailable" or "storage_type_unavailable");
 
     /// <summary>
-    /// The GUID of the snapshot that is received. After its client has asked where to resume, only the announcement
-    /// has it.
+    /// The GUID of the snapshot that is received. After its client has asked where to resume, only the announcement has
+    /// it.
     /// </summary>
     private static ulong? GuidOf(UploadRecord upload, SnapshotStreamInfo? begin) =>
         begin?.SnapshotGuid ?? upload.SnapshotGuid?.Value;
@@ -273,7 +275,7 @@ internal sealed class ZfsUploads(
         };
         var note = new SnapshotNote { SnapshotId = upload.SnapshotId, Manifest = manifest };
         if (!uploads.SetNote(upload.UploadId, note.ToJson()))
-            throw UploadLookup.Dropped();
+            throw StreamAdmission.Dropped();
         await receive.FinishAsync();
         return await commit.RunAsync(upload, receive.Target, note);
     }

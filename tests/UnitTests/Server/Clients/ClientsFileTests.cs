@@ -66,10 +66,10 @@ public sealed class ClientsFileTests
     }
 
     [Theory]
-    [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key\": \"HASH\"}]", "must stand together")]
+    [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key\": \"HASH\"}]", "must be set together")]
     [InlineData(
         "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key_until\": \"2026-11-30T12:00:00Z\"}]",
-        "must stand together"
+        "must be set together"
     )]
     [InlineData(
         "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"old_api_key\": \"short\", \"old_api_key_until\": "

@@ -159,7 +159,7 @@ public sealed class ExpiryTests : IDisposable
             Token
         );
         await _store.Objects.PutNewAsync(
-            BackupStore.ManifestKeyOf(backup.StorageKey),
+            StorageKey.ManifestOf(backup.StorageKey),
             new byte[2],
             $"upload{backup.SnapshotGuid}",
             ObjectKind.Manifest,
@@ -184,7 +184,7 @@ public sealed class ExpiryTests : IDisposable
 
     private async Task AssertStoredAsync(SnapshotInfo backup, bool stored)
     {
-        foreach (var key in (string[])[backup.StorageKey, BackupStore.ManifestKeyOf(backup.StorageKey)])
+        foreach (var key in (string[])[backup.StorageKey, StorageKey.ManifestOf(backup.StorageKey)])
             Assert.Equal(stored, await _store.Objects.FindAsync(key, Token) is not null);
     }
 

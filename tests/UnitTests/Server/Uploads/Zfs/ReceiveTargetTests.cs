@@ -65,7 +65,7 @@ public sealed class ReceiveTargetTests
                 out var obstacle
             )
         );
-        Assert.Equal("no dataset here has that one", obstacle);
+        Assert.Equal("no dataset here has that snapshot", obstacle);
     }
 
     [Fact]

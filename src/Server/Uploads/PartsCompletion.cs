@@ -3,9 +3,10 @@ using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads.Parts;
 using ZfsSnapshotManager.Server.Uploads.Zfs;
 
-namespace ZfsSnapshotManager.Server.Uploads.Parts;
+namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
 /// Makes a backup from an upload's parts. Whatever fails here can be repeated: the parts stay until the backup is

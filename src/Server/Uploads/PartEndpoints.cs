@@ -4,9 +4,10 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Uploads.Parts;
 using ZfsSnapshotManager.Server.Uploads.Zfs;
 
-namespace ZfsSnapshotManager.Server.Uploads.Parts;
+namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>PUT /upload-stream/{id}/parts/{number}, and POST /upload-stream/{id}/complete.</summary>
 internal sealed class PartEndpoints(
