@@ -2,7 +2,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Storage;
 
-public sealed class FolderStorageTests : StorageContract
+public sealed class DirectoryStorageTests : StorageContract
 {
     private protected override Task<StorageLab> StartAsync() => StorageLab.InFolderAsync();
 }
