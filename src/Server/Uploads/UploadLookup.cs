@@ -11,7 +11,7 @@ internal sealed class UploadLookup(UploadCatalogue uploads, UploadRecovery recov
     public UploadRecord Find(ClientEntry client, string id) =>
         uploads.Find(client.ClientId, id)
         ?? throw RequestException.NotFound(
-            "There is no such open upload. It may be committed: GET /snapshots lists committed backups."
+            "No such upload is open. It may be committed: GET /snapshots lists committed backups."
         );
 
     /// <summary>
