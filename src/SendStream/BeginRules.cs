@@ -1,7 +1,6 @@
 using System.Text;
 using ZfsSnapshotManager.SendStream.NvLists;
 using ZfsSnapshotManager.SendStream.Records;
-using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.SendStream;
 

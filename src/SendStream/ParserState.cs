@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.SendStream;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.SendStream;
 

@@ -1,5 +1,3 @@
-using ZfsSnapshotManager.SendStream.Resume;
-
 namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>

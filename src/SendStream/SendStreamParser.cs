@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using ZfsSnapshotManager.SendStream.NvLists;
-using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.SendStream;
 

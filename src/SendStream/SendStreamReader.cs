@@ -204,10 +204,9 @@ public sealed class SendStreamReader : IDisposable, IAsyncDisposable
     /// <exception cref="SendStreamException">The stream is faulty or ends early.</exception>
     public void SkipPayload()
     {
-        while (!ReadPayload().IsEmpty)
-        {
-            // The parser verifies what is skipped.
-        }
+        ReadOnlyMemory<byte> skipped;
+        do skipped = ReadPayload(); // the parser verifies it
+        while (!skipped.IsEmpty);
     }
 
     /// <summary>The asynchronous <see cref="SkipPayload"/>.</summary>
@@ -215,10 +214,9 @@ public sealed class SendStreamReader : IDisposable, IAsyncDisposable
     /// <exception cref="SendStreamException">The stream is faulty or ends early.</exception>
     public async ValueTask SkipPayloadAsync(CancellationToken cancellationToken = default)
     {
-        while (!(await ReadPayloadAsync(cancellationToken).ConfigureAwait(false)).IsEmpty)
-        {
-            // The parser verifies what is skipped.
-        }
+        ReadOnlyMemory<byte> skipped;
+        do skipped = await ReadPayloadAsync(cancellationToken).ConfigureAwait(false); // the parser verifies it
+        while (!skipped.IsEmpty);
     }
 
     /// <summary>Returns the buffer to its pool, and closes the source unless it was to stay open.</summary>

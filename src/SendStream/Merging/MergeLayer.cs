@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.SendStream.NvLists;
-using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.SendStream.Writing;
 
 namespace ZfsSnapshotManager.SendStream.Merging;

@@ -1,4 +1,3 @@
-using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.SendStream.Writing;
 
 namespace ZfsSnapshotManager.SendStream.Merging;

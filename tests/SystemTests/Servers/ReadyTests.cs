@@ -8,7 +8,7 @@ public sealed class ReadyTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Three servers at once: most of the time is spent until a cached response of GET /ready expires.</summary>
+    /// <summary>Three servers at once: most of the time passes until a cached response of GET /ready expires.</summary>
     [Fact]
     public Task Faults_are_named_until_they_are_fixed() =>
         Task.WhenAll(((string[])["catalogue", "store", "clients"]).Select(IsNamedUntilItIsFixedAsync));

@@ -14,7 +14,6 @@ public sealed partial class LayerTests
     /// </summary>
     private static readonly Dictionary<string, string[]> KnownCircles = new(StringComparer.Ordinal)
     {
-        ["src/SendStream"] = ["Advanced ↔ Resume ↔ Writing"],
         ["src/Server"] = ["Quota ↔ Rotation"],
     };
 

@@ -18,7 +18,8 @@ internal sealed class ProjectSource
         ]
     );
 
-    private static readonly Lazy<IReadOnlyList<MetadataReference>> References = new(() =>
+    /// <summary>All assemblies that the tests run with: also those that a project references.</summary>
+    private static readonly Lazy<IReadOnlyList<PortableExecutableReference>> References = new(() =>
         [
             .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
                 .Split(Path.PathSeparator)
@@ -35,8 +36,16 @@ internal sealed class ProjectSource
     {
         (Root, Trees) = (root, trees);
         var usings = ImplicitUsings(project.Contains("Microsoft.NET.Sdk.Web", StringComparison.Ordinal));
+        // The project itself is compiled from its source.
+        var name = Path.GetFileName(root);
+        string[] own = [$"ZfsSnapshotManager.{name}.dll", $"zfs-{name.ToLowerInvariant()}.dll"];
         _compilation = new(() =>
-            CSharpCompilation.Create("Source", [.. trees, usings], References.Value, CompilationOptions)
+            CSharpCompilation.Create(
+                "Source",
+                [.. trees, usings],
+                References.Value.Where(reference => !own.Contains(Path.GetFileName(reference.FilePath))),
+                CompilationOptions
+            )
         );
     }
 

@@ -1,6 +1,6 @@
 using ZfsSnapshotManager.SendStream.NvLists;
 
-namespace ZfsSnapshotManager.SendStream.Resume;
+namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// The point from which an interrupted send continues; the default is the start of the stream. Immutable. Source:

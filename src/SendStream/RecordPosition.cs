@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.SendStream.Resume;
+namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// Position of a record in the order in which ZFS sends one snapshot: by object, by stage, by offset. The same record

@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.SendStream.Advanced;
+namespace ZfsSnapshotManager.SendStream.Resume;
 
 /// <summary>Consecutive whole records of a stored stream, with the states around them. Immutable.</summary>
 /// <param name="Before">The parser's state before the first record; <see cref="ParserState.Begin"/> may be

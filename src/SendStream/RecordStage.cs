@@ -1,4 +1,4 @@
-namespace ZfsSnapshotManager.SendStream.Resume;
+namespace ZfsSnapshotManager.SendStream;
 
 /// <summary>
 /// Position of a record among those of one object number, in the order in which ZFS sends them. The numbers are stored
