@@ -7,7 +7,7 @@ internal static partial class Signals
 {
     private const int BrokenPipe = 13;
 
-    /// <summary>Ends the process as one ends that writes into a pipe which nobody reads: .NET ignores SIGPIPE.</summary>
+    /// <summary>Ends the process as a write into a closed pipe ends others: .NET ignores SIGPIPE.</summary>
     public static void EndByBrokenPipe()
     {
         _ = SetHandler(BrokenPipe, 0);

@@ -53,8 +53,8 @@ public sealed class ReceiveResume
     /// left out is not read: it was verified when it was received. That nothing else is left out is up to the caller,
     /// whose choice of runs relies on the positions in the states.
     /// </remarks>
-    /// <param name="runs">The runs that <see cref="Advanced.ReceiveParts"/> selects: the first begins with the stream, the last
-    /// ends with it.</param>
+    /// <param name="runs">The runs that <see cref="Advanced.ReceiveParts"/> selects: the first begins with the stream,
+    /// the last ends with it.</param>
     /// <param name="destination">Where the stream for <c>zfs receive -s</c> is written. After an exception it has no
     /// END.</param>
     /// <param name="cancellationToken">Stops the work.</param>

@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Backups;
 
 /// <summary>
-/// Memory does not grow with the data: a gigabyte takes no more than fifty megabytes do. On the stand-in for <c>zfs</c>.
+/// Memory does not grow with the data: a gigabyte needs no more than fifty megabytes. On the stand-in for <c>zfs</c>.
 /// </summary>
 public sealed class ClientMemoryTests
 {

@@ -23,7 +23,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
     public async Task Parts_in_any_order_and_some_of_them_twice_become_the_stream_that_was_cut(string compression)
     {
         using var client = await server.NewClientAsync();
-        var random = NewRandom();
+        var random = RandomTest.Random();
         var cut = CutParts.Cut(Stream.Value, PartSize, random, compression == "gzip");
         var upload = await AnnounceAsync(client, compression);
         var order = cut.Parts.Concat(cut.Parts.Where(_ => random.Next(3) == 0)).OrderBy(_ => random.Next()).ToList();
@@ -433,28 +433,24 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
     [Fact]
     public async Task Whoever_kills_the_server_at_any_moment_loses_no_part_that_was_acknowledged()
     {
-        const int Kills = 15;
+        var kills = RandomTest.Count(few: 15, many: 300);
         using var client = await server.NewClientAsync();
-        var random = NewRandom();
+        var random = RandomTest.Random();
         var cut = CutParts.Cut(Stream.Value, PartSize, random);
         var fields = Fields();
         var upload = await client.AnnounceAsync(fields);
         var acknowledged = new System.Collections.Concurrent.ConcurrentDictionary<int, bool>();
         var committed = false;
-        for (var kill = 0; kill < Kills || !committed; kill++)
+        for (var kill = 0; kill < kills || !committed; kill++)
         {
             var resume = await FindResumeAsync();
             if (resume > 0)
-                await RunAsync(kill < Kills);
+                await RunAsync(kill < kills);
         }
 
-        Assert.Equal(
-            cut.Stored,
-            await client.Http.GetByteArrayAsync(
-                $"download?snapshot_id={(await client.GetAsync("snapshots")).Json.GetProperty("snapshots")[0].GetProperty("snapshot_id").GetString()}",
-                Token
-            )
-        );
+        var backup = (await client.GetAsync("snapshots")).Json.GetProperty("snapshots")[0];
+        var id = backup.GetProperty("snapshot_id").GetString();
+        Assert.Equal(cut.Stored, await client.Http.GetByteArrayAsync($"download?snapshot_id={id}", Token));
         (await client.RestoreAsync("verify", "all")).MustSucceed();
 
         // From where it goes on; 0 where it is committed.
@@ -477,11 +473,11 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
             return next;
         }
 
-        async Task RunAsync(bool kills)
+        async Task RunAsync(bool killing)
         {
             var missing = cut
                 .Parts.Where(part => !acknowledged.ContainsKey(part.Number))
-                .Take(kills ? 6 : int.MaxValue)
+                .Take(killing ? 6 : int.MaxValue)
                 .ToList();
             var work = Parallel.ForEachAsync(
                 missing,
@@ -492,7 +488,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
                         acknowledged[part.Number] = true;
                 }
             );
-            if (kills)
+            if (killing)
             {
                 await Task.Delay(random.Next(400), Token);
                 await server.Process.KillAsync();
@@ -515,12 +511,6 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
             (await completing).MustSucceed();
             committed = true;
         }
-    }
-
-    private static Random NewRandom()
-    {
-        TestContext.Current.TestOutputHelper!.WriteLine($"ZSM_SEED={CrashSweep.Seed}");
-        return new Random(CrashSweep.Seed);
     }
 
     private static JsonObject Fields(string compression = "gzip") =>

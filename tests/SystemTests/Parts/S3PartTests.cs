@@ -140,9 +140,8 @@ public sealed class S3PartTests(Radosgw s3)
     [Fact]
     public async Task An_upload_goes_on_through_kills_of_the_server_and_nothing_else_stays_in_the_bucket()
     {
-        const int Kills = 8;
-        var random = new Random(CrashSweep.Seed);
-        CrashSweep.Print($"ZSM_SEED={CrashSweep.Seed}");
+        var kills = RandomTest.Count(few: 8, many: 200);
+        var random = RandomTest.Random();
         await using var lab = await S3Lab.StartAsync(s3);
         var cut = CutParts.Cut(Stream.Value, PartSize, random);
         for (var kill = 1; ; kill++)
@@ -155,7 +154,7 @@ public sealed class S3PartTests(Radosgw s3)
                 ? resume.GetProperty("next_part").GetInt32()
                 : 1;
             var sending = SendAsync(lab, upload, cut, next);
-            if (kill > Kills)
+            if (kill > kills)
             {
                 await sending;
                 continue;

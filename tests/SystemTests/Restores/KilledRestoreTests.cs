@@ -4,8 +4,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
 /// <summary>
-/// Either side is killed at random moments of a restore; each time the next run resumes, and at the end all is there. On
-/// the stand-in for <c>zfs</c>.
+/// Either side is killed at random moments of a restore; each time the next run resumes, and at the end everything is
+/// restored. On the stand-in for <c>zfs</c>.
 /// </summary>
 public sealed class KilledRestoreTests
 {
@@ -56,7 +56,7 @@ public sealed class KilledRestoreTests
     }
 
     [Fact]
-    public async Task A_server_that_is_killed_at_random_moments_ends_a_restore_without_patience_and_the_next_one_resumes()
+    public async Task A_server_killed_at_random_moments_ends_a_restore_without_retries_and_the_next_one_resumes()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await AddIncrementalAsync(lab);

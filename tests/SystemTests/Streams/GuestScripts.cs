@@ -17,8 +17,6 @@ public sealed class GuestScripts
 
     private GuestScripts(ZfsHost host) => _host = host;
 
-    public static bool IsSoak => RandomTest.IsSoak;
-
     /// <summary>
     /// Kinds of histories for tests that take minutes: all in a soak, otherwise those that differ most.
     /// </summary>

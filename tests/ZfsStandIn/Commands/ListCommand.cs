@@ -56,7 +56,7 @@ internal static class ListCommand
         return arguments.Has('r') || arguments.Names.Length == 0 ? int.MaxValue : 0;
     }
 
-    /// <summary>What is named, and what is below it; snapshots and bookmarks are one level below their dataset.</summary>
+    /// <summary>The named dataset and all below it; snapshots and bookmarks are one level below theirs.</summary>
     private static IEnumerable<Entry> Collect(PoolState pool, Entry entry, int depth, bool isNamed)
     {
         if (entry.Snapshot is not null || entry.Bookmark is not null || depth == 0)

@@ -60,7 +60,7 @@ internal static class SendCommand
         return (dataset, new OutgoingStream(name, dataset.IsVolume, snapshot, guid, contents, features), from);
     }
 
-    /// <summary>Snapshot and base are found by their GUIDs, in the dataset that the token names or another one.</summary>
+    /// <summary>Snapshot and base are found by their GUIDs, in the dataset of the token or another one.</summary>
     private static (Dataset Dataset, OutgoingStream Stream, string? From) PlanRest(PoolState pool, ResumeToken token)
     {
         var named = token.FullSnapshotName.Split('@')[0];
