@@ -123,11 +123,11 @@ public sealed partial record S3Settings
             || url.UserInfo.Length > 0
         )
             throw new FormatException("it must look like s3.example.com or s3.example.com:9000");
-        return url.Scheme == scheme
-            ? url
-            : throw new FormatException(
-                $"S3_USE_SSL={(useSsl ? "true" : "false")} means {scheme}, but the address has {url.Scheme}"
-            );
+        if (url.Scheme == scheme)
+            return url;
+        throw new FormatException(
+            $"S3_USE_SSL={(useSsl ? "true" : "false")} means {scheme}, but the address has {url.Scheme}"
+        );
     }
 
     private static string ParseBucket(string text) =>
