@@ -135,7 +135,7 @@ internal static class CatalogueCommands
             output,
             findings.Count,
             $"{findings.Count} findings.",
-            "Each says above what to do; docs/server.md has more."
+            "Each finding above says what to do; docs/server.md has more."
         );
     }
 

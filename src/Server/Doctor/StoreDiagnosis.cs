@@ -36,8 +36,8 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
     {
         if (settings.S3 is null)
         {
-            foreach (var folder in (string[])["objects", "incoming"])
-                DirectoryDiagnosis.CheckDirectory(result, "store", Path.Combine(settings.DataDirectory, folder));
+            foreach (var directory in (string[])["objects", "incoming"])
+                DirectoryDiagnosis.CheckDirectory(result, "store", Path.Combine(settings.DataDirectory, directory));
             return;
         }
 

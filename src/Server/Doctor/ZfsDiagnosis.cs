@@ -15,7 +15,7 @@ namespace ZfsSnapshotManager.Server.Doctor;
 internal sealed class ZfsDiagnosis(
     Diagnosis result,
     ServerSettings settings,
-    ClientDatasets parents,
+    ClientDatasets datasets,
     ZfsHost zfs,
     IEnumerable<ClientEntry> clients
 )
@@ -36,7 +36,7 @@ internal sealed class ZfsDiagnosis(
             return;
         if (user.IsRoot)
         {
-            var dataset = settings.HasBaseDataset ? settings.BaseDataset : parents.Of(_clients[0]);
+            var dataset = settings.HasBaseDataset ? settings.BaseDataset : datasets.Of(_clients[0]);
             var allow = ZfsDelegation.AllowLine("USER", ZfsDelegation.ForStorage, dataset);
             result.Warn("permissions", "runs as root", $"A dedicated user needs only: {allow}");
         }
@@ -57,7 +57,7 @@ internal sealed class ZfsDiagnosis(
         {
             var isBelow =
                 settings.HasBaseDataset
-                && parents.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
+                && datasets.Of(client).Value.StartsWith($"{settings.BaseDataset}/", StringComparison.Ordinal);
             if (isBelow && missing is null)
                 continue; // reported above for all of them
             await CheckClientAsync(
@@ -78,8 +78,8 @@ internal sealed class ZfsDiagnosis(
         CancellationToken cancellationToken
     )
     {
-        var dataset = parents.Of(client);
-        var exists = await parents.FindAbsenceAsync(dataset, cancellationToken) is null;
+        var dataset = datasets.Of(client);
+        var exists = await datasets.FindAbsenceAsync(dataset, cancellationToken) is null;
         var missing = await CheckDatasetAsync(
             exists ? dataset : ClientDatasets.Above(dataset),
             user,
@@ -101,7 +101,7 @@ internal sealed class ZfsDiagnosis(
         CancellationToken cancellationToken
     )
     {
-        if (await parents.FindAbsenceAsync(dataset, cancellationToken) is { } absence)
+        if (await datasets.FindAbsenceAsync(dataset, cancellationToken) is { } absence)
         {
             Fail("dataset", absence);
             return null;

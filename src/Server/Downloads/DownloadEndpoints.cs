@@ -114,7 +114,7 @@ internal sealed partial class DownloadEndpoints(
         var left = count;
         while (left > 0)
         {
-            var slice = await content.TakeAsync((int)Math.Min(StreamSlice.Size, left), context.RequestAborted);
+            var slice = await content.ReadSliceAsync((int)Math.Min(StreamSlice.Size, left), context.RequestAborted);
             left -= slice.Length;
             var flushed = await connection.WriteAsync(slice, context.RequestAborted);
             if (flushed.IsCompleted)

@@ -14,7 +14,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 /// <summary>
 /// Lists the snapshots received into ZFS, for <c>catalogue check</c> and <c>catalogue rebuild</c>.
 /// </summary>
-internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
+internal sealed class ZfsSurvey(ClientDatasets datasets, ZfsHost zfs)
 {
     /// <param name="clients">The clients whose snapshots to list.</param>
     /// <param name="listed">What the catalogue lists: removed clients may also have snapshots.</param>
@@ -28,8 +28,8 @@ internal sealed class ZfsSurvey(ClientDatasets parents, ZfsHost zfs)
     {
         var local = listed.Where(backup => backup.Info.IsLocal).ToList();
         var parentsToList = clients
-            .Where(parents.IsOffered)
-            .Select(client => (Parent: parents.Of(client), client.ClientId))
+            .Where(datasets.IsOffered)
+            .Select(client => (Parent: datasets.Of(client), client.ClientId))
             .Concat(
                 local.Select(backup =>
                     (Parent: UploadTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)

@@ -16,7 +16,7 @@ namespace ZfsSnapshotManager.Server.Quota;
 internal sealed class ClientQuota(
     BackupCatalogue catalogue,
     RotationRun rotation,
-    ClientDatasets parents,
+    ClientDatasets datasets,
     ServerSettings settings
 )
 {
@@ -29,7 +29,7 @@ internal sealed class ClientQuota(
         lock (account.Lock)
         {
             var (used, parts) = catalogue.GetStoredBytes(clientId);
-            return (used + parents.LastUsed(clientId), parts + account.Used);
+            return (used + datasets.LastUsed(clientId), parts + account.Used);
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class ClientQuota(
     public async Task CheckAsync(ClientEntry client)
     {
         if (client.MaxSizeBytes > 0 && catalogue.HasLocal(client.ClientId))
-            await parents.GetUsedAsync(client, CancellationToken.None);
+            await datasets.GetUsedAsync(client, CancellationToken.None);
         using var reservation = Open(client);
         await reservation.GrowAsync(1);
     }
@@ -56,7 +56,7 @@ internal sealed class ClientQuota(
     {
         if (client.MaxSizeBytes == 0)
         {
-            await parents.TrySetQuotaAsync(client, 0, cancellationToken);
+            await datasets.TrySetQuotaAsync(client, 0, cancellationToken);
             return;
         }
 
@@ -81,12 +81,12 @@ internal sealed class ClientQuota(
 
     private async Task<bool> HasLocalRoomAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
-        var local = await parents.GetUsedAsync(client, cancellationToken);
+        var local = await datasets.GetUsedAsync(client, cancellationToken);
         var (used, reserved) = GetUsage(client.ClientId);
         var objects = used - local + reserved;
         if (objects + local + bytes > client.MaxSizeBytes)
             return false;
-        return await parents.TrySetQuotaAsync(client, client.MaxSizeBytes - objects, cancellationToken);
+        return await datasets.TrySetQuotaAsync(client, client.MaxSizeBytes - objects, cancellationToken);
     }
 
     /// <summary>
@@ -121,7 +121,7 @@ internal sealed class ClientQuota(
     private long CountStored(ClientEntry client)
     {
         var (backups, parts) = catalogue.GetStoredBytes(client.ClientId);
-        return backups + parts + parents.LastUsed(client.ClientId);
+        return backups + parts + datasets.LastUsed(client.ClientId);
     }
 
     /// <summary>One rotation at a time: the next one waits, and then needs less.</summary>

@@ -19,7 +19,7 @@ internal sealed class RotationRun(
     UploadCatalogue uploads,
     BackupRemoval removal,
     DeletionBlockers blockers,
-    ClientDatasets parents,
+    ClientDatasets datasets,
     AuditLog audit,
     ServerSettings settings,
     TimeProvider time
@@ -113,14 +113,14 @@ internal sealed class RotationRun(
             }
             else
             {
-                var before = parents.LastUsed(client.ClientId);
+                var before = datasets.LastUsed(client.ClientId);
                 if (!dryRun && !await removal.RunAsync(client.ClientId, backup))
                     continue;
                 deleted.Add(backup);
                 if (backup.IsLocal && !dryRun)
                 {
                     // Blocks shared with neighbouring snapshots stay, so only ZFS knows how much was freed.
-                    freed += before - await parents.GetUsedAsync(client, CancellationToken.None);
+                    freed += before - await datasets.GetUsedAsync(client, CancellationToken.None);
                     continue;
                 }
             }

@@ -14,7 +14,7 @@ internal sealed class StatusEndpoints(
     BackupCatalogue backups,
     UploadCatalogue uploads,
     ClientQuota quota,
-    ClientDatasets parents,
+    ClientDatasets datasets,
     PossibleBases bases
 )
 {
@@ -37,7 +37,7 @@ internal sealed class StatusEndpoints(
     {
         var client = authentication.Authenticate(context.Request);
         if (backups.HasLocal(client.ClientId))
-            await parents.GetUsedAsync(client, context.RequestAborted);
+            await datasets.GetUsedAsync(client, context.RequestAborted);
         var (count, newest, expiring) = backups.GetSummary(client.ClientId);
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var status = new StatusAnswer

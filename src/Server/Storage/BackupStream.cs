@@ -58,25 +58,25 @@ internal sealed class BackupStream : Stream
     {
         if (buffer.IsEmpty)
             return 0;
-        var taken = await TakeAsync(buffer.Length, cancellationToken);
-        taken.CopyTo(buffer);
-        return taken.Length;
+        var slice = await ReadSliceAsync(buffer.Length, cancellationToken);
+        slice.CopyTo(buffer);
+        return slice.Length;
     }
 
     /// <summary>Returns the next bytes without copying them: valid until the next call; empty at the end.</summary>
     /// <param name="count">The most bytes to return; it may be fewer.</param>
     /// <exception cref="StorageException">The part at the position is missing or damaged, or the store
     /// fails.</exception>
-    public async ValueTask<ReadOnlyMemory<byte>> TakeAsync(int count, CancellationToken cancellationToken)
+    public async ValueTask<ReadOnlyMemory<byte>> ReadSliceAsync(int count, CancellationToken cancellationToken)
     {
         if (_position >= Length)
             return ReadOnlyMemory<byte>.Empty;
         await PrepareAsync(cancellationToken);
         Invariant.Require(_location.Holds(_position), $"the part of {_location.Key} holds byte {_position}");
         var offset = (int)(_position - _location.Start);
-        var taken = _buffer.AsMemory(offset, Math.Min(count, _location.Size - offset));
-        _position += taken.Length;
-        return taken;
+        var slice = _buffer.AsMemory(offset, Math.Min(count, _location.Size - offset));
+        _position += slice.Length;
+        return slice;
     }
 
     /// <summary>Waits until the part at the position is read and verified.</summary>

@@ -6,7 +6,7 @@ using ZfsSnapshotManager.Server.Clients;
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>Finds the snapshots of a client that ZFS would refuse to destroy, for the rotation planner.</summary>
-internal sealed partial class DeletionBlockers(ClientDatasets parents, ZfsHost zfs, ILogger<DeletionBlockers> logger)
+internal sealed partial class DeletionBlockers(ClientDatasets datasets, ZfsHost zfs, ILogger<DeletionBlockers> logger)
 {
     /// <returns>Reasons by snapshot id. If ZFS does not answer, no backup in ZFS may be deleted.</returns>
     public async Task<IReadOnlyDictionary<string, string>> FindAsync(
@@ -21,7 +21,7 @@ internal sealed partial class DeletionBlockers(ClientDatasets parents, ZfsHost z
         {
             var chains = await ReceivedDatasets.ListAsync(
                 zfs,
-                parents.Of(client),
+                datasets.Of(client),
                 client.ClientId,
                 CancellationToken.None
             );

@@ -99,19 +99,19 @@ internal static class S3Errors
         DateTimeOffset now
     )
     {
-        var place = $"{settings.Bucket} at {settings.Endpoint.Authority}";
+        var bucket = $"{settings.Bucket} at {settings.Endpoint.Authority}";
         var code = CodeOf(e);
         var patience = tried < TimeSpan.FromSeconds(1) ? "" : $" (tried for {tried.TotalSeconds:0} s)";
         var (fault, message) = (code, (e as AmazonServiceException)?.StatusCode) switch
         {
-            _ when Full.Contains(code) => (StorageFault.Full, $"The bucket {place} is full or its quota is used up"),
+            _ when Full.Contains(code) => (StorageFault.Full, $"The bucket {bucket} is full or its quota is used up"),
             (_, HttpStatusCode.InsufficientStorage) => (
                 StorageFault.Full,
                 $"The object store at {settings.Endpoint.Authority} is full"
             ),
             ("NoSuchBucket", _) => (
                 StorageFault.Refused,
-                $"The bucket {place} does not exist: create it, or correct S3_BUCKET"
+                $"The bucket {bucket} does not exist: create it, or correct S3_BUCKET"
             ),
             ("InvalidAccessKeyId" or "InvalidAccessKey", _) => (
                 StorageFault.Refused,
@@ -129,7 +129,7 @@ internal static class S3Errors
             ("AuthorizationHeaderMalformed" or "PermanentRedirect" or "IllegalLocationConstraintException", _)
             or (_, HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect) => (
                 StorageFault.Refused,
-                $"The bucket {place} is in another region: set S3_REGION and S3_ENDPOINT to the bucket's"
+                $"The bucket {bucket} is in another region: set S3_REGION and S3_ENDPOINT to the bucket's"
             ),
             ("InvalidObjectState", _) => (
                 StorageFault.Refused,
@@ -138,12 +138,12 @@ internal static class S3Errors
             ),
             (_, HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized) => (
                 StorageFault.Refused,
-                $"The key S3_ACCESS_KEY has no permission for this in the bucket {place}"
+                $"The key S3_ACCESS_KEY has no permission for this in the bucket {bucket}"
             ),
-            (_, HttpStatusCode.NotFound) => (StorageFault.Missing, $"It is not in the bucket {place}"),
+            (_, HttpStatusCode.NotFound) => (StorageFault.Missing, $"It is not in the bucket {bucket}"),
             (_, HttpStatusCode.PreconditionFailed) => (
                 StorageFault.Exists,
-                $"The key already exists in the bucket {place}"
+                $"The key already exists in the bucket {bucket}"
             ),
             _ when Innermost(e) is System.Security.Authentication.AuthenticationException tls
                     && !tls.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase) => (

@@ -16,7 +16,7 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// </summary>
 internal sealed class ReceiveStart(
     ZfsHost zfs,
-    ClientDatasets parents,
+    ClientDatasets datasets,
     ZfsReceives receives,
     UploadCatalogue uploads,
     BackupCatalogue backups,
@@ -39,7 +39,7 @@ internal sealed class ReceiveStart(
         try
         {
             await receives.EndAsync(upload.UploadId); // a body that is sent again starts from its beginning
-            var parent = await parents.EnsureAsync(client, cancellationToken);
+            var parent = await datasets.EnsureAsync(client, cancellationToken);
             await quota.EnsureLocalAsync(client, 1, cancellationToken);
             ZfsReceive receive;
             if (begin.IsResumed)

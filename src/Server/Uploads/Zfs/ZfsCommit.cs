@@ -17,7 +17,7 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// </summary>
 internal sealed partial class ZfsCommit(
     BackupCatalogue catalogue,
-    ClientDatasets parents,
+    ClientDatasets datasets,
     ZfsHost zfs,
     ILogger<ZfsCommit> logger
 )
@@ -95,7 +95,7 @@ internal sealed partial class ZfsCommit(
         if (wanted.Count == 0)
             return;
         await SnapshotRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
-        var fault = await parents.FindLackAsync(UploadTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
+        var fault = await datasets.FindLackAsync(UploadTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
         throw new RequestException(
             StatusCodes.Status500InternalServerError,
             "receive_failed",

@@ -84,6 +84,14 @@ public sealed class BackupLayoutsTests
         Assert.All((string[])["a", "c", "d"], name => Assert.Null(layouts.Find(BackupOf(name))));
     }
 
+    [Fact]
+    public void Parts_that_do_not_add_up_to_their_object_are_never_read()
+    {
+        var part = new StoredPart { Size = 1, Sha256 = new string('0', 64) };
+        var stored = StoredObject.Of("key", [part, part]) with { Size = 3 };
+        Assert.Throws<InvariantException>(() => BackupLayout.Of([stored]));
+    }
+
     private static StoredObject ObjectOf(string key, ReadOnlySpan<byte> content, int partSize)
     {
         List<StoredPart> parts = [];
