@@ -43,9 +43,12 @@ public sealed class UploadStateTests : IDisposable
         var upload = Open("one");
         Assert.True(_backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now)));
 
-        Assert.Throws<InvariantException>(() =>
-            _backups.Commit(Client, upload.UploadId, History.Backup(2, from: null, History.Now))
-        );
+        var other = History.Backup(2, from: null, History.Now) with
+        {
+            SnapshotId = "web1/b",
+            StorageKey = "web1/b.zfs",
+        };
+        Assert.Throws<InvariantException>(() => _backups.Commit(Client, upload.UploadId, other));
 
         Assert.Single(_backups.List(Client));
     }
