@@ -129,7 +129,11 @@ public sealed record ParserState
     /// gives.
     /// </summary>
     /// <exception cref="InvalidOperationException">The stream is a package: its states have no text form.</exception>
-    public string FormatWithoutBegin() => ParserStateText.Write(this with { Begin = null, Snapshot = null });
+    public string FormatWithoutBegin()
+    {
+        ParserStateText.RefusePackage(this);
+        return ParserStateText.Write(this with { Begin = null, Snapshot = null });
+    }
 
     /// <summary>Writes what <see cref="Format"/> gives.</summary>
     /// <param name="destination">Where the text goes; <see cref="MaxTextLength"/> characters always suffice.</param>

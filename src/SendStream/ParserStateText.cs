@@ -18,8 +18,7 @@ internal static class ParserStateText
     /// <exception cref="InvalidOperationException">The state is of a package.</exception>
     public static string Write(ParserState state)
     {
-        if (state.Phase is StreamPhase.PackageHeader or StreamPhase.Package or StreamPhase.PackageSnapshot)
-            throw new InvalidOperationException("The state of a package has no text form.");
+        RefusePackage(state);
         var alone = WriteAlone(state);
         var text = state.Snapshot is { } begin ? $"{alone};{Write(begin)}" : alone;
         var stored = state.Snapshot is null ? null : state.Snapshot with { ResumePoint = null };
@@ -28,6 +27,17 @@ internal static class ParserStateText
             "the text of a parser state gives that state"
         );
         return text;
+    }
+
+    /// <exception cref="InvalidOperationException">The state is of a package.</exception>
+    public static void RefusePackage(ParserState state)
+    {
+        // At the end of a package the phase is that of any stream: only the first BEGIN tells.
+        if (
+            state.Begin is { IsPackage: true }
+            || state.Phase is StreamPhase.PackageHeader or StreamPhase.Package or StreamPhase.PackageSnapshot
+        )
+            throw new InvalidOperationException("The state of a package has no text form.");
     }
 
     /// <summary>Writes what a BEGIN said.</summary>

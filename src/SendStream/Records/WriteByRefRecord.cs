@@ -33,7 +33,7 @@ public readonly ref struct WriteByRefRecord
     /// <summary>Where it begins there, in bytes.</summary>
     public ulong SourceOffset => BinaryPrimitives.ReadUInt64LittleEndian(_fields[48..]);
 
-    /// <summary>Kind of the checksum in the deduplication key .</summary>
+    /// <summary>Kind of the checksum in the deduplication key.</summary>
     public ZioChecksum ChecksumType => (ZioChecksum)_fields[56];
 
     /// <summary>DRR_CHECKSUM_DEDUP (1).</summary>

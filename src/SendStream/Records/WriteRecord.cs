@@ -26,7 +26,7 @@ public readonly ref struct WriteRecord
     /// <summary>GUID of the snapshot.</summary>
     public ulong SnapshotGuid => BinaryPrimitives.ReadUInt64LittleEndian(_fields[32..]);
 
-    /// <summary>Kind of the checksum in the deduplication key .</summary>
+    /// <summary>Kind of the checksum in the deduplication key.</summary>
     public ZioChecksum ChecksumType => (ZioChecksum)_fields[40];
 
     /// <summary>DRR_CHECKSUM_DEDUP (1), DRR_RAW_BYTESWAP (2).</summary>

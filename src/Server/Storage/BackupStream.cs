@@ -72,7 +72,7 @@ internal sealed class BackupStream : Stream
         if (_position >= Length)
             return ReadOnlyMemory<byte>.Empty;
         await PrepareAsync(cancellationToken);
-        Invariant.Require(_location.Holds(_position), $"the part of {_location.Key} holds byte {_position}");
+        Invariant.Require(_location.Holds(_position), "the part that is read holds the position");
         var offset = (int)(_position - _location.Start);
         var slice = _buffer.AsMemory(offset, Math.Min(count, _location.Size - offset));
         _position += slice.Length;

@@ -187,6 +187,16 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         await AssertRefusedAsync(
             second with
             {
+                Start = second.Start with { RecordCount = long.MaxValue },
+            },
+            null,
+            HttpStatusCode.BadRequest,
+            "bad_request",
+            "X-Part-Start"
+        );
+        await AssertRefusedAsync(
+            second with
+            {
                 Start = second.End,
             },
             null,

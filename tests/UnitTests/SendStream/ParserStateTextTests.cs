@@ -127,6 +127,10 @@ public sealed class ParserStateTextTests
         while (parser.Phase != StreamPhase.Package)
             _ = parser.Read(ref input, out _);
         Assert.Contains("package", Assert.Throws<InvalidOperationException>(() => parser.State.Format()).Message);
+        while (!parser.IsComplete)
+            _ = parser.Read(ref input, out _);
+        Assert.Throws<InvalidOperationException>(() => parser.State.Format());
+        Assert.Throws<InvalidOperationException>(() => parser.State.FormatWithoutBegin());
     }
 
     [Fact]

@@ -136,9 +136,15 @@ internal sealed record PartRequest
         const string Expected = $"{StartHeader} must be the stream's state before the part, with what its BEGIN said.";
         try
         {
+            // Counts that the part would carry past their range are no counts of a stream.
             return
                 ParserState.Parse(text)
-                    is { Phase: StreamPhase.Snapshot, Snapshot: not null, StreamOffset: < long.MaxValue / 2 } state
+                    is {
+                        Phase: StreamPhase.Snapshot,
+                        Snapshot: not null,
+                        StreamOffset: < long.MaxValue / 2,
+                        RecordCount: < long.MaxValue / 2,
+                    } state
                 ? state
                 : throw RequestException.BadRequest(Expected);
         }
