@@ -52,11 +52,17 @@ public static class SettingsFiles
             throw new OperationException(
                 ExitCode.Configuration,
                 $"{origin} cannot be read: {e.Message}",
-                "Each line is KEY=value; lines that start with # are comments.",
+                RemedyFor(e),
                 e
             );
         }
     }
+
+    /// <param name="fault">Why a file cannot be read.</param>
+    internal static string RemedyFor(Exception fault) =>
+        fault is UnauthorizedAccessException
+            ? "Make it readable for the user that runs this program, with chown or chmod."
+            : "Each line is NAME=value; lines that start with # are comments.";
 
     /// <summary>
     /// dotenv.net skips lines that it does not understand; a mistyped line must not be ignored without a message.
@@ -67,7 +73,7 @@ public static class SettingsFiles
         {
             var text = line.Trim();
             if (text.Length > 0 && text[0] != '#' && text.IndexOf('=', StringComparison.Ordinal) <= 0)
-                throw new FormatException($"line {index + 1} is not KEY=value");
+                throw new FormatException($"line {index + 1} is not NAME=value");
         }
     }
 }

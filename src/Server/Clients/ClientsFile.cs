@@ -109,7 +109,13 @@ internal static class ClientsFile
         new(
             ExitCode.Configuration,
             $"{path} is not usable: {fault}",
-            "Fix the file, or move it away and add the clients again with 'zfs-server client add'.",
+            RemedyFor(path, inner),
             inner
         );
+
+    /// <param name="fault">Null if the file was read and its content is invalid.</param>
+    internal static string RemedyFor(string path, Exception? fault) =>
+        fault is UnauthorizedAccessException
+            ? $"Run zfs-server as the server's user, and give the file to that user: chown USER {path}"
+            : "Fix the file, or move it away and add the clients again with 'zfs-server client add'.";
 }

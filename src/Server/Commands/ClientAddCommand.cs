@@ -49,11 +49,11 @@ internal static class ClientAddCommand
         if (client.Dataset is null && (settings.HasBaseDataset || client.StorageType == StorageTypes.Local))
             client = client with { Dataset = $"{settings.BaseDataset}/{id}" };
         ClientsFile.Change(settings.ClientsFile, clients =>
-            clients.Any(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase))
+            clients.FirstOrDefault(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase)) is { } existing
                 ? throw new OperationException(
                     ExitCode.Conflict,
-                    $"The client '{id}' already exists in {settings.ClientsFile}.",
-                    "Choose another id."
+                    $"The client '{existing.ClientId}' already exists in {settings.ClientsFile}.",
+                    $"To replace its key: zfs-server client rotate-key {existing.ClientId}. Otherwise choose another id."
                 )
                 : [.. clients, client]
         );

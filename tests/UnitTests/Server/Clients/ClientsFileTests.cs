@@ -42,6 +42,18 @@ public sealed class ClientsFileTests
     }
 
     [Fact]
+    public void The_remedy_for_denied_access_keeps_the_file_and_its_keys()
+    {
+        var denied = ClientsFile.RemedyFor("/data/clients.json", new UnauthorizedAccessException());
+
+        Assert.Contains("chown USER /data/clients.json", denied, StringComparison.Ordinal);
+        Assert.DoesNotContain("add the clients again", denied, StringComparison.Ordinal);
+        var broken = Assert.Throws<OperationException>(() => Parse("{}"));
+        Assert.Equal(ClientsFile.RemedyFor("/data/clients.json", fault: null), broken.Remedy);
+        Assert.Contains("add the clients again", broken.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_old_key_is_written_and_read_back()
     {
         using var folder = new TemporaryFolder();
