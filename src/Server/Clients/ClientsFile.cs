@@ -106,12 +106,7 @@ internal static class ClientsFile
         };
 
     private static OperationException Broken(string path, string fault, Exception? inner = null) =>
-        new(
-            ExitCode.Configuration,
-            $"{path} is not usable: {fault}",
-            RemedyFor(path, inner),
-            inner
-        );
+        new(ExitCode.Configuration, $"{path} is not usable: {fault}", RemedyFor(path, inner), inner);
 
     /// <param name="fault">Null if the file was read and its content is invalid.</param>
     internal static string RemedyFor(string path, Exception? fault) =>
