@@ -287,7 +287,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
             null,
             HttpStatusCode.BadRequest,
             "bad_request",
-            "must have 1048576 at least"
+            "must have at least 1048576"
         );
         await AssertRefusedAsync(
             last with
@@ -353,7 +353,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
             (await CompleteAsync(client, upload, cut)).AssertRefused(
                 HttpStatusCode.Conflict,
                 "parts_incomplete",
-                "part 2 does not go on"
+                "part 2 does not continue"
             );
         (await SendAsync(client, cut.Parts[1].Request(upload))).MustSucceed();
         (await CompleteAsync(client, upload, cut, parts: cut.Parts.Count - 1)).AssertRefused(
