@@ -13,6 +13,9 @@ internal sealed class ModelReceiver
 {
     public SortedDictionary<ulong, ModelObject> Objects { get; } = [];
 
+    /// <summary>Which OBJECT records free the blocks that their objects had.</summary>
+    public BlockRelease Release { get; init; }
+
     /// <summary>Receives a complete stream.</summary>
     /// <exception cref="ModelRefusal">zfs receive would refuse it.</exception>
     public void Receive(byte[] stream)
@@ -72,19 +75,16 @@ internal sealed class ModelReceiver
         for (var slot = number + 1; slot < number + slots; slot++)
             _ = Objects.Remove(slot);
 
-        var pointers =
-            record.BonusType == DmuObjectType.SystemAttributes
-                ? 1
-                : 1 + (320 - (int)Math.Min(320, record.BonusLength)) / 128;
-        var old = Objects.GetValueOrDefault(number);
-        if (old is null || old.Slots != slots)
-            old = Objects[number] = new ModelObject();
-        else if (old.BlockSize != record.BlockSize || pointers < old.BlockPointers)
-            old.Blocks.Clear();
-        if (!record.HasSpill)
-            old.Spill = null;
-        (old.Slots, old.BlockSize, old.BlockPointers) = (slots, record.BlockSize, pointers);
-        old.Dnode = $"{record.ObjectType} {record.BonusType} {record.CompressionType} {ModelObject.Digest(bonus)}";
+        if (!Objects.TryGetValue(number, out var item))
+            item = Objects[number] = new ModelObject();
+        var pointers = ModelObject.CountBlockPointers(record.BonusType, record.BonusLength);
+        var isRecreated = item.Slots != slots || item.BlockSize != record.BlockSize || pointers < item.BlockPointers;
+        if (Release == BlockRelease.Always || (Release == BlockRelease.AsZfs && isRecreated))
+            item.Blocks.Clear();
+        if (!record.HasSpill || item.Slots != slots)
+            item.Spill = null;
+        (item.Slots, item.BlockSize, item.BlockPointers) = (slots, record.BlockSize, pointers);
+        item.Dnode = $"{record.ObjectType} {record.BonusType} {record.CompressionType} {ModelObject.Digest(bonus)}";
     }
 
     private void FreeObjects(ulong first, ulong count)
@@ -100,11 +100,25 @@ internal sealed class ModelReceiver
         var block = Get(number);
         if (size != block.BlockSize || offset % size != 0)
             throw new ModelRefusal($"a block of {size} at {offset} in an object of {block.BlockSize}");
+        block.Free(offset, size);
         block.Blocks[offset] = ModelObject.Digest(payload);
     }
 
     private ModelObject Get(ulong number) =>
         Objects.GetValueOrDefault(number) ?? throw new ModelRefusal($"there is no object {number}");
+}
+
+/// <summary>Which OBJECT records free the blocks that their objects had.</summary>
+internal enum BlockRelease
+{
+    /// <summary>Those that only a recreated object can have.</summary>
+    AsZfs = 0,
+
+    /// <summary>None: all is freed by other records.</summary>
+    Never,
+
+    /// <summary>All: only the newest stream's blocks of an object remain.</summary>
+    Always,
 }
 
 /// <summary>An object of a <see cref="ModelReceiver"/>.</summary>
@@ -121,6 +135,10 @@ internal sealed class ModelObject
     public byte[]? Spill { get; set; }
 
     public SortedDictionary<ulong, string> Blocks { get; } = [];
+
+    /// <summary>OpenZFS module/zfs/dmu_recv.c, deduce_nblkptr.</summary>
+    public static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength) =>
+        bonusType == DmuObjectType.SystemAttributes ? 1 : 1 + (320 - (int)Math.Min(320, bonusLength)) / 128;
 
     public static string Digest(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes).AsSpan(0, 4));
 

@@ -86,7 +86,7 @@ internal sealed class RandomChain(Random random)
             same ? (byte)old!.Slots
             : random.Next(6) == 0 ? (byte)random.Next(2, 4)
             : (byte)1;
-        var plain = random.Next(8) != 0;
+        var bonusType = random.Next(8) != 0 ? DmuObjectType.SystemAttributes : DmuObjectType.None;
         // A spill block is removed, changed, or kept; a kept one is sent as unmodified, or, by old senders, not at all.
         var kept = same ? old!.Spill : null;
         var spill = random.Next(4) switch
@@ -98,19 +98,20 @@ internal sealed class RandomChain(Random random)
         var bonus = StreamBuilder.Noise(random.Next(4) * 100, random.Next());
         _ = stream.Object(number, bonus, change: fields =>
         {
-            StreamBuilder.Put(fields, 12, plain ? 44U : 0U);
+            StreamBuilder.Put(fields, 12, (uint)bonusType);
             StreamBuilder.Put(fields, 16, blockSize);
             (fields[26], fields[27]) = (slots, (byte)(spill == Spill.None ? 0 : 4));
         });
         var end = (ulong)random.Next(0, 12);
         // As in ZFS, an object that is created again is sent completely, including all its holes
-        // (send_holes_without_birth_time, dmu_traverse.c).
+        // (send_holes_without_birth_time, dmu_traverse.c). zfs receive frees the blocks that it had
+        // (receive_handle_existing_object, dmu_recv.c).
         var whole =
             old is not null
             && (
                 old.BlockSize != blockSize
                 || old.Slots != slots
-                || old.Dnode.StartsWith("19 44", StringComparison.Ordinal) != plain
+                || ModelObject.CountBlockPointers(bonusType, (uint)bonus.Length) < old.BlockPointers
             );
         if (whole || random.Next(10) != 0)
             _ = stream.Free(number, ulong.MaxValue, end * blockSize);
