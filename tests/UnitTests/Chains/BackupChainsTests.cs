@@ -53,6 +53,17 @@ public sealed class BackupChainsTests
     }
 
     [Fact]
+    public void Of_chains_of_equal_length_the_one_that_was_received_first_is_chosen()
+    {
+        var first = Backups.Full(1, "tank/old");
+        var later = Backups.Full(1) with { ReceivedAt = first.ReceivedAt.AddHours(1) };
+        var incremental = Backups.Incremental(2, 1);
+
+        Assert.Same(first, new BackupChains([later, first, incremental]).BaseOf(incremental));
+        Assert.Same(first, new BackupChains([first, later, incremental]).BaseOf(incremental));
+    }
+
+    [Fact]
     public void Links_follow_GUIDs_and_not_datasets()
     {
         SnapshotInfo[] backups = [Backups.Full(1, "tank/old"), Backups.Incremental(2, 1, "tank/new")];
