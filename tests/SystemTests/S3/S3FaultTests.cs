@@ -448,7 +448,11 @@ public sealed class S3FaultTests(Radosgw s3)
         List<(string Line, long Stored, long Peak)> measured = [];
         foreach (
             var (uploads, speed, size) in ((int, int, int)[])
-                [(1, 0, 200_000_000), (4, 0, 100_000_000), (4, 40_000_000, 40_000_000)]
+                [
+                    (1, 0, 200_000_000),
+                    (4, 0, RandomTest.IsSoak ? 200_000_000 : 100_000_000),
+                    (4, 40_000_000, RandomTest.IsSoak ? 50_000_000 : 40_000_000),
+                ]
         )
         {
             await using var lab = await S3Lab.StartAsync(
