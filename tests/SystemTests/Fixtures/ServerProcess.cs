@@ -100,7 +100,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         (await Command.RunAsync("kill", ["-TERM", $"{_process!.Id}"])).MustSucceed();
-        await WaitForExitAsync();
+        await Patience.WaitForEndAsync(_process, "zfs-server, after SIGTERM", 30);
         return _process.ExitCode;
     }
 
