@@ -77,15 +77,28 @@ public sealed class InterruptedRestoreOnZfsTests(SecondZfsHost host)
         await lab.AssertRestoredAsync();
     }
 
-    [Fact]
-    public async Task A_forced_restore_that_was_interrupted_leaves_the_old_dataset_and_is_resumed()
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("INT")]
+    public async Task A_forced_restore_that_was_interrupted_leaves_the_old_dataset_and_is_resumed(string signal)
     {
         await using var lab = await RestoreLab.CreateAsync(host);
         await lab.Client.ShellAsync($"zfs create {lab.Target} && echo precious > /{lab.Target}/file");
-        using var restore = await lab.InterruptAsync("KILL", "--force");
+        using var restore = await lab.InterruptAsync(signal, "--force");
+
+        if (signal == "INT")
+        {
+            Assert.Equal(130, restore.ExitCode);
+            Assert.Contains(
+                $"What was received is kept in {lab.Partial}",
+                await restore.StandardError.ReadToEndAsync(Token),
+                StringComparison.Ordinal
+            );
+        }
 
         Assert.Equal("precious", await lab.Client.ShellAsync($"cat /{lab.Target}/file"));
-        Assert.Equal(JsonValueKind.Object, (await lab.FinishAsync("--force")).GetProperty("resumed").ValueKind);
+        var resumed = (await lab.FinishAsync("--force")).GetProperty("resumed");
+        Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), Mebibyte, long.MaxValue);
         await lab.AssertRestoredAsync();
     }
 }

@@ -1,11 +1,10 @@
-using System.Diagnostics;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
 
 /// <summary>
 /// Either side is killed at random moments of a restore; each time the next run resumes, and at the end everything is
-/// restored. On the stand-in for <c>zfs</c>.
+/// restored. On the stand-in for <c>zfs</c>; see also <see cref="KilledRestoreOnZfsTests"/>.
 /// </summary>
 public sealed class KilledRestoreTests
 {
@@ -17,49 +16,16 @@ public sealed class KilledRestoreTests
     public async Task A_restore_that_is_killed_at_random_moments_is_resumed_each_time()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
-        await AddIncrementalAsync(lab);
-        Assert.True((await lab.DescribeStoredAsync()).HasStates);
         await using var proxy = lab.SlowDown();
         await lab.SetAsync($"SERVER_URL=http://127.0.0.1:{proxy.Port}");
-        var whole = await lab.MeasureAsync();
-        var random = RandomTest.Random();
-        var (kills, resumed) = (0, 0);
-        while (kills < Kills)
-        {
-            using var restore = lab.StartRestore("--json");
-            await Task.Delay(whole * random.NextDouble(), Token);
-            await lab.KillRestoreAsync();
-            if (await WasResumedAsync(restore))
-                resumed++;
-            if (restore.ExitCode == 0)
-                await lab.AssertNoMarksAsync();
-            else
-                kills++;
-            if ((await lab.Client.Host.RunAsync($"zfs list {lab.Target}")).ExitCode != 0)
-            {
-                Assert.NotEqual(0, restore.ExitCode);
-                continue;
-            }
-
-            await lab.AssertRestoredAsync(); // what has the name is whole, whenever the kill came
-            await lab.UndoAsync();
-        }
-
-        if ((await lab.FinishAsync()).TryGetProperty("resumed", out _))
-            resumed++;
-        await lab.AssertRestoredAsync();
-        await lab.AssertNoMarksAsync();
-        Assert.True(resumed > 0, "no run resumed where another was killed");
-        TestContext.Current.TestOutputHelper!.WriteLine(
-            $"{kills} kills, {resumed} restores ended that had been interrupted"
-        );
+        await lab.RunKilledAtRandomAsync(Kills);
     }
 
     [Fact]
     public async Task A_server_killed_at_random_moments_ends_a_restore_without_retries_and_the_next_one_resumes()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
-        await AddIncrementalAsync(lab);
+        await lab.AddIncrementalAsync();
         await using var proxy = lab.SlowDown();
         await lab.SetAsync($"SERVER_URL=http://127.0.0.1:{proxy.Port}", "RETRY_TIME=0");
         var whole = await lab.MeasureAsync();
@@ -70,7 +36,7 @@ public sealed class KilledRestoreTests
             using var restore = lab.StartRestore("--json");
             await Task.Delay(whole * random.NextDouble(), Token);
             await lab.Server.KillAsync();
-            if (await WasResumedAsync(restore))
+            if (await RestoreLab.WasResumedAsync(restore))
                 resumed++;
             Assert.Contains(restore.ExitCode, (int[])[0, 4]);
             await lab.Server.StartAgainAsync();
@@ -83,7 +49,7 @@ public sealed class KilledRestoreTests
         if ((await lab.FinishAsync()).TryGetProperty("resumed", out _))
             resumed++;
         await lab.AssertRestoredAsync();
-        Assert.True(resumed > 0, "no run resumed where another ended");
+        RestoreLab.AssertSomeResumed(resumed, Kills);
     }
 
     [Fact]
@@ -113,21 +79,5 @@ public sealed class KilledRestoreTests
         await restore.WaitForExitAsync(Token);
         Assert.True(restore.ExitCode == 0, error);
         await lab.AssertRestoredAsync();
-    }
-
-    /// <summary>So that interruptions also fall between two backups, and into the second.</summary>
-    private static async Task AddIncrementalAsync(RestoreLab lab)
-    {
-        await lab.Client.WriteAsync("data", ("more", 8 << 20));
-        for (var number = 10; number < 20; number++)
-            await lab.Client.Host.RemoveAsync(lab.Source, $"file{number}");
-        await lab.BackUpAsync();
-    }
-
-    private static async Task<bool> WasResumedAsync(Process restore)
-    {
-        var output = await restore.StandardOutput.ReadToEndAsync(Token);
-        await restore.WaitForExitAsync(Token);
-        return restore.ExitCode == 0 && output.Contains("\"resumed\"", StringComparison.Ordinal);
     }
 }

@@ -9,6 +9,9 @@ namespace ZfsSnapshotManager.SystemTests.Restores;
 /// </summary>
 internal sealed class RestoreLab : IAsyncDisposable
 {
+    /// <summary>So few kills may all fall where there is nothing to resume.</summary>
+    private const int FewKills = 5;
+
     private RestoreLab(ServerProcess server, ClientMachine client, string dataset) =>
         (Server, Client, Source) = (server, client, dataset);
 
@@ -57,6 +60,15 @@ internal sealed class RestoreLab : IAsyncDisposable
     }
 
     public Task BackUpAsync() => Client.JsonAsync("zfs-client backup");
+
+    /// <summary>So that interruptions also fall between two backups, and into the second.</summary>
+    public async Task AddIncrementalAsync()
+    {
+        await Client.WriteAsync("data", ("more", 8 << 20));
+        for (var number = 10; number < 20; number++)
+            await Client.Host.RemoveAsync(Source, $"file{number}");
+        await BackUpAsync();
+    }
 
     /// <summary>Settings of the client, besides those that every one has.</summary>
     public Task SetAsync(params string[] settings) =>
@@ -109,6 +121,60 @@ internal sealed class RestoreLab : IAsyncDisposable
         await WaitForTokenAsync();
         return restore;
     }
+
+    /// <summary>Waits for the end of a restore that was started with <c>--json</c>.</summary>
+    /// <returns>Whether it succeeded, and resumed another.</returns>
+    public static async Task<bool> WasResumedAsync(Process restore)
+    {
+        var output = await restore.StandardOutput.ReadToEndAsync(Token);
+        await restore.WaitForExitAsync(Token);
+        return restore.ExitCode == 0 && output.Contains("\"resumed\"", StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// The restore of a full backup and an incremental is killed at random moments; the next run always resumes, and at
+    /// the end everything is restored.
+    /// </summary>
+    public async Task RunKilledAtRandomAsync(int count)
+    {
+        await AddIncrementalAsync();
+        Assert.True((await DescribeStoredAsync()).HasStates);
+        var whole = await MeasureAsync();
+        var random = RandomTest.Random();
+        var (kills, resumed) = (0, 0);
+        while (kills < count)
+        {
+            using var restore = StartRestore("--json");
+            await Task.Delay(whole * random.NextDouble(), Token);
+            await KillRestoreAsync();
+            if (await WasResumedAsync(restore))
+                resumed++;
+            if (restore.ExitCode == 0)
+                await AssertNoMarksAsync();
+            else
+                kills++;
+            if ((await Client.Host.RunAsync($"zfs list {Target}")).ExitCode != 0)
+            {
+                Assert.NotEqual(0, restore.ExitCode);
+                continue;
+            }
+
+            await AssertRestoredAsync(); // what has the name is complete, whenever the kill came
+            await UndoAsync();
+        }
+
+        if ((await FinishAsync()).TryGetProperty("resumed", out _))
+            resumed++;
+        await AssertRestoredAsync();
+        await AssertNoMarksAsync();
+        AssertSomeResumed(resumed, count);
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{kills} kills, {resumed} restores ended that had been interrupted"
+        );
+    }
+
+    public static void AssertSomeResumed(int resumed, int kills) =>
+        Assert.True(resumed > 0 || kills <= FewKills, $"no run resumed after {kills} kills");
 
     /// <summary>Runs a restore to its end; it must succeed.</summary>
     public async Task<JsonElement> FinishAsync(string options = "") =>
