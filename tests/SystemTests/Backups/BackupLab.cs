@@ -13,8 +13,17 @@ internal sealed class BackupLab : IAsyncDisposable
     /// <summary>Parts that the server must have before a run is interrupted.</summary>
     public const int Parts = 3;
 
+    /// <summary>The size of parts in MiB of which one holds all that <see cref="CreateSlowAsync"/> writes.</summary>
+    public const int OneBody = 64;
+
     /// <summary>Where <c>zfs send</c> waits to be interrupted, if it is the stand-in.</summary>
     private const long HeldAt = 6 << 20;
+
+    /// <summary>Runs that are killed before one is left to end.</summary>
+    private const int KillsInARow = 2;
+
+    /// <summary>So few kills may all fall where there is nothing to resume.</summary>
+    private const int FewKills = 5;
 
     private BackupLab(ServerProcess server, ClientMachine client) => (Server, Client) = (server, client);
 
@@ -49,6 +58,21 @@ internal sealed class BackupLab : IAsyncDisposable
         return lab;
     }
 
+    /// <summary>
+    /// A dataset whose backup takes some seconds, in which a slow machine comes to interrupt it: random data, so that
+    /// compression does not shorten it.
+    /// </summary>
+    /// <param name="host">Where the client runs.</param>
+    /// <param name="partMebibytes">The size of parts.</param>
+    /// <param name="settings">Settings of the client, besides those that every one has.</param>
+    public static async Task<BackupLab> CreateSlowAsync(ClientHost host, int partMebibytes, params string[] settings)
+    {
+        var lab = await CreateEmptyAsync(host, partMebibytes, "data");
+        await lab.SetAsync(["BANDWIDTH_LIMIT=1600K", .. settings]);
+        await lab.Client.WriteAsync("data", ("large", 8_000_000), ("small", 6));
+        return lab;
+    }
+
     /// <summary>The settings of the client from now on, besides those that every one has.</summary>
     public Task SetAsync(params string[] settings) =>
         Client.WriteSettingsAsync([$"LOCAL_DATASET={Dataset}", .. settings]);
@@ -79,6 +103,25 @@ internal sealed class BackupLab : IAsyncDisposable
         await Client.KillAsync("zfs-client", signal);
         return await EndAsync(backup, exitCode);
     }
+
+    /// <summary>
+    /// Until the one request is under way in which a stream is sent that is no more than a part: of its bytes the
+    /// server shows nothing.
+    /// </summary>
+    public Task WaitForBodyAsync(Process backup) =>
+        Patience.UntilAsync("the server receives the stream", async () =>
+        {
+            Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
+            using var http = Server.As(Client.Id, Client.Key);
+            using var uploads = JsonDocument.Parse(await http.GetStringAsync("uploads", Token));
+            var open = uploads.RootElement.GetProperty("uploads");
+            if (open.GetArrayLength() == 0)
+                return false;
+            using var state = JsonDocument.Parse(
+                await http.GetStringAsync($"upload-stream/{open[0].GetProperty("upload_id").GetString()}", Token)
+            );
+            return state.RootElement.GetProperty("state").GetString() == "receiving";
+        });
 
     /// <summary>Waits until a backup has ended; what is sent from now on is not held up.</summary>
     /// <returns>What the client said.</returns>
@@ -114,6 +157,21 @@ internal sealed class BackupLab : IAsyncDisposable
             await AssertSameAsync(snapshot);
     }
 
+    public async Task AssertNothingStoredAsync()
+    {
+        Assert.Empty(await Client.ListBackupsAsync());
+        Assert.Empty(Server.StoredFiles());
+    }
+
+    /// <summary>The next backup, which nothing slows down, is the only one, and it restores.</summary>
+    public async Task AssertNextBackupRestoresAsync()
+    {
+        await SetAsync();
+        var backup = await Client.JsonAsync("zfs-client backup");
+        Assert.Single(await Client.ListBackupsAsync());
+        await AssertLatestRestoresAsync(backup.GetProperty("snapshot").GetString()!);
+    }
+
     /// <summary>
     /// A backup is interrupted, and the dataset changes; the next run resumes it, and makes a second one that builds on
     /// it.
@@ -143,6 +201,89 @@ internal sealed class BackupLab : IAsyncDisposable
             StringComparison.Ordinal
         );
         await AssertAllRestoreAsync(2);
+    }
+
+    /// <summary>An incremental whose base is only a bookmark is interrupted; the next run resumes it.</summary>
+    public async Task RunFromBookmarkAsync()
+    {
+        var first = (await Client.JsonAsync("zfs-client backup")).GetProperty("snapshot").GetString()!;
+        var bookmark = first.Replace('@', '#');
+        await Client.ShellAsync($"zfs destroy '{first}'");
+        await ChangeAsync();
+        await InterruptAsync("KILL", 137);
+        Assert.DoesNotContain(first, await Client.SnapshotsOfAsync(Dataset));
+
+        var next = await Client.JsonAsync("zfs-client backup");
+
+        var resumed = next.GetProperty("resumed");
+        Assert.StartsWith(bookmark, resumed.GetProperty("base").GetString(), StringComparison.Ordinal);
+        Assert.InRange(resumed.GetProperty("from_bytes").GetInt64(), Parts << 20, 12 << 20);
+        Assert.Equal(3, (await Client.ListBackupsAsync()).Length);
+        await AssertLatestRestoresAsync(next.GetProperty("snapshot").GetString()!);
+    }
+
+    /// <summary>
+    /// A backup of one part is told to stop while it is sent: its snapshot is destroyed, which no hold prevents, and
+    /// nothing else stays of it.
+    /// </summary>
+    public async Task RunStoppedAsync(string signal)
+    {
+        using var backup = Client.Start("exec zfs-client backup");
+        await WaitForBodyAsync(backup);
+
+        await Client.KillAsync("zfs-client", signal);
+
+        await EndAsync(backup, 130);
+        Assert.Empty(await Client.SnapshotsOfAsync(Dataset));
+        Assert.Equal(0, (await Client.JsonAsync("zfs-client status")).GetProperty("open_uploads").GetInt32());
+        await AssertNothingStoredAsync();
+        await AssertNextBackupRestoresAsync();
+    }
+
+    /// <summary>The client is killed at random moments of its backups; the next run always resumes.</summary>
+    /// <param name="kills">How often.</param>
+    /// <param name="speed">Megabytes that it sends in a second.</param>
+    public async Task RunKilledAtRandomAsync(int kills, int speed)
+    {
+        var random = RandomTest.Random();
+        await SetAsync($"BANDWIDTH_LIMIT={speed}M", "MAX_CHAIN=1000"); // all of it is one chain, which is restored
+        await Client.JsonAsync("zfs-client backup");
+        var start = TimeProvider.System.GetTimestamp();
+        await Client.JsonAsync("zfs-client backup");
+        var unchanged = TimeProvider.System.GetElapsedTime(start); // what a run takes besides sending
+        var resumed = 0;
+        for (var kill = 1; kill <= kills; kill++)
+        {
+            var megabytes = random.Next(2, 7);
+            await Client.WriteAsync("data", ($"file{random.Next(5)}", megabytes << 20), ($"small{random.Next(5)}", 9));
+            await Client.Host.RemoveAsync(Dataset, $"small{random.Next(5)}");
+            var sending = TimeSpan.FromSeconds((double)megabytes / speed);
+            using var backup = Client.Start("exec zfs-client backup");
+            var text = backup.StandardOutput.ReadToEndAsync(Token);
+            // Any moment of the run, and every other time one at which it is likely to send.
+            await Task.Delay(
+                kill % 2 == 1
+                    ? random.NextDouble() * (unchanged + sending)
+                    : unchanged / 2 + random.NextDouble() * sending,
+                Token
+            );
+            await Client.KillAsync("zfs-client");
+            await backup.WaitForExitAsync(Token);
+            if ((await text).Contains("which was interrupted", StringComparison.Ordinal))
+                resumed++;
+            if (
+                (kill % KillsInARow == 0 || kill == kills)
+                && (await Client.JsonAsync("zfs-client backup")).TryGetProperty("resumed", out _)
+            )
+                resumed++;
+        }
+
+        var backups = (await Client.ListBackupsAsync()).Length;
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{kills} kills, {resumed} runs that resumed, {backups} backups"
+        );
+        Assert.InRange(resumed, kills > FewKills ? 1 : 0, kills);
+        await AssertAllRestoreAsync(backups);
     }
 
     public async ValueTask DisposeAsync()

@@ -17,6 +17,14 @@ public sealed class ResumedBackupOnZfsTests(ZfsHost host)
     }
 
     [Fact]
+    public async Task An_incremental_resumes_from_its_bookmark()
+    {
+        await using var lab = await BackupLab.CreateEmptyAsync(host, 1, "data");
+        await lab.Client.WriteAsync("data", ("large", 1 << 20));
+        await lab.RunFromBookmarkAsync();
+    }
+
+    [Fact]
     public async Task A_volume_resumes_block_for_block()
     {
         await using var lab = await BackupLab.CreateEmptyAsync(host, 1);

@@ -38,20 +38,7 @@ public sealed class ResumedBackupTests
     public async Task An_incremental_resumes_from_its_bookmark()
     {
         await using var lab = await BackupLab.CreateAsync(new StandInHost());
-        var first = await lab.Client.JsonAsync("zfs-client backup");
-        await lab.Client.ShellAsync($"zfs destroy '{first.GetProperty("snapshot").GetString()}'");
-        await lab.ChangeAsync();
-        await lab.InterruptAsync("KILL", 137);
-
-        var next = await lab.Client.JsonAsync("zfs-client backup");
-
-        Assert.StartsWith(
-            first.GetProperty("snapshot").GetString()!.Replace('@', '#'),
-            next.GetProperty("resumed").GetProperty("base").GetString(),
-            StringComparison.Ordinal
-        );
-        Assert.Equal(3, (await lab.Client.ListBackupsAsync()).Length);
-        await lab.AssertLatestRestoresAsync(next.GetProperty("snapshot").GetString()!);
+        await lab.RunFromBookmarkAsync();
     }
 
     [Fact]
