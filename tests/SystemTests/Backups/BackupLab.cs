@@ -108,8 +108,7 @@ internal sealed class BackupLab : IAsyncDisposable
     /// Until the one request is under way in which a stream is sent that is no more than a part: of its bytes the
     /// server shows nothing.
     /// </summary>
-    public Task WaitForBodyAsync(Process backup) =>
-        Patience.UntilAsync("the server receives the stream", async () =>
+    public Task WaitForBodyAsync(Process backup) => Patience.UntilAsync("the server receives the stream", async () =>
         {
             Assert.False(backup.HasExited, "the backup ended before it could be interrupted");
             using var http = Server.As(Client.Id, Client.Key);
