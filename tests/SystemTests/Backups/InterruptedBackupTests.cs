@@ -159,9 +159,9 @@ public sealed class InterruptedBackupTests
     public async Task Two_backups_of_one_dataset_do_not_run_at_once()
     {
         await using var lab = await BackupLab.CreateSlowAsync(new StandInHost(), BackupLab.OneBody);
-        var (server, client) = (lab.Server, lab.Client);
+        var client = lab.Client;
         using var backup = client.Start("exec zfs-client backup");
-        await WaitForHalfAsync(server, backup);
+        await lab.WaitForBodyAsync(backup);
 
         var second = await client.RunAsync("zfs-client backup");
 
