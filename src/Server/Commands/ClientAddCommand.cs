@@ -53,7 +53,8 @@ internal static class ClientAddCommand
                 ? throw new OperationException(
                     ExitCode.Conflict,
                     $"The client '{existing.ClientId}' already exists in {settings.ClientsFile}.",
-                    $"To replace its key: zfs-server client rotate-key {existing.ClientId}. Otherwise choose another id."
+                    $"To replace its key: zfs-server client rotate-key {existing.ClientId}. "
+                        + "Otherwise choose another id."
                 )
                 : [.. clients, client]
         );

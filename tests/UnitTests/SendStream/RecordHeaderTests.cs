@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SendStream;
 namespace ZfsSnapshotManager.UnitTests.SendStream;
 
 /// <summary>
-/// The layout of each record type, by OpenZFS include/sys/zfs_ioctl.h. The fields' bytes count 0, 1, 2 …, so that each
-/// value shows where it was read.
+/// The layout of each record type, by OpenZFS include/sys/zfs_ioctl.h. The fields' bytes count 0, 1, 2 …, so that
+/// each value shows where it was read.
 /// </summary>
 public sealed class RecordHeaderTests
 {
