@@ -12,6 +12,6 @@ public sealed class KilledClientTests
     public async Task Killed_at_random_moments_it_always_resumes_and_every_backup_restores()
     {
         await using var lab = await BackupLab.CreateAsync(new StandInHost());
-        await lab.RunKilledAtRandomAsync(RandomTest.Count(few: 12, many: 300), speed: 4);
+        await lab.RunKilledAtRandomAsync(RandomTest.Count(few: 12, many: 300), speed: 8);
     }
 }
