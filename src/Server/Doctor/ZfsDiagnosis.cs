@@ -48,8 +48,8 @@ internal sealed class ZfsDiagnosis(
             if (missing is { Count: 0 })
                 result.Pass(
                     "dataset",
-                    $"{settings.BaseDataset} is "
-                        + $"there{(user.IsRoot ? "" : $", and {user.Name} has all that it needs on it")}"
+                    $"{settings.BaseDataset} exists"
+                        + (user.IsRoot ? "" : $", and {user.Name} has all permissions that it needs there")
                 );
         }
 

@@ -13,9 +13,12 @@ public sealed class LocalDoctorTests(SecondZfsHost host)
         (await lab.ServerAsync("client add second --storage-type local")).MustSucceed();
         var good = await RunAsync(lab);
         Assert.True(good.ExitCode == 0, good.Text);
-        Assert.Equal($"{lab.Base} is there, and backup has all that it needs on it", good.Find("dataset").Message);
         Assert.Equal(
-            [$"{lab.Client.Id}: {lab.Parent} is there", $"second: {lab.Base}/second is made when it is needed"],
+            $"{lab.Base} exists, and backup has all permissions that it needs there",
+            good.Find("dataset").Message
+        );
+        Assert.Equal(
+            [$"{lab.Client.Id}: {lab.Parent} exists", $"second: {lab.Base}/second is created when it is needed"],
             good.Checks.Where(check => check.Name == "client").Select(check => check.Message)
         );
 

@@ -438,7 +438,7 @@ public sealed class S3ServerTests(Radosgw s3, Swift swift)
             (await lab.UploadAsync($"tank/b{blocks}", blocks)).MustSucceed();
         await lab.AssertHoldsWhatIsListedAsync(2);
         await lab.AssertVerifiesAsync();
-        await lab.Server.MustLogAsync("The store does not have: conditional create");
+        await lab.Server.MustLogAsync("The store lacks: conditional create");
 
         foreach (
             var (fault, kind) in ((Fault, S3Kind)[])
