@@ -52,7 +52,8 @@ internal static class ClientAddCommand
             clients.FirstOrDefault(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase)) is { } existing
                 ? throw new OperationException(
                     ExitCode.Conflict,
-                    $"The client '{existing.ClientId}' already exists in {settings.ClientsFile}.",
+                    $"The client '{id}' already exists in {settings.ClientsFile}"
+                        + (existing.ClientId == id ? "." : $" as '{existing.ClientId}': case makes no difference."),
                     $"To replace its key: zfs-server client rotate-key {existing.ClientId}. "
                         + "Otherwise choose another id."
                 )

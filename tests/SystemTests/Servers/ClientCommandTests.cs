@@ -77,7 +77,7 @@ public sealed class ClientCommandTests
         var removed = (await server.RunAsync("client", "remove", "web1", "--yes", "--keep-backups")).MustSucceed();
 
         Assert.Contains(
-            "Nothing stored was deleted: its 1 backup and 0 open uploads stay",
+            "Nothing was deleted: its 1 backup and 0 open uploads stay",
             removed.Output,
             StringComparison.Ordinal
         );
