@@ -38,6 +38,20 @@ internal static class ClientAddCommand
         return add;
     }
 
+    private static ClientEntry[] Add(IReadOnlyList<ClientEntry> clients, ClientEntry client, string file)
+    {
+        var id = client.ClientId;
+        var existing = clients.FirstOrDefault(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase));
+        if (existing is null)
+            return [.. clients, client];
+        var inOtherCase = existing.ClientId == id ? "" : $" as '{existing.ClientId}': case makes no difference";
+        throw new OperationException(
+            ExitCode.Conflict,
+            $"The client '{id}' already exists in {file}{inOtherCase}.",
+            $"To replace its key: zfs-server client rotate-key {existing.ClientId}. Otherwise choose another id."
+        );
+    }
+
     private static void Run(Output output, string id, ClientOptions.Values values)
     {
         if (!ClientIdRule.IsValid(id))
@@ -48,17 +62,7 @@ internal static class ClientAddCommand
         // A client with a dataset may use local storage, so it gets one only if local storage is set up or requested.
         if (client.Dataset is null && (settings.HasBaseDataset || client.StorageType == StorageTypes.Local))
             client = client with { Dataset = $"{settings.BaseDataset}/{id}" };
-        ClientsFile.Change(settings.ClientsFile, clients =>
-            clients.FirstOrDefault(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase)) is { } existing
-                ? throw new OperationException(
-                    ExitCode.Conflict,
-                    $"The client '{id}' already exists in {settings.ClientsFile}"
-                        + (existing.ClientId == id ? "." : $" as '{existing.ClientId}': case makes no difference."),
-                    $"To replace its key: zfs-server client rotate-key {existing.ClientId}. "
-                        + "Otherwise choose another id."
-                )
-                : [.. clients, client]
-        );
+        ClientsFile.Change(settings.ClientsFile, clients => Add(clients, client, settings.ClientsFile));
         ClientCommands.Note(settings, AuditEvents.ClientAdded, id, ClientChanges.FieldsOf(client));
         output.Result(
             new AddedClient
