@@ -145,21 +145,6 @@ internal sealed class BackupSet(
     /// Whether the other datasets can still be backed up. The failure of a single dataset is the run's; and one of the
     /// server, of the whole client or by the user would meet the others too.
     /// </summary>
-    private bool SparesOthers(Exception e) => !settings.Selection.IsSingle && IsOfOneDataset(e);
-
-    private static bool IsOfOneDataset(Exception e) =>
-        e switch
-        {
-            OperationCanceledException or UploadInterruptedException or OutOfMemoryException => false,
-            OperationException
-            {
-                ExitCode: ExitCode.Unreachable
-                    or ExitCode.AccessDenied
-                    or ExitCode.ServerFailed
-                    or ExitCode.Configuration
-                    or ExitCode.Interrupted
-            } => false,
-            OperationException or SendStream.SendStreamException or SendStream.StreamCombinationException => true,
-            _ => false,
-        };
+    private bool SparesOthers(Exception e) =>
+        !settings.Selection.IsSingle && FailureKinds.Of(e) is FailureKind.Dataset or FailureKind.Stream;
 }

@@ -85,7 +85,7 @@ internal sealed class BackupUpload(
                     throw;
                 }
                 catch (Exception failure)
-                    when (failure is OperationCanceledException || TransientFailure.OfUpload(failure))
+                    when (failure is OperationCanceledException or OperationException { Kind: FailureKind.Transient })
                 {
                     throw new UploadInterruptedException(failure, upload.Resume?.StreamBytes ?? 0);
                 }
@@ -135,11 +135,10 @@ internal sealed class BackupUpload(
         }
         catch (Exception e)
             when (acknowledged is { Any: true }
-                && (
-                    e is OperationCanceledException
-                    || TransientFailure.OfUpload(e)
-                    || e is ZfsException { WasCutOff: true }
-                )
+                && e
+                    is OperationCanceledException
+                        or OperationException { Kind: FailureKind.Transient }
+                        or ZfsException { End: ZfsEnd.Killed or ZfsEnd.Crashed }
             )
         {
             throw new UploadInterruptedException(e, acknowledged.StreamBytes);
@@ -223,7 +222,7 @@ internal sealed class BackupUpload(
         }
         catch (Exception e)
             when (e is StreamCombinationException or SendStreamException { Error: SendStreamError.UnexpectedRecord }
-                || (e is ZfsException { WasCutOff: false } && !pipeline.HasBegun)
+                || (e is ZfsException { End: ZfsEnd.Refused } && !pipeline.HasBegun)
             )
         {
             throw new NotResumableException(e.Message, e);
@@ -248,7 +247,7 @@ internal sealed class BackupUpload(
     }
 
     private RetryPolicy Retry(Action<string?> waiting) =>
-        new(settings.RetryTime, TransientFailure.OfUpload, time, waiting, honorsRetryAfter: true);
+        new(settings.RetryTime, time, waiting, honorsRetryAfter: true);
 
     private void DescribeTransfer(UploadSource source, MemoryBudget memory)
     {

@@ -72,7 +72,7 @@ internal sealed class UploadCommit(
                 return backup;
             throw;
         }
-        catch (OperationException e) when (TransientFailure.OfUpload(e))
+        catch (OperationException e) when (e.Kind == FailureKind.Transient)
         {
             // The connection may have broken after the commit.
             if (await inquiry.FindBackupAsync(snapshot.Guid) is { Backup: { } backup })

@@ -41,9 +41,9 @@ internal sealed class UploadInquiry(ApiClient server, TimeProvider time)
         try
         {
             var reason = ReasonOf(await server.GetUploadAsync(uploadId, cancellationToken));
-            return reason is null || TransientFailure.OfUpload(reason) ? null : reason;
+            return reason is null || reason.Kind == FailureKind.Transient ? null : reason;
         }
-        catch (ApiException e) when (!TransientFailure.OfUpload(e))
+        catch (ApiException e) when (e.Kind != FailureKind.Transient)
         {
             return e; // the upload no longer exists, or the client is shut out
         }

@@ -10,5 +10,6 @@ internal sealed class UploadInterruptedException(Exception cause, long streamByt
         $"{(cause as OperationException)?.Message ?? "Interrupted."} {ByteSize.Format(streamBytes)} of the stream "
             + $"({streamBytes} bytes) are stored; the next run resumes from there.",
         "Run the same command again to resume. With --no-resume it discards what is stored and starts over.",
-        cause
+        cause,
+        FailureKinds.Of(cause)
     );

@@ -4,7 +4,7 @@ namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>An answer with the status of an error.</summary>
 public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, string? code, string message, string? remedy)
-    : OperationException(exitCode, message, remedy)
+    : OperationException(exitCode, message, remedy, kind: KindOf(status, code))
 {
     public HttpStatusCode Status { get; } = status;
 
@@ -13,4 +13,35 @@ public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, strin
 
     /// <summary>How long the server asks to wait before the next request; null if it does not say.</summary>
     public TimeSpan? RetryAfter { get; internal set; }
+
+    /// <summary>The error codes are those of docs/http-api.md; a proxy answers without one.</summary>
+    private static FailureKind KindOf(HttpStatusCode status, string? code) =>
+        code switch
+        {
+            "part_damaged" => FailureKind.Transient, // it was valid when it was sent
+            "upload_broken_off" => FailureKind.Transient,
+            "too_many_uploads" or "storage_refused" => FailureKind.Server,
+            "receive_failed" => FailureKind.Dataset, // ZFS would refuse it again
+            "object_missing" or "object_damaged" => FailureKind.Stream,
+            "internal_error" => FailureKind.Transient,
+            _ => KindOf(status),
+        };
+
+    private static FailureKind KindOf(HttpStatusCode status) =>
+        status switch
+        {
+            // A server or proxy that is busy, starting, stopping, or does not reach what it needs.
+            HttpStatusCode.RequestTimeout
+            or HttpStatusCode.TooManyRequests
+            or HttpStatusCode.InternalServerError
+            or HttpStatusCode.BadGateway
+            or HttpStatusCode.ServiceUnavailable
+            or HttpStatusCode.GatewayTimeout => FailureKind.Transient,
+            HttpStatusCode.InsufficientStorage => FailureKind.Dataset, // a smaller backup may still fit
+            > HttpStatusCode.InternalServerError => FailureKind.Server,
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => FailureKind.User,
+            HttpStatusCode.UnprocessableEntity => FailureKind.Stream,
+            >= HttpStatusCode.BadRequest => FailureKind.Dataset,
+            _ => FailureKind.Server, // a redirection
+        };
 }

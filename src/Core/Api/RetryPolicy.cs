@@ -4,13 +4,12 @@ using System.Runtime.ExceptionServices;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
-/// Retries requests that fail for a while, with growing, random pauses, until one succeeds or none has succeeded for
-/// too long. One policy serves all requests of a transfer: as long as one of them gets through, the server is
-/// reachable. Safe for use by several threads.
+/// Retries requests whose failures are <see cref="FailureKind.Transient"/>, with growing, random pauses, until one
+/// succeeds or none has succeeded for too long. One policy serves all requests of a transfer: as long as one of them
+/// gets through, the server is reachable. Safe for use by several threads.
 /// </summary>
 /// <param name="patience">How long to retry, counted from the first failure since the last success; zero: no
 /// retries.</param>
-/// <param name="isTransient">Which failures are retried, such as <see cref="TransientFailure.OfUpload"/>.</param>
 /// <param name="time">The clock.</param>
 /// <param name="waiting">Gets why it waits, human-readable; null once something has succeeded again.</param>
 /// <param name="random">For the pauses, so that clients that lost the same server do not return at the same moment;
@@ -18,7 +17,6 @@ namespace ZfsSnapshotManager.Core.Api;
 /// <param name="honorsRetryAfter">Whether a pause lasts at least as long as the server asks for (Retry-After).</param>
 public sealed class RetryPolicy(
     TimeSpan patience,
-    Func<Exception, bool> isTransient,
     TimeProvider time,
     Action<string?> waiting,
     Random? random = null,
@@ -53,7 +51,7 @@ public sealed class RetryPolicy(
                 Succeeded();
                 return result;
             }
-            catch (OperationException e) when (patience > TimeSpan.Zero && isTransient(e))
+            catch (OperationException e) when (patience > TimeSpan.Zero && e.Kind == FailureKind.Transient)
             {
                 await WaitAsync(e, failures, start, cancellationToken);
             }

@@ -10,14 +10,29 @@ public sealed class ZfsException(
     : OperationException(
         Core.ExitCode.Zfs,
         Describe(arguments, exitCode, standardError, remote),
-        FindRemedy(exitCode, standardError, remote)
+        FindRemedy(exitCode, standardError, remote),
+        kind: EndOf(exitCode, standardError, remote) == ZfsEnd.Disconnected
+            ? FailureKind.Transient
+            : FailureKind.Dataset
     )
 {
-    /// <summary>The exit code of ssh itself if the connection fails (ssh(1)).</summary>
+    /// <summary>
+    /// The exit code of ssh itself if the connection fails (ssh(1)). It is also that of a failed <c>zfs send -t</c>,
+    /// which returns libzfs's -1 (cmd/zfs/zfs_main.c, zfs_do_send), and that of ssh for a command that was killed.
+    /// </summary>
     private const int SshFailed = 255;
 
     /// <summary>What a shell, and .NET, adds to the number of the signal; <c>zfs</c> itself ends with 1 or 2.</summary>
     private const int KilledBySignal = 128;
+
+    /// <summary>SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS (signal(7)).</summary>
+    private static readonly int[] SignalsOfCrashes = [4, 5, 6, 7, 8, 11, 31];
+
+    /// <summary>
+    /// How messages of <c>zfs</c> begin in the C locale: libzfs_util.c (zfs_verror), libzfs_sendrecv.c, zfs_main.c.
+    /// Those of ssh begin otherwise, or with a capital letter.
+    /// </summary>
+    private static readonly string[] WordsOfZfs = ["cannot ", "warning: cannot ", "internal error", "invalid "];
 
     public IReadOnlyList<string> Arguments { get; } = arguments;
 
@@ -26,11 +41,28 @@ public sealed class ZfsException(
 
     public string StandardError { get; } = standardError;
 
-    /// <summary>
-    /// Whether the command was killed, or its ssh connection broke or could not be made. That says nothing about the
-    /// dataset, and the same command may succeed later.
-    /// </summary>
-    public bool WasCutOff => CommandExitCode > KilledBySignal;
+    /// <summary>How it ended.</summary>
+    public ZfsEnd End { get; } = EndOf(exitCode, standardError, remote);
+
+    private static ZfsEnd EndOf(int exitCode, string standardError, ZfsRemoteHost? remote)
+    {
+        if (exitCode == SshFailed)
+        {
+            if (remote is null || IsOfZfs(standardError))
+                return ZfsEnd.Refused;
+            // ssh says why a connection broke; it says nothing if a signal ended the command on the other machine.
+            return string.IsNullOrWhiteSpace(standardError) ? ZfsEnd.Killed : ZfsEnd.Disconnected;
+        }
+
+        if (exitCode <= KilledBySignal)
+            return ZfsEnd.Refused;
+        return SignalsOfCrashes.Contains(exitCode - KilledBySignal) ? ZfsEnd.Crashed : ZfsEnd.Killed;
+    }
+
+    private static bool IsOfZfs(string standardError) =>
+        standardError
+            .Split('\n', StringSplitOptions.TrimEntries)
+            .Any(line => WordsOfZfs.Any(words => line.StartsWith(words, StringComparison.Ordinal)));
 
     private static string Describe(
         IReadOnlyList<string> arguments,
@@ -48,8 +80,8 @@ public sealed class ZfsException(
     }
 
     private static string? FindRemedy(int exitCode, string standardError, ZfsRemoteHost? remote) =>
-        remote is not null && exitCode == SshFailed
-            ? $"Check that 'ssh -o BatchMode=yes {remote.Destination} zfs version' works as this user, without a "
+        EndOf(exitCode, standardError, remote) == ZfsEnd.Disconnected
+            ? $"Check that 'ssh -o BatchMode=yes {remote!.Destination} zfs version' works as this user, without a "
                 + "password."
             : ZfsRemedies.Find(standardError);
 }

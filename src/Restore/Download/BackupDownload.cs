@@ -37,7 +37,7 @@ internal sealed class BackupDownload(OpenBytes open, RetryPolicy retry, Action<l
                 _received += count;
                 return count;
             }
-            catch (OperationException e) when (TransientFailure.OfDownload(e) && (canResume || _received == 0))
+            catch (OperationException e) when (e.Kind == FailureKind.Transient && (canResume || _received == 0))
             {
                 Disconnect();
                 await retry.WaitAsync(e, ++_failures, cancellationToken);

@@ -22,7 +22,7 @@ internal sealed class BackupVerifier(SnapshotInfo backup)
         {
             throw Damaged($"is damaged. {e.Message}", e);
         }
-        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged && (e.Remedy is null || e is ApiException))
+        catch (OperationException e) when (e.Kind == FailureKind.Stream && (e.Remedy is null || e is ApiException))
         {
             throw Damaged($"is damaged. {e.Message}", e);
         }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
@@ -18,7 +19,7 @@ internal static class ManifestDownload
     )
     {
         var source = new BackupSource(session.Server, backup);
-        var retry = new RetryPolicy(session.Settings.RetryTime, TransientFailure.OfDownload, TimeProvider.System, why =>
+        var retry = new RetryPolicy(session.Settings.RetryTime, TimeProvider.System, why =>
         {
             if (why is not null)
                 session.Output.Note(why);
@@ -32,7 +33,7 @@ internal static class ManifestDownload
                 await body.CopyToAsync(json, cancellationToken);
                 return Parse(backup, json.GetBuffer().AsSpan(0, (int)json.Length));
             }
-            catch (OperationException e) when (TransientFailure.OfDownload(e))
+            catch (OperationException e) when (e.Kind == FailureKind.Transient)
             {
                 await retry.WaitAsync(e, failures, cancellationToken);
             }
@@ -42,7 +43,8 @@ internal static class ManifestDownload
     /// <summary>
     /// Whether the server has no manifest or a wrong one. The backup itself may still be complete and valid.
     /// </summary>
-    public static bool IsUnavailable(OperationException e) => e.ExitCode is ExitCode.NotFound or ExitCode.Damaged;
+    public static bool IsUnavailable(OperationException e) =>
+        e.Kind == FailureKind.Stream || e is ApiException { Status: HttpStatusCode.NotFound };
 
     private static Manifest Parse(SnapshotInfo backup, ReadOnlySpan<byte> json)
     {

@@ -57,7 +57,7 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
                     progress(count);
                 }
             }
-            catch (OperationException e) when (TransientFailure.OfDownload(e))
+            catch (OperationException e) when (e.Kind == FailureKind.Transient)
             {
                 await retry.WaitAsync(e, ++failures, cancellationToken);
             }

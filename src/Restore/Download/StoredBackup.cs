@@ -156,7 +156,7 @@ internal sealed class StoredBackup
     }
 
     private RetryPolicy Retry(TransferProgress progress) =>
-        new(_session.Settings.RetryTime, TransientFailure.OfDownload, TimeProvider.System, progress.Wait);
+        new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
 
     private BackupDownload Whole(RetryPolicy retry, Action<long> progress) =>
         _backup.IsLocal

@@ -13,11 +13,11 @@ internal static class Interruption
         e switch
         {
             OperationCanceledException => true,
-            ZfsException zfs => zfs.WasCutOff,
-            OperationException failure => failure.ExitCode
-                is ExitCode.Unreachable
-                    or ExitCode.ServerFailed
-                    or ExitCode.AccessDenied,
+            ZfsException { End: ZfsEnd.Killed or ZfsEnd.Crashed } => true,
+            OperationException failure => failure.Kind
+                is FailureKind.Transient
+                    or FailureKind.Server
+                    or FailureKind.User,
             _ => false,
         };
 
@@ -46,6 +46,6 @@ internal static class Interruption
         if (e is not OperationException failure)
             return new OperationException(ExitCode.Interrupted, "Interrupted.", kept, e);
         var remedy = IsInterruption(e) ? kept : $"{failure.Remedy} {kept}".TrimStart();
-        return new OperationException(failure.ExitCode, failure.Message, remedy, failure);
+        return new OperationException(failure.ExitCode, failure.Message, remedy, failure, failure.Kind);
     }
 }

@@ -31,12 +31,7 @@ internal sealed class LiveReceive(
             session.Output,
             async shown =>
             {
-                var retry = new RetryPolicy(
-                    session.Settings.RetryTime,
-                    TransientFailure.OfDownload,
-                    TimeProvider.System,
-                    shown.Wait
-                );
+                var retry = new RetryPolicy(session.Settings.RetryTime, TimeProvider.System, shown.Wait);
                 var progress = new LiveProgress(retry, shown.Add, PositionOf(token));
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {
@@ -74,7 +69,7 @@ internal sealed class LiveReceive(
             );
             return null;
         }
-        catch (OperationException e) when (TransientFailure.OfDownload(e))
+        catch (OperationException e) when (e.Kind == FailureKind.Transient)
         {
             return e;
         }

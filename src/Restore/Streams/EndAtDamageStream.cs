@@ -14,7 +14,7 @@ internal sealed class EndAtDamageStream(Stream source) : ForwardOnlyStream
         {
             return await source.ReadAsync(buffer, cancellationToken);
         }
-        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
+        catch (OperationException e) when (e.Kind == FailureKind.Stream)
         {
             return 0;
         }

@@ -106,7 +106,7 @@ internal sealed class StreamInput : IAsyncDisposable
             {
                 return await source.ReadAsync(buffer, cancellationToken);
             }
-            catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
+            catch (OperationException e) when (e.Kind == FailureKind.Stream)
             {
                 throw new OperationException(ExitCode.Damaged, $"{name} is damaged. {e.Message}", innerException: e);
             }

@@ -88,7 +88,7 @@ internal sealed partial class StreamReceiver(
         {
             throw RequestException.Damaged("stream_damaged", e.Message, e);
         }
-        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
+        catch (OperationException e) when (e.Kind == FailureKind.Stream)
         {
             throw RequestException.Damaged("compression_damaged", e.Message, e);
         }

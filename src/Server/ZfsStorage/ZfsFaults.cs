@@ -16,7 +16,7 @@ internal static class ZfsFaults
     {
         var words = e.StandardError.Trim();
         // ZFS keeps what it has. Any other failure may be the stream's, and would repeat.
-        if (e.WasCutOff)
+        if (e.End != ZfsEnd.Refused)
             return Interrupted(e);
         if (Says(words, "quota exceeded"))
             return new RequestException(

@@ -97,14 +97,7 @@ public sealed class RetryPolicyTests
 
         async Task<TimeSpan> PauseAsync(bool honorsRetryAfter)
         {
-            var retry = new RetryPolicy(
-                Hour,
-                TransientFailure.OfUpload,
-                _time,
-                _told.Add,
-                new Random(1),
-                honorsRetryAfter
-            );
+            var retry = new RetryPolicy(Hour, _time, _told.Add, new Random(1), honorsRetryAfter);
             var start = _time.Now;
             var busy = ApiClient.ToException(HttpStatusCode.ServiceUnavailable, error: null);
             busy.RetryAfter = TimeSpan.FromMinutes(5);
@@ -156,10 +149,10 @@ public sealed class RetryPolicyTests
     }
 
     private RetryPolicy Downloads(TimeSpan patience, TimeProvider time) =>
-        new(patience, TransientFailure.OfDownload, time, _told.Add);
+        new(patience, time, _told.Add);
 
     private RetryPolicy Uploads(TimeSpan patience) =>
-        new(patience, TransientFailure.OfUpload, _time, _told.Add, new Random(1), honorsRetryAfter: true);
+        new(patience, _time, _told.Add, new Random(1), honorsRetryAfter: true);
 
     private static OperationException Unreachable() => new(ExitCode.Unreachable, "it is away");
 }

@@ -57,7 +57,7 @@ public sealed class LiveProgressTests
     {
         _shown = already;
         return new LiveProgress(
-            new RetryPolicy(Patience, TransientFailure.OfDownload, _time, _ => { }),
+            new RetryPolicy(Patience, _time, _ => { }),
             bytes => _shown += bytes,
             already
         );

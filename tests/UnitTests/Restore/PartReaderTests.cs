@@ -174,7 +174,7 @@ public sealed class PartReaderTests
         await using var reader = new PartReader(
             new PartFetch(
                 source.OpenAsync,
-                new RetryPolicy(TimeSpan.Zero, TransientFailure.OfDownload, TimeProvider.System, _ => { }),
+                new RetryPolicy(TimeSpan.Zero, TimeProvider.System, _ => { }),
                 _ => { }
             ),
             pool,
@@ -231,7 +231,7 @@ public sealed class PartReaderTests
         new(
             new PartFetch(
                 source.OpenAsync,
-                new RetryPolicy(TimeSpan.FromSeconds(20), TransientFailure.OfDownload, TimeProvider.System, _ => { }),
+                new RetryPolicy(TimeSpan.FromSeconds(20), TimeProvider.System, _ => { }),
                 progress ?? (_ => { })
             ),
             pool,

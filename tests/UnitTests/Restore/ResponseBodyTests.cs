@@ -21,7 +21,7 @@ public sealed class ResponseBodyTests
             body.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
         );
 
-        Assert.True(TransientFailure.OfDownload(failure));
+        Assert.Equal(FailureKind.Transient, failure.Kind);
         Assert.Contains("sent nothing of c/backup", failure.Message, StringComparison.Ordinal);
     }
 
@@ -50,13 +50,10 @@ public sealed class ResponseBodyTests
             "c/backup",
             TimeSpan.FromSeconds(5)
         );
-        Assert.True(
-            TransientFailure.OfDownload(
-                await Assert.ThrowsAsync<OperationException>(() =>
-                    broken.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
-                )
-            )
+        var failure = await Assert.ThrowsAsync<OperationException>(() =>
+            broken.ReadAsync(new byte[10], TestContext.Current.CancellationToken).AsTask()
         );
+        Assert.Equal(FailureKind.Transient, failure.Kind);
 
         using var interrupt = new CancellationTokenSource(50);
         await using var silent = new ResponseBody(
