@@ -148,8 +148,7 @@ public sealed class RetryPolicyTests
         Assert.Equal(20, retry.Retries);
     }
 
-    private RetryPolicy Downloads(TimeSpan patience, TimeProvider time) =>
-        new(patience, time, _told.Add);
+    private RetryPolicy Downloads(TimeSpan patience, TimeProvider time) => new(patience, time, _told.Add);
 
     private RetryPolicy Uploads(TimeSpan patience) =>
         new(patience, _time, _told.Add, new Random(1), honorsRetryAfter: true);

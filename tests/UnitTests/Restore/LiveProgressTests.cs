@@ -56,11 +56,7 @@ public sealed class LiveProgressTests
     private LiveProgress Start(long already = 0)
     {
         _shown = already;
-        return new LiveProgress(
-            new RetryPolicy(Patience, _time, _ => { }),
-            bytes => _shown += bytes,
-            already
-        );
+        return new LiveProgress(new RetryPolicy(Patience, _time, _ => { }), bytes => _shown += bytes, already);
     }
 
     private static async Task BreakAsync(LiveProgress progress, long goOnAt, long bytes)

@@ -172,11 +172,7 @@ public sealed class PartReaderTests
         var source = new FaultySource(1, Sizes) { BeforeAnswer = (_, _) => throw FaultySource.Broken() };
         using var pool = new PagePool(16 * Mebibyte);
         await using var reader = new PartReader(
-            new PartFetch(
-                source.OpenAsync,
-                new RetryPolicy(TimeSpan.Zero, TimeProvider.System, _ => { }),
-                _ => { }
-            ),
+            new PartFetch(source.OpenAsync, new RetryPolicy(TimeSpan.Zero, TimeProvider.System, _ => { }), _ => { }),
             pool,
             1,
             source.Parts
