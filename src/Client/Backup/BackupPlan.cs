@@ -49,16 +49,15 @@ internal sealed record BackupPlan(
         if (mode == BackupMode.Full)
             return Full("a full backup was requested", fullFlags);
 
-        var raw = fullFlags.Contains(SendFlagPolicy.Raw);
         var chains = new BackupChains(remote);
-        if (FindBase(local, remote, chains, raw) is { } found)
+        if (FindBase(local, remote, chains, fullFlags) is { } found)
         {
             if (mode == BackupMode.Automatic && maxChain > 0 && found.Incrementals >= maxChain)
                 return Full($"the chain has {found.Incrementals} incrementals, and MAX_CHAIN is {maxChain}", fullFlags);
-            return Incremental(found, fullFlags);
+            return Incremental(found);
         }
 
-        var why = ExplainMissingBase(dataset, raw, local, remote, chains);
+        var why = ExplainMissingBase(dataset, fullFlags, local, remote, chains);
         if (mode == BackupMode.Automatic)
             return Full(why, fullFlags);
         throw new OperationException(
@@ -70,31 +69,20 @@ internal sealed record BackupPlan(
 
     private static BackupPlan Full(string reason, IReadOnlyList<string> flags) => new(null, null, flags, reason);
 
-    private static BackupPlan Incremental(FoundBase found, IReadOnlyList<string> fullFlags)
+    private static BackupPlan Incremental(FoundBase found)
     {
         var kind = found.Local.Name.IsBookmark ? "bookmark" : "snapshot";
         return new BackupPlan(
             found.Local,
             found.Backup,
-            ContinuedFlags(found.Backup, fullFlags),
+            found.Flags,
             $"{kind} {found.Local.Name} is the newest one that the server has a backup of"
         );
     }
 
-    /// <summary>
-    /// A backup that was uploaded without saying how it was sent has no flags. Then the flags are those of this kind of
-    /// stream: raw as now, otherwise the ones that every version of this program has used.
-    /// </summary>
-    private static IReadOnlyList<string> ContinuedFlags(SnapshotInfo baseBackup, IReadOnlyList<string> fullFlags)
-    {
-        if (baseBackup.SendFlags.Count > 0)
-            return baseBackup.SendFlags;
-        return baseBackup.Raw ? fullFlags : ZfsSend.DefaultFlags;
-    }
-
     private static string ExplainMissingBase(
         DatasetName dataset,
-        bool raw,
+        IReadOnlyList<string> fullFlags,
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
         BackupChains chains
@@ -102,37 +90,59 @@ internal sealed record BackupPlan(
     {
         if (!remote.Any(backup => backup.DatasetName == dataset.Value))
             return "the server has no backup of this dataset yet";
-        if (FindBase(local, remote, chains, !raw) is null)
+        var raw = fullFlags.Contains(SendFlagPolicy.Raw);
+        var shared = FindShared(local, remote, chains).ToList();
+        if (shared.Find(pair => pair.Backup.Raw == raw).Backup is { } continuable)
+            return $"the chain on the server cannot be continued: "
+                + SendFlagPolicy.Continue(continuable.SendFlags, fullFlags).Obstacle;
+        if (shared.Count == 0)
             return "the server has no restorable backup of any local snapshot or bookmark";
         return raw
             ? "the chain on the server is not raw and this backup is, and the two never mix"
             : "the chain on the server is raw and this backup is not, and the two never mix";
     }
 
-    /// <summary>
-    /// Finds the newest snapshot or bookmark that is shared with the server; by transaction group, which does not
-    /// depend on clocks. A bookmark is preferred to its snapshot, because it outlives the snapshot.
-    /// </summary>
     private static FoundBase? FindBase(
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
         BackupChains chains,
-        bool raw
+        IReadOnlyList<string> fullFlags
     )
     {
-        var backups = remote.ToLookup(backup => backup.SnapshotGuid);
-        foreach (var candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark))
+        var raw = fullFlags.Contains(SendFlagPolicy.Raw);
+        foreach (var (candidate, backup) in FindShared(local, remote, chains))
         {
-            foreach (var backup in backups[candidate.Guid])
-            {
-                if (backup.Raw == raw && backup.CanBeBase != false && chains.IsComplete(backup))
-                    return new FoundBase(candidate, backup, chains.LengthOf(backup) - 1);
-            }
+            if (backup.Raw == raw && SendFlagPolicy.Continue(backup.SendFlags, fullFlags).Flags is { } flags)
+                return new FoundBase(candidate, backup, flags, chains.LengthOf(backup) - 1);
         }
 
         return null;
     }
 
+    /// <summary>
+    /// Finds the snapshots and bookmarks that are shared with the server, the newest first; by transaction group, which
+    /// does not depend on clocks. A bookmark is preferred to its snapshot, because it outlives the snapshot.
+    /// </summary>
+    private static IEnumerable<(LocalSnapshot Local, SnapshotInfo Backup)> FindShared(
+        IReadOnlyCollection<LocalSnapshot> local,
+        IReadOnlyCollection<SnapshotInfo> remote,
+        BackupChains chains
+    )
+    {
+        var backups = remote.ToLookup(backup => backup.SnapshotGuid);
+        return
+            from candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark)
+            from backup in backups[candidate.Guid]
+            where backup.CanBeBase != false && chains.IsComplete(backup)
+            select (candidate, backup);
+    }
+
+    /// <param name="Flags">With which the chain is continued.</param>
     /// <param name="Incrementals">How many incrementals the base's chain has.</param>
-    private sealed record FoundBase(LocalSnapshot Local, SnapshotInfo Backup, int Incrementals);
+    private sealed record FoundBase(
+        LocalSnapshot Local,
+        SnapshotInfo Backup,
+        IReadOnlyList<string> Flags,
+        int Incrementals
+    );
 }

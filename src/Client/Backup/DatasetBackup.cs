@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Client.Upload;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
@@ -64,7 +65,14 @@ internal sealed class DatasetBackup(
         var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
         if (!options.DryRun)
         {
-            var leftovers = LeftoverPlan.Make(dataset.Name, local, remote, uploads, options.MayResume);
+            var leftovers = LeftoverPlan.Make(
+                dataset,
+                SendFlagPolicy.ForFull(dataset, settings),
+                local,
+                remote,
+                uploads,
+                options.MayResume
+            );
             await CleanUpAsync(leftovers, cancellationToken);
             if (leftovers.Resume is { } interrupted)
             {
@@ -100,6 +108,7 @@ internal sealed class DatasetBackup(
         var source = new UploadSource(
             snapshot,
             Describe(snapshot, plan, properties),
+            new ExpectedStream(snapshot, plan.Base?.Guid, dataset.IsVolume, plan.SendFlags),
             settings.Compression,
             new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags)
         );
@@ -174,7 +183,13 @@ internal sealed class DatasetBackup(
         try
         {
             var (backup, from) = await SendOrRemoveAsync(
-                new UploadSource(snapshot, Describe(interrupted), interrupted.Compression, Send: null),
+                new UploadSource(
+                    snapshot,
+                    Describe(interrupted),
+                    interrupted.Expected,
+                    interrupted.Compression,
+                    Send: null
+                ),
                 cancellationToken
             );
             return new ResumedBackup
@@ -264,7 +279,7 @@ internal sealed class DatasetBackup(
             Incremental = interrupted.Upload.FromGuid is not null,
             Timestamp = interrupted.Snapshot.Creation,
             Compression = interrupted.Upload.Compression,
-            SendFlags = interrupted.Upload.SendFlags,
+            SendFlags = interrupted.Upload.SendFlags, // the server's own; those of zfs send are in Expected
             StorageType = settings.StorageType,
             SnapshotType = interrupted.Snapshot.Type,
         };

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Client.Upload;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
@@ -25,12 +26,14 @@ internal sealed record LeftoverPlan(
 )
 {
     /// <param name="dataset">The dataset.</param>
+    /// <param name="fullFlags">Flags with which a new chain would begin: they decide whether it is sent raw.</param>
     /// <param name="local">Its snapshots and bookmarks.</param>
     /// <param name="remote">All of the client's backups on the server.</param>
     /// <param name="uploads">All of the client's open uploads.</param>
     /// <param name="mayResume">False: every upload starts over.</param>
     public static LeftoverPlan Make(
-        DatasetName dataset,
+        DatasetFacts dataset,
+        IReadOnlyList<string> fullFlags,
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
         IReadOnlyCollection<UploadInfo> uploads,
@@ -40,8 +43,12 @@ internal sealed record LeftoverPlan(
         var committed = remote.Select(backup => backup.SnapshotGuid).ToHashSet();
         var pending = local.Where(snapshot => snapshot.Upload == UploadMark.Pending).ToList();
         var own = uploads
-            .Where(upload => BelongsTo(upload, dataset, local))
-            .Select(upload => Assess(upload, local, remote, committed, mayResume))
+            .Where(upload => BelongsTo(upload, dataset.Name, local))
+            .Select(upload =>
+                mayResume
+                    ? Assess(upload, dataset, fullFlags, local, remote)
+                    : (Upload: upload, Resume: null, Reason: "--no-resume was given")
+            )
             .ToList();
         var resume = own.Select(assessed => assessed.Resume)
             .OfType<InterruptedUpload>()
@@ -72,29 +79,29 @@ internal sealed record LeftoverPlan(
 
     private static (UploadInfo Upload, InterruptedUpload? Resume, string? Reason) Assess(
         UploadInfo upload,
+        DatasetFacts dataset,
+        IReadOnlyList<string> fullFlags,
         IReadOnlyCollection<LocalSnapshot> local,
-        IReadOnlyCollection<SnapshotInfo> remote,
-        HashSet<SnapshotGuid> committed,
-        bool mayResume
+        IReadOnlyCollection<SnapshotInfo> remote
     )
     {
         if (FindSnapshot(upload.SnapshotGuid!.Value, local) is not { } snapshot)
             return (upload, null, "its snapshot no longer exists");
-        if (!mayResume)
-            return (upload, null, "--no-resume was given");
-        if (committed.Contains(snapshot.Guid))
+        if (remote.Any(backup => backup.SnapshotGuid == snapshot.Guid))
             return (upload, null, "the server already has the backup");
         if (!CompressionFormats.TryParse(upload.Compression, out var compression))
             return (upload, null, $"this version does not support the compression {upload.Compression}");
-        var (found, missing) = upload.FromGuid is { } from ? FindBase(from, local, remote) : default;
+        var (flags, obstacle) = SendFlagPolicy.Continue(upload.SendFlags, fullFlags);
+        if (flags is null)
+            return (upload, null, obstacle);
+        var (found, missing) = upload.FromGuid is { } from ? FindBase(from, snapshot, local, remote) : default;
         if (missing is not null)
             return (upload, null, missing);
+        var expected = new ExpectedStream(snapshot, found?.Guid, dataset.IsVolume, flags);
         try
         {
-            var begin = ResumePoint.Inspect(upload.Resume).State.Snapshot!;
-            return begin.SnapshotGuid == snapshot.Guid.Value && begin.BaseGuid == (upload.FromGuid?.Value ?? 0)
-                ? (upload, new InterruptedUpload(upload, snapshot, compression, found), null)
-                : (upload, null, "it contains the stream of another snapshot");
+            _ = ResumePoint.Read(upload.Resume, expected);
+            return (upload, new InterruptedUpload(upload, snapshot, expected, compression, found), null);
         }
         catch (NotResumableException e)
         {
@@ -107,12 +114,15 @@ internal sealed record LeftoverPlan(
 
     private static (LocalSnapshot? Base, string? Reason) FindBase(
         SnapshotGuid guid,
+        LocalSnapshot snapshot,
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote
     )
     {
         if (local.Where(snapshot => snapshot.Guid == guid).MaxBy(snapshot => snapshot.Name.IsBookmark) is not { } found)
             return (null, "its base no longer exists on this machine");
+        if (found.CreateTxg >= snapshot.CreateTxg)
+            return (null, "its base is not older than its snapshot");
         var chains = new BackupChains(remote);
         return remote.Any(backup => backup.SnapshotGuid == guid && chains.IsComplete(backup))
             ? (found, null)
@@ -123,11 +133,13 @@ internal sealed record LeftoverPlan(
 /// <summary>An upload that can be resumed.</summary>
 /// <param name="Upload">The upload as the server describes it.</param>
 /// <param name="Snapshot">The snapshot that it sends.</param>
+/// <param name="Expected">The stream that may be sent for it.</param>
 /// <param name="Compression">The compression with which it was begun, whatever the settings are now.</param>
 /// <param name="Base">The base of an incremental; null for a full backup.</param>
 internal sealed record InterruptedUpload(
     UploadInfo Upload,
     LocalSnapshot Snapshot,
+    ExpectedStream Expected,
     CompressionFormat Compression,
     LocalSnapshot? Base
 );

@@ -29,4 +29,30 @@ internal static class SendFlagPolicy
             ? ForUncompressed
             : ZfsSend.DefaultFlags;
     }
+
+    /// <summary>
+    /// Decides with which flags a chain is continued, of which only the server knows how it was sent. Whether that is
+    /// raw is this machine's decision: the server may be wrong, or lie, about both.
+    /// </summary>
+    /// <param name="named">The flags that the server names; none if the chain was uploaded without saying how it was
+    /// sent. Then they are those of this kind of stream: raw as now, otherwise the ones that every version of this
+    /// program has used.</param>
+    /// <param name="fullFlags">Those of <see cref="ForFull"/>.</param>
+    /// <returns>The flags; or why the chain cannot be continued, as the end of a sentence.</returns>
+    public static (IReadOnlyList<string>? Flags, string? Obstacle) Continue(
+        IReadOnlyList<string> named,
+        IReadOnlyList<string> fullFlags
+    )
+    {
+        var raw = fullFlags.Contains(Raw);
+        if (named.Count == 0)
+            return (raw ? ForRaw : ZfsSend.DefaultFlags, null);
+        if (named.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) || named.Distinct().Count() != named.Count)
+            return (null, "the server names flags of zfs send that this program does not use");
+        if (named.Contains(Raw) != raw)
+            return raw
+                ? (null, $"the server says that it was sent without {Raw}, and the dataset is only sent raw")
+                : (null, $"the server says that it was sent with {Raw}, and the dataset is not sent raw");
+        return (named, null);
+    }
 }

@@ -107,7 +107,7 @@ internal sealed class BackupUpload(
         {
             ResumePoint? resume = null;
             if (mayResume && (source.Send is null || upload.Resume is not null))
-                resume = ResumePoint.Read(upload.Resume);
+                resume = ResumePoint.Read(upload.Resume, source.Expected);
             var from = resume?.From ?? TransferStart.Beginning;
             var already = resume?.StreamBytes ?? 0;
             acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
@@ -211,17 +211,21 @@ internal sealed class BackupUpload(
         if (resume is null && source.Send is { } send)
         {
             await using var sending = send.Start(settings.Zfs);
-            return await pipeline.RunAsync(sending, sending.Output, cancellationToken);
+            var planned = new PlannedStream(sending.Output, source.Expected, from: null);
+            return await pipeline.RunAsync(sending, planned, cancellationToken);
         }
 
         try
         {
-            await using var sending = ZfsSend.StartRest(settings.Zfs, resume!.Token!);
-            var stream = resume.Splice?.OpenRest(sending.Output) ?? sending.Output;
-            return await pipeline.RunAsync(sending, stream, cancellationToken);
+            await using var sending = ZfsSend.StartRest(settings.Zfs, resume!.Token!.ToString());
+            var planned = new PlannedStream(sending.Output, source.Expected, resume.Token);
+            return await pipeline.RunAsync(sending, resume.Splice?.OpenRest(planned) ?? planned, cancellationToken);
         }
         catch (Exception e)
-            when (e is StreamCombinationException or SendStreamException { Error: SendStreamError.UnexpectedRecord }
+            when (e
+                    is UnexpectedStreamException
+                        or StreamCombinationException
+                        or SendStreamException { Error: SendStreamError.UnexpectedRecord }
                 || (e is ZfsException { End: ZfsEnd.Refused } && !pipeline.HasBegun)
             )
         {
@@ -238,7 +242,8 @@ internal sealed class BackupUpload(
             return resume.StreamBytes;
         try
         {
-            return resume.StreamBytes + await ZfsSend.EstimateRestAsync(settings.Zfs, token, cancellationToken);
+            var rest = await ZfsSend.EstimateRestAsync(settings.Zfs, token.ToString(), cancellationToken);
+            return resume.StreamBytes + rest;
         }
         catch (ZfsException)
         {

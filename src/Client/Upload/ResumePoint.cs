@@ -10,49 +10,64 @@ namespace ZfsSnapshotManager.Client.Upload;
 /// <param name="From">The first missing part.</param>
 /// <param name="Parts">The parts before it, with the fields that the digest of all parts needs.</param>
 /// <param name="StreamBytes">Bytes of the stream that the server has.</param>
-/// <param name="Token">Token for <c>zfs send -t</c>; null if the server has the stream up to its END.</param>
+/// <param name="Token">Token for <c>zfs send -t</c>, made here; null if the server has the stream up to its
+/// END.</param>
 /// <param name="Splice">Turns the output of that into the rest of the stream; null if the server's ZFS resumes, which
 /// needs the output as it is.</param>
 internal sealed record ResumePoint(
     TransferStart From,
     IReadOnlyList<StoredPart> Parts,
     long StreamBytes,
-    string? Token,
+    ResumeToken? Token,
     StreamSplice? Splice
 )
 {
     private const int DigestLength = 64;
 
-    /// <summary>Reads the server's answer, which is not trusted.</summary>
+    /// <summary>More bytes than any stream has.</summary>
+    private const long MaxBytes = 1L << 60;
+
+    /// <summary>DN_MAX_OBJECT of OpenZFS include/sys/dnode.h.</summary>
+    private const ulong MaxObject = 1UL << 48;
+
+    private const ulong MaxOffset = long.MaxValue;
+
+    /// <summary>BEGIN and at least one more record.</summary>
+    private const int LeastBytes = 2 * RecordHeader.Size;
+
+    /// <summary>
+    /// Reads the server's answer, which is not trusted: it decides how much of the stream is sent again, and nothing
+    /// else.
+    /// </summary>
+    /// <param name="resume">The answer.</param>
+    /// <param name="expected">The stream that the plan allows.</param>
     /// <exception cref="NotResumableException">The upload cannot be resumed from it.</exception>
-    public static ResumePoint Read(UploadResume? resume)
+    public static ResumePoint Read(UploadResume? resume, ExpectedStream expected)
     {
-        var (state, splice) = Inspect(resume);
-        if (resume!.ReceiveResumeToken is { } token)
-            return new ResumePoint(TransferStart.Beginning, [], resume.StreamBytes, token, null);
-        if (resume!.PartDigests is not { } digests || digests.Length != (resume.NextPart - 1L) * DigestLength)
+        if (resume is null)
+            throw new NotResumableException("none of it is stored");
+        RequireBytes(resume.StreamBytes);
+        if (resume.ReceiveResumeToken is { } text)
+            return new ResumePoint(TransferStart.Beginning, [], resume.StreamBytes, ReadToken(text, expected), null);
+        var state = ReadState(resume.State, expected);
+        var splice = MakeSplice(state);
+        if (resume.PartDigests is not { } digests || !AreDigests(digests, resume.NextPart - 1L))
             throw new NotResumableException("the server does not report what it has stored");
+        RequireBytes(resume.StoredBytes);
         return new ResumePoint(
             new TransferStart(resume.NextPart, resume.StoredBytes, state),
             [.. digests.Chunk(DigestLength).Select(Describe)],
             state.StreamOffset,
-            splice?.Token.ToString(),
+            splice is null ? null : expected.MintToken(state.ResumePoint, (ulong)state.ResumeBytes),
             splice
         );
     }
 
-    /// <summary>Checks whether a stream can be resumed.</summary>
-    /// <exception cref="NotResumableException">It cannot be resumed.</exception>
-    public static (ParserState State, StreamSplice? Splice) Inspect(UploadResume? resume)
+    private static StreamSplice? MakeSplice(ParserState state)
     {
-        if (resume is null)
-            throw new NotResumableException("none of it is stored");
-        if (resume.ReceiveResumeToken is { } text)
-            return (Read(text), null);
-        var state = ReadState(resume.State);
         try
         {
-            return (state, state.Phase == StreamPhase.End ? null : new StreamSplice(state));
+            return state.Phase == StreamPhase.End ? null : new StreamSplice(state);
         }
         catch (StreamCombinationException e)
         {
@@ -60,38 +75,65 @@ internal sealed record ResumePoint(
         }
     }
 
-    private static ParserState ReadState(string? text)
+    private static ParserState ReadState(string? text, ExpectedStream expected)
     {
         const string Unknown = "the server does not report the state of its stream";
+        ParserState state;
         try
         {
-            return text is not null && ParserState.Parse(text) is { Snapshot: not null } state
-                ? state
-                : throw new NotResumableException(Unknown);
+            state = ParserState.Parse(text ?? "");
         }
         catch (FormatException e)
         {
             throw new NotResumableException($"{Unknown} ({e.Message.TrimEnd('.')})", e);
         }
+
+        if (state.Snapshot is not { } begin)
+            throw new NotResumableException(Unknown);
+        if (expected.FindDifferenceOfStored(begin) is { } difference)
+            throw new NotResumableException($"the server has the beginning of another stream: {difference}");
+        RequirePossible(state);
+        return state;
     }
 
-    /// <summary>Reads from a token what identifies the stream.</summary>
-    private static ParserState Read(string text) =>
-        ResumeToken.TryParse(text, out var token)
-            ? ParserState.Start with
-            {
-                Snapshot = new SnapshotStreamInfo
-                {
-                    SnapshotGuid = token.SnapshotGuid,
-                    BaseGuid = token.BaseGuid ?? 0,
-                    FullSnapshotName = token.FullSnapshotName,
-                    Type = DatasetType.None,
-                    Features = StreamFeatures.None,
-                    Flags = 0,
-                    CreationTime = DateTimeOffset.UnixEpoch,
-                },
-            }
-            : throw new NotResumableException("the server's resume token is not valid");
+    /// <summary>The states between the records of a stream have no other numbers.</summary>
+    private static void RequirePossible(ParserState state)
+    {
+        RequireBytes(state.StreamOffset);
+        var isPossible =
+            state.StreamOffset >= LeastBytes
+            && state.RecordCount is > 1
+            && state.RecordCount <= state.StreamOffset / RecordHeader.Size
+            && state.ResumeBytes >= 0
+            && state.ResumeBytes <= state.StreamOffset
+            && IsPossible(state.ResumePoint.Object, state.ResumePoint.Offset);
+        if (!isPossible)
+            throw new NotResumableException("the server reports a state that no stream has");
+    }
+
+    /// <summary>Makes a token of the place that the server's names.</summary>
+    private static ResumeToken ReadToken(string text, ExpectedStream expected)
+    {
+        if (!ResumeToken.TryParse(text, out var token))
+            throw new NotResumableException("the server's resume token is not valid");
+        if (expected.FindDifferenceOfStored(token) is { } difference)
+            throw new NotResumableException($"the server's resume token is of another stream: {difference}");
+        if (!IsPossible(token.Object, token.Offset) || token.Bytes > MaxBytes)
+            throw new NotResumableException("the server's resume token names a place that no stream has");
+        return expected.MintToken(new SendStream.ResumePoint(token.Object, token.Offset), token.Bytes);
+    }
+
+    private static bool IsPossible(ulong number, ulong offset) =>
+        number <= MaxObject && offset <= MaxOffset && (number > 0 || offset == 0);
+
+    private static void RequireBytes(long count)
+    {
+        if (count is < 0 or > MaxBytes)
+            throw new NotResumableException($"the server reports {count} bytes, which no stream has");
+    }
+
+    private static bool AreDigests(string digests, long count) =>
+        count > 0 && digests.Length == count * DigestLength && digests.All(char.IsAsciiHexDigitLower);
 
     private static StoredPart Describe(char[] digest) => new() { Size = 0, Sha256 = new string(digest) };
 }

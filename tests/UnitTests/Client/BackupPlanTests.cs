@@ -235,6 +235,53 @@ public sealed class BackupPlanTests
             Assert.Contains("never mix", plan.Reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("-L")]
+    [InlineData("-w -R")]
+    [InlineData("-w -p")]
+    [InlineData("-w -w")]
+    [InlineData("--raw")]
+    [InlineData("-w tank/other@s1")]
+    public void Flags_of_the_server_never_decide_how_an_encrypted_dataset_is_sent(string named)
+    {
+        SnapshotInfo[] remote = [Backups.Make(1, null, "tank/data", raw: true, named.Split(' '))];
+
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ["-w"], [Bookmark(1)], remote, 60);
+
+        Assert.False(plan.IsIncremental);
+        Assert.Equal(["-w"], plan.SendFlags);
+        Assert.Contains("cannot be continued: the server ", plan.Reason, StringComparison.Ordinal);
+        var refused = Assert.Throws<OperationException>(() =>
+            BackupPlan.Make(BackupMode.Incremental, Dataset, ["-w"], [Bookmark(1)], remote, 60)
+        );
+        Assert.Contains("cannot be continued", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-L -w")]
+    [InlineData("-L -D")]
+    [InlineData("-L\n")]
+    public void Flags_that_this_program_never_uses_are_not_continued(string named)
+    {
+        SnapshotInfo[] remote = [Backups.Make(1, null, "tank/data", raw: false, named.Split(' '))];
+
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ["-L"], [Bookmark(1)], remote, 60);
+
+        Assert.False(plan.IsIncremental);
+        Assert.Equal(["-L"], plan.SendFlags);
+    }
+
+    [Fact]
+    public void A_raw_chain_whose_flags_are_unknown_is_continued_raw()
+    {
+        SnapshotInfo[] remote = [Backups.Make(1, null, "tank/data", raw: true)];
+
+        var plan = BackupPlan.Make(BackupMode.Automatic, Dataset, ["-w"], [Bookmark(1)], remote, 60);
+
+        Assert.True(plan.IsIncremental);
+        Assert.Equal(["-w"], plan.SendFlags);
+    }
+
     private static LocalSnapshot Snapshot(ulong guid) =>
         new(
             SnapshotName.Parse($"tank/data@s{guid}"),

@@ -1,17 +1,29 @@
 using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Client.Pipeline;
+using ZfsSnapshotManager.Client.Upload;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.NvLists;
 using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.UnitTests.Chains;
 using ZfsSnapshotManager.UnitTests.SendStream;
+using ResumePoint = ZfsSnapshotManager.SendStream.ResumePoint;
+using UploadResumePoint = ZfsSnapshotManager.Client.Upload.ResumePoint;
 
 namespace ZfsSnapshotManager.UnitTests.Client;
 
 public sealed class LeftoverPlanTests
 {
-    private static readonly DatasetName Dataset = DatasetName.Parse("tank/data");
+    private static readonly DatasetFacts Dataset = new(
+        DatasetName.Parse("tank/data"),
+        IsVolume: false,
+        IsEncrypted: false
+    );
+
+    /// <summary>When the streams of <see cref="StreamBuilder"/> say that their snapshot was made.</summary>
+    private static readonly DateTimeOffset Creation = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
 
     [Fact]
     public void Without_leftovers_nothing_is_done()
@@ -120,7 +132,25 @@ public sealed class LeftoverPlanTests
             { "state", "the state of its stream" },
             { "other", "another snapshot" },
             { "disordered", "order that ZFS never sends" },
-            { "redacted", "redacted" },
+            { "redacted", "Redacted" },
+            { "raw", "is not sent raw" },
+            { "name", "another name" },
+            { "time", "another time" },
+            { "volume", "another type" },
+            { "compressed", "compressed blocks" },
+            { "embedded", "embedded blocks" },
+            { "digests", "what it has stored" },
+            { "no digest", "what it has stored" },
+            { "count", "what it has stored" },
+            { "bytes", "which no stream has" },
+            { "stored bytes", "which no stream has" },
+            { "offset", "which no stream has" },
+            { "records", "no stream has" },
+            { "object", "no stream has" },
+            { "resume bytes", "no stream has" },
+            { "flags", "does not use" },
+            { "raw flags", "is not sent raw" },
+            { "newer base", "not older" },
             { "base", "no longer exists on this machine" },
             { "chain", "server no longer has" },
             { "compression", "does not support the compression" },
@@ -151,9 +181,64 @@ public sealed class LeftoverPlanTests
                 upload = upload with { Resume = Resume(StateOf(2, 1) with { IsOutOfOrder = true }) };
                 break;
             case "redacted":
-                var state = StateOf(2, 1);
-                var begin = state.Snapshot! with { Features = StreamFeatures.Redacted };
-                upload = upload with { Resume = Resume(state with { Begin = begin, Snapshot = begin }) };
+                upload = upload with { Resume = Lie(begin => begin with { Features = StreamFeatures.Redacted }) };
+                break;
+            case "raw":
+                upload = upload with { Resume = Lie(begin => begin with { Features = StreamFeatures.Raw }) };
+                break;
+            case "name":
+                upload = upload with { Resume = Lie(begin => begin with { FullSnapshotName = "tank/data@s1" }) };
+                break;
+            case "time":
+                upload = upload with { Resume = Lie(begin => begin with { CreationTime = DateTimeOffset.UnixEpoch }) };
+                break;
+            case "volume":
+                upload = upload with { Resume = Lie(begin => begin with { Type = DatasetType.Volume }) };
+                break;
+            case "compressed":
+                upload = upload with { Resume = Lie(begin => begin with { Features = StreamFeatures.Compressed }) };
+                break;
+            case "embedded":
+                upload = upload with { Resume = Lie(begin => begin with { Features = StreamFeatures.EmbedData }) };
+                break;
+            case "digests":
+                upload = upload with { Resume = upload.Resume! with { PartDigests = new string('g', 64) } };
+                break;
+            case "no digest":
+                upload = upload with { Resume = upload.Resume! with { PartDigests = null } };
+                break;
+            case "count":
+                upload = upload with { Resume = upload.Resume! with { NextPart = int.MinValue } };
+                break;
+            case "bytes":
+                upload = upload with { Resume = upload.Resume! with { StreamBytes = long.MaxValue } };
+                break;
+            case "stored bytes":
+                upload = upload with { Resume = upload.Resume! with { StoredBytes = -1 } };
+                break;
+            case "offset":
+                upload = upload with { Resume = Resume(StateOf(2, 1) with { StreamOffset = long.MaxValue }) };
+                break;
+            case "records":
+                upload = upload with { Resume = Resume(StateOf(2, 1) with { RecordCount = 1_000_000 }) };
+                break;
+            case "object":
+                var far = new ResumePoint(ulong.MaxValue, 0);
+                upload = upload with { Resume = Resume(StateOf(2, 1) with { ResumePoint = far }) };
+                break;
+            case "resume bytes":
+                upload = upload with { Resume = Resume(StateOf(2, 1) with { ResumeBytes = 1L << 50 }) };
+                break;
+            case "flags":
+                upload = upload with { SendFlags = ["-L", "-R"] };
+                break;
+            case "raw flags":
+                upload = upload with { SendFlags = ["-w"] };
+                break;
+            case "newer base":
+                local.Add(Bookmark(5));
+                remote.Add(Backups.Full(5));
+                upload = Upload(2, 5);
                 break;
             case "base":
                 local.RemoveAt(0);
@@ -168,11 +253,108 @@ public sealed class LeftoverPlanTests
                 break;
         }
 
-        var plan = LeftoverPlan.Make(Dataset, local, remote, [upload], mayResume: what != "no-resume");
+        var plan = Make(local, remote, [upload], mayResume: what != "no-resume");
 
         Assert.Null(plan.Resume);
         Assert.Contains(reason, Assert.Single(plan.Drop).Reason, StringComparison.Ordinal);
         Assert.Equal(what == "snapshot" ? 0 : 1, plan.Remove.Count);
+    }
+
+    public static TheoryData<string, string> ForeignTokens =>
+        new()
+        {
+            { "snapshot", "another snapshot" },
+            { "base", "another snapshot" },
+            { "name", "another name" },
+            { "raw", "is not sent raw" },
+            { "compressed", "compressed blocks" },
+            { "embedded", "embedded blocks" },
+            { "pairs", "more than how a stream continues" },
+            { "object", "a place that no stream has" },
+            { "offset", "a place that no stream has" },
+            { "bytes", "a place that no stream has" },
+            { "text", "not valid" },
+        };
+
+    [Theory]
+    [MemberData(nameof(ForeignTokens))]
+    public void A_token_that_differs_from_the_plan_is_refused(string what, string reason)
+    {
+        var token = ResumeToken.Parse(Token(2, 1).ReceiveResumeToken!);
+        token = what switch
+        {
+            "snapshot" => token with { SnapshotGuid = 3 },
+            "base" => token with { BaseGuid = null },
+            "name" => token with { FullSnapshotName = "tank/data@s3" },
+            "raw" => token with { Raw = true },
+            "compressed" => token with { Compressed = true },
+            "embedded" => token with { Embedded = true },
+            "pairs" => token with { OtherPairs = [NvPair.Of("redact_snaps", 3UL)] },
+            "object" => token with { Object = 1UL << 50 },
+            "offset" => token with { Offset = 1UL << 63 },
+            "bytes" => token with { Bytes = ulong.MaxValue },
+            _ => token,
+        };
+        var text = what == "text" ? "1-0-0-0" : token.ToString();
+
+        var plan = Make(
+            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
+            [Backups.Full(1)],
+            [Upload(2, 1) with { Resume = Token(2, 1) with { ReceiveResumeToken = text } }]
+        );
+
+        Assert.Null(plan.Resume);
+        Assert.Contains(reason, Assert.Single(plan.Drop).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_token_of_the_server_only_the_place_is_used()
+    {
+        var snapshot = Snapshot(2, UploadMark.Pending);
+        var expected = new ExpectedStream(snapshot, new SnapshotGuid(1), IsVolume: false, ["-L"]);
+        var lie = ResumeToken.Parse(Token(2, 1).ReceiveResumeToken!) with { FullSnapshotName = "tank/copy@s2" };
+
+        var point = UploadResumePoint.Read(
+            Token(2, 1) with
+            {
+                ReceiveResumeToken = lie.ToString(),
+            },
+            expected
+        );
+
+        Assert.Equal(lie with { FullSnapshotName = "tank/data@s2", LargeBlocks = true }, point.Token);
+    }
+
+    [Fact]
+    public void The_token_of_an_encrypted_dataset_is_raw_whatever_the_state_says()
+    {
+        var snapshot = Snapshot(2, UploadMark.Pending);
+        var expected = new ExpectedStream(snapshot, BaseGuid: null, IsVolume: false, ["-w"]);
+        var raw = Lie(begin => begin with { BaseGuid = 0, Features = StreamFeatures.Raw | StreamFeatures.Compressed });
+        var decrypted = Lie(begin => begin with { BaseGuid = 0, Features = StreamFeatures.None });
+
+        var token = UploadResumePoint.Read(raw, expected).Token;
+        var refused = Assert.Throws<NotResumableException>(() =>
+            UploadResumePoint.Read(decrypted, expected)
+        );
+
+        Assert.True(token is { Raw: true, Compressed: true, LargeBlocks: true, Embedded: false });
+        Assert.Contains("only sent raw", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_state_with_the_old_name_of_a_dataset_resumes_with_the_new_one()
+    {
+        var upload = Upload(2, null) with
+        {
+            DatasetName = "tank/before",
+            Resume = Lie(begin => begin with { BaseGuid = 0, FullSnapshotName = "tank/before@s2" }),
+        };
+
+        var plan = Make([Snapshot(2, UploadMark.Pending)], [], [upload]);
+
+        var point = UploadResumePoint.Read(upload.Resume, plan.Resume!.Expected);
+        Assert.Equal("tank/data@s2", point.Token!.FullSnapshotName);
     }
 
     [Fact]
@@ -213,8 +395,12 @@ public sealed class LeftoverPlanTests
         Assert.Equal(1UL, Assert.Single(plan.Release).Guid.Value);
     }
 
-    private static LeftoverPlan Make(LocalSnapshot[] local, SnapshotInfo[] remote, UploadInfo[] uploads) =>
-        LeftoverPlan.Make(Dataset, local, remote, uploads, mayResume: true);
+    private static LeftoverPlan Make(
+        IReadOnlyCollection<LocalSnapshot> local,
+        IReadOnlyCollection<SnapshotInfo> remote,
+        UploadInfo[] uploads,
+        bool mayResume = true
+    ) => LeftoverPlan.Make(Dataset, ZfsSend.DefaultFlags, local, remote, uploads, mayResume);
 
     private static UploadInfo Upload(ulong guid, ulong? from) =>
         new()
@@ -237,14 +423,23 @@ public sealed class LeftoverPlanTests
             StoredBytes = 10,
             StreamBytes = state.StreamOffset,
             State = state.Format(),
+            PartDigests = new string('a', 64),
         };
+
+    /// <summary>What is stored of snapshot 2 on base 1, with another BEGIN.</summary>
+    private static UploadResume Lie(Func<SnapshotStreamInfo, SnapshotStreamInfo> change)
+    {
+        var state = StateOf(2, 1);
+        var begin = change(state.Snapshot!);
+        return Resume(state with { Begin = begin, Snapshot = begin });
+    }
 
     /// <summary>The state of a snapshot's stream after a few records.</summary>
     private static ParserState StateOf(ulong guid, ulong? from)
     {
         var parser = new SendStreamParser();
         ReadOnlySpan<byte> input = new StreamBuilder()
-            .Begin(guid, from ?? 0)
+            .Begin(guid, from ?? 0, $"tank/data@s{guid}", StreamFeatures.SaSpill)
             .Object(1, bonus: [])
             .Write(1, 0, StreamBuilder.Noise(512, 1))
             .ToArray();
@@ -258,7 +453,7 @@ public sealed class LeftoverPlanTests
             SnapshotName.Parse($"tank/data@s{guid}"),
             new SnapshotGuid(guid),
             CreateTxg: guid * 10,
-            DateTimeOffset.UnixEpoch,
+            Creation,
             mark
         );
 
@@ -282,7 +477,7 @@ public sealed class LeftoverPlanTests
                 Offset = 0,
                 Bytes = 4096,
                 SnapshotGuid = guid,
-                FullSnapshotName = "tank/data@s",
+                FullSnapshotName = $"tank/data@s{guid}",
             }.ToString(),
         };
 }
