@@ -130,8 +130,7 @@ internal sealed record BackupPlan(
     )
     {
         var backups = remote.ToLookup(backup => backup.SnapshotGuid);
-        return
-            from candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark)
+        return from candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark)
             from backup in backups[candidate.Guid]
             where backup.CanBeBase != false && chains.IsComplete(backup)
             select (candidate, backup);

@@ -314,13 +314,7 @@ public sealed class LeftoverPlanTests
         var expected = new ExpectedStream(snapshot, new SnapshotGuid(1), IsVolume: false, ["-L"]);
         var lie = ResumeToken.Parse(Token(2, 1).ReceiveResumeToken!) with { FullSnapshotName = "tank/copy@s2" };
 
-        var point = UploadResumePoint.Read(
-            Token(2, 1) with
-            {
-                ReceiveResumeToken = lie.ToString(),
-            },
-            expected
-        );
+        var point = UploadResumePoint.Read(Token(2, 1) with { ReceiveResumeToken = lie.ToString() }, expected);
 
         Assert.Equal(lie with { FullSnapshotName = "tank/data@s2", LargeBlocks = true }, point.Token);
     }
@@ -334,9 +328,7 @@ public sealed class LeftoverPlanTests
         var decrypted = Lie(begin => begin with { BaseGuid = 0, Features = StreamFeatures.None });
 
         var token = UploadResumePoint.Read(raw, expected).Token;
-        var refused = Assert.Throws<NotResumableException>(() =>
-            UploadResumePoint.Read(decrypted, expected)
-        );
+        var refused = Assert.Throws<NotResumableException>(() => UploadResumePoint.Read(decrypted, expected));
 
         Assert.True(token is { Raw: true, Compressed: true, LargeBlocks: true, Embedded: false });
         Assert.Contains("only sent raw", refused.Message, StringComparison.Ordinal);
@@ -449,13 +441,7 @@ public sealed class LeftoverPlanTests
     }
 
     private static LocalSnapshot Snapshot(ulong guid, UploadMark? mark) =>
-        new(
-            SnapshotName.Parse($"tank/data@s{guid}"),
-            new SnapshotGuid(guid),
-            CreateTxg: guid * 10,
-            Creation,
-            mark
-        );
+        new(SnapshotName.Parse($"tank/data@s{guid}"), new SnapshotGuid(guid), CreateTxg: guid * 10, Creation, mark);
 
     private static LocalSnapshot Bookmark(ulong guid) =>
         Snapshot(guid, mark: null) with
