@@ -100,14 +100,10 @@ internal sealed class DatasetBackup(
         if (inventory.IsStale)
             await PlanAsync(cancellationToken); // the base may have been rotated away while other datasets were sent
         var plan = _plan!;
-        var (properties, leftOut) = DatasetProperties.ToSend(
-            await settings.Zfs.GetOwnPropertiesAsync(dataset.Name, cancellationToken)
-        );
-        if (leftOut.Count > 0)
-            WarnOfProperties(leftOut);
+        var properties = await settings.Zfs.ReadPropertiesAsync(dataset.Name, cancellationToken);
         var source = new UploadSource(
             snapshot,
-            Describe(snapshot, plan, properties),
+            WithProperties(Describe(snapshot, plan), properties),
             new ExpectedStream(snapshot, plan.Base?.Guid, dataset.IsVolume, plan.SendFlags),
             settings.Compression,
             new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags)
@@ -118,11 +114,26 @@ internal sealed class DatasetBackup(
 
     public void Dispose() => _lock?.Dispose();
 
-    private void WarnOfProperties(IReadOnlyList<string> leftOut)
+    private UploadRequest WithProperties(UploadRequest request, DatasetPropertySet properties)
     {
-        var names = leftOut.Count == 1 ? leftOut[0] : $"{leftOut[0]} and {leftOut.Count - 1} more";
-        output.Warn($"{dataset.Name} has more properties than a backup can store; a restore will not know {names}");
+        var (sent, leftOut) = AnnouncedProperties.ToSend(properties.Own);
+        if (leftOut.Count > 0)
+            output.Warn(
+                $"{dataset.Name} has more properties than a backup can store; a restore will not know {Names(leftOut)}"
+            );
+        if (properties.Unreadable is { Count: > 0 } unreadable)
+            output.Warn(
+                $"{dataset.Name} has properties whose values are no UTF-8; a restore will not know {Names(unreadable)}"
+            );
+        return request with
+        {
+            Properties = sent,
+            EffectiveProperties = AnnouncedProperties.Effective(properties.Behaviour),
+        };
     }
+
+    private static string Names(IReadOnlyList<string> names) =>
+        names.Count == 1 ? names[0] : $"{names[0]} and {names.Count - 1} more";
 
     private async Task PlanAsync(CancellationToken cancellationToken)
     {
@@ -245,11 +256,7 @@ internal sealed class DatasetBackup(
         return sent;
     }
 
-    private UploadRequest Describe(
-        LocalSnapshot snapshot,
-        BackupPlan plan,
-        IReadOnlyDictionary<string, string>? properties
-    ) =>
+    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan) =>
         new()
         {
             ClientId = settings.Server.ClientId,
@@ -264,7 +271,6 @@ internal sealed class DatasetBackup(
             SendFlags = plan.SendFlags,
             StorageType = settings.StorageType,
             SnapshotType = snapshot.Type,
-            Properties = properties,
         };
 
     /// <summary>Repeats the first announcement, so that the server returns the open upload.</summary>

@@ -64,6 +64,22 @@ public sealed record UploadRequest
     /// them.
     /// </summary>
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
+
+    /// <summary>
+    /// What decides how the dataset behaves, by name, wherever it was set. Stored in the manifest, so that a restore can
+    /// say what differs.
+    /// </summary>
+    public IReadOnlyDictionary<string, EffectiveProperty>? EffectiveProperties { get; init; }
+}
+
+/// <summary>The value that a property had, and where it came from.</summary>
+public sealed record EffectiveProperty
+{
+    public required string Value { get; init; }
+
+    /// <summary><c>local</c>, <c>received</c>, <c>inherited</c>, <c>default</c>, or <c>none</c> if it cannot be
+    /// set.</summary>
+    public required string Source { get; init; }
 }
 
 public sealed record UploadAnswer : ApiAnswer
@@ -427,4 +443,5 @@ public sealed record ReadyResult
 [JsonSerializable(typeof(HealthAnswer))]
 [JsonSerializable(typeof(ReadyAnswer))]
 [JsonSerializable(typeof(IReadOnlyDictionary<string, string>))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, EffectiveProperty>))]
 public sealed partial class ApiJson : JsonSerializerContext;

@@ -76,6 +76,13 @@ public sealed record Manifest
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
     /// <summary>
+    /// What decided how the dataset behaved when it was backed up, by name, wherever it was set; left out if the client
+    /// did not send it.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, EffectiveProperty>? EffectiveProperties { get; init; }
+
+    /// <summary>
     /// The names of properties that the client sent, but that are too long for what ZFS keeps beside a snapshot; left
     /// out if there are none.
     /// </summary>

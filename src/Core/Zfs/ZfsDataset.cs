@@ -100,22 +100,6 @@ public static class ZfsDataset
         }
     }
 
-    /// <summary>
-    /// The properties that were set on a dataset itself, or came with a stream, and are not inherited: name and value.
-    /// </summary>
-    public static async Task<IReadOnlyDictionary<string, string>> GetOwnPropertiesAsync(
-        this ZfsHost zfs,
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    )
-    {
-        var rows = await zfs.RunTableAsync(
-            ["get", "-H", "-p", "-s", "local,received", "-o", "property,value", "all", dataset.Value],
-            cancellationToken
-        );
-        return rows.Where(row => row is [_, _]).ToDictionary(row => row[0], row => row[1], StringComparer.Ordinal);
-    }
-
     /// <summary>Snapshots and bookmarks of one dataset, not of its children, oldest first.</summary>
     public static async Task<IReadOnlyList<LocalSnapshot>> ListSnapshotsAsync(
         this ZfsHost zfs,

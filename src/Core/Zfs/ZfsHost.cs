@@ -1,4 +1,5 @@
 using System.IO.Pipes;
+using System.Text;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
@@ -15,6 +16,8 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     /// trap the command would be killed at the same moment, and that would look like a failure of its own.
     /// </summary>
     private const string Gate = "trap '' INT TERM HUP; read _ && exec \"$0\" \"$@\"";
+
+    private static readonly UTF8Encoding Text = new(encoderShouldEmitUTF8Identifier: false);
 
     /// <summary>This machine.</summary>
     public static ZfsHost Local { get; } = new(null);
@@ -123,7 +126,8 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     {
         await using var process = started;
         process.Input.Close();
-        using var reader = new StreamReader(process.Output);
+        // What looks like a byte order mark is part of a value.
+        using var reader = new StreamReader(process.Output, Text, detectEncodingFromByteOrderMarks: false);
         var text = await reader.ReadToEndAsync(cancellationToken);
         await process.WaitForSuccessAsync(cancellationToken);
         return text;

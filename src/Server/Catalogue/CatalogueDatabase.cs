@@ -107,6 +107,10 @@ internal sealed class CatalogueDatabase
             ALTER TABLE uploads ADD COLUMN note TEXT;
             ALTER TABLE deletions ADD COLUMN local_guid TEXT; -- of a snapshot; NULL for objects
             """,
+        """
+            -- JSON: how the dataset behaves; NULL if the client did not send it
+            ALTER TABLE uploads ADD COLUMN effective_properties TEXT;
+            """,
     ];
 
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";

@@ -14,7 +14,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     private const string Columns =
         "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, "
         + "compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, "
-        + "note";
+        + "note, effective_properties";
 
     /// <summary>The open upload of the same snapshot, if one exists.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -174,11 +174,12 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             """
             INSERT INTO uploads (
                 upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid,
-                compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type
+                compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type,
+                effective_properties
             )
             VALUES (
                 @upload, @client, @id, @key, @dataset, @name, @guid, @from,
-                @compression, @raw, @flags, @now, @type, @properties, @storage
+                @compression, @raw, @flags, @now, @type, @properties, @storage, @effective
             )
             """,
             ("@upload", upload.UploadId),
@@ -199,6 +200,12 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
                 "@properties",
                 upload.Properties is { } properties
                     ? JsonSerializer.Serialize(properties, ApiJson.Default.IReadOnlyDictionaryStringString)
+                    : null
+            ),
+            (
+                "@effective",
+                upload.EffectiveProperties is { } effective
+                    ? JsonSerializer.Serialize(effective, ApiJson.Default.IReadOnlyDictionaryStringEffectiveProperty)
                     : null
             )
         );
@@ -233,5 +240,11 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
                 : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
             StorageType = row.GetString(16),
             Note = row.IsDBNull(17) ? null : row.GetString(17),
+            EffectiveProperties = row.IsDBNull(18)
+                ? null
+                : JsonSerializer.Deserialize(
+                    row.GetString(18),
+                    ApiJson.Default.IReadOnlyDictionaryStringEffectiveProperty
+                ),
         };
 }

@@ -63,6 +63,9 @@ internal sealed record UploadRecord
     /// <summary>The dataset's own properties, for the manifest; null if the client did not send them.</summary>
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
+    /// <summary>How the dataset behaves, for the manifest; null if the client did not send it.</summary>
+    public IReadOnlyDictionary<string, EffectiveProperty>? EffectiveProperties { get; init; }
+
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }
 

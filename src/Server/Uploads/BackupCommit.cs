@@ -94,6 +94,7 @@ internal sealed partial class BackupCommit(
             LockedUntil = store.Objects.LockedUntil,
             SnapshotType = upload.SnapshotType,
             Properties = upload.Properties,
+            EffectiveProperties = upload.EffectiveProperties,
             Objects = objects,
         };
 

@@ -17,6 +17,19 @@ internal static class UploadRequestReader
 
     private const int MaxPropertyBytes = 16 * 1024;
 
+    private const int MaxEffectiveProperties = 64;
+
+    private const int MaxEffectiveBytes = 4 * 1024;
+
+    private static readonly HashSet<string> Sources = new(StringComparer.Ordinal)
+    {
+        "local",
+        "received",
+        "inherited",
+        "default",
+        "none",
+    };
+
     /// <exception cref="RequestException">A field is wrong; the message names it.</exception>
     public static UploadRecord Read(UploadRequest request, ClientEntry client, string uploadId)
     {
@@ -53,6 +66,7 @@ internal static class UploadRequestReader
             SendFlags = [.. request.SendFlags?.Distinct(StringComparer.Ordinal) ?? []],
             SnapshotType = request.SnapshotType ?? SnapshotType.Manual,
             Properties = ReadProperties(request.Properties),
+            EffectiveProperties = ReadEffective(request.EffectiveProperties),
         };
     }
 
@@ -89,6 +103,33 @@ internal static class UploadRequestReader
             throw RequestException.BadRequest($"properties: '{wrong}' is not a property with a value.");
         return properties;
     }
+
+    private static IReadOnlyDictionary<string, EffectiveProperty>? ReadEffective(
+        IReadOnlyDictionary<string, EffectiveProperty>? properties
+    )
+    {
+        if (properties is null or { Count: 0 })
+            return null;
+        if (
+            properties.Count > MaxEffectiveProperties
+            || properties.Sum(property =>
+                Encoding.UTF8.GetByteCount(property.Key) + Encoding.UTF8.GetByteCount(property.Value?.Value ?? "")
+            ) > MaxEffectiveBytes
+        )
+            throw RequestException.BadRequest(
+                $"effective_properties: at most {MaxEffectiveProperties} properties and {MaxEffectiveBytes} bytes are "
+                    + "allowed."
+            );
+        if (properties.FirstOrDefault(property => !IsEffective(property.Key, property.Value)) is { Key: { } wrong })
+            throw RequestException.BadRequest(
+                $"effective_properties: '{wrong}' is not a property with a value and a source "
+                    + $"({string.Join(", ", Sources)})."
+            );
+        return properties;
+    }
+
+    private static bool IsEffective(string name, EffectiveProperty? property) =>
+        IsPropertyName(name) && property is { Value: not null, Source: { } source } && Sources.Contains(source);
 
     /// <summary>Native properties, and user properties, which contain a colon (zfsprops(7)).</summary>
     private static bool IsPropertyName(string name) =>

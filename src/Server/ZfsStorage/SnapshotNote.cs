@@ -15,6 +15,8 @@ internal sealed record SnapshotNote
     /// <summary>Stands for the names of all properties that were left out.</summary>
     private const string AllProperties = "*";
 
+    private const string EncryptionProperty = "encryption";
+
     public required string SnapshotId { get; init; }
 
     public required Manifest Manifest { get; init; }
@@ -38,7 +40,8 @@ internal sealed record SnapshotNote
 
     /// <summary>
     /// The note with as many of the dataset's properties as ZFS can store, and the names of the others. The longest are
-    /// left out first, so that few are. If even the names are too long, they are left out too.
+    /// left out first, so that few are. If even the names are too long, they are left out too, and at last how the
+    /// dataset behaves, except for its encryption, which a restore of a tree needs.
     /// </summary>
     public SnapshotNote Fit()
     {
@@ -54,10 +57,17 @@ internal sealed record SnapshotNote
             note = note.Without(name);
         }
 
-        return note.IsTooLong && note.Manifest.PropertiesLeftOut is not null
+        if (note.IsTooLong && note.Manifest.PropertiesLeftOut is not null)
+            note = note with { Manifest = note.Manifest with { PropertiesLeftOut = [AllProperties] } };
+        return note.IsTooLong && note.Manifest.EffectiveProperties is { } effective
             ? note with
             {
-                Manifest = note.Manifest with { PropertiesLeftOut = [AllProperties] },
+                Manifest = note.Manifest with
+                {
+                    EffectiveProperties = effective
+                        .Where(property => property.Key == EncryptionProperty)
+                        .ToDictionary(StringComparer.Ordinal),
+                },
             }
             : note;
     }

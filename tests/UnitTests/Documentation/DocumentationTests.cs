@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
 
@@ -59,6 +60,22 @@ public sealed partial class DocumentationTests
         var whole = First(example.RootElement);
         AssertSame(Properties(source, record), FieldsOf(whole));
         AssertSame(Properties(partSource, partRecord), FieldsOf(First(whole.GetProperty(part))));
+    }
+
+    [Fact]
+    public void The_properties_that_decide_how_a_dataset_behaves_are_documented_with_what_they_decide()
+    {
+        var table = DocumentFiles.Read("docs/restore.md");
+
+        Assert.All(
+            BehaviourProperty.All.Values,
+            property =>
+                Assert.Contains(
+                    $"| `{property.Name}` | {property.Effect} | {$"{property.Kind}".ToLowerInvariant()} |",
+                    table,
+                    StringComparison.Ordinal
+                )
+        );
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Catalogue;
@@ -35,6 +36,18 @@ public sealed class UploadStateTests : IDisposable
 
         Assert.Equal(backup.SnapshotId, Assert.Single(_backups.List(Client)).SnapshotId);
         Assert.Empty(_uploads.List(Client));
+    }
+
+    [Fact]
+    public void The_properties_that_were_announced_are_kept_with_the_upload()
+    {
+        Open("one");
+
+        var upload = Assert.Single(_uploads.List(Client));
+
+        Assert.Equal("two\nlines\tand a tab", upload.Properties!["org:note"]);
+        Assert.Equal("posix", upload.EffectiveProperties!["acltype"].Value);
+        Assert.Equal("inherited", upload.EffectiveProperties["acltype"].Source);
     }
 
     [Fact]
@@ -84,6 +97,14 @@ public sealed class UploadStateTests : IDisposable
                 Raw = null,
                 SendFlags = [],
                 SnapshotType = default,
+                Properties = new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["org:note"] = "two\nlines\tand a tab",
+                },
+                EffectiveProperties = new Dictionary<string, EffectiveProperty>(StringComparer.Ordinal)
+                {
+                    ["acltype"] = new() { Value = "posix", Source = "inherited" },
+                },
             }
         )!;
 }

@@ -129,6 +129,26 @@ public sealed class SnapshotNoteTests
     }
 
     [Fact]
+    public void How_a_dataset_behaves_is_recorded_and_of_what_does_not_fit_only_its_encryption()
+    {
+        var effective = new Dictionary<string, EffectiveProperty>(StringComparer.Ordinal)
+        {
+            ["acltype"] = new() { Value = "posix", Source = "inherited" },
+            ["encryption"] = new() { Value = "aes-256-gcm", Source = "none" },
+        };
+        var note = Note with { Manifest = Note.Manifest with { EffectiveProperties = effective } };
+        effective["recordsize"] = new EffectiveProperty { Value = new string('1', 8000), Source = "local" };
+
+        var cut = note.Fit();
+
+        Assert.Equal(["encryption"], cut.Manifest.EffectiveProperties!.Keys);
+        effective.Remove("recordsize");
+        var read = SnapshotNote.Parse(note.Fit().ToJson());
+        Assert.Equal(["acltype", "encryption"], read.Manifest.EffectiveProperties!.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal("inherited", read.Manifest.EffectiveProperties["acltype"].Source);
+    }
+
+    [Fact]
     public void The_manifest_of_a_note_is_read_as_one_of_a_backup_in_ZFS_and_not_as_one_of_objects()
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(Note.Manifest, ManifestJson.Default.Manifest);

@@ -1,14 +1,27 @@
 using System.Text;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>Chooses the properties of a dataset that are stored with its backup.</summary>
-internal static class DatasetProperties
+internal static class AnnouncedProperties
 {
     /// <summary>The server accepts no more (docs/http-api.md).</summary>
     private const int MaxCount = 200;
 
     private const int MaxBytes = 16 * 1024;
+
+    /// <summary>How the dataset behaves; null if ZFS says nothing about it.</summary>
+    public static IReadOnlyDictionary<string, EffectiveProperty>? Effective(
+        IReadOnlyDictionary<string, DatasetProperty> behaviour
+    )
+    {
+        var sent = new SortedDictionary<string, EffectiveProperty>(StringComparer.Ordinal);
+        foreach (var (name, property) in behaviour)
+            sent[name] = new EffectiveProperty { Value = property.Value, Source = SourceText(property.Source) };
+        return sent.Count > 0 ? sent : null;
+    }
 
     /// <summary>
     /// As many as the server accepts, in the order of their names. Properties of this program are left out: they say
@@ -42,4 +55,14 @@ internal static class DatasetProperties
 
         return (sent.Count > 0 ? sent : null, leftOut);
     }
+
+    private static string SourceText(PropertySource source) =>
+        source switch
+        {
+            PropertySource.Local => "local",
+            PropertySource.Received => "received",
+            PropertySource.Inherited => "inherited",
+            PropertySource.Default => "default",
+            _ => "none",
+        };
 }

@@ -3,12 +3,12 @@ using ZfsSnapshotManager.Client.Backup;
 
 namespace ZfsSnapshotManager.UnitTests.Client;
 
-public sealed class DatasetPropertiesTests
+public sealed class AnnouncedPropertiesTests
 {
     [Fact]
     public void Properties_of_this_program_are_not_sent()
     {
-        var (sent, leftOut) = DatasetProperties.ToSend(
+        var (sent, leftOut) = AnnouncedProperties.ToSend(
             new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 ["zfs-snapshot-manager:upload"] = "pending",
@@ -22,12 +22,12 @@ public sealed class DatasetPropertiesTests
 
     [Fact]
     public void Without_properties_none_are_sent() =>
-        Assert.Null(DatasetProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal)).Sent);
+        Assert.Null(AnnouncedProperties.ToSend(new Dictionary<string, string>(StringComparer.Ordinal)).Sent);
 
     [Fact]
     public void Only_properties_that_are_too_long_are_left_out()
     {
-        var (sent, leftOut) = DatasetProperties.ToSend(
+        var (sent, leftOut) = AnnouncedProperties.ToSend(
             new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 ["a:long"] = new('x', 16 * 1024),
@@ -43,7 +43,7 @@ public sealed class DatasetPropertiesTests
     [Fact]
     public void No_more_properties_are_sent_than_the_server_accepts()
     {
-        var (sent, leftOut) = DatasetProperties.ToSend(
+        var (sent, leftOut) = AnnouncedProperties.ToSend(
             Enumerable
                 .Range(100, 202)
                 .ToDictionary(
