@@ -66,8 +66,8 @@ public sealed record UploadRequest
     public IReadOnlyDictionary<string, string>? Properties { get; init; }
 
     /// <summary>
-    /// What decides how the dataset behaves, by name, wherever it was set. Stored in the manifest, so that a restore can
-    /// say what differs.
+    /// What decides how the dataset behaves, by name, wherever it was set. Stored in the manifest, so that a restore
+    /// can say what differs.
     /// </summary>
     public IReadOnlyDictionary<string, EffectiveProperty>? EffectiveProperties { get; init; }
 }

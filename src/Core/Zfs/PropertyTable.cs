@@ -44,8 +44,11 @@ internal static class PropertyTable
         return values;
     }
 
-    private static string[] Lines(string output) =>
-        output.Length == 0 ? [] : (output.EndsWith('\n') ? output[..^1] : output).Split('\n');
+    private static string[] Lines(string output)
+    {
+        var ended = output.EndsWith('\n') ? output[..^1] : output;
+        return output.Length == 0 ? [] : ended.Split('\n');
+    }
 
     private static PropertySource ParseSource(string text) =>
         text switch

@@ -67,14 +67,12 @@ public sealed partial class DocumentationTests
     {
         var table = DocumentFiles.Read("docs/restore.md");
 
-        Assert.All(
-            BehaviourProperty.All.Values,
-            property =>
-                Assert.Contains(
-                    $"| `{property.Name}` | {property.Effect} | {$"{property.Kind}".ToLowerInvariant()} |",
-                    table,
-                    StringComparison.Ordinal
-                )
+        Assert.All(BehaviourProperty.All.Values, property =>
+            Assert.Contains(
+                $"| `{property.Name}` | {property.Effect} | {$"{property.Kind}".ToLowerInvariant()} |",
+                table,
+                StringComparison.Ordinal
+            )
         );
     }
 

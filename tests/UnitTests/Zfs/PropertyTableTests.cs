@@ -59,9 +59,7 @@ public sealed class PropertyTableTests
 
     [Fact]
     public void Rows_of_other_properties_are_not_believed() =>
-        Assert.Null(
-            PropertyTable.FindValues("tank/d\tquota\t0\ntank/d\torg:x\t1\ntank/d\trecordsize\t131072\n", Rows)
-        );
+        Assert.Null(PropertyTable.FindValues("tank/d\tquota\t0\ntank/d\torg:x\t1\ntank/d\trecordsize\t131072\n", Rows));
 
     [Fact]
     public void A_row_without_its_columns_is_refused() =>
