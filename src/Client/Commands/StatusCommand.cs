@@ -64,7 +64,12 @@ internal static class StatusCommand
         text.WriteLine($"Backups:       {status.SnapshotCount}");
         text.WriteLine(
             $"Newest:        {(status.NewestSnapshot is { } newest ? Timestamps.ToSecond(newest) : "none")}"
+                + (status.NewestReceivedAt is { } received ? $", arrived {Timestamps.ToSecond(received)}" : "")
         );
+        if (status.WrongClockCount > 0)
+            text.WriteLine(
+                $"Wrong clock:   {status.WrongClockCount} backups claim a time after their arrival; the arrival counts"
+            );
         if (status.NextDue is { } due)
             text.WriteLine($"Next due:      {Timestamps.ToSecond(due)}");
         if (status.ExpiringCount > 0)

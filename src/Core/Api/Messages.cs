@@ -289,7 +289,7 @@ public sealed record SnapshotInfo
 
 public sealed record SnapshotsAnswer : ApiAnswer
 {
-    /// <summary>Newest first.</summary>
+    /// <summary>The one that arrived last first.</summary>
     public required IReadOnlyList<SnapshotInfo> Snapshots { get; init; }
 }
 
@@ -306,7 +306,18 @@ public sealed record StatusAnswer : ApiAnswer
 
     public required int SnapshotCount { get; init; }
 
+    /// <summary>
+    /// When the newest snapshot was made, but not later than it arrived: a client whose clock was ahead once must not
+    /// look fresh until that time.
+    /// </summary>
     public DateTimeOffset? NewestSnapshot { get; init; }
+
+    /// <summary>When the last backup arrived.</summary>
+    public DateTimeOffset? NewestReceivedAt { get; init; }
+
+    /// <summary>Backups whose snapshot claims a time after its arrival; left out if there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int WrongClockCount { get; init; }
 
     /// <summary>
     /// When the next backup is due, by the finest class of the server's policy; left out if the client has no policy

@@ -49,9 +49,12 @@ public static class ChainTree
 
     private static string StateOf(SnapshotInfo backup)
     {
+        var clock = BackupOrder.IsAhead(backup)
+            ? $", wrong clock: it arrived at {Timestamps.ToMinute(backup.ReceivedAt)}"
+            : "";
         if (backup.Pinned)
-            return ", pinned";
-        return backup.ExpiresAt is { } expires ? $", expires {Timestamps.ToMinute(expires)}" : "";
+            return ", pinned" + clock;
+        return (backup.ExpiresAt is { } expires ? $", expires {Timestamps.ToMinute(expires)}" : "") + clock;
     }
 
     /// <summary>

@@ -11,6 +11,9 @@ namespace ZfsSnapshotManager.Restore.Commands;
 /// <summary><c>list</c></summary>
 internal static class ListCommand
 {
+    /// <summary>More wrong times than these are only marked.</summary>
+    private const int MaxFaults = 10;
+
     public static CommandWithExamples Create()
     {
         var tree = new Option<bool>("--tree")
@@ -19,7 +22,7 @@ internal static class ListCommand
         };
         var verb = new CommandWithExamples(
             "list",
-            "List the backups on the server, newest first.",
+            "List the backups on the server, the one that arrived last first.",
             "zfs-restore list",
             "zfs-restore list --tree",
             "zfs-restore list --json"
@@ -42,21 +45,39 @@ internal static class ListCommand
             else if (tree)
                 ChainTree.Write(text, list.Backups);
             else
-                Table.Write(
-                    text,
-                    ["#", "Snapshot ID", "Timestamp", "Size", "Kind", "Snapshot"],
-                    [.. list.Backups.Select(Row)]
-                );
+                WriteTable(text, list);
         });
     }
 
-    private static string[] Row(SnapshotInfo backup, int index) =>
+    private static void WriteTable(TextWriter text, BackupList list)
+    {
+        var faults = list
+            .Backups.Select(backup => (Backup: backup, Fault: list.FindClockFault(backup)))
+            .Where(found => found.Fault is not null)
+            .ToList();
+        var odd = faults.Select(found => found.Backup.SnapshotId).ToHashSet(StringComparer.Ordinal);
+        Table.Write(
+            text,
+            ["#", "Snapshot ID", "Timestamp", "Size", "Kind", "Snapshot"],
+            [.. list.Backups.Select((backup, index) => Row(backup, index, odd.Contains(backup.SnapshotId)))]
+        );
+        if (faults.Count == 0)
+            return;
+        text.WriteLine();
+        text.WriteLine("! A clock was wrong. The order is that of arrival, and an incremental is newer than its base:");
+        foreach (var (backup, fault) in faults.Take(MaxFaults))
+            text.WriteLine($"  {list.NumberOf(backup)}: {fault}");
+        if (faults.Count > MaxFaults)
+            text.WriteLine($"  … and {faults.Count - MaxFaults} more");
+    }
+
+    private static string[] Row(SnapshotInfo backup, int index, bool isOdd) =>
         [
             (index + 1).ToString(CultureInfo.InvariantCulture),
             backup.SnapshotId,
-            Timestamps.ToMinuteInList(backup.Timestamp),
+            Timestamps.ToMinuteInList(backup.Timestamp) + (isOdd ? " !" : ""),
             ByteSize.Format(backup.SizeBytes),
             backup.IsIncremental ? "incremental" : "full",
-            $"{backup.DatasetName}@{backup.SnapshotName}",
+            BackupName.OfSnapshot(backup),
         ];
 }

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.Restore.RestoreChain;
 
@@ -18,7 +20,9 @@ internal static class RestoreCommand
 
     private static readonly Option<bool> Force = new("--force", "-f")
     {
-        Description = "Replace an existing dataset. It is destroyed only after the new one is complete.",
+        Description =
+            "Replace an existing dataset. It is destroyed only after the new one is complete. A backup of a dataset "
+            + "with another name must be named by its snapshot ID, as dataset@snapshot, or with --source.",
     };
 
     private static readonly Option<bool> Restart = new("--restart")
@@ -40,22 +44,26 @@ internal static class RestoreCommand
 
     public static CommandWithExamples CreateRestore()
     {
-        var number = NumberArgument();
+        var name = BackupArgument();
         var verb = new CommandWithExamples(
             "restore",
             "Restore a backup and everything it depends on into a dataset. If interrupted, run the same command again "
                 + "to resume.",
             "zfs-restore restore 1 tank/restored",
-            "zfs-restore restore 1 tank/restored --force",
-            "zfs-restore restore 1 tank/restored --recursive --properties"
+            "zfs-restore restore tank/home@zsm-manual-2026-02-13_14:30:00Z tank/home --force",
+            "zfs-restore restore web1/tank_home_2026-02-13_14:30:00 tank/restored --recursive --properties"
         )
         {
-            number,
+            name,
         };
         AddOptions(verb);
         verb.SetAction(
             (parsed, cancellationToken) =>
-                RunAsync(parsed, list => list.Get(parsed.GetRequiredValue(number)), cancellationToken)
+            {
+                var text = parsed.GetRequiredValue(name);
+                var isExplicit = !BackupList.IsNumber(text);
+                return RunAsync(parsed, (list, _) => (list.Find(text), isExplicit), cancellationToken);
+            }
         );
         return verb;
     }
@@ -64,28 +72,77 @@ internal static class RestoreCommand
     {
         var source = new Option<string>("--source")
         {
-            Description = "Restore the newest backup of this dataset (default: of all datasets).",
+            Description =
+                "Restore a backup of this dataset (default: the one with the target's name, or the only one that has "
+                + "backups).",
             HelpName = "dataset",
+        };
+        var at = new Option<string>("--at")
+        {
+            Description =
+                "Restore the newest snapshot made by then: '2026-01-31 12:00' (UTC), or 24h or 7d ago (default: now).",
+            HelpName = "time",
         };
         var verb = new CommandWithExamples(
             "latest",
-            "Restore the newest backup into a dataset.",
-            "zfs-restore latest tank/restored",
-            "zfs-restore latest tank/restored --source tank/data"
+            "Restore the newest backup into a dataset: the one that arrived last, whatever the clocks said.",
+            "zfs-restore latest tank/home",
+            "zfs-restore latest tank/restored --source tank/home",
+            "zfs-restore latest tank/restored --source tank/home --at '2026-01-31 12:00'",
+            "zfs-restore latest tank/restored --source tank/home --recursive"
         )
         {
             source,
+            at,
         };
         AddOptions(verb);
         verb.SetAction(
             (parsed, cancellationToken) =>
-                RunAsync(parsed, list => list.Newest(parsed.GetValue(source)), cancellationToken)
+            {
+                var moment = ParseMoment(parsed.GetValue(at));
+                return RunAsync(
+                    parsed,
+                    (list, output) => (ChooseLatest(list, output), parsed.GetValue(source) is not null),
+                    cancellationToken
+                );
+
+                SnapshotInfo ChooseLatest(BackupList list, Output output)
+                {
+                    var request = new LatestRequest(
+                        parsed.GetRequiredValue(Dataset),
+                        parsed.GetValue(source),
+                        moment,
+                        parsed.GetValue(Recursive)
+                    );
+                    var choice = LatestChoice.Make(list, request);
+                    foreach (var warning in choice.Warnings)
+                        output.Warn(warning);
+                    foreach (var note in choice.Notes)
+                        output.Note(note);
+                    return choice.Backup;
+                }
+            }
         );
         return verb;
     }
 
-    public static Argument<int> NumberArgument() =>
-        new("number") { Description = "Number of the backup in 'zfs-restore list'." };
+    public static Argument<string> BackupArgument() =>
+        new("backup")
+        {
+            Description = "Number or snapshot ID of the backup in 'zfs-restore list', or dataset@snapshot.",
+        };
+
+    private static DateTimeOffset? ParseMoment(string? text)
+    {
+        try
+        {
+            return text is null ? null : Moment.Parse(text, TimeProvider.System.GetUtcNow());
+        }
+        catch (FormatException e)
+        {
+            throw new OperationException(ExitCode.Usage, $"--at: {e.Message}.");
+        }
+    }
 
     private static void AddOptions(CommandWithExamples verb)
     {
@@ -94,9 +151,10 @@ internal static class RestoreCommand
             verb.Add(option);
     }
 
+    /// <param name="choose">Chooses the backup, and says whether the user named whose it is.</param>
     private static async Task RunAsync(
         ParseResult parsed,
-        Func<BackupList, SnapshotInfo> choose,
+        Func<BackupList, Output, (SnapshotInfo Backup, bool IsExplicit)> choose,
         CancellationToken cancellationToken
     )
     {
@@ -105,6 +163,14 @@ internal static class RestoreCommand
             throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session.Server, cancellationToken);
+        var (backup, isExplicit) = choose(list, session.Output);
+        session.Output.Note(
+            $"Restoring {BackupName.OfSnapshot(backup)} of {Timestamps.ToMinute(backup.Timestamp)} "
+                + $"({backup.SnapshotId}) to {dataset}."
+        );
+        var force = parsed.GetValue(Force);
+        if (force && !isExplicit && backup.DatasetName != dataset.Value)
+            await RefuseToReplaceAsync(session, backup, dataset, cancellationToken);
         var restore = new TreeRestore(
             session,
             list,
@@ -112,8 +178,29 @@ internal static class RestoreCommand
             parsed.GetValue(Recursive),
             parsed.GetValue(Properties)
         );
-        var result = await restore.RunAsync(choose(list), dataset, parsed.GetValue(Force), cancellationToken);
+        var result = await restore.RunAsync(backup, dataset, force, cancellationToken);
         session.Output.Result(result, RestoreJson.Default.RestoreResult, text => Write(text, result));
+    }
+
+    /// <summary>
+    /// A number is another backup's as soon as one arrives, and the newest backup may be of any dataset: neither says
+    /// enough to destroy a dataset of another name.
+    /// </summary>
+    private static async Task RefuseToReplaceAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
+    {
+        if (!await session.Settings.Zfs.ExistsAsync(dataset, cancellationToken))
+            return;
+        throw new OperationException(
+            ExitCode.Conflict,
+            $"{dataset} exists, and {backup.SnapshotId} is a backup of {backup.DatasetName}: nothing is replaced.",
+            "If that is what you want, name the backup so that no other can be meant: zfs-restore restore "
+                + $"{backup.SnapshotId} {dataset} --force"
+        );
     }
 
     private static void Write(TextWriter text, RestoreResult result)

@@ -13,8 +13,8 @@ internal sealed record SaveResult
 
     public required SnapshotInfo Backup { get; init; }
 
-    /// <summary>Backups that must be received before it, in order.</summary>
-    public required IReadOnlyList<string> Needs { get; init; }
+    /// <summary>Backups that must be received before it, in order; left out if one of them is missing.</summary>
+    public required IReadOnlyList<string>? Needs { get; init; }
 }
 
 internal sealed record MountResult

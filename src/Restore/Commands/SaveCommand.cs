@@ -12,17 +12,18 @@ internal static class SaveCommand
 {
     public static CommandWithExamples Create()
     {
-        var number = RestoreCommand.NumberArgument();
+        var name = RestoreCommand.BackupArgument();
         var file = new Argument<string>("filename") { Description = "File to create." };
         var force = new Option<bool>("--force", "-f") { Description = "Replace the file if it exists." };
         var verb = new CommandWithExamples(
             "save",
             "Save a backup as a file, compressed as it is stored, without restoring it.",
             "zfs-restore save 1 backup.zfs.gz",
+            "zfs-restore save tank/home@zsm-manual-2026-02-13_14:30:00Z backup.zfs.gz",
             "gunzip < backup.zfs.gz | zfs receive -u tank/restored"
         )
         {
-            number,
+            name,
             file,
             force,
             RestoreSession.VerboseOption,
@@ -31,7 +32,7 @@ internal static class SaveCommand
             (parsed, cancellationToken) =>
                 RunAsync(
                     parsed,
-                    parsed.GetRequiredValue(number),
+                    parsed.GetRequiredValue(name),
                     parsed.GetRequiredValue(file),
                     parsed.GetValue(force),
                     cancellationToken
@@ -42,7 +43,7 @@ internal static class SaveCommand
 
     private static async Task RunAsync(
         ParseResult parsed,
-        int number,
+        string name,
         string filename,
         bool force,
         CancellationToken cancellationToken
@@ -65,15 +66,20 @@ internal static class SaveCommand
             );
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session.Server, cancellationToken);
-        var backup = list.Get(number);
+        var backup = list.Find(name);
+        var missing = list.IsComplete(backup)
+            ? null
+            : $"A backup that {backup.SnapshotId} depends on is not on the server: it cannot be restored alone.";
+        if (missing is not null)
+            session.Output.Warn(missing);
         await SaveAsync(session, backup, path, force, cancellationToken);
 
-        var before = list.ChainOf(backup).SkipLast(1).ToList();
+        IReadOnlyList<SnapshotInfo> before = missing is null ? [.. list.ChainOf(backup).SkipLast(1)] : [];
         var result = new SaveResult
         {
             File = path,
             Backup = backup,
-            Needs = [.. before.Select(b => b.SnapshotId)],
+            Needs = missing is null ? [.. before.Select(b => b.SnapshotId)] : null,
         };
         session.Output.Result(result, RestoreJson.Default.SaveResult, text =>
         {
@@ -82,8 +88,8 @@ internal static class SaveCommand
             );
             if (before.Count > 0)
                 text.WriteLine(
-                    "It is incremental. To restore it, first receive these backups, in this order: number "
-                        + $"{string.Join(", ", before.Select(list.NumberOf))}."
+                    "It is incremental. To restore it, first receive these backups, in this order: "
+                        + $"{string.Join(", ", before.Select(b => b.SnapshotId))}."
                 );
         });
     }

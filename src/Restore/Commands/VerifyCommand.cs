@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -12,9 +11,9 @@ internal static class VerifyCommand
 {
     public static CommandWithExamples Create()
     {
-        var which = new Argument<string>("number")
+        var which = new Argument<string>("backup")
         {
-            Description = "Number of the backup in 'zfs-restore list', or all.",
+            Description = "Number or snapshot ID of the backup in 'zfs-restore list', dataset@snapshot, or all.",
             DefaultValueFactory = _ => "all",
         };
         var verb = new CommandWithExamples(
@@ -22,6 +21,7 @@ internal static class VerifyCommand
             "Read backups from the server and check every record, and that the backups they depend on exist. Does not "
                 + "need ZFS.",
             "zfs-restore verify 1",
+            "zfs-restore verify tank/home@zsm-manual-2026-02-13_14:30:00Z",
             "zfs-restore verify all --json"
         )
         {
@@ -38,7 +38,7 @@ internal static class VerifyCommand
     {
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session.Server, cancellationToken);
-        var backups = which == "all" ? list.Backups : [list.Get(ParseNumber(which))];
+        var backups = which == "all" ? list.Backups : [list.Find(which)];
         List<VerifiedBackup> results = [];
         foreach (var backup in backups)
         {
@@ -93,13 +93,4 @@ internal static class VerifyCommand
             };
         }
     }
-
-    private static int ParseNumber(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? number
-            : throw new OperationException(
-                ExitCode.Usage,
-                $"'{text}' is neither a number nor 'all'.",
-                "See 'zfs-restore list'."
-            );
 }

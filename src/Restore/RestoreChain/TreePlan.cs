@@ -9,22 +9,33 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <param name="Missing">Descendants that have backups, but none of this snapshot.</param>
 internal sealed record TreePlan(IReadOnlyList<SnapshotInfo> Children, IReadOnlyList<string> Missing)
 {
-    /// <summary>Snapshots made together (<c>zfs-client backup --recursive</c>) have the same name.</summary>
+    /// <summary>
+    /// Snapshots made together (<c>zfs-client backup --recursive</c>) have the same name. If a name was used again, the
+    /// one counts whose time is nearest to the root's.
+    /// </summary>
     /// <param name="root">The backup that is restored.</param>
     /// <param name="backups">All of the client's backups.</param>
     public static TreePlan Make(SnapshotInfo root, IEnumerable<SnapshotInfo> backups)
     {
         var below = backups
-            .Where(backup => backup.DatasetName.StartsWith(root.DatasetName + "/", StringComparison.Ordinal))
+            .Where(backup => IsBelow(root.DatasetName, backup))
             .GroupBy(backup => backup.DatasetName, StringComparer.Ordinal)
             .OrderBy(dataset => dataset.Key, StringComparer.Ordinal)
-            .Select(dataset =>
-                (dataset.Key, Backup: dataset.FirstOrDefault(backup => backup.SnapshotName == root.SnapshotName))
-            )
+            .Select(dataset => (dataset.Key, Backup: FindNearest(root, dataset)))
             .ToList();
         return new TreePlan(
             [.. below.Select(dataset => dataset.Backup).OfType<SnapshotInfo>()],
             [.. below.Where(dataset => dataset.Backup is null).Select(dataset => dataset.Key)]
         );
     }
+
+    public static bool IsBelow(string root, SnapshotInfo backup) =>
+        backup.DatasetName.Length > root.Length
+        && backup.DatasetName[root.Length] == '/'
+        && backup.DatasetName.StartsWith(root, StringComparison.Ordinal);
+
+    private static SnapshotInfo? FindNearest(SnapshotInfo root, IEnumerable<SnapshotInfo> dataset) =>
+        dataset
+            .Where(backup => backup.SnapshotName == root.SnapshotName)
+            .MinBy(backup => (backup.Timestamp - root.Timestamp).Duration());
 }

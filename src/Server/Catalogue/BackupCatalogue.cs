@@ -13,7 +13,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
     private const string Columns = BackupRows.Columns;
 
-    /// <summary>A client's backups, newest first.</summary>
+    /// <summary>A client's backups, the one that arrived last first: clocks of clients may be wrong.</summary>
     public IReadOnlyList<SnapshotInfo> List(string clientId)
     {
         using var connection = database.Open();
@@ -25,8 +25,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return
         [
             .. ReadAll(command)
-                .OrderByDescending(backup => backup.Timestamp)
-                .ThenByDescending(backup => backup.ReceivedAt),
+                .OrderByDescending(backup => backup.ReceivedAt)
+                .ThenByDescending(backup => backup.Timestamp),
         ];
     }
 
@@ -252,22 +252,29 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         command.ExecuteNonQuery();
     }
 
-    /// <returns>The number of backups, when the newest snapshot was made, and how many backups are to be
-    /// deleted.</returns>
-    public (int Count, DateTimeOffset? Newest, int Expiring) GetSummary(string clientId)
+    /// <summary>What the status says about a client's backups.</summary>
+    public BackupSummary GetSummary(string clientId)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "SELECT COUNT(*), MAX(timestamp), COUNT(expires_at) FROM backups WHERE client_id = @client",
+            "SELECT COUNT(*), MAX(MIN(timestamp, received_at / 1000)), MAX(received_at / 1000), COUNT(expires_at), "
+                + $"COUNT(CASE WHEN timestamp > received_at / 1000 + {BackupOrder.ToleranceSeconds} THEN 1 END) "
+                + "FROM backups WHERE client_id = @client",
             ("@client", clientId)
         );
         using var rows = command.ExecuteReader();
         rows.Read();
-        return (
-            rows.GetInt32(0),
-            rows.IsDBNull(1) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(1)),
-            rows.GetInt32(2)
-        );
+        return new BackupSummary
+        {
+            Count = rows.GetInt32(0),
+            Newest = ReadTime(1),
+            NewestReceived = ReadTime(2),
+            Expiring = rows.GetInt32(3),
+            Ahead = rows.GetInt32(4),
+        };
+
+        DateTimeOffset? ReadTime(int column) =>
+            rows.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(column));
     }
 
     private static bool IsNeeded(SqliteConnection connection, string clientId, SnapshotInfo backup)

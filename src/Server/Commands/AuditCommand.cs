@@ -57,7 +57,7 @@ internal static class AuditCommand
                     Event = parsed.GetValue(name),
                     Since = parsed.GetValue(since) is { } text
                         ? ClientCommands.Parse<DateTimeOffset?>("--since", text, time =>
-                            AuditSince.Parse(time, TimeProvider.System.GetUtcNow())
+                            Moment.Parse(time, TimeProvider.System.GetUtcNow())
                         )
                         : null,
                     Limit = parsed.GetValue(limit) is > 0 and var most

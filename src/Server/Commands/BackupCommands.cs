@@ -78,6 +78,7 @@ internal static class BackupCommands
                 )
                 .OrderBy(backup => backup.ClientId, StringComparer.Ordinal)
                 .ThenBy(backup => backup.Backup.DatasetName, StringComparer.Ordinal)
+                .ThenByDescending(backup => backup.Backup.ReceivedAt)
                 .ThenByDescending(backup => backup.Backup.Timestamp)
                 .ToList();
             new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(
@@ -101,11 +102,12 @@ internal static class BackupCommands
 
     private static CommandWithExamples CreateShow()
     {
-        var id = new Argument<string>("snapshot-id") { Description = "The snapshot ID, as 'backup list' shows it." };
+        var id = NameArgument();
         var show = new CommandWithExamples(
             "show",
             "Show one backup: its chain, the backups that depend on it, and whether it is pinned or expiring.",
-            "zfs-server backup show web1/tank_data_2026-02-13_14:30:00"
+            "zfs-server backup show web1/tank_data_2026-02-13_14:30:00",
+            "zfs-server backup show tank/data@zsm-manual-2026-02-13_14:30:00Z"
         )
         {
             id,
@@ -140,7 +142,7 @@ internal static class BackupCommands
 
     private static CommandWithExamples CreateChange(string name, string description, bool pinned, string done)
     {
-        var id = new Argument<string>("snapshot-id") { Description = "The snapshot ID, as 'backup list' shows it." };
+        var id = NameArgument();
         var verb = new CommandWithExamples(
             name,
             description,
@@ -181,6 +183,9 @@ internal static class BackupCommands
         return verb;
     }
 
+    private static Argument<string> NameArgument() =>
+        new("backup") { Description = "The snapshot ID, as 'backup list' shows it, or dataset@snapshot." };
+
     private static ServiceProvider Open()
     {
         var services = CommandServices.Create(ServerSettings.Read());
@@ -188,11 +193,20 @@ internal static class BackupCommands
         return services;
     }
 
-    /// <summary>A snapshot id begins with its client's id.</summary>
-    private static (string ClientId, SnapshotInfo Backup) Find(BackupCatalogue catalogue, string id) =>
-        StorageKey.ClientIdOf(id) is { } client && catalogue.Find(client, id) is { } backup
-            ? (client, backup)
-            : throw NotFound(id);
+    /// <summary>A snapshot ID begins with its client's id; a snapshot may be any client's.</summary>
+    private static (string ClientId, SnapshotInfo Backup) Find(BackupCatalogue catalogue, string name)
+    {
+        if (StorageKey.ClientIdOf(name) is { } client && catalogue.Find(client, name) is { } backup)
+            return (client, backup);
+        if (name.Contains('@', StringComparison.Ordinal))
+        {
+            var all = catalogue.ListAll(null);
+            if (BackupName.Find(name, all.Select(listed => listed.Info)) is { } found)
+                return (all.First(listed => ReferenceEquals(listed.Info, found)).ClientId, found);
+        }
+
+        throw NotFound(name);
+    }
 
     private static OperationException NotFound(string id) =>
         new(ExitCode.NotFound, $"The backup {id} does not exist.", "'zfs-server backup list' shows all backups.");
@@ -203,7 +217,7 @@ internal static class BackupCommands
             backup.DatasetName,
             backup.SnapshotType.ToText(),
             backup.IsIncremental ? "incremental" : "full",
-            Timestamps.ToSecond(backup.Timestamp),
+            Timestamps.ToSecond(backup.Timestamp) + (BackupOrder.IsAhead(backup) ? " !" : ""),
             ByteSize.Format(backup.SizeBytes),
             State(backup),
             Location(backup),
@@ -231,6 +245,7 @@ internal static class BackupCommands
         );
         output.WriteLine(
             $"Made:         {Timestamps.ToSecond(backup.Timestamp)}, received {Timestamps.ToSecond(backup.ReceivedAt)}"
+                + (BackupOrder.IsAhead(backup) ? " (a clock was wrong)" : "")
         );
         output.WriteLine(
             $"Stored:       {ByteSize.Format(backup.SizeBytes)} of {ByteSize.Format(backup.StreamBytes)}, "

@@ -38,22 +38,24 @@ internal sealed class StatusEndpoints(
         var client = authentication.Authenticate(context.Request);
         if (backups.HasLocal(client.ClientId))
             await datasets.GetUsedAsync(client, context.RequestAborted);
-        var (count, newest, expiring) = backups.GetSummary(client.ClientId);
+        var summary = backups.GetSummary(client.ClientId);
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var status = new StatusAnswer
         {
             Success = true,
-            Message = $"Backups: {count}",
+            Message = $"Backups: {summary.Count}",
             ClientId = client.ClientId,
             StorageType = client.StorageType,
             UsedBytes = used,
             MaxSizeBytes = client.MaxSizeBytes,
-            SnapshotCount = count,
-            NewestSnapshot = newest,
-            NextDue = newest is { } last ? client.RotationPolicy?.NextDue(last) : null,
+            SnapshotCount = summary.Count,
+            NewestSnapshot = summary.Newest,
+            NewestReceivedAt = summary.NewestReceived,
+            WrongClockCount = summary.Ahead,
+            NextDue = summary.Newest is { } last ? client.RotationPolicy?.NextDue(last) : null,
             OpenUploads = uploads.List(client.ClientId).Count,
             ReservedBytes = reserved,
-            ExpiringCount = expiring,
+            ExpiringCount = summary.Expiring,
         };
         await context.Response.WriteAsJsonAsync(
             status,

@@ -84,7 +84,7 @@ public sealed class InterruptedRestoreOnZfsTests(SecondZfsHost host)
     {
         await using var lab = await RestoreLab.CreateAsync(host);
         await lab.Client.ShellAsync($"zfs create {lab.Target} && echo precious > /{lab.Target}/file");
-        using var restore = await lab.InterruptAsync(signal, "--force");
+        using var restore = await lab.InterruptAsync(signal, $"--force --source {lab.Source}");
 
         if (signal == "INT")
         {
@@ -97,7 +97,7 @@ public sealed class InterruptedRestoreOnZfsTests(SecondZfsHost host)
         }
 
         Assert.Equal("precious", await lab.Client.ShellAsync($"cat /{lab.Target}/file"));
-        var resumed = (await lab.FinishAsync("--force")).GetProperty("resumed");
+        var resumed = (await lab.FinishAsync($"--force --source {lab.Source}")).GetProperty("resumed");
         Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), Mebibyte, long.MaxValue);
         await lab.AssertRestoredAsync();
     }

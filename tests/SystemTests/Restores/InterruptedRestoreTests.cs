@@ -97,10 +97,13 @@ public sealed class InterruptedRestoreTests
         await lab.Client.ShellAsync($"zfs create {lab.Target}");
         await lab.Client.WriteAsync("restored", ("precious", 512));
         var before = await lab.Client.TreeOfAsync(lab.Target);
-        using var restore = await lab.InterruptAsync("KILL", "--force");
+        using var restore = await lab.InterruptAsync("KILL", $"--force --source {lab.Source}");
 
         Assert.Equal(before, await lab.Client.TreeOfAsync(lab.Target));
-        Assert.Equal(JsonValueKind.Object, (await lab.FinishAsync("--force")).GetProperty("resumed").ValueKind);
+        Assert.Equal(
+            JsonValueKind.Object,
+            (await lab.FinishAsync($"--force --source {lab.Source}")).GetProperty("resumed").ValueKind
+        );
         await lab.AssertRestoredAsync();
     }
 

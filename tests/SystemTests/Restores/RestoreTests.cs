@@ -36,7 +36,7 @@ public sealed class RestoreTests(SecondZfsHost host)
         Assert.Contains("--force", refused.Error, StringComparison.Ordinal);
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
 
-        await client.JsonAsync($"zfs-restore latest {client.Area}/target -f");
+        await client.JsonAsync($"zfs-restore latest {client.Area}/target --source {client.Area}/data -f");
         Assert.Equal(
             await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/data"))[0]),
             await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/target"))[0])
@@ -52,7 +52,9 @@ public sealed class RestoreTests(SecondZfsHost host)
         await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
         DamageLargestObject(server);
 
-        var result = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
+        var result = await client.RunAsync(
+            $"zfs-restore latest {client.Area}/target --source {client.Area}/data --force"
+        );
 
         Assert.Equal(7, result.ExitCode);
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
@@ -71,10 +73,20 @@ public sealed class RestoreTests(SecondZfsHost host)
 
         foreach (var target in (string[])["parent", "origin"])
         {
-            Assert.Equal(9, (await client.RunAsync($"zfs-restore latest {client.Area}/{target} --force")).ExitCode);
+            Assert.Equal(
+                9,
+                (
+                    await client.RunAsync(
+                        $"zfs-restore latest {client.Area}/{target} --source {client.Area}/data --force"
+                    )
+                ).ExitCode
+            );
         }
 
-        Assert.Equal(9, (await client.RunAsync($"zfs-restore latest {host.Pool} --force")).ExitCode);
+        Assert.Equal(
+            9,
+            (await client.RunAsync($"zfs-restore latest {host.Pool} --source {client.Area}/data --force")).ExitCode
+        );
         await client.ShellAsync($"zfs list {client.Area}/parent/child {client.Area}/clone {client.Area}/origin@s");
         await AssertNoTracesAsync(client);
     }
@@ -90,7 +102,9 @@ public sealed class RestoreTests(SecondZfsHost host)
         await Patience.UntilAsync("the dataset is in use", async () =>
             (await host.RunAsync($"ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -q '{client.Area}/target$'")).ExitCode == 0
         );
-        var result = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
+        var result = await client.RunAsync(
+            $"zfs-restore latest {client.Area}/target --source {client.Area}/data --force"
+        );
         await host.RunAsync("pkill -x sleep");
         await user.WaitForExitAsync(TestContext.Current.CancellationToken);
 
@@ -102,7 +116,9 @@ public sealed class RestoreTests(SecondZfsHost host)
             StringComparison.Ordinal
         );
         Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
-        var again = await client.RunAsync($"zfs-restore latest {client.Area}/target --force");
+        var again = await client.RunAsync(
+            $"zfs-restore latest {client.Area}/target --source {client.Area}/data --force"
+        );
         Assert.Contains("everything already received", again.MustSucceed().Error, StringComparison.Ordinal);
         Assert.NotEqual(0, (await client.RunAsync($"grep -q precious /{client.Area}/target/file")).ExitCode);
         await AssertNoTracesAsync(client);

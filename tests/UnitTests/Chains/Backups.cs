@@ -22,7 +22,7 @@ internal static class Backups
             FromGuid = from is { } f ? new SnapshotGuid(f) : null,
             DatasetType = "filesystem",
             Timestamp = DateTimeOffset.UnixEpoch.AddHours(guid),
-            ReceivedAt = DateTimeOffset.UnixEpoch,
+            ReceivedAt = DateTimeOffset.UnixEpoch.AddHours(guid),
             SizeBytes = 1,
             StreamBytes = 1,
             Compression = "gzip",

@@ -1,12 +1,12 @@
 using System.Globalization;
 
-namespace ZfsSnapshotManager.Server.Commands;
+namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
 /// A moment as a user writes it: <c>2026-01-31</c>, <c>2026-01-31T12:00:00Z</c>, or a time ago: <c>30m</c>, <c>24h</c>,
 /// <c>7d</c>, <c>2w</c>.
 /// </summary>
-internal static class AuditSince
+public static class Moment
 {
     /// <exception cref="FormatException">It is not one of these.</exception>
     public static DateTimeOffset Parse(string text, DateTimeOffset now)
@@ -18,7 +18,7 @@ internal static class AuditSince
             && count <= 100_000
         )
             return now - (unit * count);
-        // Without a time zone, it is UTC, like the log.
+        // Without a time zone, it is UTC, as in all lists and logs.
         return
             char.IsAsciiDigit(text.FirstOrDefault())
             && DateTimeOffset.TryParse(
