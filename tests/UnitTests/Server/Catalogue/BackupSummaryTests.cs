@@ -56,18 +56,16 @@ public sealed class BackupSummaryTests : IDisposable
     }
 
     private void Add(ulong guid, DateTimeOffset made, DateTimeOffset received) =>
-        _backups.AddAll(
-            [
-                new ListedBackup(
-                    Client,
-                    History.Backup(guid, from: null, made) with
-                    {
-                        SnapshotId = $"{Client}/b{guid}",
-                        StorageKey = $"{Client}/b{guid}.zfs",
-                        Timestamp = made,
-                        ReceivedAt = received,
-                    }
-                ),
-            ]
-        );
+        _backups.AddAll([
+            new ListedBackup(
+                Client,
+                History.Backup(guid, from: null, made) with
+                {
+                    SnapshotId = $"{Client}/b{guid}",
+                    StorageKey = $"{Client}/b{guid}.zfs",
+                    Timestamp = made,
+                    ReceivedAt = received,
+                }
+            ),
+        ]);
 }
