@@ -13,10 +13,13 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 /// The bytes are copied into chunks, because the compressors' buffers are sized for blocks that do not shrink, and most
 /// blocks do (docs/decisions/0018).
 /// </remarks>
-internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart from) : IDisposable
+/// <param name="chunks">The memory of parts.</param>
+/// <param name="partSize">Stored bytes after which a part ends.</param>
+/// <param name="from">Where the first part begins.</param>
+/// <param name="digest">Gets the digest of each finished part.</param>
+internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart from, PartsDigest digest) : IDisposable
 {
     private readonly IncrementalHash _sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly List<StoredPart> _finished = [];
     private int _number = from.Number;
     private long _offset = from.Offset;
     private ParserState _start = from.State;
@@ -24,8 +27,8 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
     private List<byte[]> _chunks = [];
     private int _size;
 
-    /// <summary>The finished parts, in order, as the manifest will list them.</summary>
-    public IReadOnlyList<StoredPart> Finished => _finished;
+    /// <summary>How many parts are finished.</summary>
+    public int Finished => _number - from.Number;
 
     /// <summary>State of the stream after the last block that was appended.</summary>
     public ParserState End => _end;
@@ -83,7 +86,7 @@ internal sealed class PartBuilder(PartChunks chunks, int partSize, TransferStart
             Start = _start,
             End = _end,
         };
-        _finished.Add(part.Describe());
+        digest.Add(part.Sha256);
         (_number, _offset, _start, _chunks, _size) = (_number + 1, _offset + _size, _end, [], 0);
         return part;
     }

@@ -15,6 +15,7 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 /// <param name="format">How the stream is stored.</param>
 /// <param name="level">Null: the format's default.</param>
 /// <param name="from">Where the stream begins.</param>
+/// <param name="digest">Gets the digest of each part, in order.</param>
 /// <param name="send">Sends a part, retrying as needed. A stream that fits into one part is returned instead.</param>
 /// <param name="progress">Called with the number of stream bytes read.</param>
 internal sealed class StreamPipeline(
@@ -22,6 +23,7 @@ internal sealed class StreamPipeline(
     CompressionFormat format,
     int? level,
     TransferStart from,
+    PartsDigest digest,
     Func<UploadPart, CancellationToken, Task> send,
     Action<int> progress
 )
@@ -42,7 +44,7 @@ internal sealed class StreamPipeline(
         using var workers = new BlockWorkers(format, level, memory.Workers);
         using var room =
             memory.Workers > 0 ? new BlockBuffers(memory.Blocks, workers.MaxSize(BlockCutter.BufferSize)) : null;
-        using var builder = new PartBuilder(chunks, memory.PartSize, from);
+        using var builder = new PartBuilder(chunks, memory.PartSize, from, digest);
         using var tasks = new TaskGroup(cancellationToken);
         // A synchronous read of a pipe cannot be cancelled, it ends only with the pipe.
         await using var killer = tasks.Stop.Register(zfs.Kill);
@@ -139,6 +141,6 @@ internal sealed record TransferStart(int Number, long Offset, ParserState State)
 
 /// <summary>How a transfer ended: the stream was complete and valid, and its parts are stored.</summary>
 /// <param name="State">State of the stream at its end.</param>
-/// <param name="Parts">All parts of this transfer, in order.</param>
+/// <param name="Parts">How many parts this transfer had.</param>
 /// <param name="Whole">The only part, if it has not been sent yet; otherwise null.</param>
-internal sealed record TransferEnd(ParserState State, IReadOnlyList<StoredPart> Parts, UploadPart? Whole);
+internal sealed record TransferEnd(ParserState State, int Parts, UploadPart? Whole);

@@ -1,4 +1,3 @@
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Client.Pipeline;
@@ -27,9 +26,6 @@ internal sealed record UploadPart
 
     /// <summary>Bytes of the stream in it.</summary>
     public long StreamBytes => End.StreamOffset - Start.StreamOffset;
-
-    /// <summary>The entry in the manifest.</summary>
-    public StoredPart Describe() => new() { Size = Size, Sha256 = Convert.ToHexStringLower(Sha256) };
 
     /// <summary>The stored bytes in slices of at most <paramref name="most"/> bytes.</summary>
     public IEnumerable<ReadOnlyMemory<byte>> Slices(int most)

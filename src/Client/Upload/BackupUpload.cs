@@ -167,11 +167,14 @@ internal sealed class BackupUpload(
         var commit = new UploadCommit(server, requests, source.Snapshot, retry, _inquiry);
         var from = resume?.From ?? TransferStart.Beginning;
         var already = acknowledged.StreamBytes;
+        using var digest = new PartsDigest();
+        if (resume is { Parts: > 0 and var parts })
+            await requests.AddPartDigestsAsync(digest, parts, cancellationToken);
         if (from.State.Phase == StreamPhase.End)
-            return await commit.CompleteAsync(resume!.Parts, from.State.StreamOffset, cancellationToken);
+            return await commit.CompleteAsync(digest, from.State.StreamOffset, cancellationToken);
 
         var level = source.Compression == settings.Compression ? settings.CompressionLevel : null;
-        var pipeline = new StreamPipeline(memory, source.Compression, level, from, SendPartAsync, count =>
+        var pipeline = new StreamPipeline(memory, source.Compression, level, from, digest, SendPartAsync, count =>
             progress.Add(count)
         );
         var end = await SendAsync(source, resume, pipeline, cancellationToken);
@@ -186,12 +189,11 @@ internal sealed class BackupUpload(
                 acknowledged.StreamBytes - already == end.State.StreamOffset - from.State.StreamOffset,
                 "the acknowledged parts contain all that was read from zfs send"
             );
-            List<StoredPart> parts = [.. resume?.Parts ?? [], .. end.Parts];
-            backup = await commit.CompleteAsync(parts, end.State.StreamOffset, cancellationToken);
+            backup = await commit.CompleteAsync(digest, end.State.StreamOffset, cancellationToken);
         }
 
         if (verbose)
-            output.Note($"{source.Snapshot.Name}: {end.Parts.Count} parts sent, {retry.Retries} retries");
+            output.Note($"{source.Snapshot.Name}: {end.Parts} parts sent, {retry.Retries} retries");
         return backup;
 
         async Task SendPartAsync(UploadPart part, CancellationToken token)

@@ -1,6 +1,5 @@
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
 
@@ -8,7 +7,7 @@ namespace ZfsSnapshotManager.Client.Upload;
 
 /// <summary>Where an interrupted upload resumes.</summary>
 /// <param name="From">The first missing part.</param>
-/// <param name="Parts">The parts before it, with the fields that the digest of all parts needs.</param>
+/// <param name="Parts">How many parts are before it.</param>
 /// <param name="StreamBytes">Bytes of the stream that the server has.</param>
 /// <param name="Token">Token for <c>zfs send -t</c>, made here; null if the server has the stream up to its
 /// END.</param>
@@ -16,14 +15,12 @@ namespace ZfsSnapshotManager.Client.Upload;
 /// needs the output as it is.</param>
 internal sealed record ResumePoint(
     TransferStart From,
-    IReadOnlyList<StoredPart> Parts,
+    int Parts,
     long StreamBytes,
     ResumeToken? Token,
     StreamSplice? Splice
 )
 {
-    private const int DigestLength = 64;
-
     /// <summary>More bytes than any stream has.</summary>
     private const long MaxBytes = 1L << 60;
 
@@ -48,15 +45,15 @@ internal sealed record ResumePoint(
             throw new NotResumableException("none of it is stored");
         RequireBytes(resume.StreamBytes);
         if (resume.ReceiveResumeToken is { } text)
-            return new ResumePoint(TransferStart.Beginning, [], resume.StreamBytes, ReadToken(text, expected), null);
+            return new ResumePoint(TransferStart.Beginning, 0, resume.StreamBytes, ReadToken(text, expected), null);
         var state = ReadState(resume.State, expected);
         var splice = MakeSplice(state);
-        if (resume.PartDigests is not { } digests || !AreDigests(digests, resume.NextPart - 1L))
-            throw new NotResumableException("the server does not report what it has stored");
         RequireBytes(resume.StoredBytes);
+        if (resume.NextPart < 2 || resume.NextPart > resume.StoredBytes + 1)
+            throw new NotResumableException("the server does not report what it has stored");
         return new ResumePoint(
             new TransferStart(resume.NextPart, resume.StoredBytes, state),
-            [.. digests.Chunk(DigestLength).Select(Describe)],
+            resume.NextPart - 1,
             state.StreamOffset,
             splice is null ? null : expected.MintToken(state.ResumePoint, (ulong)state.ResumeBytes),
             splice
@@ -131,9 +128,4 @@ internal sealed record ResumePoint(
         if (count is < 0 or > MaxBytes)
             throw new NotResumableException($"the server reports {count} bytes, which no stream has");
     }
-
-    private static bool AreDigests(string digests, long count) =>
-        count > 0 && digests.Length == count * DigestLength && digests.All(char.IsAsciiHexDigitLower);
-
-    private static StoredPart Describe(char[] digest) => new() { Size = 0, Sha256 = new string(digest) };
 }

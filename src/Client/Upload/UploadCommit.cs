@@ -34,11 +34,11 @@ internal sealed class UploadCommit(
     }
 
     /// <summary>Tells the server that all parts are sent.</summary>
-    /// <param name="parts">All parts of the upload, in order.</param>
+    /// <param name="parts">The digest of all parts of the upload.</param>
     /// <param name="streamBytes">Bytes of the whole stream.</param>
     /// <exception cref="StoredContentMismatchException">The server stored something else.</exception>
     public async Task<SnapshotInfo> CompleteAsync(
-        IReadOnlyList<StoredPart> parts,
+        PartsDigest parts,
         long streamBytes,
         CancellationToken cancellationToken
     )
@@ -47,7 +47,7 @@ internal sealed class UploadCommit(
         {
             Parts = parts.Count,
             StreamBytes = streamBytes,
-            PartsSha256 = StoredPart.DigestOf(parts),
+            PartsSha256 = parts.ToHex(),
         };
         var backup = await CommitAsync(token => requests.CompleteAsync(request, token), cancellationToken);
         if (backup is null || backup.PartsSha256 != request.PartsSha256 || !IsSnapshotSent(backup, streamBytes))

@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Client.Upload;
 
@@ -51,6 +53,50 @@ internal sealed class UploadRequests(
     /// <exception cref="OperationException">The server refuses, or is unreachable for too long.</exception>
     public Task<UploadStateAnswer> CompleteAsync(CompleteRequest request, CancellationToken cancellationToken) =>
         RepeatAsync(token => server.CompleteUploadAsync(uploadId, request, token), cancellationToken);
+
+    /// <summary>Adds the digests of the parts that earlier runs sent. They are read as a stream: of 10 TB in parts of
+    /// 8 MiB they are 40 MB.</summary>
+    /// <param name="digest">Gets them in order.</param>
+    /// <param name="parts">How many.</param>
+    /// <exception cref="NotResumableException">The server has other parts than it said.</exception>
+    /// <exception cref="OperationException">The server refuses, or is unreachable for too long.</exception>
+    public async Task AddPartDigestsAsync(PartsDigest digest, int parts, CancellationToken cancellationToken)
+    {
+        // A response that breaks is asked for again, and what was read of it is skipped.
+        var complete = await RepeatAsync(
+            async token =>
+            {
+                await using var digests = await server.OpenPartDigestsAsync(uploadId, token);
+                return await ReadDigestsAsync(digests, digest, parts, token);
+            },
+            cancellationToken
+        );
+        if (!complete)
+            throw new NotResumableException($"the server does not have the {parts} parts that it reported");
+    }
+
+    /// <returns>False if the response does not contain exactly the digests of all parts.</returns>
+    private static async Task<bool> ReadDigestsAsync(
+        Stream digests,
+        PartsDigest digest,
+        int parts,
+        CancellationToken cancellationToken
+    )
+    {
+        var one = new byte[SHA256.HashSizeInBytes];
+        var number = 0;
+        while (true)
+        {
+            var read = await digests.ReadAtLeastAsync(one, one.Length, throwOnEndOfStream: false, cancellationToken);
+            if (read < one.Length)
+                return read == 0 && number == parts;
+            if (number == parts)
+                return false;
+            number++;
+            if (number > digest.Count)
+                digest.Add(one);
+        }
+    }
 
     private async Task<PartAnswer> SendPartOnceAsync(UploadPart part, CancellationToken cancellationToken)
     {

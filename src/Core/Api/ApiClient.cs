@@ -149,6 +149,23 @@ public sealed class ApiClient : IDisposable
             cancellationToken
         );
 
+    /// <summary>Opens the digests of an upload's parts before its first missing one, 32 bytes each.</summary>
+    /// <returns>Reading fails with <see cref="OperationException"/> if the connection breaks.</returns>
+    public async Task<Stream> OpenPartDigestsAsync(string uploadId, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{UploadPath(uploadId)}/part-digests");
+        var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
+        if (response.IsSuccessStatusCode)
+            return new ResponseBody(
+                response,
+                await response.Content.ReadAsStreamAsync(cancellationToken),
+                "the digests of the stored parts",
+                ResponseBody.DefaultIdle
+            );
+        using (response)
+            throw await ReadErrorAsync(response, cancellationToken);
+    }
+
     /// <summary>Completes an upload whose parts are all stored.</summary>
     public Task<UploadStateAnswer> CompleteUploadAsync(
         string uploadId,

@@ -155,24 +155,23 @@ public sealed record Manifest
     /// cover the elements of lists). A manifest may have null only for the base, the lock, the digest of the whole and
     /// the state of a part.
     /// </summary>
-    private static void RefuseNulls(ReadOnlySpan<byte> json)
+    internal static void RefuseNulls(ReadOnlySpan<byte> json, bool mayBeNull = false)
     {
         var reader = new Utf8JsonReader(json);
-        var mayBeNull = false;
         while (reader.Read())
         {
             if (reader.TokenType == JsonTokenType.Null && !mayBeNull)
                 throw new JsonException($"a value is null before byte {reader.BytesConsumed + 1}");
-            mayBeNull =
-                reader.TokenType == JsonTokenType.PropertyName
-                && (
-                    reader.ValueTextEquals("from_guid"u8)
-                    || reader.ValueTextEquals("locked_until"u8)
-                    || reader.ValueTextEquals("sha256"u8)
-                    || reader.ValueTextEquals("state"u8)
-                );
+            mayBeNull = reader.TokenType == JsonTokenType.PropertyName && MayBeNull(ref reader);
         }
     }
+
+    /// <summary>Whether a name is that of a field that may be null.</summary>
+    internal static bool MayBeNull(ref Utf8JsonReader name) =>
+        name.ValueTextEquals("from_guid"u8)
+        || name.ValueTextEquals("locked_until"u8)
+        || name.ValueTextEquals("sha256"u8)
+        || name.ValueTextEquals("state"u8);
 
     private string? FindFault() =>
         FormatVersion == CurrentFormatVersion
@@ -259,21 +258,8 @@ public sealed record StoredPart
     /// </summary>
     public static string DigestOf(IEnumerable<StoredPart> parts)
     {
-        using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        foreach (var part in parts)
-        {
-            if (
-                part.Sha256 is null
-                || Convert.FromHexString(part.Sha256, digest, out _, out var written)
-                    != System.Buffers.OperationStatus.Done
-                || written != digest.Length
-            )
-                return "";
-            sum.AppendData(digest);
-        }
-
-        return Convert.ToHexStringLower(sum.GetCurrentHash());
+        using var digest = new PartsDigest();
+        return parts.All(part => digest.TryAdd(part.Sha256)) ? digest.ToHex() : "";
     }
 }
 
@@ -283,4 +269,5 @@ public sealed record StoredPart
     RespectRequiredConstructorParameters = true
 )]
 [JsonSerializable(typeof(Manifest))]
+[JsonSerializable(typeof(StoredPart))]
 public sealed partial class ManifestJson : JsonSerializerContext;

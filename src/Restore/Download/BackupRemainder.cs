@@ -1,4 +1,3 @@
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Advanced;
 using ZfsSnapshotManager.SendStream.Resume;
@@ -7,49 +6,27 @@ namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>The part of a backup that an interrupted receive still needs.</summary>
 /// <param name="Token">Where the receive resumes.</param>
-/// <param name="Runs">The parts that are needed; null if all must be read.</param>
+/// <param name="Runs">The groups of parts that are needed; null if all must be read.</param>
 /// <param name="AlreadyBytes">Stored bytes that need not be read.</param>
-internal sealed record BackupRemainder(ResumeToken Token, IReadOnlyList<PartRun>? Runs, long AlreadyBytes)
+internal sealed record BackupRemainder(ResumeToken Token, IReadOnlyList<GroupRun>? Runs, long AlreadyBytes)
 {
-    /// <param name="manifest">The backup's manifest; null if it is not available.</param>
-    /// <param name="parts">The manifest's parts.</param>
-    public static BackupRemainder Of(ResumeToken token, Manifest? manifest, IReadOnlyList<BackupPart>? parts)
+    /// <param name="token">Where the receive resumes.</param>
+    /// <param name="parts">The backup's parts; null if its manifest is not available.</param>
+    public static BackupRemainder Of(ResumeToken token, PartTable? parts)
     {
-        if (manifest is null || StatesOf(manifest) is not { } states)
+        if (parts is not { HasStates: true })
             return new BackupRemainder(token, null, 0);
-        var ranges = ReceiveParts.Choose(states.Count, index => Read(states[index]), token);
-        var runs = ranges.Select(range => new PartRun(
+        var ranges = ReceiveParts.Choose(parts.GroupCount, parts.StateAfterGroup, token);
+        var runs = ranges.Select(range => new GroupRun(
             range,
-            range.First == 0 ? ParserState.Start : Read(states[range.First - 1]),
-            range.Last == states.Count - 1 ? null : Read(states[range.Last])
+            range.First == 0 ? ParserState.Start : parts.StateAfterGroup(range.First - 1),
+            range.Last == parts.GroupCount - 1 ? null : parts.StateAfterGroup(range.Last)
         ));
-        var needed = ranges.Sum(range => parts![range.Last].End - parts[range.First].Offset);
-        return new BackupRemainder(token, [.. runs], manifest.StoredBytes - needed);
+        var needed = ranges.Sum(range => parts.OffsetOfGroup(range.Last + 1) - parts.OffsetOfGroup(range.First));
+        return new BackupRemainder(token, [.. runs], parts.Bytes - needed);
     }
-
-    /// <summary>
-    /// The states of the stream after each part. Null if the parts are not cut at record boundaries, or the records are
-    /// in an order in which ZFS does not send them: then a record's position cannot be derived.
-    /// </summary>
-    private static List<string>? StatesOf(Manifest manifest)
-    {
-        List<string> states = [];
-        foreach (var part in manifest.Objects.SelectMany(stored => stored.Parts))
-        {
-            if (!ParserState.TryParse(part.State, out _))
-                return null;
-            states.Add(part.State!);
-        }
-
-        return Read(states[^1]) is { Phase: StreamPhase.End, FollowsSendOrder: true } ? states : null;
-    }
-
-    private static ParserState Read(string state) =>
-        ParserState.TryParse(state, out var read)
-            ? read
-            : throw new InvalidOperationException("The state was read before.");
 }
 
-/// <summary>Consecutive parts, and the states of the stream before and after them.</summary>
-/// <param name="After">Null after the last part.</param>
-internal sealed record PartRun(PartRange Range, ParserState Before, ParserState? After);
+/// <summary>Consecutive groups of parts, and the states of the stream before and after them.</summary>
+/// <param name="After">Null after the last group.</param>
+internal sealed record GroupRun(PartRange Range, ParserState Before, ParserState? After);

@@ -6,13 +6,21 @@ using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
-/// <summary>Fetches the manifest of a backup from the server.</summary>
+/// <summary>The manifest of a backup, as the server has it.</summary>
+/// <param name="Header">All of it but the parts.</param>
+/// <param name="Parts">Its parts; none for a backup in the server's ZFS.</param>
+internal sealed record DownloadedManifest(Manifest Header, PartTable Parts);
+
+/// <summary>Fetches the manifest of a backup from the server, in memory that hardly grows with its parts.</summary>
 internal static class ManifestDownload
 {
+    /// <summary>A manifest without parts; the longest of it are properties.</summary>
+    private const int MaxLocalManifest = 4 * 1024 * 1024;
+
     /// <exception cref="OperationException">
     /// It is not available (<see cref="IsUnavailable"/>), or the server is unreachable for too long, or refuses.
     /// </exception>
-    public static async Task<Manifest> FetchAsync(
+    public static async Task<DownloadedManifest> FetchAsync(
         RestoreSession session,
         SnapshotInfo backup,
         CancellationToken cancellationToken
@@ -29,9 +37,7 @@ internal static class ManifestDownload
             try
             {
                 await using var body = await source.OpenManifestAsync(cancellationToken);
-                using var json = new MemoryStream();
-                await body.CopyToAsync(json, cancellationToken);
-                return Parse(backup, json.GetBuffer().AsSpan(0, (int)json.Length));
+                return await ReadAsync(backup, body, cancellationToken);
             }
             catch (OperationException e) when (e.Kind == FailureKind.Transient)
             {
@@ -46,13 +52,28 @@ internal static class ManifestDownload
     public static bool IsUnavailable(OperationException e) =>
         e.Kind == FailureKind.Stream || e is ApiException { Status: HttpStatusCode.NotFound };
 
-    private static Manifest Parse(SnapshotInfo backup, ReadOnlySpan<byte> json)
+    private static async Task<DownloadedManifest> ReadAsync(
+        SnapshotInfo backup,
+        Stream json,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            var manifest = backup.IsLocal ? Manifest.ParseLocal(json) : Manifest.Parse(json);
-            if (manifest.PartsSha256 == backup.PartsSha256 && manifest.StoredBytes == backup.SizeBytes)
-                return manifest;
+            var parts = new PartTable(backup.StorageKey);
+            Manifest header;
+            if (backup.IsLocal)
+            {
+                header = Manifest.ParseLocal(await ReadSmallAsync(json, cancellationToken));
+            }
+            else
+            {
+                header = await ManifestReader.ReadAsync(json, parts.Add, cancellationToken);
+                parts.Complete();
+            }
+
+            if (header.PartsSha256 == backup.PartsSha256 && header.StoredBytes == backup.SizeBytes)
+                return new DownloadedManifest(header, parts);
             throw new OperationException(
                 ExitCode.Damaged,
                 $"the manifest of {backup.SnapshotId} does not belong to the listed backup"
@@ -66,5 +87,14 @@ internal static class ManifestDownload
                 innerException: e
             );
         }
+    }
+
+    private static async Task<byte[]> ReadSmallAsync(Stream json, CancellationToken cancellationToken)
+    {
+        var content = new byte[MaxLocalManifest + 1];
+        var length = await json.ReadAtLeastAsync(content, content.Length, throwOnEndOfStream: false, cancellationToken);
+        return length <= MaxLocalManifest
+            ? content[..length]
+            : throw new JsonException($"it is longer than {MaxLocalManifest} bytes");
     }
 }

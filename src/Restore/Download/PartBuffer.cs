@@ -10,8 +10,8 @@ internal sealed class PartBuffer(BackupPart part) : IDisposable
 
     public BackupPart Part => part;
 
-    /// <summary>Completes when the part has arrived and its digest is correct.</summary>
-    public Task Fetched { get; set; } = Task.CompletedTask;
+    /// <summary>Completes when the part has arrived and is verified; its result is the part's SHA-256.</summary>
+    public Task<byte[]> Fetched { get; set; } = Task.FromResult<byte[]>([]);
 
     /// <summary>Whether all pages it needs are assigned.</summary>
     public bool HasAllPages => _assigned == _pages.Length;

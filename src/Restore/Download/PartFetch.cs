@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
@@ -5,8 +6,9 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// Fetches a part and verifies its SHA-256. A broken connection is resumed at the first missing byte. A part with a
-/// wrong digest is fetched once more, because it may have been damaged in transit.
+/// Fetches a part and verifies the start of its SHA-256; the rest is verified with its group
+/// (<see cref="PartReader"/>). A broken connection is resumed at the first missing byte. A part with a wrong digest is
+/// fetched once more, because it may have been damaged in transit.
 /// </summary>
 /// <param name="open">Opens a range of the backup's bytes.</param>
 /// <param name="retry">For a server that is unreachable for a while.</param>
@@ -15,14 +17,15 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
 {
     /// <exception cref="OperationException">The part is not what was stored (<see cref="ExitCode.Damaged"/>), or the
     /// server is unreachable for too long.</exception>
-    public async Task RunAsync(PartBuffer buffer, CancellationToken cancellationToken)
+    /// <returns>The part's SHA-256.</returns>
+    public async Task<byte[]> RunAsync(PartBuffer buffer, CancellationToken cancellationToken)
     {
         var part = buffer.Part;
         for (var attempt = 1; ; attempt++)
         {
             var digest = await ReceiveAsync(buffer, cancellationToken);
-            if (digest.AsSpan().SequenceEqual(part.Sha256))
-                return;
+            if (BinaryPrimitives.ReadUInt64BigEndian(digest) == part.DigestStart)
+                return digest;
             progress(-part.Size);
             if (attempt == 2)
                 throw Wrong(part, digest);
@@ -70,7 +73,7 @@ internal sealed class PartFetch(OpenBytes open, RetryPolicy retry, Action<long> 
         new(
             ExitCode.Damaged,
             $"The bytes {part.KeyOffset} to {part.KeyOffset + part.Size - 1} of {part.Key} are not those that were "
-                + $"stored: their SHA-256 is {Convert.ToHexStringLower(digest)}, not "
-                + $"{Convert.ToHexStringLower(part.Sha256)}."
+                + $"stored: their SHA-256 is {Convert.ToHexStringLower(digest)}, and should begin with "
+                + $"{part.DigestStart:x16}."
         );
 }

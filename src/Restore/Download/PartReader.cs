@@ -19,6 +19,7 @@ internal sealed class PartReader : ForwardOnlyStream
     private readonly Channel<PartBuffer> _buffers = Channel.CreateUnbounded<PartBuffer>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = true }
     );
+    private readonly DigestTree _digests = new();
     private readonly Task _dispatch;
     private PartBuffer? _current;
     private int _position;
@@ -27,11 +28,12 @@ internal sealed class PartReader : ForwardOnlyStream
     /// <param name="fetch">Fetches one part.</param>
     /// <param name="pool">The memory; no other reader may use it until this one is disposed.</param>
     /// <param name="parallelParts">The maximum number of parts fetched at once, and of parts fetched ahead.</param>
-    /// <param name="parts">The parts in order; not necessarily contiguous.</param>
-    public PartReader(PartFetch fetch, PagePool pool, int parallelParts, IReadOnlyList<BackupPart> parts)
+    /// <param name="parts">The parts of complete groups, in order; groups are not necessarily contiguous.</param>
+    /// <param name="largestPart">Bytes of the largest part.</param>
+    public PartReader(PartFetch fetch, PagePool pool, int parallelParts, IEnumerable<BackupPart> parts, int largestPart)
     {
         (_fetch, _pool, _slots) = (fetch, pool, new SemaphoreSlim(parallelParts));
-        pool.MakeRoomFor(parts.Max(part => part.Size));
+        pool.MakeRoomFor(largestPart);
         _dispatch = DispatchAsync(parts);
     }
 
@@ -78,13 +80,30 @@ internal sealed class PartReader : ForwardOnlyStream
             (_current, _position) = (next, 0);
         }
 
-        await _current.Fetched.WaitAsync(cancellationToken);
+        var digest = await _current.Fetched.WaitAsync(cancellationToken);
         if (_position == 0)
+        {
             _ = _slots.Release(); // another part may be fetched ahead
+            CheckGroup(_current.Part, digest);
+        }
+
         return true;
     }
 
-    private async Task DispatchAsync(IReadOnlyList<BackupPart> parts)
+    /// <summary>A part was checked by the start of its digest; with the last part of a group, all of it is.</summary>
+    private void CheckGroup(BackupPart part, byte[] digest)
+    {
+        _digests.Add(digest);
+        if (part.GroupDigest is null || _digests.Finish().AsSpan().SequenceEqual(part.GroupDigest))
+            return;
+        throw new OperationException(
+            ExitCode.Damaged,
+            $"The bytes of {part.Key} before {part.KeyOffset + part.Size} are not those that were stored: the digests "
+                + "of the parts do not match the manifest."
+        );
+    }
+
+    private async Task DispatchAsync(IEnumerable<BackupPart> parts)
     {
         try
         {
@@ -108,11 +127,11 @@ internal sealed class PartReader : ForwardOnlyStream
         _buffers.Writer.Complete();
     }
 
-    private async Task FetchAsync(PartBuffer buffer)
+    private async Task<byte[]> FetchAsync(PartBuffer buffer)
     {
         try
         {
-            await _fetch.RunAsync(buffer, _closed.Token);
+            return await _fetch.RunAsync(buffer, _closed.Token);
         }
         catch
         {
@@ -123,7 +142,7 @@ internal sealed class PartReader : ForwardOnlyStream
 
     private async Task DropAsync(PartBuffer buffer)
     {
-        await buffer.Fetched.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)buffer.Fetched).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         buffer.ReleaseAll(_pool);
         buffer.Dispose();
     }

@@ -2,7 +2,6 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Advanced;
@@ -42,7 +41,7 @@ internal sealed class StoredBackup
     public BackupRemainder? Rest { get; private init; }
 
     /// <summary>Null if the manifest is not available.</summary>
-    private IReadOnlyList<BackupPart>? Parts { get; init; }
+    private PartTable? Parts { get; init; }
 
     /// <summary>Asks the server how the backup is stored.</summary>
     /// <param name="session">The server.</param>
@@ -56,14 +55,13 @@ internal sealed class StoredBackup
         CancellationToken cancellationToken
     )
     {
-        Manifest? manifest = null;
+        PartTable? parts = null;
         if (!backup.IsLocal)
-            manifest = await FindManifestAsync(session, backup, cancellationToken);
-        var parts = manifest is null ? null : BackupPart.ListOf(manifest);
+            parts = await FindPartsAsync(session, backup, cancellationToken);
         return new StoredBackup(session, backup)
         {
             Parts = parts,
-            Rest = token is null ? null : BackupRemainder.Of(token, manifest, parts),
+            Rest = token is null ? null : BackupRemainder.Of(token, parts),
         };
     }
 
@@ -84,7 +82,7 @@ internal sealed class StoredBackup
             var retry = Retry(progress);
             await using var source = Parts is null
                 ? Whole(retry, progress.Add)
-                : (Stream)Read(Parts, retry, progress.Add);
+                : (Stream)Read(Parts.AllParts(), retry, progress.Add);
             await using var stored = new StoredBytesReader(source, onStored, digest: _backup.Sha256 is not null);
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
@@ -136,7 +134,7 @@ internal sealed class StoredBackup
         });
 
     /// <returns>Null if it is not available.</returns>
-    private static async Task<Manifest?> FindManifestAsync(
+    private static async Task<PartTable?> FindPartsAsync(
         RestoreSession session,
         SnapshotInfo backup,
         CancellationToken cancellationToken
@@ -144,7 +142,7 @@ internal sealed class StoredBackup
     {
         try
         {
-            return await ManifestDownload.FetchAsync(session, backup, cancellationToken);
+            return (await ManifestDownload.FetchAsync(session, backup, cancellationToken)).Parts;
         }
         catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
         {
@@ -168,12 +166,18 @@ internal sealed class StoredBackup
             )
             : new(_source.OpenAsync, retry, progress);
 
-    private PartReader Read(IReadOnlyList<BackupPart> parts, RetryPolicy retry, Action<long> progress) =>
-        new(new PartFetch(_source.OpenAsync, retry, progress), _session.Pages, _session.Settings.ParallelParts, parts);
+    private PartReader Read(IEnumerable<BackupPart> parts, RetryPolicy retry, Action<long> progress) =>
+        new(
+            new PartFetch(_source.OpenAsync, retry, progress),
+            _session.Pages,
+            _session.Settings.ParallelParts,
+            parts,
+            Parts!.LargestPart
+        );
 
     /// <summary>Each run has its own reader; only the last run has many parts.</summary>
     private async IAsyncEnumerable<StreamRun> OpenRuns(
-        IReadOnlyList<PartRun> runs,
+        IReadOnlyList<GroupRun> runs,
         RetryPolicy retry,
         Action<long> progress,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
@@ -182,11 +186,7 @@ internal sealed class StoredBackup
         foreach (var run in runs)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await using var parts = Read(
-                [.. Parts!.Skip(run.Range.First).Take(run.Range.Last - run.Range.First + 1)],
-                retry,
-                progress
-            );
+            await using var parts = Read(Parts!.PartsOf(run.Range.First, run.Range.Last), retry, progress);
             await using var stored = new StoredBytesReader(parts, digest: false);
             await using var plain = new DecompressedStream(stored, _compression);
             yield return new StreamRun(run.Before, run.After, plain);
@@ -201,7 +201,9 @@ internal sealed class StoredBackup
         CancellationToken cancellationToken
     )
     {
-        await using var source = Parts is null ? Whole(retry, progress.Add) : (Stream)Read(Parts, retry, progress.Add);
+        await using var source = Parts is null
+            ? Whole(retry, progress.Add)
+            : (Stream)Read(Parts.AllParts(), retry, progress.Add);
         await using var stored = new StoredBytesReader(source, digest: _backup.Sha256 is not null);
         await using var plain = new DecompressedStream(stored, _compression);
         await resume.WriteAsync(plain, destination, cancellationToken);

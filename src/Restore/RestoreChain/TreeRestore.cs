@@ -128,7 +128,7 @@ internal sealed class TreeRestore(
             return;
         try
         {
-            var manifest = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
+            var (manifest, _) = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
             if (manifest is { Properties: null, PropertiesLeftOut: null })
                 session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
             else

@@ -32,6 +32,20 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return last;
     }
 
+    /// <summary>The SHA-256 of the parts before the first gap, in order, read one by one; lower-case hex.</summary>
+    public IEnumerable<string> Digests(string uploadId)
+    {
+        using var connection = database.Open();
+        PartRecord? last = null;
+        foreach (var part in Read(connection, uploadId))
+        {
+            if (!Follows(last, part))
+                yield break;
+            yield return part.Sha256;
+            last = part;
+        }
+    }
+
     public PartRecord? Find(string uploadId, int number)
     {
         using var connection = database.Open();

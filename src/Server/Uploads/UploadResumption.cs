@@ -15,6 +15,9 @@ internal sealed class UploadResumption(
     ZfsUploads zfs
 )
 {
+    /// <summary>More are not in the answer: GET /upload-stream/{id}/part-digests has them.</summary>
+    private const int MaxDigestsInAnswer = 4096;
+
     /// <summary>
     /// A client that announces an open upload again resumes at the first missing part. Parts after the gap are from a
     /// run that is over, and are dropped like requests that are still being received.
@@ -34,8 +37,9 @@ internal sealed class UploadResumption(
         parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
         if (FindInParts(upload.UploadId) is not { } resume)
             return (upload, null);
-        var digests = parts.List(upload.UploadId).Take(resume.NextPart - 1).Select(part => part.Sha256);
-        return (upload, resume with { PartDigests = string.Concat(digests) });
+        if (resume.NextPart - 1 > MaxDigestsInAnswer)
+            return (upload, resume);
+        return (upload, resume with { PartDigests = string.Concat(parts.Digests(upload.UploadId)) });
     }
 
     /// <returns>Null if nothing of the upload is kept.</returns>

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.Uploads;
@@ -7,6 +8,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 internal sealed class UploadStreamEndpoints(
     ClientAuthentication authentication,
     UploadLookup lookup,
+    PartCatalogue parts,
     UploadSessions sessions,
     BodyRequests bodies,
     WholeStreamReceiver receiver,
@@ -14,11 +16,14 @@ internal sealed class UploadStreamEndpoints(
     CommitAnswer answer
 )
 {
+    private const int DigestsInPiece = 1024;
+
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<UploadStreamEndpoints>();
         app.MapPost("/upload-stream/{id}", endpoints.ReceiveAsync);
         app.MapGet("/upload-stream/{id}", endpoints.GetStateAsync);
+        app.MapGet("/upload-stream/{id}/part-digests", endpoints.GetPartDigestsAsync);
         app.MapDelete("/upload-stream/{id}", endpoints.DropAsync);
     }
 
@@ -52,6 +57,18 @@ internal sealed class UploadStreamEndpoints(
     {
         var upload = lookup.Find(authentication.Authenticate(context.Request), id);
         await CommitAnswer.WriteOpenAsync(context, upload, sessions.IsActive(id));
+    }
+
+    /// <summary>32 bytes for each part before the first missing one.</summary>
+    private async Task GetPartDigestsAsync(HttpContext context, string id)
+    {
+        var upload = lookup.Find(authentication.Authenticate(context.Request), id);
+        context.Response.ContentType = "application/octet-stream";
+        foreach (var digests in parts.Digests(upload.UploadId).Chunk(DigestsInPiece))
+            await context.Response.Body.WriteAsync(
+                Convert.FromHexString(string.Concat(digests)),
+                context.RequestAborted
+            );
     }
 
     private async Task DropAsync(HttpContext context, string id)

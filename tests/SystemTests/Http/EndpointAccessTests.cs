@@ -31,6 +31,7 @@ public sealed partial class EndpointAccessTests(SharedServer server) : IClassFix
             "{\"parts\":1,\"stream_bytes\":1,\"parts_sha256\":\"00\"}"
         ),
         new("GET /upload-stream/{id}", Taking.Name),
+        new("GET /upload-stream/{id}/part-digests", Taking.Name),
         new("DELETE /upload-stream/{id}", Taking.Name),
         new("GET /download", Taking.Name, Query: "?snapshot_id={id}"),
     ];

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.SendStream;
@@ -106,6 +107,10 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         Assert.Equal(
             string.Concat(cut.Parts.Take(3).Select(part => StoredPart.Of(part.Stored).Sha256)),
             resume.GetProperty("part_digests").GetString()
+        );
+        Assert.Equal(
+            cut.Parts.Take(3).SelectMany(part => SHA256.HashData(part.Stored)),
+            await client.Http.GetByteArrayAsync($"upload-stream/{upload}/part-digests", Token)
         );
         Assert.Equal(
             4,

@@ -45,7 +45,7 @@ public sealed class ManifestTests
             Assert.Throws<InvalidOperationException>(wrong.ToJson);
     }
 
-    private static Manifest Make(params StoredPart[] parts) =>
+    internal static Manifest Make(params StoredPart[] parts) =>
         new()
         {
             FormatVersion = Manifest.CurrentFormatVersion,

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Transfer;
@@ -25,6 +26,7 @@ internal sealed class FaultySource
                     Parts.Count < 3 ? offset : offset - sizes.Take(3).Sum(),
                     offset,
                     size,
+                    BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Bytes.AsSpan(offset, size))),
                     SHA256.HashData(Bytes.AsSpan(offset, size))
                 )
             );

@@ -175,7 +175,8 @@ public sealed class PartReaderTests
             new PartFetch(source.OpenAsync, new RetryPolicy(TimeSpan.Zero, TimeProvider.System, _ => { }), _ => { }),
             pool,
             1,
-            source.Parts
+            source.Parts,
+            source.Parts.Max(part => part.Size)
         );
 
         _ = await Assert.ThrowsAsync<OperationException>(() => ReadAllAsync(reader));
@@ -232,7 +233,8 @@ public sealed class PartReaderTests
             ),
             pool,
             parallelParts,
-            source.Parts
+            source.Parts,
+            source.Parts.Max(part => part.Size)
         );
 
     private static async Task<byte[]> ReadAllAsync(Stream reader)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Threading.Channels;
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 
@@ -69,7 +70,8 @@ public sealed class PartBuilderTests
         using var chunks = new PartChunks(1000);
         var threads = BlockWorkers.CountFor(format);
         using var workers = new BlockWorkers(format, level: null, threads);
-        using var builder = new PartBuilder(chunks, PartSize, from);
+        using var digest = new PartsDigest();
+        using var builder = new PartBuilder(chunks, PartSize, from, digest);
         var blocks = Channel.CreateUnbounded<StoredBlock>();
         var parts = Channel.CreateUnbounded<UploadPart>();
         new BlockCutter(new MemoryStream(stream), from.State, buffers, Emit, _ => { }).Run(CancellationToken.None);
@@ -81,9 +83,10 @@ public sealed class PartBuilderTests
             .ToListAsync(TestContext.Current.CancellationToken);
         if (last is not null)
             all.Add(last);
+        Assert.Equal(all.Count, builder.Finished);
         Assert.Equal(
-            all.Select(part => Convert.ToHexStringLower(part.Sha256)),
-            builder.Finished.Select(part => part.Sha256)
+            Convert.ToHexStringLower(SHA256.HashData([.. all.SelectMany(part => part.Sha256)])),
+            digest.ToHex()
         );
         return all;
 

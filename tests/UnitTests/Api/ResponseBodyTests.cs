@@ -1,9 +1,8 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Transfer;
-using ZfsSnapshotManager.Restore.Download;
 
-namespace ZfsSnapshotManager.UnitTests.Restore;
+namespace ZfsSnapshotManager.UnitTests.Api;
 
 public sealed class ResponseBodyTests
 {

@@ -1,7 +1,6 @@
-using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Transfer;
 
-namespace ZfsSnapshotManager.Restore.Download;
+namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
 /// The body of a response. Whatever ends it early is one kind of failure: a connection that broke, and one on which
@@ -11,7 +10,7 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="body">The response's content.</param>
 /// <param name="what">What is read, for messages.</param>
 /// <param name="idle">How long nothing may arrive.</param>
-internal sealed class ResponseBody(IDisposable response, Stream body, string what, TimeSpan idle) : ForwardOnlyStream
+public sealed class ResponseBody(IDisposable response, Stream body, string what, TimeSpan idle) : ForwardOnlyStream
 {
     /// <summary>For stored bytes: the server has them ready when it begins to answer.</summary>
     public static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(60);

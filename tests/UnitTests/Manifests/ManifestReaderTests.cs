@@ -1,0 +1,171 @@
+using System.Text;
+using System.Text.Json;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Tests;
+
+namespace ZfsSnapshotManager.UnitTests.Manifests;
+
+public sealed class ManifestReaderTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(70_000)]
+    public async Task A_manifest_is_read_in_pieces_of_any_size(int pieceSize)
+    {
+        var manifest = Many(1000);
+
+        var (header, parts) = await ReadAsync(manifest.ToJson(), pieceSize);
+
+        Assert.Equal(
+            JsonSerializer.Serialize(manifest with { Objects = [] }, ManifestJson.Default.Manifest),
+            JsonSerializer.Serialize(header, ManifestJson.Default.Manifest)
+        );
+        Assert.Equal(manifest.Objects.SelectMany((stored, index) => stored.Parts.Select(part => (index, part))), parts);
+    }
+
+    [Fact]
+    public async Task The_order_of_fields_and_unknown_fields_do_not_matter()
+    {
+        var json = Encoding
+            .UTF8.GetString(Many(4).ToJson())
+            .Replace("\"format_version\": 1,", "\"format_version\": 1, \"later\": {\"objects\": [null, 1]},");
+        using var document = JsonDocument.Parse(json);
+        var reversed =
+            "{"
+            + string.Join(',', document.RootElement.EnumerateObject().Reverse().Select(field => field.ToString()))
+            + "}";
+
+        // A null that nobody reads is refused, as it always was.
+        await Assert.ThrowsAsync<JsonException>(() => ReadAsync(Encoding.UTF8.GetBytes(reversed), 50));
+        var (_, parts) = await ReadAsync(Encoding.UTF8.GetBytes(reversed.Replace("[null, 1]", "[1]")), 50);
+        Assert.Equal(4, parts.Count);
+    }
+
+    [Fact]
+    public async Task It_accepts_exactly_what_parsing_at_once_accepts()
+    {
+        var original = Many(5).ToJson();
+        var accepted = 0;
+        foreach (var draw in RandomTest.Draws(few: 3000, many: 300_000))
+        {
+            var json = Damage(original, draw.Random);
+            var expected = Try(() => Manifest.Parse(json));
+            Exception? fault = null;
+            try
+            {
+                await ReadAsync(json, draw.Random.Next(1, 200));
+            }
+            catch (JsonException e)
+            {
+                fault = e;
+            }
+
+            Assert.True(
+                (expected is null) == (fault is null),
+                $"{draw}: at once: {expected?.Message ?? "accepted"}, in pieces: {fault?.Message ?? "accepted"}: "
+                    + Encoding.UTF8.GetString(json)
+            );
+            accepted += fault is null ? 1 : 0;
+        }
+
+        Assert.True(accepted > 0, "no draw was harmless");
+    }
+
+    [Fact]
+    public async Task A_value_without_an_end_is_refused_before_it_fills_the_memory()
+    {
+        var json = "{\"dataset_name\": \"" + new string('x', 5 * 1024 * 1024) + "\"}";
+
+        var fault = await Assert.ThrowsAsync<JsonException>(() => ReadAsync(Encoding.UTF8.GetBytes(json), 1 << 20));
+
+        Assert.Contains("longer than", fault.Message, StringComparison.Ordinal);
+    }
+
+    internal static Manifest Many(int count)
+    {
+        var parts = Enumerable
+            .Range(0, count)
+            .Select(number =>
+                StoredPart.Of(BitConverter.GetBytes(number)) with
+                {
+                    State = number % 2 == 0 ? null : "s",
+                }
+            )
+            .ToArray();
+        var (first, second) = (parts[..(count / 2)], parts[(count / 2)..]);
+        var key = "web1/tank_data_1970-01-01_00:00:00.zfs";
+        return ManifestTests.Make(parts) with
+        {
+            Properties = new Dictionary<string, string> { ["org:ü"] = "a\n\"b\"" },
+            Objects =
+                first.Length == 0
+                    ? [StoredObject.Of(key, second)]
+                    : [StoredObject.Of(key, first), StoredObject.Of($"{key}.0002", second)],
+        };
+    }
+
+    private static async Task<(Manifest Header, List<(int Object, StoredPart Part)> Parts)> ReadAsync(
+        byte[] json,
+        int pieceSize
+    )
+    {
+        List<(int, StoredPart)> parts = [];
+        using var pieces = new Pieces(json, pieceSize);
+        var header = await ManifestReader.ReadAsync(pieces, (number, part) => parts.Add((number, part)), Token);
+        return (header, parts);
+    }
+
+    private static JsonException? Try(Action parse)
+    {
+        try
+        {
+            parse();
+            return null;
+        }
+        catch (JsonException e)
+        {
+            return e;
+        }
+    }
+
+    private static byte[] Damage(byte[] json, Random random)
+    {
+        var damaged = json.ToList();
+        var at = random.Next(damaged.Count);
+        switch (random.Next(4))
+        {
+            case 0:
+                damaged[at] = (byte)"0123456789{}[]\":, ntx\n"[random.Next(22)];
+                break;
+            case 1:
+                damaged.RemoveRange(at, Math.Min(random.Next(1, 40), damaged.Count - at));
+                break;
+            case 2:
+                damaged.InsertRange(at, damaged.GetRange(at, Math.Min(random.Next(1, 40), damaged.Count - at)));
+                break;
+            default:
+                var text = Encoding.UTF8.GetString(json);
+                var fields = (string[])["size", "sha256", "key", "parts", "objects", "state", "stored_bytes", "raw"];
+                var field = fields[random.Next(fields.Length)];
+                var values = (string[])["null", "0", "-1", "1e3", "\"x\"", "[]", "{}", "true", "99999999999"];
+                var start = text.IndexOf($"\"{field}\": ", random.Next(text.Length / 2), StringComparison.Ordinal);
+                if (start < 0)
+                    break;
+                var end = text.IndexOf('\n', start);
+                return Encoding.UTF8.GetBytes(
+                    $"{text[..start]}\"{field}\": {values[random.Next(values.Length)]},{text[end..]}"
+                );
+        }
+
+        return [.. damaged];
+    }
+
+    private sealed class Pieces(byte[] content, int size) : MemoryStream(content)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..Math.Min(buffer.Length, size)], cancellationToken);
+    }
+}
