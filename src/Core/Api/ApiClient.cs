@@ -65,7 +65,7 @@ public sealed class ApiClient : IDisposable
         (
             await GetAsync(
                 storageType is null ? "snapshots" : $"snapshots?storage_type={storageType}",
-                ApiJson.Default.SnapshotsAnswer,
+                AnswerJson.Types.SnapshotsAnswer,
                 cancellationToken
             )
         ).Snapshots;
@@ -79,10 +79,10 @@ public sealed class ApiClient : IDisposable
     }
 
     public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) =>
-        GetAsync("status", ApiJson.Default.StatusAnswer, cancellationToken);
+        GetAsync("status", AnswerJson.Types.StatusAnswer, cancellationToken);
 
     public Task<RotationPolicyAnswer> GetRotationPolicyAsync(CancellationToken cancellationToken) =>
-        GetAsync("rotation-policy", ApiJson.Default.RotationPolicyAnswer, cancellationToken);
+        GetAsync("rotation-policy", AnswerJson.Types.RotationPolicyAnswer, cancellationToken);
 
     /// <summary>Rotates the backups. The timeout is long: the server deletes in its store before it answers.</summary>
     public Task<RotateAnswer> RotateAsync(RotateRequest request, CancellationToken cancellationToken) =>
@@ -90,29 +90,29 @@ public sealed class ApiClient : IDisposable
             HttpMethod.Post,
             "rotate",
             JsonContent.Create(request, ApiJson.Default.RotateRequest),
-            ApiJson.Default.RotateAnswer,
+            AnswerJson.Types.RotateAnswer,
             AnswerTimeout,
             cancellationToken
         );
 
     public Task<UploadStateAnswer> GetUploadAsync(string uploadId, CancellationToken cancellationToken) =>
-        GetAsync(UploadPath(uploadId), ApiJson.Default.UploadStateAnswer, cancellationToken);
+        GetAsync(UploadPath(uploadId), AnswerJson.Types.UploadStateAnswer, cancellationToken);
 
     public Task<UploadAnswer> RequestUploadAsync(UploadRequest request, CancellationToken cancellationToken) =>
         SendSmallAsync(
             HttpMethod.Post,
             "upload",
             JsonContent.Create(request, ApiJson.Default.UploadRequest),
-            ApiJson.Default.UploadAnswer,
+            AnswerJson.Types.UploadAnswer,
             cancellationToken
         );
 
     public Task<ApiAnswer> AbortUploadAsync(string uploadId, CancellationToken cancellationToken) =>
-        SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, ApiJson.Default.ApiAnswer, cancellationToken);
+        SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, AnswerJson.Types.ApiAnswer, cancellationToken);
 
     /// <summary>The uploads of this client that are not committed.</summary>
     public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken) =>
-        (await GetAsync("uploads", ApiJson.Default.UploadsAnswer, cancellationToken)).Uploads;
+        (await GetAsync("uploads", AnswerJson.Types.UploadsAnswer, cancellationToken)).Uploads;
 
     /// <summary>Sends the whole stored stream in one body.</summary>
     public Task<UploadStateAnswer> UploadStreamAsync(
@@ -125,7 +125,7 @@ public sealed class ApiClient : IDisposable
             HttpMethod.Post,
             UploadPath(uploadId),
             stream,
-            ApiJson.Default.UploadStateAnswer,
+            AnswerJson.Types.UploadStateAnswer,
             watch,
             cancellationToken
         );
@@ -144,7 +144,7 @@ public sealed class ApiClient : IDisposable
             HttpMethod.Put,
             $"{UploadPath(uploadId)}/parts/{number}",
             part,
-            ApiJson.Default.PartAnswer,
+            AnswerJson.Types.PartAnswer,
             watch,
             cancellationToken
         );
@@ -176,7 +176,7 @@ public sealed class ApiClient : IDisposable
             HttpMethod.Post,
             $"{UploadPath(uploadId)}/complete",
             JsonContent.Create(request, ApiJson.Default.CompleteRequest),
-            ApiJson.Default.UploadStateAnswer,
+            AnswerJson.Types.UploadStateAnswer,
             AnswerTimeout,
             cancellationToken
         );
@@ -331,10 +331,9 @@ public sealed class ApiClient : IDisposable
             throw await ReadErrorAsync(response, cancellationToken);
         try
         {
-            return await response.Content.ReadFromJsonAsync(type, cancellationToken)
-                ?? throw new JsonException("the answer is empty");
+            return await AnswerJson.ReadAsync(response.Content, type, cancellationToken);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidDataException)
         {
             throw new OperationException(
                 ExitCode.ServerFailed,
@@ -412,10 +411,9 @@ public sealed class ApiClient : IDisposable
         ApiError? error = null;
         try
         {
-            error = await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, cancellationToken);
+            error = await AnswerJson.ReadAsync(response.Content, AnswerJson.Types.ApiError, cancellationToken);
         }
-        catch (Exception e)
-            when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidDataException or HttpRequestException or IOException)
         {
             // Not an answer of zfs-server (a page of a proxy, for example): only the status is known.
         }

@@ -27,9 +27,9 @@ public sealed class Output(bool json)
     public void Note(string text)
     {
         if (!Json)
-            _errors.WriteLine(text);
+            _errors.WriteLine(TerminalText.Clean(text));
     }
 
     /// <summary>Writes a warning, also in JSON mode: the user may have to act on it.</summary>
-    public void Warn(string text) => _errors.WriteLine($"warning: {text}");
+    public void Warn(string text) => _errors.WriteLine(TerminalText.Clean($"warning: {text}"));
 }

@@ -77,9 +77,9 @@ public static class ProgramRunner
         }
         else
         {
-            Console.Error.WriteLine($"{program}: {message}");
+            Console.Error.WriteLine(TerminalText.Clean($"{program}: {message}"));
             if (remedy is not null)
-                Console.Error.WriteLine(remedy);
+                Console.Error.WriteLine(TerminalText.Clean(remedy));
         }
 
         return (int)exitCode;
