@@ -17,17 +17,11 @@ public static class TerminalText
     public static string CleanLine(string text) => Replace(text, c => c is '\n' or '\r' or '\t' ? ' ' : Instead);
 
     private static string Replace(string text, Func<char, char> replace) =>
-        text.Any(IsObeyed)
-            ? string.Create(
-                text.Length,
-                (text, replace),
-                static (target, source) =>
-                {
-                    for (var i = 0; i < target.Length; i++)
-                        target[i] = IsObeyed(source.text[i]) ? source.replace(source.text[i]) : source.text[i];
-                }
-            )
-            : text;
+        text.Any(IsObeyed) ? string.Create(text.Length, (text, replace), static (target, source) =>
+            {
+                for (var i = 0; i < target.Length; i++)
+                    target[i] = IsObeyed(source.text[i]) ? source.replace(source.text[i]) : source.text[i];
+            }) : text;
 
     /// <summary>
     /// Control characters (C0, DEL, C1), and format characters, which reverse the order of what follows or are

@@ -34,8 +34,7 @@ internal static class AnswerJson
     {
         await using var body = await content.ReadAsStreamAsync(cancellationToken);
         await using var limited = new LimitedStream(body, MaxLength);
-        var answer =
-            await JsonSerializer.DeserializeAsync(limited, type, cancellationToken)
+        var answer = await JsonSerializer.DeserializeAsync(limited, type, cancellationToken)
             ?? throw new JsonException("the answer is empty");
         return AnswerRules.FindFault(answer) is { } fault ? throw new JsonException(fault) : answer;
     }

@@ -202,10 +202,7 @@ public sealed class AnswerJsonTests
         };
 
         _ = await Assert.ThrowsAsync<JsonException>(() =>
-            ReadAsync(
-                JsonSerializer.Serialize(list, ApiJson.Default.SnapshotsAnswer),
-                AnswerJson.Types.SnapshotsAnswer
-            )
+            ReadAsync(JsonSerializer.Serialize(list, ApiJson.Default.SnapshotsAnswer), AnswerJson.Types.SnapshotsAnswer)
         );
     }
 
