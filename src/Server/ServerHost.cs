@@ -119,6 +119,8 @@ internal static partial class ServerHost
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
+            .AddSingleton<MachineCatalogue>()
+            .AddSingleton<MachineCheck>()
             .AddSingleton<PartCatalogue>()
             .AddSingleton<ClientRegistry>()
             .AddSingleton<AuthenticationLimit>()

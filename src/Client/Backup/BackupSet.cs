@@ -20,17 +20,18 @@ internal sealed class BackupSet(
     TimeProvider time
 )
 {
-    private readonly SnapshotLifecycle _snapshots = new(settings.Zfs, output);
+    private readonly ServerInventory _inventory = new(server, settings, options.TakesOver, time);
     private readonly List<DatasetFailure> _failures = [];
+
+    private SnapshotLifecycle Snapshots => new(settings.Zfs, _inventory, output);
 
     /// <exception cref="OperationException">The only dataset failed, or the server cannot be reached.</exception>
     public async Task<BackupSetResult> RunAsync(CancellationToken cancellationToken)
     {
         var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
-        var inventory = new ServerInventory(server, settings.StorageType, time);
         List<DatasetBackup> backups = [];
         foreach (var dataset in datasets)
-            backups.Add(new DatasetBackup(dataset, settings, server, inventory, output, options, time));
+            backups.Add(new DatasetBackup(dataset, settings, server, _inventory, output, options, time));
         try
         {
             return new BackupSetResult
@@ -51,6 +52,7 @@ internal sealed class BackupSet(
         // All locks first: preparing may resume an upload for hours, and another run must not begin meanwhile.
         foreach (var backup in backups)
             TryLock(backup);
+        await _inventory.IdentifyAsync(cancellationToken);
         foreach (var backup in WithoutFailure(backups))
             await TryAsync(backup, () => backup.PrepareAsync(cancellationToken));
 
@@ -84,7 +86,7 @@ internal sealed class BackupSet(
         CancellationToken cancellationToken
     )
     {
-        var created = await _snapshots.CreateAsync(names, options.Type, cancellationToken);
+        var created = await Snapshots.CreateAsync(names, options.Type, cancellationToken);
         var snapshots = created.ToDictionary(snapshot => snapshot.Name.Dataset);
         List<BackupResult> results = [];
         var waiting = new Queue<DatasetBackup>(backups);
@@ -102,7 +104,7 @@ internal sealed class BackupSet(
         {
             // Nothing of these was sent, and the next run makes newer snapshots.
             foreach (var backup in waiting)
-                await _snapshots.RemoveAsync(snapshots[backup.Dataset]);
+                await Snapshots.RemoveAsync(snapshots[backup.Dataset]);
             throw;
         }
     }

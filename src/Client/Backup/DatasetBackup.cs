@@ -26,7 +26,7 @@ internal sealed class DatasetBackup(
     TimeProvider time
 ) : IDisposable
 {
-    private readonly SnapshotLifecycle _snapshots = new(settings.Zfs, output);
+    private readonly SnapshotLifecycle _snapshots = new(settings.Zfs, inventory, output);
     private readonly BackupUpload _upload = new(settings, server, output, options.Verbose, time);
     private readonly UploadInquiry _inquiry = new(server, time);
     private FileStream? _lock;
@@ -62,7 +62,8 @@ internal sealed class DatasetBackup(
         // Uploads before backups: an upload that is committed between the two questions appears in the second answer.
         var uploads = await inventory.GetUploadsAsync(cancellationToken);
         var remote = await inventory.GetBackupsAsync(cancellationToken);
-        var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
+        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
+        var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset.Name, cancellationToken);
         if (!options.DryRun)
         {
             var leftovers = LeftoverPlan.Make(
@@ -71,6 +72,7 @@ internal sealed class DatasetBackup(
                 local,
                 remote,
                 uploads,
+                inventory.Identity,
                 options.MayResume
             );
             await CleanUpAsync(leftovers, cancellationToken);
@@ -138,14 +140,63 @@ internal sealed class DatasetBackup(
     private async Task PlanAsync(CancellationToken cancellationToken)
     {
         var remote = await inventory.GetBackupsAsync(cancellationToken);
-        var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
+        var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset.Name, cancellationToken);
         ExistingNames = [.. local.Select(snapshot => snapshot.Name)];
         var flags = SendFlagPolicy.ForFull(dataset, settings);
         _plan = BackupPlan.Make(options.Mode, dataset.Name, flags, local, remote, settings.MaxChain);
     }
 
+    /// <summary>
+    /// Before a snapshot is made in vain. The server is asked all the same: it tells the other machine of this one.
+    /// </summary>
+    private async Task DemandOwnMachineAsync(
+        IReadOnlyList<SnapshotInfo> backups,
+        IReadOnlyList<UploadInfo> uploads,
+        CancellationToken cancellationToken
+    )
+    {
+        var machine = inventory.Identity.Machine;
+        if (OtherMachine.Find(dataset.Name, machine.Id, backups, uploads) is not { } other)
+            return;
+        if (options.TakesOver)
+        {
+            output.Note($"{dataset.Name}: this machine takes over the backups of {other.Name}");
+            return;
+        }
+
+        if (options.DryRun)
+            throw other.ToFailure(dataset.Name, settings.Server.ClientId);
+        var announced = await server.RequestUploadAsync(
+            new UploadRequest
+            {
+                DatasetName = dataset.Name.Value,
+                MachineId = machine.Id,
+                MachineName = machine.Name,
+            },
+            cancellationToken
+        );
+        // What was in the way is gone since the lists were fetched.
+        await _inquiry.AbortAsync(announced.UploadId);
+    }
+
     private async Task CleanUpAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
     {
+        if (leftovers.Active is { } active)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"A run on another host is backing up {dataset.Name}: its upload {active.UploadId} is active.",
+                "Wait until it has finished. If that host is gone, wait 15 minutes, or run 'zfs-client backup "
+                    + "--take-over'."
+            );
+        if (leftovers.Unclear is [var first, ..])
+            output.Note(
+                $"{dataset.Name}: {string.Join(", ", leftovers.Unclear.Select(snapshot => snapshot.Name.Leaf))} waits "
+                    + "for an upload that this server does not know, marked by an earlier version or by a run on "
+                    + "another host; left alone. If nothing else uses it: "
+                    + $"zfs release {first.Upload!.HoldTag} {first.Name}; zfs destroy {first.Name}"
+            );
+        if (leftovers.Adopt.Count > 0)
+            await _snapshots.AdoptAsync(leftovers.Adopt, cancellationToken);
         foreach (var snapshot in leftovers.Acknowledge)
             await AcknowledgeAsync(snapshot, cancellationToken);
         foreach (var snapshot in leftovers.Release)
@@ -190,7 +241,7 @@ internal sealed class DatasetBackup(
             $"{snapshot.Name}: resuming the interrupted upload after "
                 + $"{ByteSize.Format(interrupted.Upload.Resume!.StreamBytes)} of its stream"
         );
-        await _snapshots.HoldAsync(snapshot);
+        await _snapshots.TakeOverAsync(snapshot, cancellationToken);
         try
         {
             var (backup, from) = await SendOrRemoveAsync(
@@ -260,6 +311,9 @@ internal sealed class DatasetBackup(
         new()
         {
             ClientId = settings.Server.ClientId,
+            MachineId = inventory.Identity.Machine.Id,
+            MachineName = inventory.Identity.Machine.Name,
+            TakeOver = options.TakesOver,
             DatasetName = dataset.Name.Value,
             SnapshotName = snapshot.Name.Leaf,
             SnapshotGuid = snapshot.Guid,
@@ -278,6 +332,9 @@ internal sealed class DatasetBackup(
         new()
         {
             ClientId = settings.Server.ClientId,
+            MachineId = inventory.Identity.Machine.Id,
+            MachineName = inventory.Identity.Machine.Name,
+            TakeOver = options.TakesOver,
             DatasetName = interrupted.Upload.DatasetName,
             SnapshotName = interrupted.Upload.SnapshotName ?? interrupted.Snapshot.Name.Leaf,
             SnapshotGuid = interrupted.Snapshot.Guid,

@@ -9,20 +9,27 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// Decides what to do with pending snapshots and open uploads that earlier runs left. A pure function of lists, without
-/// I/O.
+/// Decides what to do with pending snapshots and open uploads that earlier runs left. What belongs to another server,
+/// client or machine, and what a run elsewhere may still need, is left alone. A pure function of lists, without I/O.
 /// </summary>
 /// <param name="Acknowledge">Pending snapshots that the server has after all.</param>
 /// <param name="Release">Committed snapshots that are still held.</param>
+/// <param name="Adopt">Committed snapshots whose mark does not name their owner, and that this server has.</param>
 /// <param name="Resume">The upload to resume; null if none.</param>
 /// <param name="Drop">Uploads that cannot be resumed, and why.</param>
 /// <param name="Remove">Pending snapshots that the server does not have and that are no longer needed.</param>
+/// <param name="Unclear">Pending snapshots of which nobody here knows whether they are still needed: marked by an
+/// earlier version, or by a run on another host.</param>
+/// <param name="Active">The upload that a run on another host is sending; null if none is known.</param>
 internal sealed record LeftoverPlan(
     IReadOnlyList<LocalSnapshot> Acknowledge,
     IReadOnlyList<LocalSnapshot> Release,
+    IReadOnlyList<LocalSnapshot> Adopt,
     InterruptedUpload? Resume,
     IReadOnlyList<(UploadInfo Upload, string Reason)> Drop,
-    IReadOnlyList<LocalSnapshot> Remove
+    IReadOnlyList<LocalSnapshot> Remove,
+    IReadOnlyList<LocalSnapshot> Unclear,
+    UploadInfo? Active
 )
 {
     /// <param name="dataset">The dataset.</param>
@@ -30,6 +37,7 @@ internal sealed record LeftoverPlan(
     /// <param name="local">Its snapshots and bookmarks.</param>
     /// <param name="remote">All of the client's backups on the server.</param>
     /// <param name="uploads">All of the client's open uploads.</param>
+    /// <param name="identity">Who asks.</param>
     /// <param name="mayResume">False: every upload starts over.</param>
     public static LeftoverPlan Make(
         DatasetFacts dataset,
@@ -37,13 +45,15 @@ internal sealed record LeftoverPlan(
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
         IReadOnlyCollection<UploadInfo> uploads,
+        ClientIdentity identity,
         bool mayResume
     )
     {
         var committed = remote.Select(backup => backup.SnapshotGuid).ToHashSet();
-        var pending = local.Where(snapshot => snapshot.Upload == UploadMark.Pending).ToList();
-        var own = uploads
-            .Where(upload => BelongsTo(upload, dataset.Name, local))
+        var open = uploads.Where(upload => identity.IsOfThisMachine(upload.MachineId)).ToList();
+        var uploading = open.Select(upload => upload.SnapshotGuid).OfType<SnapshotGuid>().ToHashSet();
+        var pending = local.Where(snapshot => snapshot.Upload is { IsPending: true }).ToLookup(Judge);
+        var own = open.Where(upload => BelongsTo(upload, dataset.Name, local, pending[Ownership.Own]))
             .Select(upload =>
                 mayResume
                     ? Assess(upload, dataset, fullFlags, local, remote)
@@ -53,28 +63,64 @@ internal sealed record LeftoverPlan(
         var resume = own.Select(assessed => assessed.Resume)
             .OfType<InterruptedUpload>()
             .MaxBy(upload => upload.Snapshot.CreateTxg);
+        var marked = local.Where(snapshot => snapshot.Upload is { IsPending: false }).ToList();
         return new LeftoverPlan(
-            [.. pending.Where(snapshot => committed.Contains(snapshot.Guid))],
-            [.. local.Where(snapshot => snapshot is { Upload: UploadMark.Committed, IsHeld: true })],
+            [.. pending[Ownership.Own].Where(snapshot => committed.Contains(snapshot.Guid))],
+            [.. marked.Where(snapshot => snapshot.IsHeld && (IsOwn(snapshot) || committed.Contains(snapshot.Guid)))],
+            [.. marked.Where(snapshot => !IsOwn(snapshot) && committed.Contains(snapshot.Guid))],
             resume,
             [
                 .. own.Where(assessed => assessed.Resume != resume || resume is null)
                     .Select(assessed => (assessed.Upload, assessed.Reason ?? "a newer one is resumed")),
             ],
-            [.. pending.Where(snapshot => !committed.Contains(snapshot.Guid) && snapshot != resume?.Snapshot)]
+            [
+                .. pending[Ownership.Own]
+                    .Where(snapshot => !committed.Contains(snapshot.Guid) && snapshot != resume?.Snapshot),
+            ],
+            [.. pending[Ownership.Unclear]],
+            open.Find(upload => pending[Ownership.InUse].Any(snapshot => snapshot.Guid == upload.SnapshotGuid))
         );
+
+        bool IsOwn(LocalSnapshot snapshot) => identity.Owns(snapshot.Upload!);
+
+        // A GUID is 64 random bits, and no client tells it to two servers: what this server knows it got from here.
+        Ownership Judge(LocalSnapshot snapshot)
+        {
+            var mark = snapshot.Upload!;
+            if (committed.Contains(snapshot.Guid))
+                return Ownership.Own;
+            var isElsewhere = !identity.MayEnd(mark);
+            if (uploading.Contains(snapshot.Guid))
+            {
+                var isActive = open.Exists(upload =>
+                    upload is { Active: true } && upload.SnapshotGuid == snapshot.Guid
+                );
+                return isElsewhere && isActive ? Ownership.InUse : Ownership.Own;
+            }
+
+            if (mark.Owner is null)
+                return Ownership.Unclear;
+            if (!identity.Owns(mark))
+                return Ownership.Others;
+            return isElsewhere ? Ownership.Unclear : Ownership.Own;
+        }
     }
 
     /// <summary>
     /// Whether an upload is one of this dataset and this program. Other datasets of the same client have uploads too,
     /// and a user may have announced a snapshot by hand. A renamed dataset is recognized by its snapshot.
     /// </summary>
-    private static bool BelongsTo(UploadInfo upload, DatasetName dataset, IReadOnlyCollection<LocalSnapshot> local)
+    private static bool BelongsTo(
+        UploadInfo upload,
+        DatasetName dataset,
+        IReadOnlyCollection<LocalSnapshot> local,
+        IEnumerable<LocalSnapshot> own
+    )
     {
         if (upload.SnapshotGuid is not { } guid)
             return false;
         var snapshot = FindSnapshot(guid, local);
-        return snapshot is null ? upload.DatasetName == dataset.Value : snapshot.Upload == UploadMark.Pending;
+        return snapshot is null ? upload.DatasetName == dataset.Value : own.Contains(snapshot);
     }
 
     private static (UploadInfo Upload, InterruptedUpload? Resume, string? Reason) Assess(
@@ -143,3 +189,19 @@ internal sealed record InterruptedUpload(
     CompressionFormat Compression,
     LocalSnapshot? Base
 );
+
+/// <summary>What this run may do with a pending snapshot.</summary>
+internal enum Ownership
+{
+    /// <summary>Resume it, acknowledge it or remove it.</summary>
+    Own,
+
+    /// <summary>Nothing: it belongs to another server or client.</summary>
+    Others,
+
+    /// <summary>Nothing: a run on another host is sending it.</summary>
+    InUse,
+
+    /// <summary>Nothing but tell the user.</summary>
+    Unclear,
+}

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Client.Backup;
@@ -6,15 +7,20 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// The client's uploads and backups on the server, fetched once for all datasets of a run: a client may have tens of
 /// thousands of backups. Not thread-safe.
 /// </summary>
-/// <param name="storageType">Where backups are stored; null: the server's choice for the client.</param>
-internal sealed class ServerInventory(ApiClient server, string? storageType, TimeProvider time)
+/// <param name="takesOver">Whether this machine replaces another one.</param>
+internal sealed class ServerInventory(ApiClient server, ClientSettings settings, bool takesOver, TimeProvider time)
 {
     /// <summary>After this time, backups may have been rotated away.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    private IReadOnlyList<UploadInfo>? _uploads;
+    private UploadsAnswer? _uploads;
     private IReadOnlyList<SnapshotInfo>? _backups;
+    private ClientIdentity? _identity;
     private long _asked;
+
+    /// <summary>Who this run is.</summary>
+    public ClientIdentity Identity =>
+        _identity ?? throw new InvalidOperationException($"{nameof(IdentifyAsync)} was not called.");
 
     /// <summary>Whether the list of backups must be fetched again before it is relied on.</summary>
     public bool IsStale => _backups is null || time.GetElapsedTime(_asked) > Lifetime;
@@ -22,7 +28,15 @@ internal sealed class ServerInventory(ApiClient server, string? storageType, Tim
     public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken)
     {
         _uploads ??= await server.GetUploadsAsync(cancellationToken);
-        return _uploads;
+        return _uploads.Uploads;
+    }
+
+    /// <summary>Finds out who this run is, for which the server is asked for its id.</summary>
+    public async Task IdentifyAsync(CancellationToken cancellationToken)
+    {
+        var machine = await settings.FindMachineAsync(cancellationToken);
+        _uploads ??= await server.GetUploadsAsync(cancellationToken);
+        _identity = ClientIdentity.Of(settings.Server, _uploads.ServerId, machine) with { TakesOver = takesOver };
     }
 
     public async Task<IReadOnlyList<SnapshotInfo>> GetBackupsAsync(CancellationToken cancellationToken)
@@ -30,7 +44,7 @@ internal sealed class ServerInventory(ApiClient server, string? storageType, Tim
         if (!IsStale)
             return _backups!;
         _asked = time.GetTimestamp();
-        _backups = await server.GetSnapshotsAsync(storageType, cancellationToken);
+        _backups = (await server.GetSnapshotsAsync(settings.StorageType, cancellationToken)).Snapshots;
         return _backups;
     }
 

@@ -9,8 +9,10 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// Creates the snapshots of backups, holds them while they are sent, acknowledges them when the server has committed,
 /// and removes them if it never will.
 /// </summary>
-internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
+internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, Output output)
 {
+    private ClientIdentity Identity => inventory.Identity;
+
     /// <summary>
     /// Creates snapshots that are marked as pending and held. Those of one pool are created at the same moment.
     /// </summary>
@@ -22,7 +24,7 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
     {
         List<LocalSnapshot> created = [];
         foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
-            created.AddRange(await zfs.CreateSnapshotsAsync([.. pool], type, UploadMark.Pending, cancellationToken));
+            created.AddRange(await zfs.CreateSnapshotsAsync([.. pool], type, Identity.Pending, cancellationToken));
         foreach (var snapshot in created)
             await HoldAsync(snapshot);
         return created;
@@ -33,7 +35,7 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
     {
         try
         {
-            await zfs.HoldAsync(snapshot.Name, CancellationToken.None);
+            await zfs.HoldAsync(Identity.Owner.HoldTag, snapshot.Name, CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -50,19 +52,39 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
     /// </summary>
     public async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        var existing = await zfs.ListSnapshotsAsync(snapshot.Name.Dataset, cancellationToken);
-        if (!existing.Any(s => s.Name.IsBookmark && s.Guid == snapshot.Guid))
-            await zfs.CreateBookmarkAsync(snapshot.Name, cancellationToken);
+        await zfs.CreateBookmarkAsync(snapshot.Name, snapshot.Guid, Identity.Owner, cancellationToken);
         // Before the mark: if the run is killed here, the next one still finds the snapshot by it.
         await ReleaseAsync(snapshot);
-        await zfs.MarkAsync(snapshot.Name, UploadMark.Committed, cancellationToken);
+        await AdoptAsync([snapshot], cancellationToken);
     }
 
+    /// <summary>Marks snapshots as committed to this server by this client.</summary>
+    public Task AdoptAsync(IEnumerable<LocalSnapshot> snapshots, CancellationToken cancellationToken) =>
+        zfs.MarkAsync(snapshots.Select(snapshot => snapshot.Name), Identity.Committed, cancellationToken);
+
+    /// <summary>Marks and holds a pending snapshot of an earlier run as one of this run.</summary>
+    public async Task TakeOverAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        await HoldAsync(snapshot);
+        if (snapshot.Upload == Identity.Pending)
+            return;
+        await zfs.MarkAsync([snapshot.Name], Identity.Pending, cancellationToken);
+        if (snapshot.Upload is { } before && before.HoldTag != Identity.Owner.HoldTag)
+            await ReleaseAsync(snapshot, before.HoldTag);
+    }
+
+    /// <summary>Releases what holds a snapshot for its upload. Holds of others stay.</summary>
     public async Task ReleaseAsync(LocalSnapshot snapshot)
+    {
+        foreach (var tag in TagsOf(snapshot))
+            await ReleaseAsync(snapshot, tag);
+    }
+
+    private async Task ReleaseAsync(LocalSnapshot snapshot, string tag)
     {
         try
         {
-            await zfs.ReleaseAsync(snapshot.Name, CancellationToken.None);
+            await zfs.ReleaseAsync(tag, snapshot.Name, CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -74,7 +96,8 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
     {
         try
         {
-            await zfs.ReleaseAsync(snapshot.Name, CancellationToken.None);
+            foreach (var tag in TagsOf(snapshot))
+                await zfs.ReleaseAsync(tag, snapshot.Name, CancellationToken.None);
             if (snapshot.Type is null or SnapshotType.Manual)
                 await zfs.DestroySnapshotAsync(snapshot.Name, CancellationToken.None);
             else
@@ -85,4 +108,8 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, Output output)
             output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
         }
     }
+
+    /// <summary>That of this run's own marks and, if it adopted the snapshot, that of its mark.</summary>
+    private IEnumerable<string> TagsOf(LocalSnapshot snapshot) =>
+        new[] { Identity.Owner.HoldTag, snapshot.Upload?.HoldTag }.OfType<string>().Distinct(StringComparer.Ordinal);
 }

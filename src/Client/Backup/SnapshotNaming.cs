@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
@@ -27,11 +28,13 @@ internal static class SnapshotNaming
     }
 
     /// <summary>
-    /// Whether a name is one that this class chooses. Bookmarks have no user properties, so their name is the only
-    /// sign.
+    /// Whether a name is one that earlier versions gave to bookmarks: that of the snapshot. It does not say whose the
+    /// bookmark is.
     /// </summary>
-    public static bool IsOwn(SnapshotName name, string prefix) =>
-        name.Leaf.StartsWith(prefix + "-", StringComparison.Ordinal)
+    public static bool IsOldBookmark(SnapshotName name, string prefix) =>
+        name.IsBookmark
+        && MarkOwner.FindTag(name) is null
+        && name.Leaf.StartsWith(prefix + "-", StringComparison.Ordinal)
         && name.Leaf[(prefix.Length + 1)..].Split('-', 2) is [var type, { Length: > 0 }]
         && SnapshotTypes.TryParse(type) is not null;
 }

@@ -18,6 +18,10 @@ internal static class BackupCommand
         {
             Description = "Discard an interrupted upload and start over.",
         };
+        var takeOver = new Option<bool>("--take-over")
+        {
+            Description = "This machine replaces the one that the dataset's backups come from: continue them here.",
+        };
         var verbose = new Option<bool>("--verbose") { Description = "Print details about compression and transfer." };
         var verb = new CommandWithExamples(
             name,
@@ -30,6 +34,7 @@ internal static class BackupCommand
         {
             dryRun,
             noResume,
+            takeOver,
             verbose,
         };
         DatasetOptions.AddTo(verb);
@@ -41,7 +46,8 @@ internal static class BackupCommand
                         mode,
                         parsed.GetValue(dryRun),
                         !parsed.GetValue(noResume),
-                        parsed.GetValue(verbose)
+                        parsed.GetValue(verbose),
+                        TakesOver: parsed.GetValue(takeOver)
                     ),
                     cancellationToken
                 )

@@ -38,7 +38,12 @@ internal static class RotateRemoteCommand
         var settings = ClientSettings.ReadForServer();
         using var server = new ApiClient(settings.Server);
         var answer = await server.RotateAsync(
-            new RotateRequest { DryRun = dryRun, RotationPolicy = settings.Rotation },
+            new RotateRequest
+            {
+                DryRun = dryRun,
+                RotationPolicy = settings.Rotation,
+                MachineId = (await settings.FindMachineAsync(cancellationToken)).Id,
+            },
             cancellationToken
         );
         if (answer is { ServerManaged: true, RotationPolicy: { } policy })

@@ -59,6 +59,13 @@ internal sealed record ClientSettings
     /// <summary>Incrementals after which a new full backup is made; 0: no limit.</summary>
     public required int MaxChain { get; init; }
 
+    /// <summary>The name that stands for the machine; null: the machine's own id.</summary>
+    public required string? MachineId { get; init; }
+
+    /// <summary>The machine that the datasets are on.</summary>
+    public Task<Machine> FindMachineAsync(CancellationToken cancellationToken) =>
+        FindMachineAsync(MachineId, Zfs, cancellationToken);
+
     /// <param name="commandLine">Overrides the files.</param>
     public static ClientSettings Read(IReadOnlyDictionary<string, string?> commandLine)
     {
@@ -74,6 +81,7 @@ internal sealed record ClientSettings
         var prefix = settings.Optional("SNAPSHOT_PREFIX", ParsePrefix) ?? "zsm";
         var (rotation, rotationIsSet) = ReadRotation(settings);
         var maxChain = settings.Number("MAX_CHAIN", fallback: 60, least: 0, most: 100_000);
+        var machine = settings.Optional("MACHINE_ID", ParseMachine);
         var server = ServerConnection.Read(settings);
         return new ClientSettings
         {
@@ -91,15 +99,20 @@ internal sealed record ClientSettings
             Rotation = rotation,
             RotationIsSet = rotationIsSet,
             MaxChain = maxChain,
+            MachineId = machine,
         };
     }
 
     /// <summary>Reads what commands without a dataset need.</summary>
-    public static (ServerConnection Server, RotationPolicy Rotation, bool RotationIsSet) ReadForServer()
+    public static ServerSettings ReadForServer()
     {
         var settings = ReadFiles(NoCommandLine);
         var (rotation, isSet) = ReadRotation(settings);
-        return (ServerConnection.Read(settings), rotation, isSet);
+        var machine = settings.Optional("MACHINE_ID", ParseMachine);
+        var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
+        return new ServerSettings(ServerConnection.Read(settings), rotation, isSet, token =>
+            FindMachineAsync(machine, zfs, token)
+        );
     }
 
     /// <summary>Reads what commands without a server need.</summary>
@@ -178,8 +191,28 @@ internal sealed record ClientSettings
     private static string ParseStorageType(string text) =>
         StorageTypes.IsKnown(text) ? text : throw new FormatException("it may be s3 or local");
 
+    private static Task<Machine> FindMachineAsync(string? name, ZfsHost zfs, CancellationToken cancellationToken) =>
+        name is null ? Machine.FindAsync(zfs, cancellationToken) : Task.FromResult(Machine.Named(name));
+
+    private static string ParseMachine(string text) =>
+        text.Length <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
+            ? text
+            : throw new FormatException("it may have up to 64 letters, digits, '-', '_' and '.'");
+
     private static string ParsePrefix(string text) =>
         text.Length <= 40 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
             ? text
             : throw new FormatException("it may have up to 40 letters, digits, '-', '_' and '.'");
 }
+
+/// <summary>What commands without a dataset need.</summary>
+/// <param name="Server">The server.</param>
+/// <param name="Rotation">How many backups of each class are kept, unless the server has a policy.</param>
+/// <param name="RotationIsSet">Whether any of the KEEP_… settings is given.</param>
+/// <param name="FindMachineAsync">Finds the machine that the datasets are on.</param>
+internal sealed record ServerSettings(
+    ServerConnection Server,
+    RotationPolicy Rotation,
+    bool RotationIsSet,
+    Func<CancellationToken, Task<Machine>> FindMachineAsync
+);

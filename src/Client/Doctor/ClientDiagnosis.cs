@@ -130,10 +130,10 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task CheckChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
-        var remote = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
+        var remote = (await server.GetSnapshotsAsync(settings.StorageType, cancellationToken)).Snapshots;
         foreach (var dataset in datasets)
         {
-            var local = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
+            var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset.Name, cancellationToken);
             var plan = BackupPlan.Make(
                 BackupMode.Automatic,
                 dataset.Name,
@@ -146,7 +146,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 "chain",
                 $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}"
             );
-            if (local.Count(snapshot => snapshot.Upload == UploadMark.Pending) is > 0 and var pending)
+            if (local.Count(snapshot => snapshot.Upload is { IsPending: true }) is > 0 and var pending)
                 _result.Warn(
                     "chain",
                     $"{dataset.Name}: {pending} snapshots are waiting for their upload",

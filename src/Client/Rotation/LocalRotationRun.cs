@@ -16,6 +16,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
 {
     private RotationPolicyAnswer? _policy;
     private IReadOnlyList<SnapshotInfo>? _remote;
+    private ClientIdentity? _identity;
 
     /// <param name="dataset">The dataset.</param>
     /// <param name="dryRun">True: nothing is changed.</param>
@@ -26,11 +27,11 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
     )
     {
         var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, output, cancellationToken);
-        var remote = _remote ??= await server.GetSnapshotsAsync(cancellationToken);
-        var local = await settings.Zfs.ListSnapshotsAsync(dataset, cancellationToken);
-        var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), name =>
-            SnapshotNaming.IsOwn(name, settings.SnapshotPrefix)
-        );
+        var (remote, identity) = await AskAsync(cancellationToken);
+        var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset, cancellationToken);
+        if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
+            local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset, cancellationToken);
+        var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), identity.Owners);
         List<LocalRotationItem> items = [];
         foreach (var decision in plan)
             items.Add(await CarryOutAsync(decision, dryRun, cancellationToken));
@@ -42,6 +43,55 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
             ServerManaged = policy.ServerManaged,
             Decisions = items,
         };
+    }
+
+    private async Task<(IReadOnlyList<SnapshotInfo> Backups, ClientIdentity Identity)> AskAsync(
+        CancellationToken cancellationToken
+    )
+    {
+        if (_remote is null)
+        {
+            var answer = await server.GetSnapshotsAsync(storageType: null, cancellationToken);
+            _remote = answer.Snapshots;
+            _identity = ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
+        }
+
+        return (_remote, _identity!);
+    }
+
+    /// <summary>
+    /// Gives the bookmarks of earlier versions, which have no owner in their names, names that have. Only those that
+    /// this server knows are this client's; the others stay as they are, and so do all where ZFS cannot copy bookmarks
+    /// (before OpenZFS 2.0).
+    /// </summary>
+    /// <returns>Whether there were any.</returns>
+    private async Task<bool> AdoptBookmarksAsync(
+        IReadOnlyList<LocalSnapshot> local,
+        IReadOnlyList<SnapshotInfo> remote,
+        ClientIdentity identity,
+        CancellationToken cancellationToken
+    )
+    {
+        var known = remote.Select(backup => backup.SnapshotGuid).ToHashSet();
+        var old = local
+            .Where(bookmark =>
+                SnapshotNaming.IsOldBookmark(bookmark.Name, settings.SnapshotPrefix) && known.Contains(bookmark.Guid)
+            )
+            .ToList();
+        try
+        {
+            foreach (var bookmark in old)
+            {
+                await settings.Zfs.CreateBookmarkAsync(bookmark.Name, bookmark.Guid, identity.Owner, cancellationToken);
+                await settings.Zfs.DestroyBookmarkAsync(bookmark.Name, cancellationToken);
+            }
+        }
+        catch (ZfsException e) when (!e.WasCutOff)
+        {
+            output.Note($"{old[0].Name.Dataset}: bookmarks of an earlier version keep their names: {e.Message}");
+        }
+
+        return old.Count > 0;
     }
 
     /// <summary>The local snapshots that can be a base: those with a restorable backup.</summary>

@@ -53,22 +53,17 @@ public sealed class ApiClient : IDisposable
         );
     }
 
-    public Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
-        GetSnapshotsAsync(storageType: null, cancellationToken);
+    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
+        (await GetSnapshotsAsync(storageType: null, cancellationToken)).Snapshots;
 
     /// <param name="storageType">Where the next backup will be stored, which decides what can be its base; null: where
     /// the server stores the client's backups.</param>
-    public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(
-        string? storageType,
-        CancellationToken cancellationToken
-    ) =>
-        (
-            await GetAsync(
-                storageType is null ? "snapshots" : $"snapshots?storage_type={storageType}",
-                AnswerJson.Types.SnapshotsAnswer,
-                cancellationToken
-            )
-        ).Snapshots;
+    public Task<SnapshotsAnswer> GetSnapshotsAsync(string? storageType, CancellationToken cancellationToken) =>
+        GetAsync(
+            storageType is null ? "snapshots" : $"snapshots?storage_type={storageType}",
+            AnswerJson.Types.SnapshotsAnswer,
+            cancellationToken
+        );
 
     /// <summary>The server's clock, to the second; null if the answer has no Date header.</summary>
     public async Task<DateTimeOffset?> GetTimeAsync(CancellationToken cancellationToken)
@@ -111,8 +106,8 @@ public sealed class ApiClient : IDisposable
         SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, AnswerJson.Types.ApiAnswer, cancellationToken);
 
     /// <summary>The uploads of this client that are not committed.</summary>
-    public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken) =>
-        (await GetAsync("uploads", AnswerJson.Types.UploadsAnswer, cancellationToken)).Uploads;
+    public Task<UploadsAnswer> GetUploadsAsync(CancellationToken cancellationToken) =>
+        GetAsync("uploads", AnswerJson.Types.UploadsAnswer, cancellationToken);
 
     /// <summary>Sends the whole stored stream in one body.</summary>
     public Task<UploadStateAnswer> UploadStreamAsync(

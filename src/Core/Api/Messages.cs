@@ -31,6 +31,15 @@ public sealed record UploadRequest
 {
     public string? ClientId { get; init; }
 
+    /// <summary>The machine that the dataset is on: <see cref="Zfs.Machine.Id"/>.</summary>
+    public string? MachineId { get; init; }
+
+    public string? MachineName { get; init; }
+
+    /// <summary>This machine replaces the one that the dataset's backups come from.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool TakeOver { get; init; }
+
     public string? ApiKey { get; init; }
 
     public string? DatasetName { get; init; }
@@ -170,6 +179,9 @@ public sealed record CompleteRequest
 /// <summary>GET /uploads: the client's uploads that are not committed.</summary>
 public sealed record UploadsAnswer : ApiAnswer
 {
+    /// <summary>The catalogue's id; older servers do not tell it.</summary>
+    public string? ServerId { get; init; }
+
     public required IReadOnlyList<UploadInfo> Uploads { get; init; }
 }
 
@@ -192,6 +204,16 @@ public sealed record UploadInfo
 
     /// <summary>When bytes of it arrived last.</summary>
     public required DateTimeOffset TouchedAt { get; init; }
+
+    /// <summary>
+    /// Whether bytes of it arrive now, or did within UPLOAD_IDLE_TIMEOUT; older servers do not tell.
+    /// </summary>
+    public bool? Active { get; init; }
+
+    /// <summary>The machine that it comes from; left out if its client did not say.</summary>
+    public string? MachineId { get; init; }
+
+    public string? MachineName { get; init; }
 
     /// <summary>What is stored of it without gaps; left out if nothing is.</summary>
     public UploadResume? Resume { get; init; }
@@ -277,6 +299,11 @@ public sealed record SnapshotInfo
     /// <summary>One of <see cref="StorageTypes"/>.</summary>
     public string StorageType { get; init; } = StorageTypes.Objects;
 
+    /// <summary>The machine that it comes from; left out if its client did not say.</summary>
+    public string? MachineId { get; init; }
+
+    public string? MachineName { get; init; }
+
     /// <summary>False if the server will not accept an incremental based on it; otherwise left out.</summary>
     public bool? CanBeBase { get; init; }
 
@@ -290,12 +317,18 @@ public sealed record SnapshotInfo
 
 public sealed record SnapshotsAnswer : ApiAnswer
 {
+    /// <summary>The catalogue's id; older servers do not tell it.</summary>
+    public string? ServerId { get; init; }
+
     /// <summary>The one that arrived last first.</summary>
     public required IReadOnlyList<SnapshotInfo> Snapshots { get; init; }
 }
 
 public sealed record StatusAnswer : ApiAnswer
 {
+    /// <summary>The catalogue's id; older servers do not tell it.</summary>
+    public string? ServerId { get; init; }
+
     public required string ClientId { get; init; }
 
     public required string StorageType { get; init; }
@@ -335,6 +368,32 @@ public sealed record StatusAnswer : ApiAnswer
 
     /// <summary>Backups that were rotated and will be deleted later.</summary>
     public required int ExpiringCount { get; init; }
+
+    /// <summary>The machines that backed up under this client's id, or tried to; older servers do not tell.</summary>
+    public IReadOnlyList<MachineInfo>? Machines { get; init; }
+}
+
+/// <summary>A machine that uses a client's id.</summary>
+public sealed record MachineInfo
+{
+    public required string MachineId { get; init; }
+
+    public required string MachineName { get; init; }
+
+    /// <summary>When a backup or a part of it arrived, or was refused.</summary>
+    public required DateTimeOffset LastSeen { get; init; }
+
+    /// <summary>
+    /// The dataset that it was not allowed to back up, because its backups come from another machine; left out if
+    /// nothing was refused.
+    /// </summary>
+    public string? RefusedDataset { get; init; }
+
+    /// <summary>What to do if a dataset's backups come from another machine.</summary>
+    /// <param name="other">Its name.</param>
+    public static string RemedyFor(string other) =>
+        "Give each machine a client id of its own: on the server, 'zfs-server client add NAME'. If this machine "
+        + $"replaces {other}, run 'zfs-client backup --take-over' once.";
 }
 
 /// <summary>POST /rotate. Every field is optional, and so is the body.</summary>
@@ -346,6 +405,11 @@ public sealed record RotateRequest
 
     /// <summary>Changes nothing; the answer says what would be deleted.</summary>
     public bool DryRun { get; init; }
+
+    /// <summary>
+    /// The machine that asks. Backups of datasets whose newest backup comes from another machine are kept.
+    /// </summary>
+    public string? MachineId { get; init; }
 
     /// <summary>The client's own policy, which counts if the server has none for the client.</summary>
     public RotationPolicy? RotationPolicy { get; init; }
@@ -449,6 +513,7 @@ public sealed record ReadyResult
 [JsonSerializable(typeof(SnapshotInfo))]
 [JsonSerializable(typeof(SnapshotsAnswer))]
 [JsonSerializable(typeof(StatusAnswer))]
+[JsonSerializable(typeof(MachineInfo))]
 [JsonSerializable(typeof(RotateRequest))]
 [JsonSerializable(typeof(RotateAnswer))]
 [JsonSerializable(typeof(RotationPolicyAnswer))]

@@ -68,6 +68,13 @@ public sealed record Manifest
     /// <summary>The class of the snapshot; manual if the manifest has none.</summary>
     public SnapshotType SnapshotType { get; init; }
 
+    /// <summary>The machine that it comes from; left out if its client did not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? MachineId { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? MachineName { get; init; }
+
     /// <summary>
     /// The properties that were set on the dataset itself when it was backed up, by name; left out if the client did
     /// not send them.
@@ -142,6 +149,8 @@ public sealed record Manifest
             PartsSha256 = PartsSha256,
             LockedUntil = LockedUntil,
             SnapshotType = SnapshotType,
+            MachineId = MachineId,
+            MachineName = MachineName,
         };
 
     private static Manifest Read(ReadOnlySpan<byte> json)

@@ -34,6 +34,8 @@ public sealed class BackupRotation
     /// <param name="chains">The chains of all of these backups, if the caller has them already.</param>
     /// <param name="obstacles">By id, why the store would not delete a backup now; null: no such reason is
     /// known.</param>
+    /// <param name="machineId">The machine that asks: what another one backs up is not its to delete. Null: all
+    /// datasets are rotated.</param>
     /// <returns>One decision for each backup, the newest of each dataset first.</returns>
     public static IReadOnlyList<RotationDecision<SnapshotInfo>> Plan(
         IReadOnlyCollection<SnapshotInfo> backups,
@@ -41,12 +43,17 @@ public sealed class BackupRotation
         IReadOnlySet<SnapshotGuid> openBases,
         DateTimeOffset now,
         BackupChains? chains = null,
-        IReadOnlyDictionary<string, string>? obstacles = null
+        IReadOnlyDictionary<string, string>? obstacles = null,
+        string? machineId = null
     )
     {
         var rotation = new BackupRotation(backups, chains ?? new BackupChains(backups));
         foreach (var dataset in rotation._datasets)
+        {
+            rotation.KeepOfOtherMachine(machineId, dataset);
             rotation.KeepByPolicy(policy, dataset);
+        }
+
         rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
         return rotation.Decide("the policy does not keep it");
@@ -71,6 +78,19 @@ public sealed class BackupRotation
         rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
         return rotation.Decide("it may be deleted to free space");
+    }
+
+    /// <summary>
+    /// A dataset belongs to the machine that its last backup came from: one that has taken it over rotates the backups
+    /// of its predecessor too.
+    /// </summary>
+    private void KeepOfOtherMachine(string? machineId, List<SnapshotInfo> dataset)
+    {
+        var last = dataset.Where(backup => backup.MachineId is not null).MaxBy(backup => backup.ReceivedAt);
+        if (machineId is null || last is null || last.MachineId == machineId)
+            return;
+        foreach (var backup in dataset)
+            Keep(backup, $"its dataset is backed up by another machine, {last.MachineName}");
     }
 
     private void KeepByPolicy(RotationPolicy policy, List<SnapshotInfo> newestFirst)

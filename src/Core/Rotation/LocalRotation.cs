@@ -6,13 +6,14 @@ namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
 /// Decides which snapshots and bookmarks of a dataset stay on its machine: the newest of each class. What this tool did
-/// not make always stays. Decided from lists alone, without I/O.
+/// not make always stays, and so does what it made for another server or client, which has a policy of its own. Decided
+/// from lists alone, without I/O.
 /// </summary>
 public sealed class LocalRotation
 {
     private readonly RotationPolicy _policy;
     private readonly IReadOnlySet<SnapshotGuid> _onServer;
-    private readonly Predicate<SnapshotName> _isOwnBookmark;
+    private readonly IReadOnlyCollection<MarkOwner> _owners;
 
     /// <summary>Snapshots and bookmarks, the newest first.</summary>
     private readonly List<LocalSnapshot> _newestFirst;
@@ -29,12 +30,12 @@ public sealed class LocalRotation
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid>? onServer,
-        Predicate<SnapshotName> isOwnBookmark
+        IReadOnlyCollection<MarkOwner> owners
     )
     {
         _policy = policy;
         _onServer = onServer ?? new HashSet<SnapshotGuid>();
-        _isOwnBookmark = isOwnBookmark;
+        _owners = owners;
         _newestFirst =
         [
             .. local
@@ -54,17 +55,16 @@ public sealed class LocalRotation
     /// <param name="policy">How many of each class stay.</param>
     /// <param name="onServer">Snapshots of which the server has a restorable backup; null if it could not be
     /// asked.</param>
-    /// <param name="isOwnBookmark">Whether this tool made a bookmark. Bookmarks have no user properties, so that only
-    /// their names tell.</param>
+    /// <param name="owners">Whose policy it is: the client on the server, by all names that it has in marks.</param>
     /// <returns>One decision for each, the newest first.</returns>
     public static IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid>? onServer,
-        Predicate<SnapshotName> isOwnBookmark
+        IReadOnlyCollection<MarkOwner> owners
     )
     {
-        var rotation = new LocalRotation(local, policy, onServer, isOwnBookmark);
+        var rotation = new LocalRotation(local, policy, onServer, owners);
         return
         [
             .. rotation._newestFirst.Select(snapshot =>
@@ -73,13 +73,22 @@ public sealed class LocalRotation
         ];
     }
 
-    private static bool HasClass(LocalSnapshot snapshot) =>
-        !snapshot.Name.IsBookmark && snapshot.Type is not (null or SnapshotType.Manual);
+    private bool HasClass(LocalSnapshot snapshot) =>
+        !snapshot.Name.IsBookmark && snapshot.Type is not (null or SnapshotType.Manual) && !IsOfAnother(snapshot);
+
+    /// <summary>
+    /// Snapshots that were not sent have no owner, and all policies apply to them. What the server has of this client
+    /// is its own, whatever the mark says: it may be of an earlier version, or of a catalogue that was lost.
+    /// </summary>
+    private bool IsOfAnother(LocalSnapshot snapshot) =>
+        snapshot.Upload?.Owner is { } owner && !_owners.Contains(owner) && !_onServer.Contains(snapshot.Guid);
 
     private RotationDecision<LocalSnapshot> DecideSnapshot(LocalSnapshot snapshot)
     {
         if (snapshot.Upload is null && snapshot.Type is null)
             return Keep(snapshot, "this tool did not make it");
+        if (IsOfAnother(snapshot))
+            return Keep(snapshot, $"it was made for another server or client ({snapshot.Upload!.Owner})");
         if (!_newerOfClass.TryGetValue(snapshot, out var newer))
             return Keep(snapshot, "it has no class");
         var type = snapshot.Type!.Value;
@@ -88,6 +97,8 @@ public sealed class LocalRotation
             return Keep(snapshot, $"the newest {type.ToText()} snapshot");
         if (newer < count)
             return Keep(snapshot, $"{type.ToText()} {newer + 1} of {count}");
+        if (snapshot.Upload is { IsPending: true })
+            return Keep(snapshot, "it is waiting for its upload");
         if (snapshot.IsHeld)
             return Keep(snapshot, "somebody holds it (zfs holds)");
         return snapshot.Guid == _newestBase
@@ -97,8 +108,8 @@ public sealed class LocalRotation
 
     private RotationDecision<LocalSnapshot> DecideBookmark(LocalSnapshot bookmark)
     {
-        if (!_isOwnBookmark(bookmark.Name))
-            return Keep(bookmark, "this tool did not make it");
+        if (!_owners.Any(owner => owner.OwnsBookmark(bookmark.Name)))
+            return Keep(bookmark, "this tool did not make it, or made it for another server or client");
         if (_newestBase is null)
             return Keep(bookmark, "it may be needed: no snapshot is known to be on the server");
         if (bookmark.Guid == _newestBase)

@@ -319,7 +319,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             INSERT INTO backups (client_id, {Columns})
             VALUES (
                 @client, @id, @key, @dataset, @name, @guid, @from, @type, @timestamp, @received, @size, @stream,
-                @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires, @storage
+                @compression, @raw, @features, @flags, @sha256, @locked, @parts, @class, @pinned, @expires, @storage,
+                @machine, @machineName
             )
             ON CONFLICT DO NOTHING
             """,
@@ -345,7 +346,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             ("@class", backup.SnapshotType.ToText()),
             ("@pinned", backup.Pinned ? 1L : 0L),
             ("@expires", backup.ExpiresAt?.ToUnixTimeSeconds()),
-            ("@storage", backup.StorageType)
+            ("@storage", backup.StorageType),
+            ("@machine", backup.MachineId ?? ""),
+            ("@machineName", backup.MachineName ?? "")
         );
         return command.ExecuteNonQuery();
     }

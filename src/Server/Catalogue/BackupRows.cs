@@ -15,7 +15,7 @@ internal sealed class BackupRows
     public const string Columns =
         "snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, dataset_type, timestamp, "
         + "received_at, size_bytes, stream_bytes, compression, raw, features, send_flags, sha256, locked_until, "
-        + "parts_sha256, snapshot_type, pinned, expires_at, storage_type";
+        + "parts_sha256, snapshot_type, pinned, expires_at, storage_type, machine_id, machine_name";
 
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string[]> _lists = new(StringComparer.Ordinal);
@@ -45,6 +45,8 @@ internal sealed class BackupRows
             Pinned = row.GetInt64(19) != 0,
             ExpiresAt = row.IsDBNull(20) ? null : DateTimeOffset.FromUnixTimeSeconds(row.GetInt64(20)),
             StorageType = Share(row.GetString(21)),
+            MachineId = row.GetString(22) is { Length: > 0 } machine ? Share(machine) : null,
+            MachineName = row.GetString(23) is { Length: > 0 } name ? Share(name) : null,
         };
 
     private string Share(string text)

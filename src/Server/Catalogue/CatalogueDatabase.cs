@@ -111,11 +111,28 @@ internal sealed class CatalogueDatabase
             -- JSON: how the dataset behaves; NULL if the client did not send it
             ALTER TABLE uploads ADD COLUMN effective_properties TEXT;
             """,
+        """
+            -- '': the client did not say which machine it is from.
+            ALTER TABLE backups ADD COLUMN machine_id TEXT NOT NULL DEFAULT '';
+            ALTER TABLE backups ADD COLUMN machine_name TEXT NOT NULL DEFAULT '';
+            ALTER TABLE uploads ADD COLUMN machine_id TEXT NOT NULL DEFAULT '';
+            ALTER TABLE uploads ADD COLUMN machine_name TEXT NOT NULL DEFAULT '';
+            CREATE INDEX backups_by_machine ON backups (client_id, machine_id, machine_name, received_at);
+            CREATE TABLE refused_machines (
+                client_id      TEXT NOT NULL,
+                machine_id     TEXT NOT NULL,
+                machine_name   TEXT NOT NULL,
+                dataset_name   TEXT NOT NULL, -- that it was not allowed to back up
+                refused_at     BIGINT NOT NULL, -- Unix milliseconds
+                PRIMARY KEY (client_id, machine_id)
+            );
+            """,
     ];
 
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";
 
     private readonly string _connectionString;
+    private string? _id;
 
     public CatalogueDatabase(ServerSettings settings)
     {
@@ -124,6 +141,11 @@ internal sealed class CatalogueDatabase
     }
 
     public string Path { get; }
+
+    /// <summary>
+    /// This catalogue's own id, which clients get to know the server by: it stays when the server's address changes.
+    /// </summary>
+    public string Id => _id ??= GetId();
 
     public SqliteConnection Open()
     {

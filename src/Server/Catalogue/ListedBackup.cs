@@ -44,6 +44,8 @@ internal sealed record ListedBackup(string ClientId, SnapshotInfo Info)
             ("locked_until", $"{Info.LockedUntil?.ToUnixTimeSeconds()}"),
             ("storage_type", Info.StorageType),
             ("snapshot_type", SnapshotTypes.ToText(Info.SnapshotType)),
+            ("machine_id", Info.MachineId ?? ""),
+            ("machine_name", Info.MachineName ?? ""),
         ];
 
     /// <summary>The catalogue stores a list as words: an entry of two words is read back as two.</summary>

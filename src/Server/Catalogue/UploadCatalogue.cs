@@ -14,7 +14,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     private const string Columns =
         "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, "
         + "compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, "
-        + "note, effective_properties";
+        + "note, effective_properties, machine_id, machine_name";
 
     /// <summary>The open upload of the same snapshot, if one exists.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -85,6 +85,20 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         using var command = connection.Query(
             "UPDATE uploads SET base_guid = @from WHERE upload_id = @upload AND base_guid IS DISTINCT FROM @from",
             ("@from", from.ToString()),
+            ("@upload", uploadId)
+        );
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>Records that another machine resumes the upload.</summary>
+    public void SetMachine(string uploadId, string machineId, string machineName)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "UPDATE uploads SET machine_id = @machine, machine_name = @name WHERE upload_id = @upload AND machine_id "
+                + "<> @machine",
+            ("@machine", machineId),
+            ("@name", machineName),
             ("@upload", uploadId)
         );
         command.ExecuteNonQuery();
@@ -175,11 +189,12 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             INSERT INTO uploads (
                 upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid,
                 compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type,
-                effective_properties
+                effective_properties, machine_id, machine_name
             )
             VALUES (
                 @upload, @client, @id, @key, @dataset, @name, @guid, @from,
-                @compression, @raw, @flags, @now, @type, @properties, @storage, @effective
+                @compression, @raw, @flags, @now, @type, @properties, @storage,
+                @effective, @machine, @machineName
             )
             """,
             ("@upload", upload.UploadId),
@@ -196,6 +211,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
             ("@type", upload.SnapshotType.ToText()),
             ("@storage", upload.StorageType),
+            ("@machine", upload.MachineId ?? ""),
+            ("@machineName", upload.MachineName ?? ""),
             (
                 "@properties",
                 upload.Properties is { } properties
@@ -246,5 +263,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
                     row.GetString(18),
                     ApiJson.Default.IReadOnlyDictionaryStringEffectiveProperty
                 ),
+            MachineId = row.GetString(19) is { Length: > 0 } machine ? machine : null,
+            MachineName = row.GetString(20) is { Length: > 0 } machineName ? machineName : null,
         };
 }

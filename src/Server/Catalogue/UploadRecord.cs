@@ -66,6 +66,11 @@ internal sealed record UploadRecord
     /// <summary>How the dataset behaves, for the manifest; null if the client did not send it.</summary>
     public IReadOnlyDictionary<string, EffectiveProperty>? EffectiveProperties { get; init; }
 
+    /// <summary>The machine that it comes from; null if the client did not say.</summary>
+    public string? MachineId { get; init; }
+
+    public string? MachineName { get; init; }
+
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }
 

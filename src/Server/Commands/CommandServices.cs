@@ -22,6 +22,7 @@ internal static class CommandServices
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
+            .AddSingleton<MachineCatalogue>()
             .AddStore(settings)
             .AddSingleton<ClientDatasets>()
             .AddSingleton<ZfsSurvey>()

@@ -72,16 +72,21 @@ internal sealed record PreviousCatalogue
 
     private static Dictionary<BackupInstance, PinAndExpiry> ReadPinsAndExpiries(SqliteConnection connection)
     {
+        // Only columns that every such version has.
         using var command = connection.Query(
-            $"SELECT {BackupRows.Columns} FROM backups WHERE pinned = 1 OR expires_at IS NOT NULL"
+            "SELECT storage_key, received_at, pinned, expires_at FROM backups WHERE pinned = 1 OR expires_at IS NOT "
+                + "NULL"
         );
         using var rows = command.ExecuteReader();
-        var backups = new BackupRows();
         Dictionary<BackupInstance, PinAndExpiry> found = [];
         while (rows.Read())
         {
-            var backup = backups.Read(rows);
-            found.Add(BackupInstance.Of(backup), new PinAndExpiry(backup.Pinned, backup.ExpiresAt));
+            var instance = new BackupInstance(
+                rows.GetString(0),
+                DateTimeOffset.FromUnixTimeMilliseconds(rows.GetInt64(1))
+            );
+            DateTimeOffset? expires = rows.IsDBNull(3) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(3));
+            found.Add(instance, new PinAndExpiry(rows.GetInt64(2) != 0, expires));
         }
 
         return found;

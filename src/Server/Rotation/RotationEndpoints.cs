@@ -35,7 +35,7 @@ internal sealed class RotationEndpoints(
         if (policy is null)
             result = await RotateByQuotaAsync(client, request.DryRun);
         else
-            result = await rotation.ApplyAsync(client, policy, request.DryRun);
+            result = await rotation.ApplyAsync(client, policy, request.DryRun, request.MachineId);
         if (!request.DryRun)
             audit.Write(
                 AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with

@@ -27,7 +27,13 @@ internal sealed class RotationRun(
 {
     /// <summary>Rotates by a policy.</summary>
     /// <param name="dryRun">Nothing is changed; the result contains what would be.</param>
-    public async Task<RotationResult> ApplyAsync(ClientEntry client, RotationPolicy policy, bool dryRun)
+    /// <param name="machineId">The machine that asks; null if it did not say, or the server itself does.</param>
+    public async Task<RotationResult> ApplyAsync(
+        ClientEntry client,
+        RotationPolicy policy,
+        bool dryRun,
+        string? machineId = null
+    )
     {
         var all = backups.List(client.ClientId);
         var bases = new BackupChains(all);
@@ -37,7 +43,8 @@ internal sealed class RotationRun(
             OpenBases(client),
             time.GetUtcNow(),
             bases,
-            await blockers.FindAsync(client, all)
+            await blockers.FindAsync(client, all),
+            machineId
         );
         foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null))
             backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);

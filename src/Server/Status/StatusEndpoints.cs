@@ -11,8 +11,10 @@ namespace ZfsSnapshotManager.Server.Status;
 /// <summary>GET /status, /snapshots and /health.</summary>
 internal sealed class StatusEndpoints(
     ClientAuthentication authentication,
+    CatalogueDatabase database,
     BackupCatalogue backups,
     UploadCatalogue uploads,
+    MachineCatalogue machines,
     ClientQuota quota,
     ClientDatasets datasets,
     PossibleBases bases
@@ -44,6 +46,7 @@ internal sealed class StatusEndpoints(
         {
             Success = true,
             Message = $"Backups: {summary.Count}",
+            ServerId = database.Id,
             ClientId = client.ClientId,
             StorageType = client.StorageType,
             UsedBytes = used,
@@ -56,6 +59,7 @@ internal sealed class StatusEndpoints(
             OpenUploads = uploads.List(client.ClientId).Count,
             ReservedBytes = reserved,
             ExpiringCount = summary.Expiring,
+            Machines = machines.List(client.ClientId),
         };
         await context.Response.WriteAsJsonAsync(
             status,
@@ -77,6 +81,7 @@ internal sealed class StatusEndpoints(
         {
             Success = true,
             Message = $"Backups: {list.Count}",
+            ServerId = database.Id,
             Snapshots = [],
         };
         await JsonListResponse.WriteAsync(

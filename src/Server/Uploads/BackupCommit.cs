@@ -93,6 +93,8 @@ internal sealed partial class BackupCommit(
             PartsSha256 = StoredPart.DigestOf(objects.SelectMany(stored => stored.Parts)),
             LockedUntil = store.Objects.LockedUntil,
             SnapshotType = upload.SnapshotType,
+            MachineId = upload.MachineId,
+            MachineName = upload.MachineName,
             Properties = upload.Properties,
             EffectiveProperties = upload.EffectiveProperties,
             Objects = objects,

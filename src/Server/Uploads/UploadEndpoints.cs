@@ -13,6 +13,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// <summary>POST /upload and GET /uploads.</summary>
 internal sealed class UploadEndpoints(
     ClientAuthentication authentication,
+    CatalogueDatabase database,
     UploadCatalogue uploads,
     BackupCatalogue backups,
     BackupStore store,
@@ -38,6 +39,7 @@ internal sealed class UploadEndpoints(
         ) ?? throw RequestException.BadRequest("The body is null.");
         var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
         var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
+        opening.DemandOwnMachine(wanted, request.TakeOver);
         RefuseStored(wanted);
         RefuseWithoutBase(wanted);
         var (upload, resume) = await FindOrOpenAsync(client, wanted, request.Timestamp, context.RequestAborted);
@@ -90,7 +92,12 @@ internal sealed class UploadEndpoints(
     )
     {
         if (uploads.FindSame(wanted) is { } open)
+        {
+            if (wanted is { MachineId: { } machine, MachineName: { } name })
+                uploads.SetMachine(open.UploadId, machine, name);
             return await resumption.ResumeAsync(client, open, cancellationToken);
+        }
+
         var opened = await opening.OpenAsync(client, wanted, timestamp, cancellationToken);
         return (opened, null);
     }
@@ -102,7 +109,7 @@ internal sealed class UploadEndpoints(
         foreach (var upload in uploads.List(client.ClientId))
         {
             var resume = await resumption.FindAsync(upload, context.RequestAborted);
-            open.Add(Describe(upload, resume));
+            open.Add(Describe(upload, resume) with { Active = resumption.IsActive(upload) });
         }
 
         await context.Response.WriteAsJsonAsync(
@@ -110,6 +117,7 @@ internal sealed class UploadEndpoints(
             {
                 Success = true,
                 Message = $"Open uploads: {open.Count}",
+                ServerId = database.Id,
                 Uploads = open,
             },
             ApiJson.Default.UploadsAnswer,
@@ -128,6 +136,8 @@ internal sealed class UploadEndpoints(
             Compression = upload.Compression.ApiName(),
             SendFlags = upload.SendFlags,
             TouchedAt = upload.TouchedAt,
+            MachineId = upload.MachineId,
+            MachineName = upload.MachineName,
             Resume = resume,
         };
 }

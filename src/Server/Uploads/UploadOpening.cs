@@ -14,10 +14,14 @@ internal sealed class UploadOpening(
     BackupStore store,
     ClientDatasets datasets,
     ClientQuota quota,
+    MachineCheck machines,
     ServerSettings settings,
     TimeProvider time
 )
 {
+    /// <inheritdoc cref="MachineCheck.Run"/>
+    public void DemandOwnMachine(UploadRecord wanted, bool takesOver) => machines.Run(wanted, takesOver);
+
     /// <param name="wanted">What was announced, without id and key.</param>
     /// <param name="timestamp">When the snapshot was made, for the id; null: now.</param>
     /// <exception cref="RequestException">The client has too many uploads or no space, or the server has no ZFS for

@@ -49,6 +49,14 @@ internal static class UploadRequestReader
             );
         if (request is { Incremental: false, FromGuid: not null })
             throw RequestException.BadRequest("incremental is false, but from_guid is given.");
+        if (
+            (request.MachineId is not null || request.MachineName is not null)
+            && !Machine.IsValid(request.MachineId ?? "", request.MachineName ?? "")
+        )
+            throw RequestException.BadRequest(
+                "machine_id and machine_name: 16 lower-case hex digits, and a name of up to 64 letters, digits, '-', "
+                    + "'_', '.', '@' and ':'."
+            );
         return new UploadRecord
         {
             UploadId = uploadId,
@@ -67,6 +75,8 @@ internal static class UploadRequestReader
             SnapshotType = request.SnapshotType ?? SnapshotType.Manual,
             Properties = ReadProperties(request.Properties),
             EffectiveProperties = ReadEffective(request.EffectiveProperties),
+            MachineId = request.MachineId,
+            MachineName = request.MachineName,
         };
     }
 

@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads;
@@ -12,11 +13,19 @@ internal sealed class UploadResumption(
     UploadCatalogue uploads,
     PartCatalogue parts,
     UploadSessions sessions,
-    ZfsUploads zfs
+    ZfsUploads zfs,
+    ServerSettings settings,
+    TimeProvider time
 )
 {
     /// <summary>More are not in the answer: GET /upload-stream/{id}/part-digests has them.</summary>
     private const int MaxDigestsInAnswer = 4096;
+
+    /// <summary>
+    /// Whether bytes of it arrive now, or did as late as an upload may pause: its client is still at work.
+    /// </summary>
+    public bool IsActive(UploadRecord upload) =>
+        sessions.IsActive(upload.UploadId) || time.GetUtcNow() - upload.TouchedAt < settings.UploadIdleTimeout;
 
     /// <summary>
     /// A client that announces an open upload again resumes at the first missing part. Parts after the gap are from a

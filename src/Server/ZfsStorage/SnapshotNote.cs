@@ -100,6 +100,8 @@ internal sealed record SnapshotNote
             SendFlags = Manifest.SendFlags,
             PartsSha256 = Manifest.PartsSha256,
             SnapshotType = Manifest.SnapshotType,
+            MachineId = Manifest.MachineId,
+            MachineName = Manifest.MachineName,
             StorageType = StorageTypes.Local,
         };
 

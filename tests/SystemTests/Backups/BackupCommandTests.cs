@@ -107,7 +107,7 @@ public sealed class BackupCommandTests
         var bookmark = Assert.Single((await client.JsonAsync("zfs-client bookmarks")).EnumerateArray());
         var status = await client.JsonAsync("zfs-client status");
 
-        Assert.Equal(snapshot.Replace('@', '#'), bookmark.GetProperty("bookmark").GetString());
+        Assert.Equal(await client.BookmarkOfAsync(snapshot), bookmark.GetProperty("bookmark").GetString());
         Assert.Equal(await client.GuidOfAsync(snapshot), bookmark.GetProperty("guid").GetString());
         Assert.Equal(1, status.GetProperty("snapshot_count").GetInt32());
         Assert.Equal(

@@ -180,7 +180,7 @@ internal sealed class BackupLab : IAsyncDisposable
         var error = await InterruptAsync(signal, exitCode);
         var interrupted = Assert.Single(await Client.SnapshotsOfAsync(Dataset));
         Assert.Contains(
-            "zsm-upload",
+            "zsm-upload-",
             await Client.ShellAsync($"zfs holds -H '{interrupted}'"),
             StringComparison.Ordinal
         );

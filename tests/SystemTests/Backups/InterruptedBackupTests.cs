@@ -144,14 +144,21 @@ public sealed class InterruptedBackupTests
         var committed = await client.JsonAsync("zfs-client backup");
         var snapshot = committed.GetProperty("snapshot").GetString()!;
 
-        // What a client leaves that was killed between the server's commit and its own notes.
+        // What a client of an earlier version leaves that was killed between the server's commit and its own notes.
         await client.ShellAsync(
-            $"zfs destroy '{snapshot.Replace('@', '#')}' && zfs set zfs-snapshot-manager:upload=pending '{snapshot}'"
+            $"zfs destroy '{await client.BookmarkOfAsync(snapshot)}' && zfs set zfs-snapshot-manager:upload=pending "
+                + $"'{snapshot}' && zfs hold zsm-upload '{snapshot}'"
         );
         var next = await client.JsonAsync("zfs-client backup");
 
         Assert.Equal("incremental", next.GetProperty("kind").GetString());
-        Assert.Contains(snapshot.Replace('@', '#'), await client.SnapshotsOfAsync($"{client.Area}/data"));
+        Assert.Contains(await client.BookmarkOfAsync(snapshot), await client.SnapshotsOfAsync($"{client.Area}/data"));
+        Assert.Equal("", await client.ShellAsync($"zfs holds -H '{snapshot}'"));
+        Assert.StartsWith(
+            "committed:",
+            await client.ShellAsync($"zfs get -H -o value zfs-snapshot-manager:upload '{snapshot}'"),
+            StringComparison.Ordinal
+        );
         await lab.AssertLatestRestoresAsync(next.GetProperty("snapshot").GetString()!);
     }
 

@@ -78,7 +78,7 @@ public sealed class ResumedBackupTests
         await using var lab = await BackupLab.CreateAsync(new StandInHost());
         await lab.InterruptAsync("KILL", 137);
         var snapshot = Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Dataset));
-        await lab.Client.ShellAsync($"zfs release zsm-upload {snapshot} && zfs destroy {snapshot}");
+        await lab.Client.DestroyHeldAsync(snapshot);
 
         var next = await lab.Client.RunAsync("zfs-client backup");
 

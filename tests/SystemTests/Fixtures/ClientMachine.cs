@@ -153,6 +153,21 @@ internal sealed class ClientMachine : IAsyncDisposable
             StringSplitOptions.RemoveEmptyEntries
         );
 
+    /// <summary>The bookmark that a backup made of a snapshot: its name ends with letters for server and client.</summary>
+    public async Task<string> BookmarkOfAsync(string snapshot) =>
+        Assert.Single(await SnapshotsOfAsync(snapshot.Split('@')[0]), name =>
+            name.StartsWith($"{snapshot.Replace('@', '#')}.", StringComparison.Ordinal)
+            && name[(name.LastIndexOf('.') + 1)..] is { Length: 8 } tag
+            && tag.All(char.IsAsciiLetterLower)
+        );
+
+    /// <summary>Releases all holds of a snapshot and destroys it.</summary>
+    public Task DestroyHeldAsync(string snapshot) =>
+        ShellAsync(
+            $"for t in $(zfs holds -H '{snapshot}' | cut -f 2); do zfs release $t '{snapshot}'; done; zfs destroy "
+                + $"'{snapshot}'"
+        );
+
     /// <summary>GUIDs of a dataset's snapshots. Names may be used again within a second.</summary>
     public async Task<string[]> GuidsOfAsync(string dataset) =>
         (await ShellAsync($"zfs list -H -o guid -t snapshot -d 1 '{dataset}'")).Split(

@@ -96,8 +96,8 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         );
         await lab.Client.ShellAsync(
             $"zfs list -H -o name -t snapshot,bookmark -d 1 {lab.Source} | tac | grep -v '{older}$' | grep -v "
-                + $"'{older.Replace('@', '#')}$' | while read -r s; do zfs release zsm-upload $s 2>/dev/null; zfs "
-                + "destroy $s; done"
+                + $"'{older.Replace('@', '#')}\\.' | while read -r s; do for t in $(zfs holds -H $s 2>/dev/null | cut "
+                + "-f 2); do zfs release $t $s; done; zfs destroy $s; done"
         );
         var next = await lab.BackUpAsync(); // a shared snapshot is the base of another incremental there
 

@@ -31,7 +31,7 @@ public sealed class ClientRotationTests(ZfsHost host)
                 $"{data}@zsm-hourly-of-somebody-else",
                 $"{data}#mine",
                 manual,
-                manual.Replace('@', '#'),
+                await client.BookmarkOfAsync(manual),
                 hourly[2],
                 hourly[3],
                 daily,

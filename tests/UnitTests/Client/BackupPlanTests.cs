@@ -186,8 +186,9 @@ public sealed class BackupPlanTests
     [InlineData("zsm-mine", false)]
     [InlineData("zsm-mine-1", false)]
     [InlineData("other-hourly-1", false)]
-    public void Own_bookmarks_are_recognised_by_their_names(string leaf, bool own) =>
-        Assert.Equal(own, SnapshotNaming.IsOwn(SnapshotName.Parse($"tank/data#{leaf}"), "zsm"));
+    [InlineData("zsm-manual-2026-10-25_00:30:00Z.abcdefgh", false)]
+    public void Bookmarks_of_earlier_versions_are_recognised_by_their_names(string leaf, bool old) =>
+        Assert.Equal(old, SnapshotNaming.IsOldBookmark(SnapshotName.Parse($"tank/data#{leaf}"), "zsm"));
 
     [Fact]
     public void Names_are_chosen_in_UTC_and_never_twice()

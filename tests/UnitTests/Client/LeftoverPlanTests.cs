@@ -25,14 +25,28 @@ public sealed class LeftoverPlanTests
     /// <summary>When the streams of <see cref="StreamBuilder"/> say that their snapshot was made.</summary>
     private static readonly DateTimeOffset Creation = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
 
+    private static readonly MarkOwner Owner = new("5e1fc0de", "web1");
+    private static readonly RunId Run = new("0123abcd", "00000001");
+
+    /// <summary>Of another run on this host.</summary>
+    private static readonly UploadMark Pending = UploadMark.Pending(Owner, Run with { Number = "00000002" });
+
+    private static readonly UploadMark Committed = UploadMark.Committed(Owner);
+
+    private static readonly ClientIdentity Identity = new(
+        Owner,
+        Owner with
+        {
+            Server = "url-0",
+        },
+        Machine.Of("m1", "nas"),
+        Run
+    );
+
     [Fact]
     public void Without_leftovers_nothing_is_done()
     {
-        var plan = Make(
-            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, mark: null)],
-            [Backups.Full(1)],
-            []
-        );
+        var plan = Make([Snapshot(1, Committed), Bookmark(1), Snapshot(2, mark: null)], [Backups.Full(1)], []);
 
         Assert.True(plan is { Acknowledge.Count: 0, Release.Count: 0, Resume: null, Drop.Count: 0, Remove.Count: 0 });
     }
@@ -40,7 +54,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void A_pending_snapshot_on_the_server_is_acknowledged_and_any_other_is_removed()
     {
-        var plan = Make([Snapshot(1, UploadMark.Pending), Snapshot(2, UploadMark.Pending)], [Backups.Full(1)], []);
+        var plan = Make([Snapshot(1, Pending), Snapshot(2, Pending)], [Backups.Full(1)], []);
 
         Assert.Equal(1UL, Assert.Single(plan.Acknowledge).Guid.Value);
         Assert.Equal(2UL, Assert.Single(plan.Remove).Guid.Value);
@@ -49,7 +63,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void An_open_upload_of_a_pending_snapshot_resumes()
     {
-        var plan = Make([Snapshot(2, UploadMark.Pending)], [], [Upload(2, null)]);
+        var plan = Make([Snapshot(2, Pending)], [], [Upload(2, null)]);
 
         Assert.Equal(2UL, plan.Resume?.Snapshot.Guid.Value);
         Assert.Null(plan.Resume?.Base);
@@ -59,11 +73,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void An_incremental_starts_from_the_bookmark_of_its_base()
     {
-        var plan = Make(
-            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
-            [Backups.Full(1)],
-            [Upload(2, 1)]
-        );
+        var plan = Make([Snapshot(1, Committed), Bookmark(1), Snapshot(2, Pending)], [Backups.Full(1)], [Upload(2, 1)]);
 
         Assert.Equal("tank/data#s1", plan.Resume?.Base?.Name.ToString());
     }
@@ -72,7 +82,7 @@ public sealed class LeftoverPlanTests
     public void An_upload_into_ZFS_resumes_by_its_token()
     {
         var plan = Make(
-            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
+            [Snapshot(1, Committed), Bookmark(1), Snapshot(2, Pending)],
             [Backups.Full(1)],
             [Upload(2, 1) with { Resume = Token(2, 1) }]
         );
@@ -83,7 +93,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void A_token_of_another_snapshot_or_base_does_not_resume()
     {
-        var local = new[] { Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending) };
+        var local = new[] { Snapshot(1, Committed), Bookmark(1), Snapshot(2, Pending) };
 
         Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(3, 1) }]).Resume);
         Assert.Null(Make(local, [Backups.Full(1)], [Upload(2, 1) with { Resume = Token(2, null) }]).Resume);
@@ -99,7 +109,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void It_resumes_with_the_compression_that_it_started_with()
     {
-        var plan = Make([Snapshot(2, UploadMark.Pending)], [], [Upload(2, null) with { Compression = "zstd" }]);
+        var plan = Make([Snapshot(2, Pending)], [], [Upload(2, null) with { Compression = "zstd" }]);
 
         Assert.Equal(Core.Compression.CompressionFormat.Zstd, plan.Resume?.Compression);
     }
@@ -110,7 +120,7 @@ public sealed class LeftoverPlanTests
         var parser = SendStreamParser.Resume(StateOf(2, null));
         var ended = parser.State with { Phase = StreamPhase.End };
 
-        var plan = Make([Snapshot(2, UploadMark.Pending)], [], [Upload(2, null) with { Resume = Resume(ended) }]);
+        var plan = Make([Snapshot(2, Pending)], [], [Upload(2, null) with { Resume = Resume(ended) }]);
 
         Assert.NotNull(plan.Resume);
     }
@@ -118,7 +128,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void A_renamed_dataset_finds_its_upload_by_the_snapshot()
     {
-        var plan = Make([Snapshot(2, UploadMark.Pending)], [], [Upload(2, null) with { DatasetName = "tank/before" }]);
+        var plan = Make([Snapshot(2, Pending)], [], [Upload(2, null) with { DatasetName = "tank/before" }]);
 
         Assert.Equal("tank/before", plan.Resume?.Upload.DatasetName);
     }
@@ -159,7 +169,7 @@ public sealed class LeftoverPlanTests
     [MemberData(nameof(Unfit))]
     public void An_upload_that_cannot_resume_is_dropped_with_the_reason_and_its_snapshot(string what, string reason)
     {
-        List<LocalSnapshot> local = [Bookmark(1), Snapshot(2, UploadMark.Pending)];
+        List<LocalSnapshot> local = [Bookmark(1), Snapshot(2, Pending)];
         List<SnapshotInfo> remote = [Backups.Full(1)];
         var upload = Upload(2, 1);
         switch (what)
@@ -294,7 +304,7 @@ public sealed class LeftoverPlanTests
         var text = what == "text" ? "1-0-0-0" : token.ToString();
 
         var plan = Make(
-            [Snapshot(1, UploadMark.Committed), Bookmark(1), Snapshot(2, UploadMark.Pending)],
+            [Snapshot(1, Committed), Bookmark(1), Snapshot(2, Pending)],
             [Backups.Full(1)],
             [Upload(2, 1) with { Resume = Token(2, 1) with { ReceiveResumeToken = text } }]
         );
@@ -306,7 +316,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void Of_a_token_of_the_server_only_the_place_is_used()
     {
-        var snapshot = Snapshot(2, UploadMark.Pending);
+        var snapshot = Snapshot(2, Pending);
         var expected = new ExpectedStream(snapshot, new SnapshotGuid(1), IsVolume: false, ["-L"]);
         var lie = ResumeToken.Parse(Token(2, 1).ReceiveResumeToken!) with { FullSnapshotName = "tank/copy@s2" };
 
@@ -318,7 +328,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void The_token_of_an_encrypted_dataset_is_raw_whatever_the_state_says()
     {
-        var snapshot = Snapshot(2, UploadMark.Pending);
+        var snapshot = Snapshot(2, Pending);
         var expected = new ExpectedStream(snapshot, BaseGuid: null, IsVolume: false, ["-w"]);
         var raw = Lie(begin => begin with { BaseGuid = 0, Features = StreamFeatures.Raw | StreamFeatures.Compressed });
         var decrypted = Lie(begin => begin with { BaseGuid = 0, Features = StreamFeatures.None });
@@ -339,7 +349,7 @@ public sealed class LeftoverPlanTests
             Resume = Lie(begin => begin with { BaseGuid = 0, FullSnapshotName = "tank/before@s2" }),
         };
 
-        var plan = Make([Snapshot(2, UploadMark.Pending)], [], [upload]);
+        var plan = Make([Snapshot(2, Pending)], [], [upload]);
 
         var point = UploadResumePoint.Read(upload.Resume, plan.Resume!.Expected);
         Assert.Equal("tank/data@s2", point.Token!.FullSnapshotName);
@@ -348,11 +358,7 @@ public sealed class LeftoverPlanTests
     [Fact]
     public void Of_several_uploads_the_newest_resumes()
     {
-        var plan = Make(
-            [Snapshot(2, UploadMark.Pending), Snapshot(3, UploadMark.Pending)],
-            [],
-            [Upload(2, null), Upload(3, null)]
-        );
+        var plan = Make([Snapshot(2, Pending), Snapshot(3, Pending)], [], [Upload(2, null), Upload(3, null)]);
 
         Assert.Equal(3UL, plan.Resume?.Snapshot.Guid.Value);
         Assert.Equal(2UL, Assert.Single(plan.Drop).Upload.SnapshotGuid?.Value);
@@ -375,7 +381,7 @@ public sealed class LeftoverPlanTests
     public void A_committed_snapshot_that_is_still_held_is_released()
     {
         var plan = Make(
-            [Snapshot(1, UploadMark.Committed) with { IsHeld = true }, Snapshot(2, mark: null) with { IsHeld = true }],
+            [Snapshot(1, Committed) with { IsHeld = true }, Snapshot(2, mark: null) with { IsHeld = true }],
             [Backups.Full(1)],
             []
         );
@@ -383,12 +389,122 @@ public sealed class LeftoverPlanTests
         Assert.Equal(1UL, Assert.Single(plan.Release).Guid.Value);
     }
 
+    /// <summary>Two servers for one dataset: what waits for one of them is left alone by the other.</summary>
+    [Theory]
+    [InlineData("0ther5e1f", "web1")]
+    [InlineData("5e1fc0de", "web2")]
+    public void Snapshots_of_another_server_or_client_are_left_alone(string server, string client)
+    {
+        var other = new MarkOwner(server, client);
+        var plan = Make(
+            [
+                Snapshot(1, UploadMark.Committed(other)) with
+                {
+                    IsHeld = true,
+                },
+                Snapshot(2, UploadMark.Pending(other, Run)) with
+                {
+                    IsHeld = true,
+                },
+            ],
+            [],
+            []
+        );
+
+        Assert.True(plan is { Acknowledge.Count: 0, Release.Count: 0, Resume: null, Drop.Count: 0, Remove.Count: 0 });
+        Assert.True(plan is { Adopt.Count: 0, Unclear.Count: 0, Active: null });
+    }
+
+    [Fact]
+    public void Marks_that_were_made_before_the_server_told_its_id_are_its_own()
+    {
+        var plan = Make([Snapshot(2, UploadMark.Pending(Identity.OlderOwner, Run))], [], []);
+
+        Assert.Equal(2UL, Assert.Single(plan.Remove).Guid.Value);
+    }
+
+    /// <summary>The state that version 48e77d3 left: marks without an owner, on snapshots of two servers.</summary>
+    [Fact]
+    public void Marks_of_earlier_versions_are_adopted_where_this_server_knows_the_snapshot_and_left_alone_elsewhere()
+    {
+        var oldPending = UploadMark.TryParse("pending");
+        var oldCommitted = UploadMark.TryParse("committed");
+        var plan = Make(
+            [
+                Snapshot(1, oldCommitted) with
+                {
+                    IsHeld = true,
+                },
+                Snapshot(2, oldPending),
+                Snapshot(3, oldPending),
+                Snapshot(4, oldPending),
+                Snapshot(5, oldCommitted),
+            ],
+            [Backups.Full(1), Backups.Full(2)],
+            [Upload(3, null)]
+        );
+
+        Assert.Equal(1UL, Assert.Single(plan.Adopt).Guid.Value);
+        Assert.Equal(1UL, Assert.Single(plan.Release).Guid.Value);
+        Assert.Equal(2UL, Assert.Single(plan.Acknowledge).Guid.Value);
+        Assert.Equal(3UL, plan.Resume?.Snapshot.Guid.Value);
+        Assert.Equal(4UL, Assert.Single(plan.Unclear).Guid.Value);
+        Assert.True(plan is { Remove.Count: 0, Drop.Count: 0 });
+    }
+
+    /// <summary>Two hosts with one NAS (ZFS_SSH_HOST): the lock of one does not stop the other.</summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void A_run_on_another_host_is_left_alone_while_it_may_be_at_work(bool uploads, bool active)
+    {
+        var elsewhere = UploadMark.Pending(Owner, new RunId("ffffffff", "00000001"));
+
+        var plan = Make(
+            [Snapshot(2, elsewhere)],
+            [],
+            uploads ? [Upload(2, null) with { Active = active, MachineId = Identity.Machine.Id }] : []
+        );
+
+        Assert.Equal(active ? 2UL : null, plan.Active?.SnapshotGuid?.Value);
+        Assert.Equal(uploads ? 0 : 1, plan.Unclear.Count);
+        Assert.True(plan is { Resume: null, Remove.Count: 0, Drop.Count: 0, Acknowledge.Count: 0 });
+    }
+
+    [Fact]
+    public void What_a_run_on_another_host_left_resumes_once_it_is_no_longer_active()
+    {
+        var elsewhere = UploadMark.Pending(Owner, new RunId("ffffffff", "00000001"));
+        LocalSnapshot[] local = [Snapshot(2, elsewhere)];
+        var upload = Upload(2, null) with { Active = true };
+
+        Assert.NotNull(Make(local, [], [upload with { Active = false }]).Resume);
+        Assert.NotNull(
+            LeftoverPlan
+                .Make(Dataset, ZfsSend.DefaultFlags, local, [], [upload], Identity with { TakesOver = true }, true)
+                .Resume
+        );
+        Assert.NotNull(Make([Snapshot(2, Pending)], [], [upload]).Resume);
+    }
+
+    [Fact]
+    public void The_upload_of_another_machine_is_neither_resumed_nor_dropped()
+    {
+        var others = Upload(2, null) with { MachineId = Machine.Of("m2", "clone").Id };
+
+        var plan = Make([], [], [others]);
+        var withSnapshot = Make([Snapshot(2, Pending)], [], [others]);
+
+        Assert.True(plan is { Drop.Count: 0, Resume: null });
+        Assert.True(withSnapshot is { Drop.Count: 0, Resume: null });
+    }
+
     private static LeftoverPlan Make(
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
         UploadInfo[] uploads,
         bool mayResume = true
-    ) => LeftoverPlan.Make(Dataset, ZfsSend.DefaultFlags, local, remote, uploads, mayResume);
+    ) => LeftoverPlan.Make(Dataset, ZfsSend.DefaultFlags, local, remote, uploads, Identity, mayResume);
 
     private static UploadInfo Upload(ulong guid, ulong? from) =>
         new()

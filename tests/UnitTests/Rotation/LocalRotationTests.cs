@@ -8,6 +8,9 @@ namespace ZfsSnapshotManager.UnitTests.Rotation;
 
 public sealed class LocalRotationTests
 {
+    private static readonly MarkOwner Owner = new("5e1fc0de", "web1");
+    private static readonly MarkOwner Other = new("0ther5e1f", "web1");
+
     private static Gen<LocalSnapshot[]> Locals { get; } =
         Gen.Select(Gen.Int[0, 3], Gen.Enum<SnapshotType>().Nullable(0.3), Gen.Bool, (kind, type, held) =>
                 (kind, type, held)
@@ -17,7 +20,7 @@ public sealed class LocalRotationTests
                 rows.Select(
                         (row, index) =>
                             row.kind == 0
-                                ? Bookmark((ulong)index + 1, index % 2 == 0 ? $"zsm-manual-{index}" : $"mine-{index}")
+                                ? Bookmark((ulong)index + 1, index % 2 == 0 ? $"s{index}.{Owner.Tag}" : $"s{index}")
                                 : Snapshot((ulong)index + 1, row.type, row.held && index % 3 == 0, row.kind == 1)
                     )
                     .ToArray()
@@ -42,7 +45,7 @@ public sealed class LocalRotationTests
                         Assert.NotEqual(newestBase?.Guid, gone.Guid);
                         if (gone.Name.IsBookmark)
                         {
-                            Assert.StartsWith("zsm-", gone.Name.Leaf, StringComparison.Ordinal);
+                            Assert.True(Owner.OwnsBookmark(gone.Name));
                             Assert.DoesNotContain(gone.Guid, onServer);
                             Assert.NotNull(newestBase);
                             continue;
@@ -103,19 +106,71 @@ public sealed class LocalRotationTests
     public void Without_an_answer_of_the_server_no_bookmark_is_deleted()
     {
         var decision = Assert.Single(
-            LocalRotation.Plan([Bookmark(1, "zsm-manual-1")], new RotationPolicy(), onServer: null, IsOwn)
+            LocalRotation.Plan([Bookmark(1, $"s1.{Owner.Tag}")], new RotationPolicy(), onServer: null, [Owner])
         );
 
         Assert.True(decision.Keep);
+    }
+
+    /// <summary>Two servers for one dataset: each policy counts its own snapshots and bookmarks.</summary>
+    [Fact]
+    public void Snapshots_and_bookmarks_of_another_server_are_neither_counted_nor_deleted()
+    {
+        var others = Enumerable
+            .Range(1, 4)
+            .Select(n => Snapshot((ulong)n, SnapshotType.Hourly) with { Upload = UploadMark.Committed(Other) })
+            .ToArray();
+        LocalSnapshot[] own = [Snapshot(11, SnapshotType.Hourly), Snapshot(12, SnapshotType.Hourly)];
+        LocalSnapshot[] unsent = [Snapshot(13, SnapshotType.Hourly, own: false)];
+        LocalSnapshot[] bookmarks = [Bookmark(1, $"s1.{Other.Tag}"), Bookmark(2, "zsm-hourly-1")];
+
+        var gone = Plan(
+                [.. others, .. own, .. unsent, .. bookmarks],
+                new RotationPolicy { KeepHourly = 2 },
+                [new SnapshotGuid(12)]
+            )
+            .Where(decision => !decision.Keep)
+            .Select(decision => decision.Item);
+
+        Assert.Equal([own[0]], gone);
+    }
+
+    /// <summary>A mark of an earlier version, or of a catalogue that was lost, on what this server has.</summary>
+    [Fact]
+    public void What_this_server_has_counts_whatever_its_mark_says()
+    {
+        var local = Enumerable
+            .Range(1, 4)
+            .Select(n => Snapshot((ulong)n, SnapshotType.Hourly) with { Upload = UploadMark.Committed(Other) })
+            .ToArray();
+
+        var plan = Plan(local, new RotationPolicy { KeepHourly = 2 }, [.. local.Select(snapshot => snapshot.Guid)]);
+
+        Assert.Equal(2, plan.Count(decision => !decision.Keep));
+    }
+
+    [Fact]
+    public void A_snapshot_that_waits_for_its_upload_stays()
+    {
+        var waiting = Snapshot(1, SnapshotType.Hourly) with
+        {
+            Upload = UploadMark.Pending(Owner, new RunId("01234567", "89abcdef")),
+        };
+
+        var plan = Plan(
+            [waiting, Snapshot(2, SnapshotType.Hourly), Snapshot(3, SnapshotType.Hourly)],
+            new RotationPolicy { KeepHourly = 1 },
+            []
+        );
+
+        Assert.True(plan.Single(decision => decision.Item == waiting).Keep);
     }
 
     private static IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
         HashSet<SnapshotGuid> onServer
-    ) => LocalRotation.Plan(local, policy, onServer, IsOwn);
-
-    private static bool IsOwn(SnapshotName name) => name.Leaf.StartsWith("zsm-", StringComparison.Ordinal);
+    ) => LocalRotation.Plan(local, policy, onServer, [Owner]);
 
     private static LocalSnapshot Snapshot(ulong number, SnapshotType? type, bool held = false, bool own = true) =>
         new(
@@ -123,7 +178,7 @@ public sealed class LocalRotationTests
             new SnapshotGuid(number),
             number,
             DateTimeOffset.UnixEpoch,
-            own && type is not null ? UploadMark.Pending : null,
+            own && type is not null ? UploadMark.Committed(Owner) : null,
             held,
             type
         );

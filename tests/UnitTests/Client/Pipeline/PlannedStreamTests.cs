@@ -14,7 +14,7 @@ public sealed class PlannedStreamTests
         new SnapshotGuid(7),
         CreateTxg: 1,
         DateTimeOffset.FromUnixTimeSeconds(1_700_000_000),
-        UploadMark.Pending
+        UploadMark.TryParse("pending")
     );
 
     private static readonly ExpectedStream Plain = new(Snapshot, BaseGuid: null, IsVolume: false, ["-L"]);
@@ -124,7 +124,7 @@ public sealed class PlannedStreamTests
             new SnapshotGuid(begin.SnapshotGuid),
             CreateTxg: 1,
             begin.CreationTime,
-            UploadMark.Pending
+            UploadMark.TryParse("pending")
         );
         var baseGuid = begin.IsIncremental ? (SnapshotGuid?)new SnapshotGuid(begin.BaseGuid) : null;
         return new ExpectedStream(snapshot, baseGuid, IsVolume: false, flags);

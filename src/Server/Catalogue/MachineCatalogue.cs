@@ -1,0 +1,117 @@
+using System.Data.Common;
+using ZfsSnapshotManager.Core.Api;
+
+namespace ZfsSnapshotManager.Server.Catalogue;
+
+/// <summary>
+/// The machines that use a client's id: those that backups and uploads come from, and those that were refused because
+/// a dataset's backups come from another one.
+/// </summary>
+internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider time)
+{
+    /// <summary>Of each client. A client with a new machine in each request must not fill the disk.</summary>
+    private const int MaxRefused = 20;
+
+    /// <summary>
+    /// The machine that a dataset's newest backup or open upload comes from; null if none says where it comes from.
+    /// </summary>
+    public MachineInfo? FindNewest(string clientId, string dataset)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            """
+            SELECT machine_id, machine_name, received_at AS at FROM backups
+            WHERE client_id = @client AND dataset_name = @dataset AND machine_id <> ''
+            UNION ALL
+            SELECT machine_id, machine_name, touched_at FROM uploads
+            WHERE client_id = @client AND dataset_name = @dataset AND machine_id <> ''
+            ORDER BY at DESC LIMIT 1
+            """,
+            ("@client", clientId),
+            ("@dataset", dataset)
+        );
+        using var rows = command.ExecuteReader();
+        return rows.Read() ? Read(rows) : null;
+    }
+
+    /// <summary>The last seen one first.</summary>
+    public IReadOnlyList<MachineInfo> List(string clientId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            """
+            SELECT machine_id, machine_name, MAX(at) AS seen, MAX(refused) FROM (
+                SELECT machine_id, machine_name, MAX(received_at) AS at, NULL AS refused FROM backups
+                WHERE client_id = @client AND machine_id <> '' GROUP BY machine_id, machine_name
+                UNION ALL
+                SELECT machine_id, machine_name, touched_at, NULL FROM uploads
+                WHERE client_id = @client AND machine_id <> ''
+                UNION ALL
+                SELECT machine_id, machine_name, refused_at, dataset_name FROM refused_machines
+                WHERE client_id = @client
+            )
+            GROUP BY machine_id ORDER BY seen DESC, machine_id
+            """,
+            ("@client", clientId)
+        );
+        using var rows = command.ExecuteReader();
+        List<MachineInfo> machines = [];
+        while (rows.Read())
+            machines.Add(Read(rows) with { RefusedDataset = rows.IsDBNull(3) ? null : rows.GetString(3) });
+        return machines;
+    }
+
+    /// <summary>Records that a machine was not allowed to back up a dataset.</summary>
+    public void AddRefused(string clientId, string machineId, string machineName, string dataset)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        using var insert = connection.Query(
+            """
+            INSERT INTO refused_machines (client_id, machine_id, machine_name, dataset_name, refused_at)
+            VALUES (@client, @machine, @name, @dataset, @now)
+            ON CONFLICT (client_id, machine_id) DO UPDATE SET
+                machine_name = excluded.machine_name, dataset_name = excluded.dataset_name,
+                refused_at = excluded.refused_at
+            """,
+            ("@client", clientId),
+            ("@machine", machineId),
+            ("@name", machineName),
+            ("@dataset", dataset),
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds())
+        );
+        insert.ExecuteNonQuery();
+        using var prune = connection.Query(
+            """
+            DELETE FROM refused_machines WHERE client_id = @client AND machine_id NOT IN (
+                SELECT machine_id FROM refused_machines WHERE client_id = @client
+                ORDER BY refused_at DESC LIMIT @most
+            )
+            """,
+            ("@client", clientId),
+            ("@most", MaxRefused)
+        );
+        prune.ExecuteNonQuery();
+        transaction.Commit();
+    }
+
+    /// <summary>Forgets that a machine was refused: it has taken a dataset over.</summary>
+    public void EndRefusal(string clientId, string machineId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "DELETE FROM refused_machines WHERE client_id = @client AND machine_id = @machine",
+            ("@client", clientId),
+            ("@machine", machineId)
+        );
+        command.ExecuteNonQuery();
+    }
+
+    private static MachineInfo Read(DbDataReader row) =>
+        new()
+        {
+            MachineId = row.GetString(0),
+            MachineName = row.GetString(1),
+            LastSeen = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(2)),
+        };
+}

@@ -1,0 +1,54 @@
+using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.UnitTests.Chains;
+
+namespace ZfsSnapshotManager.UnitTests.Client;
+
+public sealed class OtherMachineTests
+{
+    private static readonly DatasetName Dataset = DatasetName.Parse("tank/data");
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch;
+
+    [Fact]
+    public void A_dataset_belongs_to_the_machine_that_was_seen_last()
+    {
+        Assert.Equal("nas", Find("clone", [Backup(1, "nas", 1)], [])?.Name);
+        Assert.Null(Find("nas", [Backup(1, "nas", 1)], []));
+        Assert.Equal("nas", Find("clone", [], [Upload("nas", 1)])?.Name);
+        Assert.Equal("clone", Find("nas", [Backup(1, "nas", 1), Backup(2, "clone", 2)], [])?.Name);
+        Assert.Null(Find("nas", [Backup(1, "nas", 3)], [Upload("clone", 2)]));
+    }
+
+    [Fact]
+    public void What_says_nothing_of_its_machine_and_other_datasets_do_not_count()
+    {
+        Assert.Null(Find("nas", [Backup(1, null, 1)], [Upload(null, 1)]));
+        Assert.Equal("clone", Find("nas", [Backup(1, "clone", 1), Backup(2, null, 2)], [])?.Name);
+        Assert.Null(Find("nas", [Backup(1, "clone", 1) with { DatasetName = "tank/other" }], []));
+    }
+
+    private static OtherMachine? Find(string machine, SnapshotInfo[] backups, UploadInfo[] uploads) =>
+        OtherMachine.Find(Dataset, machine, backups, uploads);
+
+    private static SnapshotInfo Backup(ulong guid, string? machine, int minute) =>
+        Backups.Full(guid) with
+        {
+            DatasetName = Dataset.Value,
+            MachineId = machine,
+            MachineName = machine,
+            ReceivedAt = Now.AddMinutes(minute),
+        };
+
+    private static UploadInfo Upload(string? machine, int minute) =>
+        new()
+        {
+            UploadId = "u",
+            DatasetName = Dataset.Value,
+            Compression = "none",
+            SendFlags = [],
+            TouchedAt = Now.AddMinutes(minute),
+            MachineId = machine,
+            MachineName = machine,
+        };
+}
