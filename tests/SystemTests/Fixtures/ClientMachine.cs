@@ -153,7 +153,9 @@ internal sealed class ClientMachine : IAsyncDisposable
             StringSplitOptions.RemoveEmptyEntries
         );
 
-    /// <summary>The bookmark that a backup made of a snapshot: its name ends with letters for server and client.</summary>
+    /// <summary>
+    /// The bookmark that a backup made of a snapshot: its name ends with letters for server and client.
+    /// </summary>
     public async Task<string> BookmarkOfAsync(string snapshot) =>
         Assert.Single(await SnapshotsOfAsync(snapshot.Split('@')[0]), name =>
             name.StartsWith($"{snapshot.Replace('@', '#')}.", StringComparison.Ordinal)

@@ -123,8 +123,9 @@ public class ZfsHost : ClientHost, IAsyncLifetime
 
     internal override Task RemoveClientAsync(string area, string folder) =>
         RunAsync(
-            $"zfs destroy -R {area} || {{ zfs list -H -o name -t snapshot -r {area} | while read -r s; do zfs "
-                + $"holds -H \"$s\" | cut -f 2 | while read -r t; do zfs release \"$t\" \"$s\"; done; done; zfs destroy -R {area}; }}; rm -rf {folder}"
+            $"zfs destroy -R {area} || {{ zfs list -H -o name -t snapshot -r {area} | while read -r s; do zfs holds -H "
+                + "\"$s\" | cut -f 2 | while read -r t; do zfs release \"$t\" \"$s\"; done; done; zfs destroy -R "
+                + $"{area}; }}; rm -rf {folder}"
         );
 
     private async Task UseThisMachineAsync()

@@ -103,6 +103,17 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
                     .Select(bookmark => new Entry(Pool, Dataset, Bookmark: bookmark))
             );
 
+    /// <summary>The bookmark of a snapshot, or a copy of a bookmark.</summary>
+    public Bookmark ToBookmark(string leaf) =>
+        new()
+        {
+            Leaf = leaf,
+            Guid = Guid,
+            CreateTxg = CreateTxg,
+            Creation = Creation,
+            Contents = Snapshot?.Contents ?? Bookmark!.Contents,
+        };
+
     public (string Value, string Source) Get(string property)
     {
         if (IsUserProperty(property))

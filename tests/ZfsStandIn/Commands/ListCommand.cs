@@ -41,7 +41,7 @@ internal static class ListCommand
         return exitCode;
     }
 
-    private static string[]? ReadTypes(string? text) =>
+    public static string[]? ReadTypes(string? text) =>
         text switch
         {
             null => null,
@@ -49,7 +49,7 @@ internal static class ListCommand
             _ => text.Split(','),
         };
 
-    private static int ReadDepth(Arguments arguments)
+    public static int ReadDepth(Arguments arguments)
     {
         if (arguments.Find('d') is { } depth)
             return int.Parse(depth);
@@ -57,7 +57,7 @@ internal static class ListCommand
     }
 
     /// <summary>The named dataset and all below it; snapshots and bookmarks are one level below theirs.</summary>
-    private static IEnumerable<Entry> Collect(PoolState pool, Entry entry, int depth, bool isNamed)
+    public static IEnumerable<Entry> Collect(PoolState pool, Entry entry, int depth, bool isNamed)
     {
         if (entry.Snapshot is not null || entry.Bookmark is not null || depth == 0)
             return [entry];

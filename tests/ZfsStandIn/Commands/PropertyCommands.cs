@@ -40,7 +40,7 @@ internal static class PropertyCommands
 
     public static int Get(string[] rest)
     {
-        var arguments = new Arguments(rest, "Hpo:s:t:");
+        var arguments = new Arguments(rest, "Hprd:o:s:t:");
         if (arguments.Names is not [var wanted, .. var names])
             throw ZfsFailure.Usage("missing property argument");
         var pool = StateStore.Read();
@@ -59,11 +59,25 @@ internal static class PropertyCommands
                 continue;
             }
 
-            foreach (var property in wanted == "all" ? OwnOf(entry) : properties)
-                Print(entry, property, fields, sources);
+            foreach (var found in Find(pool, entry, arguments))
+            {
+                foreach (var property in wanted == "all" ? OwnOf(found) : properties)
+                    Print(found, property, fields, sources);
+            }
         }
 
         return exitCode;
+    }
+
+    /// <summary>What is named, or what is below it and of the wanted types.</summary>
+    private static IEnumerable<Entry> Find(PoolState pool, Entry entry, Arguments arguments)
+    {
+        if (!arguments.Has('r') && !arguments.Has('d'))
+            return [entry];
+        var types = ListCommand.ReadTypes(arguments.Find('t') ?? "all")!;
+        return ListCommand
+            .Collect(pool, entry, ListCommand.ReadDepth(arguments), isNamed: false)
+            .Where(found => types.Contains(found.Type, StringComparer.Ordinal));
     }
 
     /// <summary>Of "all" only what was set is shown: the native ones first.</summary>

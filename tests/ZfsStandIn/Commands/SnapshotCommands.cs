@@ -31,21 +31,12 @@ internal static class SnapshotCommands
             throw ZfsFailure.Usage("missing bookmark argument");
         StateStore.Change(pool =>
         {
-            var snapshot = pool.FindSnapshot(from) ?? throw ZfsFailure.Usage(ZfsFailure.NotFound(from).Message);
+            var source = Entry.Find(pool, from) ?? throw ZfsFailure.Usage(ZfsFailure.NotFound(from).Message);
             var (name, leaf) = to.Split('#') is [var first, var second] ? (first, second) : (to, "");
             var dataset = pool.Get(name);
             if (dataset.FindBookmark(leaf) is not null)
                 throw new ZfsFailure($"cannot create bookmark '{to}': bookmark exists");
-            dataset.Bookmarks.Add(
-                new Bookmark
-                {
-                    Leaf = leaf,
-                    Guid = snapshot.Guid,
-                    CreateTxg = snapshot.CreateTxg,
-                    Creation = snapshot.Creation,
-                    Contents = snapshot.Contents,
-                }
-            );
+            dataset.Bookmarks.Add(source.ToBookmark(leaf));
         });
         return 0;
     }
