@@ -86,7 +86,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
                 await settings.Zfs.DestroyBookmarkAsync(bookmark.Name, cancellationToken);
             }
         }
-        catch (ZfsException e) when (!e.WasCutOff)
+        catch (ZfsException e) when (e.End == ZfsEnd.Refused)
         {
             output.Note($"{old[0].Name.Dataset}: bookmarks of an earlier version keep their names: {e.Message}");
         }

@@ -42,7 +42,7 @@ public sealed record Machine(string Id, string Name)
             var id = Find(lines, IdMark);
             return Of(IsId(id) ? id : null, Find(lines, NameMark) ?? remote.Destination);
         }
-        catch (ZfsException e) when (!e.WasCutOff)
+        catch (ZfsException e) when (e.End == ZfsEnd.Refused)
         {
             return Of(null, remote.Destination); // an appliance without a shell
         }
