@@ -86,7 +86,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     }
 
     /// <summary>Runs a program other than <c>zfs</c> on the machine where <c>zfs</c> runs.</summary>
-    internal Task<string> RunOtherAsync(
+    public Task<string> RunOtherAsync(
         string name,
         IReadOnlyList<string> arguments,
         CancellationToken cancellationToken

@@ -2,12 +2,12 @@ using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.Configuration;
+using ZfsSnapshotManager.Restore.Mounting;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
-/// <summary><c>mount</c>: mounts a restored dataset on a directory.</summary>
+/// <summary><c>mount</c>: mounts a restored dataset and those below it on a directory.</summary>
 internal static class MountCommand
 {
     public static CommandWithExamples Create()
@@ -23,8 +23,9 @@ internal static class MountCommand
         };
         var verb = new CommandWithExamples(
             "mount",
-            "Mount a restored dataset on a directory.",
-            "zfs-restore mount tank/restored /mnt/restore"
+            "Mount a restored dataset, and the datasets below it, on a directory. No property is changed.",
+            "zfs-restore mount tank/restored /mnt/restore",
+            "umount -R /mnt/restore"
         )
         {
             dataset,
@@ -55,49 +56,53 @@ internal static class MountCommand
         if (!DatasetName.TryParse(datasetText, out var dataset, out var fault))
             throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
         var zfs = RestoreSettings.ReadZfsHost();
+        var path = Path.GetFullPath(mountpoint);
         if (zfs.Remote is { } host)
             throw new OperationException(
                 ExitCode.Conflict,
                 $"The dataset is on {host.Destination} (ZFS_SSH_HOST), and cannot be mounted from here.",
-                $"Mount it there: zfs set mountpoint={mountpoint} {dataset} && zfs mount {dataset}"
+                $"Mount it there: zfs-restore mount {dataset} {mountpoint}, or: mkdir -p {mountpoint} && mount -t zfs "
+                    + $"-o zfsutil,ro {dataset} {mountpoint}"
             );
-        var path = Path.GetFullPath(mountpoint);
-        await CheckAsync(zfs, dataset, path, cancellationToken);
-        var made = !Directory.Exists(path);
-        try
-        {
-            await zfs.RunAsync(["set", $"mountpoint={path}", dataset.Value], cancellationToken);
-            await zfs.RunAsync(
-                writable ? ["mount", dataset.Value] : ["mount", "-o", "ro", dataset.Value],
-                cancellationToken
-            );
-        }
-        catch (ZfsException)
-        {
-            if (made && Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any())
-                Directory.Delete(path);
-            throw;
-        }
-
+        CheckDirectory(path);
+        var datasets = await MountableDataset.ListTreeAsync(zfs, dataset, cancellationToken);
+        CheckDataset(datasets[0]);
+        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var children = await new MountedTree(zfs, output, path, writable).MountAsync(datasets, cancellationToken);
         var result = new MountResult
         {
             Dataset = dataset.Value,
             Mountpoint = path,
             Writable = writable,
+            Children = children,
         };
-        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(result, RestoreJson.Default.MountResult, text =>
-            text.WriteLine(
-                $"Mounted {dataset} at {path}{(writable ? "" : ", read-only")}. When done: zfs unmount {dataset}"
-            )
-        );
+        foreach (var child in children.Where(child => child.Reason is not null))
+            output.Warn($"{child.Dataset} is not mounted: {child.Reason}.");
+        output.Result(result, RestoreJson.Default.MountResult, text => Write(text, result, datasets[0]));
     }
 
-    private static async Task CheckAsync(
-        ZfsHost zfs,
-        DatasetName dataset,
-        string path,
-        CancellationToken cancellationToken
-    )
+    private static void Write(TextWriter text, MountResult result, MountableDataset top)
+    {
+        var mounted = result.Children.Count(child => child.Reason is null);
+        var below = result.Children.Count switch
+        {
+            0 => "",
+            var all when all == mounted => $", with all {all} datasets below it",
+            var all => $", with {mounted} of the {all} datasets below it",
+        };
+        var access = result.Writable ? "" : ", read-only";
+        text.WriteLine($"Mounted {result.Dataset} at {result.Mountpoint}{access}{below}.");
+        text.WriteLine($"No property was changed. When done: {UnmountCommand(result, mounted > 0, top.IsLegacy)}");
+    }
+
+    private static string UnmountCommand(MountResult result, bool isTree, bool isLegacy)
+    {
+        if (isTree)
+            return $"umount -R '{result.Mountpoint}'";
+        return isLegacy ? $"umount '{result.Mountpoint}'" : $"zfs unmount '{result.Dataset}'";
+    }
+
+    private static void CheckDirectory(string path)
     {
         if (File.Exists(path))
             throw new OperationException(ExitCode.Conflict, $"{path} is a file.", "Give a directory.");
@@ -107,22 +112,28 @@ internal static class MountCommand
                 $"{path} is not empty; its contents would be hidden.",
                 "Give an empty directory, or one that does not exist yet."
             );
-        var rows = await zfs.RunTableAsync(
-            ["get", "-H", "-o", "value", "type,mounted,mountpoint", dataset.Value],
-            cancellationToken
-        );
-        var values = rows.Select(row => row[0]).ToList();
-        if (values[0] != "filesystem")
+    }
+
+    private static void CheckDataset(MountableDataset dataset)
+    {
+        if (dataset.IsVolume)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{dataset} is a {values[0]}, which has no files to mount.",
-                $"A volume's blocks are at /dev/zvol/{dataset}."
+                $"{dataset.Name} is a volume, which has no files to mount.",
+                $"A volume's blocks are at /dev/zvol/{dataset.Name}."
             );
-        if (values[1] == "yes")
+        var place = MountTable.FindDirectory(dataset.Name.Value) ?? "another place";
+        if (dataset.IsMounted)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{dataset} is already mounted at {values[2]}.",
-                $"Use it there, or run 'zfs unmount {dataset}' first."
+                $"{dataset.Name} is already mounted at {place}.",
+                $"Use it there, or run 'zfs unmount {dataset.Name}' first."
+            );
+        if (dataset.IsLocked)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"The key of {dataset.Name} is not loaded.",
+                $"Load it: zfs load-key {dataset.Name}"
             );
     }
 }

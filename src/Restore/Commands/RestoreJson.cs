@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Restore.Mounting;
 using ZfsSnapshotManager.Restore.RestoreChain;
 using ZfsSnapshotManager.Restore.Streams;
 
@@ -15,17 +16,6 @@ internal sealed record SaveResult
 
     /// <summary>Backups that must be received before it, in order; left out if one of them is missing.</summary>
     public required IReadOnlyList<string>? Needs { get; init; }
-}
-
-internal sealed record MountResult
-{
-    public bool Success { get; init; } = true;
-
-    public required string Dataset { get; init; }
-
-    public required string Mountpoint { get; init; }
-
-    public required bool Writable { get; init; }
 }
 
 internal sealed record VerifiedBackup

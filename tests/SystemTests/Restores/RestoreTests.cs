@@ -207,6 +207,63 @@ public sealed class RestoreTests(SecondZfsHost host)
         await client.ShellAsync($"touch {client.Folder}/look/new && zfs unmount {client.Area}/restored");
     }
 
+    [Fact]
+    public async Task Mount_shows_a_tree_and_changes_no_property()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(
+            host,
+            server,
+            "data",
+            "data/child",
+            "data/child/below"
+        );
+        await client.ShellAsync(
+            $"zfs create -o mountpoint={client.Folder}/own {client.Area}/data/own && zfs create -V 1M "
+                + $"{client.Area}/data/volume && cd /{client.Area}/data && echo top > file && echo below > "
+                + "child/below/file"
+        );
+        await client.JsonAsync("zfs-client backup --recursive");
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive");
+        await client.ShellAsync($"zfs set mountpoint=legacy {client.Area}/restored/child");
+        var properties = $"zfs get -H -r mountpoint,canmount,readonly {client.Area}/restored";
+        var before = await client.ShellAsync(properties);
+
+        var mounted = await client.RunAsync($"zfs-restore mount {client.Area}/restored look/here");
+
+        Assert.Contains(
+            "read-only, with 2 of the 4 datasets below it",
+            mounted.MustSucceed().Output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("umount -R", mounted.Output, StringComparison.Ordinal);
+        Assert.Contains("restored/own is not mounted: the directory", mounted.Error, StringComparison.Ordinal);
+        Assert.Contains("restored/volume is not mounted: it is a volume", mounted.Error, StringComparison.Ordinal);
+        var look = $"{client.Folder}/look/here";
+        Assert.Equal("top\nbelow", await client.ShellAsync($"cat {look}/file {look}/child/below/file"));
+        Assert.NotEqual(0, (await host.RunAsync($"touch {look}/child/below/new")).ExitCode);
+        Assert.Equal(before, await client.ShellAsync(properties));
+        await client.ShellAsync($"umount {look}/child/below && umount {look}/child && umount {look}");
+    }
+
+    [Fact]
+    public async Task A_dataset_that_cannot_be_mounted_leaves_no_directory_and_no_property()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server);
+        await client.ShellAsync(
+            $"echo password | zfs create -u -o encryption=on -o keyformat=passphrase {client.Area}/locked && zfs "
+                + $"unload-key {client.Area}/locked"
+        );
+
+        var locked = await client.RunAsync($"zfs-restore mount {client.Area}/locked look/here");
+
+        Assert.Equal(9, locked.ExitCode);
+        Assert.Contains($"zfs load-key {client.Area}/locked", locked.Error, StringComparison.Ordinal);
+        Assert.NotEqual(0, (await host.RunAsync($"test -e {client.Folder}/look")).ExitCode);
+        Assert.Equal("", await client.ShellAsync($"zfs get -H -s local mountpoint,canmount {client.Area}/locked"));
+    }
+
     /// <summary>A client with one backup of some megabytes.</summary>
     private async Task<ClientMachine> CreateBackedUpClientAsync(ServerProcess server)
     {

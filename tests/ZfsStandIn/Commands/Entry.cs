@@ -30,6 +30,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         "creation",
         "encryption",
         "guid",
+        "keystatus",
         "mounted",
         "name",
         "origin",
