@@ -86,11 +86,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     }
 
     /// <summary>Runs a program other than <c>zfs</c> on the machine where <c>zfs</c> runs.</summary>
-    public Task<string> RunOtherAsync(
-        string name,
-        IReadOnlyList<string> arguments,
-        CancellationToken cancellationToken
-    )
+    public Task<string> RunOtherAsync(string name, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var (program, all) = Locate(name, arguments);
         return ReadAsync(ZfsProcess.Start(this, arguments, program, all), cancellationToken);
