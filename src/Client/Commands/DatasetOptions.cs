@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ZfsSnapshotManager.Client.Configuration;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
@@ -16,19 +17,36 @@ internal static class DatasetOptions
         Description = "Include all descendant datasets.",
     };
 
+    private static readonly Option<bool> NotRecursive = new("--no-recursive")
+    {
+        Description = "Only the named datasets, whatever RECURSIVE says.",
+    };
+
     private static readonly Option<string[]> Exclude = new("--exclude")
     {
         Description =
-            "Exclude a dataset and its descendants; * and ? match parts of a name. May be given several times "
-            + "(default: EXCLUDE).",
+            "Exclude a dataset and its descendants, in addition to EXCLUDE; * and ? match parts of a name. May be "
+            + "given several times.",
         HelpName = "pattern",
+    };
+
+    private static readonly Option<bool> NothingExcluded = new("--no-exclude")
+    {
+        Description = "Ignore EXCLUDE; only --exclude counts.",
     };
 
     public static void AddTo(Command command)
     {
         command.Add(Dataset);
         command.Add(Recursive);
+        command.Add(NotRecursive);
         command.Add(Exclude);
+        command.Add(NothingExcluded);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(Recursive) && result.GetValue(NotRecursive))
+                result.AddError("--recursive and --no-recursive exclude each other.");
+        });
     }
 
     /// <summary>The options as settings, which override those of the files.</summary>
@@ -36,9 +54,17 @@ internal static class DatasetOptions
         new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["LOCAL_DATASET"] = Join(parsed.GetValue(Dataset)),
-            ["RECURSIVE"] = parsed.GetValue(Recursive) ? "true" : null,
-            ["EXCLUDE"] = Join(parsed.GetValue(Exclude)),
+            ["RECURSIVE"] = ReadRecursive(parsed),
+            [DatasetSelection.MoreExcludes] = Join(parsed.GetValue(Exclude)),
+            [DatasetSelection.NoExclude] = parsed.GetValue(NothingExcluded) ? "true" : null,
         };
+
+    private static string? ReadRecursive(ParseResult parsed)
+    {
+        if (parsed.GetValue(Recursive))
+            return "true";
+        return parsed.GetValue(NotRecursive) ? "false" : null;
+    }
 
     private static string? Join(string[]? values) => values is { Length: > 0 } ? string.Join(',', values) : null;
 }

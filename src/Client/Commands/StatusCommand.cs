@@ -34,7 +34,7 @@ internal static class StatusCommand
 
     private static async Task RunAsync(ParseResult parsed, bool tree, CancellationToken cancellationToken)
     {
-        var connection = ServerConnection.Read(SettingsFiles.Read(ClientSettings.SystemFile));
+        var connection = ServerConnection.Read(SettingsFiles.Read(ProgramSettings.Client));
         using var server = new ApiClient(connection);
         var status = await server.GetStatusAsync(cancellationToken);
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));

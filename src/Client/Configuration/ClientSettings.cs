@@ -10,8 +10,6 @@ namespace ZfsSnapshotManager.Client.Configuration;
 /// <summary>All settings of zfs-client; docs/configuration.md is their reference.</summary>
 internal sealed record ClientSettings
 {
-    public const string SystemFile = "/etc/zfs-client.env";
-
     /// <summary>Bytes per second. A smaller number is most likely meant in another unit.</summary>
     private const long LeastBandwidth = 10_000;
 
@@ -130,13 +128,17 @@ internal sealed record ClientSettings
     {
         var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
         var roots = settings.Required("LOCAL_DATASET", text => ParseList(text, DatasetName.Parse));
-        var excludes = settings.Optional("EXCLUDE", text => ParseList(text, DatasetPattern.Parse));
-        return (zfs, new DatasetSelection(roots ?? [], settings.Flag("RECURSIVE", fallback: false), excludes ?? []));
+        var excludes = settings.Optional("EXCLUDE", text => ParseList(text, DatasetPattern.Parse)) ?? [];
+        if (settings.Flag(DatasetSelection.NoExclude, fallback: false))
+            excludes = [];
+        var more = settings.Optional(DatasetSelection.MoreExcludes, text => ParseList(text, DatasetPattern.Parse));
+        var recursive = settings.Flag("RECURSIVE", fallback: false);
+        return (zfs, new DatasetSelection(roots ?? [], recursive, [.. excludes, .. more ?? []]));
     }
 
     private static CompressionFormat ReadCompression(SettingsReader settings)
     {
-        if (settings.Text("COMPRESSION") is not null)
+        if (settings.Prevails("COMPRESSION", "COMPRESS"))
             return settings.OptionalValue("COMPRESSION", ParseCompression) ?? CompressionFormat.None;
         return settings.Flag("COMPRESS", fallback: true) ? CompressionFormat.Gzip : CompressionFormat.None;
     }
@@ -174,7 +176,7 @@ internal sealed record ClientSettings
     }
 
     private static SettingsReader ReadFiles(IReadOnlyDictionary<string, string?> commandLine) =>
-        SettingsFiles.Read(SystemFile, commandLine);
+        SettingsFiles.Read(ProgramSettings.Client, commandLine);
 
     private static CompressionFormat ParseCompression(string text) =>
         CompressionFormats.TryParse(text.ToLowerInvariant(), out var format)

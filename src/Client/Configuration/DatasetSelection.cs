@@ -14,6 +14,12 @@ internal sealed record DatasetSelection(
     IReadOnlyList<DatasetPattern> Excludes
 )
 {
+    /// <summary>The option whose patterns add to EXCLUDE.</summary>
+    public const string MoreExcludes = "--exclude";
+
+    /// <summary>The option that ignores EXCLUDE.</summary>
+    public const string NoExclude = "--no-exclude";
+
     /// <summary>Whether exactly one dataset is selected; then its result or failure is the command's.</summary>
     public bool IsSingle => Roots.Count == 1 && !Recursive;
 
@@ -28,7 +34,7 @@ internal sealed record DatasetSelection(
             : throw new OperationException(
                 ExitCode.Configuration,
                 $"EXCLUDE matches every selected dataset of {string.Join(", ", Roots)}.",
-                "Check EXCLUDE and --exclude."
+                "Check EXCLUDE and --exclude; --no-exclude ignores EXCLUDE."
             );
     }
 }

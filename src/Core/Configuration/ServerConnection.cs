@@ -9,7 +9,7 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
         var apiKey = ReadApiKey(settings);
         if (!apiKey.Reveal().All(c => c is > ' ' and <= '~'))
             settings.SecretFault(
-                settings.Text("API_KEY_FILE") is null ? "API_KEY" : "API_KEY_FILE",
+                settings.Prevails("API_KEY_FILE", "API_KEY") ? "API_KEY_FILE" : "API_KEY",
                 "contains characters that no key has"
             );
         var url = settings.Required("SERVER_URL", ParseUrl);
@@ -21,7 +21,7 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
 
     private static Secret ReadApiKey(SettingsReader settings)
     {
-        if (settings.Text("API_KEY_FILE") is not { } path)
+        if (!settings.Prevails("API_KEY_FILE", "API_KEY") || settings.Text("API_KEY_FILE") is not { } path)
             return new Secret(settings.Required("API_KEY"));
         try
         {

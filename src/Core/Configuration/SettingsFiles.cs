@@ -1,83 +1,92 @@
-using dotenv.net;
-
 namespace ZfsSnapshotManager.Core.Configuration;
 
 /// <summary>
-/// Reads settings from <c>.env</c> in the working directory, then a file in /etc, then the environment. Later values
-/// replace earlier ones.
+/// Reads settings from <c>.env</c> in the working directory, then a file in /etc, then the environment, then the
+/// command line. Later values replace earlier ones.
 /// </summary>
 public static class SettingsFiles
 {
-    /// <param name="systemFile">Such as <c>/etc/zfs-client.env</c>.</param>
+    private const int MaxFileSize = 1024 * 1024;
+    private const string LocalName = ".env";
+
+    /// <param name="program">Whose settings.</param>
     /// <param name="flags">Settings of the command line; they replace all others.</param>
-    public static SettingsReader Read(string systemFile, IReadOnlyDictionary<string, string?>? flags = null)
+    public static SettingsReader Read(ProgramSettings program, IReadOnlyDictionary<string, string?>? flags = null)
     {
-        var settings = new Dictionary<string, Setting>(StringComparer.Ordinal);
-        AddFile(settings, Path.GetFullPath(".env"), ".env");
-        AddFile(settings, systemFile, systemFile);
+        var found = new SettingsSearch(program);
+        var named = Environment.GetEnvironmentVariable(ProgramSettings.FileVariable);
+        var systemFile = string.IsNullOrEmpty(named) ? program.SystemFile : Path.GetFullPath(named);
+        ReadLocalFile(found);
+        ReadSystemFile(found, systemFile, mustExist: systemFile != program.SystemFile);
         foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
             if (variable.Value is string { Length: > 0 } value)
-                settings[(string)variable.Key] = new Setting(value, "the environment");
+                found.Add((string)variable.Key, value, "the environment", SettingSource.Environment);
         }
 
         foreach (var (key, value) in flags ?? new Dictionary<string, string?>(StringComparer.Ordinal))
         {
             if (value is not null)
-                settings[key] = new Setting(value, "the command line");
+                found.Add(key, value, "the command line", SettingSource.CommandLine);
         }
 
-        return new SettingsReader(settings);
-    }
-
-    private static void AddFile(Dictionary<string, Setting> settings, string path, string origin)
-    {
-        if (!File.Exists(path))
-            return;
-        try
-        {
-            CheckLines(path);
-            foreach (
-                var (key, value) in DotEnv.Read(
-                    new DotEnvOptions(ignoreExceptions: false, envFilePaths: [path], trimValues: true)
-                )
-            )
-            {
-                var name = key.StartsWith("export ", StringComparison.Ordinal) ? key["export ".Length..].Trim() : key;
-                settings[name] = new Setting(value, origin);
-            }
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            throw new OperationException(
-                ExitCode.Configuration,
-                $"{origin} cannot be read: {e.Message}",
-                RemedyFor(e),
-                e
-            );
-        }
+        var settings = found.Finish();
+        foreach (var warning in found.Warnings)
+            Console.Error.WriteLine($"warning: {warning}");
+        return settings;
     }
 
     /// <param name="fault">Why a file cannot be read.</param>
     internal static string RemedyFor(Exception fault) =>
         fault is UnauthorizedAccessException
             ? "Make it readable for the user that runs this program, with chown or chmod."
-            : "Each line is NAME=value; lines that start with # are comments.";
+            : $"{ProgramSettings.FileVariable} can name another file.";
+
+    private static void ReadSystemFile(SettingsSearch found, string path, bool mustExist)
+    {
+        if (!mustExist && !File.Exists(path))
+            return;
+        try
+        {
+            found.AddFile(EnvFile.Parse(File.ReadAllText(path)), path, SettingSource.SystemFile);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"{path} cannot be read: {e.Message}",
+                RemedyFor(e),
+                e
+            );
+        }
+    }
 
     /// <summary>
-    /// dotenv.net skips lines that it does not understand; a mistyped line must not be ignored without a message.
+    /// A working directory can be anybody's, and its <c>.env</c> another program's: only what its owner could decide
+    /// anyway is believed, and nothing that is wrong with it stands in the way unless it is used.
     /// </summary>
-    private static void CheckLines(string path)
+    private static void ReadLocalFile(SettingsSearch found)
     {
-        foreach (var (index, line) in File.ReadLines(path).Index())
+        var path = Path.GetFullPath(LocalName);
+        if (!File.Exists(path))
+            return;
+        try
         {
-            var text = line.Trim();
-            if (text.Length > 0 && text[0] != '#' && text.IndexOf('=', StringComparison.Ordinal) <= 0)
-                throw new FormatException($"line {index + 1} is not NAME=value");
+            var distrust = FileOwner.FindDistrust(path);
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            distrust ??= FileOwner.FindDistrust(file.SafeFileHandle);
+            if (file.Length > MaxFileSize)
+                return; // another program's
+            using var reader = new StreamReader(file);
+            var content = EnvFile.Parse(reader.ReadToEnd());
+            if (distrust is null)
+                found.AddFile(content, LocalName, SettingSource.LocalFile);
+            else
+                found.Distrust(content, path, distrust);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            found.Warnings.Add($"{path} is ignored: it cannot be read: {e.Message}");
         }
     }
 }
-
-/// <param name="Value">As written.</param>
-/// <param name="Origin">Where it was found, for messages.</param>
-public sealed record Setting(string Value, string Origin);

@@ -4,14 +4,23 @@ using System.Net;
 namespace ZfsSnapshotManager.Core.Configuration;
 
 /// <summary>Converts settings to values and collects every fault, so that all are reported at once.</summary>
-public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings)
+/// <param name="settings">What the sources have.</param>
+/// <param name="faults">Faults of the sources themselves.</param>
+public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings, IEnumerable<string>? faults = null)
 {
-    private readonly List<string> _faults = [];
+    private readonly List<string> _faults = [.. faults ?? []];
 
     /// <summary>Null if the setting is missing or empty.</summary>
     public string? Text(string key) => Find(key)?.Value;
 
     public string Text(string key, string fallback) => Text(key) ?? fallback;
+
+    /// <summary>
+    /// Whether one of two settings that exclude each other applies: it is set, and not in an earlier source than the
+    /// other. So a file in the working directory cannot override what /etc says under the other name.
+    /// </summary>
+    public bool Prevails(string key, string other) =>
+        Find(key) is { } setting && (Find(other) is not { } rival || setting.Source >= rival.Source);
 
     public string Required(string key)
     {
@@ -104,7 +113,8 @@ public sealed class SettingsReader(IReadOnlyDictionary<string, Setting> settings
         throw new OperationException(
             ExitCode.Configuration,
             $"The configuration is not usable: {list}.",
-            "docs/configuration.md has every setting; give them in .env, in /etc, or in the environment."
+            "docs/configuration.md has every setting; give them in .env, in /etc, or in the environment. Each line of "
+                + "a file is NAME=value; lines that start with # are comments."
         );
     }
 

@@ -10,9 +10,6 @@ namespace ZfsSnapshotManager.Restore.Configuration;
 /// <param name="RetryTime">How long transient failures are retried.</param>
 internal sealed record RestoreSettings(ServerConnection Server, ZfsHost Zfs, int ParallelParts, TimeSpan RetryTime)
 {
-    /// <summary>The client's file: both programs of a machine use the same key.</summary>
-    private const string SystemFile = "/etc/zfs-client.env";
-
     private const int DefaultParallelParts = 4;
 
     /// <summary>
@@ -27,7 +24,7 @@ internal sealed record RestoreSettings(ServerConnection Server, ZfsHost Zfs, int
     /// <summary>Reads what commands without a server need.</summary>
     public static ZfsHost ReadZfsHost()
     {
-        var settings = SettingsFiles.Read(SystemFile);
+        var settings = SettingsFiles.Read(ProgramSettings.Client);
         var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
         settings.ThrowIfFaulty();
         return zfs;
@@ -35,7 +32,7 @@ internal sealed record RestoreSettings(ServerConnection Server, ZfsHost Zfs, int
 
     public static RestoreSettings Read()
     {
-        var settings = SettingsFiles.Read(SystemFile);
+        var settings = SettingsFiles.Read(ProgramSettings.Client);
         var parallelParts = settings.Number("DOWNLOAD_PARALLEL", DefaultParallelParts, 1, 16);
         var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
         var retryTime = TimeSpan.FromSeconds(settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400));

@@ -8,7 +8,50 @@ namespace ZfsSnapshotManager.Server.Configuration;
 /// <summary>All settings of zfs-server; docs/configuration.md is the reference.</summary>
 public sealed record ServerSettings
 {
-    public const string SystemFile = "/etc/zfs-server.env";
+    public static ProgramSettings Program { get; } =
+        new(
+            "/etc/zfs-server.env",
+            new HashSet<string>(
+                [
+                    "DATA_DIR",
+                    "CONFIG_FILE",
+                    "METADATA_FILE",
+                    "BIND_ADDRESS",
+                    "PORT",
+                    "UPLOAD_IDLE_TIMEOUT",
+                    "ZFS_BASE_DATASET",
+                    "ZFS_SSH_HOST",
+                    "MAX_UPLOADS",
+                    "MAX_OPEN_UPLOADS",
+                    "UPLOAD_EXPIRY_DAYS",
+                    "PART_SIZE_MIB",
+                    "DELETE_DELAY_HOURS",
+                    "AUTH_FAILURES_PER_MINUTE",
+                    "AUDIT_MAX_MIB",
+                    "AUDIT_FILES",
+                    "S3_ENABLED",
+                    "S3_ENDPOINT",
+                    "S3_ACCESS_KEY",
+                    "S3_SECRET_KEY",
+                    "S3_BUCKET",
+                    "S3_USE_SSL",
+                    "S3_REGION",
+                    "S3_PREFIX",
+                    "S3_PATH_STYLE",
+                    "S3_STORAGE_CLASS",
+                    "S3_SSE",
+                    "S3_PART_SIZE_MIB",
+                    "S3_MAX_PARTS",
+                    "S3_PARTS_IN_MEMORY",
+                    "S3_CA_FILE",
+                    "S3_OBJECT_LOCK_DAYS",
+                    "S3_OBJECT_LOCK_MODE",
+                    "S3_IDLE_TIMEOUT",
+                    "S3_RETRY_TIME",
+                ],
+                StringComparer.Ordinal
+            )
+        );
 
     public required string DataDirectory { get; init; }
 
@@ -59,7 +102,7 @@ public sealed record ServerSettings
     /// <summary>Null if objects are stored in <see cref="DataDirectory"/>.</summary>
     public required S3Settings? S3 { get; init; }
 
-    public static ServerSettings Read() => Read(SettingsFiles.Read(SystemFile));
+    public static ServerSettings Read() => Read(SettingsFiles.Read(Program));
 
     public static ServerSettings Read(SettingsReader settings)
     {

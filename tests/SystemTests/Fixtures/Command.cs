@@ -82,6 +82,7 @@ internal static class Command
             RedirectStandardError = true,
             WorkingDirectory = folder ?? Repository.Root,
         };
+        start.Environment["ZFS_SETTINGS_FILE"] = "/dev/null"; // this machine may have the programs installed
         foreach (var (key, value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
             start.Environment[key] = value;
         return Process.Start(start)!;

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Core.Configuration;
+using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
 
@@ -14,6 +16,16 @@ public sealed partial class DocumentationTests
         var read = DocumentFiles.Sources("src").SelectMany(file => Names(SettingPattern(), File.ReadAllText(file)));
         var documented = Names(SettingRowPattern(), DocumentFiles.Read("docs/configuration.md"));
         AssertSame(read, documented);
+    }
+
+    [Fact]
+    public void Every_program_knows_the_settings_of_its_table_and_no_other()
+    {
+        AssertSame(ServerSettings.Program.Names, TableOf("## zfs-server"));
+        AssertSame(ProgramSettings.Client.Names, TableOf("## zfs-client and zfs-restore"));
+
+        static IEnumerable<string> TableOf(string heading) =>
+            Names(SettingRowPattern(), Section("docs/configuration.md", heading));
     }
 
     [Theory]
