@@ -32,12 +32,18 @@ public enum ExitCode
     /// <summary>The present state forbids it: a dataset exists, a base is missing, another run is active.</summary>
     Conflict = 9,
 
-    /// <summary>The client's quota, or the server's space, is used up.</summary>
+    /// <summary>The client's quota, or the space of the server, a pool or a disk, is used up.</summary>
     NoSpace = 10,
 
     /// <summary>The server failed.</summary>
     ServerFailed = 11,
 
-    /// <summary>Ctrl-C or SIGTERM (128 + SIGINT, as shells count).</summary>
+    /// <summary>The terminal or the ssh session was closed (128 + SIGHUP, as shells count).</summary>
+    HungUp = 129,
+
+    /// <summary>Ctrl-C (128 + SIGINT).</summary>
     Interrupted = 130,
+
+    /// <summary>SIGTERM (128 + SIGTERM).</summary>
+    Terminated = 143,
 }

@@ -17,10 +17,17 @@ public sealed class Output(bool json)
     /// <summary>Writes the command's result as JSON, or by <paramref name="writeText"/>.</summary>
     public void Result<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> writeText)
     {
-        if (Json)
-            Console.Out.WriteLine(JsonSerializer.Serialize(value, type));
-        else
-            writeText(Console.Out);
+        try
+        {
+            if (Json)
+                Console.Out.WriteLine(JsonSerializer.Serialize(value, type));
+            else
+                writeText(Console.Out);
+        }
+        catch (OutputException e)
+        {
+            throw new OutputException(e.ExitCode, e.Message, "The command has done its work; its result is lost.", e);
+        }
     }
 
     /// <summary>Writes a remark about progress; not in JSON mode, since scripts do not need it.</summary>

@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 /// </summary>
 public static class ProgramRunner
 {
-    /// <summary>The time that a command has to clean up after Ctrl-C or SIGTERM.</summary>
+    /// <summary>The time that a command has to clean up after Ctrl-C, SIGTERM or SIGHUP.</summary>
     private static readonly TimeSpan CleanUpTime = TimeSpan.FromSeconds(30);
 
     public static Option<bool> JsonOption { get; } =
@@ -21,6 +21,8 @@ public static class ProgramRunner
     /// <param name="arguments">The command line.</param>
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
+        DescriptorStream.UseForConsole();
+        using var signals = new TerminationSignals();
         root.Options.Add(JsonOption);
         CommandWithExamples.ShowExamples(root);
         var parsed = root.Parse(arguments);
@@ -31,26 +33,27 @@ public static class ProgramRunner
                 string.Join(' ', parsed.Errors.Select(error => error.Message)),
                 $"See '{root.Name} --help'."
             );
-            return Report(root.Name, fault, json: arguments.Contains("--json"));
+            return Report(root.Name, fault, arguments.Contains("--json"), signals);
         }
 
         try
         {
-            return await parsed.InvokeAsync(
-                new InvocationConfiguration
-                {
-                    EnableDefaultExceptionHandler = false,
-                    ProcessTerminationTimeout = CleanUpTime,
-                }
+            var command = parsed.InvokeAsync(
+                new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null },
+                signals.Token
             );
+            var overdue = signals.WaitUntilOverdueAsync(CleanUpTime);
+            if (await Task.WhenAny(command, overdue) == overdue)
+                return (int)signals.ExitCode!.Value;
+            return await command;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return Report(root.Name, e, parsed.GetValue(JsonOption));
+            return Report(root.Name, e, parsed.GetValue(JsonOption), signals);
         }
     }
 
-    private static int Report(string program, Exception e, bool json)
+    private static int Report(string program, Exception e, bool json, TerminationSignals signals)
     {
         var (exitCode, message, remedy) = e switch
         {
@@ -64,7 +67,9 @@ public static class ProgramRunner
                 "This is a bug of the program: report it with the text above."
             ),
         };
-        if (json)
+        if (exitCode == ExitCode.Interrupted)
+            exitCode = signals.ExitCode ?? exitCode;
+        if (json && e is not OutputException)
         {
             var error = new ApiError
             {

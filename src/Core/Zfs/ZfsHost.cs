@@ -11,11 +11,17 @@ namespace ZfsSnapshotManager.Core.Zfs;
 public sealed class ZfsHost(ZfsRemoteHost? remote)
 {
     /// <summary>
-    /// Waits for a line, and then becomes the command: same process, same exit code. A signal that a terminal or
-    /// systemd sends to the whole process group is for this program alone, which then ends the command. Without the
-    /// trap the command would be killed at the same moment, and that would look like a failure of its own.
+    /// Becomes the command: same process, same exit code. A signal that a terminal or systemd sends to the whole
+    /// process group is for this program alone, which then ends the command. Without the trap the command would be
+    /// killed at the same moment: that would look like a failure of its own, and <c>zfs receive</c> would lose what it
+    /// has not recorded yet.
     /// </summary>
+    private const string Shield = "trap '' INT TERM HUP; exec \"$0\" \"$@\"";
+
+    /// <summary>The same, but waits for a line first.</summary>
     private const string Gate = "trap '' INT TERM HUP; read _ && exec \"$0\" \"$@\"";
+
+    private const string Shell = "/bin/sh";
 
     private static readonly UTF8Encoding Text = new(encoderShouldEmitUTF8Identifier: false);
 
@@ -30,7 +36,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     public ZfsProcess Start(IReadOnlyList<string> arguments)
     {
         var (program, all) = Locate("zfs", arguments);
-        return ZfsProcess.Start(this, arguments, program, all);
+        return ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]);
     }
 
     /// <summary>
@@ -44,9 +50,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     public ZfsProcess StartSending(IReadOnlyList<string> arguments)
     {
         var (program, all) = Locate("zfs", arguments);
-        if (!File.Exists(program))
-            throw CannotStart("it was not found");
-        var process = ZfsProcess.Start(this, arguments, "/bin/sh", ["-c", Gate, program, .. all]);
+        var process = ZfsProcess.Start(this, arguments, Shell, ["-c", Gate, program, .. all]);
         if (process.Output is PipeStream pipe)
             PipeSize.Raise(pipe.SafePipeHandle);
         OpenGate(process);
@@ -89,7 +93,10 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     public Task<string> RunOtherAsync(string name, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var (program, all) = Locate(name, arguments);
-        return ReadAsync(ZfsProcess.Start(this, arguments, program, all), cancellationToken);
+        return ReadAsync(
+            ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]),
+            cancellationToken
+        );
     }
 
     /// <summary>
@@ -129,8 +136,14 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         return text;
     }
 
-    private (string Program, IReadOnlyList<string> Arguments) Locate(string name, IReadOnlyList<string> arguments) =>
-        Remote is null ? (FindProgram(name), arguments) : (FindProgram("ssh"), Remote.Wrap(name, arguments));
+    /// <exception cref="OperationException">The program is not installed.</exception>
+    private (string Program, IReadOnlyList<string> Arguments) Locate(string name, IReadOnlyList<string> arguments)
+    {
+        var program = FindProgram(Remote is null ? name : "ssh");
+        if (!File.Exists(program))
+            throw CannotStart("it was not found");
+        return (program, Remote is null ? arguments : Remote.Wrap(name, arguments));
+    }
 
     /// <summary>
     /// On many systems <c>zfs</c> is in a directory that only root's PATH has, yet other users may run it if rights

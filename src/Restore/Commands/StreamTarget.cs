@@ -92,7 +92,7 @@ internal sealed class StreamTarget
         CancellationToken cancellationToken
     )
     {
-        await using var counted = new CountingStream(Console.OpenStandardOutput(), count);
+        await using var counted = new CountingStream(DescriptorStream.OpenOutput(), count);
         await work(counted).WaitAsync(cancellationToken); // Ctrl-C must work while an input pipe is silent
     }
 

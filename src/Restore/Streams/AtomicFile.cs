@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Restore.Streams;
 
@@ -35,12 +36,7 @@ internal static class AtomicFile
         {
             if (isOurs)
                 Remove(partial);
-            throw new OperationException(
-                ExitCode.Failure,
-                $"{path} cannot be written: {e.Message}",
-                "Check the directory, its permissions and its free space.",
-                e
-            );
+            throw OutputException.OfFile(path, e);
         }
         catch
         {

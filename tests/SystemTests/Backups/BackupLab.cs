@@ -225,14 +225,14 @@ internal sealed class BackupLab : IAsyncDisposable
     /// A backup of one part is told to stop while it is sent: its snapshot is destroyed, which no hold prevents, and
     /// nothing else stays of it.
     /// </summary>
-    public async Task RunStoppedAsync(string signal)
+    public async Task RunStoppedAsync(string signal, int exitCode)
     {
         using var backup = Client.Start("exec zfs-client backup");
         await WaitForBodyAsync(backup);
 
         await Client.KillAsync("zfs-client", signal);
 
-        await EndAsync(backup, 130);
+        await EndAsync(backup, exitCode);
         Assert.Empty(await Client.SnapshotsOfAsync(Dataset));
         Assert.Equal(0, (await Client.JsonAsync("zfs-client status")).GetProperty("open_uploads").GetInt32());
         await AssertNothingStoredAsync();

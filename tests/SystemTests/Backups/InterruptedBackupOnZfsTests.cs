@@ -13,6 +13,6 @@ public sealed class InterruptedBackupOnZfsTests(ZfsHost host)
     public async Task A_client_that_is_told_to_stop_before_anything_is_stored_cleans_up()
     {
         await using var lab = await BackupLab.CreateSlowAsync(host, BackupLab.OneBody);
-        await lab.RunStoppedAsync("INT");
+        await lab.RunStoppedAsync("INT", 130);
     }
 }

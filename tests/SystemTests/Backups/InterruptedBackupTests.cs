@@ -66,12 +66,13 @@ public sealed class InterruptedBackupTests
     }
 
     [Theory]
-    [InlineData("INT")]
-    [InlineData("TERM")]
-    public async Task A_client_that_is_told_to_stop_before_anything_is_stored_cleans_up(string signal)
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
+    public async Task A_client_that_is_told_to_stop_before_anything_is_stored_cleans_up(string signal, int exitCode)
     {
         await using var lab = await BackupLab.CreateSlowAsync(new StandInHost(), BackupLab.OneBody);
-        await lab.RunStoppedAsync(signal);
+        await lab.RunStoppedAsync(signal, exitCode);
     }
 
     [Fact]

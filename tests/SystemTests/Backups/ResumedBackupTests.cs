@@ -11,7 +11,8 @@ public sealed class ResumedBackupTests
     [Theory]
     [InlineData("KILL", 137)]
     [InlineData("INT", 130)]
-    [InlineData("TERM", 130)]
+    [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
     public async Task An_interrupted_backup_resumes_and_the_next_one_builds_on_it(string signal, int exitCode)
     {
         await using var lab = await BackupLab.CreateAsync(new StandInHost());

@@ -76,7 +76,8 @@ internal sealed class ClientMachine : IAsyncDisposable
     private byte[] SettingsOf(string[] settings)
     {
         string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL={_url}", .. settings];
-        return Encoding.UTF8.GetBytes(string.Join('\n', all) + "\n");
+        var once = all.GroupBy(setting => setting.Split('=')[0], StringComparer.Ordinal).Select(group => group.Last());
+        return Encoding.UTF8.GetBytes(string.Join('\n', once) + "\n");
     }
 
     /// <summary>Runs a line of shell; it must succeed.</summary>

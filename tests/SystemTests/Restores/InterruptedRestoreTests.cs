@@ -15,7 +15,8 @@ public sealed class InterruptedRestoreTests
 
     [Theory]
     [InlineData("INT", 130)]
-    [InlineData("TERM", 130)]
+    [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
     public async Task A_restore_that_is_told_to_stop_keeps_what_it_received_and_says_how_to_go_on(
         string signal,
         int exitCode

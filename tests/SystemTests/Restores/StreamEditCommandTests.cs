@@ -275,6 +275,102 @@ public sealed class StreamEditCommandTests : IDisposable
         Assert.Empty(Directory.GetFiles(_folder));
     }
 
+    [Theory]
+    [InlineData("stream merge FULL")]
+    [InlineData("stream resume-receive TOKEN FULL")]
+    [InlineData("stream splice CUT REST")]
+    public async Task A_reader_that_ends_early_is_a_failure(string command)
+    {
+        var result = await ShellAsync($"{await CommandAsync(command)} | true; exit ${{PIPESTATUS[0]}}");
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("its reader ended before it had everything", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Unexpected", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("stream merge FULL")]
+    [InlineData("stream resume-receive TOKEN FULL")]
+    [InlineData("stream splice CUT REST")]
+    [InlineData("stream info FULL")]
+    [InlineData("stream info FULL --json")]
+    [InlineData("--help")]
+    public async Task A_full_disk_behind_standard_output_is_named(string command)
+    {
+        var result = await ShellAsync($"{await CommandAsync(command)} > /dev/full");
+
+        Assert.Equal(10, result.ExitCode);
+        Assert.Contains("No space left on device", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Unexpected", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_full_disk_behind_standard_error_stops_nothing()
+    {
+        var result = await ShellAsync($"{Program} stream resume-token '{Recorded.PathOf("full")}' 2> /dev/full");
+
+        Assert.StartsWith("1-", result.MustSucceed().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_follows_in_the_same_file_is_written_behind_the_stream()
+    {
+        (
+            await ShellAsync(
+                $"{{ echo before; {Program} stream merge '{Recorded.PathOf("full")}'; echo behind; }} > out && "
+                    + $"{Program} stream merge '{Recorded.PathOf("full")}' > alone && "
+                    + "{ echo before; cat alone; echo behind; } | cmp - out"
+            )
+        ).MustSucceed();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("nohup ")]
+    public async Task A_command_under_nohup_outlives_its_terminal(string nohup)
+    {
+        var line = $"exec {nohup}{Program} stream verify -";
+        using var process = Command.Start("bash", ["-c", line], _folder);
+        await Patience.UntilAsync("the program runs", () => IsReading(process.Id));
+
+        (await Command.RunAsync("kill", ["-HUP", $"{process.Id}"])).MustSucceed();
+
+        if (nohup.Length > 0)
+        {
+            await process.StandardInput.BaseStream.WriteAsync(
+                Recorded.Plain("full"),
+                TestContext.Current.CancellationToken
+            );
+            process.StandardInput.Close();
+        }
+
+        await process
+            .WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(nohup.Length > 0 ? 0 : 129, process.ExitCode);
+    }
+
+    /// <summary>Whether one of its threads waits for the pipe: the signals are registered before.</summary>
+    private static bool IsReading(int process) =>
+        Directory
+            .GetFiles($"/proc/{process}/task", "wchan", SearchOption.AllDirectories)
+            .Any(file => File.ReadAllText(file).Contains("pipe_read", StringComparison.Ordinal));
+
+    private async Task<string> CommandAsync(string command)
+    {
+        await File.WriteAllBytesAsync(
+            InFolder("cut.zfs"),
+            Recorded.Plain("full")[..300_000],
+            TestContext.Current.CancellationToken
+        );
+        return $"{Program} "
+            + command
+                .Replace("FULL", Recorded.PathOf("full"), StringComparison.Ordinal)
+                .Replace("CUT", "cut.zfs", StringComparison.Ordinal)
+                .Replace("REST", Recorded.PathOf("resumed"), StringComparison.Ordinal)
+                .Replace("TOKEN", RecordedStream.All["resumed.zfs.gz"].Token, StringComparison.Ordinal);
+    }
+
     private static string Program => Repository.Program("zfs-restore");
 
     private static JsonElement Json(CommandResult result) =>
