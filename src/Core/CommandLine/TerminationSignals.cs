@@ -46,18 +46,13 @@ internal sealed class TerminationSignals : IDisposable
     }
 
     private void Register(PosixSignal signal, ExitCode exitCode) =>
-        _registrations.Add(
-            PosixSignalRegistration.Create(
-                signal,
-                context =>
-                {
-                    context.Cancel = true;
-                    ExitCode ??= exitCode;
-                    _received.TrySetResult();
-                    _stop.Cancel();
-                }
-            )
-        );
+        _registrations.Add(PosixSignalRegistration.Create(signal, context =>
+            {
+                context.Cancel = true;
+                ExitCode ??= exitCode;
+                _received.TrySetResult();
+                _stop.Cancel();
+            }));
 
     private static ulong MaskOf(int signal) => 1UL << (signal - 1);
 

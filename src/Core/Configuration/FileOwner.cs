@@ -30,11 +30,7 @@ internal static partial class FileOwner
 
     /// <summary>The same for a file that is open: what its path names can have changed meanwhile.</summary>
     public static string? FindDistrust(SafeFileHandle file) =>
-        Check(
-            string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.DangerousGetHandle()}"),
-            0,
-            out _
-        );
+        Check(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.DangerousGetHandle()}"), 0, out _);
 
     private static string? Check(string path, int flags, out bool isLink)
     {

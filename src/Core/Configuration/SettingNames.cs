@@ -11,7 +11,8 @@ internal static class SettingNames
     public static string? FindNearest(string name, IEnumerable<string> known)
     {
         var upper = name.ToUpperInvariant().Replace('-', '_');
-        var nearest = known.Select(candidate => (Name: candidate, Distance: Distance(upper, candidate)))
+        var nearest = known
+            .Select(candidate => (Name: candidate, Distance: Distance(upper, candidate)))
             .OrderBy(pair => pair.Distance)
             .ThenBy(pair => pair.Name, StringComparer.Ordinal)
             .FirstOrDefault();

@@ -93,10 +93,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     public Task<string> RunOtherAsync(string name, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var (program, all) = Locate(name, arguments);
-        return ReadAsync(
-            ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]),
-            cancellationToken
-        );
+        return ReadAsync(ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]), cancellationToken);
     }
 
     /// <summary>

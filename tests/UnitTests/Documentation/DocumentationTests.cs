@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Core.Configuration;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
