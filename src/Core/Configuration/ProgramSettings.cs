@@ -43,6 +43,7 @@ public sealed record ProgramSettings(string SystemFile, IReadOnlySet<string> Nam
                     "KEEP_WEEKLY",
                     "KEEP_MONTHLY",
                     "MAX_CHAIN",
+                    "MACHINE_ID",
                     "SNAPSHOT_PREFIX",
                 ],
                 StringComparer.Ordinal
