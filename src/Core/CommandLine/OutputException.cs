@@ -1,6 +1,6 @@
 namespace ZfsSnapshotManager.Core.CommandLine;
 
-/// <summary>Standard output, or a file, does not accept what is written to it.</summary>
+/// <summary>Standard output does not accept what is written to it.</summary>
 public sealed class OutputException(ExitCode exitCode, string message, string? remedy, Exception? inner = null)
     : OperationException(exitCode, message, remedy, inner)
 {
@@ -26,9 +26,10 @@ public sealed class OutputException(ExitCode exitCode, string message, string? r
             _ => new(ExitCode.Failure, $"Standard output cannot be written: {description}.", null),
         };
 
+    /// <summary>The same for a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="e">What the file system says.</param>
-    public static OutputException OfFile(string path, Exception e) =>
+    public static OperationException OfFile(string path, Exception e) =>
         new(
             e is IOException && e.HResult is NoSpace or NoQuota ? ExitCode.NoSpace : ExitCode.Failure,
             $"{path} cannot be written: {e.Message}",
