@@ -96,9 +96,28 @@ internal static class BeginRules
     {
         if (record.Features.HasFlag(StreamFeatures.Resuming) && ResumePointOf(payload) is null)
             return Bad("BEGIN of a resumed stream lacks resume_object or resume_offset");
-        if (record.Features.HasFlag(StreamFeatures.Raw) && payload?.GetList("crypt_keydata") is null)
+        return record.Features.HasFlag(StreamFeatures.Raw) ? JudgeKeys(record, payload?.GetList("crypt_keydata")) : null;
+    }
+
+    /// <summary>
+    /// A raw incremental must name the set of initialization vectors of its base. Snapshots and bookmarks from before
+    /// ZFS stored these sets have none (errata 4, and bookmarks of ZFS before 2.1.6, openzfs#14967); zfs send sends from
+    /// them all the same, and zfs receive refuses what it sends, unless a parameter of the module switches this check
+    /// off. A clone is not compared with its origin. Source: module/zfs/dsl_crypt.c, dsl_crypto_recv_raw_objset_check,
+    /// from 0.8 to master; dmu_recv.c, drc_fromsnapobj.
+    /// </summary>
+    private static RecordFault? JudgeKeys(BeginRecord record, NvList? keys)
+    {
+        if (keys is null)
             return Bad("BEGIN of a raw stream lacks crypt_keydata");
-        return null;
+        var continues = record.BaseGuid != 0 && (record.Flags & SnapshotStreamInfo.CloneFlag) == 0;
+        return continues && (keys.GetUInt64("from_ivset_guid") ?? 0) == 0
+            ? new(
+                SendStreamError.RefusedOnReceive,
+                "BEGIN of a raw incremental names no IV set of its base (from_ivset_guid), so zfs receive refuses it: "
+                    + "the base is a snapshot or bookmark of a ZFS that did not store one. Send a full stream"
+            )
+            : null;
     }
 
     /// <summary>Reads a BEGIN that was checked.</summary>

@@ -46,4 +46,10 @@ public enum SendStreamError
     /// The stream uses features that this library does not know, so that it cannot verify its records.
     /// </summary>
     Unsupported,
+
+    /// <summary>
+    /// The stream is as it was sent, but every <c>zfs receive</c> refuses it, whatever it is received into: it is no
+    /// backup.
+    /// </summary>
+    RefusedOnReceive,
 }

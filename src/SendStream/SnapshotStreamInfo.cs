@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.SendStream;
 public sealed record SnapshotStreamInfo
 {
     /// <summary>DRR_FLAG_CLONE.</summary>
-    private const uint CloneFlag = 1 << 0;
+    internal const uint CloneFlag = 1 << 0;
 
     /// <summary>GUID of the snapshot (<c>drr_toguid</c>); 0 in a package.</summary>
     public required ulong SnapshotGuid { get; init; }

@@ -121,7 +121,11 @@ internal sealed record BackupPlan(
 
     /// <summary>
     /// Finds the snapshots and bookmarks that are shared with the server, the newest first; by transaction group, which
-    /// does not depend on clocks. A bookmark is preferred to its snapshot, because it outlives the snapshot.
+    /// does not depend on clocks. A snapshot is preferred to its bookmark: only the snapshot is
+    /// surely in the dataset's history (a bookmark survives <c>zfs receive -F</c>, which rolls its snapshot back;
+    /// OpenZFS dsl_bookmark.c, dsl_bookmark_lookup, compares transaction groups only), it has the set of initialization
+    /// vectors that a raw incremental needs and a bookmark of ZFS before 2.1.6 may lack (openzfs#14967), and ZFS
+    /// estimates from it at once.
     /// </summary>
     private static IEnumerable<(LocalSnapshot Local, SnapshotInfo Backup)> FindShared(
         IReadOnlyCollection<LocalSnapshot> local,
@@ -130,7 +134,7 @@ internal sealed record BackupPlan(
     )
     {
         var backups = remote.ToLookup(backup => backup.SnapshotGuid);
-        return from candidate in local.OrderByDescending(s => s.CreateTxg).ThenByDescending(s => s.Name.IsBookmark)
+        return from candidate in local.OrderByDescending(s => s.CreateTxg).ThenBy(s => s.Name.IsBookmark)
             from backup in backups[candidate.Guid]
             where backup.CanBeBase != false && chains.IsComplete(backup)
             select (candidate, backup);

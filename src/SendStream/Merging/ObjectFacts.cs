@@ -27,23 +27,23 @@ internal readonly record struct ObjectFacts(
     /// </summary>
     private const uint OldMaxBlock = 128 << 10;
 
-    /// <summary>DN_OLD_MAX_BONUSLEN, include/sys/dnode.h.</summary>
-    private const uint OldMaxBonus = 320;
-
     /// <summary>SPA_BLKPTRSHIFT, include/sys/spa.h.</summary>
     private const int BlockPointerShift = 7;
 
     /// <summary>Reads an OBJECT record.</summary>
-    public static ObjectFacts Of(ObjectRecord record, SnapshotStreamInfo begin) =>
-        new(
+    public static ObjectFacts Of(ObjectRecord record, SnapshotStreamInfo begin)
+    {
+        var slots = Math.Max(record.DnodeSlots, (byte)1);
+        return new(
             record.ObjectType,
             record.BlockSize,
-            CountBlockPointers(record.BonusType, record.BonusLength),
-            Math.Max(record.DnodeSlots, (byte)1),
+            CountBlockPointers(record.BonusType, record.BonusLength, slots),
+            slots,
             record.IndirectBlockShift,
             record.Levels,
             (begin.Features & StreamFeatures.LargeBlocks) != StreamFeatures.None
         );
+    }
 
     /// <summary>
     /// What a receiver that has the object as <paramref name="old"/> retains of it when this OBJECT arrives. Source:
@@ -84,11 +84,17 @@ internal readonly record struct ObjectFacts(
         && oldEnd > OldMaxBlock;
 
     /// <summary>
-    /// A bonus buffer of system attributes takes all space except that of one block pointer. Source: OpenZFS
-    /// module/zfs/dmu_recv.c, deduce_nblkptr.
+    /// As many as the dnode has room for beside its bonus buffer; one of system attributes takes all of it. Source:
+    /// OpenZFS module/zfs/dnode.c, dnode_allocate and dnode_reallocate; dmu_recv.c, deduce_nblkptr. Before ffde77051c
+    /// (July 2026) the latter counted the room of a dnode of one slot, so that a receiver lost blocks of large dnodes in
+    /// file systems of a version before 5. What is merged here is the snapshot, not that fault.
     /// </summary>
-    private static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength) =>
-        bonusType == DmuObjectType.SystemAttributes
-            ? 1
-            : 1 + (int)((OldMaxBonus - Math.Min(OldMaxBonus, bonusLength)) >> BlockPointerShift);
+    private static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength, int slots)
+    {
+        if (bonusType == DmuObjectType.SystemAttributes)
+            return 1;
+        var room = (uint)(slots * StreamLimits.DnodeSlot - StreamLimits.DnodeOverhead);
+        var pointers = 1 + (int)((room - Math.Min(room, bonusLength)) >> BlockPointerShift);
+        return Math.Min(StreamLimits.BlockPointers, pointers);
+    }
 }

@@ -48,18 +48,18 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void A_bookmark_is_preferred_to_the_snapshot_it_was_made_of()
+    public void A_snapshot_is_preferred_to_the_bookmark_that_was_made_of_it()
     {
         var plan = BackupPlan.Make(
             BackupMode.Automatic,
             Dataset,
             ZfsSend.DefaultFlags,
-            [Snapshot(1), Bookmark(1)],
+            [Bookmark(1), Snapshot(1)],
             [Backups.Full(1)],
             60
         );
 
-        Assert.True(plan.Base?.Name.IsBookmark);
+        Assert.Equal("tank/data@s1", plan.Base?.Name.ToString());
     }
 
     [Fact]

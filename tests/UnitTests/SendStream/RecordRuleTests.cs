@@ -256,6 +256,38 @@ public sealed class RecordRuleTests
     private static StreamBuilder Begun(StreamFeatures features, byte[]? payload = null) =>
         new StreamBuilder().Begin(features: features, payload: payload);
 
+    /// <summary>Source: module/zfs/dsl_crypt.c, dsl_crypto_recv_raw_objset_check.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0UL)]
+    public void A_raw_incremental_without_the_iv_set_of_its_base_is_refused(ulong? from)
+    {
+        (string, object)[] keys = from is { } guid
+            ? [("to_ivset_guid", 5UL), ("from_ivset_guid", guid)]
+            : [("to_ivset_guid", 5UL)];
+        byte[][] payloads = [Packing.Native(("crypt_keydata", keys)), Packing.Xdr(("crypt_keydata", keys))];
+
+        foreach (var payload in payloads)
+        {
+            Verifying.AssertRefused(SendStreamError.RefusedOnReceive, Incremental(payload, flags: 4 | 8));
+            _ = Verifying.Verify(Incremental(payload, flags: 1 | 4 | 8)); // a clone is not compared with its origin
+            _ = Verifying.Verify(Incremental(payload, flags: 4 | 8, baseGuid: 0)); // nor has a full stream a base
+        }
+
+        _ = Verifying.Verify(
+            Incremental(
+                Packing.Native(("crypt_keydata", ((string, object)[])[("from_ivset_guid", 4UL)])),
+                flags: 4 | 8
+            )
+        );
+    }
+
+    private static byte[] Incremental(byte[] payload, uint flags, ulong baseGuid = 7) =>
+        new StreamBuilder()
+            .Begin(8, baseGuid, features: StreamFeatures.Raw, flags: flags, payload: payload)
+            .End()
+            .ToArray();
+
     private static StreamBuilder Raw() =>
         Begun(StreamFeatures.Raw, Packing.Native(("crypt_keydata", new (string, object)[] { ("x", 1UL) })));
 

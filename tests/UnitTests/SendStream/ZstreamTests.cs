@@ -16,6 +16,11 @@ public sealed partial class ZstreamTests
     [MemberData(nameof(Streams))]
     public Task It_reads_the_same_out_of(string file) => CompareAsync(RecordedStream.All[file].Bytes);
 
+    [Theory]
+    [MemberData(nameof(Editing.XdrStreamTests.StreamsWithLists), MemberType = typeof(Editing.XdrStreamTests))]
+    public Task It_reads_the_same_out_of_an_XDR_encoded(string file) =>
+        CompareAsync(XdrEncoding.Of(RecordedStream.All[file].Bytes));
+
     /// <summary>
     /// The streams that the tests make are valid, and the record types that no recorded stream has are read correctly.
     /// </summary>

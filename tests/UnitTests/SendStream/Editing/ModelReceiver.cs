@@ -77,7 +77,7 @@ internal sealed class ModelReceiver
 
         if (!Objects.TryGetValue(number, out var item))
             item = Objects[number] = new ModelObject();
-        var pointers = ModelObject.CountBlockPointers(record.BonusType, record.BonusLength);
+        var pointers = ModelObject.CountBlockPointers(record.BonusType, record.BonusLength, slots);
         var isRecreated = item.Slots != slots || item.BlockSize != record.BlockSize || pointers < item.BlockPointers;
         if (Release == BlockRelease.Always || (Release == BlockRelease.AsZfs && isRecreated))
             item.Blocks.Clear();
@@ -136,9 +136,14 @@ internal sealed class ModelObject
 
     public SortedDictionary<ulong, string> Blocks { get; } = [];
 
-    /// <summary>OpenZFS module/zfs/dmu_recv.c, deduce_nblkptr.</summary>
-    public static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength) =>
-        bonusType == DmuObjectType.SystemAttributes ? 1 : 1 + (320 - (int)Math.Min(320, bonusLength)) / 128;
+    /// <summary>OpenZFS module/zfs/dmu_recv.c, deduce_nblkptr, as corrected by ffde77051c.</summary>
+    public static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength, ulong slots)
+    {
+        if (bonusType == DmuObjectType.SystemAttributes)
+            return 1;
+        var room = (int)slots * 512 - 192;
+        return Math.Min(3, 1 + (room - Math.Min(room, (int)bonusLength)) / 128);
+    }
 
     public static string Digest(byte[] bytes) => Convert.ToHexString(SHA256.HashData(bytes).AsSpan(0, 4));
 

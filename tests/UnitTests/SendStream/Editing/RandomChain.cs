@@ -111,7 +111,7 @@ internal sealed class RandomChain(Random random)
             && (
                 old.BlockSize != blockSize
                 || old.Slots != slots
-                || ModelObject.CountBlockPointers(bonusType, (uint)bonus.Length) < old.BlockPointers
+                || ModelObject.CountBlockPointers(bonusType, (uint)bonus.Length, slots) < old.BlockPointers
             );
         if (whole || random.Next(10) != 0)
             _ = stream.Free(number, ulong.MaxValue, end * blockSize);

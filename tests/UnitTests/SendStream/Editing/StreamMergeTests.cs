@@ -138,6 +138,39 @@ public sealed class StreamMergeTests
     }
 
     [Fact]
+    public async Task Blocks_of_a_large_dnode_stay_while_its_bonus_leaves_room_for_its_pointers()
+    {
+        // OpenZFS before ffde77051c counted the room of a small dnode, and freed what the incremental does not repeat.
+        var first = new StreamBuilder()
+            .Begin(1)
+            .Object(1, [], change: Large)
+            .Free(1, ulong.MaxValue, 1024)
+            .Write(1, 0, StreamBuilder.Noise(512, 1))
+            .Write(1, 512, StreamBuilder.Noise(512, 2))
+            .End();
+        var second = new StreamBuilder()
+            .Begin(2, 1)
+            .Object(1, new byte[264], change: Large)
+            .Write(1, 0, StreamBuilder.Noise(512, 3))
+            .End();
+
+        var merged = await Edits.MergeAsync(first.ToArray(), second.ToArray());
+
+        var receiver = new ModelReceiver();
+        receiver.Receive(merged);
+        Assert.Equal(
+            [ModelObject.Digest(StreamBuilder.Noise(512, 3)), ModelObject.Digest(StreamBuilder.Noise(512, 2))],
+            receiver.Objects[1].Blocks.Values
+        );
+
+        static void Large(byte[] fields)
+        {
+            StreamBuilder.Put(fields, 12, 17U); // the bonus of a file system of a version before 5
+            fields[26] = 2;
+        }
+    }
+
+    [Fact]
     public async Task Streams_that_form_no_chain_are_refused_before_anything_is_written()
     {
         var bytes = (string name) => RecordedStream.All[name + ".zfs.gz"].Bytes;
