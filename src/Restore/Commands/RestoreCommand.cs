@@ -38,8 +38,8 @@ internal static class RestoreCommand
     private static readonly Option<bool> Properties = new("--properties")
     {
         Description =
-            "Also restore properties such as compression, recordsize and quota. Mount points and shares are not "
-            + "changed.",
+            "Also set properties that somebody had set on the source, such as quota, or had been inherited there, such as "
+            + "acltype. Mount points and shares are not changed.",
     };
 
     public static CommandWithExamples CreateRestore()
@@ -210,16 +210,12 @@ internal static class RestoreCommand
         text.WriteLine(
             $"Restored {backup.DatasetName}@{backup.SnapshotName} to {result.Dataset}{others}, every record verified."
         );
-        foreach (var properties in result.Properties ?? [])
-        {
-            if (properties.Set.Count > 0)
-                text.WriteLine($"{properties.Dataset}: set {string.Join(", ", properties.Set)}.");
-            if (properties.Fault is { } fault)
-                text.WriteLine($"{properties.Dataset}: its properties are unknown; none were set: {fault}");
-            foreach (var (name, reason) in properties.Skipped)
-                text.WriteLine($"{properties.Dataset}: {name} was not set: {reason}.");
-        }
-
+        foreach (var properties in result.Properties)
+            Write(text, properties);
+        if (result.Properties.Any(properties => properties.Differences.Count > 0))
+            text.WriteLine(
+                "Change them with zfs set, if they matter; --properties sets what somebody had set on the source."
+            );
         if (backup.Raw)
             text.WriteLine(
                 $"It is encrypted with its source's key, which is needed to read it: zfs load-key {result.Dataset}"
@@ -227,4 +223,24 @@ internal static class RestoreCommand
         if (backup.DatasetType == "filesystem")
             text.WriteLine($"It is not mounted. To access its files: zfs-restore mount {result.Dataset} /mnt/restore");
     }
+
+    private static void Write(TextWriter text, RestoredProperties properties)
+    {
+        if (properties.Set.Count > 0)
+            text.WriteLine($"{properties.Dataset}: set {string.Join(", ", properties.Set)}.");
+        if (properties.Fault is { } fault)
+            text.WriteLine($"{properties.Dataset}: its properties are unknown; none were set: {fault}");
+        foreach (var (name, reason) in properties.Skipped)
+            text.WriteLine($"{properties.Dataset}: {name} was not set: {reason}.");
+        if (properties.Differences.Count > 0)
+            text.WriteLine($"{properties.Dataset} differs from its source in {Describe(properties.Differences)}.");
+    }
+
+    private static string Describe(IReadOnlyList<PropertyDifference> differences) =>
+        string.Join(
+            ", ",
+            differences.Select(difference =>
+                $"{difference.Property} ({difference.RestoredValue} here, {difference.SourceValue} there)"
+            )
+        );
 }

@@ -5,77 +5,45 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Sets on a restored dataset the stored properties of its source, except those that could do harm here.
+/// Sets on a restored dataset the stored properties of its source, if asked to, and tells what differs.
 /// </summary>
 internal static class PropertyRestore
 {
-    /// <summary>
-    /// Properties that would mount or share the dataset, which a restore never does by itself; that come with the
-    /// stream and cannot be set later; and that concern keys on the source's machine.
-    /// </summary>
-    private static readonly HashSet<string> Excluded = new(StringComparer.Ordinal)
-    {
-        "mountpoint",
-        "canmount",
-        "sharenfs",
-        "sharesmb",
-        "zoned",
-        "jailed",
-        "volsize",
-        "volblocksize",
-        "utf8only",
-        "normalization",
-        "casesensitivity",
-        "version",
-        "encryption",
-        "keyformat",
-        "keylocation",
-        "pbkdf2iters",
-    };
-
-    /// <returns>Which properties were set, and which were not.</returns>
+    /// <param name="zfs">Where the dataset is.</param>
+    /// <param name="dataset">The restored dataset. What is above it has its properties already.</param>
+    /// <param name="manifest">What is stored of the source.</param>
+    /// <param name="change">Whether to set anything.</param>
+    /// <returns>Which properties were set, which were not, and which differ.</returns>
     public static async Task<RestoredProperties> RunAsync(
         ZfsHost zfs,
         DatasetName dataset,
         Manifest manifest,
+        bool change,
         CancellationToken cancellationToken
     )
     {
+        var here = (await zfs.ReadPropertiesAsync(dataset, cancellationToken)).Behaviour;
+        var plan = PropertyPlan.Make(manifest, here);
         List<string> set = [];
-        var skipped = (manifest.PropertiesLeftOut ?? []).ToDictionary(
-            name => name,
-            _ => "it is too long to be stored with a backup in the server's ZFS",
-            StringComparer.Ordinal
-        );
-        foreach (
-            var (name, value) in (manifest.Properties ?? new Dictionary<string, string>()).OrderBy(
-                property => property.Key,
-                StringComparer.Ordinal
-            )
-        )
+        var skipped = new Dictionary<string, string>(plan.Skipped, StringComparer.Ordinal);
+        foreach (var (name, value) in change ? plan.Set : [])
         {
-            if (Excluded.Contains(name))
-                skipped[name] = "a restore does not change it";
-            else if (!IsName(name))
-                skipped[name] = "it is not a property name";
-            else if (await TrySetAsync(zfs, dataset, name, value, cancellationToken) is { } fault)
+            if (await TrySetAsync(zfs, dataset, name, value, cancellationToken) is { } fault)
                 skipped[name] = fault;
             else
                 set.Add(name);
         }
 
+        if (set.Count > 0)
+            here = (await zfs.ReadPropertiesAsync(dataset, cancellationToken)).Behaviour;
         return new RestoredProperties
         {
             Dataset = dataset.Value,
             Set = set,
-            Skipped = skipped,
+            Skipped = change ? skipped : new Dictionary<string, string>(),
+            Differences = PropertyPlan.FindDifferences(manifest, here),
         };
     }
-
-    private static bool IsName(string name) =>
-        name.Length > 0
-        && char.IsAsciiLetterOrDigit(name[0])
-        && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
 
     /// <returns>Why it was not set; null if it was.</returns>
     private static async Task<string?> TrySetAsync(
@@ -107,6 +75,9 @@ internal sealed record RestoredProperties
 
     /// <summary>Reasons by name.</summary>
     public required IReadOnlyDictionary<string, string> Skipped { get; init; }
+
+    /// <summary>In what the dataset behaves otherwise than its source; empty if that is not known.</summary>
+    public required IReadOnlyList<PropertyDifference> Differences { get; init; }
 
     /// <summary>Why its properties are unknown; left out if they are known.</summary>
     public string? Fault { get; init; }

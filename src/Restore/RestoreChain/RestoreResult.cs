@@ -23,6 +23,6 @@ internal sealed record RestoreResult
     /// <summary>Descendant datasets without a backup of this snapshot; left out unless --recursive was given.</summary>
     public IReadOnlyList<string>? Missing { get; init; }
 
-    /// <summary>Which properties were restored; left out unless --properties was given.</summary>
-    public IReadOnlyList<RestoredProperties>? Properties { get; init; }
+    /// <summary>Which properties were restored, and which differ; the root first, then its descendants.</summary>
+    public required IReadOnlyList<RestoredProperties> Properties { get; init; }
 }

@@ -51,35 +51,27 @@ internal sealed class TreeRestore(
             Resumed = resumed,
             Children = recursive ? _children : null,
             Missing = recursive ? tree.Missing : null,
-            Properties = withProperties ? _properties : null,
+            Properties = _properties,
         };
 
         async Task CompleteAsync(DatasetName partial)
         {
             foreach (var child in tree.Children)
-            {
-                var below = child.DatasetName[backup.DatasetName.Length..];
-                await RestoreChildAsync(
-                    child,
-                    DatasetName.Parse(partial.Value + below),
-                    dataset.Value + below,
-                    cancellationToken
-                );
-            }
+                await RestoreChildAsync(child, Partial(child), cancellationToken);
 
-            await RestorePropertiesAsync(backup, partial, dataset.Value, cancellationToken);
+            // From the top: what is set there is inherited below, and need not be set again.
+            foreach (var restored in (SnapshotInfo[])[backup, .. tree.Children])
+                await RestorePropertiesAsync(restored, Partial(restored), dataset.Value + Below(restored), cancellationToken);
+
+            DatasetName Partial(SnapshotInfo restored) => DatasetName.Parse(partial.Value + Below(restored));
         }
+
+        string Below(SnapshotInfo restored) => restored.DatasetName[backup.DatasetName.Length..];
     }
 
     /// <param name="child">Its backup.</param>
     /// <param name="name">Its temporary name.</param>
-    /// <param name="final">Its final name.</param>
-    private async Task RestoreChildAsync(
-        SnapshotInfo child,
-        DatasetName name,
-        string final,
-        CancellationToken cancellationToken
-    )
+    private async Task RestoreChildAsync(SnapshotInfo child, DatasetName name, CancellationToken cancellationToken)
     {
         _children.Add(child.SnapshotId);
         if (await IsCompleteAsync(name, child, cancellationToken))
@@ -90,7 +82,7 @@ internal sealed class TreeRestore(
             list.ChainOf(child),
             name,
             force: false,
-            partial => RestorePropertiesAsync(child, partial, final, cancellationToken),
+            _ => Task.CompletedTask,
             cancellationToken
         );
     }
@@ -124,16 +116,23 @@ internal sealed class TreeRestore(
         CancellationToken cancellationToken
     )
     {
-        if (!withProperties)
-            return;
         try
         {
             var (manifest, _) = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
-            if (manifest is { Properties: null, PropertiesLeftOut: null })
+            if (
+                withProperties
+                && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null }
+            )
                 session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
             else
                 _properties.Add(
-                    await PropertyRestore.RunAsync(session.Settings.Zfs, dataset, manifest, cancellationToken) with
+                    await PropertyRestore.RunAsync(
+                        session.Settings.Zfs,
+                        dataset,
+                        manifest,
+                        withProperties,
+                        cancellationToken
+                    ) with
                     {
                         Dataset = final,
                     }
@@ -142,12 +141,15 @@ internal sealed class TreeRestore(
         catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
         {
             // The data are complete and valid, and worth more than the properties.
+            if (!withProperties)
+                return;
             _properties.Add(
                 new RestoredProperties
                 {
                     Dataset = final,
                     Set = [],
                     Skipped = new Dictionary<string, string>(),
+                    Differences = [],
                     Fault = e.Message,
                 }
             );

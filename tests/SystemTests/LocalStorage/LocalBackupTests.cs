@@ -225,15 +225,15 @@ public sealed class LocalBackupTests(SecondZfsHost host)
             .ToArray();
 
         var properties = await RestorePropertiesAsync(lab, "restored");
-        Assert.Equal(["compression"], NamesOf(properties[1].GetProperty("set")));
+        Assert.Equal(["compression"], NamesOf(properties[0].GetProperty("set")));
         Assert.Equal(
             ["mountpoint"],
-            properties[1].GetProperty("skipped").EnumerateObject().Select(skipped => skipped.Name)
+            properties[0].GetProperty("skipped").EnumerateObject().Select(skipped => skipped.Name)
         );
-        Assert.Equal(["org.example:note", "quota", "recordsize"], NamesOf(properties[0].GetProperty("set")));
+        Assert.Equal(["org.example:note", "quota", "recordsize"], NamesOf(properties[1].GetProperty("set")));
         Assert.Contains(
             "too long",
-            properties[0].GetProperty("skipped").GetProperty("org.example:long").GetString(),
+            properties[1].GetProperty("skipped").GetProperty("org.example:long").GetString(),
             StringComparison.Ordinal
         );
         Assert.Equal(
@@ -259,14 +259,14 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         (await ManifestAsync(lab, wrong)).AssertRefused(500, "object_damaged", "is not its manifest", "snapshot_id");
 
         var unknown = await RestorePropertiesAsync(lab, "plain");
-        Assert.Contains("has no manifest", unknown[1].GetProperty("fault").GetString(), StringComparison.Ordinal);
-        Assert.Contains("is not its manifest", unknown[0].GetProperty("fault").GetString(), StringComparison.Ordinal);
+        Assert.Contains("has no manifest", unknown[0].GetProperty("fault").GetString(), StringComparison.Ordinal);
+        Assert.Contains("is not its manifest", unknown[1].GetProperty("fault").GetString(), StringComparison.Ordinal);
         var sent = (await lab.Client.SnapshotsOfAsync($"{lab.Source}/a"))[0];
         await lab.AssertSameAsync(sent, "plain/a");
         await lab.AssertRestoresAsync(sent, "alone", $"--source {lab.Source}/a");
     }
 
-    /// <summary>Restores all of the source and returns the properties, those of the descendants first.</summary>
+    /// <summary>Restores all of the source and returns the properties, those of the descendants last.</summary>
     private static async Task<JsonElement[]> RestorePropertiesAsync(LocalLab lab, string target) =>
         [
             .. (

@@ -10,6 +10,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
     /// <summary>Native properties that can be set, and what they are unless they are.</summary>
     private static readonly Dictionary<string, string> Defaults = new(StringComparer.Ordinal)
     {
+        ["acltype"] = "off",
         ["atime"] = "on",
         ["canmount"] = "on",
         ["compression"] = "on",
@@ -68,6 +69,16 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         IsUserProperty(name) || ReadOnly.Contains(name) || Defaults.ContainsKey(name);
 
     public static bool CanBeSet(string name) => IsUserProperty(name) || Defaults.ContainsKey(name);
+
+    /// <summary>The properties that can be set and have a value here, wherever it comes from.</summary>
+    public IEnumerable<string> Settable()
+    {
+        var set = new HashSet<string>(IsDataset ? Defaults.Keys : [], StringComparer.Ordinal);
+        set.UnionWith(Own?.Keys ?? Enumerable.Empty<string>());
+        for (var at = Dataset; at is not null; at = at.Parent is { } parent ? Pool.Find(parent) : null)
+            set.UnionWith(at.Properties.Keys.Where(IsUserProperty));
+        return set.Where(name => Get(name).Value != None);
+    }
 
     /// <summary>What has a name.</summary>
     public static Entry? Find(PoolState pool, string name)

@@ -61,7 +61,7 @@ internal static class PropertyCommands
 
             foreach (var found in Find(pool, entry, arguments))
             {
-                foreach (var property in wanted == "all" ? OwnOf(found) : properties)
+                foreach (var property in wanted == "all" ? AllOf(found) : properties)
                     Print(found, property, fields, sources);
             }
         }
@@ -80,9 +80,9 @@ internal static class PropertyCommands
             .Where(found => types.Contains(found.Type, StringComparer.Ordinal));
     }
 
-    /// <summary>Of "all" only what was set is shown: the native ones first.</summary>
-    private static IEnumerable<string> OwnOf(Entry entry) =>
-        (entry.Own ?? []).Keys.OrderBy(name => name.Contains(':', StringComparison.Ordinal));
+    /// <summary>"All", as far as they are known here: the native ones first, as ZFS shows them.</summary>
+    private static IEnumerable<string> AllOf(Entry entry) =>
+        entry.Settable().Order(StringComparer.Ordinal).OrderBy(name => name.Contains(':', StringComparison.Ordinal));
 
     private static void Print(Entry entry, string property, string[] fields, string[]? sources)
     {
