@@ -99,6 +99,16 @@ internal sealed class StreamPipeline(
             await zfs.WaitForSuccessAsync(cancellationToken);
             throw;
         }
+        catch (SendStreamException e) when (e.Error == SendStreamError.RefusedOnReceive)
+        {
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"This backup could not be restored, so it is not stored: {e.Message}",
+                "Run 'zfs-client backup-full' for this dataset once. Later backups are incremental to the new one.",
+                e,
+                FailureKind.Dataset
+            );
+        }
 
         // A killed zfs send closes its pipe just as a finished one does: only the exit code tells them apart.
         await zfs.WaitForSuccessAsync(cancellationToken);

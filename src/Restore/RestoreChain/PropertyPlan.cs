@@ -85,8 +85,8 @@ internal sealed record PropertyPlan(
     }
 
     /// <summary>
-    /// In what the restored dataset behaves otherwise: all that has a meaning, and of what concerns speed and space that
-    /// which somebody had chosen for the source.
+    /// In what the restored dataset behaves otherwise: all that has a meaning, and of what concerns speed and space
+    /// that which somebody had chosen for the source.
     /// </summary>
     /// <param name="manifest">The source's properties.</param>
     /// <param name="here">How the restored dataset behaves.</param>

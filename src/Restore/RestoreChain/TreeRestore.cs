@@ -61,7 +61,10 @@ internal sealed class TreeRestore(
 
             // From the top: what is set there is inherited below, and need not be set again.
             foreach (var restored in (SnapshotInfo[])[backup, .. tree.Children])
-                await RestorePropertiesAsync(restored, Partial(restored), dataset.Value + Below(restored), cancellationToken);
+            {
+                var final = dataset.Value + Below(restored);
+                await RestorePropertiesAsync(restored, Partial(restored), final, cancellationToken);
+            }
 
             DatasetName Partial(SnapshotInfo restored) => DatasetName.Parse(partial.Value + Below(restored));
         }

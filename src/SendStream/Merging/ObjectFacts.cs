@@ -86,8 +86,8 @@ internal readonly record struct ObjectFacts(
     /// <summary>
     /// As many as the dnode has room for beside its bonus buffer; one of system attributes takes all of it. Source:
     /// OpenZFS module/zfs/dnode.c, dnode_allocate and dnode_reallocate; dmu_recv.c, deduce_nblkptr. Before ffde77051c
-    /// (July 2026) the latter counted the room of a dnode of one slot, so that a receiver lost blocks of large dnodes in
-    /// file systems of a version before 5. What is merged here is the snapshot, not that fault.
+    /// (July 2026) the latter counted the room of a dnode of one slot, so that a receiver lost blocks of large dnodes
+    /// in file systems of a version before 5. What is merged here is the snapshot, not that fault.
     /// </summary>
     private static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength, int slots)
     {

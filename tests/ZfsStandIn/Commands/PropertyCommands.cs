@@ -82,7 +82,10 @@ internal static class PropertyCommands
 
     /// <summary>"All", as far as they are known here: the native ones first, as ZFS shows them.</summary>
     private static IEnumerable<string> AllOf(Entry entry) =>
-        entry.Settable().Order(StringComparer.Ordinal).OrderBy(name => name.Contains(':', StringComparison.Ordinal));
+        entry
+            .Settable()
+            .OrderBy(name => name.Contains(':', StringComparison.Ordinal))
+            .ThenBy(name => name, StringComparer.Ordinal);
 
     private static void Print(Entry entry, string property, string[] fields, string[]? sources)
     {

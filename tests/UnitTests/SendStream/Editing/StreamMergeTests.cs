@@ -189,7 +189,7 @@ public sealed class StreamMergeTests
             ([Plain(1, 0, flags: 4).ToArray()], "ZFS before 0.8"),
             ([Plain(1, 1).ToArray()], "ends at the snapshot"),
             ([Plain(2, 1).ToArray(), Plain(1, 2).ToArray()], "ends at the snapshot"),
-            ([Plain(1, 0).ToArray(), Raw(2, 1, from: 0, to: 6).ToArray()], "is raw, unlike"),
+            ([Plain(1, 0).ToArray(), Raw(2, 1, from: 5, to: 6).ToArray()], "is raw, unlike"),
             ([Raw(1, 0, from: 0, to: 5).ToArray(), Raw(2, 1, from: 4, to: 6).ToArray()], "IV set"),
             ([Raw(1, 0, from: 0, to: 5).ToArray(), Raw(2, 1, from: 5, to: 6, key: 2).ToArray()], "another master key"),
         ];

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 /// <summary>
-/// Streams whose BEGIN holds a list in XDR can all that streams with a native list can, and lose no byte of it: keys and
-/// sets of initialization vectors are in it.
+/// Streams whose BEGIN holds a list in XDR can all that streams with a native list can, and lose no byte of it: keys
+/// and sets of initialization vectors are in it.
 /// </summary>
 public sealed class XdrStreamTests
 {
@@ -28,7 +28,7 @@ public sealed class XdrStreamTests
         Assert.Equal(BeginOf(native).Facts, BeginOf(xdr).Facts);
         var list = BeginOf(xdr).List!;
         Assert.Equal(BeginOf(native).List!.Pack(), list.Pack());
-        Assert.Equal(native.AsSpan(312, list.Pack().Length), list.Pack());
+        Assert.Equal(native[312..(312 + list.Pack().Length)], list.Pack());
         Assert.Equal(Verifying.Verify(native).Records, Verifying.Verify(xdr).Records);
     }
 
