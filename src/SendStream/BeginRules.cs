@@ -105,8 +105,8 @@ internal static class BeginRules
     /// A raw incremental must name the set of initialization vectors of its base. Snapshots and bookmarks from before
     /// ZFS stored these sets have none (errata 4, and bookmarks of ZFS before 2.1.6, openzfs#14967); zfs send sends
     /// from them all the same, and zfs receive refuses what it sends, unless a parameter of the module switches this
-    /// check off (zfs_disable_ivset_guid_check). A clone is not compared with its origin. Source: module/zfs/dsl_crypt.c, dsl_crypto_recv_raw_objset_check,
-    /// from 0.8 to master; dmu_recv.c, drc_fromsnapobj.
+    /// check off (zfs_disable_ivset_guid_check). A clone is not compared with its origin. Source:
+    /// module/zfs/dsl_crypt.c, dsl_crypto_recv_raw_objset_check, from 0.8 to master; dmu_recv.c, drc_fromsnapobj.
     /// </summary>
     private static RecordFault? JudgeKeys(BeginRecord record, NvList? keys)
     {

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Zfs;

@@ -38,8 +38,8 @@ internal static class RestoreCommand
     private static readonly Option<bool> Properties = new("--properties")
     {
         Description =
-            "Also set what somebody had set on the source, such as quota, or what it had inherited, such as acltype. Mount "
-            + "points and shares are not changed.",
+            "Also set what somebody had set on the source, such as quota, or what it had inherited, such as acltype. "
+            + "Mount points and shares are not changed.",
     };
 
     public static CommandWithExamples CreateRestore()

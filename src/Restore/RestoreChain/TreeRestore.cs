@@ -122,10 +122,7 @@ internal sealed class TreeRestore(
         try
         {
             var (manifest, _) = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
-            if (
-                withProperties
-                && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null }
-            )
+            if (withProperties && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null })
                 session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
             else
                 _properties.Add(

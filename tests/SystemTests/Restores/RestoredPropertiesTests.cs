@@ -50,12 +50,12 @@ public sealed class RestoredPropertiesTests
         await using var lab = await RestoreLab.CreateAsync(
             new StandInHost(),
             """
-            zfs create -o acltype=posix -o atime=off AREA/set && zfs create AREA/set/data && zfs create AREA/set/data/child
-            zfs set quota=1G AREA/set/data
+            zfs create -o acltype=posix -o atime=off AREA/data && zfs create AREA/data/set && zfs create AREA/data/set/a
+            zfs set quota=1G AREA/data/set
             """
         );
-        await lab.Client.JsonAsync($"zfs-client backup --dataset {lab.Client.Area}/set/data --recursive");
-        var source = $"--source {lab.Client.Area}/set/data --recursive";
+        await lab.Client.JsonAsync($"zfs-client backup --dataset {lab.Client.Area}/data/set --recursive");
+        var source = $"--source {lab.Client.Area}/data/set --recursive";
 
         var plain = (await lab.Client.RunAsync($"zfs-restore latest {lab.Target} {source}")).MustSucceed().Output;
         var set = await lab.Client.JsonAsync($"zfs-restore latest {lab.Target}2 {source} --properties");
@@ -65,16 +65,13 @@ public sealed class RestoredPropertiesTests
             plain,
             StringComparison.Ordinal
         );
-        Assert.Contains($"{lab.Target}/child differs", plain, StringComparison.Ordinal);
+        Assert.Contains($"{lab.Target}/a differs", plain, StringComparison.Ordinal);
         Assert.Equal("off", await lab.Client.ShellAsync($"zfs get -H -o value acltype {lab.Target}"));
         var (root, child) = (PropertiesOf(set)[0], PropertiesOf(set)[1]);
         Assert.Equal(["acltype", "atime", "quota"], NamesOf(root.GetProperty("set")));
         Assert.Empty(NamesOf(child.GetProperty("set"))); // it inherits from the root
         Assert.Empty(root.GetProperty("differences").EnumerateArray());
-        Assert.Equal(
-            "posix",
-            await lab.Client.ShellAsync($"zfs get -H -o value acltype {lab.Target}2/child")
-        );
+        Assert.Equal("posix", await lab.Client.ShellAsync($"zfs get -H -o value acltype {lab.Target}2/a"));
     }
 
     private static JsonElement SkippedOf(JsonElement result) => PropertiesOf(result)[0].GetProperty("skipped");

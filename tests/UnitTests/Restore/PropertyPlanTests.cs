@@ -25,10 +25,7 @@ public sealed class PropertyPlanTests
             Here([])
         );
 
-        Assert.Equal(
-            [new("org:note", "one\ntwo"), new("quota", "1048576")],
-            plan.Set
-        );
+        Assert.Equal([new("org:note", "one\ntwo"), new("quota", "1048576")], plan.Set);
         Assert.Equal(["casesensitivity", "mountpoint", "sharenfs"], plan.Skipped.Keys);
         Assert.Contains("/srv/db", plan.Skipped["mountpoint"], StringComparison.Ordinal);
     }
@@ -67,16 +64,14 @@ public sealed class PropertyPlanTests
                     ["utf8only"] = ("on", "inherited"),
                 }
             ),
-            Here(
-                [
-                    ("acltype", "off"),
-                    ("xattr", "sa"),
-                    ("recordsize", "131072"),
-                    ("atime", "off"),
-                    ("encryption", "off"),
-                    ("utf8only", "off"),
-                ]
-            )
+            Here([
+                ("acltype", "off"),
+                ("xattr", "sa"),
+                ("recordsize", "131072"),
+                ("atime", "off"),
+                ("encryption", "off"),
+                ("utf8only", "off"),
+            ])
         );
 
         Assert.Equal([new("acltype", "posix"), new("recordsize", "1048576")], plan.Set);
@@ -99,16 +94,14 @@ public sealed class PropertyPlanTests
                     ["longname"] = ("on", "local"), // this ZFS does not know it
                 }
             ),
-            Here(
-                [
-                    ("acltype", "off"),
-                    ("atime", "off"),
-                    ("compression", "zstd"),
-                    ("encryption", "off"),
-                    ("recordsize", "131072"),
-                    ("sync", "standard"),
-                ]
-            )
+            Here([
+                ("acltype", "off"),
+                ("atime", "off"),
+                ("compression", "zstd"),
+                ("encryption", "off"),
+                ("recordsize", "131072"),
+                ("sync", "standard"),
+            ])
         );
 
         Assert.Equal(

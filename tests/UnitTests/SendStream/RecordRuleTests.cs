@@ -275,10 +275,7 @@ public sealed class RecordRuleTests
         }
 
         _ = Verifying.Verify(
-            Incremental(
-                Packing.Native(("crypt_keydata", ((string, object)[])[("from_ivset_guid", 4UL)])),
-                flags: 4 | 8
-            )
+            Incremental(Packing.Native(("crypt_keydata", ((string, object)[])[("from_ivset_guid", 4UL)])), flags: 4 | 8)
         );
     }
 

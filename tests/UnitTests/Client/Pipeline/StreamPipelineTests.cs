@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.UnitTests.SendStream;
@@ -24,11 +25,13 @@ public sealed class StreamPipelineTests
             .End()
             .ToArray();
         await using var zfs = ZfsProcess.Start(ZfsHost.Local, ["send"], "/bin/sh", ["-c", "true"]);
+        using var digest = new PartsDigest();
         var pipeline = new StreamPipeline(
             new MemoryBudget(ParallelParts: 1, PartSize: 1 << 20, Workers: 1),
             CompressionFormat.Gzip,
             level: null,
             TransferStart.Beginning,
+            digest,
             (part, _) => throw new InvalidOperationException($"part {part.Number} was sent"),
             _ => { }
         );
