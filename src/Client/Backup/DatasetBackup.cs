@@ -250,7 +250,8 @@ internal sealed class DatasetBackup(
                     Describe(interrupted),
                     interrupted.Expected,
                     interrupted.Compression,
-                    Send: null
+                    Send: null,
+                    interrupted.Upload.Resume.StreamBytes
                 ),
                 cancellationToken
             );
@@ -299,12 +300,37 @@ internal sealed class DatasetBackup(
             else if (committed is null)
                 await _snapshots.RemoveAsync(source.Snapshot);
             else
-                await _snapshots.AcknowledgeAsync(source.Snapshot, CancellationToken.None);
-            throw;
+                await AcknowledgeAsync(source.Snapshot, committed);
+            if (committed is null || e is OperationCanceledException)
+                throw;
+            output.Warn($"{source.Snapshot.Name} is stored, although the last answer about it was: {e.Message}");
+            return (committed, 0);
         }
 
-        await _snapshots.AcknowledgeAsync(source.Snapshot, CancellationToken.None);
+        await AcknowledgeAsync(source.Snapshot, sent.Item1);
         return sent;
+    }
+
+    /// <summary>Records that the server has the backup.</summary>
+    /// <exception cref="OperationException">ZFS refuses; the message says that the backup is stored.</exception>
+    private async Task AcknowledgeAsync(LocalSnapshot snapshot, SnapshotInfo backup)
+    {
+        try
+        {
+            await _snapshots.AcknowledgeAsync(snapshot, CancellationToken.None);
+        }
+        catch (ZfsException e)
+        {
+            throw new OperationException(
+                ExitCode.Zfs,
+                $"{snapshot.Name} is backed up: the server has verified and stored it as {backup.SnapshotId}. Only its "
+                    + $"bookmark and mark could not be set: {e.Message}",
+                "The next backup of the dataset sets them, under its new name if it was renamed. "
+                    + $"If its pool was exported, import it. {e.Remedy}".TrimEnd(),
+                e,
+                e.Kind
+            );
+        }
     }
 
     private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan) =>

@@ -32,10 +32,13 @@ internal sealed class StreamPipeline(
     private readonly Channel<StoredBlock> _blocks = Channel.CreateUnbounded<StoredBlock>();
     private readonly Channel<UploadPart> _parts = Channel.CreateUnbounded<UploadPart>();
 
-    /// <summary>Whether any byte of the stream has been read.</summary>
-    public bool HasBegun { get; private set; }
+    /// <summary>Why the stream ends before its END; set before the last block is passed on.</summary>
+    private ZfsException? _zfsFailure;
 
-    /// <summary>Runs until the last part is stored or a stage fails.</summary>
+    /// <summary>
+    /// Runs until the last part is stored or a stage fails. If <c>zfs send</c> fails, the full parts that it sent
+    /// before are still stored: another run resumes after them.
+    /// </summary>
     /// <param name="zfs">The process; killed when a stage fails.</param>
     /// <param name="stream">The stream to store.</param>
     public async Task<TransferEnd> RunAsync(ZfsProcess zfs, Stream stream, CancellationToken cancellationToken)
@@ -50,7 +53,7 @@ internal sealed class StreamPipeline(
         // A synchronous read of a pipe cannot be cancelled, it ends only with the pipe.
         await using var killer = tasks.Stop.Register(zfs.Kill);
         var reading = tasks.Run(() =>
-            ReadAsync(zfs, new BlockCutter(stream, from.State, buffers, Emit, Count), tasks.Stop)
+            ReadAsync(zfs, new BlockCutter(stream, from.State, buffers, Emit, progress), tasks.Stop)
         );
         var building = tasks.Run(() => BuildAsync(builder, tasks.Stop));
         var senders = Enumerable
@@ -58,18 +61,14 @@ internal sealed class StreamPipeline(
             .Select(_ => tasks.Run(() => SendAsync(chunks, tasks.Stop)))
             .ToList();
         await tasks.WaitAsync([reading, building, .. senders]);
+        if (_zfsFailure is not null)
+            throw _zfsFailure;
         var state = await reading;
         Invariant.Require(
-            builder.End.StreamOffset == state.StreamOffset,
+            builder.End.StreamOffset == state!.StreamOffset,
             "the parts contain all that was read from zfs send"
         );
         return new TransferEnd(state, builder.Finished, await building);
-
-        void Count(int bytes)
-        {
-            HasBegun = true;
-            progress(bytes);
-        }
 
         void Emit(CutBlock block)
         {
@@ -82,7 +81,28 @@ internal sealed class StreamPipeline(
         }
     }
 
-    private async Task<ParserState> ReadAsync(ZfsProcess zfs, BlockCutter cutter, CancellationToken cancellationToken)
+    /// <returns>State of the stream at its END; null if <c>zfs send</c> failed.</returns>
+    private async Task<ParserState?> ReadAsync(ZfsProcess zfs, BlockCutter cutter, CancellationToken cancellationToken)
+    {
+        ParserState? end;
+        try
+        {
+            end = await ReadToEndAsync(zfs, cutter, cancellationToken);
+        }
+        catch (ZfsException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            (_zfsFailure, end) = (e, null);
+        }
+
+        _blocks.Writer.Complete();
+        return end;
+    }
+
+    private static async Task<ParserState> ReadToEndAsync(
+        ZfsProcess zfs,
+        BlockCutter cutter,
+        CancellationToken cancellationToken
+    )
     {
         ParserState end;
         try
@@ -113,7 +133,6 @@ internal sealed class StreamPipeline(
 
         // A killed zfs send closes its pipe just as a finished one does: only the exit code tells them apart.
         await zfs.WaitForSuccessAsync(cancellationToken);
-        _blocks.Writer.Complete();
         return end;
     }
 
@@ -122,6 +141,8 @@ internal sealed class StreamPipeline(
     private async Task<UploadPart?> BuildAsync(PartBuilder builder, CancellationToken cancellationToken)
     {
         var last = await builder.RunAsync(_blocks.Reader, _parts.Writer, cancellationToken);
+        if (_zfsFailure is not null)
+            last = null; // only the last part of a complete stream may be smaller than the others
         var whole = last?.Number == 1 ? last : null;
         if (last is not null && whole is null)
             await _parts.Writer.WriteAsync(last, cancellationToken);

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Pipeline;
 using ZfsSnapshotManager.Core;
@@ -21,6 +22,11 @@ internal sealed class BackupUpload(
     TimeProvider time
 )
 {
+    /// <summary>
+    /// How many parts each connection may be ahead of the first missing one: what another run would send again.
+    /// </summary>
+    private const int PartsAhead = 4;
+
     private readonly BandwidthLimit? _limit = settings.BandwidthLimit is { } rate
         ? new BandwidthLimit(rate, time)
         : null;
@@ -37,59 +43,71 @@ internal sealed class BackupUpload(
     )
     {
         var retry = Retry(why => output.Warn(why ?? "the server is reachable again"));
-        long? estimate = null;
-        if (source.Send is { } send)
-            estimate = await send.EstimateAsync(settings.Zfs, cancellationToken);
+        var estimate = await EstimateAsync(source, cancellationToken);
         var request = source.Request with { EstimatedSize = estimate };
-        UploadAnswer upload;
-        try
-        {
-            upload = await retry.RunAsync(token => server.RequestUploadAsync(request, token), cancellationToken);
-        }
-        catch (ApiException e) when (source.Send is null && e.Code == "snapshot_exists")
-        {
-            // The previous run was killed while the server committed.
-            if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
-                return (committed, committed.StreamBytes);
-            throw;
-        }
-
+        var stored = source.Stored;
+        var (upload, committed) = await OpenAsync(source, request, stored, retry, cancellationToken);
         var interruptions = new ReceiveInterruptions(settings.RetryTime, time);
         var mayResume = source.Send is null;
-        while (true)
+        var hasStartedOver = false;
+        while (committed is null)
         {
             try
             {
-                return await SendOnceAsync(source, upload, estimate, mayResume, cancellationToken);
+                return await SendOnceAsync(source, upload!, estimate, mayResume, cancellationToken);
             }
             catch (ApiException e) when (ReceiveInterruptions.IsInterruption(e))
             {
                 // The server's zfs receive ended, with the server or by itself; its ZFS says where the stream resumes.
-                if (!interruptions.MayRetry(upload.Resume))
+                if (!interruptions.MayRetry(upload!.Resume))
                     throw new UploadInterruptedException(e, upload.Resume?.StreamBytes ?? 0);
+                stored = upload.Resume?.StreamBytes ?? 0;
                 output.Note(
                     $"{source.Snapshot.Name}: the server's zfs receive was interrupted; asking where to resume"
                 );
-                try
-                {
-                    upload = await retry.RunAsync(
-                        token => server.RequestUploadAsync(request, token),
-                        cancellationToken
-                    );
-                    mayResume = true;
-                }
-                catch (ApiException failure) when (failure.Code == "snapshot_exists")
-                {
-                    if (source.Find(await server.GetSnapshotsAsync(cancellationToken)) is { } committed)
-                        return (committed, committed.StreamBytes);
-                    throw;
-                }
-                catch (Exception failure)
-                    when (failure is OperationCanceledException or OperationException { Kind: FailureKind.Transient })
-                {
-                    throw new UploadInterruptedException(failure, upload.Resume?.StreamBytes ?? 0);
-                }
+                mayResume = true;
             }
+            catch (NotResumableException e) when (source.Send is not null)
+            {
+                // Once: a store that loses what takes long to send would lose it again.
+                if (hasStartedOver)
+                    ExceptionDispatchInfo.Throw(e.InnerException ?? e);
+                output.Warn($"{source.Snapshot.Name}: {e.Message} The stream is sent again from its start.");
+                (hasStartedOver, mayResume, stored) = (true, false, null);
+            }
+
+            (upload, committed) = await OpenAsync(source, request, stored, retry, cancellationToken);
+        }
+
+        return (committed, committed.StreamBytes);
+    }
+
+    /// <summary>Announces the upload.</summary>
+    /// <param name="stored">Bytes of the stream that the server has; null if it has nothing.</param>
+    /// <returns>The upload; or the backup, if the server has committed it already: an earlier run was killed meanwhile,
+    /// or an answer was lost.</returns>
+    private async Task<(UploadAnswer? Upload, SnapshotInfo? Committed)> OpenAsync(
+        UploadSource source,
+        UploadRequest request,
+        long? stored,
+        RetryPolicy retry,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            return (await retry.RunAsync(token => server.RequestUploadAsync(request, token), cancellationToken), null);
+        }
+        catch (ApiException e) when (e.Code == "snapshot_exists")
+        {
+            var backups = await retry.RunAsync(server.GetSnapshotsAsync, cancellationToken);
+            if (source.Find(backups) is { } committed)
+                return (null, committed);
+            throw;
+        }
+        catch (Exception e) when (stored is not null && UploadFates.Of(e, isFruitless: false) == UploadFate.Keep)
+        {
+            throw new UploadInterruptedException(e, stored.Value);
         }
     }
 
@@ -110,7 +128,10 @@ internal sealed class BackupUpload(
                 resume = ResumePoint.Read(upload.Resume, source.Expected);
             var from = resume?.From ?? TransferStart.Beginning;
             var already = resume?.StreamBytes ?? 0;
-            acknowledged = new AcknowledgedParts(from.Number - 1, already) { IsResumed = resume is not null };
+            acknowledged = new AcknowledgedParts(from.Number - 1, already, PartsAhead * settings.UploadParallel)
+            {
+                IsResumed = resume is not null,
+            };
             var expected = estimate;
             if (resume is not null)
                 expected = await EstimateAsync(resume, cancellationToken);
@@ -133,20 +154,16 @@ internal sealed class BackupUpload(
         {
             throw;
         }
-        catch (Exception e)
-            when (acknowledged is { Any: true }
-                && e
-                    is OperationCanceledException
-                        or OperationException { Kind: FailureKind.Transient }
-                        or ZfsException { End: ZfsEnd.Killed or ZfsEnd.Crashed }
-            )
-        {
-            throw new UploadInterruptedException(e, acknowledged.StreamBytes);
-        }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
+            var fate = UploadFates.Of(e, acknowledged is { IsFruitless: true });
+            if (fate == UploadFate.Keep && acknowledged is { Any: true })
+                throw new UploadInterruptedException(e, acknowledged.StreamBytes);
             var reason = await _inquiry.AbortAsync(upload.UploadId);
-            if (reason is not null && e is OperationException { ExitCode: ExitCode.Unreachable })
+            if (fate == UploadFate.StartOver)
+                throw e as NotResumableException ?? new NotResumableException(e.Message, e);
+            // All that this side may have seen of a refusal in the middle of a body is a broken connection.
+            if (reason is not null && e is OperationException { Kind: FailureKind.Transient } and not ZfsException)
                 throw reason;
             throw;
         }
@@ -198,6 +215,7 @@ internal sealed class BackupUpload(
 
         async Task SendPartAsync(UploadPart part, CancellationToken token)
         {
+            await acknowledged.WaitForTurnAsync(part, token);
             await requests.SendPartAsync(part, token);
             acknowledged.Add(part);
         }
@@ -228,10 +246,29 @@ internal sealed class BackupUpload(
                     is UnexpectedStreamException
                         or StreamCombinationException
                         or SendStreamException { Error: SendStreamError.UnexpectedRecord }
-                || (e is ZfsException { End: ZfsEnd.Refused } && !pipeline.HasBegun)
             )
         {
             throw new NotResumableException(e.Message, e);
+        }
+    }
+
+    /// <summary>
+    /// The expected size of a stream that is sent from its start, in bytes; null if ZFS does not say. Old versions
+    /// refuse to estimate what they send (openzfs/zfs#3666), and everything else is reported by the send itself.
+    /// </summary>
+    private async Task<long?> EstimateAsync(UploadSource source, CancellationToken cancellationToken)
+    {
+        if (source.Send is not { } send)
+            return null;
+        try
+        {
+            return await send.EstimateAsync(settings.Zfs, cancellationToken);
+        }
+        catch (ZfsException e)
+        {
+            if (verbose)
+                output.Note($"{source.Snapshot.Name}: its size is unknown: {e.Message}");
+            return null;
         }
     }
 

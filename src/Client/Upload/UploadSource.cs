@@ -11,12 +11,14 @@ namespace ZfsSnapshotManager.Client.Upload;
 /// <param name="Expected">What <c>zfs send</c> may send.</param>
 /// <param name="Compression">How the stream is stored.</param>
 /// <param name="Send">How ZFS sends it from its start; null if an upload is to be resumed.</param>
+/// <param name="Stored">Bytes of its stream that the server has; null if it has nothing.</param>
 internal sealed record UploadSource(
     LocalSnapshot Snapshot,
     UploadRequest Request,
     ExpectedStream Expected,
     CompressionFormat Compression,
-    ZfsSend? Send
+    ZfsSend? Send,
+    long? Stored = null
 )
 {
     /// <summary>Finds its backup among those of the server.</summary>

@@ -24,6 +24,7 @@ public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, strin
             "receive_failed" => FailureKind.Dataset, // ZFS would refuse it again
             "object_missing" or "object_damaged" => FailureKind.Stream,
             "internal_error" => FailureKind.Transient,
+            null when KindOf(status) == FailureKind.Dataset => FailureKind.Server, // not an answer of zfs-server
             _ => KindOf(status),
         };
 

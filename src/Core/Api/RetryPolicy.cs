@@ -8,8 +8,8 @@ namespace ZfsSnapshotManager.Core.Api;
 /// succeeds or none has succeeded for too long. One policy serves all requests of a transfer: as long as one of them
 /// gets through, the server is reachable. Safe for use by several threads.
 /// </summary>
-/// <param name="patience">How long to retry, counted from the first failure since the last success; zero: no
-/// retries.</param>
+/// <param name="patience">How long to retry, counted from the first failure since the last success of any request, and
+/// for each request from its own first failure; zero: no retries.</param>
 /// <param name="time">The clock.</param>
 /// <param name="waiting">Gets why it waits, human-readable; null once something has succeeded again.</param>
 /// <param name="random">For the pauses, so that clients that lost the same server do not return at the same moment;
@@ -42,9 +42,11 @@ public sealed class RetryPolicy(
     /// long.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
     {
+        long? failingSince = null;
         for (var failures = 1; ; failures++)
         {
             var start = time.GetTimestamp();
+            failingSince ??= start;
             try
             {
                 var result = await attempt(cancellationToken);
@@ -53,7 +55,8 @@ public sealed class RetryPolicy(
             }
             catch (OperationException e) when (patience > TimeSpan.Zero && e.Kind == FailureKind.Transient)
             {
-                await WaitAsync(e, failures, start, cancellationToken);
+                // Others may get through all the time: what fails again and again must still end.
+                await WaitAsync(e, failures, start, time.GetElapsedTime(failingSince.Value), cancellationToken);
             }
         }
     }
@@ -77,16 +80,19 @@ public sealed class RetryPolicy(
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="OperationException">The failure itself: nothing has succeeded for too long.</exception>
     public Task WaitAsync(OperationException failure, int failures, CancellationToken cancellationToken) =>
-        WaitAsync(failure, failures, time.GetTimestamp(), cancellationToken);
+        WaitAsync(failure, failures, time.GetTimestamp(), TimeSpan.Zero, cancellationToken);
 
+    /// <param name="alone">How long this request has failed, whatever the others do.</param>
     private async Task WaitAsync(
         OperationException failure,
         int failures,
         long start,
+        TimeSpan alone,
         CancellationToken cancellationToken
     )
     {
-        var lasted = Failed(start);
+        var together = Failed(start);
+        var lasted = alone > together ? alone : together;
         if (lasted >= patience)
             ExceptionDispatchInfo.Throw(failure);
         var pause = PauseAfter(failures, failure);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
@@ -12,6 +11,7 @@ public sealed class TransferProgress
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
 
     private readonly TimeProvider _time;
+    private readonly TextWriter _errors;
     private readonly ProgressTask? _bar;
     private readonly bool _lines;
     private readonly string _what;
@@ -22,15 +22,23 @@ public sealed class TransferProgress
     private long _lastLine;
     private long _bytes;
 
-    private TransferProgress(
+    /// <param name="what">Its name.</param>
+    /// <param name="already">Bytes that an earlier run transferred.</param>
+    /// <param name="expected">Null if unknown.</param>
+    /// <param name="bar">Null: lines, or nothing.</param>
+    /// <param name="lines">Whether lines are written.</param>
+    /// <param name="errors">Where they are written; null: standard error.</param>
+    internal TransferProgress(
         string what,
         long already,
         long? expected,
         ProgressTask? bar,
         bool lines,
-        TimeProvider time
+        TimeProvider time,
+        TextWriter? errors = null
     )
     {
+        _errors = errors ?? Console.Error;
         _what = what;
         _already = already;
         _bytes = already;
@@ -87,22 +95,19 @@ public sealed class TransferProgress
             });
     }
 
+    /// <summary>Counts transferred bytes. Never throws, since it is called in the middle of transfers.</summary>
+    /// <param name="bytes">Negative for bytes that are transferred again.</param>
     public void Add(long bytes)
     {
         lock (_lock)
         {
-            _bytes += bytes;
+            _bytes = (long)Int128.Clamp((Int128)_bytes + bytes, 0, long.MaxValue);
             if (_bar is not null)
-            {
-                // Estimates are often too low: the bar grows, so that it is not full while bytes still arrive.
-                if (_bytes > _bar.MaxValue)
-                    _bar.MaxValue = _bytes;
-                _bar.Value = _bytes;
-            }
+                Show(_bar, _bytes);
             else
-            {
-                WriteLine(() => DescribeState(_time.GetElapsedTime(_start)));
-            }
+                WriteLine(() =>
+                    TransferLine.Describe(_what, _bytes, _already, _expected, _time.GetElapsedTime(_start))
+                );
         }
     }
 
@@ -119,25 +124,31 @@ public sealed class TransferProgress
         }
     }
 
+    /// <summary>
+    /// The bar never moves backwards: Spectre.Console (0.57.2, ProgressTask.GetRemainingTime) estimates the time left
+    /// from its steps, and a negative speed can give a time that no TimeSpan holds.
+    /// </summary>
+    private static void Show(ProgressTask bar, long bytes)
+    {
+        // Estimates are often too low: the bar grows, so that it is not full while bytes still arrive.
+        if (bytes > bar.MaxValue)
+            bar.MaxValue = bytes;
+        if (bytes > bar.Value)
+            bar.Value = bytes;
+    }
+
     private void WriteLine(Func<string> text)
     {
         if (!_lines || _time.GetElapsedTime(_lastLine) < LineInterval)
             return;
         _lastLine = _time.GetTimestamp();
-        Console.Error.WriteLine(text());
-    }
-
-    private string DescribeState(TimeSpan elapsed)
-    {
-        var rate = (_bytes - _already) / elapsed.TotalSeconds;
-        var text = $"{_what}: {ByteSize.Format(_bytes)}, {ByteSize.Format((long)rate)}/s";
-        if (_expected is not > 0 || _bytes >= _expected)
-            return text;
-        var left = TimeSpan.FromSeconds((_expected.Value - _bytes) / rate);
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{text}, {100.0 * _bytes / _expected.Value:0}% of about {ByteSize.Format(_expected.Value)}, "
-                + $"{left:hh\\:mm\\:ss} left"
-        );
+        try
+        {
+            _errors.WriteLine(text());
+        }
+        catch (IOException)
+        {
+            // Standard error is a file on a full disk, for example. The transfer itself does not need it.
+        }
     }
 }

@@ -10,7 +10,7 @@ public sealed class ZfsException(
     : OperationException(
         Core.ExitCode.Zfs,
         Describe(arguments, exitCode, standardError, remote),
-        FindRemedy(exitCode, standardError, remote),
+        FindRemedy(arguments, exitCode, standardError, remote),
         kind: EndOf(exitCode, standardError, remote) == ZfsEnd.Disconnected
             ? FailureKind.Transient
             : FailureKind.Dataset
@@ -21,6 +21,8 @@ public sealed class ZfsException(
     /// which returns libzfs's -1 (cmd/zfs/zfs_main.c, zfs_do_send), and that of ssh for a command that was killed.
     /// </summary>
     private const int SshFailed = 255;
+
+    private const StringComparison Comparison = StringComparison.Ordinal;
 
     /// <summary>What a shell, and .NET, adds to the number of the signal; <c>zfs</c> itself ends with 1 or 2.</summary>
     private const int KilledBySignal = 128;
@@ -34,12 +36,29 @@ public sealed class ZfsException(
     /// </summary>
     private static readonly string[] WordsOfZfs = ["cannot ", "warning: cannot ", "internal error", "invalid "];
 
+    private static readonly string[] CurableWords =
+    [
+        "permission denied",
+        "key must be loaded",
+        "key not loaded",
+        "I/O is currently suspended",
+        "no such pool",
+        "out of memory",
+    ];
+
     public IReadOnlyList<string> Arguments { get; } = arguments;
 
     /// <summary>Exit code of the command; 128 + signal if it was killed.</summary>
     public int CommandExitCode { get; } = exitCode;
 
     public string StandardError { get; } = standardError;
+
+    /// <summary>
+    /// Whether ZFS refuses for a reason outside of what the command names, which somebody can change: a permission, a
+    /// key, the pool's devices. The same command may succeed then.
+    /// </summary>
+    public bool IsCurable { get; } =
+        CurableWords.Any(words => standardError.Contains(words, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>How it ended.</summary>
     public ZfsEnd End { get; } = EndOf(exitCode, standardError, remote);
@@ -62,7 +81,7 @@ public sealed class ZfsException(
     private static bool IsOfZfs(string standardError) =>
         standardError
             .Split('\n', StringSplitOptions.TrimEntries)
-            .Any(line => WordsOfZfs.Any(words => line.StartsWith(words, StringComparison.Ordinal)));
+            .Any(line => WordsOfZfs.Any(words => line.StartsWith(words, Comparison)));
 
     private static string Describe(
         IReadOnlyList<string> arguments,
@@ -79,9 +98,29 @@ public sealed class ZfsException(
             : $"zfs {command}{where} failed with exit code {exitCode} and printed nothing";
     }
 
-    private static string? FindRemedy(int exitCode, string standardError, ZfsRemoteHost? remote) =>
+    private static string? FindRemedy(
+        IReadOnlyList<string> arguments,
+        int exitCode,
+        string standardError,
+        ZfsRemoteHost? remote
+    ) =>
         EndOf(exitCode, standardError, remote) == ZfsEnd.Disconnected
             ? $"Check that 'ssh -o BatchMode=yes {remote!.Destination} zfs version' works as this user, without a "
                 + "password."
-            : ZfsRemedies.Find(standardError);
+            : ZfsRemedies.Find(standardError)?.Replace(" POOL", NamePool(arguments, standardError), Comparison);
+
+    /// <returns>The pool that the failure is about, after a space; nothing if it is not known.</returns>
+    private static string NamePool(IReadOnlyList<string> arguments, string standardError)
+    {
+        // zfs send -t names the snapshot only in its message: warning: cannot send 'tank/data@monday': …
+        var quoted = standardError.Split('\'').Where((_, place) => place % 2 == 1);
+        foreach (var name in arguments.Reverse().Take(1).Concat(quoted))
+        {
+            var end = name.IndexOfAny(['/', '@', '#']);
+            if (end > 0)
+                return $" {name[..end]}";
+        }
+
+        return "";
+    }
 }

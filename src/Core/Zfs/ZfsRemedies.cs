@@ -14,6 +14,12 @@ public static class ZfsRemedies
             "The pool is suspended because its devices are unavailable: see 'zpool status', bring the devices "
                 + "back, then run 'zpool clear'. Nothing that was stored before is lost."
         ),
+        (
+            "Input/output error",
+            "ZFS cannot read a block: 'zpool status -v POOL' names the damaged files. Delete them or replace them by "
+                + "good copies; the next backup takes a new snapshot. Other datasets and earlier backups are not "
+                + "affected."
+        ),
         ("no such pool", "The pool is not imported: see 'zpool import', or check the name with 'zpool list'."),
         (
             "IV set guid missing",

@@ -23,7 +23,8 @@ public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnl
     public ZfsProcess Start(ZfsHost zfs) => zfs.StartSending(Arguments([]));
 
     /// <summary>
-    /// Estimates the length of the stream in bytes. The estimate can be far too high or too low.
+    /// Estimates the length of the stream in bytes. The estimate can be far too high or too low, and some versions of
+    /// ZFS refuse it for streams that they do send.
     /// </summary>
     public Task<long?> EstimateAsync(ZfsHost zfs, CancellationToken cancellationToken) =>
         EstimateAsync(zfs, Arguments(["-n", "-P"]), cancellationToken);
@@ -46,7 +47,9 @@ public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnl
     {
         var rows = await zfs.RunTableAsync(arguments, cancellationToken);
         var size = rows.FirstOrDefault(row => row[0] == "size");
-        return size is { Length: 2 } ? long.Parse(size[1], CultureInfo.InvariantCulture) : null;
+        return size is { Length: 2 } && long.TryParse(size[1], CultureInfo.InvariantCulture, out var bytes)
+            ? bytes
+            : null;
     }
 
     private List<string> Arguments(IReadOnlyList<string> more)

@@ -1,6 +1,8 @@
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
-/// <summary>What goes wrong with a request on its way to S3, or with the answer on its way back.</summary>
+/// <summary>
+/// What goes wrong with a request on its way to S3 or to zfs-server, or with the answer on its way back.
+/// </summary>
 internal enum Fault
 {
     /// <summary>503, which asks for patience.</summary>
@@ -11,6 +13,12 @@ internal enum Fault
 
     /// <summary>An error inside a 200, as S3 gives it where the work began well.</summary>
     ErrorInSuccess,
+
+    /// <summary>507, as zfs-server answers where its disk is full.</summary>
+    StorageFull,
+
+    /// <summary>409, as zfs-server answers where its store no longer has an upload.</summary>
+    UploadLost,
 
     /// <summary>The connection is reset before S3 sees anything.</summary>
     ResetBefore,

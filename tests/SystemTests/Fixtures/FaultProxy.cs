@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace ZfsSnapshotManager.SystemTests.Fixtures;
 
 /// <summary>
-/// Stands between zfs-server and S3: passes bytes on unchanged, since requests are signed, counts requests by kind, and
-/// does to some of them what a bad network or a bad day of S3 does.
+/// Stands between zfs-server and S3, or a client and zfs-server: passes bytes on unchanged, since requests are signed,
+/// counts requests by kind, and does to some of them what a bad network or a bad day of S3 does.
 /// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
@@ -139,7 +139,14 @@ internal sealed class FaultProxy : IAsyncDisposable
                     return;
                 }
 
-                if (fault is Fault.SlowDown or Fault.InternalError or Fault.ErrorInSuccess)
+                if (
+                    fault
+                    is Fault.SlowDown
+                        or Fault.InternalError
+                        or Fault.ErrorInSuccess
+                        or Fault.StorageFull
+                        or Fault.UploadLost
+                )
                 {
                     await DrainAsync(client, request);
                     await client.WriteAsync(ErrorOf(fault.Value, request.Method), _end.Token);
@@ -283,6 +290,10 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private static string ErrorOf(Fault fault, string method)
     {
+        if (fault is Fault.StorageFull)
+            return OwnErrorOf("507 Insufficient Storage", "storage_full");
+        if (fault is Fault.UploadLost)
+            return OwnErrorOf("409 Conflict", "upload_lost");
         var (status, code) = fault switch
         {
             Fault.SlowDown => ("503 Slow Down", "SlowDown"),
@@ -295,5 +306,12 @@ internal sealed class FaultProxy : IAsyncDisposable
                 : $"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>By the "
                     + "test.</Message><RequestId>1</RequestId></Error>";
         return $"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+    }
+
+    /// <summary>An error of zfs-server.</summary>
+    private static string OwnErrorOf(string status, string code)
+    {
+        var body = $$"""{"success":false,"message":"By the test.","status":{{status[..3]}},"code":"{{code}}"}""";
+        return $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
     }
 }

@@ -42,6 +42,19 @@ public sealed class StandInHost : ClientHost
         File.Move($"{LimitFile}.new", LimitFile, overwrite: true);
     }
 
+    /// <summary>Lets each <c>zfs send</c> crash after so many bytes, until this is called with null.</summary>
+    internal void CrashSend(long? bytes)
+    {
+        var file = Path.Combine(_state, "send-crash");
+        if (bytes is null)
+            File.Delete(file);
+        else
+            File.WriteAllText(file, $"{bytes}");
+    }
+
+    /// <summary>From now on <c>zfs send -n</c> is refused, as old versions of ZFS do for some streams.</summary>
+    internal void RefuseEstimates() => File.WriteAllText(Path.Combine(_state, "no-estimates"), "");
+
     internal override Task StartAsync() => Task.CompletedTask;
 
     internal override async Task<CommandResult> RunAsync(string line, byte[]? input = null) =>

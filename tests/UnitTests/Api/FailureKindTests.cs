@@ -38,7 +38,8 @@ public sealed class FailureKindTests
     [InlineData(409, "upload_replaced", FailureKind.Dataset)]
     [InlineData(409, "base_missing", FailureKind.Dataset)]
     [InlineData(409, "receive_interrupted", FailureKind.Dataset)]
-    [InlineData(412, null, FailureKind.Dataset)]
+    [InlineData(404, null, FailureKind.Server)]
+    [InlineData(413, null, FailureKind.Server)]
     [InlineData(301, null, FailureKind.Server)]
     public void The_kind_of_an_answer_follows_from_its_code_or_its_status(int status, string? code, FailureKind kind) =>
         Assert.Equal(kind, Answer((HttpStatusCode)status, code).Kind);

@@ -69,6 +69,26 @@ public sealed class RetryPolicyTests
     }
 
     [Fact]
+    public async Task A_request_that_never_gets_through_ends_although_all_others_do()
+    {
+        var retry = Uploads(TimeSpan.FromMinutes(10));
+        var start = _time.Now;
+
+        await Assert.ThrowsAsync<OperationException>(() =>
+            retry.RunAsync<int>(
+                _ =>
+                {
+                    retry.Succeeded(); // another part was stored meanwhile
+                    throw Unreachable();
+                },
+                Token
+            )
+        );
+
+        Assert.InRange(_time.Now - start, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
+    }
+
+    [Fact]
     public async Task Without_a_retry_time_the_first_failure_is_thrown()
     {
         var attempts = 0;

@@ -5,7 +5,8 @@ namespace ZfsSnapshotManager.ZfsStandIn.Commands;
 /// <summary>
 /// What tests do with files where there is real ZFS, by commands that real <c>zfs</c> does not have:
 /// <c>stand-in write DATASET [FILE BYTES]…</c> (random data), <c>stand-in write-compressible</c>, <c>stand-in remove
-/// DATASET FILE</c>, <c>stand-in describe DATASET|SNAPSHOT</c>.
+/// DATASET FILE</c>, <c>stand-in describe DATASET|SNAPSHOT</c>, <c>stand-in damage DATASET FILE</c> (its disk cannot
+/// read one block any more), <c>stand-in repair DATASET FILE</c> (it can again, in snapshots as well).
 /// </summary>
 internal static class ContentsCommands
 {
@@ -29,10 +30,22 @@ internal static class ContentsCommands
                 foreach (var line in (entry.Snapshot?.Contents ?? entry.Dataset.Head).Describe())
                     Console.Out.WriteLine(line);
                 break;
+            case ["damage", var dataset, var file]:
+                StateStore.Change(pool => pool.Get(dataset).Head.Get(file).DamageMiddle());
+                break;
+            case ["repair", var dataset, var file]:
+                StateStore.Change(pool => Repair(pool.Get(dataset), file));
+                break;
             default:
-                throw ZfsFailure.Usage("stand-in write, write-compressible, remove, describe");
+                throw ZfsFailure.Usage("stand-in write, write-compressible, remove, describe, damage, repair");
         }
 
         return 0;
+    }
+
+    private static void Repair(Dataset dataset, string file)
+    {
+        foreach (var contents in dataset.Snapshots.Select(snapshot => snapshot.Contents).Append(dataset.Head))
+            contents.Files.Find(stored => stored.Name == file)?.Repair();
     }
 }

@@ -21,6 +21,8 @@ internal static class SendCommand
         var (dataset, stream, from) = token is null ? Plan(pool, arguments) : PlanRest(pool, token);
         if (arguments.Has('n'))
         {
+            if (File.Exists(Path.Combine(StateStore.Directory, "no-estimates")))
+                throw new ZfsFailure("internal error: Invalid argument", token is null ? 1 : RefusedToken);
             Describe(stream, from);
             return 0;
         }
@@ -29,7 +31,18 @@ internal static class SendCommand
         try
         {
             using var output = new StandardOutput();
-            stream.WriteTo(output);
+            try
+            {
+                stream.WriteTo(output);
+            }
+            catch (UnreadableBlockException)
+            {
+                output.Flush(); // what was read before arrives
+                throw new ZfsFailure(
+                    $"warning: cannot send '{stream.Name}': Input/output error",
+                    token is null ? 1 : RefusedToken
+                );
+            }
         }
         catch (IOException)
         {

@@ -16,6 +16,9 @@ internal sealed class Contents
 
     public StoredFile? Find(ulong number) => Files.Find(file => file.Number == number);
 
+    public StoredFile Get(string name) =>
+        Files.Find(file => file.Name == name) ?? throw new ZfsFailure($"stand-in: there is no file {name}");
+
     /// <summary>Writes a file anew, or a new one.</summary>
     public void Write(string name, long bytes, ulong seed)
     {
@@ -28,6 +31,7 @@ internal sealed class Contents
         }
 
         file.Runs = [new BlockRun(seed, (bytes + blockSize - 1) / blockSize)];
+        file.Repair();
     }
 
     public StoredFile Add(ulong number, string name, int blockSize)
@@ -70,6 +74,9 @@ internal sealed class StoredFile
     /// <summary>Its blocks from the first on, those of one seed together.</summary>
     public List<BlockRun> Runs { get; set; } = [];
 
+    /// <summary>A block that cannot be read; null where all can.</summary>
+    public long? DamagedBlock { get; set; }
+
     [System.Text.Json.Serialization.JsonIgnore]
     public long Blocks => Runs.Sum(run => run.Count);
 
@@ -80,7 +87,12 @@ internal sealed class StoredFile
             Name = Name,
             BlockSize = BlockSize,
             Runs = [.. Runs],
+            DamagedBlock = DamagedBlock,
         };
+
+    public void DamageMiddle() => DamagedBlock = Blocks / 2;
+
+    public void Repair() => DamagedBlock = null;
 
     /// <summary>The seeds of all blocks, by their index.</summary>
     public IEnumerable<ulong> Seeds() => Runs.SelectMany(run => Enumerable.Repeat(run.Seed, (int)run.Count));

@@ -54,6 +54,7 @@ internal sealed partial class StandardOutput : IStreamOutput, IDisposable
     );
 
     private readonly string _limitFile = Path.Combine(State.StateStore.Directory, "send-limit");
+    private readonly long? _crashAt = ReadNumber(Path.Combine(State.StateStore.Directory, "send-crash"));
     private int _filled;
     private long _written;
 
@@ -74,7 +75,9 @@ internal sealed partial class StandardOutput : IStreamOutput, IDisposable
         ReadOnlySpan<byte> rest = _buffer.AsSpan(0, _filled);
         while (!rest.IsEmpty)
         {
-            var now = (int)Math.Min(rest.Length, Allowed());
+            if (_written >= _crashAt)
+                Signals.Crash();
+            var now = (int)Math.Min(rest.Length, Math.Min(Allowed(), (_crashAt ?? long.MaxValue) - _written));
             _output.Write(rest[..now]);
             _written += now;
             rest = rest[now..];
@@ -88,7 +91,7 @@ internal sealed partial class StandardOutput : IStreamOutput, IDisposable
     /// <summary>Waits until more may be written, and no longer than somebody reads.</summary>
     private long Allowed()
     {
-        while (ReadLimit() is { } limit)
+        while (ReadNumber(_limitFile) is { } limit)
         {
             if (limit > _written)
                 return limit - _written;
@@ -105,11 +108,11 @@ internal sealed partial class StandardOutput : IStreamOutput, IDisposable
     [LibraryImport("libc", EntryPoint = "poll")]
     private static partial int Poll(ref PollDescriptor descriptors, nuint count, int milliseconds);
 
-    private long? ReadLimit()
+    private static long? ReadNumber(string file)
     {
         try
         {
-            return long.Parse(File.ReadAllText(_limitFile));
+            return long.Parse(File.ReadAllText(file));
         }
         catch (FileNotFoundException)
         {

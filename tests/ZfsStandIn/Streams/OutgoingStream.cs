@@ -109,6 +109,8 @@ internal sealed record OutgoingStream(
             var isUnchanged = index < before.Length && before[index] == seed;
             if (!isUnchanged && (file.Number > FromObject || offset >= FromOffset))
             {
+                if (block is not null && index == file.DamagedBlock)
+                    throw new UnreadableBlockException();
                 writer.WriteHeader(fields.Write(file.Number, offset, file.BlockSize));
                 WriteBlock(writer, file.BlockSize, seed, index, block);
                 output.FlushIfFull();
@@ -133,3 +135,6 @@ internal sealed record OutgoingStream(
         && old.BlockSize == file.BlockSize
         && old.Runs.SequenceEqual(file.Runs);
 }
+
+/// <summary>The disk cannot read a block that is to be sent: EIO.</summary>
+internal sealed class UnreadableBlockException : Exception;

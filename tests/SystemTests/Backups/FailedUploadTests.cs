@@ -1,0 +1,192 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Backups;
+
+/// <summary>
+/// What is stored of a backup that fails is kept, unless it is proven useless, and no run repeats what the one before
+/// it did in vain. On the stand-in for <c>zfs</c>.
+/// </summary>
+public sealed class FailedUploadTests
+{
+    private readonly StandInHost _host = new();
+
+    [Fact]
+    public async Task A_damaged_block_is_named_and_stands_in_the_way_of_nothing_once_its_file_is_gone()
+    {
+        await using var lab = await CreateWithOtherAsync();
+        await _host.OutputAsync($"zfs stand-in damage {lab.Dataset} large");
+        for (var run = 1; run <= 3; run++)
+        {
+            var failed = await lab.Client.RunAsync("zfs-client backup");
+
+            Assert.Equal(6, failed.ExitCode);
+            Assert.Contains("Input/output error", failed.Error, StringComparison.Ordinal);
+            Assert.Contains("'zpool status -v tank'", failed.Error, StringComparison.Ordinal);
+            Assert.Contains("the next run resumes from there", failed.Error, StringComparison.Ordinal);
+            Assert.Contains($"Backed up {lab.Client.Area}/other@", failed.Output, StringComparison.Ordinal);
+            if (run > 1)
+                Assert.Contains("cannot be resumed; the backup starts over", failed.Error, StringComparison.Ordinal);
+            Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Dataset)); // one is kept, and no more
+        }
+
+        await _host.OutputAsync($"zfs stand-in remove {lab.Dataset} large");
+
+        (await lab.Client.RunAsync("zfs-client backup")).MustSucceed();
+        await AssertNothingOpenAsync(lab);
+    }
+
+    [Fact]
+    public async Task A_block_that_can_be_read_again_lets_the_backup_resume()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        await _host.OutputAsync($"zfs stand-in damage {lab.Dataset} large");
+        Assert.Equal(6, (await lab.Client.RunAsync("zfs-client backup")).ExitCode);
+        await _host.OutputAsync($"zfs stand-in repair {lab.Dataset} large");
+
+        var next = await lab.Client.JsonAsync("zfs-client backup");
+
+        // All that zfs send had sent is there, but for what did not fill a part.
+        Assert.InRange(
+            next.GetProperty("resumed").GetProperty("from_bytes").GetInt64(),
+            (6 << 20) - (2 << 20),
+            6 << 20
+        );
+        await lab.AssertAllRestoreAsync(2);
+    }
+
+    [Fact]
+    public async Task A_zfs_send_that_crashes_at_the_same_place_starts_over_once()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        _host.CrashSend(6 << 20);
+        var first = await lab.Client.RunAsync("zfs-client backup");
+        Assert.Equal(6, first.ExitCode);
+        Assert.Contains("exit code 139", first.Error, StringComparison.Ordinal);
+        var kept = Assert.Single(await lab.Client.GuidsOfAsync(lab.Dataset));
+        _host.CrashSend(100_000);
+
+        var second = await lab.Client.RunAsync("zfs-client backup");
+
+        Assert.Equal(6, second.ExitCode);
+        Assert.Contains("cannot be resumed; the backup starts over", second.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(kept, await lab.Client.GuidsOfAsync(lab.Dataset));
+        _host.CrashSend(null);
+        (await lab.Client.RunAsync("zfs-client backup")).MustSucceed();
+        await lab.AssertAllRestoreAsync(1);
+    }
+
+    [Fact]
+    public async Task A_zfs_that_refuses_estimates_still_sends_everything()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        _host.RefuseEstimates();
+
+        var full = await lab.Client.JsonAsync("zfs-client backup");
+        await lab.Client.WriteAsync("data", ("small", 8));
+        var next = await lab.Client.JsonAsync("zfs-client backup");
+
+        Assert.Equal(("full", "incremental"), (Kind(full), Kind(next)));
+        await lab.AssertAllRestoreAsync(2);
+
+        static string? Kind(System.Text.Json.JsonElement backup) => backup.GetProperty("kind").GetString();
+    }
+
+    [Fact]
+    public async Task A_server_whose_disk_is_full_keeps_what_it_has_and_the_next_run_resumes()
+    {
+        await using var lab = await CreateWithOtherAsync();
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy), Datasets(lab));
+        proxy.Add(Fault.StorageFull, IsPart(4), times: int.MaxValue);
+
+        var full = await lab.Client.RunAsync("zfs-client backup");
+
+        Assert.Equal(10, full.ExitCode);
+        Assert.Contains("the next run resumes from there", full.Error, StringComparison.Ordinal);
+        Assert.Contains($"Backed up {lab.Client.Area}/other@", full.Output, StringComparison.Ordinal);
+        proxy.Forget();
+        var next = (await lab.Client.RunAsync("zfs-client backup")).MustSucceed();
+        Assert.Contains("which was interrupted after 3", next.Output, StringComparison.Ordinal);
+        await AssertNothingOpenAsync(lab);
+    }
+
+    [Fact]
+    public async Task An_upload_that_the_store_lost_is_begun_again_in_the_same_run_and_once_only()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy));
+        proxy.Add(Fault.UploadLost, IsPart(5));
+
+        var backup = (await lab.Client.RunAsync("zfs-client backup")).MustSucceed();
+
+        Assert.Contains("is sent again from its start", backup.Error, StringComparison.Ordinal);
+        await lab.AssertAllRestoreAsync(1);
+        await lab.ChangeAsync();
+        proxy.Add(Fault.UploadLost, IsPart(5), times: 2);
+        var twice = await lab.Client.RunAsync("zfs-client backup");
+        Assert.Equal(9, twice.ExitCode);
+        await AssertNothingOpenAsync(lab);
+    }
+
+    [Fact]
+    public async Task A_part_that_never_gets_through_ends_the_run_and_the_others_do_not_run_ahead()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        await lab.Client.WriteAsync("data", ("more", 40 << 20));
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy), "RETRY_TIME=3", "UPLOAD_PARALLEL=2");
+        proxy.Add(Fault.SlowDown, IsPart(3), times: int.MaxValue);
+
+        var failed = await lab.Client.RunAsync("zfs-client backup");
+
+        Assert.Equal(11, failed.ExitCode);
+        Assert.Contains("503", failed.Error, StringComparison.Ordinal);
+        Assert.Contains("the next run resumes from there", failed.Error, StringComparison.Ordinal);
+        var furthest = proxy
+            .Requests.Where(request => request.Path.Contains("/parts/", StringComparison.Ordinal))
+            .Max(request => int.Parse(request.Path.Split('/')[^1]));
+        Assert.InRange(furthest, 4, 2 + (2 * 4));
+    }
+
+    [Fact]
+    public async Task A_server_that_is_away_when_a_run_begins_delays_it_and_no_more()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy));
+        proxy.GoAway();
+        using var backup = lab.Client.Start("exec zfs-client backup");
+        await Task.Delay(TimeSpan.FromSeconds(1.5), TestContext.Current.CancellationToken);
+        Assert.False(backup.HasExited);
+
+        proxy.ComeBack();
+
+        var error = await lab.EndAsync(backup, 0);
+        Assert.Contains("waiting for the server", error, StringComparison.Ordinal);
+        await lab.AssertAllRestoreAsync(1);
+    }
+
+    /// <summary>A second dataset, which is backed up after the first one.</summary>
+    private async Task<BackupLab> CreateWithOtherAsync()
+    {
+        var lab = await BackupLab.CreateEmptyAsync(_host, 1, "data", "other");
+        await lab.ChangeAsync();
+        await lab.Client.WriteAsync("other", ("small", 9));
+        await lab.SetAsync(Datasets(lab));
+        return lab;
+    }
+
+    private static string Datasets(BackupLab lab) => $"LOCAL_DATASET={lab.Dataset},{lab.Client.Area}/other";
+
+    private static string Past(FaultProxy proxy) => $"SERVER_URL=http://{proxy.Endpoint}";
+
+    private static Func<S3Request, bool> IsPart(int number) =>
+        request => request.Path.EndsWith($"/parts/{number}", StringComparison.Ordinal);
+
+    private static async Task AssertNothingOpenAsync(BackupLab lab)
+    {
+        var status = await lab.Client.JsonAsync("zfs-client status");
+        Assert.Equal(0, status.GetProperty("open_uploads").GetInt32());
+    }
+}
