@@ -199,11 +199,14 @@ internal sealed class FaultProxy : IAsyncDisposable
     )
     {
         await server.WriteAsync(head, _end.Token);
-        var body = client.CopyAsync(
-            fault is Fault.ResetInBody ? request.BodyLength / 2 : request.BodyLength,
-            Watched(server, fault is Fault.CorruptBody ? request.BodyLength / 2 : -1),
-            _end.Token
-        );
+        var target = Watched(server, fault is Fault.CorruptBody ? request.BodyLength / 2 : -1);
+        var body = request["Transfer-Encoding"] is null
+            ? client.CopyAsync(
+                fault is Fault.ResetInBody ? request.BodyLength / 2 : request.BodyLength,
+                target,
+                _end.Token
+            )
+            : client.CopyChunksAsync(target, _end.Token);
         var answer = ReturnAnswerAsync(client, server, request, fault);
         if (fault is Fault.ResetInBody)
         {

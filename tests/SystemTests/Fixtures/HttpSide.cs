@@ -66,6 +66,12 @@ internal sealed class HttpSide(Socket socket) : IDisposable
 
         if (S3Request.HeaderOf(lines, "Transfer-Encoding") is null)
             throw new IOException("The answer does not say where it ends.");
+        await CopyChunksAsync(target, cancellationToken);
+    }
+
+    /// <summary>Copies a body of chunks, as they are.</summary>
+    public async Task CopyChunksAsync(Func<Memory<byte>, ValueTask> target, CancellationToken cancellationToken)
+    {
         long size;
         do
         {
