@@ -20,7 +20,13 @@ internal sealed class BackupSet(
     TimeProvider time
 )
 {
-    private readonly ServerInventory _inventory = new(server, settings, options.TakesOver, time);
+    private readonly ServerInventory _inventory = new(
+        server,
+        settings,
+        options.TakesOver,
+        ServerRetry.Create(settings.RetryTime, output, time),
+        time
+    );
     private readonly List<DatasetFailure> _failures = [];
 
     private SnapshotLifecycle Snapshots => new(settings.Zfs, _inventory, output);

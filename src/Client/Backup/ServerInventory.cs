@@ -8,7 +8,14 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// thousands of backups. Not thread-safe.
 /// </summary>
 /// <param name="takesOver">Whether this machine replaces another one.</param>
-internal sealed class ServerInventory(ApiClient server, ClientSettings settings, bool takesOver, TimeProvider time)
+/// <param name="retry">For a server that is away when the run begins.</param>
+internal sealed class ServerInventory(
+    ApiClient server,
+    ClientSettings settings,
+    bool takesOver,
+    RetryPolicy retry,
+    TimeProvider time
+)
 {
     /// <summary>After this time, backups may have been rotated away.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
@@ -27,7 +34,7 @@ internal sealed class ServerInventory(ApiClient server, ClientSettings settings,
 
     public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken)
     {
-        _uploads ??= await server.GetUploadsAsync(cancellationToken);
+        _uploads ??= await retry.RunAsync(server.GetUploadsAsync, cancellationToken);
         return _uploads.Uploads;
     }
 
@@ -35,7 +42,7 @@ internal sealed class ServerInventory(ApiClient server, ClientSettings settings,
     public async Task IdentifyAsync(CancellationToken cancellationToken)
     {
         var machine = await settings.FindMachineAsync(cancellationToken);
-        _uploads ??= await server.GetUploadsAsync(cancellationToken);
+        _uploads ??= await retry.RunAsync(server.GetUploadsAsync, cancellationToken);
         _identity = ClientIdentity.Of(settings.Server, _uploads.ServerId, machine) with { TakesOver = takesOver };
     }
 
@@ -44,7 +51,11 @@ internal sealed class ServerInventory(ApiClient server, ClientSettings settings,
         if (!IsStale)
             return _backups!;
         _asked = time.GetTimestamp();
-        _backups = (await server.GetSnapshotsAsync(settings.StorageType, cancellationToken)).Snapshots;
+        var answer = await retry.RunAsync(
+            token => server.GetSnapshotsAsync(settings.StorageType, token),
+            cancellationToken
+        );
+        _backups = answer.Snapshots;
         return _backups;
     }
 

@@ -37,15 +37,15 @@ internal static class RotateRemoteCommand
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var settings = ClientSettings.ReadForServer();
         using var server = new ApiClient(settings.Server);
-        var answer = await server.RotateAsync(
-            new RotateRequest
-            {
-                DryRun = dryRun,
-                RotationPolicy = settings.Rotation,
-                MachineId = (await settings.FindMachineAsync(cancellationToken)).Id,
-            },
-            cancellationToken
-        );
+        var request = new RotateRequest
+        {
+            DryRun = dryRun,
+            RotationPolicy = settings.Rotation,
+            MachineId = (await settings.FindMachineAsync(cancellationToken)).Id,
+        };
+        // Rotating twice is rotating once.
+        var retry = ServerRetry.Create(settings.RetryTime, output, TimeProvider.System);
+        var answer = await retry.RunAsync(token => server.RotateAsync(request, token), cancellationToken);
         if (answer is { ServerManaged: true, RotationPolicy: { } policy })
             EffectivePolicy.WarnIfIgnored(output, settings.Rotation, settings.RotationIsSet, policy);
         output.Result(answer, ApiJson.Default.RotateAnswer, text => Write(text, answer));

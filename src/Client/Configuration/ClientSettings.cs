@@ -74,7 +74,7 @@ internal sealed record ClientSettings
         var level = ReadCompressionLevel(settings, compression);
         var parallel = settings.Number("UPLOAD_PARALLEL", fallback: 4, least: 1, most: 16);
         var bandwidth = settings.OptionalValue("BANDWIDTH_LIMIT", ParseBandwidth);
-        var retry = settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400);
+        var retry = ReadRetryTime(settings);
         var storage = settings.Optional("STORAGE_TYPE", ParseStorageType);
         var prefix = settings.Optional("SNAPSHOT_PREFIX", ParsePrefix) ?? "zsm";
         var (rotation, rotationIsSet) = ReadRotation(settings);
@@ -91,7 +91,7 @@ internal sealed record ClientSettings
             CompressionLevel = level,
             UploadParallel = parallel,
             BandwidthLimit = bandwidth,
-            RetryTime = TimeSpan.FromSeconds(retry),
+            RetryTime = retry,
             StorageType = storage,
             SnapshotPrefix = prefix,
             Rotation = rotation,
@@ -108,7 +108,8 @@ internal sealed record ClientSettings
         var (rotation, isSet) = ReadRotation(settings);
         var machine = settings.Optional("MACHINE_ID", ParseMachine);
         var zfs = new ZfsHost(settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse));
-        return new ServerSettings(ServerConnection.Read(settings), rotation, isSet, token =>
+        var retry = ReadRetryTime(settings);
+        return new ServerSettings(ServerConnection.Read(settings), retry, rotation, isSet, token =>
             FindMachineAsync(machine, zfs, token)
         );
     }
@@ -159,6 +160,9 @@ internal sealed record ClientSettings
         ];
         return list.Length > 0 ? list : throw new FormatException("it names nothing");
     }
+
+    private static TimeSpan ReadRetryTime(SettingsReader settings) =>
+        TimeSpan.FromSeconds(settings.Number("RETRY_TIME", fallback: 3600, least: 0, most: 7 * 86400));
 
     private static (RotationPolicy Policy, bool IsSet) ReadRotation(SettingsReader settings)
     {
@@ -214,6 +218,7 @@ internal sealed record ClientSettings
 /// <param name="FindMachineAsync">Finds the machine that the datasets are on.</param>
 internal sealed record ServerSettings(
     ServerConnection Server,
+    TimeSpan RetryTime,
     RotationPolicy Rotation,
     bool RotationIsSet,
     Func<CancellationToken, Task<Machine>> FindMachineAsync

@@ -13,10 +13,11 @@ internal static class EffectivePolicy
         ClientSettings settings,
         ApiClient server,
         Output output,
+        RetryPolicy retry,
         CancellationToken cancellationToken
     )
     {
-        var answer = await server.GetRotationPolicyAsync(cancellationToken);
+        var answer = await retry.RunAsync(server.GetRotationPolicyAsync, cancellationToken);
         if (!answer.ServerManaged)
             return answer with { RotationPolicy = settings.Rotation };
         WarnIfIgnored(output, settings.Rotation, settings.RotationIsSet, answer.RotationPolicy);

@@ -14,6 +14,7 @@ namespace ZfsSnapshotManager.Client.Rotation;
 /// </summary>
 internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server, Output output)
 {
+    private readonly RetryPolicy _retry = ServerRetry.Create(settings.RetryTime, output, TimeProvider.System);
     private RotationPolicyAnswer? _policy;
     private IReadOnlyList<SnapshotInfo>? _remote;
     private ClientIdentity? _identity;
@@ -26,7 +27,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         CancellationToken cancellationToken
     )
     {
-        var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, output, cancellationToken);
+        var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, output, _retry, cancellationToken);
         var (remote, identity) = await AskAsync(cancellationToken);
         var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset, cancellationToken);
         if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
@@ -51,7 +52,10 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
     {
         if (_remote is null)
         {
-            var answer = await server.GetSnapshotsAsync(storageType: null, cancellationToken);
+            var answer = await _retry.RunAsync(
+                token => server.GetSnapshotsAsync(storageType: null, token),
+                cancellationToken
+            );
             _remote = answer.Snapshots;
             _identity = ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
         }

@@ -42,7 +42,7 @@ internal sealed class BackupUpload(
         CancellationToken cancellationToken
     )
     {
-        var retry = Retry(why => output.Warn(why ?? "the server is reachable again"));
+        var retry = ServerRetry.Create(settings.RetryTime, output, time);
         var estimate = await EstimateAsync(source, cancellationToken);
         var request = source.Request with { EstimatedSize = estimate };
         var stored = source.Stored;

@@ -37,7 +37,7 @@ internal static class DoctorCommand
                 var result = new Diagnosis();
                 await CheckZfsAsync(result, session.Settings.Zfs, dataset, cancellationToken);
                 var list = await result.TryAsync("server", () =>
-                    BackupList.FetchAsync(session.Server, cancellationToken)
+                    BackupList.FetchNowAsync(session.Server, cancellationToken)
                 );
                 if (list is not null)
                     result.Pass("server", $"{session.Settings.Server.ServerUrl} lists {list.Backups.Count} backups");

@@ -37,7 +37,7 @@ internal static class ListCommand
     private static async Task RunAsync(ParseResult parsed, bool tree, CancellationToken cancellationToken)
     {
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
+        var list = await BackupList.FetchNowAsync(session.Server, cancellationToken);
         session.Output.Result(list.Backups, RestoreJson.Default.IReadOnlyListSnapshotInfo, text =>
         {
             if (list.Backups.Count == 0)

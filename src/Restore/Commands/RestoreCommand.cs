@@ -162,7 +162,7 @@ internal static class RestoreCommand
         if (!DatasetName.TryParse(datasetText, out var dataset, out var fault))
             throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
+        var list = await BackupList.FetchAsync(session, cancellationToken);
         var (backup, isExplicit) = choose(list, session.Output);
         session.Output.Note(
             $"Restoring {BackupName.OfSnapshot(backup)} of {Timestamps.ToMinute(backup.Timestamp)} "

@@ -65,7 +65,7 @@ internal static class SaveCommand
                 "Choose another name, or use --force to replace it."
             );
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
+        var list = await BackupList.FetchAsync(session, cancellationToken);
         var backup = list.Find(name);
         var missing = list.IsComplete(backup)
             ? null

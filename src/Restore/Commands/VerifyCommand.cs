@@ -37,7 +37,7 @@ internal static class VerifyCommand
     private static async Task<int> RunAsync(ParseResult parsed, string which, CancellationToken cancellationToken)
     {
         using var session = RestoreSession.Open(parsed);
-        var list = await BackupList.FetchAsync(session.Server, cancellationToken);
+        var list = await BackupList.FetchAsync(session, cancellationToken);
         var backups = which == "all" ? list.Backups : [list.Find(which)];
         List<VerifiedBackup> results = [];
         foreach (var backup in backups)

@@ -2,6 +2,7 @@ using System.Globalization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Restore.Download;
 
@@ -26,7 +27,15 @@ internal sealed class BackupList
 
     public IReadOnlyList<SnapshotInfo> Backups => _order.NewestFirst;
 
-    public static async Task<BackupList> FetchAsync(ApiClient server, CancellationToken cancellationToken) =>
+    /// <summary>Fetches it for a command that works on backups, which waits for a server that is away.</summary>
+    public static async Task<BackupList> FetchAsync(RestoreSession session, CancellationToken cancellationToken)
+    {
+        var retry = ServerRetry.Create(session.Settings.RetryTime, session.Output, TimeProvider.System);
+        return new BackupList(await retry.RunAsync(session.Server.GetSnapshotsAsync, cancellationToken));
+    }
+
+    /// <summary>Fetches it for a command that shows it: whoever reads that wants to know at once.</summary>
+    public static async Task<BackupList> FetchNowAsync(ApiClient server, CancellationToken cancellationToken) =>
         new(await server.GetSnapshotsAsync(cancellationToken));
 
     /// <summary>

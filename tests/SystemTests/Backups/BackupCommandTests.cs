@@ -89,7 +89,7 @@ public sealed class BackupCommandTests
         await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         await server.KillAsync();
 
-        var result = await client.RunAsync("zfs-client backup");
+        var result = await client.RunAsync("RETRY_TIME=1 zfs-client backup");
 
         Assert.Equal(4, result.ExitCode);
         Assert.Contains("SERVER_URL", result.Error, StringComparison.Ordinal);

@@ -118,7 +118,7 @@ public sealed class ClientRotationTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         await server.KillAsync();
 
-        var result = await client.RunAsync("zfs-client snapshot weekly");
+        var result = await client.RunAsync("RETRY_TIME=1 zfs-client snapshot weekly");
 
         Assert.Equal(4, result.ExitCode);
         Assert.Contains("was created, but nothing was rotated", result.Error, StringComparison.Ordinal);
