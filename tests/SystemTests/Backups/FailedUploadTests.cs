@@ -46,11 +46,7 @@ public sealed class FailedUploadTests
         var next = await lab.Client.JsonAsync("zfs-client backup");
 
         // All that zfs send had sent is there, but for what did not fill a part.
-        Assert.InRange(
-            next.GetProperty("resumed").GetProperty("from_bytes").GetInt64(),
-            4 << 20,
-            7 << 20
-        );
+        Assert.InRange(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64(), 4 << 20, 7 << 20);
         await lab.AssertAllRestoreAsync(2);
     }
 

@@ -27,8 +27,7 @@ public sealed class TransferLineTests
         long? expected,
         int seconds,
         string line
-    ) =>
-        Assert.Equal(line, TransferLine.Describe("x", bytes, already, expected, TimeSpan.FromSeconds(seconds)));
+    ) => Assert.Equal(line, TransferLine.Describe("x", bytes, already, expected, TimeSpan.FromSeconds(seconds)));
 
     [Fact]
     public void Any_numbers_have_a_line() =>

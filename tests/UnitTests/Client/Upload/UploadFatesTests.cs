@@ -43,7 +43,14 @@ public sealed class UploadFatesTests
     [InlineData(404, null, nameof(UploadFate.Keep))] // a proxy that does not know the server
     public void Only_answers_that_prove_an_upload_useless_drop_it(int status, string? code, string fate)
     {
-        var error = code is null ? null : new ApiError { Success = false, Message = "no", Code = code };
+        var error = code is null
+            ? null
+            : new ApiError
+            {
+                Success = false,
+                Message = "no",
+                Code = code,
+            };
 
         var failure = ApiClient.ToException((HttpStatusCode)status, error);
 
