@@ -244,6 +244,7 @@ public sealed record SnapshotInfo
 
     public required string StorageKey { get; init; }
 
+    [JsonConverter(typeof(SharedTextConverter))]
     public required string DatasetName { get; init; }
 
     public required string SnapshotName { get; init; }
@@ -254,6 +255,7 @@ public sealed record SnapshotInfo
     public SnapshotGuid? FromGuid { get; init; }
 
     /// <summary><c>filesystem</c> or <c>volume</c>.</summary>
+    [JsonConverter(typeof(SharedTextConverter))]
     public required string DatasetType { get; init; }
 
     /// <summary>When the snapshot was made, by its stream.</summary>
@@ -268,13 +270,16 @@ public sealed record SnapshotInfo
     /// <summary>Bytes of the stream before compression.</summary>
     public required long StreamBytes { get; init; }
 
+    [JsonConverter(typeof(SharedTextConverter))]
     public required string Compression { get; init; }
 
     public required bool Raw { get; init; }
 
     /// <summary>The stream's feature flags by name.</summary>
+    [JsonConverter(typeof(SharedTextsConverter))]
     public required IReadOnlyList<string> Features { get; init; }
 
+    [JsonConverter(typeof(SharedTextsConverter))]
     public required IReadOnlyList<string> SendFlags { get; init; }
 
     /// <summary>SHA-256 of the stored bytes, lower-case hex; left out if they were sent in parts.</summary>
@@ -297,6 +302,7 @@ public sealed record SnapshotInfo
     public DateTimeOffset? ExpiresAt { get; init; }
 
     /// <summary>One of <see cref="StorageTypes"/>.</summary>
+    [JsonConverter(typeof(SharedTextConverter))]
     public string StorageType { get; init; } = StorageTypes.Objects;
 
     /// <summary>The machine that it comes from; left out if its client did not say.</summary>

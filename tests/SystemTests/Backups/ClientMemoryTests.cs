@@ -54,32 +54,6 @@ public sealed class ClientMemoryTests
     private static Task<string> FillAsync(ClientMachine client, string dataset, int megabytes) =>
         client.ShellAsync($"zfs stand-in write-compressible {client.Area}/{dataset} file {megabytes}000000");
 
-    /// <summary>Runs a program and watches the kernel's own count of its peak (VmHWM) until it ends.</summary>
-    private static async Task<long> PeakOfAsync(ClientMachine client, string program, string arguments)
-    {
-        using var process = client.Start($"exec {program} {arguments}");
-        var said = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        var peak = 0L;
-        while (!process.HasExited)
-        {
-            peak = Math.Max(peak, TryReadPeak(process.Id, program) ?? 0);
-            await Task.Delay(5, TestContext.Current.CancellationToken);
-        }
-
-        Assert.True(process.ExitCode == 0, await said);
-        return peak;
-    }
-
-    /// <returns>Null where the process is still the shell, or no longer there.</returns>
-    private static long? TryReadPeak(int id, string program)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{id}/comm").TrimEnd('\n') == program ? ProcessMemory.Peak(id) : null;
-        }
-        catch (Exception e) when (e is IOException or InvalidOperationException)
-        {
-            return null;
-        }
-    }
+    private static async Task<long> PeakOfAsync(ClientMachine client, string program, string arguments) =>
+        (await PeakMemory.OfAsync(client, program, arguments)).Peak;
 }
