@@ -59,7 +59,7 @@ internal static class ListCommand
         Table.Write(
             text,
             ["#", "Snapshot ID", "Timestamp", "Size", "Kind", "Snapshot"],
-            [.. list.Backups.Select((backup, index) => Row(backup, index, odd.Contains(backup.SnapshotId)))]
+            list.Backups.Select((backup, index) => Row(backup, index, odd.Contains(backup.SnapshotId)))
         );
         if (faults.Count == 0)
             return;
