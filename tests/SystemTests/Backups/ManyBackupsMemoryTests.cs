@@ -182,7 +182,8 @@ public sealed class ManyBackupsMemoryTests
 
         private string List() =>
             $$"""
-                {"success":true,"message":"Backups: 1","snapshots":[{"snapshot_id":"{{Key}}","storage_key":"{{Key}}.zfs",
+                {"success":true,"message":"Backups: 1","snapshots":[{
+                "snapshot_id":"{{Key}}","storage_key":"{{Key}}.zfs",
                 {{Fields}}{{Sizes}},"snapshot_type":"manual","storage_type":"s3"}]}
                 """;
 
