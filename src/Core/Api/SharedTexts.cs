@@ -17,14 +17,18 @@ public sealed class SharedTextConverter : JsonConverter<string>
     private static readonly HashSet<string> Known = new(StringComparer.Ordinal);
 
     public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        Share(reader.GetString()!);
+        Read(ref reader);
 
     public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value);
 
-    /// <summary>The first string with this value that was read; the value itself once too many differ.</summary>
-    internal static string Share(string text)
+    /// <summary>Reads a text as a terminal shows it.</summary>
+    /// <returns>The first string with this value that was read; a new one once too many differ.</returns>
+    internal static string Read(ref Utf8JsonReader reader)
     {
+        if (reader.TokenType != JsonTokenType.String)
+            throw new JsonException("a text is expected");
+        var text = TerminalText.CleanLine(reader.GetString()!);
         if (text.Length > MaxLength)
             return text;
         lock (Gate)
@@ -59,9 +63,7 @@ public sealed class SharedTextsConverter : JsonConverter<IReadOnlyList<string>>
         List<string> texts = [];
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.String)
-                throw new JsonException("a list of texts has something else");
-            texts.Add(SharedTextConverter.Share(reader.GetString()!));
+            texts.Add(SharedTextConverter.Read(ref reader));
         }
 
         lock (Gate)
