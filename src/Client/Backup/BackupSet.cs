@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Client.Configuration;
-using ZfsSnapshotManager.Client.Upload;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -12,147 +11,156 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// Backs up one dataset or several: their snapshots are made at the same moment, then sent one after another, each as a
 /// chain of its own. A dataset that fails does not stop the others; a server that cannot be reached ends the run.
 /// </summary>
-internal sealed class BackupSet(
-    ClientSettings settings,
-    ApiClient server,
-    Output output,
-    BackupOptions options,
-    TimeProvider time
-)
+internal sealed class BackupSet(BackupRun run)
 {
+    /// <summary>So many snapshots are destroyed in the time that a run has to end after Ctrl-C.</summary>
+    private const int MostRemoved = 100;
+
     private readonly ServerInventory _inventory = new(
-        server,
-        settings,
-        options.TakesOver,
-        ServerRetry.Create(settings.RetryTime, output, time),
-        time
+        run.Server,
+        run.Settings,
+        run.Options.TakesOver,
+        ServerRetry.Create(run.Settings.RetryTime, run.Output, run.Time),
+        run.Time
     );
-    private readonly List<DatasetFailure> _failures = [];
 
-    private SnapshotLifecycle Snapshots => new(settings.Zfs, _inventory, output);
+    private readonly DatasetFailures _failures = new(run.Settings.Selection, run.Output, "is not backed up");
+    private readonly List<BackupResult> _results = [];
+    private SnapshotLifecycle? _lifecycle;
+    private LocalSnapshots? _localSnapshots;
+    private LocalProperties? _localProperties;
 
+    private SnapshotLifecycle Snapshots => _lifecycle ??= new(run.Settings.Zfs, _inventory, run.Output);
+
+    /// <summary>Whether the new snapshots stay here whatever becomes of their backups.</summary>
+    private bool HasClass => run.Options.Type != SnapshotType.Manual;
+
+    /// <param name="selected">The datasets, and those that are known to fail.</param>
     /// <exception cref="OperationException">The only dataset failed, or the server cannot be reached.</exception>
-    public async Task<BackupSetResult> RunAsync(CancellationToken cancellationToken)
+    public async Task<BackupSetResult> RunAsync(SelectedDatasets selected, CancellationToken cancellationToken)
     {
-        var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
-        List<DatasetBackup> backups = [];
-        foreach (var dataset in datasets)
-            backups.Add(new DatasetBackup(dataset, settings, server, _inventory, output, options, time));
-        try
+        var datasets = _failures.Take(selected);
+        using var locks = new DatasetLocks(run.Settings.Zfs);
+        datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
+        // A snapshot of a class stays here, so it is made even if the server cannot be reached. Others are of no use
+        // without it.
+        if (run.Options.DryRun || !HasClass)
+            await _inventory.FetchAsync(cancellationToken);
+        var names = new SnapshotNames(run.Settings, run.Time);
+        var leaf = await names.ChooseAsync(datasets, run.Options.Type, cancellationToken);
+        datasets = _failures.Without(datasets, dataset => DatasetCheck.FindObstacleToBackup(dataset, leaf));
+        if (run.Options.DryRun)
+            await DescribeAsync(datasets, leaf, cancellationToken);
+        else if (datasets.Count > 0)
+            await BackUpAsync(datasets, leaf, cancellationToken);
+        return new BackupSetResult
         {
-            return new BackupSetResult
-            {
-                DryRun = options.DryRun,
-                Results = await BackUpAsync(backups, cancellationToken),
-                Failures = _failures,
-            };
-        }
-        finally
-        {
-            backups.ForEach(backup => backup.Dispose());
-        }
+            DryRun = run.Options.DryRun,
+            Results = _results,
+            Failures = _failures.All,
+        };
     }
 
-    private async Task<List<BackupResult>> BackUpAsync(List<DatasetBackup> backups, CancellationToken cancellationToken)
-    {
-        // All locks first: preparing may resume an upload for hours, and another run must not begin meanwhile.
-        foreach (var backup in backups)
-            TryLock(backup);
-        await _inventory.IdentifyAsync(cancellationToken);
-        foreach (var backup in WithoutFailure(backups))
-            await TryAsync(backup, () => backup.PrepareAsync(cancellationToken));
-
-        List<BackupResult> results = [];
-        List<DatasetBackup> remaining = [];
-        foreach (var backup in WithoutFailure(backups))
-        {
-            if (backup.Result is { } result)
-                results.Add(result);
-            else
-                remaining.Add(backup);
-        }
-
-        var names = SnapshotNaming.Choose(
-            remaining.Select(backup => backup.Dataset),
-            settings.SnapshotPrefix,
-            options.Type,
-            time.GetUtcNow(),
-            remaining.SelectMany(backup => backup.ExistingNames)
-        );
-        if (options.DryRun)
-            results.AddRange(remaining.Zip(names, (backup, name) => backup.Describe(name)));
-        else
-            results.AddRange(await SendAllAsync(remaining, names, cancellationToken));
-        return results;
-    }
-
-    private async Task<List<BackupResult>> SendAllAsync(
-        List<DatasetBackup> backups,
-        IReadOnlyList<SnapshotName> names,
+    private async Task DescribeAsync(
+        IReadOnlyList<DatasetFacts> datasets,
+        string leaf,
         CancellationToken cancellationToken
     )
     {
-        var created = await Snapshots.CreateAsync(names, options.Type, cancellationToken);
-        var snapshots = created.ToDictionary(snapshot => snapshot.Name.Dataset);
-        List<BackupResult> results = [];
-        var waiting = new Queue<DatasetBackup>(backups);
+        Look(datasets);
+        foreach (var dataset in datasets)
+        {
+            var name = SnapshotName.Snapshot(dataset.Name, leaf);
+            await TryAsync(dataset, async backup => await backup.DescribeAsync(name, cancellationToken));
+        }
+    }
+
+    private async Task BackUpAsync(
+        IReadOnlyList<DatasetFacts> datasets,
+        string leaf,
+        CancellationToken cancellationToken
+    )
+    {
+        var names = datasets.Select(dataset => SnapshotName.Snapshot(dataset.Name, leaf));
+        var made = await CreateAsync(names, cancellationToken);
+        var snapshots = made.Created.ToDictionary(snapshot => snapshot.Name.Dataset);
+        var waiting = new Queue<DatasetFacts>(datasets.Where(dataset => snapshots.ContainsKey(dataset.Name)));
         try
         {
-            while (waiting.TryDequeue(out var backup))
+            foreach (var (dataset, failure) in made.Failures)
+                _failures.Add(dataset, failure);
+            Look([.. waiting]);
+            while (waiting.TryDequeue(out var dataset))
             {
-                var snapshot = snapshots[backup.Dataset];
-                await TryAsync(backup, async () => results.Add(await backup.SendAsync(snapshot, cancellationToken)));
+                var snapshot = snapshots[dataset.Name];
+                await TryAsync(dataset, backup => backup.RunAsync(snapshot, cancellationToken));
             }
-
-            return results;
         }
-        catch
+        finally
         {
-            // Nothing of these was sent, and the next run makes newer snapshots.
-            foreach (var backup in waiting)
-                await Snapshots.RemoveAsync(snapshots[backup.Dataset]);
-            throw;
+            await Snapshots.FinishAsync();
+            await RemoveAsync([.. waiting.Select(dataset => snapshots[dataset.Name])]);
         }
     }
 
-    private List<DatasetBackup> WithoutFailure(List<DatasetBackup> backups) =>
-        backups.FindAll(backup => _failures.TrueForAll(failure => failure.Dataset != backup.Dataset.Value));
+    private async Task<JointSnapshotResult> CreateAsync(
+        IEnumerable<SnapshotName> names,
+        CancellationToken cancellationToken
+    )
+    {
+        if (!HasClass)
+            return await Snapshots.CreateAsync(names, run.Options.Type, cancellationToken);
+        // The mark names the server, which is asked only now.
+        var made = await run.Settings.Zfs.CreateSnapshotsAsync(names, run.Options.Type, null, cancellationToken);
+        SnapshotLifecycle.WarnOfMoments(run.Output, made);
+        await _inventory.FetchAsync(cancellationToken);
+        return await Snapshots.MarkAsync(made, cancellationToken);
+    }
 
-    private void TryLock(DatasetBackup backup)
+    /// <summary>Nothing of these was sent, and the next run makes newer snapshots.</summary>
+    private async Task RemoveAsync(IReadOnlyList<LocalSnapshot> unsent)
+    {
+        if (unsent.Count > MostRemoved)
+            run.Output.Note(
+                $"{unsent.Count - MostRemoved} snapshots that were not sent stay; the next run removes them."
+            );
+        await Snapshots.RemoveAsync([.. unsent.Take(MostRemoved)]);
+    }
+
+    private void Look(IReadOnlyList<DatasetFacts> datasets)
+    {
+        DatasetName[] order = [.. datasets.Select(dataset => dataset.Name)];
+        _localSnapshots = new LocalSnapshots(run.Settings.Zfs, order, run.Time);
+        _localProperties = new LocalProperties(run.Settings.Zfs, order, run.Time);
+    }
+
+    private bool TryLock(DatasetLocks locks, DatasetName dataset)
     {
         try
         {
-            backup.Lock();
+            locks.Acquire(dataset);
+            return true;
         }
-        catch (Exception e) when (SparesOthers(e))
+        catch (Exception e) when (_failures.Spares(e))
         {
-            AddFailure(backup, e);
+            _failures.Add(dataset, e);
+            return false;
         }
     }
 
-    private async Task TryAsync(DatasetBackup backup, Func<Task> step)
+    private async Task TryAsync(DatasetFacts dataset, Func<DatasetBackup, Task<BackupResult>> step)
     {
         try
         {
-            await step();
+            _results.Add(
+                await step(
+                    new DatasetBackup(dataset, run, _inventory, _localSnapshots!, _localProperties!, Snapshots)
+                )
+            );
         }
-        catch (Exception e) when (SparesOthers(e))
+        catch (Exception e) when (_failures.Spares(e))
         {
-            AddFailure(backup, e);
+            _failures.Add(dataset.Name, e);
         }
     }
-
-    private void AddFailure(DatasetBackup backup, Exception e)
-    {
-        var failure = DatasetFailure.Of(backup.Dataset, e);
-        output.Note($"{backup.Dataset} is not backed up: {failure.Message}");
-        _failures.Add(failure);
-    }
-
-    /// <summary>
-    /// Whether the other datasets can still be backed up. The failure of a single dataset is the run's; and one of the
-    /// server, of the whole client or by the user would meet the others too.
-    /// </summary>
-    private bool SparesOthers(Exception e) =>
-        !settings.Selection.IsSingle && FailureKinds.Of(e) is FailureKind.Dataset or FailureKind.Stream;
 }

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Backup;
 
@@ -20,26 +20,4 @@ internal sealed record BackupSetResult
 
     [JsonIgnore]
     public ExitCode ExitCode => Failures.Count == 0 ? ExitCode.Success : Failures[0].ExitCode;
-}
-
-/// <summary>Why one of several datasets was not backed up.</summary>
-internal sealed record DatasetFailure
-{
-    public required string Dataset { get; init; }
-
-    public required string Message { get; init; }
-
-    public string? Remedy { get; init; }
-
-    [JsonIgnore]
-    public ExitCode ExitCode { get; init; }
-
-    public static DatasetFailure Of(DatasetName dataset, Exception e) =>
-        new()
-        {
-            Dataset = dataset.Value,
-            Message = e.Message,
-            Remedy = (e as OperationException)?.Remedy,
-            ExitCode = e is OperationException failure ? failure.ExitCode : ExitCode.Damaged,
-        };
 }

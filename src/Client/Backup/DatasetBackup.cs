@@ -11,120 +11,125 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
-/// The backup of one dataset, in two steps, since the snapshots of several datasets are made together. First, what an
-/// earlier run left is resumed or removed, and what to send is planned. Then, once the snapshot exists, it is sent, and
-/// bookmarked when the server has committed. If that fails for good, the snapshot is destroyed; if it is interrupted or
-/// killed, the next run finds the snapshot by its mark.
+/// The backup of one dataset, whose new snapshot exists: the snapshots of several datasets are made together. What an
+/// earlier run left is resumed or removed; then the snapshot is sent, and bookmarked when the server has committed. If
+/// that fails for good, the snapshot is destroyed; if it is interrupted or killed, the next run finds the snapshot by
+/// its mark.
 /// </summary>
 internal sealed class DatasetBackup(
     DatasetFacts dataset,
-    ClientSettings settings,
-    ApiClient server,
+    BackupRun run,
     ServerInventory inventory,
-    Output output,
-    BackupOptions options,
-    TimeProvider time
-) : IDisposable
+    LocalSnapshots localSnapshots,
+    LocalProperties localProperties,
+    SnapshotLifecycle snapshots
+)
 {
-    private readonly SnapshotLifecycle _snapshots = new(settings.Zfs, inventory, output);
-    private readonly BackupUpload _upload = new(settings, server, output, options.Verbose, time);
-    private readonly UploadInquiry _inquiry = new(server, time);
-    private FileStream? _lock;
-    private BackupPlan? _plan;
-    private ResumedBackup? _resumed;
+    private readonly ClientSettings _settings = run.Settings;
+    private readonly Output _output = run.Output;
+    private readonly BackupUpload _upload = new(
+        run.Settings,
+        run.Server,
+        run.Output,
+        run.Options.Verbose,
+        run.Time
+    );
 
-    public DatasetName Dataset => dataset.Name;
+    private readonly UploadInquiry _inquiry = new(run.Server, run.Time);
 
-    /// <summary>The result, if no new snapshot is needed; otherwise null.</summary>
-    public BackupResult? Result { get; private set; }
-
-    /// <summary>Names that a new snapshot must not have.</summary>
-    public IReadOnlyList<SnapshotName> ExistingNames { get; private set; } = [];
-
-    /// <summary>Prevents other runs on this machine from backing up the dataset.</summary>
-    public void Lock() => _lock = DatasetLock.Acquire(settings.Zfs, dataset.Name);
-
-    /// <summary>Resumes or removes what earlier runs left, and plans.</summary>
-    public async Task PrepareAsync(CancellationToken cancellationToken)
-    {
-        if (await settings.Zfs.IsRedactedAsync(dataset.Name, cancellationToken))
-        {
-            // Tried on OpenZFS 2.3.2: the copy that is received has zeros in place of the redacted data, and no longer
-            // the property that says so.
-            throw new OperationException(
-                ExitCode.Conflict,
-                $"{dataset.Name} is a redacted dataset. A copy would silently contain zeros in place of the redacted "
-                    + "data.",
-                "Back up the dataset it was made from, and exclude this one (EXCLUDE)."
-            );
-        }
-
-        // Uploads before backups: an upload that is committed between the two questions appears in the second answer.
-        var uploads = await inventory.GetUploadsAsync(cancellationToken);
-        var remote = await inventory.GetBackupsAsync(cancellationToken);
-        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
-        var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset.Name, cancellationToken);
-        if (!options.DryRun)
-        {
-            var leftovers = LeftoverPlan.Make(
-                dataset,
-                SendFlagPolicy.ForFull(dataset, settings),
-                local,
-                remote,
-                uploads,
-                inventory.Identity,
-                options.MayResume
-            );
-            await CleanUpAsync(leftovers, cancellationToken);
-            if (leftovers.Resume is { } interrupted)
-            {
-                _resumed = await ResumeAsync(interrupted, cancellationToken);
-                inventory.Invalidate();
-                if (_resumed is not null && options.Mode == BackupMode.Full && interrupted.Base is null)
-                {
-                    Result = BackupResult.OnlyResumed(_resumed);
-                    return;
-                }
-            }
-        }
-
-        await PlanAsync(cancellationToken);
-        var kind = _plan!.IsIncremental ? "incremental" : "full";
-        output.Note($"{dataset.Name}: {kind} backup: {_plan.Reason}");
-    }
+    /// <summary>Whether this has changed the dataset's snapshots or bookmarks.</summary>
+    private bool _isChanged;
 
     /// <summary>The result of a dry run.</summary>
-    public BackupResult Describe(SnapshotName snapshot) => BackupResult.Planned(snapshot, _plan!);
-
-    /// <summary>Sends the new snapshot, which is marked as pending.</summary>
-    public async Task<BackupResult> SendAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    public async Task<BackupResult> DescribeAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
-        if (inventory.IsStale)
-            await PlanAsync(cancellationToken); // the base may have been rotated away while other datasets were sent
-        var plan = _plan!;
-        var properties = await settings.Zfs.ReadPropertiesAsync(dataset.Name, cancellationToken);
-        var source = new UploadSource(
+        var uploads = await inventory.GetUploadsAsync(cancellationToken);
+        var remote = await inventory.GetBackupsAsync(dataset.Name, [], cancellationToken);
+        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
+        return BackupResult.Planned(snapshot, await PlanAsync(cancellationToken));
+    }
+
+    /// <summary>Resumes or removes what earlier runs left, then sends the new snapshot.</summary>
+    /// <param name="snapshot">The new snapshot, which is marked as pending.</param>
+    public async Task<BackupResult> RunAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        ResumedBackup? resumed;
+        BackupPlan plan;
+        UploadSource source;
+        try
+        {
+            resumed = await SettleAsync(snapshot, cancellationToken);
+            if (resumed is { Base: null } && run.Options.Mode == BackupMode.Full)
+            {
+                // What was asked for is done, so that the snapshot of now is not sent as well.
+                await snapshots.RemoveAsync([snapshot]);
+                return BackupResult.OnlyResumed(resumed);
+            }
+
+            plan = await PlanAsync(cancellationToken);
+            source = await PrepareAsync(snapshot, plan, cancellationToken);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            await snapshots.RemoveAsync([snapshot]); // nothing of it was sent, and the next run makes a newer one
+            throw;
+        }
+
+        var (backup, _) = await SendOrRemoveAsync(source, cancellationToken);
+        return BackupResult.Done(backup, plan, resumed);
+    }
+
+    /// <returns>The backup that was resumed; null if there was none.</returns>
+    private async Task<ResumedBackup?> SettleAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var uploads = await inventory.GetUploadsAsync(cancellationToken);
+        var local = await GetLocalAsync(cancellationToken);
+        var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
+        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
+        var left = local.Where(one => one.Guid != snapshot.Guid).ToList();
+        var leftovers = LeftoverPlan.Make(
+            dataset,
+            SendFlagPolicy.ForFull(dataset, _settings),
+            left,
+            remote,
+            uploads,
+            inventory.Identity,
+            run.Options.MayResume
+        );
+        await CleanUpAsync(leftovers, cancellationToken);
+        if (leftovers.Resume is not { } interrupted)
+            return null;
+        var resumed = await ResumeAsync(interrupted, cancellationToken);
+        _isChanged = true;
+        inventory.Invalidate();
+        return resumed;
+    }
+
+    private async Task<UploadSource> PrepareAsync(
+        LocalSnapshot snapshot,
+        BackupPlan plan,
+        CancellationToken cancellationToken
+    )
+    {
+        var properties = await localProperties.GetAsync(dataset.Name, cancellationToken);
+        return new UploadSource(
             snapshot,
             WithProperties(Describe(snapshot, plan), properties),
             new ExpectedStream(snapshot, plan.Base?.Guid, dataset.IsVolume, plan.SendFlags),
-            settings.Compression,
+            _settings.Compression,
             new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags)
         );
-        var (backup, _) = await SendOrRemoveAsync(source, cancellationToken);
-        return BackupResult.Done(backup, plan, _resumed);
     }
-
-    public void Dispose() => _lock?.Dispose();
 
     private UploadRequest WithProperties(UploadRequest request, DatasetPropertySet properties)
     {
         var (sent, leftOut) = AnnouncedProperties.ToSend(properties.Own);
         if (leftOut.Count > 0)
-            output.Warn(
+            _output.Warn(
                 $"{dataset.Name} has more properties than a backup can store; a restore will not know {Names(leftOut)}"
             );
         if (properties.Unreadable is { Count: > 0 } unreadable)
-            output.Warn(
+            _output.Warn(
                 $"{dataset.Name} has properties whose values are no UTF-8; a restore will not know {Names(unreadable)}"
             );
         return request with
@@ -137,17 +142,23 @@ internal sealed class DatasetBackup(
     private static string Names(IReadOnlyList<string> names) =>
         names.Count == 1 ? names[0] : $"{names[0]} and {names.Count - 1} more";
 
-    private async Task PlanAsync(CancellationToken cancellationToken)
+    private Task<IReadOnlyList<LocalSnapshot>> GetLocalAsync(CancellationToken cancellationToken) =>
+        localSnapshots.GetAsync(dataset.Name, _isChanged, cancellationToken);
+
+    private async Task<BackupPlan> PlanAsync(CancellationToken cancellationToken)
     {
-        var remote = await inventory.GetBackupsAsync(cancellationToken);
-        var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset.Name, cancellationToken);
-        ExistingNames = [.. local.Select(snapshot => snapshot.Name)];
-        var flags = SendFlagPolicy.ForFull(dataset, settings);
-        _plan = BackupPlan.Make(options.Mode, dataset.Name, flags, local, remote, settings.MaxChain);
+        var local = await GetLocalAsync(cancellationToken);
+        var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
+        var flags = SendFlagPolicy.ForFull(dataset, _settings);
+        var plan = BackupPlan.Make(run.Options.Mode, dataset.Name, flags, local, remote, _settings.MaxChain);
+        var kind = plan.IsIncremental ? "incremental" : "full";
+        _output.Note($"{dataset.Name}: {kind} backup: {plan.Reason}");
+        return plan;
     }
 
     /// <summary>
-    /// Before a snapshot is made in vain. The server is asked all the same: it tells the other machine of this one.
+    /// Before anything of an earlier run is touched. The server is asked all the same: it tells the other machine of
+    /// this one.
     /// </summary>
     private async Task DemandOwnMachineAsync(
         IReadOnlyList<SnapshotInfo> backups,
@@ -158,15 +169,15 @@ internal sealed class DatasetBackup(
         var machine = inventory.Identity.Machine;
         if (OtherMachine.Find(dataset.Name, machine.Id, backups, uploads) is not { } other)
             return;
-        if (options.TakesOver)
+        if (run.Options.TakesOver)
         {
-            output.Note($"{dataset.Name}: this machine takes over the backups of {other.Name}");
+            _output.Note($"{dataset.Name}: this machine takes over the backups of {other.Name}");
             return;
         }
 
-        if (options.DryRun)
-            throw other.ToFailure(dataset.Name, settings.Server.ClientId);
-        var announced = await server.RequestUploadAsync(
+        if (run.Options.DryRun)
+            throw other.ToFailure(dataset.Name, _settings.Server.ClientId);
+        var announced = await run.Server.RequestUploadAsync(
             new UploadRequest
             {
                 DatasetName = dataset.Name.Value,
@@ -189,59 +200,55 @@ internal sealed class DatasetBackup(
                     + "--take-over'."
             );
         if (leftovers.Unclear is [var first, ..])
-            output.Note(
+            _output.Note(
                 $"{dataset.Name}: {string.Join(", ", leftovers.Unclear.Select(snapshot => snapshot.Name.Leaf))} waits "
                     + "for an upload that this server does not know, marked by an earlier version or by a run on "
                     + "another host; left alone. If nothing else uses it: "
                     + $"zfs release {first.Upload!.HoldTag} {first.Name}; zfs destroy {first.Name}"
             );
-        if (leftovers.Adopt.Count > 0)
-            await _snapshots.AdoptAsync(leftovers.Adopt, cancellationToken);
+        await snapshots.AdoptAsync(leftovers.Adopt);
         foreach (var snapshot in leftovers.Acknowledge)
             await AcknowledgeAsync(snapshot, cancellationToken);
-        foreach (var snapshot in leftovers.Release)
-            await _snapshots.ReleaseAsync(snapshot);
+        await snapshots.ReleaseAsync(leftovers.Release);
         foreach (var (upload, reason) in leftovers.Drop)
         {
-            output.Note($"Discarding the interrupted upload of {upload.DatasetName}@{upload.SnapshotName}: {reason}");
+            _output.Note($"Discarding the interrupted upload of {upload.DatasetName}@{upload.SnapshotName}: {reason}");
             await _inquiry.AbortAsync(upload.UploadId);
         }
 
-        if (leftovers.Remove.Count == 0)
-            return;
-        inventory.Invalidate();
-        var committed = (await inventory.GetBackupsAsync(cancellationToken))
-            .Select(backup => backup.SnapshotGuid)
-            .ToHashSet();
+        if (leftovers.Drop.Count > 0)
+            inventory.Invalidate();
         foreach (var snapshot in leftovers.Remove)
         {
-            if (committed.Contains(snapshot.Guid))
+            _isChanged = true;
+            if (await inventory.HasAsync(snapshot.Guid, cancellationToken))
             {
                 // It was being committed when its upload was dropped.
                 await AcknowledgeAsync(snapshot, cancellationToken);
                 continue;
             }
 
-            output.Note($"{snapshot.Name} from an interrupted run is not on the server; removing it");
-            await _snapshots.RemoveAsync(snapshot);
+            _output.Note($"{snapshot.Name} from an interrupted run is not on the server; removing it");
+            await snapshots.RemoveAsync([snapshot]);
         }
     }
 
     private Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        output.Note($"{snapshot.Name} from an interrupted run is already on the server; marking it as committed");
-        return _snapshots.AcknowledgeAsync(snapshot, cancellationToken);
+        _isChanged = true;
+        _output.Note($"{snapshot.Name} from an interrupted run is already on the server; marking it as committed");
+        return snapshots.AcknowledgeAsync(snapshot, cancellationToken);
     }
 
     /// <returns>Null if the upload cannot be resumed after all; then it and its snapshot are removed.</returns>
     private async Task<ResumedBackup?> ResumeAsync(InterruptedUpload interrupted, CancellationToken cancellationToken)
     {
         var snapshot = interrupted.Snapshot;
-        output.Note(
+        _output.Note(
             $"{snapshot.Name}: resuming the interrupted upload after "
                 + $"{ByteSize.Format(interrupted.Upload.Resume!.StreamBytes)} of its stream"
         );
-        await _snapshots.TakeOverAsync(snapshot, cancellationToken);
+        await snapshots.TakeOverAsync(snapshot, cancellationToken);
         try
         {
             var (backup, from) = await SendOrRemoveAsync(
@@ -265,7 +272,7 @@ internal sealed class DatasetBackup(
         }
         catch (NotResumableException e)
         {
-            output.Note($"{snapshot.Name}: its upload cannot be resumed; the backup starts over: {e.Message}");
+            _output.Note($"{snapshot.Name}: its upload cannot be resumed; the backup starts over: {e.Message}");
             return null;
         }
     }
@@ -286,24 +293,24 @@ internal sealed class DatasetBackup(
         }
         catch (Exception e) when (e is StoredContentMismatchException or NotResumableException)
         {
-            await _snapshots.RemoveAsync(source.Snapshot); // must never become a base
+            await snapshots.RemoveAsync([source.Snapshot]); // must never become a base
             throw;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             var (isKnown, committed) = await _inquiry.FindBackupAsync(source.Snapshot.Guid);
             if (!isKnown)
-                output.Note(
+                _output.Note(
                     $"{source.Snapshot.Name} is kept until the next run, which asks the server whether it has the "
                         + "backup."
                 );
             else if (committed is null)
-                await _snapshots.RemoveAsync(source.Snapshot);
+                await snapshots.RemoveAsync([source.Snapshot]);
             else
                 await AcknowledgeAsync(source.Snapshot, committed);
             if (committed is null || e is OperationCanceledException)
                 throw;
-            output.Warn($"{source.Snapshot.Name} is stored, although the last answer about it was: {e.Message}");
+            _output.Warn($"{source.Snapshot.Name} is stored, although the last answer about it was: {e.Message}");
             return (committed, 0);
         }
 
@@ -317,7 +324,7 @@ internal sealed class DatasetBackup(
     {
         try
         {
-            await _snapshots.AcknowledgeAsync(snapshot, CancellationToken.None);
+            await snapshots.AcknowledgeAsync(snapshot, CancellationToken.None);
         }
         catch (ZfsException e)
         {
@@ -336,20 +343,20 @@ internal sealed class DatasetBackup(
     private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan) =>
         new()
         {
-            ClientId = settings.Server.ClientId,
+            ClientId = _settings.Server.ClientId,
             MachineId = inventory.Identity.Machine.Id,
             MachineName = inventory.Identity.Machine.Name,
-            TakeOver = options.TakesOver,
+            TakeOver = run.Options.TakesOver,
             DatasetName = dataset.Name.Value,
             SnapshotName = snapshot.Name.Leaf,
             SnapshotGuid = snapshot.Guid,
             FromGuid = plan.Base?.Guid,
             Incremental = plan.IsIncremental,
             Timestamp = snapshot.Creation,
-            Compression = settings.Compression.ApiName(),
+            Compression = _settings.Compression.ApiName(),
             Raw = plan.IsRaw,
             SendFlags = plan.SendFlags,
-            StorageType = settings.StorageType,
+            StorageType = _settings.StorageType,
             SnapshotType = snapshot.Type,
         };
 
@@ -357,10 +364,10 @@ internal sealed class DatasetBackup(
     private UploadRequest Describe(InterruptedUpload interrupted) =>
         new()
         {
-            ClientId = settings.Server.ClientId,
+            ClientId = _settings.Server.ClientId,
             MachineId = inventory.Identity.Machine.Id,
             MachineName = inventory.Identity.Machine.Name,
-            TakeOver = options.TakesOver,
+            TakeOver = run.Options.TakesOver,
             DatasetName = interrupted.Upload.DatasetName,
             SnapshotName = interrupted.Upload.SnapshotName ?? interrupted.Snapshot.Name.Leaf,
             SnapshotGuid = interrupted.Snapshot.Guid,
@@ -369,7 +376,7 @@ internal sealed class DatasetBackup(
             Timestamp = interrupted.Snapshot.Creation,
             Compression = interrupted.Upload.Compression,
             SendFlags = interrupted.Upload.SendFlags, // the server's own; those of zfs send are in Expected
-            StorageType = settings.StorageType,
+            StorageType = _settings.StorageType,
             SnapshotType = interrupted.Snapshot.Type,
         };
 }

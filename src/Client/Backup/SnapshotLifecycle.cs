@@ -7,109 +7,192 @@ namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
 /// Creates the snapshots of backups, holds them while they are sent, acknowledges them when the server has committed,
-/// and removes them if it never will.
+/// and removes them if it never will. Many snapshots are held, released and marked by one command.
 /// </summary>
 internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, Output output)
 {
+    /// <summary>Acknowledged snapshots that wait for the others' command.</summary>
+    private const int MostUnfinished = 100;
+
+    private readonly List<LocalSnapshot> _unfinished = [];
+    private readonly HashSet<string> _poolsWithoutBookmarks = new(StringComparer.Ordinal);
+
     private ClientIdentity Identity => inventory.Identity;
 
     /// <summary>
     /// Creates snapshots that are marked as pending and held. Those of one pool are created at the same moment.
     /// </summary>
-    public async Task<IReadOnlyList<LocalSnapshot>> CreateAsync(
+    public async Task<JointSnapshotResult> CreateAsync(
         IEnumerable<SnapshotName> names,
         SnapshotType type,
         CancellationToken cancellationToken
     )
     {
-        List<LocalSnapshot> created = [];
-        foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
-            created.AddRange(await zfs.CreateSnapshotsAsync([.. pool], type, Identity.Pending, cancellationToken));
-        foreach (var snapshot in created)
-            await HoldAsync(snapshot);
-        return created;
+        var made = await zfs.CreateSnapshotsAsync(names, type, Identity.Pending, cancellationToken);
+        WarnOfMoments(output, made);
+        await HoldAsync(made.Created);
+        return made;
     }
 
-    /// <summary>Prevents the snapshot from being destroyed while its upload is open.</summary>
-    public async Task HoldAsync(LocalSnapshot snapshot)
+    /// <summary>Marks and holds snapshots that were created without a mark, before the server was asked.</summary>
+    public async Task<JointSnapshotResult> MarkAsync(JointSnapshotResult made, CancellationToken cancellationToken)
     {
-        try
+        var refusals = await zfs.MarkAsync(NamesOf(made.Created), Identity.Pending, cancellationToken);
+        var failures = made.Failures.ToDictionary();
+        foreach (var snapshot in made.Created)
         {
-            await zfs.HoldAsync(Identity.Owner.HoldTag, snapshot.Name, CancellationToken.None);
+            if (refusals.Find(snapshot.Name) is { } refusal)
+                failures.Add(snapshot.Name.Dataset, refusal);
         }
-        catch (ZfsException e)
+
+        made = made with
         {
-            output.Note(
-                $"{snapshot.Name} has no hold while it is sent: {e.StandardError.Trim()}. That needs the permissions "
-                    + "hold and release."
+            Created =
+            [
+                .. made
+                    .Created.Where(snapshot => refusals.Find(snapshot.Name) is null)
+                    .Select(snapshot => snapshot with { Upload = Identity.Pending }),
+            ],
+            Failures = failures,
+        };
+        await HoldAsync(made.Created);
+        return made;
+    }
+
+    public static void WarnOfMoments(Output output, JointSnapshotResult made)
+    {
+        foreach (var pool in made.Scattered)
+            output.Warn(
+                $"the snapshots of {pool} are not of the same moment: they are too many for one 'zfs snapshot', or ZFS "
+                    + "did not say which dataset it refused."
             );
-        }
+    }
+
+    /// <summary>Prevents snapshots from being destroyed while their uploads are open.</summary>
+    public async Task HoldAsync(IReadOnlyList<LocalSnapshot> snapshots)
+    {
+        var refusals = await zfs.HoldAsync(Identity.Owner.HoldTag, NamesOf(snapshots), CancellationToken.None);
+        if (snapshots.FirstOrDefault(snapshot => refusals.Find(snapshot.Name) is not null) is not { } first)
+            return;
+        var more = refusals.All.Count > 1 ? $" (nor have {refusals.All.Count - 1} others)" : "";
+        output.Note(
+            $"{first.Name} has no hold while it is sent{more}: {refusals.Find(first.Name)!.StandardError.Trim()}. That "
+                + "needs the permissions hold and release."
+        );
     }
 
     /// <summary>
     /// Records that the server has the snapshot: creates the bookmark on which the next backup can be based, releases
-    /// the hold and marks the snapshot as committed.
+    /// the hold and marks the snapshot as committed; the latter two for many at once, by
+    /// <see cref="FinishAsync"/> at the latest.
     /// </summary>
     public async Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        await zfs.CreateBookmarkAsync(snapshot.Name, snapshot.Guid, Identity.Owner, cancellationToken);
-        // Before the mark: if the run is killed here, the next one still finds the snapshot by it.
-        await ReleaseAsync(snapshot);
-        await AdoptAsync([snapshot], cancellationToken);
+        await BookmarkAsync(snapshot, cancellationToken);
+        _unfinished.Add(snapshot);
+        if (_unfinished.Count >= MostUnfinished)
+            await FinishAsync();
+    }
+
+    /// <summary>Ends what <see cref="AcknowledgeAsync"/> began.</summary>
+    public async Task FinishAsync()
+    {
+        if (_unfinished.Count == 0)
+            return;
+        LocalSnapshot[] all = [.. _unfinished];
+        _unfinished.Clear();
+        // Before the mark: if the run is killed here, the next one still finds the snapshots by it.
+        await ReleaseAsync(all);
+        await AdoptAsync(all);
     }
 
     /// <summary>Marks snapshots as committed to this server by this client.</summary>
-    public Task AdoptAsync(IEnumerable<LocalSnapshot> snapshots, CancellationToken cancellationToken) =>
-        zfs.MarkAsync(snapshots.Select(snapshot => snapshot.Name), Identity.Committed, cancellationToken);
+    public async Task AdoptAsync(IReadOnlyList<LocalSnapshot> snapshots)
+    {
+        if (snapshots.Count > 0)
+            Warn(await zfs.MarkAsync(NamesOf(snapshots), Identity.Committed, CancellationToken.None), "marked");
+    }
 
     /// <summary>Marks and holds a pending snapshot of an earlier run as one of this run.</summary>
     public async Task TakeOverAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
-        await HoldAsync(snapshot);
+        await HoldAsync([snapshot]);
         if (snapshot.Upload == Identity.Pending)
             return;
-        await zfs.MarkAsync([snapshot.Name], Identity.Pending, cancellationToken);
+        var refusals = await zfs.MarkAsync([snapshot.Name], Identity.Pending, cancellationToken);
+        if (refusals.Find(snapshot.Name) is { } refusal)
+            throw refusal;
         if (snapshot.Upload is { } before && before.HoldTag != Identity.Owner.HoldTag)
-            await ReleaseAsync(snapshot, before.HoldTag);
+            await ReleaseAsync(before.HoldTag, [snapshot]);
     }
 
-    /// <summary>Releases what holds a snapshot for its upload. Holds of others stay.</summary>
-    public async Task ReleaseAsync(LocalSnapshot snapshot)
+    /// <summary>Releases what holds snapshots for their uploads. Holds of others stay.</summary>
+    public async Task ReleaseAsync(IReadOnlyList<LocalSnapshot> snapshots)
     {
-        foreach (var tag in TagsOf(snapshot))
-            await ReleaseAsync(snapshot, tag);
+        foreach (var tag in snapshots.SelectMany(TagsOf).Distinct(StringComparer.Ordinal).ToList())
+            await ReleaseAsync(tag, snapshots.Where(snapshot => TagsOf(snapshot).Contains(tag)));
     }
 
-    private async Task ReleaseAsync(LocalSnapshot snapshot, string tag)
+    /// <summary>
+    /// Removes snapshots that will not be sent. Those of a class stay for local use.
+    /// </summary>
+    public async Task RemoveAsync(IReadOnlyList<LocalSnapshot> snapshots)
     {
-        try
+        await ReleaseAsync(snapshots);
+        var kept = snapshots.Where(snapshot => snapshot.Type is not (null or SnapshotType.Manual)).ToList();
+        if (kept.Count > 0)
+            Warn(await zfs.UnmarkAsync(NamesOf(kept), CancellationToken.None), "unmarked");
+        foreach (var snapshot in snapshots.Except(kept))
         {
-            await zfs.ReleaseAsync(tag, snapshot.Name, CancellationToken.None);
-        }
-        catch (ZfsException e)
-        {
-            output.Warn($"{snapshot.Name} could not be released; the next run tries again. {e.Message}. {e.Remedy}");
-        }
-    }
-
-    public async Task RemoveAsync(LocalSnapshot snapshot)
-    {
-        try
-        {
-            foreach (var tag in TagsOf(snapshot))
-                await zfs.ReleaseAsync(tag, snapshot.Name, CancellationToken.None);
-            if (snapshot.Type is null or SnapshotType.Manual)
+            try
+            {
                 await zfs.DestroySnapshotAsync(snapshot.Name, CancellationToken.None);
-            else
-                await zfs.UnmarkAsync(snapshot.Name, CancellationToken.None); // rotation keeps it for local use
-        }
-        catch (OperationException e)
-        {
-            output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
+            }
+            catch (OperationException e)
+            {
+                output.Warn($"{snapshot.Name} could not be removed; the next run tries again. {e.Message}. {e.Remedy}");
+            }
         }
     }
+
+    private async Task ReleaseAsync(string tag, IEnumerable<LocalSnapshot> snapshots) =>
+        Warn(await zfs.ReleaseAsync(tag, NamesOf(snapshots), CancellationToken.None), "released");
 
     /// <summary>That of this run's own marks and, if it adopted the snapshot, that of its mark.</summary>
     private IEnumerable<string> TagsOf(LocalSnapshot snapshot) =>
         new[] { Identity.Owner.HoldTag, snapshot.Upload?.HoldTag }.OfType<string>().Distinct(StringComparer.Ordinal);
+
+    private static IEnumerable<SnapshotName> NamesOf(IEnumerable<LocalSnapshot> snapshots) =>
+        snapshots.Select(snapshot => snapshot.Name);
+
+    /// <summary>
+    /// Without bookmarks, the snapshot itself is what the next backup is based on: rotation keeps the newest that the
+    /// server has.
+    /// </summary>
+    private async Task BookmarkAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var pool = snapshot.Name.Dataset.Pool;
+        if (_poolsWithoutBookmarks.Contains(pool))
+            return;
+        try
+        {
+            await zfs.CreateBookmarkAsync(snapshot.Name, snapshot.Guid, Identity.Owner, cancellationToken);
+        }
+        catch (ZfsException e) when (e.StandardError.Contains("feature not enabled", StringComparison.Ordinal))
+        {
+            _poolsWithoutBookmarks.Add(pool);
+            output.Note(
+                $"The pool {pool} has no bookmarks (feature@bookmarks is off): the snapshots themselves are the bases "
+                    + "of the next backups. Keep the newest of each dataset."
+            );
+        }
+    }
+
+    private void Warn(ZfsRefusals refusals, string what)
+    {
+        if (refusals.All.FirstOrDefault() is not { } first)
+            return;
+        var more = refusals.All.Count > 1 ? $" (and {refusals.All.Count - 1} more)" : "";
+        output.Warn($"not {what}{more}; the next run tries again. {first.Message}. {first.Remedy}");
+    }
 }

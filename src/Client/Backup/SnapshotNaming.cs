@@ -10,21 +10,19 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// </summary>
 internal static class SnapshotNaming
 {
-    /// <returns>One name for each dataset, identical after the '@'.</returns>
-    public static IReadOnlyList<SnapshotName> Choose(
-        IEnumerable<DatasetName> datasets,
-        string prefix,
-        SnapshotType type,
-        DateTimeOffset now,
-        IEnumerable<SnapshotName> existing
-    )
+    /// <summary>What the names of a moment begin with.</summary>
+    public static string StemOf(string prefix, SnapshotType type, DateTimeOffset now) =>
+        $"{prefix}-{type.ToText()}-{Timestamps.ForName(now)}Z";
+
+    /// <param name="stem">What it begins with.</param>
+    /// <param name="existing">What snapshots and bookmarks have behind the '@' or '#'.</param>
+    /// <returns>What stands behind the '@', for all datasets.</returns>
+    public static string Choose(string stem, IReadOnlySet<string> existing)
     {
-        var leaves = existing.Select(name => name.Leaf).ToHashSet(StringComparer.Ordinal);
-        var stem = $"{prefix}-{type.ToText()}-{Timestamps.ForName(now)}Z";
         var leaf = stem;
-        for (var number = 2; leaves.Contains(leaf); number++)
+        for (var number = 2; existing.Contains(leaf); number++)
             leaf = $"{stem}-{number}";
-        return [.. datasets.Select(dataset => SnapshotName.Snapshot(dataset, leaf))];
+        return leaf;
     }
 
     /// <summary>

@@ -64,9 +64,9 @@ internal static class BackupCommand
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
-        var set = await new BackupSet(settings, server, output, options, TimeProvider.System).RunAsync(
-            cancellationToken
-        );
+        var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
+        var run = new BackupRun(settings, server, output, options, TimeProvider.System);
+        var set = await new BackupSet(run).RunAsync(selected, cancellationToken);
         if (settings.Selection.IsSingle)
             output.Result(set.Results.Single(), ClientJson.Default.BackupResult, text =>
                 Write(text, set.Results.Single())
@@ -80,7 +80,7 @@ internal static class BackupCommand
     {
         foreach (var result in set.Results)
             Write(text, result);
-        WarnOf(output, set.Failures);
+        WarnOf(output, set.Failures, "is not backed up");
         text.WriteLine(
             $"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of "
                 + $"{set.Results.Count + set.Failures.Count} datasets."
@@ -108,10 +108,10 @@ internal static class BackupCommand
         text.WriteLine($"Verified and stored as {backup.SnapshotId}.");
     }
 
-    /// <summary>Names on standard error the datasets that were not backed up.</summary>
-    public static void WarnOf(Output output, IEnumerable<DatasetFailure> failures)
+    /// <summary>Names on standard error the datasets on which the work was not done.</summary>
+    public static void WarnOf(Output output, IEnumerable<DatasetFailure> failures, string notDone)
     {
         foreach (var failure in failures)
-            output.Warn($"{failure.Dataset} is not backed up: {failure.Message} {failure.Remedy}");
+            output.Warn($"{failure.Dataset} {notDone}: {failure.Message} {failure.Remedy}");
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -9,6 +10,8 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>bookmarks</c>: bookmarks that can serve as the base of an incremental backup.</summary>
 internal static class BookmarksCommand
 {
+    private const string NotDone = "is not listed";
+
     public static CommandWithExamples Create()
     {
         var verb = new CommandWithExamples(
@@ -22,25 +25,28 @@ internal static class BookmarksCommand
         return verb;
     }
 
-    private static async Task RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var (zfs, selection) = ClientSettings.ReadSelection(DatasetOptions.Read(parsed));
+        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var failures = new DatasetFailures(selection, output, NotDone);
+        var datasets = failures.Take(await selection.ListAsync(zfs, cancellationToken));
+        var local = new LocalSnapshots(zfs, [.. datasets.Select(dataset => dataset.Name)], TimeProvider.System);
         List<BookmarkRow> bookmarks = [];
-        foreach (var dataset in await selection.ListAsync(zfs, cancellationToken))
+        foreach (var dataset in datasets)
         {
-            var all = await zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
-            bookmarks.AddRange(
-                all.Where(s => s.Name.IsBookmark)
-                    .Select(s => new BookmarkRow
-                    {
-                        Bookmark = s.Name.ToString(),
-                        Guid = s.Guid,
-                        CreatedAt = s.Creation,
-                    })
-            );
+            try
+            {
+                var all = await local.GetAsync(dataset.Name, isChanged: false, cancellationToken);
+                bookmarks.AddRange(all.Where(s => s.Name.IsBookmark).Select(Describe));
+            }
+            catch (Exception e) when (failures.Spares(e))
+            {
+                failures.Add(dataset.Name, e);
+            }
         }
 
-        new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(
+        output.Result(
             bookmarks,
             ClientJson.Default.ListBookmarkRow,
             text =>
@@ -59,7 +65,17 @@ internal static class BookmarksCommand
                             ),
                         ]
                     );
+                BackupCommand.WarnOf(output, failures.All, NotDone);
             }
         );
+        return (int)(failures.All is [var first, ..] ? first.ExitCode : ExitCode.Success);
     }
+
+    private static BookmarkRow Describe(LocalSnapshot bookmark) =>
+        new()
+        {
+            Bookmark = bookmark.Name.ToString(),
+            Guid = bookmark.Guid,
+            CreatedAt = bookmark.Creation,
+        };
 }

@@ -1,16 +1,19 @@
 using System.CommandLine;
+using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Rotation;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
 /// <summary><c>rotate</c>: destroys the local snapshots that the policy does not keep.</summary>
 internal static class RotateCommand
 {
+    private const string NotDone = "is not rotated";
+
     public static CommandWithExamples Create()
     {
         var dryRun = new Option<bool>("--dry-run")
@@ -36,11 +39,13 @@ internal static class RotateCommand
                 var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
                 var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
                 using var server = new ApiClient(settings.Server);
+                var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
+                selected.NoteLeftOut(output);
                 var results = await RunAsync(
                     settings,
                     server,
                     output,
-                    await settings.Selection.ListAsync(settings.Zfs, cancellationToken),
+                    selected,
                     parsed.GetValue(dryRun),
                     cancellationToken
                 );
@@ -62,20 +67,42 @@ internal static class RotateCommand
         ClientSettings settings,
         ApiClient server,
         Output output,
-        IEnumerable<DatasetFacts> datasets,
+        SelectedDatasets selected,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
-        var rotation = new LocalRotationRun(settings, server, output);
+        DatasetName[] datasets = [.. selected.Datasets.Select(dataset => dataset.Name)];
+        var local = new LocalSnapshots(settings.Zfs, datasets, TimeProvider.System);
+        var rotation = new LocalRotationRun(settings, server, output, local);
+        var failures = new DatasetFailures(settings.Selection, output, NotDone);
+        failures.Take(selected with { LeftOut = [] });
         List<LocalRotationResult> results = [];
         foreach (var dataset in datasets)
-            results.Add(await rotation.RunAsync(dataset.Name, dryRun, cancellationToken));
+        {
+            try
+            {
+                results.Add(await rotation.RunAsync(dataset, dryRun, cancellationToken));
+            }
+            catch (Exception e) when (failures.Spares(e))
+            {
+                failures.Add(dataset, e);
+            }
+        }
+
+        foreach (var failure in failures.All)
+            results.Add(await rotation.DescribeAsync(failure, dryRun, cancellationToken));
         return results;
     }
 
     public static void Write(Output output, TextWriter text, LocalRotationResult result)
     {
+        if (result.Message is not null)
+        {
+            output.Warn($"{result.Dataset} {NotDone}: {result.Message} {result.Remedy}");
+            return;
+        }
+
         if (result.DryRun)
             Table.Write(
                 text,
@@ -92,5 +119,5 @@ internal static class RotateCommand
     }
 
     public static int ExitCodeOf(IEnumerable<LocalRotationResult> results) =>
-        (int)(results.All(result => result.Success) ? ExitCode.Success : ExitCode.Zfs);
+        (int)(results.FirstOrDefault(result => !result.Success)?.ExitCode ?? ExitCode.Success);
 }

@@ -13,6 +13,8 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// <summary><c>snapshot</c>: takes a typed snapshot, sends it if asked to, then rotates the local snapshots.</summary>
 internal static class SnapshotCommand
 {
+    private const string NotDone = "gets no snapshot";
+
     public static CommandWithExamples Create()
     {
         var type = new Argument<string>("type")
@@ -64,27 +66,38 @@ internal static class SnapshotCommand
         var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
         var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
-        var datasets = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
+        var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
 
         BackupSetResult? backups = null;
         List<string> snapshots;
+        IReadOnlyList<DatasetFailure> failures;
         if (send)
         {
             var options = new BackupOptions(BackupMode.Automatic, dryRun, MayResume: true, Verbose: false, type);
-            var set = new BackupSet(settings, server, output, options, TimeProvider.System);
-            backups = await set.RunAsync(cancellationToken);
+            var run = new BackupRun(settings, server, output, options, TimeProvider.System);
+            backups = await new BackupSet(run).RunAsync(selected, cancellationToken);
             snapshots = [.. backups.Results.Select(backup => backup.Snapshot)];
+            failures = [];
         }
         else
         {
-            snapshots = await CreateAsync(settings, datasets, type, dryRun, cancellationToken);
+            (snapshots, failures) = await CreateAsync(settings, output, selected, type, dryRun, cancellationToken);
         }
 
-        var rotations = await RotateAsync(settings, server, output, datasets, snapshots, dryRun, cancellationToken);
+        var rotations = await RotateAsync(
+            settings,
+            server,
+            output,
+            selected with { Failures = [] },
+            snapshots,
+            dryRun,
+            cancellationToken
+        );
         var result = new SnapshotSetResult
         {
             DryRun = dryRun,
             Snapshots = snapshots,
+            Failures = failures,
             Backups = backups,
             Rotations = rotations,
         };
@@ -93,46 +106,44 @@ internal static class SnapshotCommand
         else
             output.Result(result, ClientJson.Default.SnapshotSetResult, text => Write(output, text, result));
 
+        if (failures.Count > 0)
+            return (int)failures[0].ExitCode;
         return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);
     }
 
     /// <summary>Needs no server, so that a machine without a connection still takes its snapshots.</summary>
-    private static async Task<List<string>> CreateAsync(
+    private static async Task<(List<string> Snapshots, IReadOnlyList<DatasetFailure> Failures)> CreateAsync(
         ClientSettings settings,
-        IReadOnlyList<DatasetFacts> datasets,
+        Output output,
+        SelectedDatasets selected,
         SnapshotType type,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
-        List<SnapshotName> existing = [];
-        foreach (var dataset in datasets)
-        {
-            var snapshots = await settings.Zfs.ListSnapshotsAsync(dataset.Name, cancellationToken);
-            existing.AddRange(snapshots.Select(snapshot => snapshot.Name));
-        }
-
-        var names = SnapshotNaming.Choose(
-            datasets.Select(dataset => dataset.Name),
-            settings.SnapshotPrefix,
-            type,
-            TimeProvider.System.GetUtcNow(),
-            existing
-        );
+        var failures = new DatasetFailures(settings.Selection, output, NotDone);
+        var datasets = failures.Take(selected);
+        var chosen = new SnapshotNames(settings, TimeProvider.System);
+        var leaf = await chosen.ChooseAsync(datasets, type, cancellationToken);
+        datasets = failures.Without(datasets, dataset => DatasetCheck.FindObstacleToSnapshot(dataset, leaf));
+        IEnumerable<SnapshotName> names = [.. datasets.Select(dataset => SnapshotName.Snapshot(dataset.Name, leaf))];
         if (!dryRun)
         {
-            foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
-                await settings.Zfs.CreateSnapshotsAsync([.. pool], type, upload: null, cancellationToken);
+            var made = await settings.Zfs.CreateSnapshotsAsync(names, type, upload: null, cancellationToken);
+            SnapshotLifecycle.WarnOfMoments(output, made);
+            foreach (var (dataset, failure) in made.Failures)
+                failures.Add(dataset, failure);
+            names = made.Created.Select(snapshot => snapshot.Name);
         }
 
-        return [.. names.Select(name => name.ToString())];
+        return ([.. names.Select(name => name.ToString())], failures.All);
     }
 
     private static async Task<List<LocalRotationResult>> RotateAsync(
         ClientSettings settings,
         ApiClient server,
         Output output,
-        IReadOnlyList<DatasetFacts> datasets,
+        SelectedDatasets selected,
         List<string> snapshots,
         bool dryRun,
         CancellationToken cancellationToken
@@ -140,7 +151,7 @@ internal static class SnapshotCommand
     {
         try
         {
-            return await RotateCommand.RunAsync(settings, server, output, datasets, dryRun, cancellationToken);
+            return await RotateCommand.RunAsync(settings, server, output, selected, dryRun, cancellationToken);
         }
         catch (OperationException e) when (!dryRun && e.ExitCode is ExitCode.Unreachable or ExitCode.ServerFailed)
         {
@@ -161,7 +172,8 @@ internal static class SnapshotCommand
             text.WriteLine($"{(result.DryRun ? "Would create" : "Created")} {snapshot}.");
         foreach (var backup in result.Backups?.Results ?? [])
             BackupCommand.Write(text, backup);
-        BackupCommand.WarnOf(output, result.Backups?.Failures ?? []);
+        BackupCommand.WarnOf(output, result.Backups?.Failures ?? [], "is not backed up");
+        BackupCommand.WarnOf(output, result.Failures, NotDone);
         foreach (var rotation in result.Rotations)
             RotateCommand.Write(output, text, rotation);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Client.Rotation;
 
 namespace ZfsSnapshotManager.Client.Commands;
@@ -23,11 +24,15 @@ internal sealed record SnapshotResult
 internal sealed record SnapshotSetResult
 {
     [JsonPropertyOrder(-1)]
-    public bool Success => Backups?.Success != false && Rotations.All(rotation => rotation.Success);
+    public bool Success =>
+        Failures.Count == 0 && Backups?.Success != false && Rotations.All(rotation => rotation.Success);
 
     public required bool DryRun { get; init; }
 
     public required IReadOnlyList<string> Snapshots { get; init; }
+
+    /// <summary>Datasets that got no snapshot; if they are sent, those of <see cref="Backups"/> count.</summary>
+    public required IReadOnlyList<DatasetFailure> Failures { get; init; }
 
     /// <summary>Left out if they are not sent.</summary>
     public BackupSetResult? Backups { get; init; }

@@ -134,7 +134,16 @@ internal sealed record ClientSettings
             excludes = [];
         var more = settings.Optional(DatasetSelection.MoreExcludes, text => ParseList(text, DatasetPattern.Parse));
         var recursive = settings.Flag("RECURSIVE", fallback: false);
-        return (zfs, new DatasetSelection(roots ?? [], recursive, [.. excludes, .. more ?? []]));
+        var autoSnapshot = settings.OptionalValue("RESPECT_AUTO_SNAPSHOT", ParseAutoSnapshot);
+        return (
+            zfs,
+            new DatasetSelection(
+                roots ?? [],
+                recursive,
+                [.. excludes, .. more ?? []],
+                autoSnapshot ?? AutoSnapshotRule.Received
+            )
+        );
     }
 
     private static CompressionFormat ReadCompression(SettingsReader settings)
@@ -181,6 +190,15 @@ internal sealed record ClientSettings
 
     private static SettingsReader ReadFiles(IReadOnlyDictionary<string, string?> commandLine) =>
         SettingsFiles.Read(ProgramSettings.Client, commandLine);
+
+    private static AutoSnapshotRule ParseAutoSnapshot(string text) =>
+        text.ToLowerInvariant() switch
+        {
+            "received" => AutoSnapshotRule.Received,
+            "true" => AutoSnapshotRule.Always,
+            "false" => AutoSnapshotRule.Never,
+            _ => throw new FormatException("it may be received, true or false"),
+        };
 
     private static CompressionFormat ParseCompression(string text) =>
         CompressionFormats.TryParse(text.ToLowerInvariant(), out var format)

@@ -22,9 +22,10 @@ internal sealed class DatasetPattern
             : throw new FormatException($"'{text}' matches no dataset name: {fault}");
     }
 
-    public bool Matches(DatasetName dataset)
+    /// <param name="dataset">A dataset's name, as ZFS has it.</param>
+    public bool Matches(string dataset)
     {
-        var components = dataset.Value.Split('/');
+        var components = dataset.Split('/');
         return components.Length >= _components.Length
             && _components
                 .Zip(components)

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.Client.Doctor;
@@ -36,13 +37,40 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         _result.Pass("zfs", version);
         if (
             await _result.TryAsync("dataset", () => settings.Selection.ListAsync(settings.Zfs, cancellationToken))
-            is not { } datasets
+            is not { } selected
         )
             return null;
-        foreach (var dataset in datasets)
+        foreach (var failure in selected.Failures)
+            _result.Fail("dataset", $"{failure.Dataset}: {failure.Message}", failure.Remedy, failure.ExitCode);
+        foreach (var line in selected.DescribeLeftOut())
+            _result.Pass("dataset", line);
+        foreach (var dataset in selected.Datasets)
+            CheckDataset(dataset);
+        foreach (var pool in selected.Datasets.Select(dataset => dataset.Name.Pool).Distinct(StringComparer.Ordinal))
+            await CheckBookmarksAsync(pool, cancellationToken);
+        await CheckPermissionsAsync(selected.Datasets, cancellationToken);
+        return selected.Datasets;
+    }
+
+    private void CheckDataset(DatasetFacts dataset)
+    {
+        var leaf = SnapshotNaming.StemOf(settings.SnapshotPrefix, SnapshotType.Manual, time.GetUtcNow());
+        if (DatasetCheck.FindObstacleToBackup(dataset, leaf) is { } obstacle)
+            _result.Fail("dataset", obstacle.Message, obstacle.Remedy, obstacle.ExitCode);
+        else
             _result.Pass("dataset", $"{dataset.Name}, {Describe(dataset)}");
-        await CheckPermissionsAsync(datasets, cancellationToken);
-        return datasets;
+    }
+
+    /// <summary>Pools of old versions, and those made with <c>zpool create -d</c>, have none.</summary>
+    private async Task CheckBookmarksAsync(string pool, CancellationToken cancellationToken)
+    {
+        if (await ZpoolFeature.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
+            _result.Warn(
+                "bookmarks",
+                $"feature@bookmarks is off in the pool {pool}: the next incremental backup starts from a snapshot, "
+                    + "which must not be destroyed",
+                $"Nothing else changes. To have bookmarks: zpool set feature@bookmarks=enabled {pool}"
+            );
     }
 
     private string Describe(DatasetFacts dataset)
@@ -130,28 +158,44 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     private async Task CheckChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
-        var remote = (await server.GetSnapshotsAsync(settings.StorageType, cancellationToken)).Snapshots;
-        foreach (var dataset in datasets)
+        List<DatasetFacts> all = [.. datasets];
+        var index = new BackupIndex(
+            (await server.GetSnapshotsAsync(settings.StorageType, cancellationToken)).Snapshots
+        );
+        var snapshots = new LocalSnapshots(settings.Zfs, [.. all.Select(dataset => dataset.Name)], time);
+        foreach (var dataset in all)
         {
-            var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset.Name, cancellationToken);
-            var plan = BackupPlan.Make(
-                BackupMode.Automatic,
-                dataset.Name,
-                SendFlagPolicy.ForFull(dataset, settings),
-                local,
-                remote,
-                settings.MaxChain
+            var local = await _result.TryAsync("chain", () =>
+                snapshots.GetAsync(dataset.Name, isChanged: false, cancellationToken)
             );
-            _result.Pass(
-                "chain",
-                $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}"
-            );
-            if (local.Count(snapshot => snapshot.Upload is { IsPending: true }) is > 0 and var pending)
-                _result.Warn(
-                    "chain",
-                    $"{dataset.Name}: {pending} snapshots are waiting for their upload",
-                    "The next 'zfs-client backup' resumes them."
-                );
+            if (local is not null)
+                CheckChain(dataset, local, index.RelevantTo(dataset.Name, local));
         }
+    }
+
+    private void CheckChain(
+        DatasetFacts dataset,
+        IReadOnlyList<LocalSnapshot> local,
+        IReadOnlyList<SnapshotInfo> remote
+    )
+    {
+        var plan = BackupPlan.Make(
+            BackupMode.Automatic,
+            dataset.Name,
+            SendFlagPolicy.ForFull(dataset, settings),
+            local,
+            remote,
+            settings.MaxChain
+        );
+        _result.Pass(
+            "chain",
+            $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}"
+        );
+        if (local.Count(snapshot => snapshot.Upload is { IsPending: true }) is > 0 and var pending)
+            _result.Warn(
+                "chain",
+                $"{dataset.Name}: {pending} snapshots are waiting for their upload",
+                "The next 'zfs-client backup' resumes them."
+            );
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 
@@ -8,9 +9,18 @@ namespace ZfsSnapshotManager.Client.Rotation;
 internal sealed record LocalRotationResult
 {
     [JsonPropertyOrder(-1)]
-    public bool Success => FailedCount == 0;
+    public bool Success => FailedCount == 0 && Message is null;
 
     public required string Dataset { get; init; }
+
+    /// <summary>Why nothing could be decided; left out if it could.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>What to do about that.</summary>
+    public string? Remedy { get; init; }
+
+    [JsonIgnore]
+    public ExitCode ExitCode { get; init; } = ExitCode.Zfs;
 
     public required bool DryRun { get; init; }
 

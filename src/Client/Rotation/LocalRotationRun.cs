@@ -12,11 +12,16 @@ namespace ZfsSnapshotManager.Client.Rotation;
 /// <summary>
 /// Rotates the snapshots and bookmarks of datasets on this machine. Asks the server once for all of them.
 /// </summary>
-internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server, Output output)
+internal sealed class LocalRotationRun(
+    ClientSettings settings,
+    ApiClient server,
+    Output output,
+    LocalSnapshots localSnapshots
+)
 {
     private readonly RetryPolicy _retry = ServerRetry.Create(settings.RetryTime, output, TimeProvider.System);
     private RotationPolicyAnswer? _policy;
-    private IReadOnlyList<SnapshotInfo>? _remote;
+    private BackupIndex? _remote;
     private ClientIdentity? _identity;
 
     /// <param name="dataset">The dataset.</param>
@@ -27,11 +32,12 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         CancellationToken cancellationToken
     )
     {
-        var policy = _policy ??= await EffectivePolicy.GetAsync(settings, server, output, _retry, cancellationToken);
-        var (remote, identity) = await AskAsync(cancellationToken);
-        var local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset, cancellationToken);
+        var policy = await GetPolicyAsync(cancellationToken);
+        var (index, identity) = await AskAsync(cancellationToken);
+        var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
+        var remote = index.RelevantTo(dataset, local);
         if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
-            local = await settings.Zfs.ListMarkedSnapshotsAsync(dataset, cancellationToken);
+            local = await localSnapshots.GetAsync(dataset, isChanged: true, cancellationToken);
         var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), identity.Owners);
         List<LocalRotationItem> items = [];
         foreach (var decision in plan)
@@ -46,9 +52,31 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
         };
     }
 
-    private async Task<(IReadOnlyList<SnapshotInfo> Backups, ClientIdentity Identity)> AskAsync(
+    /// <summary>The result of a dataset that could not be looked at.</summary>
+    public async Task<LocalRotationResult> DescribeAsync(
+        DatasetFailure failure,
+        bool dryRun,
         CancellationToken cancellationToken
     )
+    {
+        var policy = await GetPolicyAsync(cancellationToken);
+        return new LocalRotationResult
+        {
+            Dataset = failure.Dataset,
+            Message = failure.Message,
+            Remedy = failure.Remedy,
+            ExitCode = failure.ExitCode,
+            DryRun = dryRun,
+            RotationPolicy = policy.RotationPolicy,
+            ServerManaged = policy.ServerManaged,
+            Decisions = [],
+        };
+    }
+
+    private async Task<RotationPolicyAnswer> GetPolicyAsync(CancellationToken cancellationToken) =>
+        _policy ??= await EffectivePolicy.GetAsync(settings, server, output, _retry, cancellationToken);
+
+    private async Task<(BackupIndex Backups, ClientIdentity Identity)> AskAsync(CancellationToken cancellationToken)
     {
         if (_remote is null)
         {
@@ -56,7 +84,7 @@ internal sealed class LocalRotationRun(ClientSettings settings, ApiClient server
                 token => server.GetSnapshotsAsync(storageType: null, token),
                 cancellationToken
             );
-            _remote = answer.Snapshots;
+            _remote = new BackupIndex(answer.Snapshots);
             _identity = ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
         }
 

@@ -21,6 +21,7 @@ public static class ProgramRunner
     /// <param name="arguments">The command line.</param>
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
+        DescriptorLimit.Raise();
         DescriptorStream.UseForConsole();
         using var signals = new TerminationSignals();
         root.Options.Add(JsonOption);

@@ -2,8 +2,43 @@ using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
-/// <summary>A file system or volume, and what decides how it can be sent.</summary>
+/// <summary>A file system or volume, and what decides whether and how it can be sent.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="IsVolume">Whether it is a volume (zvol) and not a file system.</param>
 /// <param name="IsEncrypted">Whether ZFS encrypts it, so that it can be sent raw.</param>
-public sealed record DatasetFacts(DatasetName Name, bool IsVolume, bool IsEncrypted);
+public sealed record DatasetFacts(DatasetName Name, bool IsVolume, bool IsEncrypted)
+{
+    /// <summary>
+    /// Whether a first <c>zfs receive</c> into it is running or was interrupted. ZFS makes no snapshot of it
+    /// (DS_IS_INCONSISTENT, dsl_dataset_snapshot_check_impl in module/zfs/dsl_dataset.c).
+    /// </summary>
+    public bool IsIncomplete { get; init; }
+
+    /// <summary>Whether it was received without some of its blocks (<c>zfs send --redact</c>).</summary>
+    public bool IsRedacted { get; init; }
+
+    /// <summary>Whether programs of this project write to it, or to a dataset above it.</summary>
+    public DatasetUse Use { get; init; }
+
+    /// <summary>
+    /// Where <c>com.sun:auto-snapshot=false</c> comes from, as <c>zfs get</c> writes it: <c>local</c>, <c>received</c>
+    /// or <c>inherited from …</c>; null if it is not false.
+    /// </summary>
+    public string? NoAutoSnapshot { get; init; }
+}
+
+/// <summary>What programs of this project use a dataset for.</summary>
+public enum DatasetUse
+{
+    None,
+
+    /// <summary>
+    /// A restore that is not finished: a snapshot would be in the way of its next <c>zfs receive</c>.
+    /// </summary>
+    Restore,
+
+    /// <summary>
+    /// A server stores backups in it: a snapshot would be in the way of the next one.
+    /// </summary>
+    Storage,
+}

@@ -14,8 +14,20 @@ public static class SnapshotMarks
     /// </summary>
     public const string TypeProperty = "zfs-snapshot-manager:type";
 
-    /// <summary>Below the limit of a command line: 2 MiB on Linux, including the environment (execve(2)).</summary>
-    private const int MaxArgumentBytes = 1_500_000;
+    private static readonly string[] LocalMarks =
+    [
+        "get",
+        "-H",
+        "-s",
+        "local",
+        "-d",
+        "1",
+        "-t",
+        "snapshot",
+        "-o",
+        "name,property,value",
+        $"{UploadMark.Property},{TypeProperty}",
+    ];
 
     /// <summary>
     /// Snapshots and bookmarks of one dataset, not of its children, with this tool's marks on them, oldest first.
@@ -30,24 +42,28 @@ public static class SnapshotMarks
         if (!snapshots.Any(snapshot => !snapshot.Name.IsBookmark))
             return snapshots;
         // Local: "zfs list" would also show what snapshots inherit from their dataset, and what a replica received.
-        var rows = await zfs.RunTableAsync(
-            [
-                "get",
-                "-H",
-                "-s",
-                "local",
-                "-d",
-                "1",
-                "-t",
-                "snapshot",
-                "-o",
-                "name,property,value",
-                $"{UploadMark.Property},{TypeProperty}",
-                dataset.Value,
-            ],
-            cancellationToken
-        );
+        var rows = await zfs.RunTableAsync([.. LocalMarks, dataset.Value], cancellationToken);
         return AddMarks(snapshots, rows);
+    }
+
+    /// <summary>The same for many datasets, in a few commands for all and in no order.</summary>
+    public static async Task<(IReadOnlyList<LocalSnapshot> Found, ZfsRefusals Refusals)> ListMarkedSnapshotsAsync(
+        this ZfsHost zfs,
+        IReadOnlyCollection<DatasetName> datasets,
+        CancellationToken cancellationToken
+    )
+    {
+        List<LocalSnapshot> snapshots = [];
+        var refusals = await zfs.ReadSnapshotsAsync(datasets, snapshots.Add, cancellationToken);
+        List<string[]> marks = [];
+        if (snapshots.Exists(snapshot => !snapshot.Name.IsBookmark))
+            await zfs.RunForAllAsync(
+                LocalMarks,
+                datasets.Select(dataset => dataset.Value),
+                marks.Add,
+                cancellationToken
+            );
+        return (AddMarks(snapshots, marks), refusals);
     }
 
     /// <summary>Adds the marks to the snapshots that have them.</summary>
@@ -88,52 +104,46 @@ public static class SnapshotMarks
     }
 
     /// <summary>
-    /// Makes snapshots of one moment, all or none: nothing is written to any of the datasets between them (one
-    /// transaction group of the pool, zfs-snapshot(8)).
+    /// Makes snapshots of many datasets. Those of one pool are of one moment, if ZFS lets them; datasets that ZFS
+    /// refuses are left out.
     /// </summary>
-    /// <param name="names">All of one pool.</param>
+    /// <param name="names">One for each dataset.</param>
     /// <param name="type">What they are made for.</param>
     /// <param name="upload">Null if they are not to be sent.</param>
-    public static async Task<IReadOnlyList<LocalSnapshot>> CreateSnapshotsAsync(
+    public static async Task<JointSnapshotResult> CreateSnapshotsAsync(
         this ZfsHost zfs,
-        IReadOnlyList<SnapshotName> names,
+        IEnumerable<SnapshotName> names,
         SnapshotType type,
         UploadMark? upload,
         CancellationToken cancellationToken
     )
     {
-        string[] mark = upload is { } value ? ["-o", $"{UploadMark.Property}={value}"] : [];
-        string[] all = [.. names.Select(name => name.ToString())];
-        if (all.Sum(name => name.Length + 1) > MaxArgumentBytes)
-            throw new OperationException(
-                ExitCode.Conflict,
-                $"{all.Length} datasets are too many for one joint snapshot.",
-                "Select fewer with LOCAL_DATASET and EXCLUDE, and back up the others separately."
-            );
-        await zfs.RunAsync(["snapshot", .. mark, "-o", $"{TypeProperty}={type.ToText()}", .. all], cancellationToken);
-        var rows = await zfs.RunTableAsync(
-            ["list", "-H", "-p", "-t", "snapshot", "-o", ZfsDataset.SnapshotColumns, .. all],
-            cancellationToken
-        );
-        var made = rows.Select(row => ZfsDataset.ParseRow(row) with { Upload = upload, Type = type })
-            .ToDictionary(snapshot => snapshot.Name);
-        return [.. names.Select(name => made[name])];
+        string[] mark = upload is null ? [] : [$"{UploadMark.Property}={upload}"];
+        string[] properties = [.. mark, $"{TypeProperty}={type.ToText()}"];
+        List<JointSnapshotResult> results = [];
+        foreach (var pool in names.GroupBy(name => name.Dataset.Pool, StringComparer.Ordinal))
+            results.Add(await new JointSnapshot(zfs, properties).CreateAsync([.. pool], cancellationToken));
+        var all = JointSnapshotResult.Of(results);
+        return all with
+        {
+            Created = [.. all.Created.Select(snapshot => snapshot with { Upload = upload, Type = type })],
+        };
     }
 
-    public static Task MarkAsync(
+    /// <summary>Marks snapshots.</summary>
+    public static Task<ZfsRefusals> MarkAsync(
         this ZfsHost zfs,
         IEnumerable<SnapshotName> snapshots,
         UploadMark mark,
         CancellationToken cancellationToken
-    ) =>
-        zfs.RunAsync(
-            ["set", $"{UploadMark.Property}={mark}", .. snapshots.Select(name => name.ToString())],
-            cancellationToken
-        );
+    ) => zfs.RunForAllAsync(["set", $"{UploadMark.Property}={mark}"], Texts(snapshots), Ignore, cancellationToken);
 
-    /// <summary>Removes the mark of <see cref="MarkAsync"/>: the snapshot is not to be sent.</summary>
-    public static Task UnmarkAsync(this ZfsHost zfs, SnapshotName snapshot, CancellationToken cancellationToken) =>
-        zfs.RunAsync(["inherit", UploadMark.Property, snapshot.ToString()], cancellationToken);
+    /// <summary>Removes the mark of <see cref="MarkAsync"/>: the snapshots are not to be sent.</summary>
+    public static Task<ZfsRefusals> UnmarkAsync(
+        this ZfsHost zfs,
+        IEnumerable<SnapshotName> snapshots,
+        CancellationToken cancellationToken
+    ) => zfs.RunForAllAsync(["inherit", UploadMark.Property], Texts(snapshots), Ignore, cancellationToken);
 
     /// <summary>
     /// Bookmarks a snapshot, or copies a bookmark (OpenZFS 2.0 and later can). If it is bookmarked already, nothing
@@ -157,47 +167,54 @@ public static class SnapshotMarks
     }
 
     /// <summary>
-    /// Prevents the snapshot from being destroyed until it is released. Holding it twice is no fault.
+    /// Prevents snapshots from being destroyed until they are released. Holding one twice is no fault.
     /// </summary>
-    public static async Task HoldAsync(
+    public static async Task<ZfsRefusals> HoldAsync(
         this ZfsHost zfs,
         string tag,
-        SnapshotName snapshot,
+        IEnumerable<SnapshotName> snapshots,
         CancellationToken cancellationToken
     )
     {
-        try
-        {
-            await zfs.RunAsync(["hold", tag, snapshot.ToString()], cancellationToken);
-        }
-        catch (ZfsException e) when (e.StandardError.Contains("tag already exists", StringComparison.Ordinal))
-        {
-            // An earlier run held it.
-        }
+        var refusals = await zfs.RunForAllAsync(["hold", tag], Texts(snapshots), Ignore, cancellationToken);
+        return refusals.Except("tag already exists"); // an earlier run held it
     }
 
     /// <summary>
     /// Ends <see cref="HoldAsync"/>. Holds with other tags remain; a snapshot that has no such hold stays as it is.
     /// </summary>
-    public static async Task ReleaseAsync(
+    public static async Task<ZfsRefusals> ReleaseAsync(
         this ZfsHost zfs,
         string tag,
-        SnapshotName snapshot,
+        IEnumerable<SnapshotName> snapshots,
         CancellationToken cancellationToken
     )
     {
-        try
-        {
-            await zfs.RunAsync(["release", tag, snapshot.ToString()], cancellationToken);
-        }
-        catch (ZfsException)
-        {
-            // "no such tag"; or a user who may neither hold nor release, so that there is nothing to release.
-            var holds = await zfs.RunTableAsync(["holds", "-H", snapshot.ToString()], cancellationToken);
-            if (holds.Any(row => row is [_, var held, ..] && held == tag))
-                throw;
-        }
+        List<SnapshotName> all = [.. snapshots];
+        var refusals = await zfs.RunForAllAsync(["release", tag], Texts(all), Ignore, cancellationToken);
+        refusals = refusals.Except("no such tag");
+        if (refusals.All.Count == 0)
+            return refusals;
+        // A user who may neither hold nor release has nothing to release.
+        var refused = all.Where(snapshot => refusals.Find(snapshot) is not null);
+        HashSet<string> held = new(StringComparer.Ordinal);
+        await zfs.RunForAllAsync(
+            ["holds", "-H"],
+            Texts(refused),
+            row =>
+            {
+                if (row is [var name, var found, ..] && found == tag)
+                    held.Add(name);
+            },
+            cancellationToken
+        );
+        return refusals.Only(held);
     }
+
+    private static IEnumerable<string> Texts(IEnumerable<SnapshotName> snapshots) =>
+        snapshots.Select(snapshot => snapshot.ToString());
+
+    private static void Ignore(string[] row) { }
 
     /// <returns>False if a bookmark of that name exists.</returns>
     private static async Task<bool> TryBookmarkAsync(

@@ -6,9 +6,9 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// <summary>What this tool asks of datasets and does to them and their snapshots.</summary>
 public static class ZfsDataset
 {
-    private static readonly string[] RecursiveOption = ["-r"];
+    private const string SnapshotColumns = "name,guid,createtxg,creation,userrefs";
 
-    internal const string SnapshotColumns = "name,guid,createtxg,creation,userrefs";
+    private const int SnapshotColumnCount = 5;
 
     public static async Task<bool> ExistsAsync(
         this ZfsHost zfs,
@@ -27,59 +27,6 @@ public static class ZfsDataset
         catch (ZfsException e) when (e.StandardError.Contains("dataset does not exist", StringComparison.Ordinal))
         {
             return false;
-        }
-    }
-
-    /// <summary>Lists datasets, and with them all descendants if asked: each once, parents before children.</summary>
-    public static async Task<IReadOnlyList<DatasetFacts>> ListDatasetsAsync(
-        this ZfsHost zfs,
-        IReadOnlyCollection<DatasetName> roots,
-        bool recursive,
-        CancellationToken cancellationToken
-    )
-    {
-        string[] arguments =
-        [
-            "list",
-            "-H",
-            "-p",
-            .. recursive ? RecursiveOption : [],
-            "-t",
-            "filesystem,volume",
-            "-o",
-            "name,type,encryption",
-            .. roots.Select(root => root.Value),
-        ];
-        var rows = await zfs.RunTableAsync(arguments, cancellationToken);
-        return
-        [
-            .. rows.Select(row => new DatasetFacts(
-                    DatasetName.Parse(row[0]),
-                    row[1] == "volume",
-                    row[2] is not ("off" or "-")
-                ))
-                .DistinctBy(facts => facts.Name)
-                .OrderBy(facts => facts.Name.Value, StringComparer.Ordinal),
-        ];
-    }
-
-    /// <summary>Whether a dataset was received without some of its blocks (<c>zfs send --redact</c>).</summary>
-    public static async Task<bool> IsRedactedAsync(
-        this ZfsHost zfs,
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            return (
-                await zfs.RunAsync(["get", "-H", "-o", "value", "redact_snaps", dataset.Value], cancellationToken)
-            ).Trim()
-                is not ("-" or "");
-        }
-        catch (ZfsException e) when (e.StandardError.Contains("invalid property", StringComparison.Ordinal))
-        {
-            return false; // a ZFS before 2.0
         }
     }
 
@@ -109,6 +56,41 @@ public static class ZfsDataset
         return [.. rows.Select(ParseRow).OrderBy(s => s.CreateTxg)];
     }
 
+    /// <summary>
+    /// Reads the snapshots and bookmarks of many datasets, not of their children, in a few commands for all; without
+    /// this tool's marks.
+    /// </summary>
+    /// <param name="datasets">The datasets.</param>
+    /// <param name="read">Gets each snapshot and bookmark, in no order.</param>
+    public static Task<ZfsRefusals> ReadSnapshotsAsync(
+        this ZfsHost zfs,
+        IEnumerable<DatasetName> datasets,
+        Action<LocalSnapshot> read,
+        CancellationToken cancellationToken
+    ) =>
+        zfs.RunForAllAsync(
+            ["list", "-H", "-p", "-d", "1", "-t", "snapshot,bookmark", "-o", SnapshotColumns],
+            datasets.Select(dataset => dataset.Value),
+            row => ReadRow(row, read),
+            cancellationToken
+        );
+
+    /// <summary>Finds snapshots by their names; without this tool's marks.</summary>
+    /// <param name="names">Their names.</param>
+    /// <param name="read">Gets each that exists, in no order.</param>
+    public static Task<ZfsRefusals> FindSnapshotsAsync(
+        this ZfsHost zfs,
+        IEnumerable<SnapshotName> names,
+        Action<LocalSnapshot> read,
+        CancellationToken cancellationToken
+    ) =>
+        zfs.RunForAllAsync(
+            ["list", "-H", "-p", "-t", "snapshot", "-o", SnapshotColumns],
+            names.Select(name => name.ToString()),
+            row => ReadRow(row, read),
+            cancellationToken
+        );
+
     /// <summary>Destroys one snapshot. It accepts only a snapshot's name, so it cannot destroy a dataset.</summary>
     public static Task DestroySnapshotAsync(
         this ZfsHost zfs,
@@ -131,7 +113,14 @@ public static class ZfsDataset
             ? zfs.RunAsync(["destroy", bookmark.ToString()], cancellationToken)
             : throw new ArgumentException($"{bookmark} is not a bookmark", nameof(bookmark));
 
-    internal static LocalSnapshot ParseRow(string[] row) =>
+    /// <summary>No snapshot of this tool has a name that these rules do not allow.</summary>
+    private static void ReadRow(string[] row, Action<LocalSnapshot> read)
+    {
+        if (row.Length == SnapshotColumnCount && SnapshotName.TryParse(row[0], out _, out _))
+            read(ParseRow(row));
+    }
+
+    private static LocalSnapshot ParseRow(string[] row) =>
         new(
             SnapshotName.Parse(row[0]),
             new SnapshotGuid(ulong.Parse(row[1], CultureInfo.InvariantCulture)),

@@ -89,6 +89,59 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'));
     }
 
+    /// <summary>
+    /// Runs a command for many names, as several commands if one cannot hold them. Names that ZFS refuses, such as
+    /// those of datasets that were destroyed a moment ago, do not keep it from doing the others.
+    /// </summary>
+    /// <param name="arguments">The command and its options.</param>
+    /// <param name="names">Names of datasets or snapshots.</param>
+    /// <param name="read">Gets each row that the commands print, with its columns.</param>
+    /// <exception cref="ZfsException">A command failed, and not by single names.</exception>
+    public async Task<ZfsRefusals> RunForAllAsync(
+        IReadOnlyList<string> arguments,
+        IEnumerable<string> names,
+        Action<string[]> read,
+        CancellationToken cancellationToken
+    )
+    {
+        var refusals = new ZfsRefusals();
+        foreach (var some in NameBatches.Split(names, NameBatches.OneArgument))
+        {
+            try
+            {
+                await ReadRowsAsync(Start([.. arguments, .. some]), read, cancellationToken);
+            }
+            catch (ZfsException e) when (ZfsErrorLines.Read(e.StandardError) is { Count: > 0 } lines)
+            {
+                foreach (var (name, line) in lines)
+                    refusals.Add(name, new ZfsException([.. arguments, name], e.CommandExitCode, line, Remote));
+            }
+        }
+
+        return refusals;
+    }
+
+    /// <summary>
+    /// Runs one command for many names: more than an argument of ssh can hold are passed by its standard input.
+    /// </summary>
+    /// <exception cref="ZfsException">The command failed.</exception>
+    public Task<string> RunForAllAtOnceAsync(
+        IReadOnlyList<string> arguments,
+        IReadOnlyList<string> names,
+        CancellationToken cancellationToken
+    )
+    {
+        if (Remote is null || NameBatches.Length(names) <= NameBatches.OneArgument)
+            return RunAsync([.. arguments, .. names], cancellationToken);
+        var process = ZfsProcess.Start(
+            this,
+            [.. arguments, $"({names.Count} names)"],
+            Shell,
+            ["-c", Shield, FindProgram("ssh"), .. Remote.WrapForNames("zfs", arguments)]
+        );
+        return ReadAsync(process, cancellationToken, ZfsRemoteHost.NamesAsInput(names));
+    }
+
     /// <summary>Runs a program other than <c>zfs</c> on the machine where <c>zfs</c> runs.</summary>
     public Task<string> RunOtherAsync(string name, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
@@ -122,12 +175,37 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
                 e
             );
 
-    private static async Task<string> ReadAsync(ZfsProcess started, CancellationToken cancellationToken)
+    /// <summary>What looks like a byte order mark is part of a value.</summary>
+    private static StreamReader NewReader(ZfsProcess process) =>
+        new(process.Output, Text, detectEncodingFromByteOrderMarks: false);
+
+    private static async Task ReadRowsAsync(
+        ZfsProcess started,
+        Action<string[]> read,
+        CancellationToken cancellationToken
+    )
     {
         await using var process = started;
         process.Input.Close();
-        // What looks like a byte order mark is part of a value.
-        using var reader = new StreamReader(process.Output, Text, detectEncodingFromByteOrderMarks: false);
+        using var reader = NewReader(process);
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        {
+            if (line.Length > 0)
+                read(line.Split('\t'));
+        }
+
+        await process.WaitForSuccessAsync(cancellationToken);
+    }
+
+    private static async Task<string> ReadAsync(
+        ZfsProcess started,
+        CancellationToken cancellationToken,
+        byte[]? input = null
+    )
+    {
+        await using var process = started;
+        await process.WriteInputAsync(input ?? [], cancellationToken);
+        using var reader = NewReader(process);
         var text = await reader.ReadToEndAsync(cancellationToken);
         await process.WaitForSuccessAsync(cancellationToken);
         return text;

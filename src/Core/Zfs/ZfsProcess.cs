@@ -72,6 +72,21 @@ public sealed class ZfsProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Writes all of the command's standard input, and ends it.</summary>
+    internal async Task WriteInputAsync(byte[] input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (input.Length > 0)
+                await Input.WriteAsync(input, cancellationToken);
+            Input.Close();
+        }
+        catch (IOException)
+        {
+            // The command ended without it: its exit code reports that.
+        }
+    }
+
     /// <summary>Ends the command, and with it its output, if it still runs.</summary>
     public void Kill()
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace ZfsSnapshotManager.Core.Zfs;
 
@@ -15,6 +16,16 @@ public sealed record ZfsRemoteHost(string Destination)
     /// each is quoted. <c>zfs</c> is often in a directory that only root's PATH has.
     /// </summary>
     private const string Script = "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin exec \"$0\" \"$@\"";
+
+    /// <summary>
+    /// The same for names that come by standard input, a line each: Linux allows a single argument 128 KiB
+    /// (MAX_ARG_STRLEN, include/uapi/linux/binfmts.h), and what ssh passes to the shell is one. The last line is a dot:
+    /// without it the connection broke, and the command must not run for some of the names.
+    /// </summary>
+    private const string NamesScript =
+        "names=$(cat); case $names in *'\n.') ;; *) exit 255 ;; esac; IFS='\n'; set -f; "
+        + "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin; export LC_ALL PATH; "
+        + "exec \"$0\" \"$@\" ${names%??}";
 
     /// <summary>
     /// BatchMode: ssh must not ask for a password, since nobody may be present to answer. ServerAlive: a dead
@@ -50,12 +61,23 @@ public sealed record ZfsRemoteHost(string Destination)
     }
 
     /// <summary>The arguments of ssh that run a program there.</summary>
-    internal string[] Wrap(string program, IEnumerable<string> arguments) =>
+    internal string[] Wrap(string program, IEnumerable<string> arguments) => Wrap(Script, program, arguments);
+
+    /// <summary>
+    /// The arguments of ssh that run a program there for the names that <see cref="NamesAsInput"/> has.
+    /// </summary>
+    internal string[] WrapForNames(string program, IEnumerable<string> arguments) =>
+        Wrap(NamesScript, program, arguments);
+
+    internal static byte[] NamesAsInput(IEnumerable<string> names) =>
+        Encoding.UTF8.GetBytes(string.Concat(names.Append(".").Select(name => name + "\n")));
+
+    private string[] Wrap(string script, string program, IEnumerable<string> arguments) =>
         [
             .. Options,
             "--",
             Destination,
-            string.Join(' ', ((string[])["exec", "/bin/sh", "-c", Script, program, .. arguments]).Select(Quote)),
+            string.Join(' ', ((string[])["exec", "/bin/sh", "-c", script, program, .. arguments]).Select(Quote)),
         ];
 
     /// <summary>

@@ -196,27 +196,14 @@ public sealed class BackupPlanTests
         // The hour that occurs twice in central Europe.
         var now = new DateTimeOffset(2026, 10, 25, 2, 30, 0, TimeSpan.FromHours(2));
 
-        var first = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, []).Single();
-        var second = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, [first.AsBookmark()]).Single();
-        var third = SnapshotNaming.Choose([Dataset], "zsm", SnapshotType.Manual, now, [first, second]).Single();
+        var stem = SnapshotNaming.StemOf("zsm", SnapshotType.Manual, now);
+        var first = SnapshotNaming.Choose(stem, new HashSet<string>());
+        var second = SnapshotNaming.Choose(stem, new HashSet<string> { first });
+        var third = SnapshotNaming.Choose(stem, new HashSet<string> { first, second });
 
-        Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z", first.ToString());
-        Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z-2", second.ToString());
-        Assert.Equal("tank/data@zsm-manual-2026-10-25_00:30:00Z-3", third.ToString());
-    }
-
-    [Fact]
-    public void Snapshots_of_one_moment_share_a_name_that_no_dataset_uses()
-    {
-        DatasetName[] datasets = [Dataset, DatasetName.Parse("tank/data/mail")];
-        var taken = SnapshotNaming.Choose(datasets[1..], "zsm", SnapshotType.Daily, DateTimeOffset.UnixEpoch, []);
-
-        var names = SnapshotNaming.Choose(datasets, "zsm", SnapshotType.Daily, DateTimeOffset.UnixEpoch, taken);
-
-        Assert.Equal(
-            ["tank/data@zsm-daily-1970-01-01_00:00:00Z-2", "tank/data/mail@zsm-daily-1970-01-01_00:00:00Z-2"],
-            names.Select(name => name.ToString())
-        );
+        Assert.Equal("zsm-manual-2026-10-25_00:30:00Z", first);
+        Assert.Equal("zsm-manual-2026-10-25_00:30:00Z-2", second);
+        Assert.Equal("zsm-manual-2026-10-25_00:30:00Z-3", third);
     }
 
     [Theory]

@@ -19,7 +19,7 @@ public sealed class DatasetPatternTests
         string pattern,
         string dataset,
         bool matches
-    ) => Assert.Equal(matches, DatasetPattern.Parse(pattern).Matches(DatasetName.Parse(dataset)));
+    ) => Assert.Equal(matches, DatasetPattern.Parse(pattern).Matches(dataset));
 
     [Theory]
     [InlineData("")]

@@ -1,9 +1,13 @@
+using System.Diagnostics;
+using System.Text;
 using ZfsSnapshotManager.Core.Zfs;
 
 namespace ZfsSnapshotManager.UnitTests.Zfs;
 
 public sealed class ZfsRemoteHostTests
 {
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     [Theory]
     [InlineData("nas")]
     [InlineData("backup@nas.example")]
@@ -29,5 +33,51 @@ public sealed class ZfsRemoteHostTests
         var line = ZfsRemoteHost.Parse("nas").Wrap("zfs", ["list", "tank/a b", "x'; reboot; '", "$(reboot)", ""])[^1];
 
         Assert.EndsWith(@" zfs list 'tank/a b' 'x'\''; reboot; '\''' '$(reboot)' ''", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Names_beyond_the_length_of_an_argument_come_by_standard_input()
+    {
+        string[] names = ["tank/a b", "tank/*", "tank/$(reboot)", .. Enumerable.Range(0, 20_000).Select(n => $"t/{n}")];
+
+        var (exitCode, output) = await RunAsync(ZfsRemoteHost.NamesAsInput(names));
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal(["list", "-o", "a b", .. names], output.TrimEnd('\n').Split('\n'));
+    }
+
+    [Theory]
+    [InlineData("tank/a\ntank/da")]
+    [InlineData("tank/a\n")]
+    [InlineData("")]
+    public async Task A_command_does_not_run_if_the_connection_broke_within_its_names(string input)
+    {
+        var (exitCode, output) = await RunAsync(Encoding.UTF8.GetBytes(input));
+
+        Assert.Equal(255, exitCode);
+        Assert.Empty(output);
+    }
+
+    /// <summary>What sshd would run, with a program that prints its arguments in place of <c>zfs</c>.</summary>
+    private static async Task<(int ExitCode, string Output)> RunAsync(byte[] input)
+    {
+        var folder = Directory.CreateTempSubdirectory("zsm-names-").FullName;
+        var program = Path.Combine(folder, "zfs");
+        await File.WriteAllTextAsync(program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n", Token);
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var line = ZfsRemoteHost.Parse("nas").WrapForNames(program, ["list", "-o", "a b"])[^1];
+        var start = new ProcessStartInfo("/bin/sh", ["-c", line])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync(Token);
+        await process.StandardInput.BaseStream.WriteAsync(input, Token);
+        process.StandardInput.Close();
+        await process.WaitForExitAsync(Token);
+        Directory.Delete(folder, recursive: true);
+        return (process.ExitCode, await output);
     }
 }

@@ -6,7 +6,9 @@ namespace ZfsSnapshotManager.ZfsStandIn.Commands;
 /// What tests do with files where there is real ZFS, by commands that real <c>zfs</c> does not have:
 /// <c>stand-in write DATASET [FILE BYTES]…</c> (random data), <c>stand-in write-compressible</c>, <c>stand-in remove
 /// DATASET FILE</c>, <c>stand-in describe DATASET|SNAPSHOT</c>, <c>stand-in damage DATASET FILE</c> (its disk cannot
-/// read one block any more), <c>stand-in repair DATASET FILE</c> (it can again, in snapshots as well).
+/// read one block any more), <c>stand-in repair DATASET FILE</c> (it can again, in snapshots as well);
+/// <c>stand-in populate DATASET COUNT</c> makes datasets below one; <c>stand-in add-pool NAME</c>; <c>stand-in
+/// no-bookmarks</c> turns that feature off.
 /// </summary>
 internal static class ContentsCommands
 {
@@ -36,8 +38,23 @@ internal static class ContentsCommands
             case ["repair", var dataset, var file]:
                 StateStore.Change(pool => Repair(pool.Get(dataset), file));
                 break;
+            case ["populate", var dataset, var count]:
+                StateStore.Change(pool =>
+                {
+                    for (var number = 0; number < int.Parse(count); number++)
+                        DatasetCommands.Add(pool, $"{dataset}/d{number:00000}");
+                });
+                break;
+            case ["add-pool", var name]:
+                StateStore.Change(pool => DatasetCommands.Add(pool, name));
+                break;
+            case ["no-bookmarks"]:
+                StateStore.Change(pool => pool.HasNoBookmarks = true);
+                break;
             default:
-                throw ZfsFailure.Usage("stand-in write, write-compressible, remove, describe, damage, repair");
+                throw ZfsFailure.Usage(
+                    "stand-in write, write-compressible, remove, describe, damage, repair, populate, add-pool, no-bookmarks"
+                );
         }
 
         return 0;

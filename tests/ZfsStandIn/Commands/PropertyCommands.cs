@@ -10,9 +10,9 @@ internal static class PropertyCommands
         string[] properties = [.. rest.TakeWhile(word => word.Contains('=', StringComparison.Ordinal))];
         if (properties.Length == 0 || properties.Length == rest.Length)
             throw ZfsFailure.Usage("missing property=value argument(s)");
-        StateStore.Change(pool =>
-        {
-            foreach (var name in rest[properties.Length..])
+        return SnapshotCommands.ForEach(
+            rest[properties.Length..],
+            (pool, name) =>
             {
                 var entry = Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name);
                 foreach (var (property, value) in properties.Select(Arguments.ReadProperty))
@@ -22,20 +22,17 @@ internal static class PropertyCommands
                     entry.Own![property] = value;
                 }
             }
-        });
-        return 0;
+        );
     }
 
     public static int Inherit(string[] rest)
     {
         if (new Arguments(rest, "").Names is not [var property, .. var names])
             throw ZfsFailure.Usage("missing property argument");
-        StateStore.Change(pool =>
-        {
-            foreach (var name in names)
-                (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property);
-        });
-        return 0;
+        return SnapshotCommands.ForEach(
+            names,
+            (pool, name) => (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property)
+        );
     }
 
     public static int Get(string[] rest)
@@ -90,7 +87,7 @@ internal static class PropertyCommands
     private static void Print(Entry entry, string property, string[] fields, string[]? sources)
     {
         var (value, source) = entry.Get(property);
-        if (sources is not null && !sources.Contains(source, StringComparer.Ordinal))
+        if (sources is not null && !sources.Contains(source.Split(' ')[0], StringComparer.Ordinal))
             return;
         var row = fields.Select(field =>
             field switch

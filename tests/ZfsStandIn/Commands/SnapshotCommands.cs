@@ -17,8 +17,11 @@ internal static class SnapshotCommands
                 throw new ZfsFailure(
                     "cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created"
                 );
-            foreach (var (name, leaf) in names)
-                Demand(pool.Get(name), leaf, names.Length);
+            string[] refusals = [.. names.Select(name => FindRefusal(pool, name)).OfType<string>()];
+            if (refusals.Length > 0)
+                throw new ZfsFailure(
+                    string.Join('\n', refusals) + (names.Length > 1 ? "\nno snapshots were created" : "")
+                );
             foreach (var (name, leaf) in names)
                 pool.Get(name).Snapshots.Add(Make(pool, pool.Get(name), leaf, arguments));
         });
@@ -34,6 +37,8 @@ internal static class SnapshotCommands
             var source = Entry.Find(pool, from) ?? throw ZfsFailure.Usage(ZfsFailure.NotFound(from).Message);
             var (name, leaf) = to.Split('#') is [var first, var second] ? (first, second) : (to, "");
             var dataset = pool.Get(name);
+            if (pool.HasNoBookmarks)
+                throw new ZfsFailure($"cannot create bookmark '{to}': bookmark feature not enabled");
             if (dataset.FindBookmark(leaf) is not null)
                 throw new ZfsFailure($"cannot create bookmark '{to}': bookmark exists");
             dataset.Bookmarks.Add(source.ToBookmark(leaf));
@@ -45,16 +50,14 @@ internal static class SnapshotCommands
     {
         if (new Arguments(rest, "").Names is not [var tag, .. var names])
             throw ZfsFailure.Usage("missing tag argument");
-        StateStore.Change(pool =>
-        {
-            foreach (var name in names)
+        return ForEach(
+            names,
+            (pool, name) =>
             {
-                var snapshot = pool.FindSnapshot(name) ?? throw ZfsFailure.NotFound(name, "cannot hold snapshot");
-                if (!snapshot.Holds.TryAdd(tag, PoolState.Now()))
+                if (!Find(pool, name, "cannot hold snapshot").Holds.TryAdd(tag, PoolState.Now()))
                     throw new ZfsFailure($"cannot hold snapshot '{name}': tag already exists on this dataset");
             }
-        });
-        return 0;
+        );
     }
 
     public static int Holds(string[] rest)
@@ -78,16 +81,41 @@ internal static class SnapshotCommands
         if (new Arguments(rest, "").Names is not [var tag, .. var names])
             throw ZfsFailure.Usage("missing tag argument");
         const string What = "cannot release hold from snapshot";
-        StateStore.Change(pool =>
-        {
-            foreach (var name in names)
+        return ForEach(
+            names,
+            (pool, name) =>
             {
-                var snapshot = pool.FindSnapshot(name) ?? throw ZfsFailure.NotFound(name, What);
-                if (!snapshot.Holds.Remove(tag))
+                if (!Find(pool, name, What).Holds.Remove(tag))
                     throw new ZfsFailure($"{What} '{name}': no such tag on this dataset");
             }
+        );
+    }
+
+    /// <summary>Does for each name what can be done; a refusal of one does not keep it from the others.</summary>
+    public static int ForEach(string[] names, Action<PoolState, string> change) =>
+        StateStore.Change(pool =>
+        {
+            var exitCode = 0;
+            foreach (var name in names)
+            {
+                try
+                {
+                    change(pool, name);
+                }
+                catch (ZfsFailure failure)
+                {
+                    Console.Error.WriteLine(failure.Message);
+                    exitCode = failure.ExitCode;
+                }
+            }
+
+            return exitCode;
         });
-        return 0;
+
+    private static Snapshot Find(PoolState pool, string name, string what)
+    {
+        _ = pool.Get(name.Split('@')[0]);
+        return pool.FindSnapshot(name) ?? throw ZfsFailure.NotFound(name, what);
     }
 
     private static (string Dataset, string Leaf) Split(string name) =>
@@ -95,14 +123,13 @@ internal static class SnapshotCommands
             ? (dataset, leaf)
             : throw ZfsFailure.Usage($"cannot create snapshot '{name}': empty component or misplaced '@'");
 
-    private static void Demand(Dataset dataset, string leaf, int count)
+    private static string? FindRefusal(PoolState pool, (string Dataset, string Leaf) snapshot)
     {
-        var name = $"{dataset.Name}@{leaf}";
-        var more = count > 1 ? "\nno snapshots were created" : "";
-        if (dataset.FindSnapshot(leaf) is not null)
-            throw new ZfsFailure($"cannot create snapshot '{name}': dataset already exists{more}");
-        if (dataset.IsInconsistent)
-            throw new ZfsFailure($"cannot create snapshot '{name}': dataset is busy{more}");
+        var dataset = pool.Get(snapshot.Dataset);
+        var name = $"{dataset.Name}@{snapshot.Leaf}";
+        if (dataset.FindSnapshot(snapshot.Leaf) is not null)
+            return $"cannot create snapshot '{name}': dataset already exists";
+        return dataset.IsInconsistent ? $"cannot create snapshot '{name}': dataset is busy" : null;
     }
 
     private static Snapshot Make(PoolState pool, Dataset dataset, string leaf, Arguments arguments)

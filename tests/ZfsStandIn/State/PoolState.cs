@@ -3,10 +3,15 @@ namespace ZfsSnapshotManager.ZfsStandIn.State;
 /// <summary>All that a pool holds.</summary>
 internal sealed class PoolState
 {
+    private Dictionary<string, Dataset>? _byName;
+
     /// <summary>The transaction group; every change has one of its own.</summary>
     public ulong Txg { get; set; } = 100;
 
     public List<Dataset> Datasets { get; set; } = [];
+
+    /// <summary>Whether the feature "bookmarks" is off.</summary>
+    public bool HasNoBookmarks { get; set; }
 
     /// <summary>A pool with nothing in it.</summary>
     public static PoolState Create()
@@ -27,7 +32,15 @@ internal sealed class PoolState
 
     public static long Now() => TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
 
-    public Dataset? Find(string name) => Datasets.Find(dataset => dataset.Name == name);
+    public Dataset? Find(string name)
+    {
+        // A command may name thousands. One that renames or removes datasets looks none up afterwards.
+        if (_byName is null || _byName.Count != Datasets.Count)
+            _byName = Datasets.ToDictionary(dataset => dataset.Name, StringComparer.Ordinal);
+        return _byName.TryGetValue(name, out var found) && found.Name == name
+            ? found
+            : Datasets.Find(dataset => dataset.Name == name);
+    }
 
     /// <param name="name">The dataset's name.</param>
     /// <param name="asked">What the command named.</param>
