@@ -136,8 +136,9 @@ public sealed class OneOfManyTests
         // "get" is asked of all datasets first, and then of each.
         var refusal =
             $"AREA={client.Area}\n[[ $1 = {step} && ( $1 = hold || ${{*: -1}} = $AREA/data/c* || $2 = $AREA/data/c* ) ]]"
-            + " && { export PATH=${PATH#*:}; zfs release zsm-upload $(zfs list -H -t snapshot -d 1 -o name "
-            + "$AREA/data/c) 2> /dev/null; zfs destroy -r $AREA/data/c 2> /dev/null; export PATH=x:$PATH; }";
+            + " && { export PATH=${PATH#*:}; for s in $(zfs list -H -t snapshot -d 1 -o name $AREA/data/c); do zfs "
+            + "release $(zfs holds -H $s | cut -f 2) $s; done; zfs destroy -r $AREA/data/c; export PATH=x:$PATH; } "
+            + "2> /dev/null";
         var commands = await CountedCommands.CreateAsync(client, refusal);
 
         var backup = await client.RunAsync($"{commands.Path} zfs-client backup --json");

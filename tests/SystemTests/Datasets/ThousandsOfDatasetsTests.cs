@@ -57,7 +57,7 @@ public sealed class ThousandsOfDatasetsTests
         var calls = await commands.TakeAsync();
         var ssh = calls.Count(call => call == "ssh");
         Assert.InRange(ssh, results.Count, Fixed + (5 * results.Count));
-        Assert.Equal(ssh, calls.Length - ssh); // each runs one zfs
+        Assert.Equal(ssh - 1, calls.Length - ssh); // each runs one zfs, but for the one that asks for the machine's id
         foreach (var command in (string[])["hold", "release", "set", "snapshot"])
             Assert.Equal(1, calls.Count(call => call == command));
     }
