@@ -28,9 +28,7 @@ internal sealed class BackupIndex(IReadOnlyList<SnapshotInfo> backups)
     {
         List<SnapshotInfo> found = [];
         HashSet<SnapshotGuid> seen = [];
-        var open = new Stack<SnapshotGuid>(
-            local.Select(snapshot => snapshot.Guid).Concat(_byDataset[dataset.Value])
-        );
+        var open = new Stack<SnapshotGuid>(local.Select(snapshot => snapshot.Guid).Concat(_byDataset[dataset.Value]));
         while (open.TryPop(out var guid))
         {
             if (!seen.Add(guid))

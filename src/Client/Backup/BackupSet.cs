@@ -153,9 +153,7 @@ internal sealed class BackupSet(BackupRun run)
         try
         {
             _results.Add(
-                await step(
-                    new DatasetBackup(dataset, run, _inventory, _localSnapshots!, _localProperties!, Snapshots)
-                )
+                await step(new DatasetBackup(dataset, run, _inventory, _localSnapshots!, _localProperties!, Snapshots))
             );
         }
         catch (Exception e) when (_failures.Spares(e))

@@ -27,13 +27,7 @@ internal sealed class DatasetBackup(
 {
     private readonly ClientSettings _settings = run.Settings;
     private readonly Output _output = run.Output;
-    private readonly BackupUpload _upload = new(
-        run.Settings,
-        run.Server,
-        run.Output,
-        run.Options.Verbose,
-        run.Time
-    );
+    private readonly BackupUpload _upload = new(run.Settings, run.Server, run.Output, run.Options.Verbose, run.Time);
 
     private readonly UploadInquiry _inquiry = new(run.Server, run.Time);
 

@@ -30,7 +30,12 @@ internal sealed partial class DatasetLocks(ZfsHost zfs) : IDisposable
     public void Acquire(DatasetName dataset)
     {
         _file ??= Open(Path.Combine(LockDirectory(), "zfs-client.lock"));
-        var range = new LockRange { Type = WriteLock, Start = PlaceOf(dataset), Length = 1 };
+        var range = new LockRange
+        {
+            Type = WriteLock,
+            Start = PlaceOf(dataset),
+            Length = 1,
+        };
         if (Control(_file, SetLock, ref range) == 0)
             return;
         var error = Marshal.GetLastPInvokeError();

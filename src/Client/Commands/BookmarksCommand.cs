@@ -46,28 +46,22 @@ internal static class BookmarksCommand
             }
         }
 
-        output.Result(
-            bookmarks,
-            ClientJson.Default.ListBookmarkRow,
-            text =>
-            {
-                if (bookmarks.Count == 0)
-                    text.WriteLine(
-                        $"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup creates one."
-                    );
-                else
-                    Table.Write(
-                        text,
-                        ["Bookmark", "Created", "GUID"],
-                        [
-                            .. bookmarks.Select(b =>
-                                new[] { b.Bookmark, Timestamps.ToSecond(b.CreatedAt), b.Guid.ToString() }
-                            ),
-                        ]
-                    );
-                BackupCommand.WarnOf(output, failures.All, NotDone);
-            }
-        );
+        output.Result(bookmarks, ClientJson.Default.ListBookmarkRow, text =>
+        {
+            if (bookmarks.Count == 0)
+                text.WriteLine($"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup creates one.");
+            else
+                Table.Write(
+                    text,
+                    ["Bookmark", "Created", "GUID"],
+                    [
+                        .. bookmarks.Select(b =>
+                            new[] { b.Bookmark, Timestamps.ToSecond(b.CreatedAt), b.Guid.ToString() }
+                        ),
+                    ]
+                );
+            BackupCommand.WarnOf(output, failures.All, NotDone);
+        });
         return (int)(failures.All is [var first, ..] ? first.ExitCode : ExitCode.Success);
     }
 

@@ -88,7 +88,10 @@ internal static class SnapshotCommand
             settings,
             server,
             output,
-            selected with { Failures = [] },
+            selected with
+            {
+                Failures = [],
+            },
             snapshots,
             dryRun,
             cancellationToken

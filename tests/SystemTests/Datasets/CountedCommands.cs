@@ -19,7 +19,11 @@ internal sealed class CountedCommands
     /// <param name="client">Whose commands.</param>
     /// <param name="refusal">Lines of shell that run before each command, with its arguments; they may end it.</param>
     /// <param name="sshDelay">How long each connection takes, in seconds.</param>
-    public static async Task<CountedCommands> CreateAsync(ClientMachine client, string refusal = "", double sshDelay = 0)
+    public static async Task<CountedCommands> CreateAsync(
+        ClientMachine client,
+        string refusal = "",
+        double sshDelay = 0
+    )
     {
         var counted = new CountedCommands(client);
         // The real one stands behind this folder in PATH. Descriptors are those of the client.

@@ -92,9 +92,8 @@ public sealed class OneOfManyTests
         var snapshot = await client.RunAsync($"{commands.Path} zfs-client snapshot hourly --json");
         Assert.Equal(6, snapshot.ExitCode);
         foreach (var dataset in (string[])["data", "data/a", "data/b", "data/c"])
-            Assert.Single(
-                await client.SnapshotsOfAsync($"{client.Area}/{dataset}"),
-                name => name.Contains("hourly", StringComparison.Ordinal)
+            Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/{dataset}"), name =>
+                name.Contains("hourly", StringComparison.Ordinal)
             );
     }
 
@@ -118,7 +117,10 @@ public sealed class OneOfManyTests
         Assert.Single(result.GetProperty("results").EnumerateArray());
         Assert.Equal(
             ["other/x", "other/y"],
-            result.GetProperty("failures").EnumerateArray().Select(failure => failure.GetProperty("dataset").GetString())
+            result
+                .GetProperty("failures")
+                .EnumerateArray()
+                .Select(failure => failure.GetProperty("dataset").GetString())
         );
         Assert.Equal(2, (await commands.TakeAsync()).Count(command => command == "snapshot"));
     }
@@ -276,13 +278,7 @@ public sealed class OneOfManyTests
         }
     }
 
-    private static void AssertFailed(
-        CommandResult run,
-        string bad,
-        string words,
-        string[] others,
-        ClientMachine client
-    )
+    private static void AssertFailed(CommandResult run, string bad, string words, string[] others, ClientMachine client)
     {
         Assert.NotEqual(0, run.ExitCode);
         Assert.DoesNotContain("bug of the program", run.Output, StringComparison.Ordinal);

@@ -19,7 +19,13 @@ public sealed class NameBatchesTests
 
     [Fact]
     public void A_name_that_is_longer_than_the_limit_is_a_part_of_its_own() =>
-        Assert.Equal([["aaaa"], ["bbbb"]], NameBatches.Split(["aaaa", "bbbb"], limit: 3));
+        Assert.Equal(
+            [
+                ["aaaa"],
+                ["bbbb"],
+            ],
+            NameBatches.Split(["aaaa", "bbbb"], limit: 3)
+        );
 
     [Fact]
     public void Without_names_there_is_no_part() => Assert.Empty(NameBatches.Split([], NameBatches.OneArgument));

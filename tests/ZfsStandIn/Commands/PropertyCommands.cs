@@ -10,28 +10,24 @@ internal static class PropertyCommands
         string[] properties = [.. rest.TakeWhile(word => word.Contains('=', StringComparison.Ordinal))];
         if (properties.Length == 0 || properties.Length == rest.Length)
             throw ZfsFailure.Usage("missing property=value argument(s)");
-        return SnapshotCommands.ForEach(
-            rest[properties.Length..],
-            (pool, name) =>
+        return SnapshotCommands.ForEach(rest[properties.Length..], (pool, name) =>
+        {
+            var entry = Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name);
+            foreach (var (property, value) in properties.Select(Arguments.ReadProperty))
             {
-                var entry = Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name);
-                foreach (var (property, value) in properties.Select(Arguments.ReadProperty))
-                {
-                    if (!Entry.CanBeSet(property))
-                        throw new ZfsFailure($"cannot set property for '{name}': invalid property '{property}'");
-                    entry.Own![property] = value;
-                }
+                if (!Entry.CanBeSet(property))
+                    throw new ZfsFailure($"cannot set property for '{name}': invalid property '{property}'");
+                entry.Own![property] = value;
             }
-        );
+        });
     }
 
     public static int Inherit(string[] rest)
     {
         if (new Arguments(rest, "").Names is not [var property, .. var names])
             throw ZfsFailure.Usage("missing property argument");
-        return SnapshotCommands.ForEach(
-            names,
-            (pool, name) => (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property)
+        return SnapshotCommands.ForEach(names, (pool, name) =>
+            (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property)
         );
     }
 

@@ -50,14 +50,11 @@ internal static class SnapshotCommands
     {
         if (new Arguments(rest, "").Names is not [var tag, .. var names])
             throw ZfsFailure.Usage("missing tag argument");
-        return ForEach(
-            names,
-            (pool, name) =>
-            {
-                if (!Find(pool, name, "cannot hold snapshot").Holds.TryAdd(tag, PoolState.Now()))
-                    throw new ZfsFailure($"cannot hold snapshot '{name}': tag already exists on this dataset");
-            }
-        );
+        return ForEach(names, (pool, name) =>
+        {
+            if (!Find(pool, name, "cannot hold snapshot").Holds.TryAdd(tag, PoolState.Now()))
+                throw new ZfsFailure($"cannot hold snapshot '{name}': tag already exists on this dataset");
+        });
     }
 
     public static int Holds(string[] rest)
@@ -81,14 +78,11 @@ internal static class SnapshotCommands
         if (new Arguments(rest, "").Names is not [var tag, .. var names])
             throw ZfsFailure.Usage("missing tag argument");
         const string What = "cannot release hold from snapshot";
-        return ForEach(
-            names,
-            (pool, name) =>
-            {
-                if (!Find(pool, name, What).Holds.Remove(tag))
-                    throw new ZfsFailure($"{What} '{name}': no such tag on this dataset");
-            }
-        );
+        return ForEach(names, (pool, name) =>
+        {
+            if (!Find(pool, name, What).Holds.Remove(tag))
+                throw new ZfsFailure($"{What} '{name}': no such tag on this dataset");
+        });
     }
 
     /// <summary>Does for each name what can be done; a refusal of one does not keep it from the others.</summary>
