@@ -97,7 +97,9 @@ public sealed class OneOfManyTests
             );
     }
 
-    /// <summary>A pool that is suspended refuses by a message that names no dataset; another is in the same run.</summary>
+    /// <summary>
+    /// A pool that is suspended refuses by a message that names no dataset; another is in the same run.
+    /// </summary>
     [Fact]
     public async Task A_pool_that_takes_no_snapshots_does_not_prevent_the_backup_of_another()
     {
@@ -137,8 +139,8 @@ public sealed class OneOfManyTests
         await using var client = await CreateTreeAsync(server, "data/c");
         // "get" is asked of all datasets first, and then of each.
         var refusal =
-            $"AREA={client.Area}\n[[ $1 = {step} && ( $1 = hold || ${{*: -1}} = $AREA/data/c* || $2 = $AREA/data/c* ) ]]"
-            + " && { export PATH=${PATH#*:}; for s in $(zfs list -H -t snapshot -d 1 -o name $AREA/data/c); do zfs "
+            $"AREA={client.Area}\n[[ $1 = {step} && ( $1 = hold || ${{*: -1}} = $AREA/data/c* || $2 = $AREA/data/c* "
+            + ") ]] && { export PATH=${PATH#*:}; for s in $(zfs list -H -t snapshot -d 1 -o name $AREA/data/c); do zfs "
             + "release $(zfs holds -H $s | cut -f 2) $s; done; zfs destroy -r $AREA/data/c; export PATH=x:$PATH; } "
             + "2> /dev/null";
         var commands = await CountedCommands.CreateAsync(client, refusal);

@@ -53,7 +53,8 @@ internal static class ContentsCommands
                 break;
             default:
                 throw ZfsFailure.Usage(
-                    "stand-in write, write-compressible, remove, describe, damage, repair, populate, add-pool, no-bookmarks"
+                    "stand-in write, write-compressible, remove, describe, damage, repair, populate, add-pool, "
+                        + "no-bookmarks"
                 );
         }
 
