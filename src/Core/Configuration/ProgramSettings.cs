@@ -28,6 +28,7 @@ public sealed record ProgramSettings(string SystemFile, IReadOnlySet<string> Nam
                     "LOCAL_DATASET",
                     "RECURSIVE",
                     "EXCLUDE",
+                    "RESPECT_AUTO_SNAPSHOT",
                     "RAW_SEND",
                     "ZFS_SSH_HOST",
                     "COMPRESSION",
