@@ -103,6 +103,28 @@ public static class ZfsDataset
         return zfs.RunAsync(["destroy", snapshot.ToString()], cancellationToken);
     }
 
+    /// <summary>
+    /// Waits until a volume has no device, which is some moments after it was told to have none.
+    /// </summary>
+    /// <returns>False if it still has one after some seconds: it is open.</returns>
+    public static async Task<bool> WaitForVolumeDeviceToGoAsync(
+        this ZfsHost zfs,
+        DatasetName volume,
+        CancellationToken cancellationToken
+    )
+    {
+        // udev's links have no blanks (OpenZFS udev/zvol_id.c).
+        var device = $"/dev/zvol/{volume.Value.Replace(' ', '+')}";
+        for (var attempt = 0; attempt < 10; attempt++)
+        {
+            if (!await zfs.PathExistsAsync(device, cancellationToken))
+                return true;
+            await Task.Delay(TimeSpan.FromSeconds(0.5), cancellationToken);
+        }
+
+        return false;
+    }
+
     /// <summary>Destroys one bookmark, and accepts nothing else.</summary>
     public static Task DestroyBookmarkAsync(
         this ZfsHost zfs,

@@ -19,7 +19,7 @@ public static class ZfsDelegation
 
     /// <summary>What a restore needs on the dataset below which it makes others.</summary>
     public static IReadOnlyList<string> ForRestore { get; } =
-    ["canmount", "create", "destroy", "mount", "receive", "rename", "userprop"];
+    ["canmount", "create", "destroy", "mount", "receive", "rename", "userprop", "volmode"];
 
     /// <summary>
     /// What a server needs on the dataset below which it stores backups: each was tried to be left out on OpenZFS

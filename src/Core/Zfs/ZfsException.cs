@@ -60,6 +60,14 @@ public sealed class ZfsException(
     public bool IsCurable { get; } =
         CurableWords.Any(words => standardError.Contains(words, StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>Whether a dataset or device was in use at that moment.</summary>
+    public bool IsBusy { get; } = standardError.Contains("is busy", StringComparison.Ordinal);
+
+    /// <summary>Whether the pool or a quota is full.</summary>
+    public bool IsOutOfSpace { get; } =
+        standardError.Contains("out of space", StringComparison.Ordinal)
+        || standardError.Contains("quota exceeded", StringComparison.Ordinal);
+
     /// <summary>How it ended.</summary>
     public ZfsEnd End { get; } = EndOf(exitCode, standardError, remote);
 

@@ -149,6 +149,22 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         return ReadAsync(ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]), cancellationToken);
     }
 
+    /// <summary>Whether a path exists on the machine where <c>zfs</c> runs.</summary>
+    public async Task<bool> PathExistsAsync(string path, CancellationToken cancellationToken)
+    {
+        if (Remote is null)
+            return Path.Exists(path);
+        try
+        {
+            await RunOtherAsync("test", ["-e", path], cancellationToken);
+            return true;
+        }
+        catch (ZfsException e) when (e.CommandExitCode == 1)
+        {
+            return false;
+        }
+    }
+
     /// <summary>
     /// The versions of the command and of the kernel module, and the other machine's name if they run there;
     /// human-readable.

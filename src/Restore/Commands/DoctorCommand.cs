@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
@@ -40,11 +41,66 @@ internal static class DoctorCommand
                     BackupList.FetchNowAsync(session.Server, cancellationToken)
                 );
                 if (list is not null)
+                {
                     result.Pass("server", $"{session.Settings.Server.ServerUrl} lists {list.Backups.Count} backups");
+                    await CheckRoomAsync(result, session.Settings.Zfs, dataset, list, cancellationToken);
+                }
+
                 return result.Report(session.Output.Json);
             }
         );
         return verb;
+    }
+
+    /// <summary>A raw backup needs no key to be received. Any other may need that of the dataset.</summary>
+    private static async Task CheckKeyAsync(
+        Diagnosis result,
+        ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
+    {
+        var encryption = await result.TryAsync("encryption", () => zfs.GetEncryptionAsync(dataset, cancellationToken));
+        if (encryption is null or { IsOff: true })
+            return;
+        if (encryption.IsKeyLoaded)
+            result.Pass("encryption", $"{dataset} is encrypted, and the key of {encryption.Root} is loaded");
+        else
+            result.Warn(
+                "encryption",
+                $"the key of {encryption.Root} is not loaded: backups that are to be encrypted with it cannot be "
+                    + "restored below it; raw and unencrypted ones can",
+                $"zfs load-key {encryption.Root}"
+            );
+    }
+
+    private static async Task CheckRoomAsync(
+        Diagnosis result,
+        ZfsHost zfs,
+        DatasetName dataset,
+        BackupList list,
+        CancellationToken cancellationToken
+    )
+    {
+        var room = await result.TryAsync("room", async () =>
+        {
+            var rows = await zfs.RunTableAsync(
+                ["get", "-H", "-p", "-o", "value", "available", dataset.Value],
+                cancellationToken
+            );
+            return RestoreRoom.Estimate(long.Parse(rows.Single()[0], CultureInfo.InvariantCulture), list);
+        });
+        if (room is null)
+            return;
+        if (room.TooLarge.Count == 0)
+            result.Pass("room", room.Describe(dataset));
+        else
+            result.Warn(
+                "room",
+                room.Describe(dataset),
+                "Free space in the pool or raise the quota (zfs get -r quota,refquota), or restore elsewhere. A "
+                    + "restore that meets a full pool keeps what it received and can be resumed."
+            );
     }
 
     private static async Task CheckZfsAsync(
@@ -74,6 +130,7 @@ internal static class DoctorCommand
                 $"Let root run: {ZfsDelegation.AllowLine(user.Name, missing, dataset)}",
                 ExitCode.Zfs
             );
+        await CheckKeyAsync(result, zfs, dataset, cancellationToken);
         if (!user.IsRoot)
             result.Warn(
                 "mount",

@@ -42,6 +42,22 @@ internal static class RestoreCommand
             + "Mount points and shares are not changed.",
     };
 
+    private static readonly Option<string[]> Exclude = new("--exclude")
+    {
+        Description =
+            "With --recursive: leave out this dataset and its descendants. May be given several times. The name is "
+            + "that of the backed-up dataset.",
+        HelpName = "dataset",
+    };
+
+    private static readonly Option<string> Encryption = new("--encryption")
+    {
+        Description =
+            "How a backup that is not raw is restored below an encrypted dataset: 'inherit' encrypts it with that "
+            + "one's key, 'off' does not. Default: as its source was.",
+        HelpName = "inherit|off",
+    };
+
     public static CommandWithExamples CreateRestore()
     {
         var name = BackupArgument();
@@ -147,7 +163,8 @@ internal static class RestoreCommand
     private static void AddOptions(CommandWithExamples verb)
     {
         verb.Add(Dataset);
-        foreach (var option in (Option[])[Force, Restart, Recursive, Properties, RestoreSession.VerboseOption])
+        Option[] options = [Force, Restart, Recursive, Exclude, Properties, Encryption, RestoreSession.VerboseOption];
+        foreach (var option in options)
             verb.Add(option);
     }
 
@@ -161,6 +178,7 @@ internal static class RestoreCommand
         var datasetText = parsed.GetRequiredValue(Dataset);
         if (!DatasetName.TryParse(datasetText, out var dataset, out var fault))
             throw new OperationException(ExitCode.Usage, $"'{datasetText}' is not a dataset name: {fault}.");
+        var options = ReadOptions(parsed);
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session, cancellationToken);
         var (backup, isExplicit) = choose(list, session.Output);
@@ -168,17 +186,10 @@ internal static class RestoreCommand
             $"Restoring {BackupName.OfSnapshot(backup)} of {Timestamps.ToMinute(backup.Timestamp)} "
                 + $"({backup.SnapshotId}) to {dataset}."
         );
-        var force = parsed.GetValue(Force);
-        if (force && !isExplicit && backup.DatasetName != dataset.Value)
+        if (options.Force && !isExplicit && backup.DatasetName != dataset.Value)
             await RefuseToReplaceAsync(session, backup, dataset, cancellationToken);
-        var restore = new TreeRestore(
-            session,
-            list,
-            parsed.GetValue(Restart),
-            parsed.GetValue(Recursive),
-            parsed.GetValue(Properties)
-        );
-        var result = await restore.RunAsync(backup, dataset, force, cancellationToken);
+        var restore = new TreeRestore(session, list, options);
+        var result = await restore.RunAsync(backup, dataset, cancellationToken);
         session.Output.Result(result, RestoreJson.Default.RestoreResult, text => Write(text, result));
     }
 
@@ -201,6 +212,37 @@ internal static class RestoreCommand
             "If that is what you want, name the backup so that no other can be meant: zfs-restore restore "
                 + $"{backup.SnapshotId} {dataset} --force"
         );
+    }
+
+    private static RestoreOptions ReadOptions(ParseResult parsed)
+    {
+        var excluded = parsed.GetValue(Exclude) ?? [];
+        if (excluded.Length > 0 && !parsed.GetValue(Recursive))
+            throw new OperationException(ExitCode.Usage, "--exclude needs --recursive.");
+        foreach (var name in excluded)
+        {
+            if (!DatasetName.TryParse(name, out _, out var fault))
+                throw new OperationException(ExitCode.Usage, $"--exclude: '{name}' is not a dataset name: {fault}.");
+        }
+
+        return new RestoreOptions
+        {
+            Force = parsed.GetValue(Force),
+            Restart = parsed.GetValue(Restart),
+            Recursive = parsed.GetValue(Recursive),
+            Properties = parsed.GetValue(Properties),
+            Excluded = excluded,
+            Encryption = parsed.GetValue(Encryption) switch
+            {
+                null => PlainEncryption.AsSource,
+                "inherit" => PlainEncryption.Inherit,
+                "off" => PlainEncryption.Off,
+                var other => throw new OperationException(
+                    ExitCode.Usage,
+                    $"--encryption: '{other}' is neither 'inherit' nor 'off'."
+                ),
+            },
+        };
     }
 
     private static void Write(TextWriter text, RestoreResult result)

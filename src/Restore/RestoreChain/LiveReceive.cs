@@ -14,11 +14,13 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <param name="session">The server.</param>
 /// <param name="backup">The backup.</param>
 /// <param name="zfs">Receives it.</param>
+/// <param name="index">Its place in the chain.</param>
 /// <param name="replan">Plans the rest of the restore after a break; removes what cannot be resumed.</param>
 internal sealed class LiveReceive(
     RestoreSession session,
     SnapshotInfo backup,
     SnapshotReceive zfs,
+    int index,
     Func<Task<RestorePlan>> replan
 )
 {
@@ -36,7 +38,7 @@ internal sealed class LiveReceive(
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {
                     var plan = await replan();
-                    if (plan.First > 0)
+                    if (plan.First > index)
                         break; // it broke after END, and ZFS has the snapshot
                     token = plan.Token;
                     progress.RestartAt(PositionOf(token));

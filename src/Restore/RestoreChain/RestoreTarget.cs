@@ -1,3 +1,4 @@
+using System.Globalization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
@@ -28,7 +29,7 @@ internal sealed class RestoreTarget
     {
         (_zfs, _output) = (session.Settings.Zfs, session.Output);
         (Name, Exists) = (name, exists);
-        (Partial, Replaced) = (Beside(name, ".restoring"), Beside(name, ".replaced"));
+        (Partial, Replaced) = (PartialOf(name), Beside(name, ".replaced"));
     }
 
     public DatasetName Name { get; }
@@ -41,10 +42,40 @@ internal sealed class RestoreTarget
 
     private bool Exists { get; }
 
-    /// <summary>Options of <c>zfs receive</c> for the first stream.</summary>
+    /// <summary>
+    /// Properties that the dataset has only while it is received. Tools that make automatic snapshots heed
+    /// <c>com.sun:auto-snapshot</c>: a snapshot between two streams can prevent the second from being received. A
+    /// volume without a device is not opened by udev, LVM or multipath, which could take it for the running original.
+    /// </summary>
+    private static readonly (string Name, string Value)[] Temporary =
+    [
+        ("com.sun:auto-snapshot", "false"),
+        ("volmode", "none"),
+    ];
+
+    /// <summary>
+    /// Options of <c>zfs receive</c> for the first stream. A file system is mounted neither now (-u) nor at the next
+    /// boot (canmount=noauto): a restored dataset inherits a mountpoint from its parent, and mounted there it could
+    /// hide files in use (docs/decisions/0008). Incrementals and resumed receives keep what the first one set.
+    /// </summary>
     /// <param name="received">The <see cref="ChainDigest"/> to note.</param>
-    public static IReadOnlyList<string> MarkOptions(string received) =>
-        ["-o", $"{MarkProperty}={Mark}", "-o", $"{ReceivedProperty}={received}"];
+    /// <param name="isVolume">Volumes have no canmount, and file systems no volmode.</param>
+    public static IReadOnlyList<string> CreationOptions(string received, bool isVolume)
+    {
+        string[] properties =
+        [
+            $"{MarkProperty}={Mark}",
+            $"{ReceivedProperty}={received}",
+            .. Temporary
+                .Where(property => isVolume || property.Name != "volmode")
+                .Select(property => $"{property.Name}={property.Value}"),
+            isVolume ? "" : "canmount=noauto",
+        ];
+        return
+        [
+            .. properties.Where(property => property.Length > 0).SelectMany(property => (string[])["-o", property]),
+        ];
+    }
 
     /// <exception cref="OperationException">The target exists and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(
@@ -76,38 +107,83 @@ internal sealed class RestoreTarget
         return target;
     }
 
-    /// <summary>Finds what an earlier run left; null if nothing.</summary>
+    /// <summary>The name under which a dataset is received.</summary>
+    /// <param name="below">What follows the name, for a descendant; begins with a slash.</param>
+    /// <exception cref="OperationException">It is too long.</exception>
+    public static DatasetName PartialOf(DatasetName dataset, string below = "") =>
+        Beside(dataset, $"{below}.restoring");
+
+    /// <summary>Finds what was received so far, by this run or an earlier one; null if nothing.</summary>
     /// <exception cref="OperationException">A dataset has that name, but was not created by a restore.</exception>
     public async Task<PartialDataset?> FindPartialAsync(CancellationToken cancellationToken)
     {
         if (!await _zfs.ExistsAsync(Partial, cancellationToken))
             return null;
-        var rows = await _zfs.RunTableAsync(
-            [
-                "get",
-                "-H",
-                "-o",
-                "property,value,source",
-                $"{MarkProperty},{ReceivedProperty},receive_resume_token",
-                Partial.Value,
-            ],
-            cancellationToken
-        );
-        var values = rows.ToDictionary(row => row[0], row => row);
-        string? Local(string property) => values[property] is [_, var value, "local"] ? value : null;
-        if (Local(MarkProperty) != Mark)
+        var partial = await ReadAsync(_zfs, Partial, cancellationToken);
+        if (!partial.IsMarked)
             throw new OperationException(
                 ExitCode.Conflict,
                 $"{Partial} exists, but was not created by a restore.",
                 $"Restore to another name, or rename {Partial}: a restore receives under that name."
             );
-        var snapshots = await _zfs.ListSnapshotsAsync(Partial, cancellationToken);
+        return partial;
+    }
+
+    /// <summary>Reads what a dataset holds, whoever created it.</summary>
+    public static async Task<PartialDataset> ReadAsync(
+        ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
+    {
+        var rows = await zfs.RunTableAsync(
+            [
+                "get",
+                "-H",
+                "-p",
+                "-o",
+                "property,value,source",
+                $"{MarkProperty},{ReceivedProperty},receive_resume_token,creation",
+                dataset.Value,
+            ],
+            cancellationToken
+        );
+        var values = rows.ToDictionary(row => row[0], row => row);
+        string? Local(string property) => values[property] is [_, var value, "local"] ? value : null;
+        var creation = DateTimeOffset.FromUnixTimeSeconds(
+            long.Parse(values["creation"][1], CultureInfo.InvariantCulture)
+        );
         var token = values["receive_resume_token"][1];
+        var snapshots = await zfs.ListSnapshotsAsync(dataset, cancellationToken);
         return new PartialDataset(
             Local(ReceivedProperty),
-            [.. snapshots.Where(snapshot => !snapshot.Name.IsBookmark).Select(snapshot => snapshot.Guid)],
+            [
+                .. snapshots
+                    .Where(snapshot => !snapshot.Name.IsBookmark)
+                    .Select(snapshot => PartialSnapshot.Of(snapshot, creation)),
+            ],
             token == "-" ? null : token
-        );
+        )
+        {
+            IsMarked = Local(MarkProperty) == Mark,
+        };
+    }
+
+    /// <summary>
+    /// Gives a complete member of a tree, whose chain has become longer, its temporary name back. It is below the
+    /// temporary name of the tree's root.
+    /// </summary>
+    /// <param name="received">The <see cref="ChainDigest"/> of what it holds.</param>
+    public static async Task ReopenAsync(
+        ZfsHost zfs,
+        DatasetName dataset,
+        string received,
+        CancellationToken cancellationToken
+    )
+    {
+        await zfs.RunAsync(["set", $"{ReceivedProperty}={received}", dataset.Value], cancellationToken);
+        await zfs.RunAsync(["set", $"{MarkProperty}={Mark}", dataset.Value], cancellationToken);
+        await zfs.RunAsync(["rename", dataset.Value, PartialOf(dataset).Value], cancellationToken);
     }
 
     /// <summary>Notes on the existing dataset what is received next.</summary>
@@ -115,8 +191,10 @@ internal sealed class RestoreTarget
         _zfs.RunAsync(["set", $"{ReceivedProperty}={received}", Partial.Value], cancellationToken);
 
     /// <summary>Gives the received dataset its final name. An old dataset of that name is destroyed.</summary>
-    public async Task FinishAsync(CancellationToken cancellationToken)
+    /// <param name="restored">Properties that it has from its backup.</param>
+    public async Task FinishAsync(IReadOnlyCollection<string> restored, CancellationToken cancellationToken)
     {
+        await InheritTemporaryAsync(restored, cancellationToken);
         if (Exists)
             await ExchangeAsync(cancellationToken);
         else
@@ -125,6 +203,27 @@ internal sealed class RestoreTarget
         await _zfs.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None);
     }
 
+    /// <summary>Destroys snapshots that another program made of the received dataset.</summary>
+    /// <param name="session">Where <c>zfs</c> runs.</param>
+    /// <param name="foreign">Snapshots of a dataset that the restore's mark protects.</param>
+    public static async Task DestroyForeignAsync(
+        RestoreSession session,
+        IReadOnlyList<SnapshotName> foreign,
+        CancellationToken cancellationToken
+    )
+    {
+        if (foreign.Count == 0)
+            return;
+        var names = foreign.Count == 1 ? $"{foreign[0]}" : $"{foreign[0]} and {foreign.Count - 1} more snapshots";
+        session.Output.Note($"Destroying {names}: another program made them while the dataset was being restored.");
+        foreach (var snapshot in foreign)
+            await session.Settings.Zfs.DestroySnapshotAsync(snapshot, cancellationToken);
+    }
+
+    /// <summary>Drops the part of a snapshot that was received. The complete snapshots stay.</summary>
+    public Task DropPartAsync(CancellationToken cancellationToken) =>
+        _zfs.RunAsync(["receive", "-A", Partial.Value], cancellationToken);
+
     /// <summary>Removes what was received so far.</summary>
     /// <exception cref="OperationException">A dataset has that name, but was not created by a restore.</exception>
     public async Task RemovePartialAsync(CancellationToken cancellationToken)
@@ -132,6 +231,23 @@ internal sealed class RestoreTarget
         if (await FindPartialAsync(cancellationToken) is null)
             return;
         await _zfs.RunAsync(["destroy", "-r", Partial.Value], cancellationToken);
+    }
+
+    /// <summary>
+    /// Before the dataset has its final name: a run that is killed between the two is repeated, and does both.
+    /// </summary>
+    private async Task InheritTemporaryAsync(IReadOnlyCollection<string> restored, CancellationToken cancellationToken)
+    {
+        var names = string.Join(',', Temporary.Select(property => property.Name));
+        var rows = await _zfs.RunTableAsync(
+            ["get", "-H", "-o", "property,value,source", names, Partial.Value],
+            cancellationToken
+        );
+        foreach (var row in rows)
+        {
+            if (row is [var name, var value, "local"] && Temporary.Contains((name, value)) && !restored.Contains(name))
+                await _zfs.RunAsync(["inherit", name, Partial.Value], cancellationToken);
+        }
     }
 
     private async Task ExchangeAsync(CancellationToken cancellationToken)
@@ -151,6 +267,16 @@ internal sealed class RestoreTarget
 
         try
         {
+            if (await IsOpenVolumeAsync())
+            {
+                _output.Warn(
+                    $"{Name} is restored. The old volume is still open somewhere on this machine (a program, a mount, "
+                        + $"LVM, a virtual machine), so it is kept with all its snapshots as {Replaced}. When it is "
+                        + $"closed: 'zfs destroy -r {Replaced}'."
+                );
+                return;
+            }
+
             await _zfs.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None);
         }
         catch (ZfsException e)
@@ -160,6 +286,29 @@ internal sealed class RestoreTarget
                     + $"{e.StandardError.Trim()}"
             );
         }
+    }
+
+    /// <summary>
+    /// <c>zfs destroy -r</c> of a volume that is open destroys all its snapshots first and only then fails. With
+    /// <c>volmode=none</c> ZFS removes the device of a volume, unless it is open, and nobody can open it any more.
+    /// </summary>
+    private async Task<bool> IsOpenVolumeAsync()
+    {
+        var rows = await _zfs.RunTableAsync(
+            ["get", "-H", "-o", "property,value,source", "type,volmode", Replaced.Value],
+            CancellationToken.None
+        );
+        var values = rows.ToDictionary(row => row[0], row => row, StringComparer.Ordinal);
+        if (values["type"][1] != "volume" || values["volmode"][1] == "none")
+            return false;
+        await _zfs.RunAsync(["set", "volmode=none", Replaced.Value], CancellationToken.None);
+        if (await _zfs.WaitForVolumeDeviceToGoAsync(Replaced, CancellationToken.None))
+            return false;
+        string[] undo = values["volmode"] is [_, var value, "local"]
+            ? ["set", $"volmode={value}", Replaced.Value]
+            : ["inherit", "volmode", Replaced.Value];
+        await _zfs.RunAsync(undo, CancellationToken.None);
+        return true;
     }
 
     /// <returns>Whether it was mounted.</returns>
@@ -191,9 +340,26 @@ internal sealed class RestoreTarget
                 "Choose a shorter name."
             );
 
-    /// <summary>Nothing that is renamed here is mounted, so renaming mounts nothing.</summary>
-    private async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken) =>
-        await _zfs.RunAsync(["rename", from.Value, to.Value], cancellationToken);
+    /// <summary>
+    /// Nothing that is renamed here is mounted, so renaming mounts nothing. A dataset may be in use for a moment: udev
+    /// opens new devices of volumes, and other programs look at datasets.
+    /// </summary>
+    private async Task RenameAsync(DatasetName from, DatasetName to, CancellationToken cancellationToken)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await _zfs.RunAsync(["rename", from.Value, to.Value], cancellationToken);
+                return;
+            }
+            catch (ZfsException e) when (e.IsBusy && TimeProvider.System.GetElapsedTime(start) < ReceiveRetry.Patience)
+            {
+                await Task.Delay(ReceiveRetry.Pause, cancellationToken);
+            }
+        }
+    }
 
     /// <summary>
     /// Children and clones of the old dataset would be destroyed with it, which --force does not cover.
@@ -213,10 +379,23 @@ internal sealed class RestoreTarget
             );
         }
 
-        var clones = await _zfs.RunTableAsync(
-            ["list", "-H", "-t", "snapshot", "-d", "1", "-o", "name,clones", Name.Value],
-            cancellationToken
-        );
+        List<string[]> clones =
+        [
+            .. await _zfs.RunTableAsync(
+                ["list", "-H", "-t", "snapshot", "-d", "1", "-o", "name,clones", Name.Value],
+                cancellationToken
+            ),
+        ];
+        if (clones.Select(row => row[0]).FirstOrDefault(IsTooLongToReplace) is { } tooLong)
+        {
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"{Name} cannot be replaced: it would be renamed to {Replaced} before it is destroyed, and the name of "
+                    + $"its snapshot {tooLong} would be too long.",
+                "Restore into another dataset, or destroy or rename that snapshot first."
+            );
+        }
+
         if (clones.FirstOrDefault(row => row[1] is not ("" or "-")) is { } cloned)
         {
             throw new OperationException(
@@ -227,9 +406,12 @@ internal sealed class RestoreTarget
         }
     }
 
+    private bool IsTooLongToReplace(string snapshot) =>
+        snapshot.Length - Name.Value.Length + Replaced.Value.Length > DatasetName.MaxLength;
+
     /// <summary>
-    /// A restore that was killed while it exchanged the datasets leaves the old one under another name. Only its owner
-    /// can decide whether it may be destroyed.
+    /// A restore that was killed while it exchanged the datasets leaves the old one under another name, and so does one
+    /// that finds it in use. Only its owner can decide whether it may be destroyed.
     /// </summary>
     private async Task CheckNothingSetAsideAsync(CancellationToken cancellationToken)
     {
@@ -237,8 +419,8 @@ internal sealed class RestoreTarget
             return;
         throw new OperationException(
             ExitCode.Conflict,
-            $"{Replaced} exists: an earlier restore was killed while it replaced {Name}, and this is the dataset as "
-                + "it was before.",
+            $"{Replaced} exists: it is the dataset that an earlier restore with --force replaced, and did not destroy "
+                + "because it was in use or because the restore was killed.",
             $"To keep it: 'zfs rename {Replaced} {Name}'{(Exists ? $" (after {Name} is renamed or destroyed)" : "")}. "
                 + $"If it is no longer needed: 'zfs destroy -r {Replaced}'. Then try again."
         );

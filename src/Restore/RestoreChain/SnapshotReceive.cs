@@ -1,4 +1,3 @@
-using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -6,22 +5,25 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>Runs the <c>zfs receive -s</c> of one backup, which can be resumed if it is interrupted.</summary>
 /// <param name="zfs">Where it is received.</param>
-/// <param name="backup">The backup.</param>
 /// <param name="snapshot">The name of its snapshot here.</param>
-/// <param name="received">The <see cref="ChainDigest"/> to note on a dataset that it creates.</param>
-internal sealed class SnapshotReceive(ZfsHost zfs, SnapshotInfo backup, SnapshotName snapshot, string received)
+/// <param name="prepare">Called immediately before <c>zfs receive</c> is started, with false if it resumes a receive;
+/// returns the options of a dataset that is created.</param>
+internal sealed class SnapshotReceive(
+    ZfsHost zfs,
+    SnapshotName snapshot,
+    Func<bool, Task<IReadOnlyList<string>>> prepare
+)
 {
     /// <summary>How long ZFS may take to record what it has received.</summary>
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(20);
-
-    private static readonly string[] CanMountOptions = ["-o", "canmount=noauto"];
 
     /// <param name="isFirst">False if it resumes a receive.</param>
     /// <param name="write">Writes the stream. If it fails, ZFS keeps what was written.</param>
     /// <exception cref="ZfsException">ZFS refuses it.</exception>
     public async Task RunAsync(bool isFirst, Func<Stream, Task> write, CancellationToken cancellationToken)
     {
-        await using var receiving = zfs.Start(Arguments(isFirst));
+        var options = await prepare(isFirst);
+        await using var receiving = zfs.Start(["receive", "-s", "-u", .. options, snapshot.ToString()]);
         try
         {
             await write(receiving.Input);
@@ -57,19 +59,4 @@ internal sealed class SnapshotReceive(ZfsHost zfs, SnapshotInfo backup, Snapshot
             // It reports that the stream ended early, as expected. The cause of that is what the caller throws.
         }
     }
-
-    /// <summary>
-    /// Nothing is mounted, neither now (-u) nor at the next boot (canmount=noauto): a restored dataset inherits a
-    /// mountpoint from its parent, and mounted there it could hide files in use (docs/decisions/0008). Volumes have no
-    /// canmount; incrementals and resumed receives keep what the full receive set.
-    /// </summary>
-    private string[] Arguments(bool isFirst) =>
-        [
-            "receive",
-            "-s",
-            "-u",
-            .. isFirst && !backup.IsIncremental ? RestoreTarget.MarkOptions(received) : [],
-            .. isFirst && backup is { IsIncremental: false, DatasetType: "filesystem" } ? CanMountOptions : [],
-            snapshot.ToString(),
-        ];
 }

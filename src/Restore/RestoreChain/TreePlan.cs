@@ -29,6 +29,18 @@ internal sealed record TreePlan(IReadOnlyList<SnapshotInfo> Children, IReadOnlyL
         );
     }
 
+    /// <summary>Leaves datasets out, with their descendants.</summary>
+    public TreePlan Without(IReadOnlyList<string> excluded)
+    {
+        return new TreePlan(
+            [.. Children.Where(child => !IsExcluded(child.DatasetName))],
+            [.. Missing.Where(missing => !IsExcluded(missing))]
+        );
+
+        bool IsExcluded(string dataset) =>
+            excluded.Any(name => dataset == name || dataset.StartsWith($"{name}/", StringComparison.Ordinal));
+    }
+
     public static bool IsBelow(string root, SnapshotInfo backup) =>
         backup.DatasetName.Length > root.Length
         && backup.DatasetName[root.Length] == '/'

@@ -1,118 +1,152 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
 /// Restores a backup and, if asked to, its descendants and their properties. Everything is received below the temporary
-/// name of the root and is renamed in one step. An interrupted restore resumes with the dataset at which it stopped.
+/// name of the root and is renamed in one step. An interrupted restore resumes with the dataset at which it stopped. A
+/// descendant that cannot be restored does not stop the others.
 /// </summary>
-internal sealed class TreeRestore(
-    RestoreSession session,
-    BackupList list,
-    bool restart,
-    bool recursive,
-    bool withProperties
-)
+internal sealed class TreeRestore(RestoreSession session, BackupList list, RestoreOptions options)
 {
     private readonly List<RestoredProperties> _properties = [];
     private readonly List<string> _children = [];
+    private readonly TreeFailures _failures = new();
 
     public async Task<RestoreResult> RunAsync(
         SnapshotInfo backup,
         DatasetName dataset,
-        bool force,
         CancellationToken cancellationToken
     )
     {
         var chain = list.ChainOf(backup);
-        var tree = recursive ? TreePlan.Make(backup, list.Backups) : new TreePlan([], []);
+        var tree = options.Recursive ? TreePlan.Make(backup, list.Backups) : new TreePlan([], []);
+        tree = tree.Without(options.Excluded);
+        CheckNames(backup, dataset, tree);
         foreach (var missing in tree.Missing)
             session.Output.Warn(
                 $"{missing} is left out: it has no backup of {backup.SnapshotName}. 'zfs-restore list' shows the "
                     + "backups it has."
             );
-        var resumed = await new ChainRestore(session, restart).RestoreAsync(
-            chain,
-            dataset,
-            force,
-            CompleteAsync,
-            cancellationToken
+        var restore = new ChainRestore(
+            session,
+            list.Backups,
+            options,
+            new ReceiveEncryption(session, options.Encryption, isSentRaw: tree.Children.Append(backup).Any(b => b.Raw))
         );
+        var resumed = await restore.RestoreAsync(chain, dataset, dataset, CompleteAsync, cancellationToken);
         return new RestoreResult
         {
             Dataset = dataset.Value,
             Backup = backup,
             Received = [.. chain.Select(received => received.SnapshotId)],
             Resumed = resumed,
-            Children = recursive ? _children : null,
-            Missing = recursive ? tree.Missing : null,
+            Children = options.Recursive ? _children : null,
+            Missing = options.Recursive ? tree.Missing : null,
             Properties = _properties,
         };
 
-        async Task CompleteAsync(DatasetName partial)
+        async Task<IReadOnlyCollection<string>> CompleteAsync(DatasetName partial)
         {
             foreach (var child in tree.Children)
-                await RestoreChildAsync(child, Partial(child), cancellationToken);
-
-            // From the top: what is set there is inherited below, and need not be set again.
-            foreach (var restored in (SnapshotInfo[])[backup, .. tree.Children])
             {
-                var final = dataset.Value + Below(restored);
-                await RestorePropertiesAsync(restored, Partial(restored), final, cancellationToken);
+                var below = Below(child);
+                await TryRestoreChildAsync(
+                    restore,
+                    child,
+                    (partial.Value + below, dataset.Value + below),
+                    cancellationToken
+                );
             }
 
-            DatasetName Partial(SnapshotInfo restored) => DatasetName.Parse(partial.Value + Below(restored));
+            _failures.ThrowIfAny(tree.Children.Count);
+            // From the top: what is set there is inherited below, and need not be set again.
+            var ofRoot = await RestorePropertiesAsync(backup, partial, dataset.Value, cancellationToken);
+            foreach (var child in tree.Children)
+            {
+                var name = DatasetName.Parse(partial.Value + Below(child));
+                await RestorePropertiesAsync(child, name, dataset.Value + Below(child), cancellationToken);
+            }
+
+            return ofRoot;
         }
 
         string Below(SnapshotInfo restored) => restored.DatasetName[backup.DatasetName.Length..];
     }
 
-    /// <param name="child">Its backup.</param>
-    /// <param name="name">Its temporary name.</param>
-    private async Task RestoreChildAsync(SnapshotInfo child, DatasetName name, CancellationToken cancellationToken)
+    /// <exception cref="OperationException">A name is too long while a descendant is received.</exception>
+    private void CheckNames(SnapshotInfo root, DatasetName dataset, TreePlan tree)
     {
-        _children.Add(child.SnapshotId);
-        if (await IsCompleteAsync(name, child, cancellationToken))
+        var chains = new BackupChains(list.Backups);
+        foreach (var child in tree.Children)
+        {
+            var name = RestoreTarget.PartialOf(
+                RestoreTarget.PartialOf(dataset),
+                child.DatasetName[root.DatasetName.Length..]
+            );
+            if (chains.Resolve(child) is { } chain)
+                ChainNames.Choose(chain, name);
+        }
+    }
+
+    /// <param name="restore">Restores a chain.</param>
+    /// <param name="child">Its backup.</param>
+    /// <param name="names">Its temporary and its final name.</param>
+    private async Task TryRestoreChildAsync(
+        ChainRestore restore,
+        SnapshotInfo child,
+        (string Temporary, string Final) names,
+        CancellationToken cancellationToken
+    )
+    {
+        if (_failures.FindAbove(child.DatasetName) is { } parent)
+        {
+            _failures.AddBelow(child.DatasetName, parent);
+            return;
+        }
+
+        try
+        {
+            await RestoreChildAsync(restore, child, names, cancellationToken);
+            _children.Add(child.SnapshotId);
+        }
+        catch (Exception e) when (TreeFailures.SparesOthers(e))
+        {
+            session.Output.Warn($"{child.DatasetName} cannot be restored: {e.Message}");
+            _failures.Add(child.DatasetName, e);
+        }
+    }
+
+    private async Task RestoreChildAsync(
+        ChainRestore restore,
+        SnapshotInfo child,
+        (string Temporary, string Final) names,
+        CancellationToken cancellationToken
+    )
+    {
+        var (name, final) = (DatasetName.Parse(names.Temporary), DatasetName.Parse(names.Final));
+        var chain = list.ChainOf(child);
+        var member = new TreeMember(session, name);
+        if (await member.IsCompleteAsync(chain, list.Backups, cancellationToken))
             return;
         session.Output.Note($"{child.DatasetName}:");
-        await CreateParentAsync(name, cancellationToken);
-        await new ChainRestore(session, restart).RestoreAsync(
-            list.ChainOf(child),
+        await member.CreateParentsAsync(cancellationToken);
+        await restore.RestoreAsync(
+            chain,
             name,
-            force: false,
-            _ => Task.CompletedTask,
+            final,
+            _ => Task.FromResult<IReadOnlyCollection<string>>([]),
             cancellationToken
         );
     }
 
-    /// <summary>Whether an earlier run, which was interrupted later, has completely restored it.</summary>
-    private async Task<bool> IsCompleteAsync(
-        DatasetName name,
-        SnapshotInfo backup,
-        CancellationToken cancellationToken
-    ) =>
-        await session.Settings.Zfs.ExistsAsync(name, cancellationToken)
-        && (await session.Settings.Zfs.ListSnapshotsAsync(name, cancellationToken)) is [.., var newest]
-        && newest.Guid == backup.SnapshotGuid;
-
-    /// <summary>A dataset that was excluded from the backups may still be the parent of others.</summary>
-    private async Task CreateParentAsync(DatasetName name, CancellationToken cancellationToken)
-    {
-        var parent = DatasetName.Parse(name.Value[..name.Value.LastIndexOf('/')]);
-        if (await session.Settings.Zfs.ExistsAsync(parent, cancellationToken))
-            return;
-        await session.Settings.Zfs.RunAsync(
-            ["create", "-p", "-u", "-o", "canmount=off", parent.Value],
-            cancellationToken
-        );
-    }
-
-    private async Task RestorePropertiesAsync(
+    /// <returns>The names of the properties that were set.</returns>
+    private async Task<IReadOnlyCollection<string>> RestorePropertiesAsync(
         SnapshotInfo backup,
         DatasetName dataset,
         string final,
@@ -122,27 +156,30 @@ internal sealed class TreeRestore(
         try
         {
             var (manifest, _) = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
-            if (withProperties && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null })
+            if (
+                options.Properties
+                && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null }
+            )
+            {
                 session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
-            else
-                _properties.Add(
-                    await PropertyRestore.RunAsync(
-                        session.Settings.Zfs,
-                        dataset,
-                        manifest,
-                        withProperties,
-                        cancellationToken
-                    ) with
-                    {
-                        Dataset = final,
-                    }
-                );
+                return [];
+            }
+
+            var restored = await PropertyRestore.RunAsync(
+                session.Settings.Zfs,
+                dataset,
+                manifest,
+                options.Properties,
+                cancellationToken
+            );
+            _properties.Add(restored with { Dataset = final });
+            return [.. restored.Set];
         }
         catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
         {
             // The data are complete and valid, and worth more than the properties.
-            if (!withProperties)
-                return;
+            if (!options.Properties)
+                return [];
             _properties.Add(
                 new RestoredProperties
                 {
@@ -153,6 +190,7 @@ internal sealed class TreeRestore(
                     Fault = e.Message,
                 }
             );
+            return [];
         }
     }
 }

@@ -76,6 +76,146 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
         Assert.Equal("incremental", (await client.JsonAsync("zfs-client backup")).GetProperty("kind").GetString());
     }
 
+    [Fact]
+    public async Task A_tree_comes_back_with_its_mixture_of_encrypted_and_unencrypted_datasets()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server);
+        await client.ShellAsync(
+            $"D={client.Area}; K='-o encryption=on -o keyformat=passphrase'; echo 'a long passphrase' | zfs create $K "
+                + "$D/data && zfs create -o encryption=off $D/data/plain && zfs create -o encryption=off $D/data/gap "
+                + "&& zfs create $D/data/gap/below && echo 'another passphrase' | zfs create $K $D/data/plain/own && "
+                + "for d in data data/plain data/plain/own data/gap/below; do echo $d > /$D/$d/f; "
+                + "done; sync"
+        );
+        string[] datasets = ["data", "data/plain", "data/plain/own", "data/gap/below"];
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={string.Join(',', datasets.Select(dataset => $"{client.Area}/{dataset}"))}"
+        );
+        await client.JsonAsync("zfs-client backup");
+
+        var restored = await client.RunAsync(
+            $"zfs-restore latest {client.Area}/back --source {client.Area}/data --recursive"
+        );
+
+        restored.MustSucceed();
+        Assert.Equal(
+            "aes-256-gcm off aes-256-gcm off",
+            await client.ShellAsync(
+                $"echo $(zfs get -H -o value encryption {client.Area}/back {client.Area}/back/plain "
+                    + $"{client.Area}/back/plain/own {client.Area}/back/gap/below)"
+            )
+        );
+        Assert.Equal(
+            "data\ndata/plain\ndata/plain/own\ndata/gap/below",
+            await client.ShellAsync(
+                $"D={client.Area}/back; echo 'a long passphrase' | zfs load-key $D && echo 'another passphrase' | zfs "
+                    + "load-key $D/plain/own && for d in $D $D/plain $D/plain/own $D/gap/below; do m=$(mktemp -d) && "
+                    + "zfs set mountpoint=$m $d && zfs mount $d && cat $m/f && zfs unmount $d; done"
+            )
+        );
+    }
+
+    [Fact]
+    public async Task Below_an_encrypted_dataset_a_plain_backup_stays_plain_or_says_which_key_it_needs()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        await client.ShellAsync(
+            $"echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase {client.Area}/vault"
+        );
+        await client.JsonAsync("zfs-client backup");
+        var restore = $"zfs-restore latest {client.Area}/vault";
+
+        var inherited = await client.RunAsync($"{restore}/inherited --encryption inherit");
+        var plain = await client.RunAsync($"{restore}/plain");
+        await client.ShellAsync(
+            $"zfs destroy -r {client.Area}/vault/inherited && zfs unmount {client.Area}/vault && zfs unload-key "
+                + $"{client.Area}/vault"
+        );
+        var doctor = await client.RunAsync($"zfs-restore doctor {client.Area}/vault");
+        var refused = await client.RunAsync($"{restore}/refused --encryption inherit");
+        var locked = await client.RunAsync($"{restore}/locked");
+
+        Assert.Contains(
+            $"encrypted with the key of {client.Area}/vault",
+            inherited.MustSucceed().Error,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "is restored unencrypted, as its source was",
+            plain.MustSucceed().Error,
+            StringComparison.Ordinal
+        );
+        Assert.Contains($"zfs load-key {client.Area}/vault", doctor.Output, StringComparison.Ordinal);
+        Assert.Equal(9, refused.ExitCode);
+        Assert.Contains($"zfs load-key {client.Area}/vault", refused.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("RAW_SEND", refused.Error, StringComparison.Ordinal);
+        locked.MustSucceed();
+        Assert.Equal(
+            "off off",
+            await client.ShellAsync(
+                $"echo $(zfs get -H -o value encryption {client.Area}/vault/plain {client.Area}/vault/locked)"
+            )
+        );
+        Assert.DoesNotContain(
+            "refused",
+            await client.ShellAsync($"zfs list -H -o name -r {client.Area}"),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task A_damaged_member_of_a_tree_is_named_the_others_stay_and_the_rest_can_be_finished_without_it()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(
+            host,
+            server,
+            "data",
+            "data/a",
+            "data/b",
+            "data/b/c",
+            "data/d"
+        );
+        await client.ShellAsync($"head -c 3M /dev/urandom > /{client.Area}/data/b/large && sync");
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true");
+        await client.JsonAsync("zfs-client backup");
+        var damaged = new DirectoryInfo(Path.Combine(server.DataFolder, "objects"))
+            .EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories)
+            .MaxBy(file => file.Length)!;
+        var content = await File.ReadAllBytesAsync(damaged.FullName, TestContext.Current.CancellationToken);
+        var whole = content.ToArray();
+        content[content.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(damaged.FullName, content, TestContext.Current.CancellationToken);
+        var restore = $"zfs-restore latest {client.Area}/back --source {client.Area}/data --recursive";
+
+        var failed = await client.RunAsync(restore);
+
+        Assert.Equal(7, failed.ExitCode);
+        Assert.Contains("2 of 4 descendant datasets could not be restored", failed.Error, StringComparison.Ordinal);
+        Assert.Contains($"{client.Area}/data/b: ", failed.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{client.Area}/data/b/c: {client.Area}/data/b is missing",
+            failed.Error,
+            StringComparison.Ordinal
+        );
+        Assert.Contains($"--exclude '{client.Area}/data/b'", failed.Error, StringComparison.Ordinal);
+        await client.ShellAsync($"zfs list {client.Area}/back.restoring/a {client.Area}/back.restoring/d");
+        await File.WriteAllBytesAsync(damaged.FullName, whole, TestContext.Current.CancellationToken);
+        var repaired = await client.RunAsync(restore);
+        Assert.DoesNotContain("data/a:", repaired.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains("data/b:", repaired.Error, StringComparison.Ordinal);
+        await client.ShellAsync($"zfs list {client.Area}/back/b/c && zfs destroy -r {client.Area}/back");
+        await File.WriteAllBytesAsync(damaged.FullName, content, TestContext.Current.CancellationToken);
+
+        (await client.RunAsync($"{restore} --exclude {client.Area}/data/b")).MustSucceed();
+        Assert.Equal(
+            "back\nback/a\nback/d",
+            await client.ShellAsync($"zfs list -H -o name -r {client.Area}/back | sed 's,{client.Area}/,,'")
+        );
+    }
+
     private async Task<ClientMachine> CreateAsync(ServerProcess server, params string[] settings)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");

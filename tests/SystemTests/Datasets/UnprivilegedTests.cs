@@ -22,7 +22,7 @@ public sealed class UnprivilegedTests(ZfsHost host)
         await client.ShellAsync($"echo two > /{client.Area}/data/file");
         var second = await RunAsync(client, "zfs-client snapshot daily --send");
         await RunAsync(client, "zfs-client rotate");
-        await MendAsync(client, $"zfs-restore doctor {client.Area}/restores", 7);
+        await MendAsync(client, $"zfs-restore doctor {client.Area}/restores", 8);
         await RunAsync(client, $"zfs-restore latest {client.Area}/restores/data");
 
         Assert.Equal("full", first.GetProperty("kind").GetString());

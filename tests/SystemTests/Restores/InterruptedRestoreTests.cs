@@ -50,30 +50,6 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
-    public async Task Another_backup_does_not_resume_where_the_first_stopped()
-    {
-        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
-        await lab.Client.ShellAsync($"zfs create {lab.Client.Area}/other");
-        await lab.Client.WriteAsync("other", ("file", 3 << 20));
-        await lab.Client.JsonAsync($"zfs-client backup --dataset {lab.Client.Area}/other");
-        using var restore = await lab.InterruptAsync("KILL", $"--source {lab.Source}");
-
-        var other = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --source {lab.Client.Area}/other");
-
-        Assert.Contains(
-            "left by an interrupted restore: it was received from other backups",
-            other.MustSucceed().Error,
-            StringComparison.Ordinal
-        );
-        var snapshot = Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Target));
-        Assert.Equal(
-            await lab.Client.TreeOfAsync($"{lab.Client.Area}/other@{snapshot.Split('@')[1]}"),
-            await lab.Client.TreeOfAsync(snapshot)
-        );
-        await lab.AssertNoTracesAsync();
-    }
-
-    [Fact]
     public async Task A_backup_that_was_added_to_the_chain_meanwhile_is_received_behind_what_is_there()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());

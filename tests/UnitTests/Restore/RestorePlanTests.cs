@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Restore.RestoreChain;
 using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.UnitTests.Chains;
@@ -17,7 +18,7 @@ public sealed class RestorePlanTests
 
     [Fact]
     public void Without_a_partial_receive_it_starts_at_the_beginning() =>
-        Assert.Equal(new RestorePlan(0, null, null), RestorePlan.Make(null, Chain));
+        Assert.Equal(RestorePlan.FromStart, Make(null));
 
     [Theory]
     [InlineData(0, 1)]
@@ -25,10 +26,9 @@ public sealed class RestorePlanTests
     [InlineData(2, 3)]
     public void An_interrupted_receive_resumes_at_its_token(int whole, int noted)
     {
-        var plan = RestorePlan.Make(There(whole, noted, TokenOf(whole)), Chain);
+        var plan = Make(There(whole, noted, TokenOf(whole)));
 
-        Assert.Null(plan.Unusable);
-        Assert.Equal(whole, plan.First);
+        AssertContinues(plan, whole);
         Assert.Equal(ResumeToken.Parse(TokenOf(whole)), plan.Token);
     }
 
@@ -37,53 +37,141 @@ public sealed class RestorePlanTests
     [InlineData(1, 2)]
     [InlineData(2, 2)]
     [InlineData(3, 3)]
-    public void Between_two_receives_it_resumes_with_the_next(int whole, int noted) =>
-        Assert.Equal(new RestorePlan(whole, null, null), RestorePlan.Make(There(whole, noted, null), Chain));
-
-    [Fact]
-    public void A_restored_part_of_a_chain_is_used_by_a_longer_one()
+    [InlineData(1, 3)]
+    public void Between_two_receives_it_resumes_with_the_next(int whole, int noted)
     {
-        var there = There(2, 3, TokenOf(2));
+        var plan = Make(There(whole, noted, null));
 
-        Assert.Null(RestorePlan.Make(there, [.. Chain, Stored(Backups.Incremental(4, 3))]).Unusable);
+        AssertContinues(plan, whole);
+        Assert.Null(plan.Token);
     }
 
     [Fact]
-    public void A_partial_restore_that_does_not_fit_is_deleted_first_with_the_reason()
+    public void A_restored_part_of_a_chain_is_used_by_a_longer_one() =>
+        AssertContinues(Make(There(2, 3, TokenOf(2)), [.. Chain, Stored(Backups.Incremental(4, 3))]), 2);
+
+    [Theory]
+    [InlineData(1, null, "none of it can be resumed")]
+    [InlineData(1, "1-abc", "is not valid")]
+    [InlineData(1, "next", "not the next")]
+    [InlineData(2, "own", "from another backup")]
+    public void What_nobody_can_complete_is_useless_if_none_of_it_is_complete(int noted, string? token, string why)
     {
-        (PartialDataset There, string Why)[] cases =
+        var plan = Make(There(0, noted, Named(token, 0)));
+
+        Assert.Contains(why, plan.Useless, StringComparison.Ordinal);
+        Assert.Equal((0, null, null), (plan.First, plan.Token, plan.Conflict));
+    }
+
+    [Theory]
+    [InlineData(2, "1-abc", "is not valid")]
+    [InlineData(2, "next", "not the next")]
+    [InlineData(3, "own", "from another backup")]
+    [InlineData(null, "own", "from another backup")]
+    public void Complete_snapshots_stay_if_only_the_one_after_them_is_useless(int? noted, string token, string why)
+    {
+        var there = There(1, noted ?? 1, Named(token, 1));
+
+        var plan = Make(noted is null ? there with { Received = null } : there);
+
+        Assert.Contains(why, plan.Dropped, StringComparison.Ordinal);
+        Assert.Equal((1, null, null, null), (plan.First, plan.Token, plan.Useless, plan.Conflict));
+    }
+
+    [Fact]
+    public void A_token_behind_the_last_backup_drops_nothing_that_is_complete()
+    {
+        var plan = Make(There(3, 3, TokenOf(2)));
+
+        Assert.Equal((3, null), (plan.First, plan.Useless));
+        Assert.NotNull(plan.Dropped);
+    }
+
+    [Fact]
+    public void What_another_restore_can_complete_is_neither_used_nor_removed()
+    {
+        var other = Stored(Backups.Full(9, "tank/other"));
+        var token = TokenOf(other);
+
+        var plan = Make(There(0, 1, token), all: [.. Chain, other]);
+
+        Assert.Contains("tank/other@s9", plan.Conflict, StringComparison.Ordinal);
+        Assert.Equal((other, null, null), (plan.ConflictingBackup, plan.Useless, plan.Dropped));
+    }
+
+    [Fact]
+    public void Complete_snapshots_of_another_restore_are_neither_used_nor_removed()
+    {
+        var other = Stored(Backups.Full(9, "tank/other"));
+        PartialSnapshot[][] cases =
         [
-            (There(0, 1, null), "none of it can be resumed"),
-            (There(0, 1, "1-abc"), "is not valid"),
-            (There(0, 1, TokenOf(1)), "not the next"),
-            (There(1, 2, TokenOf(2)), "not the next"),
-            (There(3, 3, TokenOf(2)), "not the next"),
-            (There(1, 3, TokenOf(1)), "from other backups"),
-            (There(1, 2, TokenOf(1)) with { Received = null }, "from other backups"),
-            (There(1, 2, TokenOf(1)) with { Received = "0" }, "from other backups"),
-            (There(1, 2, null) with { Snapshots = [new(7)] }, "snapshots that do not belong to this restore"),
-            (
-                There(3, 3, null) with
-                {
-                    Snapshots = [new(1), new(2), new(3), new(4)],
-                },
-                "snapshots that do not belong to this restore"
-            ),
+            [Received(other)],
+            [.. Chain.Select(Received), Received(other)],
+            [Received(Chain[1])],
+            [Received(Chain[0]), Received(Chain[2])],
+            [MadeBefore("unknown")],
+            [MadeHere("before-all")],
+            [Received(Chain[0]), MadeBefore("of a backup that was deleted")],
         ];
-        foreach (var (there, why) in cases)
+        foreach (var snapshots in cases)
         {
-            var plan = RestorePlan.Make(there, Chain);
-            Assert.Contains(why, plan.Unusable, StringComparison.Ordinal);
-            Assert.Equal((0, null), (plan.First, plan.Token));
+            var plan = Make(new PartialDataset(null, snapshots, null), all: [.. Chain, other]);
+            Assert.Contains("do not belong to this restore", plan.Conflict, StringComparison.Ordinal);
+            Assert.Equal((null, null), (plan.Useless, plan.Dropped));
+            Assert.Empty(plan.Foreign);
         }
     }
 
     [Fact]
-    public void Another_backup_of_the_same_snapshot_does_not_resume_the_first()
+    public void An_older_state_does_not_remove_the_newer_one_that_was_received()
     {
-        SnapshotInfo[] other = [Chain[0] with { PartsSha256 = "other" }, .. Chain[1..]];
+        var plan = RestorePlan.Make(There(2, 2, null), Chain[..1], Chain);
 
-        Assert.Equal("it was received from other backups", RestorePlan.Make(There(1, 2, TokenOf(1)), other).Unusable);
+        Assert.NotNull(plan.Conflict);
+        Assert.Equal(Chain[1], plan.ConflictingBackup);
+    }
+
+    [Fact]
+    public void Snapshots_of_other_programs_are_destroyed_wherever_they_are_and_the_restore_resumes()
+    {
+        var there = There(2, 3, TokenOf(2));
+        PartialSnapshot[] snapshots =
+        [
+            there.Snapshots[0],
+            MadeHere("hourly-1"),
+            there.Snapshots[1],
+            MadeHere("hourly-2"),
+            MadeHere("hourly-3"),
+        ];
+
+        var plan = Make(there with { Snapshots = snapshots });
+
+        Assert.Equal(["hourly-1", "hourly-2", "hourly-3"], plan.Foreign.Select(name => name.Leaf));
+        AssertContinues(plan, 2);
+        Assert.Equal(ResumeToken.Parse(TokenOf(2)), plan.Token);
+    }
+
+    [Fact]
+    public void A_snapshot_of_a_backup_is_never_foreign_even_if_its_source_was_made_after_the_restore_began()
+    {
+        var late = Received(Chain[1]) with { IsMadeHere = true };
+
+        var plan = Make(new PartialDataset(ChainDigest.Of(Chain, 2), [Received(Chain[0]), late], null));
+
+        Assert.Empty(plan.Foreign);
+        AssertContinues(plan, 2);
+    }
+
+    private static RestorePlan Make(
+        PartialDataset? partial,
+        IReadOnlyList<SnapshotInfo>? chain = null,
+        IReadOnlyList<SnapshotInfo>? all = null
+    ) => RestorePlan.Make(partial, chain ?? Chain, all ?? chain ?? Chain);
+
+    private static void AssertContinues(RestorePlan plan, int first)
+    {
+        Assert.Equal(first, plan.First);
+        Assert.Equal((null, null, null), (plan.Useless, plan.Dropped, plan.Conflict));
     }
 
     private static SnapshotInfo Stored(SnapshotInfo backup) =>
@@ -93,13 +181,34 @@ public sealed class RestorePlanTests
         };
 
     private static PartialDataset There(int whole, int noted, string? token) =>
-        new(ChainDigest.Of(Chain, noted), [.. Chain.Take(whole).Select(backup => backup.SnapshotGuid)], token);
+        new(ChainDigest.Of(Chain, noted), [.. Chain.Take(whole).Select(Received)], token);
 
-    private static string TokenOf(int index) =>
+    private static PartialSnapshot Received(SnapshotInfo backup) =>
+        new(Name(backup.SnapshotName), backup.SnapshotGuid, IsMadeHere: false);
+
+    private static PartialSnapshot MadeHere(string leaf) => new(Name(leaf), new(1000), IsMadeHere: true);
+
+    private static PartialSnapshot MadeBefore(string leaf) => new(Name(leaf), new(1000), IsMadeHere: false);
+
+    private static SnapshotName Name(string leaf) => SnapshotName.Parse($"tank/r.restoring@{leaf}");
+
+    /// <param name="token">"own" and "next": of the backup that comes then, and of the one after it.</param>
+    /// <param name="whole">Number of complete ones.</param>
+    private static string? Named(string? token, int whole) =>
+        token switch
+        {
+            "own" => TokenOf(whole),
+            "next" => TokenOf(whole + 1),
+            _ => token,
+        };
+
+    private static string TokenOf(int index) => TokenOf(Chain[index]);
+
+    private static string TokenOf(SnapshotInfo backup) =>
         new ResumeToken
         {
-            SnapshotGuid = Chain[index].SnapshotGuid.Value,
-            BaseGuid = Chain[index].FromGuid?.Value,
+            SnapshotGuid = backup.SnapshotGuid.Value,
+            BaseGuid = backup.FromGuid?.Value,
             Object = 8,
             Offset = 131072,
             Bytes = 5_000_000,

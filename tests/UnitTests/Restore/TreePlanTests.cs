@@ -31,4 +31,16 @@ public sealed class TreePlanTests
                 SnapshotName = "s1",
             };
     }
+
+    [Fact]
+    public void An_excluded_dataset_is_left_out_with_its_descendants()
+    {
+        var plan = new TreePlan(
+            [Backups.Full(1, "tank/data/a"), Backups.Full(2, "tank/data/a/b"), Backups.Full(3, "tank/data/ab")],
+            ["tank/data/a/c", "tank/data/d"]
+        ).Without(["tank/data/a"]);
+
+        Assert.Equal(["tank/data/ab"], plan.Children.Select(child => child.DatasetName));
+        Assert.Equal(["tank/data/d"], plan.Missing);
+    }
 }

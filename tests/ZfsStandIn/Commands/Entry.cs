@@ -19,6 +19,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         ["readonly"] = "off",
         ["recordsize"] = "128K",
         ["refquota"] = "none",
+        ["volmode"] = "default",
     };
 
     /// <summary>Those of them that datasets below do not inherit.</summary>
@@ -30,6 +31,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         "createtxg",
         "creation",
         "encryption",
+        "encryptionroot",
         "guid",
         "inconsistent",
         "keystatus",

@@ -1,0 +1,232 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Restore.Download;
+using ZfsSnapshotManager.SendStream;
+
+namespace ZfsSnapshotManager.Restore.RestoreChain;
+
+/// <summary>The backups that a restore receives.</summary>
+/// <param name="Backups">The full one first.</param>
+/// <param name="Names">The names that their snapshots get.</param>
+/// <param name="All">All backups on the server.</param>
+internal sealed record ReceivedChain(
+    IReadOnlyList<SnapshotInfo> Backups,
+    IReadOnlyList<SnapshotName> Names,
+    IReadOnlyList<SnapshotInfo> All
+);
+
+/// <summary>Receives what is missing of a chain, under the temporary name of its dataset.</summary>
+/// <param name="session">The server.</param>
+/// <param name="target">The dataset.</param>
+/// <param name="chain">The backups.</param>
+/// <param name="encryption">Whether the dataset is encrypted.</param>
+/// <param name="final">Its name in the end.</param>
+internal sealed class ChainReceive(
+    RestoreSession session,
+    RestoreTarget target,
+    ReceivedChain chain,
+    ReceiveEncryption encryption,
+    DatasetName final
+)
+{
+    private readonly ReceiveRetry _retry = new(TimeProvider.System);
+    private bool _isEncryptionChecked;
+
+    /// <summary>Index of the backup whose receive could not be resumed. That can only happen once.</summary>
+    private int? _startedOver;
+
+    /// <summary>Decides where to begin, and removes what is in the way and proven useless.</summary>
+    public async Task<RestorePlan> PlanAsync(bool startOver, CancellationToken cancellationToken)
+    {
+        var partial = await target.FindPartialAsync(cancellationToken);
+        if (partial is null)
+            return RestorePlan.FromStart;
+        var plan = RestorePlan.Make(partial, chain.Backups, chain.All);
+        if ((startOver ? "--restart was given" : plan.Useless) is { } reason)
+        {
+            session.Output.Note($"Removing {target.Partial}, left by an interrupted restore: {reason}.");
+            await target.RemovePartialAsync(cancellationToken);
+            return RestorePlan.FromStart;
+        }
+
+        if (plan.Conflict is not null)
+            throw ConflictOf(plan);
+        await RestoreTarget.DestroyForeignAsync(session, plan.Foreign, cancellationToken);
+        if (plan.Dropped is { } why)
+        {
+            session.Output.Note(
+                $"Dropping the snapshot that {target.Partial} was receiving: {why}. Its {plan.First} complete "
+                    + "snapshots stay."
+            );
+            await target.DropPartAsync(cancellationToken);
+        }
+
+        return plan;
+    }
+
+    private OperationException ConflictOf(RestorePlan plan)
+    {
+        var finish = plan.ConflictingBackup is { } backup
+            ? $"To finish that one: 'zfs-restore restore {backup.SnapshotId} {target.Name}'. "
+            : "";
+        return new OperationException(
+            ExitCode.Conflict,
+            $"{target.Partial} has what an interrupted restore of other backups received: {plan.Conflict}. Nothing of "
+                + "it was removed.",
+            $"{finish}To discard what was received, add --restart, or run 'zfs destroy -r {target.Partial}'. To keep "
+                + "it, restore under another name."
+        );
+    }
+
+    /// <returns>False if it had to start over.</returns>
+    public async Task<bool> RunAsync(RestorePlan plan, CancellationToken cancellationToken)
+    {
+        var isResumed = true;
+        while (plan.First < chain.Backups.Count)
+        {
+            try
+            {
+                await ReceiveNextAsync(plan, cancellationToken);
+                plan = new RestorePlan(plan.First + 1, null);
+            }
+            catch (StreamCombinationException e) when (_startedOver != plan.First)
+            {
+                _startedOver = plan.First;
+                isResumed = plan.First > 0;
+                session.Output.Note($"The interrupted receive cannot be resumed and starts over. {e.Message}");
+                plan = await StartBackupOverAsync(plan, cancellationToken);
+            }
+            catch (ZfsException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                if (e.IsOutOfSpace)
+                    throw new OperationException(ExitCode.NoSpace, e.Message, e.Remedy, e, FailureKind.User);
+                var next = await FindCauseAsync(e, cancellationToken);
+                if (next is null || !_retry.MayRetry(next))
+                    throw;
+                await _retry.WaitAsync(cancellationToken);
+                plan = next;
+            }
+        }
+
+        await DestroyForeignAsync(cancellationToken);
+        await CheckGuidAsync(chain.Backups[^1], cancellationToken);
+        return isResumed;
+    }
+
+    private async Task ReceiveNextAsync(RestorePlan plan, CancellationToken cancellationToken)
+    {
+        var backup = chain.Backups[plan.First];
+        var digest = ChainDigest.Of(chain.Backups, plan.First + 1);
+        if (plan is not { First: 0, Token: null })
+            await CheckEncryptionAsync(cancellationToken);
+        session.Output.Note($"Restoring {plan.First + 1} of {chain.Backups.Count}: {backup.SnapshotId}");
+        if (plan is { First: > 0, Token: null })
+            await target.NoteAsync(digest, cancellationToken);
+        var receive = new SnapshotReceive(session.Settings.Zfs, chain.Names[plan.First], PrepareAsync);
+        if (backup.IsLocal)
+        {
+            var live = new LiveReceive(session, backup, receive, plan.First, () => PlanResumeAsync(cancellationToken));
+            await live.RunAsync(plan.Token, cancellationToken);
+        }
+        else
+        {
+            await new BackupReceive(session, backup, receive).RunAsync(plan.Token, cancellationToken);
+        }
+
+        async Task<IReadOnlyList<string>> PrepareAsync(bool isFirst)
+        {
+            if (isFirst && plan.First == 0)
+                return await ChooseCreationAsync(backup, digest, cancellationToken);
+            await DestroyForeignAsync(cancellationToken);
+            return [];
+        }
+    }
+
+    /// <summary>Options of <c>zfs receive</c> for the dataset that the first stream creates.</summary>
+    private async Task<IReadOnlyList<string>> ChooseCreationAsync(
+        SnapshotInfo full,
+        string digest,
+        CancellationToken cancellationToken
+    )
+    {
+        var chosen = await encryption.ChooseAsync(full, target.Partial, final, cancellationToken);
+        _isEncryptionChecked = true;
+        return [.. RestoreTarget.CreationOptions(digest, full.DatasetType == "volume"), .. chosen];
+    }
+
+    private async Task CheckEncryptionAsync(CancellationToken cancellationToken)
+    {
+        if (_isEncryptionChecked)
+            return;
+        await encryption.CheckAsync(chain.Backups[0], target.Partial, cancellationToken);
+        _isEncryptionChecked = true;
+    }
+
+    /// <summary>
+    /// ZFS may refuse a stream if another program has made a snapshot since its base. One that was made after the last
+    /// stream must not become a part of the restored dataset either.
+    /// </summary>
+    private async Task DestroyForeignAsync(CancellationToken cancellationToken)
+    {
+        if (await target.FindPartialAsync(cancellationToken) is not { } partial)
+            return;
+        var plan = RestorePlan.Make(partial, chain.Backups, chain.All);
+        await RestoreTarget.DestroyForeignAsync(session, plan.Foreign, cancellationToken);
+    }
+
+    private async Task<RestorePlan> StartBackupOverAsync(RestorePlan plan, CancellationToken cancellationToken)
+    {
+        if (plan.First == 0)
+            await target.RemovePartialAsync(cancellationToken);
+        else
+            await target.DropPartAsync(cancellationToken);
+        return new RestorePlan(plan.First, null);
+    }
+
+    /// <summary>
+    /// Looks for a reason why ZFS refused a stream that can be removed or passes by itself: a snapshot that another
+    /// program made meanwhile, or a dataset that is in use at this moment.
+    /// </summary>
+    /// <returns>How to continue; null if there is no such reason.</returns>
+    private async Task<RestorePlan?> FindCauseAsync(ZfsException failure, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await target.FindPartialAsync(cancellationToken) is not { } partial)
+                return failure.IsBusy ? RestorePlan.FromStart : null;
+            var plan = RestorePlan.Make(partial, chain.Backups, chain.All);
+            if (plan is not { Conflict: null, Useless: null, Dropped: null })
+                return null;
+            return plan.Foreign.Count > 0 || failure.IsBusy ? plan : null;
+        }
+        catch (OperationException e)
+        {
+            session.Detail($"The cause of the failure was not found: {e.Message}");
+            return null; // what is thrown is why ZFS refused the stream
+        }
+    }
+
+    /// <summary>Plans where to resume a receive that was interrupted in this run.</summary>
+    private async Task<RestorePlan> PlanResumeAsync(CancellationToken cancellationToken)
+    {
+        await ReceivingProcess.WaitForEndAsync(session.Settings.Zfs, target.Partial, cancellationToken);
+        return await PlanAsync(startOver: false, cancellationToken);
+    }
+
+    private async Task CheckGuidAsync(SnapshotInfo newest, CancellationToken cancellationToken)
+    {
+        var snapshots = await session.Settings.Zfs.ListSnapshotsAsync(target.Partial, cancellationToken);
+        if (snapshots.Any(snapshot => !snapshot.Name.IsBookmark && snapshot.Guid == newest.SnapshotGuid))
+            return;
+        SnapshotGuid? received = snapshots.Count > 0 ? snapshots[^1].Guid : null;
+        throw new OperationException(
+            ExitCode.Damaged,
+            $"zfs receive created a snapshot with the GUID {received?.ToString() ?? "(none)"}, not "
+                + $"{newest.SnapshotGuid}.",
+            "Report this: it should not be possible.",
+            kind: FailureKind.Bug
+        );
+    }
+}

@@ -1,0 +1,261 @@
+using System.Text;
+using System.Text.Json;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Restores;
+
+/// <summary>
+/// A restore that fails keeps what it received, whatever the failure is, and the same command resumes. Only what is
+/// proven useless is removed. On the stand-in for <c>zfs</c>; see also <see cref="KeptRestoreOnZfsTests"/>.
+/// </summary>
+public sealed class KeptRestoreTests
+{
+    private const int Mebibyte = 1024 * 1024;
+
+    [Theory]
+    [InlineData("destination tank/x space quota exceeded.", 10)]
+    [InlineData("out of space", 10)]
+    [InlineData("pool I/O is currently suspended", 6)]
+    [InlineData("a message that nobody has seen before", 6)]
+    public async Task A_receive_that_ZFS_ends_in_its_middle_is_kept_and_resumed(string words, int exitCode)
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        var faulty = await WrapAsync(
+            lab,
+            $"'receive -s '*) head -c 8000000 | \"$zfs\" \"$@\" 2>/dev/null; echo 'cannot receive: {words}' >&2; exit 1"
+        );
+
+        var failed = await lab.Client.RunAsync($"{faulty} zfs-restore latest {lab.Target}");
+
+        Assert.Equal(exitCode, failed.ExitCode);
+        AssertKept(lab, failed);
+        var resumed = (await lab.FinishAsync()).GetProperty("resumed");
+        Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), 6 * Mebibyte, 8 * Mebibyte);
+        await lab.AssertRestoredAsync();
+        await lab.AssertNoMarksAsync();
+    }
+
+    [Theory]
+    [InlineData("'set '")]
+    [InlineData("'rename '")]
+    [InlineData("'inherit com.sun:auto-snapshot '")]
+    [InlineData("'receive -s -u '[!-]")]
+    public async Task Whatever_command_fails_between_two_backups_or_at_the_end_what_was_received_stays(string command)
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.AddIncrementalAsync();
+        var faulty = await WrapAsync(lab, $"{command}*) echo 'cannot: internal error' >&2; exit 1");
+
+        var failed = await lab.Client.RunAsync($"{faulty} zfs-restore latest {lab.Target}");
+
+        Assert.Equal(6, failed.ExitCode);
+        AssertKept(lab, failed);
+        Assert.Equal(JsonValueKind.Object, (await lab.FinishAsync()).GetProperty("resumed").ValueKind);
+        await lab.AssertRestoredAsync();
+        await lab.AssertNoMarksAsync();
+    }
+
+    [Theory]
+    [InlineData("receive -s -u")]
+    [InlineData("rename")]
+    public async Task What_is_busy_for_a_moment_is_tried_again(string command)
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.AddIncrementalAsync();
+        var faulty = await WrapAsync(
+            lab,
+            $"'{command} '*) if [ $(cat {lab.Client.Folder}/busy 2>/dev/null | wc -l) -lt 2 ]; then "
+                + $"echo >> {lab.Client.Folder}/busy; echo 'cannot receive: dataset is busy' >&2; exit 1; fi; "
+                + "exec \"$zfs\" \"$@\""
+        );
+
+        (await lab.Client.RunAsync($"{faulty} zfs-restore latest {lab.Target}")).MustSucceed();
+
+        Assert.Equal(2, File.ReadAllLines(Path.Combine(lab.Client.Folder, "busy")).Length);
+        await lab.AssertRestoredAsync();
+        await lab.AssertNoMarksAsync();
+    }
+
+    [Fact]
+    public async Task A_damaged_backup_leaves_the_complete_ones_before_it_which_another_restore_finishes()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.AddIncrementalAsync();
+        var first = (await lab.Client.ListBackupsAsync())[1];
+        Damage(NewestObject(lab));
+
+        var failed = await lab.Client.RunAsync($"zfs-restore latest {lab.Target}");
+
+        Assert.Equal(7, failed.ExitCode);
+        Assert.Contains(
+            $"zfs-restore restore {first.GetProperty("snapshot_id").GetString()} {lab.Target}",
+            failed.Error,
+            StringComparison.Ordinal
+        );
+        Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Partial));
+        var finished = await lab.Client.JsonAsync($"zfs-restore restore 2 {lab.Target}");
+        Assert.Equal(JsonValueKind.Object, finished.GetProperty("resumed").ValueKind);
+        Assert.Equal(
+            first.GetProperty("snapshot_guid").ToString(),
+            await lab.Client.GuidOfAsync(Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Target)))
+        );
+        await lab.AssertNoTracesAsync();
+    }
+
+    [Fact]
+    public async Task A_damaged_first_backup_leaves_nothing_since_nothing_of_it_can_be_used()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        Damage(NewestObject(lab));
+
+        Assert.Equal(7, (await lab.Client.RunAsync($"zfs-restore latest {lab.Target}")).ExitCode);
+
+        await lab.AssertNoTracesAsync();
+    }
+
+    [Fact]
+    public async Task What_a_restore_of_another_dataset_received_is_not_removed_without_restart()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.Client.ShellAsync($"zfs create {lab.Client.Area}/other");
+        await lab.Client.WriteAsync("other", ("file", 3 << 20));
+        await lab.Client.JsonAsync($"zfs-client backup --dataset {lab.Client.Area}/other");
+        using var restore = await lab.InterruptAsync("KILL", $"--source {lab.Source}");
+        var other = $"zfs-restore latest {lab.Target} --source {lab.Client.Area}/other";
+
+        var refused = await lab.Client.RunAsync(other);
+
+        Assert.Equal(9, refused.ExitCode);
+        Assert.Contains($"it was receiving {lab.Source}@", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("To finish that one: 'zfs-restore restore ", refused.Error, StringComparison.Ordinal);
+        var resumed = (await lab.FinishAsync($"--source {lab.Source}")).GetProperty("resumed");
+        Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), Mebibyte, long.MaxValue);
+        await lab.AssertRestoredAsync();
+        await lab.UndoAsync();
+        using var again = await lab.InterruptAsync("KILL", $"--source {lab.Source}");
+        (await lab.Client.RunAsync($"{other} --restart")).MustSucceed();
+        await lab.AssertNoTracesAsync();
+    }
+
+    [Fact]
+    public async Task Another_programs_snapshots_do_not_stop_a_restore_while_it_runs()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.AddIncrementalAsync();
+        await lab.AddIncrementalAsync();
+        using var tool = lab.Client.Start(
+            $"while [ ! -e {lab.Client.Folder}/stop ]; do zfs snapshot {lab.Partial}@auto$(date +%s%N) 2>/dev/null; "
+                + "sleep 0.05; done"
+        );
+
+        var restore = await lab.Client.RunAsync($"zfs-restore latest {lab.Target}");
+        await lab.Client.ShellAsync($"touch {lab.Client.Folder}/stop");
+        await tool.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Contains("another program made them", restore.MustSucceed().Error, StringComparison.Ordinal);
+        // One that was made between the last check and the rename is the restored dataset's own.
+        var snapshots = await lab.Client.SnapshotsOfAsync(lab.Target);
+        foreach (var late in snapshots.Where(name => name.Contains("@auto", StringComparison.Ordinal)))
+            await lab.Client.ShellAsync($"zfs destroy {late}");
+        await lab.AssertRestoredAsync();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Another_programs_snapshots_do_not_make_an_interrupted_restore_start_over(int complete)
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.AddIncrementalAsync();
+        var stopped = await WrapAsync(
+            lab,
+            complete == 1
+                ? "'receive -s -u '[!-]*) head -c 4000000 | \"$zfs\" \"$@\" 2>/dev/null; kill -9 $PPID; exit 1"
+                : "'rename '*) kill -9 $PPID; exit 1"
+        );
+        await lab.Client.RunAsync($"{stopped} zfs-restore latest {lab.Target}");
+        Assert.Equal(complete, (await lab.Client.SnapshotsOfAsync(lab.Partial)).Length);
+        await lab.Client.ShellAsync($"zfs snapshot {lab.Partial}@hourly-1; zfs snapshot {lab.Partial}@hourly-2");
+
+        var next = await lab.Client.RunAsync($"zfs-restore latest {lab.Target}");
+
+        Assert.Contains($"Destroying {lab.Partial}@hourly-1", next.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains("Resuming the interrupted restore", next.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Restoring 1 of 2", next.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Removing", next.Error, StringComparison.Ordinal);
+        if (complete == 1)
+            Assert.Matches("Resuming the interrupted restore: .* MB of .* already received", next.Error);
+        await lab.AssertRestoredAsync();
+        await lab.AssertNoMarksAsync();
+    }
+
+    [Fact]
+    public async Task A_snapshot_name_that_becomes_too_long_is_found_before_anything_is_received()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        var target = $"{lab.Client.Area}/{new string('n', 205)}";
+
+        var refused = await lab.Client.RunAsync($"zfs-restore latest {target}");
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("longer than 255", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("Nothing was received", refused.Error, StringComparison.Ordinal);
+        await lab.AssertNoTracesAsync();
+    }
+
+    [Fact]
+    public async Task Automatic_snapshots_are_switched_off_only_while_it_is_received()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        using var restore = await lab.InterruptAsync("KILL");
+        var get = "zfs get -H -o value,source com.sun:auto-snapshot";
+
+        Assert.Equal("false\tlocal", await lab.Client.ShellAsync($"{get} {lab.Partial}"));
+        await lab.FinishAsync();
+        Assert.Equal("-\t-", await lab.Client.ShellAsync($"{get} {lab.Target}"));
+    }
+
+    /// <summary>A <c>zfs</c> that treats some commands otherwise.</summary>
+    /// <param name="branch">A branch of a shell's <c>case</c> over its arguments; <c>$zfs</c> is the real one.</param>
+    /// <returns>What to start a line with.</returns>
+    private static async Task<string> WrapAsync(RestoreLab lab, string branch)
+    {
+        var script = $$"""
+            #!/bin/bash
+            zfs=$(PATH=${PATH#*:} command -v zfs)
+            case "$*" in
+              {{branch}} ;;
+              *) exec "$zfs" "$@" ;;
+            esac
+            """;
+        var folder = $"{lab.Client.Folder}/wrapped";
+        (
+            await lab.Client.Host.RunAsync(
+                $"mkdir -p {folder} && cat > {folder}/zfs && chmod 755 {folder}/zfs",
+                Encoding.UTF8.GetBytes(script + "\n")
+            )
+        ).MustSucceed();
+        return $"PATH={folder}:$PATH";
+    }
+
+    private static void AssertKept(RestoreLab lab, CommandResult failed)
+    {
+        Assert.Contains($"What was received is kept in {lab.Partial}", failed.Error, StringComparison.Ordinal);
+        Assert.Contains("run the same command again to resume", failed.Error, StringComparison.Ordinal);
+        Assert.Contains("--restart", failed.Error, StringComparison.Ordinal);
+    }
+
+    private static FileInfo NewestObject(RestoreLab lab) =>
+        new DirectoryInfo(Path.Combine(lab.Server.DataFolder, "objects"))
+            .EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories)
+            .MaxBy(file => file.LastWriteTimeUtc)!;
+
+    private static void Damage(FileInfo stored)
+    {
+        using var file = stored.Open(FileMode.Open, FileAccess.ReadWrite);
+        file.Position = file.Length / 2;
+        var value = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)(value ^ 1));
+    }
+}
