@@ -16,7 +16,10 @@ namespace ZfsSnapshotManager.Core.Api;
 /// </summary>
 public sealed class ApiClient : IDisposable
 {
-    /// <summary>For requests without a stream; a transfer has no total timeout.</summary>
+    /// <summary>
+    /// For requests without a stream: how long an answer may take to begin, and how long it may pause. Like a transfer
+    /// it has no total timeout: the list of 50,000 backups has 35 MB, and may come over a slow line.
+    /// </summary>
     private static readonly TimeSpan SmallRequestTimeout = TimeSpan.FromSeconds(60);
 
     /// <summary>
@@ -24,11 +27,17 @@ public sealed class ApiClient : IDisposable
     /// </summary>
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
 
+    private readonly TimeSpan _smallRequestTimeout;
     private readonly HttpClient _http;
     private readonly ServerConnection _server;
 
     public ApiClient(ServerConnection server)
+        : this(server, SmallRequestTimeout) { }
+
+    /// <param name="smallRequestTimeout">Shorter in tests.</param>
+    internal ApiClient(ServerConnection server, TimeSpan smallRequestTimeout)
     {
+        _smallRequestTimeout = smallRequestTimeout;
         _server = server;
         _http = new HttpClient(
             new SocketsHttpHandler
@@ -269,7 +278,7 @@ public sealed class ApiClient : IDisposable
         HttpContent? content,
         JsonTypeInfo<T> type,
         CancellationToken cancellationToken
-    ) => SendTimedAsync(method, path, content, type, SmallRequestTimeout, cancellationToken);
+    ) => SendTimedAsync(method, path, content, type, _smallRequestTimeout, cancellationToken);
 
     private async Task<T> SendTimedAsync<T>(
         HttpMethod method,
@@ -282,13 +291,25 @@ public sealed class ApiClient : IDisposable
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(patience);
+        var hasBegun = false;
         try
         {
-            return await SendAsync(method, path, content, type, timeout.Token);
+            return await SendAsync(method, path, content, type, Moved, timeout.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw Unreachable($"did not answer within {patience.TotalSeconds} s", e);
+            throw Unreachable(
+                hasBegun
+                    ? $"sent nothing of its answer for {_smallRequestTimeout.TotalSeconds} s"
+                    : $"did not answer within {patience.TotalSeconds} s",
+                e
+            );
+        }
+
+        void Moved()
+        {
+            hasBegun = true;
+            timeout.CancelAfter(_smallRequestTimeout);
         }
     }
 
@@ -304,7 +325,7 @@ public sealed class ApiClient : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watch.Token);
         try
         {
-            return await SendAsync(method, path, content, type, either.Token);
+            return await SendAsync(method, path, content, type, null, either.Token);
         }
         catch (Exception e) when (watch.Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -317,6 +338,7 @@ public sealed class ApiClient : IDisposable
         string path,
         HttpContent? content,
         JsonTypeInfo<T> type,
+        Action? moved,
         CancellationToken cancellationToken
     )
     {
@@ -326,7 +348,7 @@ public sealed class ApiClient : IDisposable
             throw await ReadErrorAsync(response, cancellationToken);
         try
         {
-            return await AnswerJson.ReadAsync(response.Content, type, cancellationToken);
+            return await AnswerJson.ReadAsync(response.Content, type, moved, cancellationToken);
         }
         catch (Exception e) when (e is JsonException or InvalidDataException)
         {
@@ -406,7 +428,12 @@ public sealed class ApiClient : IDisposable
         ApiError? error = null;
         try
         {
-            error = await AnswerJson.ReadAsync(response.Content, AnswerJson.Types.ApiError, cancellationToken);
+            error = await AnswerJson.ReadAsync(
+                response.Content,
+                AnswerJson.Types.ApiError,
+                null,
+                cancellationToken
+            );
         }
         catch (Exception e) when (e is JsonException or InvalidDataException or HttpRequestException or IOException)
         {

@@ -1,7 +1,8 @@
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>A stream that may have so many bytes and no more, read asynchronously. The other one stays open.</summary>
-internal sealed class LimitedStream(Stream stream, long most) : Stream
+/// <param name="moved">Called after each read that returned something; may be null.</param>
+internal sealed class LimitedStream(Stream stream, long most, Action? moved = null) : Stream
 {
     private long _read;
 
@@ -24,6 +25,8 @@ internal sealed class LimitedStream(Stream stream, long most) : Stream
     {
         var count = await stream.ReadAsync(buffer, cancellationToken);
         _read += count;
+        if (count > 0)
+            moved?.Invoke();
         return _read <= most ? count : throw new InvalidDataException($"it has more than {most} bytes");
     }
 

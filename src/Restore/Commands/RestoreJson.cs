@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Restore.Mounting;
 using ZfsSnapshotManager.Restore.RestoreChain;
 using ZfsSnapshotManager.Restore.Streams;
+using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
@@ -16,17 +17,6 @@ internal sealed record SaveResult
 
     /// <summary>Backups that must be received before it, in order; left out if one of them is missing.</summary>
     public required IReadOnlyList<string>? Needs { get; init; }
-}
-
-internal sealed record VerifiedBackup
-{
-    public required string SnapshotId { get; init; }
-
-    public required bool Ok { get; init; }
-
-    public long? Records { get; init; }
-
-    public string? Fault { get; init; }
 }
 
 /// <summary>A stream that a command wrote to a file.</summary>

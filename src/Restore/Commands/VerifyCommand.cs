@@ -39,58 +39,75 @@ internal static class VerifyCommand
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session, cancellationToken);
         var backups = which == "all" ? list.Backups : [list.Find(which)];
+        var verification = new BackupVerification(
+            list,
+            backup => ReadAsync(session, backup, cancellationToken),
+            () => ListAgainAsync(session, cancellationToken)
+        );
         List<VerifiedBackup> results = [];
-        foreach (var backup in backups)
+        try
         {
-            var result = await VerifyAsync(session, list, backup, cancellationToken);
-            results.Add(result);
-            if (!session.Output.Json)
-                Console.WriteLine(
-                    $"{list.NumberOf(backup)}  {backup.SnapshotId}: "
-                        + $"{(result.Fault is null ? $"ok, {result.Records} records" : $"DAMAGED: {result.Fault}")}"
-                );
+            foreach (var backup in backups)
+            {
+                var result = await verification.RunAsync(backup);
+                results.Add(result);
+                if (!session.Output.Json)
+                    Console.WriteLine($"{list.NumberOf(backup)}  {backup.SnapshotId}: {result.Describe()}");
+            }
+        }
+        catch (Exception e) when (!session.Output.Json && results.Count > 0 && e is not OutOfMemoryException)
+        {
+            Console.WriteLine($"{Summarize(results)} {backups.Count - results.Count} were not verified.");
+            throw;
         }
 
-        var damaged = results.Count(r => !r.Ok);
         session.Output.Result(results, RestoreJson.Default.ListVerifiedBackup, text =>
-            text.WriteLine(
-                damaged == 0
-                    ? $"{results.Count} of {results.Count} are complete and valid."
-                    : $"{damaged} of {results.Count} are damaged."
-            )
+            text.WriteLine(Summarize(results))
         );
-        return (int)(damaged == 0 ? ExitCode.Success : ExitCode.Damaged);
+        var worst = results.Find(r => r.State == VerifiedState.Damaged) ?? results.Find(r => !r.Ok);
+        return (int)(worst?.ExitCode ?? ExitCode.Success);
     }
 
-    private static async Task<VerifiedBackup> VerifyAsync(
+    private static async Task<long> ReadAsync(
         RestoreSession session,
-        BackupList list,
         SnapshotInfo backup,
         CancellationToken cancellationToken
     )
     {
-        try
-        {
-            list.ChainOf(backup);
-            var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken);
-            var facts = await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
-                stored.ReadAsync(null, null, progress, cancellationToken)
-            );
-            return new VerifiedBackup
+        var stored = await StoredBackup.OpenAsync(session, backup, null, cancellationToken);
+        var facts = await TransferProgress.RunAsync(backup.SnapshotId, backup.SizeBytes, session.Output, progress =>
+            stored.ReadAsync(null, null, progress, cancellationToken)
+        );
+        return facts.RecordCount;
+    }
+
+    private static async Task<IReadOnlySet<string>> ListAgainAsync(
+        RestoreSession session,
+        CancellationToken cancellationToken
+    )
+    {
+        var list = await BackupList.FetchAsync(session, cancellationToken);
+        return list.Backups.Select(backup => backup.SnapshotId).ToHashSet(StringComparer.Ordinal);
+    }
+
+    private static string Summarize(List<VerifiedBackup> results)
+    {
+        var counts = results.CountBy(result => result.State).ToDictionary();
+        var valid = counts.GetValueOrDefault(VerifiedState.Valid);
+        var text = $"{valid} of {results.Count} are complete and valid";
+        foreach (
+            var (state, words) in new[]
             {
-                SnapshotId = backup.SnapshotId,
-                Ok = true,
-                Records = facts.RecordCount,
-            };
-        }
-        catch (OperationException e) when (e.ExitCode == ExitCode.Damaged)
+                (VerifiedState.Damaged, "damaged"),
+                (VerifiedState.Failed, "not readable now"),
+                (VerifiedState.Deleted, "deleted meanwhile"),
+            }
+        )
         {
-            return new VerifiedBackup
-            {
-                SnapshotId = backup.SnapshotId,
-                Ok = false,
-                Fault = e.Message,
-            };
+            if (counts.GetValueOrDefault(state) is > 0 and var count)
+                text += $", {count} {words}";
         }
+
+        return text + ".";
     }
 }

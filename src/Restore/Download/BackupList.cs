@@ -81,6 +81,13 @@ internal sealed class BackupList
             "Choose another backup from 'zfs-restore list'."
         );
 
+    /// <exception cref="OperationException">A backup that a restore of this one needs does not exist.</exception>
+    public void DemandChain(SnapshotInfo backup)
+    {
+        if (!IsComplete(backup))
+            ChainOf(backup);
+    }
+
     /// <summary>Whether every backup exists that a restore of this one needs.</summary>
     public bool IsComplete(SnapshotInfo backup) => _chains.IsComplete(backup);
 

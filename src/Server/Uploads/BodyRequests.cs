@@ -59,15 +59,15 @@ internal sealed partial class BodyRequests(
                 StatusCodes.Status503ServiceUnavailable,
                 "server_stopping",
                 "The server is being stopped.",
-                "Nothing was stored. Run the backup again when the server is back.",
+                "Nothing of this request was stored. Run the backup again when the server is back.",
                 e
             ),
-            StorageException failed => StorageFaults.ToRequest(failed, "Nothing was stored."),
+            StorageException failed => StorageFaults.ToRequest(failed, "Nothing of this request was stored."),
             TimeoutException => new RequestException(
                 StatusCodes.Status408RequestTimeout,
                 "upload_idle",
                 e.Message,
-                "Nothing was stored. Run the backup again.",
+                "Nothing of this request was stored. Run the backup again.",
                 e
             ),
             _ when session.WasReplaced => RequestException.Conflict(
@@ -82,14 +82,14 @@ internal sealed partial class BodyRequests(
                 StatusCodes.Status400BadRequest,
                 "upload_broken_off",
                 "The connection ended before the stream did.",
-                "Nothing was stored. Run the backup again.",
+                "Nothing of this request was stored. Run the backup again.",
                 e
             ),
             _ => new RequestException(
                 StatusCodes.Status500InternalServerError,
                 "internal_error",
                 $"The server failed to store the stream: {e.Message}",
-                "Nothing was stored; the server's log says more.",
+                "Nothing of this request was stored; the server's log says more.",
                 e
             ),
         };

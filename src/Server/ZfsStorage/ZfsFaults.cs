@@ -31,7 +31,7 @@ internal static class ZfsFaults
                 StatusCodes.Status507InsufficientStorage,
                 "storage_full",
                 $"The server's pool is full: {words}",
-                "Nothing of this backup was kept. Free space in the server's pool.",
+                "What the server has of this backup is kept, to be resumed. Free space in the server's pool.",
                 e
             );
         if (Says(words, "has been modified") || Says(words, "does not match incremental source"))
@@ -71,16 +71,29 @@ internal static class ZfsFaults
         );
 
     /// <summary>A failed command that reads a backup's snapshot.</summary>
-    public static RequestException OfReading(OperationException e, SnapshotInfo backup) =>
-        e is ZfsException zfs && Says(zfs.StandardError, "does not exist")
-            ? new RequestException(
+    public static RequestException OfReading(OperationException e, SnapshotInfo backup)
+    {
+        if (e is not ZfsException { End: ZfsEnd.Refused } zfs)
+            return Unavailable(e);
+        if (Says(zfs.StandardError, "does not exist"))
+            return new RequestException(
                 StatusCodes.Status500InternalServerError,
                 "object_missing",
                 $"The snapshot of {backup.SnapshotId} does not exist in the server's ZFS.",
                 "Other backups are not affected.",
                 e
-            )
-            : Unavailable(e);
+            );
+        // To ask again would not help: ZFS has tried all copies of the block.
+        if (Says(zfs.StandardError, "Input/output error"))
+            return new RequestException(
+                StatusCodes.Status500InternalServerError,
+                "object_damaged",
+                $"The server's ZFS cannot read a block of {backup.SnapshotId}: {zfs.StandardError.Trim()}",
+                $"{e.Remedy} On the server.",
+                e
+            );
+        return Unavailable(e);
+    }
 
     /// <summary>
     /// Any other failed command: ZFS is not installed, its pool is not imported, or the server lacks permissions.

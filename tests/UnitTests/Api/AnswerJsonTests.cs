@@ -224,7 +224,7 @@ public sealed class AnswerJsonTests
         using var endless = new StreamContent(new EndlessSpaces());
 
         var refused = await Assert.ThrowsAsync<InvalidDataException>(() =>
-            AnswerJson.ReadAsync(endless, AnswerJson.Types.ApiAnswer, Token)
+            AnswerJson.ReadAsync(endless, AnswerJson.Types.ApiAnswer, null, Token)
         );
 
         Assert.Contains($"{AnswerJson.MaxLength}", refused.Message, StringComparison.Ordinal);
@@ -246,7 +246,7 @@ public sealed class AnswerJsonTests
         using var content = new ByteArrayContent("""{"success":true,"message":"ok"}"""u8.ToArray());
         content.Headers.TryAddWithoutValidation("Content-Type", "application/json; charset=none-such");
 
-        var answer = await AnswerJson.ReadAsync(content, AnswerJson.Types.ApiAnswer, Token);
+        var answer = await AnswerJson.ReadAsync(content, AnswerJson.Types.ApiAnswer, null, Token);
 
         Assert.Equal("ok", answer.Message);
     }
@@ -254,7 +254,7 @@ public sealed class AnswerJsonTests
     private static async Task<T> ReadAsync<T>(string text, JsonTypeInfo<T> type)
     {
         using var content = new StringContent(text, Encoding.UTF8, "application/json");
-        return await AnswerJson.ReadAsync(content, type, Token);
+        return await AnswerJson.ReadAsync(content, type, null, Token);
     }
 
     private static void AssertPrintable<T>(T answer, JsonTypeInfo<T> type, Lie lie)

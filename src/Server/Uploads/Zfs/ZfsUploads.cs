@@ -248,7 +248,13 @@ internal sealed class ZfsUploads(
     /// </summary>
     private static bool IsOfTheStream(RequestException e) =>
         e.Error.Code
-            is not ("receive_interrupted" or "server_busy" or "storage_unavailable" or "storage_type_unavailable");
+            is not (
+                "receive_interrupted"
+                or "server_busy"
+                or "storage_full"
+                or "storage_unavailable"
+                or "storage_type_unavailable"
+            );
 
     /// <summary>
     /// The GUID of the snapshot that is received. After its client has asked where to resume, only the announcement has
