@@ -428,12 +428,7 @@ public sealed class ApiClient : IDisposable
         ApiError? error = null;
         try
         {
-            error = await AnswerJson.ReadAsync(
-                response.Content,
-                AnswerJson.Types.ApiError,
-                null,
-                cancellationToken
-            );
+            error = await AnswerJson.ReadAsync(response.Content, AnswerJson.Types.ApiError, null, cancellationToken);
         }
         catch (Exception e) when (e is JsonException or InvalidDataException or HttpRequestException or IOException)
         {

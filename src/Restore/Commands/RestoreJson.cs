@@ -1,9 +1,9 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.Restore.Mounting;
 using ZfsSnapshotManager.Restore.RestoreChain;
 using ZfsSnapshotManager.Restore.Streams;
-using ZfsSnapshotManager.Restore.Download;
 
 namespace ZfsSnapshotManager.Restore.Commands;
 
