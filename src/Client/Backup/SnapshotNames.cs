@@ -22,8 +22,9 @@ internal sealed class SnapshotNames(ClientSettings settings, TimeProvider time)
             datasets.Select(dataset => dataset.Name),
             snapshot =>
             {
-                if (snapshot.Name.Leaf.StartsWith(stem, StringComparison.Ordinal))
-                    existing.Add(snapshot.Name.Leaf);
+                var leaf = SnapshotNaming.LeafOf(snapshot.Name);
+                if (leaf.StartsWith(stem, StringComparison.Ordinal))
+                    existing.Add(leaf);
             },
             cancellationToken
         );

@@ -26,6 +26,12 @@ internal static class SnapshotNaming
     }
 
     /// <summary>
+    /// A bookmark's name without its owner: the name of its snapshot, which may be gone. A name is not used again.
+    /// </summary>
+    public static string LeafOf(SnapshotName name) =>
+        MarkOwner.FindTag(name) is { } tag ? name.Leaf[..^(tag.Length + 1)] : name.Leaf;
+
+    /// <summary>
     /// Whether a name is one that earlier versions gave to bookmarks: that of the snapshot. It does not say whose the
     /// bookmark is.
     /// </summary>

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Locks;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -20,6 +21,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     public async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
     {
         var datasets = await CheckZfsAsync(cancellationToken);
+        CheckLocks();
         var answers = await CheckServerAsync(cancellationToken);
         if (datasets is not null && answers)
             await CheckChainsAsync(datasets, cancellationToken);
@@ -122,6 +124,51 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         }
     }
 
+    /// <summary>Whether runs of different users exclude each other depends on where their lock files can be.</summary>
+    private void CheckLocks()
+    {
+        try
+        {
+            using var locks = new HostLocks(DatasetLocks.FileName);
+            locks.TryAcquire($"doctor {Environment.ProcessId}");
+            string[] directories = [.. locks.Paths.Select(path => Path.GetDirectoryName(path)!)];
+            if (directories.Intersect(LockDirectories.Shared, StringComparer.Ordinal).Any())
+                _result.Pass("locks", $"in {string.Join(" and ", directories)}");
+            else
+                _result.Warn(
+                    "locks",
+                    $"in {string.Join(" and ", directories)}, which other users do not use",
+                    "Run backups of one dataset as one user, or make /tmp writable."
+                );
+        }
+        catch (OperationException e)
+        {
+            _result.Fail("locks", e.Message, e.Remedy, e.ExitCode);
+        }
+    }
+
+    /// <summary>Two machines with one client id would take each other's backups for their own.</summary>
+    private void CheckMachines(Machine own, StatusAnswer status)
+    {
+        foreach (var other in (status.Machines ?? []).Where(machine => machine.MachineId != own.Id))
+        {
+            var seen = $"{other.MachineName}, last seen {Timestamps.ToSecond(other.LastSeen)}";
+            if (other.RefusedDataset is { } dataset)
+                _result.Warn(
+                    "machine",
+                    $"another machine under the client id {status.ClientId} was not allowed to back up {dataset}: "
+                        + seen,
+                    MachineInfo.RemedyFor(own.Name)
+                );
+            else
+                _result.Warn(
+                    "machine",
+                    $"another machine has backed up under the client id {status.ClientId}: {seen}",
+                    MachineInfo.RemedyFor(other.MachineName)
+                );
+        }
+    }
+
     /// <returns>Whether the server answers.</returns>
     private async Task<bool> CheckServerAsync(CancellationToken cancellationToken)
     {
@@ -139,6 +186,8 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 "the connection is not encrypted: the key and the data can be read in transit",
                 "Put a TLS proxy in front of the server and use https://."
             );
+        if (await _result.TryAsync("machine", () => settings.FindMachineAsync(cancellationToken)) is { } machine)
+            CheckMachines(machine, status);
         if (await server.GetTimeAsync(cancellationToken) is { } there)
             CheckClock((time.GetUtcNow() - there).Duration());
         return true;
@@ -159,17 +208,19 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     private async Task CheckChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
         List<DatasetFacts> all = [.. datasets];
-        var index = new BackupIndex(
-            (await server.GetSnapshotsAsync(settings.StorageType, cancellationToken)).Snapshots
-        );
+        var answer = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
+        var identity = ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
+        var index = new BackupIndex(answer.Snapshots);
         var snapshots = new LocalSnapshots(settings.Zfs, [.. all.Select(dataset => dataset.Name)], time);
         foreach (var dataset in all)
         {
             var local = await _result.TryAsync("chain", () =>
                 snapshots.GetAsync(dataset.Name, isChanged: false, cancellationToken)
             );
-            if (local is not null)
-                CheckChain(dataset, local, index.RelevantTo(dataset.Name, local));
+            if (local is null)
+                continue;
+            CheckChain(dataset, local, index.RelevantTo(dataset.Name, local));
+            CheckMarks(dataset.Name, local, identity);
         }
     }
 
@@ -191,10 +242,23 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             "chain",
             $"{dataset.Name}: the next backup is {(plan.IsIncremental ? "incremental" : "full")}: {plan.Reason}"
         );
-        if (local.Count(snapshot => snapshot.Upload is { IsPending: true }) is > 0 and var pending)
+    }
+
+    private void CheckMarks(DatasetName dataset, IReadOnlyList<LocalSnapshot> local, ClientIdentity identity)
+    {
+        var ofOthers = local.Count(snapshot => snapshot.Upload is { Owner: not null } mark && !identity.Owns(mark));
+        if (ofOthers > 0)
+            _result.Pass(
+                "marks",
+                $"{dataset}: {ofOthers} snapshots were made for another server or client and are left alone"
+            );
+        var pending = local.Count(snapshot =>
+            snapshot.Upload is { IsPending: true } mark && (mark.Owner is null || identity.Owns(mark))
+        );
+        if (pending > 0)
             _result.Warn(
                 "chain",
-                $"{dataset.Name}: {pending} snapshots are waiting for their upload",
+                $"{dataset}: {pending} snapshots are waiting for their upload",
                 "The next 'zfs-client backup' resumes them."
             );
     }

@@ -41,8 +41,11 @@ public sealed partial class HostLocks(string name, IReadOnlyList<string> shared,
     private const short WriteLock = 1;
     private const short Unlock = 2;
 
-    private static readonly int NoFollow =
-        RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
+    private static readonly int NoFollow = RuntimeInformation.ProcessArchitecture
+        is Architecture.Arm64
+            or Architecture.Arm
+        ? 0x8000
+        : 0x20000;
 
     private readonly List<(string Path, SafeFileHandle File)> _files = [];
 

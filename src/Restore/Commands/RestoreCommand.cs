@@ -189,7 +189,18 @@ internal static class RestoreCommand
         if (options.Force && !isExplicit && backup.DatasetName != dataset.Value)
             await RefuseToReplaceAsync(session, backup, dataset, cancellationToken);
         var restore = new TreeRestore(session, list, options);
-        var result = await restore.RunAsync(backup, dataset, cancellationToken);
+        using var claim = await RestoreClaim.AcquireAsync(
+            session.Settings.Zfs,
+            dataset,
+            RestoreTarget.PartialOf(dataset),
+            session.Output,
+            cancellationToken
+        );
+        var result = await claim.RunAsync(
+            dataset,
+            token => restore.RunAsync(backup, dataset, token),
+            cancellationToken
+        );
         session.Output.Result(result, RestoreJson.Default.RestoreResult, text => Write(text, result));
     }
 

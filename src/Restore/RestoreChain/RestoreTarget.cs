@@ -15,7 +15,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 internal sealed class RestoreTarget
 {
     /// <summary>Marks a dataset that a restore is receiving and may remove.</summary>
-    private const string MarkProperty = "zfs-snapshot-manager:restore";
+    public const string MarkProperty = "zfs-snapshot-manager:restore";
 
     private const string Mark = "partial";
 
@@ -66,6 +66,7 @@ internal sealed class RestoreTarget
         [
             $"{MarkProperty}={Mark}",
             $"{ReceivedProperty}={received}",
+            RestoreClaim.CreationProperty,
             .. Temporary
                 .Where(property => isVolume || property.Name != "volmode")
                 .Select(property => $"{property.Name}={property.Value}"),
@@ -200,6 +201,7 @@ internal sealed class RestoreTarget
         else
             await RenameAsync(Partial, Name, cancellationToken);
         await _zfs.RunAsync(["inherit", ReceivedProperty, Name.Value], CancellationToken.None);
+        await _zfs.RunAsync(["inherit", RestoreClaim.Property, Name.Value], CancellationToken.None);
         await _zfs.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None);
     }
 

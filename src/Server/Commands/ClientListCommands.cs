@@ -1,4 +1,7 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 
@@ -39,26 +42,52 @@ internal static class ClientListCommands
 
     private static void List(Output output)
     {
-        var shown = ClientsFile.Read(ServerSettings.Read().ClientsFile).Select(ListedClient.Of).ToList();
+        var settings = ServerSettings.Read();
+        using var services = CommandServices.Create(settings);
+        var shown = ClientsFile
+            .Read(settings.ClientsFile)
+            .Select(client => ListedClient.Of(client, FindMachines(services, client.ClientId)))
+            .ToList();
         output.Result(shown, ClientCommandsJson.Default.ListListedClient, text =>
         {
             if (shown.Count == 0)
                 text.WriteLine("No clients. Add one: zfs-server client add NAME");
             else
-                Table.Write(text, ["Client", "Enabled", "Quota", "Storage", "Rotation"], [.. shown.Select(Row)]);
+                Table.Write(
+                    text,
+                    ["Client", "Enabled", "Quota", "Storage", "Rotation", "Machines"],
+                    [.. shown.Select(Row)]
+                );
         });
     }
 
     private static void Show(Output output, string id)
     {
-        var file = ServerSettings.Read().ClientsFile;
-        var client = ClientCommands.Find(ClientsFile.Read(file), id, file);
-        output.Result(ListedClient.Of(client), ClientCommandsJson.Default.ListedClient, text =>
+        var settings = ServerSettings.Read();
+        var client = ClientCommands.Find(ClientsFile.Read(settings.ClientsFile), id, settings.ClientsFile);
+        using var services = CommandServices.Create(settings);
+        var machines = FindMachines(services, id);
+        output.Result(ListedClient.Of(client, machines), ClientCommandsJson.Default.ListedClient, text =>
         {
             text.WriteLine($"client_id: {client.ClientId}");
             foreach (var (name, value) in ClientChanges.FieldsOf(client))
                 text.WriteLine($"{name}: {value}");
+            foreach (var machine in machines ?? [])
+                text.WriteLine($"machine: {Describe(machine)}");
         });
+    }
+
+    private static string Describe(MachineInfo machine) =>
+        $"{machine.MachineName} ({machine.MachineId}), last seen {Timestamps.ToSecond(machine.LastSeen)}"
+        + (machine.RefusedDataset is { } dataset ? $"; not allowed to back up {dataset}, which is another's" : "");
+
+    /// <returns>Null if no server of this version has run here yet.</returns>
+    private static IReadOnlyList<MachineInfo>? FindMachines(ServiceProvider services, string clientId)
+    {
+        var database = services.GetRequiredService<CatalogueDatabase>();
+        return File.Exists(database.Path) && database.Inspect() == CatalogueDatabase.CurrentVersion
+            ? services.GetRequiredService<MachineCatalogue>().List(clientId)
+            : null;
     }
 
     private static string[] Row(ListedClient client) =>
@@ -70,5 +99,6 @@ internal static class ClientListCommands
             client.RotationPolicy is { } p
                 ? $"{p.KeepHourly}h {p.KeepDaily}d {p.KeepWeekly}w {p.KeepMonthly}m"
                 : "the client's own",
+            string.Join(", ", client.Machines?.Select(machine => machine.MachineName) ?? []),
         ];
 }

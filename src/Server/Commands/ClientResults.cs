@@ -64,7 +64,10 @@ internal sealed record ListedClient
     /// <summary>Null without an old key.</summary>
     public required DateTimeOffset? OldApiKeyUntil { get; init; }
 
-    public static ListedClient Of(ClientEntry client) =>
+    /// <summary>The machines that use its id; null if the catalogue does not exist yet.</summary>
+    public required IReadOnlyList<MachineInfo>? Machines { get; init; }
+
+    public static ListedClient Of(ClientEntry client, IReadOnlyList<MachineInfo>? machines) =>
         new()
         {
             ClientId = client.ClientId,
@@ -74,6 +77,7 @@ internal sealed record ListedClient
             Dataset = client.Dataset,
             RotationPolicy = client.RotationPolicy,
             OldApiKeyUntil = client.OldApiKeyUntil,
+            Machines = machines,
         };
 }
 

@@ -5,10 +5,13 @@
 D=$1 LIST=$2 F=$(mktemp -d)
 export LC_ALL=C
 
+# replicate SNAPSHOT DATASET: what other programs do, with the snapshot's properties.
 # fill DATASET FILE MEBIBYTES: random data, on the disk when it returns.
 if [ -n "$ZFS_STANDIN" ]; then
   fill() { zfs stand-in write "$1" "$2" "$(($3 << 20))"; }
+  replicate() { zfs stand-in replicate "$1" "$2"; }
 else
+  replicate() { zfs send -p "$1" | zfs receive -u "$2"; }
   fill() { head -c "$3M" /dev/urandom > "/$1/$2" && sync; }
 fi
 # token DATASET: its receive_resume_token.

@@ -200,6 +200,11 @@ public sealed class BackupPlanTests
         var first = SnapshotNaming.Choose(stem, new HashSet<string>());
         var second = SnapshotNaming.Choose(stem, new HashSet<string> { first });
         var third = SnapshotNaming.Choose(stem, new HashSet<string> { first, second });
+        var bookmark = new MarkOwner("5e1fc0de", "web1").BookmarkOf(
+            SnapshotName.Snapshot(DatasetName.Parse("tank/data"), first),
+            new SnapshotGuid(1)
+        );
+        Assert.Equal(first, SnapshotNaming.LeafOf(bookmark));
 
         Assert.Equal("zsm-manual-2026-10-25_00:30:00Z", first);
         Assert.Equal("zsm-manual-2026-10-25_00:30:00Z-2", second);

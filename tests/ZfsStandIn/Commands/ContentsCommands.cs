@@ -8,7 +8,8 @@ namespace ZfsSnapshotManager.ZfsStandIn.Commands;
 /// DATASET FILE</c>, <c>stand-in describe DATASET|SNAPSHOT</c>, <c>stand-in damage DATASET FILE</c> (its disk cannot
 /// read one block any more), <c>stand-in repair DATASET FILE</c> (it can again, in snapshots as well);
 /// <c>stand-in populate DATASET COUNT</c> makes datasets below one; <c>stand-in add-pool NAME</c>; <c>stand-in
-/// no-bookmarks</c> turns that feature off.
+/// no-bookmarks</c> turns that feature off;
+/// and what <c>zfs send -p SNAPSHOT | zfs receive -u DATASET</c> does: <c>stand-in replicate SNAPSHOT DATASET</c>.
 /// </summary>
 internal static class ContentsCommands
 {
@@ -51,10 +52,13 @@ internal static class ContentsCommands
             case ["no-bookmarks"]:
                 StateStore.Change(pool => pool.HasNoBookmarks = true);
                 break;
+            case ["replicate", var from, var to]:
+                StateStore.Change(pool => Replicate(pool, from, to));
+                break;
             default:
                 throw ZfsFailure.Usage(
                     "stand-in write, write-compressible, remove, describe, damage, repair, populate, add-pool, "
-                        + "no-bookmarks"
+                        + "no-bookmarks, replicate"
                 );
         }
 
@@ -65,5 +69,24 @@ internal static class ContentsCommands
     {
         foreach (var contents in dataset.Snapshots.Select(snapshot => snapshot.Contents).Append(dataset.Head))
             contents.Files.Find(stored => stored.Name == file)?.Repair();
+    }
+
+    private static void Replicate(PoolState pool, string from, string to)
+    {
+        var source = pool.FindSnapshot(from) ?? throw ZfsFailure.NotFound(from);
+        var target = DatasetCommands.Add(pool, to);
+        target.Head = source.Contents.Copy();
+        target.Snapshots.Add(
+            new Snapshot
+            {
+                Leaf = source.Leaf,
+                Guid = source.Guid,
+                CreateTxg = pool.Txg,
+                Creation = source.Creation,
+                Properties = new SortedDictionary<string, string>(source.Properties, StringComparer.Ordinal),
+                Received = [.. source.Properties.Keys],
+                Contents = source.Contents.Copy(),
+            }
+        );
     }
 }

@@ -168,7 +168,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
     private (string Value, string Source)? GetInherited(string property)
     {
         if (Snapshot is not null && Snapshot.Properties.TryGetValue(property, out var own))
-            return (own, "local");
+            return (own, Snapshot.Received.Contains(property) ? "received" : "local");
         for (var at = Dataset; at is not null; at = at.Parent is { } parent ? Pool.Find(parent) : null)
         {
             if (at.Properties.TryGetValue(property, out var value))

@@ -18,6 +18,7 @@ internal static class PropertyCommands
                 if (!Entry.CanBeSet(property))
                     throw new ZfsFailure($"cannot set property for '{name}': invalid property '{property}'");
                 entry.Own![property] = value;
+                entry.Snapshot?.Received.Remove(property);
             }
         });
     }

@@ -62,6 +62,9 @@ internal sealed class Snapshot
 
     public SortedDictionary<string, string> Properties { get; set; } = new(StringComparer.Ordinal);
 
+    /// <summary>Those of its properties that came with a stream.</summary>
+    public List<string> Received { get; set; } = [];
+
     /// <summary>When each tag was given.</summary>
     public SortedDictionary<string, long> Holds { get; set; } = new(StringComparer.Ordinal);
 
