@@ -71,8 +71,11 @@ public sealed class OwnersTests
         var old = known.Replace('@', '#');
         await client.ShellAsync(
             $"zfs set {Mark}=committed '{known}' && zfs hold zsm-upload '{known}' && zfs bookmark '{known}' '{old}' && "
-                + $"zfs destroy '{await client.BookmarkOfAsync(known)}' && zfs snapshot -o {Mark}=pending "
-                + $"{data}@unknown && zfs hold zsm-upload {data}@unknown && zfs bookmark {data}@unknown '{data}#zsm-manual-unknown'"
+                + $"zfs destroy '{await client.BookmarkOfAsync(known)}'"
+        );
+        await client.ShellAsync(
+            $"zfs snapshot -o {Mark}=pending {data}@unknown && zfs hold zsm-upload {data}@unknown && zfs bookmark "
+                + $"{data}@unknown '{data}#zsm-manual-unknown'"
         );
 
         var backup = await client.RunAsync("zfs-client backup --json");
