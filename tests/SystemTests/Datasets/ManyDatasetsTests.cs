@@ -139,6 +139,67 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data/locked"));
     }
 
+    /// <summary>
+    /// Half received ones, missing ones, and one that has reached its limit, which ZFS sets to ordinary users only. It
+    /// is in a pool of its own: in a pool that has a limit somewhere, every dataset gets counters.
+    /// </summary>
+    [Fact]
+    public async Task Datasets_that_ZFS_does_not_snapshot_are_left_out_of_the_joint_snapshot()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a");
+        var data = $"{client.Area}/data";
+        var pool = $"limited{Guid.NewGuid().ToString("N")[..8]}";
+        await client.ShellAsync(
+            "id backup > /dev/null 2>&1 || useradd --create-home backup; "
+                + $"head -c 4000000 /dev/urandom > /{data}/a/random && zfs snapshot {data}/a@half && zfs send "
+                + $"{data}/a@half | head -c 2000000 | zfs receive -s -u {data}/part 2> /dev/null; zfs send {data}/a@half "
+                + $"| head -c 2000000 | zfs receive -s -u -o zfs-snapshot-manager:restore=partial {data}/r.restoring 2> "
+                + $"/dev/null; truncate -s 128M {client.Folder}/pool && zpool create {pool} {client.Folder}/pool && zfs "
+                + $"create -p {pool}/full/below && zfs create {pool}/free && zfs set snapshot_limit=0 {pool}/full"
+        );
+        await client.WriteSettingsAsync($"LOCAL_DATASET={data},{client.Area}/gone,{pool}", "RECURSIVE=true");
+        await client.ShellAsync(
+            $"chown -R backup {client.Folder} && for d in {data} {pool}; do zfs allow -u backup "
+                + "snapshot,send,bookmark,userprop,hold,release,destroy,mount $d; done"
+        );
+        CommandResult run;
+        string left;
+        try
+        {
+            run = await client.RunAsync(
+                "setpriv --reuid=backup --regid=backup --init-groups env HOME=/tmp PATH=$PATH zfs-client backup --json"
+            );
+            left = await client.ShellAsync($"zfs list -H -r -t snapshot -o name {pool}/full {data}/r.restoring");
+        }
+        finally
+        {
+            await client.ShellAsync($"zpool destroy -f {pool}");
+        }
+
+        Assert.Equal(6, run.ExitCode);
+        var result = JsonDocument.Parse(run.Output).RootElement;
+        Assert.Equal(
+            [pool, $"{pool}/free", data, $"{data}/a"],
+            result
+                .GetProperty("results")
+                .EnumerateArray()
+                .Select(one => one.GetProperty("snapshot").GetString()!.Split('@')[0])
+        );
+        Assert.Equal(
+            [$"{pool}/full", $"{pool}/full/below", $"{data}/part", $"{client.Area}/gone"],
+            result
+                .GetProperty("failures")
+                .EnumerateArray()
+                .Select(failure => failure.GetProperty("dataset").GetString()!)
+                .OrderBy(name => name.StartsWith(pool, StringComparison.Ordinal) ? 0 : 1)
+                .ThenBy(name => name.EndsWith("gone", StringComparison.Ordinal))
+                .ThenBy(name => name, StringComparer.Ordinal)
+        );
+        Assert.Contains("snapshot_limit", run.Output, StringComparison.Ordinal);
+        Assert.Empty(left);
+    }
+
     [Fact]
     public async Task An_interrupted_restore_of_a_tree_resumes_with_the_dataset_it_was_at()
     {

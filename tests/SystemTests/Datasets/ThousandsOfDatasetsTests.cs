@@ -80,13 +80,13 @@ public sealed class ThousandsOfDatasetsTests
         // Names as containers have them: together they are longer than an argument of ssh may be.
         var parent = $"{client.Area}/data/{new string('c', 100)}";
         await client.ShellAsync($"zfs create {parent} && zfs stand-in populate {parent} {datasets - 1}");
-        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true", "ZFS_SSH_HOST=nas");
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true");
         return client;
     }
 
     private static async Task<JsonElement> RunAsync(ClientMachine client, CountedCommands commands, string line)
     {
-        var run = await client.RunAsync($"{Limited} {commands.Path} {line} --json");
+        var run = await client.RunAsync($"{Limited} ZFS_SSH_HOST=nas {commands.Path} {line} --json");
         Assert.True(run.ExitCode == 0, run.Text[..Math.Min(run.Text.Length, 5000)]);
         return JsonDocument.Parse(run.Output).RootElement;
     }

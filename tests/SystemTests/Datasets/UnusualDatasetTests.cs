@@ -60,4 +60,41 @@ public sealed class UnusualDatasetTests(ZfsHost host)
         Assert.Empty(await client.ListBackupsAsync());
         Assert.Equal("0\n1", await client.ShellAsync($"zfs get -H -p -o value redacted {client.Area}/copy {redacted}"));
     }
+
+    /// <summary>
+    /// Such a pool needs no device of its own: it lies in a file. What the stand-in says about it is what this does.
+    /// </summary>
+    [Fact]
+    public async Task In_a_pool_without_bookmarks_the_snapshot_is_the_base_of_the_next_backup()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        var pool = $"old{Guid.NewGuid().ToString("N")[..8]}";
+        await client.ShellAsync(
+            $"truncate -s 128M {client.Folder}/pool && zpool create -d {pool} {client.Folder}/pool && zfs create "
+                + $"{pool}/d && echo one > /{pool}/d/file"
+        );
+        try
+        {
+            var doctor = await client.RunAsync($"zfs-client doctor --dataset {pool}/d");
+            var first = await client.RunAsync($"zfs-client backup --dataset {pool}/d");
+            await client.ShellAsync($"echo two > /{pool}/d/file");
+            var second = await client.JsonAsync($"zfs-client backup --dataset {pool}/d");
+            await client.JsonAsync($"zfs-client rotate --dataset {pool}/d");
+            var third = await client.JsonAsync($"zfs-client backup --dataset {pool}/d");
+
+            Assert.Contains("feature@bookmarks is off", doctor.Output, StringComparison.Ordinal);
+            first.MustSucceed();
+            Assert.Contains("the snapshots themselves are the bases", first.Error, StringComparison.Ordinal);
+            Assert.Equal("incremental", second.GetProperty("kind").GetString());
+            Assert.Equal("incremental", third.GetProperty("kind").GetString());
+            var snapshots = await client.SnapshotsOfAsync($"{pool}/d");
+            Assert.Equal(third.GetProperty("base").GetString(), second.GetProperty("snapshot").GetString());
+            Assert.Empty(await client.ShellAsync($"zfs holds -H {string.Join(' ', snapshots)}"));
+        }
+        finally
+        {
+            await client.ShellAsync($"zpool destroy -f {pool}");
+        }
+    }
 }
