@@ -151,12 +151,12 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         var data = $"{client.Area}/data";
         var pool = $"limited{Guid.NewGuid().ToString("N")[..8]}";
         await client.ShellAsync(
-            "id backup > /dev/null 2>&1 || useradd --create-home backup; "
-                + $"head -c 4000000 /dev/urandom > /{data}/a/random && zfs snapshot {data}/a@half && zfs send "
-                + $"{data}/a@half | head -c 2000000 | zfs receive -s -u {data}/part 2> /dev/null; zfs send {data}/a@half "
-                + $"| head -c 2000000 | zfs receive -s -u -o zfs-snapshot-manager:restore=partial {data}/r.restoring 2> "
-                + $"/dev/null; truncate -s 128M {client.Folder}/pool && zpool create {pool} {client.Folder}/pool && zfs "
-                + $"create -p {pool}/full/below && zfs create {pool}/free && zfs set snapshot_limit=0 {pool}/full"
+            "id backup > /dev/null 2>&1 || useradd --create-home backup; head -c 4000000 /dev/urandom > "
+                + $"/{data}/a/random && zfs snapshot {data}/a@half && zfs send {data}/a@half > {client.Folder}/half && "
+                + $"cd {client.Folder} && for target in '{data}/part' '-o zfs-snapshot-manager:restore=partial "
+                + $"{data}/r.restoring'; do head -c 2000000 half | zfs receive -s -u $target 2> /dev/null; done; "
+                + $"truncate -s 128M pool && zpool create {pool} {client.Folder}/pool && zfs create -p "
+                + $"{pool}/full/below && zfs create {pool}/free && zfs set snapshot_limit=0 {pool}/full"
         );
         await client.WriteSettingsAsync($"LOCAL_DATASET={data},{client.Area}/gone,{pool}", "RECURSIVE=true");
         await client.ShellAsync(
