@@ -51,7 +51,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     {
         var (program, all) = Locate("zfs", arguments);
         var process = ZfsProcess.Start(this, arguments, Shell, ["-c", Gate, program, .. all]);
-        if (process.Output is PipeStream pipe)
+        if (process.OutputPipe is PipeStream pipe)
             PipeSize.Raise(pipe.SafePipeHandle);
         OpenGate(process);
         return process;

@@ -33,11 +33,15 @@ public sealed class ZfsProcess : IAsyncDisposable
         _host = host;
         _arguments = arguments;
         _process = process;
+        Output = host.Remote is { } remote ? new RemoteOutput(OutputPipe, remote) : OutputPipe;
         _readingError = ReadErrorAsync();
     }
 
     /// <summary>The command's standard output, as bytes.</summary>
-    public Stream Output => _process.StandardOutput.BaseStream;
+    public Stream Output { get; }
+
+    /// <summary>Where it comes from: a pipe.</summary>
+    internal Stream OutputPipe => _process.StandardOutput.BaseStream;
 
     /// <summary>The command's standard input, as bytes.</summary>
     public Stream Input => _process.StandardInput.BaseStream;

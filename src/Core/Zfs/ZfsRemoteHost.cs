@@ -13,9 +13,11 @@ public sealed record ZfsRemoteHost(string Destination)
 {
     /// <summary>
     /// What the shell of the other machine runs. ssh joins its arguments with spaces and passes them to a shell, so
-    /// each is quoted. <c>zfs</c> is often in a directory that only root's PATH has.
+    /// each is quoted. <c>zfs</c> is often in a directory that only root's PATH has. <see cref="RemoteOutput"/> is why
+    /// it prints a mark.
     /// </summary>
-    private const string Script = "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin exec \"$0\" \"$@\"";
+    private const string Script =
+        $"echo {RemoteOutput.Mark}; LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin exec \"$0\" \"$@\"";
 
     /// <summary>
     /// The same for names that come by standard input, a line each: Linux allows a single argument 128 KiB

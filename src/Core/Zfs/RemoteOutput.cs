@@ -1,0 +1,85 @@
+using System.Text;
+
+namespace ZfsSnapshotManager.Core.Zfs;
+
+/// <summary>
+/// What a command on another machine prints. A shell there that prints text of its own (a greeting in
+/// <c>~/.bashrc</c>) does so before the command; its text would be taken for names of snapshots or for a stream.
+/// Therefore the command's output begins with a mark, and what is before the mark is not the command's.
+/// </summary>
+internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
+{
+    /// <summary>A line of its own; printed by <see cref="ZfsRemoteHost.Wrap"/>.</summary>
+    internal const string Mark = "zfs-snapshot-manager";
+
+    private const int MostText = 200;
+
+    private static readonly byte[] MarkLine = Encoding.ASCII.GetBytes($"{Mark}\n");
+
+    private bool _isPastMark;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <exception cref="OperationException">Something else came first.</exception>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (!_isPastMark)
+        {
+            var first = new byte[MarkLine.Length];
+            var count = await source.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false, cancellationToken);
+            if (count == 0)
+                return 0; // nothing ran; the exit code says why
+            if (!first.AsSpan().SequenceEqual(MarkLine))
+                throw await DescribeAsync(first.AsMemory(0, count), cancellationToken);
+            _isPastMark = true;
+        }
+
+        return await source.ReadAsync(buffer, cancellationToken);
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Flush()
+    {
+        // Nothing is written.
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    private async Task<OperationException> DescribeAsync(ReadOnlyMemory<byte> first, CancellationToken cancellationToken)
+    {
+        var more = new byte[MostText];
+        var count = await source.ReadAtLeastAsync(more, more.Length, throwOnEndOfStream: false, cancellationToken);
+        var text = Encoding.UTF8.GetString([.. first.Span, .. more.AsSpan(0, count)]);
+        var end = text.IndexOf(Mark, StringComparison.Ordinal);
+        var own = (end < 0 ? text : text[..end]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var line = new string([.. (own.FirstOrDefault() ?? "").Where(c => !char.IsControl(c)).Take(MostText)]);
+        return new OperationException(
+            ExitCode.Zfs,
+            $"The account {host.Destination} prints text of its own before the output of a command: '{line}'. "
+                + "Nothing was read from it.",
+            $"'ssh -T {host.Destination} true' must print nothing: let ~/.bashrc and the like print only in "
+                + "interactive shells.",
+            kind: FailureKind.User
+        );
+    }
+}
