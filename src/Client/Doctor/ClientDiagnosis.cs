@@ -16,6 +16,9 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     /// <summary>Synchronized clocks differ by less.</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(2);
 
+    /// <summary>In bytes: a part for S3, 16 MiB by default, and what compression may add to its last block.</summary>
+    private const long LargestUsualPart = 17 * 1024 * 1024;
+
     private readonly Diagnosis _result = new();
 
     public async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
@@ -188,9 +191,23 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             );
         if (await _result.TryAsync("machine", () => settings.FindMachineAsync(cancellationToken)) is { } machine)
             CheckMachines(machine, status);
+        await CheckPartSizeAsync(cancellationToken);
         if (await server.GetTimeAsync(cancellationToken) is { } there)
             CheckClock((time.GetUtcNow() - there).Duration());
         return true;
+    }
+
+    /// <summary>nginx, for one, accepts 1 MiB by default: that must not be found by the first backup.</summary>
+    private async Task CheckPartSizeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await server.CheckBodySizeAsync(LargestUsualPart, cancellationToken);
+        }
+        catch (OperationException e)
+        {
+            _result.Fail("server", e.Message, e.Remedy, e.ExitCode);
+        }
     }
 
     private void CheckClock(TimeSpan apart)

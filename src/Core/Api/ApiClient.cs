@@ -39,6 +39,8 @@ public sealed class ApiClient : IDisposable
     {
         _smallRequestTimeout = smallRequestTimeout;
         _server = server;
+        var authorities = server.CaFile is { } file ? CertificateAuthorities.Read("TLS_CA_FILE", file) : null;
+        var certificate = new ServerCertificate(server.ServerUrl, authorities);
         _http = new HttpClient(
             new SocketsHttpHandler
             {
@@ -46,6 +48,7 @@ public sealed class ApiClient : IDisposable
                 ConnectTimeout = TimeSpan.FromSeconds(20),
                 AutomaticDecompression = DecompressionMethods.None,
                 ConnectCallback = WatchedConnection.ConnectAsync,
+                SslOptions = { RemoteCertificateValidationCallback = certificate.Check },
             }
         )
         {
@@ -80,6 +83,27 @@ public sealed class ApiClient : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, "health");
         using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
         return response.Headers.Date;
+    }
+
+    /// <summary>
+    /// Checks that a request with a body of this size gets through to the server; no byte of the body is sent.
+    /// </summary>
+    /// <exception cref="ApiException">A proxy on the way refuses it (413).</exception>
+    public async Task CheckBodySizeAsync(long bytes, CancellationToken cancellationToken)
+    {
+        using var content = new UnsentContent(bytes);
+        using var request = new HttpRequestMessage(HttpMethod.Put, $"{UploadPath("none")}/parts/1") { Content = content };
+        request.Headers.ExpectContinue = true;
+        try
+        {
+            using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
+            if (response.StatusCode == HttpStatusCode.RequestEntityTooLarge)
+                throw await ReadErrorAsync(response, cancellationToken);
+        }
+        catch (UnsentContent.WantedException)
+        {
+            // Somebody waits for the body, so its size is no obstacle.
+        }
     }
 
     public Task<StatusAnswer> GetStatusAsync(CancellationToken cancellationToken) =>
@@ -352,12 +376,7 @@ public sealed class ApiClient : IDisposable
         }
         catch (Exception e) when (e is JsonException or InvalidDataException)
         {
-            throw new OperationException(
-                ExitCode.ServerFailed,
-                $"{_server.ServerUrl} does not answer like a zfs-server: {e.Message}",
-                "Check SERVER_URL.",
-                e
-            );
+            throw ForeignAnswer.DescribeBody(_server.ServerUrl, response, e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -403,6 +422,8 @@ public sealed class ApiClient : IDisposable
             // An exception of the code that sends the body is the cause; the broken request only follows from it.
             if (e.InnerException is OperationException or SendStream.SendStreamException)
                 throw e.InnerException;
+            if (e.HttpRequestError == HttpRequestError.SecureConnectionError)
+                throw NotSecure(e);
             throw Unreachable(
                 e.HttpRequestError == HttpRequestError.ConnectionError
                     ? $"cannot be reached: {e.Message}"
@@ -420,7 +441,15 @@ public sealed class ApiClient : IDisposable
             e
         );
 
-    private static async Task<OperationException> ReadErrorAsync(
+    private OperationException NotSecure(HttpRequestException e) =>
+        new(
+            ExitCode.Unreachable,
+            $"The server at {_server.ServerUrl} does not speak TLS as expected: {Innermost(e).Message}",
+            "Check SERVER_URL: http:// for a server without TLS, https:// for one behind a TLS proxy, and the port.",
+            e
+        );
+
+    private async Task<OperationException> ReadErrorAsync(
         HttpResponseMessage response,
         CancellationToken cancellationToken
     )
@@ -435,13 +464,15 @@ public sealed class ApiClient : IDisposable
             // Not an answer of zfs-server (a page of a proxy, for example): only the status is known.
         }
 
-        var failure = ToException(response.StatusCode, error);
+        var failure = error is null
+            ? ForeignAnswer.Describe(_server.ServerUrl, response)
+            : ToException(response.StatusCode, error);
         failure.RetryAfter = response.Headers.RetryAfter?.Delta;
         return failure;
     }
 
     /// <summary>Converts an error of the server to an exception with its exit code.</summary>
-    public static ApiException ToException(HttpStatusCode status, ApiError? error)
+    public static ApiException ToException(HttpStatusCode status, ApiError error)
     {
         var exitCode = status switch
         {
@@ -454,16 +485,16 @@ public sealed class ApiClient : IDisposable
             >= HttpStatusCode.InternalServerError => ExitCode.ServerFailed,
             _ => ExitCode.Failure,
         };
-        if (error?.Code is "too_many_failures")
+        if (error.Code is "too_many_failures")
             exitCode = ExitCode.AccessDenied;
-        if (error?.Code is "object_missing" or "object_damaged")
+        if (error.Code is "object_missing" or "object_damaged")
             exitCode = ExitCode.Damaged;
         return new ApiException(
             exitCode,
             status,
-            error?.Code,
-            error is null ? $"The server answered {(int)status} {status}." : $"The server refused: {error.Message}",
-            error?.Remedy
+            error.Code,
+            $"The server refused: {error.Message}",
+            error.Remedy
         );
     }
 

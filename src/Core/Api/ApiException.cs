@@ -3,8 +3,14 @@ using System.Net;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>An answer with the status of an error.</summary>
-public sealed class ApiException(ExitCode exitCode, HttpStatusCode status, string? code, string message, string? remedy)
-    : OperationException(exitCode, message, remedy, kind: KindOf(status, code))
+public sealed class ApiException(
+    ExitCode exitCode,
+    HttpStatusCode status,
+    string? code,
+    string message,
+    string? remedy,
+    FailureKind? kind = null
+) : OperationException(exitCode, message, remedy, kind: kind ?? KindOf(status, code))
 {
     public HttpStatusCode Status { get; } = status;
 

@@ -25,6 +25,7 @@ public sealed record ProgramSettings(string SystemFile, IReadOnlySet<string> Nam
                     "API_KEY",
                     "API_KEY_FILE",
                     "SERVER_URL",
+                    "TLS_CA_FILE",
                     "LOCAL_DATASET",
                     "RECURSIVE",
                     "EXCLUDE",

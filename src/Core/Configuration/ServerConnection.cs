@@ -3,6 +3,11 @@ namespace ZfsSnapshotManager.Core.Configuration;
 /// <summary>The settings with which zfs-client and zfs-restore reach their server.</summary>
 public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri ServerUrl)
 {
+    /// <summary>
+    /// PEM file with the authorities trusted for the server's certificate; null: the system's.
+    /// </summary>
+    public string? CaFile { get; init; }
+
     public static ServerConnection Read(SettingsReader settings)
     {
         var clientId = settings.Required("CLIENT_ID", ParseClientId);
@@ -15,8 +20,9 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
         var url = settings.Required("SERVER_URL", ParseUrl);
         if (url?.UserInfo.Length > 0)
             settings.SecretFault("SERVER_URL", "must not contain a user name or password");
+        var caFile = settings.Optional("TLS_CA_FILE", ParseFile);
         settings.ThrowIfFaulty();
-        return new ServerConnection(clientId!, apiKey, url!);
+        return new ServerConnection(clientId!, apiKey, url!) { CaFile = caFile };
     }
 
     private static Secret ReadApiKey(SettingsReader settings)
@@ -41,6 +47,9 @@ public sealed record ServerConnection(string ClientId, Secret ApiKey, Uri Server
         text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
             ? text
             : throw new FormatException("it may have letters, digits, '-', '_' and '.'");
+
+    private static string ParseFile(string text) =>
+        File.Exists(text) ? Path.GetFullPath(text) : throw new FormatException("the file does not exist");
 
     private static Uri ParseUrl(string text)
     {

@@ -40,8 +40,13 @@ internal sealed partial class ReadyEndpoint
             new(name, probe, Patience, time, LogChange);
     }
 
-    public static void Map(WebApplication app) =>
-        app.MapGet("/ready", context => app.Services.GetRequiredService<ReadyEndpoint>().AnswerAsync(context));
+    public static void Map(WebApplication app)
+    {
+        app.MapGet("/ready", Answer);
+        app.MapMethods("/ready", [HttpMethods.Head], Answer); // monitors and balancers ask so
+
+        Task Answer(HttpContext context) => app.Services.GetRequiredService<ReadyEndpoint>().AnswerAsync(context);
+    }
 
     private async Task AnswerAsync(HttpContext context)
     {

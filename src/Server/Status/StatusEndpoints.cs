@@ -27,13 +27,15 @@ internal sealed class StatusEndpoints(
         var endpoints = app.Services.GetRequiredService<StatusEndpoints>();
         app.MapGet("/status", endpoints.GetStatusAsync);
         app.MapGet("/snapshots", endpoints.GetSnapshotsAsync);
-        app.MapGet("/health", context =>
-            context.Response.WriteAsJsonAsync(
-                new HealthAnswer { Status = "ok", Version = Version },
-                ApiJson.Default.HealthAnswer
-            )
-        );
+        app.MapGet("/health", AnswerHealth);
+        app.MapMethods("/health", [HttpMethods.Head], AnswerHealth); // monitors and balancers ask so
     }
+
+    private static Task AnswerHealth(HttpContext context) =>
+        context.Response.WriteAsJsonAsync(
+            new HealthAnswer { Status = "ok", Version = Version },
+            ApiJson.Default.HealthAnswer
+        );
 
     private async Task GetStatusAsync(HttpContext context)
     {

@@ -13,6 +13,20 @@ public sealed class ReadyTests
     public Task Faults_are_named_until_they_are_fixed() =>
         Task.WhenAll(((string[])["catalogue", "store", "clients"]).Select(IsNamedUntilItIsFixedAsync));
 
+    [Theory]
+    [InlineData("health")]
+    [InlineData("ready")]
+    public async Task A_monitor_may_ask_without_a_body(string path)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+
+        using var answer = await server.Http.SendAsync(request, Token);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Empty(await answer.Content.ReadAsByteArrayAsync(Token));
+    }
+
     private static async Task IsNamedUntilItIsFixedAsync(string what)
     {
         await using var server = await ServerProcess.StartAsync();

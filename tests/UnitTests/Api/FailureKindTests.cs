@@ -93,16 +93,20 @@ public sealed class FailureKindTests
         Assert.Equal(FailureKind.User, new UploadInterruptedException(new OperationCanceledException(), 0).Kind);
     }
 
-    private static ApiException Answer(HttpStatusCode status, string? code) =>
-        ApiClient.ToException(
-            status,
-            code is null
-                ? null
-                : new ApiError
-                {
-                    Success = false,
-                    Message = "no",
-                    Code = code,
-                }
-        );
+    private static ApiException Answer(HttpStatusCode status, string? code)
+    {
+        if (code is not null)
+        {
+            var error = new ApiError
+            {
+                Success = false,
+                Message = "no",
+                Code = code,
+            };
+            return ApiClient.ToException(status, error);
+        }
+
+        using var response = new HttpResponseMessage(status);
+        return ForeignAnswer.Describe(new Uri("http://server/"), response);
+    }
 }

@@ -119,7 +119,7 @@ public sealed class RetryPolicyTests
         {
             var retry = new RetryPolicy(Hour, _time, _told.Add, new Random(1), honorsRetryAfter);
             var start = _time.Now;
-            var busy = ApiClient.ToException(HttpStatusCode.ServiceUnavailable, error: null);
+            var busy = new ApiException(ExitCode.ServerFailed, HttpStatusCode.ServiceUnavailable, null, "", null);
             busy.RetryAfter = TimeSpan.FromMinutes(5);
             await retry.WaitAsync(busy, 1, Token);
             return _time.Now - start;

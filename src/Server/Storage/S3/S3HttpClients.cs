@@ -1,8 +1,6 @@
 using System.Net;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using Amazon.Runtime;
-using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Storage.S3;
@@ -11,20 +9,20 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 internal sealed class S3HttpClients : HttpClientFactory, IDisposable
 {
     private readonly HttpClient _client;
-    private readonly X509Certificate2Collection? _authorities;
     private volatile bool _corrupts;
 
     public S3HttpClients(S3Settings settings)
     {
-        _authorities = settings.CaFile is { } file ? ReadAuthorities(file) : null;
+        var authorities = settings.CaFile is { } file ? CertificateAuthorities.Read("S3_CA_FILE", file) : null;
         var sockets = new SocketsHttpHandler
         {
             AllowAutoRedirect = false, // a signature is valid for one host
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = TimeSpan.FromSeconds(15),
+            ConnectCallback = WatchedConnection.ConnectAsync,
             PooledConnectionLifetime = TimeSpan.FromMinutes(10), // so that changed DNS records take effect
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            SslOptions = { RemoteCertificateValidationCallback = _authorities is null ? null : IsTrusted },
+            SslOptions = { RemoteCertificateValidationCallback = authorities is null ? null : authorities.IsTrusted },
         };
         _client = new HttpClient(new BodyHandler(this, sockets)) { Timeout = Timeout.InfiniteTimeSpan };
     }
@@ -43,53 +41,6 @@ internal sealed class S3HttpClients : HttpClientFactory, IDisposable
     }
 
     public void Dispose() => _client.Dispose();
-
-    private static X509Certificate2Collection ReadAuthorities(string file)
-    {
-        var authorities = new X509Certificate2Collection();
-        try
-        {
-            authorities.ImportFromPemFile(file);
-        }
-        catch (Exception e)
-            when (e is System.Security.Cryptography.CryptographicException or IOException or UnauthorizedAccessException
-            )
-        {
-            throw new OperationException(
-                ExitCode.Configuration,
-                $"S3_CA_FILE={file} cannot be read: {e.Message}",
-                "It must contain certificates in PEM format.",
-                e
-            );
-        }
-
-        return authorities.Count > 0
-            ? authorities
-            : throw new OperationException(
-                ExitCode.Configuration,
-                $"S3_CA_FILE={file} contains no certificate.",
-                "It must contain certificates in PEM format."
-            );
-    }
-
-    /// <summary>Accepts only a chain to one of the given authorities, and only for the right name.</summary>
-    private bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? given, SslPolicyErrors errors)
-    {
-        if (
-            certificate is null
-            || errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)
-            || errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable)
-        )
-            return false;
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities!);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck; // private authorities rarely publish lists
-        if (given is not null)
-            chain.ChainPolicy.ExtraStore.AddRange(given.ChainElements.Select(element => element.Certificate).ToArray());
-        using var copy = new X509Certificate2(certificate);
-        return chain.Build(copy);
-    }
 
     private sealed class Corruption(S3HttpClients owner) : IDisposable
     {
