@@ -92,7 +92,10 @@ public sealed class ApiClient : IDisposable
     public async Task CheckBodySizeAsync(long bytes, CancellationToken cancellationToken)
     {
         using var content = new UnsentContent(bytes);
-        using var request = new HttpRequestMessage(HttpMethod.Put, $"{UploadPath("none")}/parts/1") { Content = content };
+        using var request = new HttpRequestMessage(HttpMethod.Put, $"{UploadPath("none")}/parts/1")
+        {
+            Content = content,
+        };
         request.Headers.ExpectContinue = true;
         try
         {
@@ -489,13 +492,7 @@ public sealed class ApiClient : IDisposable
             exitCode = ExitCode.AccessDenied;
         if (error.Code is "object_missing" or "object_damaged")
             exitCode = ExitCode.Damaged;
-        return new ApiException(
-            exitCode,
-            status,
-            error.Code,
-            $"The server refused: {error.Message}",
-            error.Remedy
-        );
+        return new ApiException(exitCode, status, error.Code, $"The server refused: {error.Message}", error.Remedy);
     }
 
     private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;

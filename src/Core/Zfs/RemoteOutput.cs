@@ -38,7 +38,12 @@ internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
         if (!_isPastMark)
         {
             var first = new byte[MarkLine.Length];
-            var count = await source.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false, cancellationToken);
+            var count = await source.ReadAtLeastAsync(
+                first,
+                first.Length,
+                throwOnEndOfStream: false,
+                cancellationToken
+            );
             if (count == 0)
                 return 0; // nothing ran; the exit code says why
             if (!first.AsSpan().SequenceEqual(MarkLine))
@@ -65,7 +70,10 @@ internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    private async Task<OperationException> DescribeAsync(ReadOnlyMemory<byte> first, CancellationToken cancellationToken)
+    private async Task<OperationException> DescribeAsync(
+        ReadOnlyMemory<byte> first,
+        CancellationToken cancellationToken
+    )
     {
         var more = new byte[MostText];
         var count = await source.ReadAtLeastAsync(more, more.Length, throwOnEndOfStream: false, cancellationToken);

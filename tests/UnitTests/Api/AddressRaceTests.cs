@@ -52,7 +52,9 @@ public sealed class AddressRaceTests
                 (address, _) =>
                     Task.FromException<Connection>(
                         new SocketException(
-                            (int)(address.Equals(Dead6) ? SocketError.NetworkUnreachable : SocketError.ConnectionRefused)
+                            (int)(
+                                address.Equals(Dead6) ? SocketError.NetworkUnreachable : SocketError.ConnectionRefused
+                            )
                         )
                     ),
                 Token,
@@ -70,8 +72,7 @@ public sealed class AddressRaceTests
 
         var won = await AddressRace.RunAsync(
             [Dead6, Good4],
-            (address, _) =>
-                address.Equals(Dead6) ? late.Task : Task.FromResult(new Connection(address, _closed)),
+            (address, _) => address.Equals(Dead6) ? late.Task : Task.FromResult(new Connection(address, _closed)),
             Token,
             Delay
         );
@@ -87,7 +88,12 @@ public sealed class AddressRaceTests
         using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            AddressRace.RunAsync([Dead6, Good4], (address, stop) => ConnectAsync(address, null, stop), timeout.Token, Delay)
+            AddressRace.RunAsync(
+                [Dead6, Good4],
+                (address, stop) => ConnectAsync(address, null, stop),
+                timeout.Token,
+                Delay
+            )
         );
 
         Assert.Equal([Dead6, Good4], _tried);
