@@ -33,8 +33,8 @@ internal static class ForeignAnswer
                 status,
                 code: null,
                 $"The HTTP proxy that the environment names wants a password ({number}).",
-                $"Put it into the variable of the proxy (https_proxy=http://USER:PASSWORD@PROXY), or exclude the server "
-                    + $"with no_proxy={server.Host}.",
+                $"Put it into the variable of the proxy (https_proxy=http://USER:PASSWORD@PROXY), or exclude the "
+                    + $"server with no_proxy={server.Host}.",
                 FailureKind.User
             ),
             401 or 403 => new ApiException(

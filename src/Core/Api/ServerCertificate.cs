@@ -3,7 +3,9 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>Checks the certificate of zfs-server, or of the proxy in front of it, and says what is wrong with it.</summary>
+/// <summary>
+/// Checks the certificate of zfs-server, or of the proxy in front of it, and says what is wrong with it.
+/// </summary>
 /// <param name="server">SERVER_URL.</param>
 /// <param name="authorities">Null: the system's.</param>
 internal sealed class ServerCertificate(Uri server, CertificateAuthorities? authorities)

@@ -2,7 +2,9 @@ using System.Net;
 
 namespace ZfsSnapshotManager.Core.Api;
 
-/// <summary>A body that is announced and never sent: with it a request asks whether the body would be accepted.</summary>
+/// <summary>
+/// A body that is announced and never sent: with it a request asks whether the body would be accepted.
+/// </summary>
 internal sealed class UnsentContent(long bytes) : HttpContent
 {
     protected override bool TryComputeLength(out long length)
