@@ -73,14 +73,14 @@ internal static class AddressRace
         CancellationToken cancellationToken
     )
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var timer = Task.Delay(pause, end.Token);
-        var first = await Task.WhenAny([.. running, timer]);
-        await end.CancelAsync();
-        if (first != timer)
-            return (Task<T>)first;
-        cancellationToken.ThrowIfCancellationRequested();
-        return null;
+        try
+        {
+            return await Task.WhenAny(running).WaitAsync(pause, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
     }
 
     private static async Task CloseAsync<T>(Task<T> loser)

@@ -18,7 +18,7 @@ internal sealed class ServerCertificate(Uri server, CertificateAuthorities? auth
     public bool Check(object sender, X509Certificate? certificate, X509Chain? sent, SslPolicyErrors errors)
     {
         if (certificate is null)
-            throw Refuse("it has no certificate", "Check SERVER_URL.");
+            return false; // TLS demands one
         if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
             throw Refuse(
                 $"its certificate is for other names ({NamesOf(certificate)})",
@@ -42,7 +42,7 @@ internal sealed class ServerCertificate(Uri server, CertificateAuthorities? auth
                     + $"{certificate.GetExpirationDateString()} only",
                 "Renew it on the server, or set this machine's clock."
             );
-        if (faults.Any(fault => (fault.Status & Untrusted) != 0))
+        if (faults.Any(fault => (fault.Status & Untrusted) != X509ChainStatusFlags.NoError))
             return Refuse(
                 $"its certificate was issued by '{certificate.Issuer}', which "
                     + (authorities is null ? "this machine does not trust" : "is not in TLS_CA_FILE"),

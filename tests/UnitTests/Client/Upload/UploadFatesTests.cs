@@ -52,7 +52,10 @@ public sealed class UploadFatesTests
                 Code = code,
             };
 
-        var failure = ApiClient.ToException((HttpStatusCode)status, error);
+        using var response = new HttpResponseMessage((HttpStatusCode)status);
+        var failure = error is null
+            ? ForeignAnswer.Describe(new Uri("http://server/"), response)
+            : ApiClient.ToException((HttpStatusCode)status, error);
 
         Assert.Equal(fate, UploadFates.Of(failure, isFruitless: false).ToString());
     }
