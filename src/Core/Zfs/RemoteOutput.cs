@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// </summary>
 internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
 {
-    /// <summary>A line of its own; printed by <see cref="ZfsRemoteHost.Wrap"/>.</summary>
+    /// <summary>A line of its own; printed before the output of every command there.</summary>
     internal const string Mark = "zfs-snapshot-manager";
 
     private const int MostText = 200;

@@ -13,11 +13,9 @@ public sealed record ZfsRemoteHost(string Destination)
 {
     /// <summary>
     /// What the shell of the other machine runs. ssh joins its arguments with spaces and passes them to a shell, so
-    /// each is quoted. <c>zfs</c> is often in a directory that only root's PATH has. <see cref="RemoteOutput"/> is why
-    /// it prints a mark.
+    /// each is quoted. <c>zfs</c> is often in a directory that only root's PATH has.
     /// </summary>
-    private const string Script =
-        $"echo {RemoteOutput.Mark}; LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin exec \"$0\" \"$@\"";
+    private const string Script = "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin exec \"$0\" \"$@\"";
 
     /// <summary>
     /// The same for names that come by standard input, a line each: Linux allows a single argument 128 KiB
@@ -74,13 +72,13 @@ public sealed record ZfsRemoteHost(string Destination)
     internal static byte[] NamesAsInput(IEnumerable<string> names) =>
         Encoding.UTF8.GetBytes(string.Concat(names.Append(".").Select(name => name + "\n")));
 
-    private string[] Wrap(string script, string program, IEnumerable<string> arguments) =>
-        [
-            .. Options,
-            "--",
-            Destination,
-            string.Join(' ', ((string[])["exec", "/bin/sh", "-c", script, program, .. arguments]).Select(Quote)),
-        ];
+    /// <summary><see cref="RemoteOutput"/> expects the mark before the output of the program.</summary>
+    private string[] Wrap(string script, string program, IEnumerable<string> arguments)
+    {
+        var marked = $"echo {RemoteOutput.Mark}; {script}";
+        string[] words = ["exec", "/bin/sh", "-c", marked, program, .. arguments];
+        return [.. Options, "--", Destination, string.Join(' ', words.Select(Quote))];
+    }
 
     /// <summary>
     /// Quotes for any shell of the Bourne family and for csh: within single quotes only the quote itself has a
