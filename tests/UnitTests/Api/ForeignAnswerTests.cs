@@ -16,11 +16,11 @@ public sealed class ForeignAnswerTests
     [InlineData(401, ExitCode.AccessDenied, "The key was not looked at", "password", FailureKind.User)]
     [InlineData(403, ExitCode.AccessDenied, "The key was not looked at", "firewall", FailureKind.User)]
     [InlineData(407, ExitCode.AccessDenied, "HTTP proxy", "no_proxy=backup.example", FailureKind.User)]
-    [InlineData(404, ExitCode.NotFound, "404 Not Found", "path in SERVER_URL", FailureKind.Dataset)]
+    [InlineData(404, ExitCode.NotFound, "404 Not Found", "path in SERVER_URL", FailureKind.Server)]
     [InlineData(502, ExitCode.ServerFailed, "502 Bad Gateway", "does not reach zfs-server", FailureKind.Transient)]
     [InlineData(503, ExitCode.ServerFailed, "503", "does not reach zfs-server", FailureKind.Transient)]
     [InlineData(504, ExitCode.ServerFailed, "504", "timeouts", FailureKind.Transient)]
-    [InlineData(418, ExitCode.Failure, "418", "any proxy on the way", FailureKind.Dataset)]
+    [InlineData(418, ExitCode.Failure, "418", "any proxy on the way", FailureKind.Server)]
     public void An_answer_without_an_error_code_is_explained(
         int status,
         ExitCode exitCode,

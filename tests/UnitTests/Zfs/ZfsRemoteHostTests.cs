@@ -65,7 +65,8 @@ public sealed class ZfsRemoteHostTests
         var program = Path.Combine(folder, "zfs");
         await File.WriteAllTextAsync(program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n", Token);
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var line = ZfsRemoteHost.Parse("nas").WrapForNames(program, ["list", "-o", "a b"])[^1];
+        var host = ZfsRemoteHost.Parse("nas");
+        var line = host.WrapForNames(program, ["list", "-o", "a b"])[^1];
         var start = new ProcessStartInfo("/bin/sh", ["-c", line])
         {
             RedirectStandardInput = true,
@@ -73,7 +74,8 @@ public sealed class ZfsRemoteHostTests
             UseShellExecute = false,
         };
         using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(Token);
+        using var reader = new StreamReader(new RemoteOutput(process.StandardOutput.BaseStream, host));
+        var output = reader.ReadToEndAsync(Token);
         await process.StandardInput.BaseStream.WriteAsync(input, Token);
         process.StandardInput.Close();
         await process.WaitForExitAsync(Token);
