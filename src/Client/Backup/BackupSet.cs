@@ -29,6 +29,8 @@ internal sealed class BackupSet(BackupRun run)
     private SnapshotLifecycle? _lifecycle;
     private LocalSnapshots? _localSnapshots;
     private LocalProperties? _localProperties;
+    private IReadOnlyList<DatasetFacts> _taken = [];
+    private JointSnapshotResult _made = JointSnapshotResult.Of([]);
 
     private SnapshotLifecycle Snapshots => _lifecycle ??= new(run.Settings.Zfs, _inventory, run.Output);
 
@@ -39,13 +41,18 @@ internal sealed class BackupSet(BackupRun run)
     /// <exception cref="OperationException">The only dataset failed, or the server cannot be reached.</exception>
     public async Task<BackupSetResult> RunAsync(SelectedDatasets selected, CancellationToken cancellationToken)
     {
+        // A snapshot of a class stays here, so it is made even if the server cannot be reached. Others are of no use
+        // without it.
+        if (HasClass && !run.Options.DryRun)
+        {
+            await TakeAsync(selected, cancellationToken);
+            return await SendAsync(cancellationToken);
+        }
+
         var datasets = _failures.Take(selected);
         using var locks = new DatasetLocks(run.Settings.Zfs);
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
-        // A snapshot of a class stays here, so it is made even if the server cannot be reached. Others are of no use
-        // without it.
-        if (run.Options.DryRun || !HasClass)
-            await _inventory.FetchAsync(cancellationToken);
+        await _inventory.FetchAsync(cancellationToken);
         var names = new SnapshotNames(run.Settings, run.Time);
         var leaf = await names.ChooseAsync(datasets, run.Options.Type, cancellationToken);
         datasets = _failures.Without(datasets, dataset => DatasetCheck.FindObstacleToBackup(dataset, leaf));
@@ -53,13 +60,69 @@ internal sealed class BackupSet(BackupRun run)
             await DescribeAsync(datasets, leaf, cancellationToken);
         else if (datasets.Count > 0)
             await BackUpAsync(datasets, leaf, cancellationToken);
-        return new BackupSetResult
+        return Describe();
+    }
+
+    /// <summary>
+    /// Takes the snapshots of a class. Needs neither the server nor the lock of a run that is still sending, so that
+    /// none is missed.
+    /// </summary>
+    /// <param name="selected">The datasets, and those that are known to fail.</param>
+    /// <returns>The snapshots.</returns>
+    /// <exception cref="OperationException">The only dataset failed.</exception>
+    public async Task<IReadOnlyList<SnapshotName>> TakeAsync(
+        SelectedDatasets selected,
+        CancellationToken cancellationToken
+    )
+    {
+        var datasets = _failures.Take(selected);
+        var leaf = await new SnapshotNames(run.Settings, run.Time).ChooseAsync(
+            datasets,
+            run.Options.Type,
+            cancellationToken
+        );
+        datasets = _failures.Without(datasets, dataset => DatasetCheck.FindObstacleToSnapshot(dataset, leaf));
+        var names = datasets.Select(dataset => SnapshotName.Snapshot(dataset.Name, leaf));
+        _made = await run.Settings.Zfs.CreateSnapshotsAsync(names, run.Options.Type, null, cancellationToken);
+        SnapshotLifecycle.WarnOfMoments(run.Output, _made);
+        foreach (var (dataset, failure) in _made.Failures)
+            _failures.Add(dataset, failure);
+        _taken = datasets;
+        return [.. _made.Created.Select(snapshot => snapshot.Name)];
+    }
+
+    /// <summary>Sends the snapshots that were taken.</summary>
+    /// <exception cref="OperationException">The only dataset failed, or the server cannot be reached.</exception>
+    public async Task<BackupSetResult> SendAsync(CancellationToken cancellationToken)
+    {
+        var created = _made.Created.ToDictionary(snapshot => snapshot.Name.Dataset);
+        var datasets = _failures.Without(
+            _taken.Where(dataset => created.ContainsKey(dataset.Name)),
+            dataset => DatasetCheck.FindObstacleToBackup(dataset, created[dataset.Name].Name.Leaf)
+        );
+        using var locks = new DatasetLocks(run.Settings.Zfs);
+        datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
+        if (datasets.Count > 0)
+        {
+            await _inventory.FetchAsync(cancellationToken); // the mark names the server
+            var made = JointSnapshotResult.Of([]) with
+            {
+                Created = [.. datasets.Select(dataset => created[dataset.Name])],
+            };
+            var marked = await Snapshots.MarkAsync(made, cancellationToken);
+            await SendAllAsync(datasets, marked, cancellationToken);
+        }
+
+        return Describe();
+    }
+
+    private BackupSetResult Describe() =>
+        new()
         {
             DryRun = run.Options.DryRun,
             Results = _results,
             Failures = _failures.All,
         };
-    }
 
     private async Task DescribeAsync(
         IReadOnlyList<DatasetFacts> datasets,
@@ -82,7 +145,16 @@ internal sealed class BackupSet(BackupRun run)
     )
     {
         var names = datasets.Select(dataset => SnapshotName.Snapshot(dataset.Name, leaf));
-        var made = await CreateAsync(names, cancellationToken);
+        var made = await Snapshots.CreateAsync(names, run.Options.Type, cancellationToken);
+        await SendAllAsync(datasets, made, cancellationToken);
+    }
+
+    private async Task SendAllAsync(
+        IReadOnlyList<DatasetFacts> datasets,
+        JointSnapshotResult made,
+        CancellationToken cancellationToken
+    )
+    {
         var snapshots = made.Created.ToDictionary(snapshot => snapshot.Name.Dataset);
         var waiting = new Queue<DatasetFacts>(datasets.Where(dataset => snapshots.ContainsKey(dataset.Name)));
         try
@@ -101,20 +173,6 @@ internal sealed class BackupSet(BackupRun run)
             await Snapshots.FinishAsync();
             await RemoveAsync([.. waiting.Select(dataset => snapshots[dataset.Name])]);
         }
-    }
-
-    private async Task<JointSnapshotResult> CreateAsync(
-        IEnumerable<SnapshotName> names,
-        CancellationToken cancellationToken
-    )
-    {
-        if (!HasClass)
-            return await Snapshots.CreateAsync(names, run.Options.Type, cancellationToken);
-        // The mark names the server, which is asked only now.
-        var made = await run.Settings.Zfs.CreateSnapshotsAsync(names, run.Options.Type, null, cancellationToken);
-        SnapshotLifecycle.WarnOfMoments(run.Output, made);
-        await _inventory.FetchAsync(cancellationToken);
-        return await Snapshots.MarkAsync(made, cancellationToken);
     }
 
     /// <summary>Nothing of these was sent, and the next run makes newer snapshots.</summary>

@@ -41,14 +41,17 @@ internal static class RotateCommand
                 using var server = new ApiClient(settings.Server);
                 var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
                 selected.NoteLeftOut(output);
-                var results = await RunAsync(
+                var (results, failure) = await RunAsync(
                     settings,
                     server,
                     output,
                     selected,
+                    null,
                     parsed.GetValue(dryRun),
                     cancellationToken
                 );
+                if (failure is not null)
+                    throw RotationWithoutServer.Explain(failure, results, created: null);
                 if (settings.Selection.IsSingle)
                     output.Result(results.Single(), ClientJson.Default.LocalRotationResult, text =>
                         Write(output, text, results.Single())
@@ -63,18 +66,21 @@ internal static class RotateCommand
         return verb;
     }
 
-    public static async Task<List<LocalRotationResult>> RunAsync(
+    /// <param name="serverFailure">Why the server need not be asked; null if nothing is known.</param>
+    /// <returns>What was done, and why the server could not be asked; null if it was.</returns>
+    public static async Task<(List<LocalRotationResult> Results, OperationException? ServerFailure)> RunAsync(
         ClientSettings settings,
         ApiClient server,
         Output output,
         SelectedDatasets selected,
+        OperationException? serverFailure,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
         DatasetName[] datasets = [.. selected.Datasets.Select(dataset => dataset.Name)];
         var local = new LocalSnapshots(settings.Zfs, datasets, TimeProvider.System);
-        var rotation = new LocalRotationRun(settings, server, output, local);
+        var rotation = new LocalRotationRun(settings, server, output, local, serverFailure);
         var failures = new DatasetFailures(settings.Selection, output, NotDone);
         failures.Take(selected with { LeftOut = [] });
         List<LocalRotationResult> results = [];
@@ -82,7 +88,8 @@ internal static class RotateCommand
         {
             try
             {
-                results.Add(await rotation.RunAsync(dataset, dryRun, cancellationToken));
+                if (await rotation.RunAsync(dataset, dryRun, cancellationToken) is { } result)
+                    results.Add(result);
             }
             catch (Exception e) when (failures.Spares(e))
             {
@@ -92,7 +99,7 @@ internal static class RotateCommand
 
         foreach (var failure in failures.All)
             results.Add(await rotation.DescribeAsync(failure, dryRun, cancellationToken));
-        return results;
+        return (results, rotation.ServerFailure);
     }
 
     public static void Write(Output output, TextWriter text, LocalRotationResult result)

@@ -69,14 +69,14 @@ internal static class SnapshotCommand
         var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
 
         BackupSetResult? backups = null;
+        OperationException? notSent = null;
         List<string> snapshots;
         IReadOnlyList<DatasetFailure> failures;
         if (send)
         {
             var options = new BackupOptions(BackupMode.Automatic, dryRun, MayResume: true, Verbose: false, type);
             var run = new BackupRun(settings, server, output, options, TimeProvider.System);
-            backups = await new BackupSet(run).RunAsync(selected, cancellationToken);
-            snapshots = [.. backups.Results.Select(backup => backup.Snapshot)];
+            (snapshots, backups, notSent) = await SendAsync(new BackupSet(run), selected, dryRun, cancellationToken);
             failures = [];
         }
         else
@@ -84,7 +84,7 @@ internal static class SnapshotCommand
             (snapshots, failures) = await CreateAsync(settings, output, selected, type, dryRun, cancellationToken);
         }
 
-        var rotations = await RotateAsync(
+        var (rotations, serverFailure) = await RotateCommand.RunAsync(
             settings,
             server,
             output,
@@ -92,10 +92,14 @@ internal static class SnapshotCommand
             {
                 Failures = [],
             },
-            snapshots,
+            notSent is not null && LocalRotationRun.IsOfServer(notSent) ? notSent : null,
             dryRun,
             cancellationToken
         );
+        if (notSent is not null)
+            throw RotationWithoutServer.ExplainNotSent(notSent, snapshots);
+        if (serverFailure is not null)
+            throw RotationWithoutServer.Explain(serverFailure, rotations, dryRun ? null : snapshots);
         var result = new SnapshotSetResult
         {
             DryRun = dryRun,
@@ -142,30 +146,34 @@ internal static class SnapshotCommand
         return ([.. names.Select(name => name.ToString())], failures.All);
     }
 
-    private static async Task<List<LocalRotationResult>> RotateAsync(
-        ClientSettings settings,
-        ApiClient server,
-        Output output,
+    /// <summary>Takes the snapshots, then sends them: that they exist depends on nothing but this machine.</summary>
+    /// <returns>The snapshots, their backups, and why the run ended early; null if it did not.</returns>
+    private static async Task<(
+        List<string> Snapshots,
+        BackupSetResult? Backups,
+        OperationException? NotSent
+    )> SendAsync(
+        BackupSet set,
         SelectedDatasets selected,
-        List<string> snapshots,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
+        if (dryRun)
+        {
+            var planned = await set.RunAsync(selected, cancellationToken);
+            return ([.. planned.Results.Select(backup => backup.Snapshot)], planned, null);
+        }
+
+        var taken = await set.TakeAsync(selected, cancellationToken);
+        List<string> snapshots = [.. taken.Select(snapshot => snapshot.ToString())];
         try
         {
-            return await RotateCommand.RunAsync(settings, server, output, selected, dryRun, cancellationToken);
+            return (snapshots, await set.SendAsync(cancellationToken), null);
         }
-        catch (OperationException e) when (!dryRun && e.ExitCode is ExitCode.Unreachable or ExitCode.ServerFailed)
+        catch (OperationException e) when (!cancellationToken.IsCancellationRequested)
         {
-            var made = snapshots is [var one] ? $"{one} was created" : $"{snapshots.Count} snapshots were created";
-            throw new OperationException(
-                e.ExitCode,
-                $"{made}, but nothing was rotated: {e.Message}",
-                "Only the server knows the policy and the base of the next incremental backup. Run 'zfs-client "
-                    + "rotate' when it is reachable again.",
-                e
-            );
+            return (snapshots, null, e);
         }
     }
 

@@ -52,7 +52,11 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         foreach (var dataset in selected.Datasets)
             CheckDataset(dataset);
         foreach (var pool in selected.Datasets.Select(dataset => dataset.Name.Pool).Distinct(StringComparer.Ordinal))
+        {
             await CheckBookmarksAsync(pool, cancellationToken);
+            await CheckErrorsAsync(pool, cancellationToken);
+        }
+
         await CheckPermissionsAsync(selected.Datasets, cancellationToken);
         return selected.Datasets;
     }
@@ -75,6 +79,17 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 $"feature@bookmarks is off in the pool {pool}: the next incremental backup starts from a snapshot, "
                     + "which must not be destroyed",
                 $"Nothing else changes. To have bookmarks: zpool set feature@bookmarks=enabled {pool}"
+            );
+    }
+
+    /// <summary>A block that cannot be read ends <c>zfs send</c> of every snapshot that has it.</summary>
+    private async Task CheckErrorsAsync(string pool, CancellationToken cancellationToken)
+    {
+        if (await ZpoolErrors.FindAsync(settings.Zfs, pool, cancellationToken) is { } errors)
+            _result.Warn(
+                "pool",
+                $"{pool} has blocks that cannot be read ({errors}): snapshots with them cannot be sent in full backups",
+                $"'zpool status -v {pool}' names the damaged files: delete them or replace them by good copies."
             );
     }
 

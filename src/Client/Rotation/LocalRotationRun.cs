@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -10,35 +11,95 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Client.Rotation;
 
 /// <summary>
-/// Rotates the snapshots and bookmarks of datasets on this machine. Asks the server once for all of them.
+/// Rotates the snapshots and bookmarks of datasets on this machine. Asks the server once for all of them. If it cannot
+/// be asked, snapshots are rotated that were never sent, provided that this client has a policy of its own: the
+/// server's may keep more.
 /// </summary>
+/// <param name="localSnapshots">The snapshots of the datasets.</param>
+/// <param name="serverFailure">Why the server need not be asked again; null if nothing is known.</param>
 internal sealed class LocalRotationRun(
     ClientSettings settings,
     ApiClient server,
     Output output,
-    LocalSnapshots localSnapshots
+    LocalSnapshots localSnapshots,
+    OperationException? serverFailure
 )
 {
-    private readonly RetryPolicy _retry = ServerRetry.Create(settings.RetryTime, output, TimeProvider.System);
+    /// <summary>The next run rotates what this one could not: there is no reason to wait for an hour.</summary>
+    private static readonly TimeSpan MostRetryTime = TimeSpan.FromMinutes(1);
+
+    private readonly RetryPolicy _retry = ServerRetry.Create(
+        settings.RetryTime < MostRetryTime ? settings.RetryTime : MostRetryTime,
+        output,
+        TimeProvider.System
+    );
+
     private RotationPolicyAnswer? _policy;
     private BackupIndex? _remote;
     private ClientIdentity? _identity;
 
+    /// <summary>Why the server could not be asked; null if it was.</summary>
+    public OperationException? ServerFailure { get; private set; } = serverFailure;
+
+    /// <summary>Whether a failure is the server's, whatever is asked of it.</summary>
+    public static bool IsOfServer(OperationException e) =>
+        e is not ZfsException
+        && (e.Kind is FailureKind.Transient or FailureKind.Server || e is ApiException { Kind: FailureKind.User });
+
     /// <param name="dataset">The dataset.</param>
     /// <param name="dryRun">True: nothing is changed.</param>
-    public async Task<LocalRotationResult> RunAsync(
+    /// <returns>Null if nothing could be decided, because the server could not be asked.</returns>
+    public async Task<LocalRotationResult?> RunAsync(
         DatasetName dataset,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
-        var policy = await GetPolicyAsync(cancellationToken);
+        if (!await TryAskAsync(cancellationToken))
+        {
+            if (!settings.RotationIsSet)
+                return null;
+            return await RotateAloneAsync(dataset, dryRun, cancellationToken);
+        }
+
+        var policy = _policy!;
         var (index, identity) = await AskAsync(cancellationToken);
         var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
         var remote = index.RelevantTo(dataset, local);
         if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
             local = await localSnapshots.GetAsync(dataset, isChanged: true, cancellationToken);
         var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), identity.Owners);
+        return await CarryOutAsync(dataset, plan, policy, dryRun, cancellationToken);
+    }
+
+    private async Task<LocalRotationResult> RotateAloneAsync(
+        DatasetName dataset,
+        bool dryRun,
+        CancellationToken cancellationToken
+    )
+    {
+        var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
+        var plan = LocalRotation.Plan(local, settings.Rotation, onServer: null, owners: []);
+        return await CarryOutAsync(dataset, plan, OwnPolicy, dryRun, cancellationToken);
+    }
+
+    private RotationPolicyAnswer OwnPolicy =>
+        new()
+        {
+            Success = true,
+            Message = "",
+            ServerManaged = false,
+            RotationPolicy = settings.Rotation,
+        };
+
+    private async Task<LocalRotationResult> CarryOutAsync(
+        DatasetName dataset,
+        IEnumerable<RotationDecision<LocalSnapshot>> plan,
+        RotationPolicyAnswer policy,
+        bool dryRun,
+        CancellationToken cancellationToken
+    )
+    {
         List<LocalRotationItem> items = [];
         foreach (var decision in plan)
             items.Add(await CarryOutAsync(decision, dryRun, cancellationToken));
@@ -59,7 +120,7 @@ internal sealed class LocalRotationRun(
         CancellationToken cancellationToken
     )
     {
-        var policy = await GetPolicyAsync(cancellationToken);
+        var policy = await TryAskAsync(cancellationToken) ? _policy! : OwnPolicy;
         return new LocalRotationResult
         {
             Dataset = failure.Dataset,
@@ -73,8 +134,23 @@ internal sealed class LocalRotationRun(
         };
     }
 
-    private async Task<RotationPolicyAnswer> GetPolicyAsync(CancellationToken cancellationToken) =>
-        _policy ??= await EffectivePolicy.GetAsync(settings, server, output, _retry, cancellationToken);
+    /// <returns>False if the server cannot be asked.</returns>
+    private async Task<bool> TryAskAsync(CancellationToken cancellationToken)
+    {
+        if (ServerFailure is not null)
+            return false;
+        try
+        {
+            _policy ??= await EffectivePolicy.GetAsync(settings, server, output, _retry, cancellationToken);
+            await AskAsync(cancellationToken);
+            return true;
+        }
+        catch (OperationException e) when (IsOfServer(e))
+        {
+            ServerFailure = e;
+            return false;
+        }
+    }
 
     private async Task<(BackupIndex Backups, ClientIdentity Identity)> AskAsync(CancellationToken cancellationToken)
     {

@@ -12,6 +12,9 @@ namespace ZfsSnapshotManager.Core.Rotation;
 public sealed class LocalRotation
 {
     private readonly RotationPolicy _policy;
+
+    /// <summary>Whether the server could not be asked.</summary>
+    private readonly bool _isAlone;
     private readonly IReadOnlySet<SnapshotGuid> _onServer;
     private readonly IReadOnlyCollection<MarkOwner> _owners;
 
@@ -34,6 +37,7 @@ public sealed class LocalRotation
     )
     {
         _policy = policy;
+        _isAlone = onServer is null;
         _onServer = onServer ?? new HashSet<SnapshotGuid>();
         _owners = owners;
         _newestFirst =
@@ -53,8 +57,8 @@ public sealed class LocalRotation
 
     /// <param name="local">Snapshots and bookmarks of one dataset.</param>
     /// <param name="policy">How many of each class stay.</param>
-    /// <param name="onServer">Snapshots of which the server has a restorable backup; null if it could not be
-    /// asked.</param>
+    /// <param name="onServer">Snapshots of which the server has a restorable backup; null if it could not be asked:
+    /// then only snapshots go that were never sent, which no backup can need.</param>
     /// <param name="owners">Whose policy it is: the client on the server, by all names that it has in marks.</param>
     /// <returns>One decision for each, the newest first.</returns>
     public static IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
@@ -101,6 +105,8 @@ public sealed class LocalRotation
             return Keep(snapshot, "it is waiting for its upload");
         if (snapshot.IsHeld)
             return Keep(snapshot, "somebody holds it (zfs holds)");
+        if (_isAlone && snapshot.Upload is not null)
+            return Keep(snapshot, "the server could not be asked whether a backup needs it");
         return snapshot.Guid == _newestBase
             ? Keep(snapshot, "the next incremental backup starts from it")
             : Destroy(snapshot, $"{count} newer {type.ToText()} snapshots exist");

@@ -112,6 +112,24 @@ public sealed class LocalRotationTests
         Assert.True(decision.Keep);
     }
 
+    [Fact]
+    public void Without_an_answer_of_the_server_only_snapshots_go_that_were_never_sent()
+    {
+        LocalSnapshot[] sent = [Snapshot(1, SnapshotType.Hourly), Snapshot(2, SnapshotType.Hourly)];
+        LocalSnapshot[] unsent =
+        [
+            .. Enumerable.Range(3, 4).Select(n => Snapshot((ulong)n, SnapshotType.Hourly, own: false)),
+        ];
+        var policy = new RotationPolicy { KeepHourly = 2 };
+
+        var gone = LocalRotation
+            .Plan([.. sent, .. unsent], policy, onServer: null, [])
+            .Where(decision => !decision.Keep)
+            .Select(decision => decision.Item.Guid.Value);
+
+        Assert.Equal([4, 3], gone);
+    }
+
     /// <summary>Two servers for one dataset: each policy counts its own snapshots and bookmarks.</summary>
     [Fact]
     public void Snapshots_and_bookmarks_of_another_server_are_neither_counted_nor_deleted()

@@ -1,0 +1,50 @@
+using ZfsSnapshotManager.Client.Rotation;
+using ZfsSnapshotManager.Core;
+
+namespace ZfsSnapshotManager.Client.Commands;
+
+/// <summary>Says what was done on this machine although the server could not be asked.</summary>
+internal static class RotationWithoutServer
+{
+    private const string Remedy =
+        "When the server is reachable again, 'zfs-client rotate' or the next run does the rest. Without it, snapshots "
+        + "that were never sent are rotated only if KEEP_HOURLY, KEEP_DAILY, KEEP_WEEKLY or KEEP_MONTHLY is set.";
+
+    /// <param name="failure">Why the server could not be asked.</param>
+    /// <param name="rotations">What was rotated all the same.</param>
+    /// <param name="created">The snapshots that were created before; null if that was not the task.</param>
+    public static OperationException Explain(
+        OperationException failure,
+        IReadOnlyCollection<LocalRotationResult> rotations,
+        IReadOnlyList<string>? created
+    )
+    {
+        var destroyed = rotations.Sum(rotation => rotation.DestroyedCount);
+        var rotated =
+            destroyed > 0
+                ? $"only {destroyed} snapshots were rotated, by this client's policy, which were never sent"
+                : "nothing was rotated";
+        var what = created is null
+            ? $"{char.ToUpperInvariant(rotated[0])}{rotated[1..]}"
+            : $"{Created(created)}, but {rotated}";
+        return new OperationException(
+            failure.ExitCode,
+            $"{what}: {failure.Message}",
+            $"{failure.Remedy} {Remedy}".TrimStart(),
+            failure,
+            failure.Kind
+        );
+    }
+
+    public static OperationException ExplainNotSent(OperationException failure, IReadOnlyList<string> created) =>
+        new(
+            failure.ExitCode,
+            $"{Created(created)}, but the backup did not end: {failure.Message}",
+            failure.Remedy,
+            failure,
+            failure.Kind
+        );
+
+    private static string Created(IReadOnlyList<string> snapshots) =>
+        snapshots is [var one] ? $"{one} was created" : $"{snapshots.Count} snapshots were created";
+}
