@@ -96,9 +96,8 @@ internal sealed class BackupSet(BackupRun run)
     public async Task<BackupSetResult> SendAsync(CancellationToken cancellationToken)
     {
         var created = _made.Created.ToDictionary(snapshot => snapshot.Name.Dataset);
-        var datasets = _failures.Without(
-            _taken.Where(dataset => created.ContainsKey(dataset.Name)),
-            dataset => DatasetCheck.FindObstacleToBackup(dataset, created[dataset.Name].Name.Leaf)
+        var datasets = _failures.Without(_taken.Where(dataset => created.ContainsKey(dataset.Name)), dataset =>
+            DatasetCheck.FindObstacleToBackup(dataset, created[dataset.Name].Name.Leaf)
         );
         using var locks = new DatasetLocks(run.Settings.Zfs);
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];

@@ -152,12 +152,7 @@ internal static class SnapshotCommand
         List<string> Snapshots,
         BackupSetResult? Backups,
         OperationException? NotSent
-    )> SendAsync(
-        BackupSet set,
-        SelectedDatasets selected,
-        bool dryRun,
-        CancellationToken cancellationToken
-    )
+    )> SendAsync(BackupSet set, SelectedDatasets selected, bool dryRun, CancellationToken cancellationToken)
     {
         if (dryRun)
         {

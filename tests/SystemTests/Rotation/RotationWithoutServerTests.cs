@@ -52,7 +52,5 @@ public sealed class RotationWithoutServerTests
     }
 
     private static async Task<string[]> SnapshotsAsync(ClientMachine client, string dataset) =>
-        [
-            .. (await client.SnapshotsOfAsync(dataset)).Where(name => name.Contains('@', StringComparison.Ordinal)),
-        ];
+        [.. (await client.SnapshotsOfAsync(dataset)).Where(name => name.Contains('@', StringComparison.Ordinal))];
 }
