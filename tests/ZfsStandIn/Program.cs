@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.ZfsStandIn.Commands;
+using ZfsSnapshotManager.ZfsStandIn.State;
 
 namespace ZfsSnapshotManager.ZfsStandIn;
 
@@ -13,6 +14,7 @@ internal static class Program
     {
         try
         {
+            NoteCommand(arguments);
             return Dispatch(arguments);
         }
         catch (ZfsFailure failure)
@@ -47,6 +49,17 @@ internal static class Program
             [var unknown, ..] => throw ZfsFailure.Usage($"unrecognized command '{unknown}'"),
             [] => throw ZfsFailure.Usage("missing command"),
         };
+
+    /// <summary>
+    /// Adds a line to the file <c>commands</c> in the state's directory, if a test has made one: the words with tabs
+    /// between them.
+    /// </summary>
+    private static void NoteCommand(string[] arguments)
+    {
+        var file = Path.Combine(StateStore.Directory, "commands");
+        if (File.Exists(file))
+            File.AppendAllText(file, string.Join('\t', arguments) + '\n');
+    }
 
     private static int PrintVersion()
     {

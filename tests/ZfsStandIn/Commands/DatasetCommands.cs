@@ -22,7 +22,13 @@ internal static class DatasetCommands
             var dataset = Add(pool, arguments.Name);
             dataset.IsVolume = arguments.Has('V');
             foreach (var (name, value) in arguments.Properties('o'))
-                dataset.Properties[name] = value;
+            {
+                if (name == "encryption")
+                    dataset.IsEncrypted = value != "off";
+                else if (name is not ("keyformat" or "keylocation"))
+                    dataset.Properties[name] = value;
+            }
+
             dataset.IsMounted = !dataset.IsVolume && !arguments.Has('u') && MayBeMounted(dataset);
         });
         return 0;
@@ -112,6 +118,7 @@ internal static class DatasetCommands
             Guid = PoolState.NewGuid(),
             CreateTxg = pool.Txg,
             Creation = PoolState.Now(),
+            IsEncrypted = name.LastIndexOf('/') is > 0 and var end && pool.Get(name[..end]).IsEncrypted,
         };
         pool.Datasets.Add(dataset);
         return dataset;

@@ -155,7 +155,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
             "userrefs" => Snapshot is null ? None : $"{Snapshot.Holds.Count}",
             "clones" => Snapshot is null ? None : ListClones(),
             "inconsistent" => Bookmark is null ? $"{(IsDataset && Dataset.IsInconsistent ? 1 : 0)}" : None,
-            "encryption" => Bookmark is null ? "off" : None,
+            "encryption" when Bookmark is null => Dataset.IsEncrypted ? "aes-256-gcm" : "off",
             "mounted" when IsDataset && !Dataset.IsVolume => Dataset.IsMounted ? "yes" : "no",
             "origin" when IsDataset => Dataset.Origin ?? None,
             "receive_resume_token" when IsDataset => Dataset.Partial?.Token ?? None,

@@ -142,6 +142,7 @@ internal sealed class ReceiveCommand
             );
         var dataset = DatasetCommands.Add(pool, _dataset);
         dataset.IsVolume = Begin.Type == DatasetType.Volume;
+        dataset.IsEncrypted |= Begin.IsRaw;
         dataset.IsInconsistent = true;
         foreach (var (name, value) in _arguments.Properties('o'))
             dataset.Properties[name] = value;
@@ -226,6 +227,7 @@ internal sealed class ReceiveCommand
             FullSnapshotName = Begin.FullSnapshotName,
             Embedded = (Begin.Features & StreamFeatures.EmbedData) != StreamFeatures.None,
             Compressed = (Begin.Features & StreamFeatures.Compressed) != StreamFeatures.None,
+            Raw = Begin.IsRaw,
         };
 
     /// <summary>The stream broke: where only BEGIN came, all is as before.</summary>

@@ -57,9 +57,7 @@ internal static class SendCommand
         var name = arguments.Name;
         var snapshot = pool.GetSnapshot(name);
         var dataset = pool.Get(name.Split('@')[0]);
-        var features = FeaturesOf(arguments.Has('e'), arguments.Has('c'));
-        if (arguments.Has('w'))
-            throw new ZfsFailure("stand-in: it has no encrypted datasets");
+        var features = FeaturesOf(arguments.Has('e'), arguments.Has('c'), arguments.Has('w'), dataset);
         if (arguments.Find('i') is not { } from)
             return (dataset, new OutgoingStream(name, dataset.IsVolume, snapshot, 0, new Contents(), features), null);
         if (from[0] is '@' or '#')
@@ -92,7 +90,7 @@ internal static class SendCommand
             from = entries.Find(entry => (entry.Snapshot?.Guid ?? entry.Bookmark?.Guid) == fromGuid)
                 ?? throw Refuse($"incremental source 0x{fromGuid:x} no longer exists");
         var (guid, _, contents) = from is null ? (0UL, 0UL, new Contents()) : BaseOf(from);
-        var features = FeaturesOf(token.Embedded, token.Compressed);
+        var features = FeaturesOf(token.Embedded, token.Compressed, token.Raw, to.Dataset);
         return (
             to.Dataset,
             new OutgoingStream(to.Name, to.Dataset.IsVolume, to.Snapshot!, guid, contents, features)
@@ -109,11 +107,17 @@ internal static class SendCommand
             ? (snapshot.Guid, snapshot.CreateTxg, snapshot.Contents)
             : (entry.Bookmark!.Guid, entry.Bookmark.CreateTxg, entry.Bookmark.Contents);
 
-    /// <summary>No dataset of the stand-in has large blocks, so that <c>-L</c> changes nothing.</summary>
-    private static StreamFeatures FeaturesOf(bool embedded, bool compressed) =>
+    /// <summary>
+    /// No dataset of the stand-in has large blocks, so that <c>-L</c> changes nothing; those that are encrypted have no
+    /// embedded ones (module/zfs/dmu_send.c, setup_featureflags).
+    /// </summary>
+    private static StreamFeatures FeaturesOf(bool embedded, bool compressed, bool raw, Dataset dataset) =>
         StreamFeatures.SaSpill
-        | (embedded ? StreamFeatures.EmbedData : StreamFeatures.None)
-        | (compressed ? StreamFeatures.Compressed : StreamFeatures.None);
+        | If((embedded || raw) && !dataset.IsEncrypted, StreamFeatures.EmbedData)
+        | If(compressed || raw, StreamFeatures.Compressed)
+        | If(raw && dataset.IsEncrypted, StreamFeatures.Raw);
+
+    private static StreamFeatures If(bool holds, StreamFeatures feature) => holds ? feature : StreamFeatures.None;
 
     private static ResumeToken ReadToken(string text)
     {
@@ -164,5 +168,7 @@ internal static class SendCommand
             Console.Out.WriteLine("\tembedok");
         if (token.Compressed)
             Console.Out.WriteLine("\tcompressok");
+        if (token.Raw)
+            Console.Out.WriteLine("\trawok");
     }
 }

@@ -15,6 +15,9 @@ internal sealed class Dataset
 
     public bool IsVolume { get; set; }
 
+    /// <summary>Whether its blocks are encrypted on disk. Its key is always loaded.</summary>
+    public bool IsEncrypted { get; set; }
+
     public bool IsMounted { get; set; }
 
     /// <summary>A receive that was not finished made it: it shows nothing yet.</summary>

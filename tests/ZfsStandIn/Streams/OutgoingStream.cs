@@ -28,6 +28,8 @@ internal sealed record OutgoingStream(
     /// <summary>And the offset in that object.</summary>
     public ulong FromOffset { get; init; }
 
+    private bool IsRaw => Features.HasFlag(StreamFeatures.Raw);
+
     /// <summary>Bytes of the whole stream.</summary>
     public long EstimateSize()
     {
@@ -41,13 +43,19 @@ internal sealed record OutgoingStream(
     public void WriteTo(IStreamOutput output, bool makeBlocks = true)
     {
         var writer = new SendStreamWriter(output);
-        var fields = new RecordFields(Snapshot.Guid, IsVolume);
+        var fields = new RecordFields(Snapshot.Guid, IsVolume, IsRaw);
         WriteBegin(writer, fields);
+        ulong? range = null;
         if (BaseGuid == 0 && FromObject == 0)
+        {
+            range = WriteRange(writer, fields, 0, range);
             writer.WriteHeader(fields.FreeObjects(0, 1));
+        }
+
         var block = new byte[Block.Largest];
         foreach (var number in Numbers())
         {
+            range = WriteRange(writer, fields, number, range);
             var file = Snapshot.Contents.Find(number);
             if (file is null)
                 WriteRemoved(writer, fields, number);
@@ -65,18 +73,32 @@ internal sealed record OutgoingStream(
     /// <summary>A resumed stream says where it begins (module/zfs/dmu_send.c, setup_resume_points).</summary>
     private void WriteBegin(SendStreamWriter writer, RecordFields fields)
     {
-        if (FromObject == 0)
+        List<NvPair> pairs = [];
+        var features = Features;
+        if (FromObject > 0)
         {
-            writer.WriteHeader(fields.Begin(this, Features, 0));
-            return;
+            pairs.AddRange([NvPair.Of("resume_object", FromObject), NvPair.Of("resume_offset", FromOffset)]);
+            features |= StreamFeatures.Resuming;
         }
 
-        var payload = new NvList([
-            NvPair.Of("resume_object", FromObject),
-            NvPair.Of("resume_offset", FromOffset),
-        ]).Pack();
-        writer.WriteHeader(fields.Begin(this, Features | StreamFeatures.Resuming, payload.Length));
+        // Real ZFS says there how the dataset's key is wrapped.
+        if (IsRaw)
+            pairs.Add(NvPair.Of("crypt_keydata", new NvList([NvPair.Of("DSL_CRYPTO_GUID", Snapshot.Guid)])));
+        var payload = pairs.Count == 0 ? [] : new NvList(pairs).Pack();
+        writer.WriteHeader(fields.Begin(this, features, payload.Length));
         writer.WritePayload(payload);
+    }
+
+    /// <summary>Before the objects of a raw stream that are in one block of dnodes, their range is sent.</summary>
+    /// <param name="number">The next object.</param>
+    /// <param name="range">The first object of the last range; null before the first.</param>
+    private ulong? WriteRange(SendStreamWriter writer, RecordFields fields, ulong number, ulong? range)
+    {
+        var first = number / RecordFields.SlotsOfRange * RecordFields.SlotsOfRange;
+        if (!IsRaw || first == range || number < FromObject)
+            return range;
+        writer.WriteHeader(fields.ObjectRange(first));
+        return first;
     }
 
     private void WriteRemoved(SendStreamWriter writer, RecordFields fields, ulong number)

@@ -13,6 +13,15 @@ internal sealed class RecordFields
     /// <summary>DRR_FLAG_FREERECORDS and DRR_FLAG_SPILL_BLOCK, as every stream of OpenZFS 2.3 has them.</summary>
     private const uint BeginFlags = 4 | 8;
 
+    /// <summary>Dnodes of 512 bytes in a block of 16 KiB.</summary>
+    public const ulong SlotsOfRange = 32;
+
+    /// <summary>ZIO_COMPRESS_OFF: in a raw stream every block says how it is compressed.</summary>
+    private const byte CompressionOff = 2;
+
+    /// <summary>DN_MAX_INDBLKSHIFT.</summary>
+    private const byte IndirectBlockShift = 17;
+
     private const uint FileSystem = 2;
     private const uint Volume = 3;
 
@@ -31,8 +40,10 @@ internal sealed class RecordFields
     private readonly byte[] _raw = new byte[RecordHeader.Size];
     private readonly ulong _toGuid;
     private readonly bool _isVolume;
+    private readonly bool _isRaw;
 
-    public RecordFields(ulong toGuid, bool isVolume) => (_toGuid, _isVolume) = (toGuid, isVolume);
+    public RecordFields(ulong toGuid, bool isVolume, bool isRaw) =>
+        (_toGuid, _isVolume, _isRaw) = (toGuid, isVolume, isRaw);
 
     public RecordHeader Header => new(_raw);
 
@@ -62,6 +73,12 @@ internal sealed class RecordFields
         Put32(20, (uint)bonusLength);
         _raw[8 + 26] = 1;
         Put64(32, _toGuid);
+        if (!_isRaw)
+            return Header;
+        Put32(28, (uint)((bonusLength + 7) & ~7));
+        _raw[8 + 40] = IndirectBlockShift;
+        _raw[8 + 41] = 1; // level
+        _raw[8 + 42] = 1; // block pointer
         return Header;
     }
 
@@ -93,6 +110,20 @@ internal sealed class RecordFields
         Put64(16, offset);
         Put64(24, (ulong)length);
         Put64(32, _toGuid);
+        if (!_isRaw)
+            return Header;
+        _raw[8 + 42] = CompressionOff;
+        Put64(88, (ulong)length);
+        return Header;
+    }
+
+    /// <summary>A block of dnodes of a raw stream.</summary>
+    public RecordHeader ObjectRange(ulong first)
+    {
+        Clear(RecordType.ObjectRange);
+        Put64(0, first);
+        Put64(8, SlotsOfRange);
+        Put64(16, _toGuid);
         return Header;
     }
 
