@@ -8,6 +8,9 @@ namespace ZfsSnapshotManager.Tests;
 /// <param name="Change">Gets the field's value and gives another one; null: it is left out.</param>
 internal sealed record Lie(string Path, string What, Func<JsonNode?, JsonNode?> Change)
 {
+    /// <summary>Whether the field is added to answers that do not have it.</summary>
+    public bool Adds { get; init; }
+
     /// <summary>In place of a value: JSON's null, which is not a node.</summary>
     public static JsonNode Null { get; } = JsonValue.Create("(null)");
 
@@ -93,7 +96,9 @@ internal sealed record Lie(string Path, string What, Func<JsonNode?, JsonNode?> 
             return told;
         }
 
-        if (node is not JsonObject fields || !fields.TryGetPropertyValue(name, out var value))
+        if (node is not JsonObject fields)
+            return false;
+        if (!fields.TryGetPropertyValue(name, out var value) && !(Adds && path.Length == 1))
             return false;
         if (path.Length > 1)
             return Tell(value, path[1..]);

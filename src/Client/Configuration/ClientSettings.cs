@@ -54,6 +54,9 @@ internal sealed record ClientSettings
     /// <summary>Whether any of the KEEP_… settings is given.</summary>
     public required bool RotationIsSet { get; init; }
 
+    /// <summary>Whether the server's policy for the client, if it has one, rotates local snapshots too.</summary>
+    public required bool FollowsServerPolicy { get; init; }
+
     /// <summary>Incrementals after which a new full backup is made; 0: no limit.</summary>
     public required int MaxChain { get; init; }
 
@@ -78,6 +81,7 @@ internal sealed record ClientSettings
         var storage = settings.Optional("STORAGE_TYPE", ParseStorageType);
         var prefix = settings.Optional("SNAPSHOT_PREFIX", ParsePrefix) ?? "zsm";
         var (rotation, rotationIsSet) = ReadRotation(settings);
+        var followsServer = settings.OptionalValue("LOCAL_ROTATION", ParseLocalRotation) ?? true;
         var maxChain = settings.Number("MAX_CHAIN", fallback: 60, least: 0, most: 100_000);
         var machine = settings.Optional("MACHINE_ID", ParseMachine);
         var server = ServerConnection.Read(settings);
@@ -96,6 +100,7 @@ internal sealed record ClientSettings
             SnapshotPrefix = prefix,
             Rotation = rotation,
             RotationIsSet = rotationIsSet,
+            FollowsServerPolicy = followsServer,
             MaxChain = maxChain,
             MachineId = machine,
         };
@@ -222,6 +227,14 @@ internal sealed record ClientSettings
         text.Length <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
             ? text
             : throw new FormatException("it may have up to 64 letters, digits, '-', '_' and '.'");
+
+    private static bool ParseLocalRotation(string text) =>
+        text.ToLowerInvariant() switch
+        {
+            "server" => true,
+            "client" => false,
+            _ => throw new FormatException("it may be server or client"),
+        };
 
     private static string ParsePrefix(string text) =>
         text.Length <= 40 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')

@@ -5,7 +5,8 @@ using ZfsSnapshotManager.Core.CommandLine;
 namespace ZfsSnapshotManager.Client.Rotation;
 
 /// <summary>
-/// Chooses the rotation policy: the server's if it has one for this client, otherwise the client's own.
+/// Chooses the policy that rotates local snapshots: the server's if it has one for this client, otherwise the client's
+/// own. With LOCAL_ROTATION=client it is the client's own, and the server is not asked.
 /// </summary>
 internal static class EffectivePolicy
 {
@@ -17,6 +18,14 @@ internal static class EffectivePolicy
         CancellationToken cancellationToken
     )
     {
+        if (!settings.FollowsServerPolicy)
+            return new RotationPolicyAnswer
+            {
+                Success = true,
+                Message = "",
+                RotationPolicy = settings.Rotation,
+                ServerManaged = false,
+            };
         var answer = await retry.RunAsync(server.GetRotationPolicyAsync, cancellationToken);
         if (!answer.ServerManaged)
             return answer with { RotationPolicy = settings.Rotation };

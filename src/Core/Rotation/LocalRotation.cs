@@ -29,6 +29,12 @@ public sealed class LocalRotation
     /// </summary>
     private readonly SnapshotGuid? _newestBase;
 
+    /// <summary>
+    /// The newest bookmark stays whatever the server says: it may have lost its newest backups for a while (an old
+    /// catalogue that is being rebuilt), or lie.
+    /// </summary>
+    private readonly LocalSnapshot? _newestBookmark;
+
     private LocalRotation(
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
@@ -47,6 +53,7 @@ public sealed class LocalRotation
                 .ThenBy(snapshot => snapshot.Name.ToString(), StringComparer.Ordinal),
         ];
         _newestBase = _newestFirst.Find(snapshot => _onServer.Contains(snapshot.Guid))?.Guid;
+        _newestBookmark = _newestFirst.Find(IsOwnBookmark);
         _newerOfClass = [];
         foreach (var ofClass in _newestFirst.Where(HasClass).GroupBy(snapshot => snapshot.Type))
         {
@@ -114,16 +121,21 @@ public sealed class LocalRotation
 
     private RotationDecision<LocalSnapshot> DecideBookmark(LocalSnapshot bookmark)
     {
-        if (!_owners.Any(owner => owner.OwnsBookmark(bookmark.Name)))
+        if (!IsOwnBookmark(bookmark))
             return Keep(bookmark, "this tool did not make it, or made it for another server or client");
         if (_newestBase is null)
             return Keep(bookmark, "it may be needed: no snapshot is known to be on the server");
         if (bookmark.Guid == _newestBase)
             return Keep(bookmark, "the next incremental backup starts from it");
+        if (bookmark == _newestBookmark)
+            return Keep(bookmark, "the newest bookmark");
         return _onServer.Contains(bookmark.Guid)
             ? Keep(bookmark, "the server has its snapshot")
             : Destroy(bookmark, "the server no longer has its snapshot");
     }
+
+    private bool IsOwnBookmark(LocalSnapshot bookmark) =>
+        bookmark.Name.IsBookmark && _owners.Any(owner => owner.OwnsBookmark(bookmark.Name));
 
     private static RotationDecision<LocalSnapshot> Keep(LocalSnapshot snapshot, string reason) =>
         new(snapshot, true, reason);

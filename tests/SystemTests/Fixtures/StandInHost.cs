@@ -24,6 +24,10 @@ public sealed class StandInHost : ClientHost
         };
     }
 
+    private string PoolFile => Path.Combine(_state, "state.json");
+
+    private string CommandsFile => Path.Combine(_state, "commands");
+
     private string LimitFile => Path.Combine(_state, "send-limit");
 
     /// <summary>
@@ -54,6 +58,19 @@ public sealed class StandInHost : ClientHost
 
     /// <summary>From now on <c>zfs send -n</c> is refused, as old versions of ZFS do for some streams.</summary>
     internal void RefuseEstimates() => File.WriteAllText(Path.Combine(_state, "no-estimates"), "");
+
+    /// <summary>Keeps from now on what commands are run.</summary>
+    internal void NoteCommands() => File.WriteAllText(CommandsFile, "");
+
+    /// <summary>The words of the commands that were run since <see cref="NoteCommands"/>.</summary>
+    internal IReadOnlyList<string[]> NotedCommands() =>
+        [.. File.ReadAllLines(CommandsFile).Select(line => line.Split('\t'))];
+
+    /// <summary>All that the pool holds.</summary>
+    internal byte[] SavePool() => File.ReadAllBytes(PoolFile);
+
+    /// <summary>Puts the pool back to what it held.</summary>
+    internal void RestorePool(byte[] saved) => File.WriteAllBytes(PoolFile, saved);
 
     internal override Task StartAsync() => Task.CompletedTask;
 
