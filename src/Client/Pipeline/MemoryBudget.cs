@@ -8,6 +8,18 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 /// <param name="Workers">Threads that compress; 0 for an uncompressed stream.</param>
 internal sealed record MemoryBudget(int ParallelParts, int PartSize, int Workers)
 {
+    /// <summary>The most bytes of all parts that are held at once, unless a single part and its successor have more.</summary>
+    private const long MaxPartBytes = 1L << 30;
+
+    /// <summary>
+    /// How many parts are sent at once: the server chooses their size, and must not choose how much memory they take.
+    /// </summary>
+    /// <param name="wanted">UPLOAD_PARALLEL.</param>
+    /// <param name="accepted">The most that the server accepts.</param>
+    /// <param name="partSize">Bytes of a part; one more is being built.</param>
+    public static int ChooseParallelParts(int wanted, int accepted, int partSize) =>
+        (int)Math.Clamp(Math.Min(wanted, accepted), 1, Math.Max(MaxPartBytes / partSize - 1, 1));
+
     /// <summary>
     /// Blocks in use at once: one being read, one being copied into a part, and one for each worker.
     /// </summary>

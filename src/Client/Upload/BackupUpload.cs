@@ -136,7 +136,7 @@ internal sealed class BackupUpload(
             if (resume is not null)
                 expected = await EstimateAsync(resume, cancellationToken);
             var memory = new MemoryBudget(
-                Math.Clamp(settings.UploadParallel, 1, Math.Max(upload.MaxParallelParts, 1)),
+                MemoryBudget.ChooseParallelParts(settings.UploadParallel, upload.MaxParallelParts, upload.PartSize),
                 upload.PartSize,
                 BlockWorkers.CountFor(source.Compression)
             );

@@ -24,6 +24,9 @@ internal sealed record ResumePoint(
     /// <summary>More bytes than any stream has.</summary>
     private const long MaxBytes = 1L << 60;
 
+    /// <summary>More parts than any upload has.</summary>
+    private const int MaxParts = 1 << 30;
+
     /// <summary>DN_MAX_OBJECT of OpenZFS include/sys/dnode.h.</summary>
     private const ulong MaxObject = 1UL << 48;
 
@@ -49,7 +52,7 @@ internal sealed record ResumePoint(
         var state = ReadState(resume.State, expected);
         var splice = MakeSplice(state);
         RequireBytes(resume.StoredBytes);
-        if (resume.NextPart < 2 || resume.NextPart > resume.StoredBytes + 1)
+        if (resume.NextPart is < 2 or > MaxParts || resume.NextPart > resume.StoredBytes + 1)
             throw new NotResumableException("the server does not report what it has stored");
         return new ResumePoint(
             new TransferStart(resume.NextPart, resume.StoredBytes, state),

@@ -18,6 +18,8 @@ fi
 token() { zfs get -H -p -o value receive_resume_token "$1"; }
 # part BYTES FILE: the stream's beginning. That nobody reads its end is no fault, whatever is done with SIGPIPE.
 part() { head -c "$1" "$2" 2> /dev/null; }
+# announced FILE: whether a stream's BEGIN says that it is compressed, raw, embedded (drr_versioninfo, bits 24, 26, 18).
+announced() { od -An -tu1 -j 18 -N 2 "$1" | awk '{ print $2 % 2, int($2 / 4) % 2, int($1 / 4) % 2 }'; }
 # damaged FILE: the stream with one byte changed in the middle.
 damaged() {
   middle=$(($(wc -c < "$1") / 2))

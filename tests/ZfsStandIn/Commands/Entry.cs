@@ -155,6 +155,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
             "userrefs" => Snapshot is null ? None : $"{Snapshot.Holds.Count}",
             "clones" => Snapshot is null ? None : ListClones(),
             "inconsistent" => Bookmark is null ? $"{(IsDataset && Dataset.IsInconsistent ? 1 : 0)}" : None,
+            "keystatus" when Bookmark is null && Dataset.IsEncrypted => "available",
             "encryption" when Bookmark is null => Dataset.IsEncrypted ? "aes-256-gcm" : "off",
             "mounted" when IsDataset && !Dataset.IsVolume => Dataset.IsMounted ? "yes" : "no",
             "origin" when IsDataset => Dataset.Origin ?? None,
