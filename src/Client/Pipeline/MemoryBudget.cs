@@ -8,7 +8,9 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 /// <param name="Workers">Threads that compress; 0 for an uncompressed stream.</param>
 internal sealed record MemoryBudget(int ParallelParts, int PartSize, int Workers)
 {
-    /// <summary>The most bytes of all parts that are held at once, unless a single part and its successor have more.</summary>
+    /// <summary>
+    /// The most bytes of all parts that are held at once, unless a single part and its successor have more.
+    /// </summary>
     private const long MaxPartBytes = 1L << 30;
 
     /// <summary>

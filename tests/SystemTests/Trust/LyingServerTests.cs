@@ -5,8 +5,8 @@ using ZfsSnapshotManager.SendStream.Resume;
 namespace ZfsSnapshotManager.SystemTests.Trust;
 
 /// <summary>
-/// A server lies in every field of every answer, one at a time: with each value that JSON can have there, and with those
-/// that would do harm. Whatever it says, only commands are run that the dataset's own plan allows, and the program ends
+/// A server lies in every field of every answer, one at a time: with each value that JSON can have there, and with
+/// those that would do harm. Whatever it says, only commands are run that the dataset's own plan allows, and the program ends
 /// with success or a clear error. On the stand-in for <c>zfs</c>.
 /// </summary>
 public sealed class LyingServerTests
@@ -96,7 +96,9 @@ public sealed class LyingServerTests
     private static ServerLie Field(string kind, string path, string what, Func<JsonNode?, JsonNode?> change) =>
         new(kind, new Lie(path, what, change));
 
-    /// <summary>A field of what is stored of an upload, in the list of uploads and in the answer to its request.</summary>
+    /// <summary>
+    /// A field of what is stored of an upload, in the list of uploads and in the answer to its request.
+    /// </summary>
     private static ServerLie[] Everywhere(string field, string what, Func<string, string> change) =>
         [
             .. new[] { ("GET uploads", "uploads[].resume"), ("POST upload", "resume") }.Select(place => new ServerLie(

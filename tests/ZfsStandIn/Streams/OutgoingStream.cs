@@ -83,7 +83,12 @@ internal sealed record OutgoingStream(
 
         // Real ZFS says there how the dataset's key is wrapped.
         if (IsRaw)
-            pairs.Add(NvPair.Of("crypt_keydata", new NvList([NvPair.Of("DSL_CRYPTO_GUID", Snapshot.Guid)])));
+        {
+            NvPair[] key = [NvPair.Of("DSL_CRYPTO_GUID", Snapshot.Guid), NvPair.Of("to_ivset_guid", Snapshot.Guid)];
+            var from = BaseGuid == 0 ? [] : new[] { NvPair.Of("from_ivset_guid", BaseGuid) };
+            pairs.Add(NvPair.Of("crypt_keydata", new NvList([.. key, .. from])));
+        }
+
         var payload = pairs.Count == 0 ? [] : new NvList(pairs).Pack();
         writer.WriteHeader(fields.Begin(this, features, payload.Length));
         writer.WritePayload(payload);
