@@ -50,10 +50,8 @@ public sealed class LyingServerTests
         ServerLie[] always =
         [
             .. Everywhere("state", "decrypted", State(begin => begin with { Features = StreamFeatures.SaSpill })),
-            .. Everywhere(
-                "state",
-                "decrypted, from the start",
-                text => Format(ReadState(text) with { ResumePoint = default }, begin =>
+            .. Everywhere("state", "decrypted, from the start", text =>
+                Format(ReadState(text) with { ResumePoint = default }, begin =>
                     begin with
                     {
                         Features = StreamFeatures.SaSpill,
