@@ -6,8 +6,8 @@ namespace ZfsSnapshotManager.SystemTests.Trust;
 
 /// <summary>
 /// A server lies in every field of every answer, one at a time: with each value that JSON can have there, and with
-/// those that would do harm. Whatever it says, only commands are run that the dataset's own plan allows, and the program
-/// ends with success or a clear error. On the stand-in for <c>zfs</c>.
+/// those that would do harm. Whatever it says, only commands are run that the dataset's own plan allows, and the
+/// program ends with success or a clear error. On the stand-in for <c>zfs</c>.
 /// </summary>
 public sealed class LyingServerTests
 {
