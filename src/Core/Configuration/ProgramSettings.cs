@@ -45,6 +45,7 @@ public sealed record ProgramSettings(string SystemFile, IReadOnlySet<string> Nam
                     "KEEP_WEEKLY",
                     "KEEP_MONTHLY",
                     "MAX_CHAIN",
+                    "LOCAL_ROTATION",
                     "MACHINE_ID",
                     "SNAPSHOT_PREFIX",
                 ],
