@@ -57,7 +57,7 @@ internal sealed class LocalRotationRun(
     {
         if (!await TryAskAsync(cancellationToken))
         {
-            if (!settings.RotationIsSet)
+            if (settings is { RotationIsSet: false, FollowsServerPolicy: true })
                 return null;
             return await RotateAloneAsync(dataset, dryRun, cancellationToken);
         }

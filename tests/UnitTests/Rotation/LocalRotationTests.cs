@@ -130,6 +130,49 @@ public sealed class LocalRotationTests
         Assert.Equal([4, 3], gone);
     }
 
+    /// <summary>As after the start of an old copy of the catalogue, or if it lies.</summary>
+    [Fact]
+    public void The_newest_bookmark_stays_whatever_the_server_denies()
+    {
+        LocalSnapshot[] bookmarks =
+        [
+            .. Enumerable.Range(1, 3).Select(n => Bookmark((ulong)n, $"s{n}.{Owner.Tag}")),
+            Bookmark(4, "of-another-tool"),
+        ];
+
+        var gone = Plan(bookmarks, new RotationPolicy(), [new SnapshotGuid(1)])
+            .Where(decision => !decision.Keep)
+            .Select(decision => decision.Item.Guid.Value);
+
+        Assert.Equal([2], gone);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_policy_of_nothing_keeps_the_newest_of_each_type_and_the_base(int keep)
+    {
+        var policy = new RotationPolicy
+        {
+            KeepHourly = keep,
+            KeepDaily = keep,
+            KeepWeekly = keep,
+            KeepMonthly = keep,
+        };
+        LocalSnapshot[] local =
+        [
+            .. SnapshotTypes.Classes.SelectMany(
+                (type, index) => Enumerable.Range(1, 3).Select(n => Snapshot((ulong)(10 * index + n), type))
+            ),
+        ];
+
+        var kept = Plan(local, policy, [new SnapshotGuid(2)])
+            .Where(decision => decision.Keep)
+            .Select(decision => decision.Item.Guid.Value);
+
+        Assert.Equal([33, 23, 13, 3, 2], kept);
+    }
+
     /// <summary>Two servers for one dataset: each policy counts its own snapshots and bookmarks.</summary>
     [Fact]
     public void Snapshots_and_bookmarks_of_another_server_are_neither_counted_nor_deleted()
