@@ -78,10 +78,10 @@ public sealed class OwnersTests
                 + $"{data}@unknown '{data}#zsm-manual-unknown'"
         );
 
-        var backup = await client.RunAsync("zfs-client backup --json");
+        var backup = await client.RunAsync("zfs-client backup");
         (await client.RunAsync("zfs-client rotate")).MustSucceed();
 
-        Assert.Contains("\"incremental\"", backup.MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains(": incremental from ", backup.MustSucceed().Output, StringComparison.Ordinal);
         Assert.Contains($"zfs release zsm-upload {data}@unknown", backup.Error, StringComparison.Ordinal);
         Assert.StartsWith(
             "committed:",
