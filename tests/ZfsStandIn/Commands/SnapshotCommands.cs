@@ -34,7 +34,12 @@ internal static class SnapshotCommands
             throw ZfsFailure.Usage("missing bookmark argument");
         StateStore.Change(pool =>
         {
-            var source = Entry.Find(pool, from) ?? throw ZfsFailure.Usage(ZfsFailure.NotFound(from).Message);
+            var source = Entry.Find(pool, from)
+                ?? throw ZfsFailure.Usage(
+                    from.Contains('#', StringComparison.Ordinal)
+                        ? $"cannot open '{from}': no such pool or dataset"
+                        : ZfsFailure.NotFound(from).Message
+                );
             var (name, leaf) = to.Split('#') is [var first, var second] ? (first, second) : (to, "");
             var dataset = pool.Get(name);
             if (pool.HasNoBookmarks)
