@@ -12,7 +12,7 @@ internal static class NameBatches
     /// <summary>
     /// In bytes of names. All arguments together may take 2 MiB, with the environment and 8 bytes for each (execve(2)).
     /// </summary>
-    public const int AllArguments = 1_500_000;
+    public const int AllArguments = 1_900_000;
 
     /// <summary>Quotes, or the pointer to the argument, and its end.</summary>
     private const int BytesBesides = 9;
