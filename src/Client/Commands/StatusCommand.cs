@@ -68,7 +68,7 @@ internal static class StatusCommand
         );
         if (status.WrongClockCount > 0)
             text.WriteLine(
-                $"Wrong clock:   {status.WrongClockCount} backups claim a time after their arrival; the arrival counts"
+                $"Wrong clock:   {status.WrongClockCount} of them have a time after their arrival; the arrival counts"
             );
         if (status.NextDue is { } due)
             text.WriteLine($"Next due:      {Timestamps.ToSecond(due)}");

@@ -273,7 +273,9 @@ internal static class RestoreCommand
             text.WriteLine(
                 $"It is encrypted with its source's key, which is needed to read it: zfs load-key {result.Dataset}"
             );
-        if (backup.DatasetType == "filesystem")
+        if (result.MountedAt is { } mountpoint)
+            text.WriteLine($"It is mounted at {mountpoint}, as the dataset that it replaced was.");
+        else if (backup.DatasetType == "filesystem")
             text.WriteLine($"It is not mounted. To access its files: zfs-restore mount {result.Dataset} /mnt/restore");
     }
 

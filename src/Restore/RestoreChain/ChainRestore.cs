@@ -37,10 +37,13 @@ internal sealed class ChainRestore(
     )
     {
         var isPartOfTree = dataset != final;
+        if (!isPartOfTree && await CompleteInterruptedAsync(chain, dataset, cancellationToken))
+            return ResumedRestore.OfAll(chain);
         var target = await RestoreTarget.PrepareAsync(
             session,
             dataset,
             options.Force && !isPartOfTree,
+            options.Members,
             cancellationToken
         );
         var receive = new ChainReceive(
@@ -77,6 +80,19 @@ internal sealed class ChainRestore(
             throw explained;
         }
     }
+
+    private Task<bool> CompleteInterruptedAsync(
+        IReadOnlyList<SnapshotInfo> chain,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    ) =>
+        RestoreTarget.CompleteInterruptedAsync(
+            session,
+            dataset,
+            options.Force,
+            chain[^1].SnapshotGuid,
+            cancellationToken
+        );
 
     private static string Describe(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain)
     {

@@ -46,6 +46,12 @@ internal sealed record LatestChoice(SnapshotInfo Backup, IReadOnlyList<string> N
             chosen = ShortestOf(candidates, chosen, list);
         }
 
+        if (candidates.Find(backup => !TreePlan.IsOfSameMachine(chosen, backup)) is { } foreign)
+            warnings.Add(
+                $"{source} was backed up by two machines, {chosen.MachineName ?? chosen.MachineId} and "
+                    + $"{foreign.MachineName ?? foreign.MachineId}. What arrived last is of the first. The newest of "
+                    + $"the other: zfs-restore restore {foreign.SnapshotId} {request.Target}"
+            );
         if (FindLaterClaim(candidates, chosen) is { } claim)
             warnings.Add(DescribeClaim(claim, list.FindClockFault(claim), request.Target));
         else if (list.FindClockFault(chosen) is { } fault)

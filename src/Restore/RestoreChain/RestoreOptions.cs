@@ -18,6 +18,9 @@ internal sealed record RestoreOptions
     /// <summary>Names of datasets that are left out, with their descendants.</summary>
     public IReadOnlyList<string> Excluded { get; init; } = [];
 
+    /// <summary>The datasets that are restored, by their names behind that of the root; its own is empty.</summary>
+    public IReadOnlySet<string> Members { get; init; } = new HashSet<string>(StringComparer.Ordinal) { "" };
+
     /// <summary>Encryption of backups that are not raw.</summary>
     public PlainEncryption Encryption { get; init; }
 }

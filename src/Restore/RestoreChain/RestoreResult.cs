@@ -17,6 +17,9 @@ internal sealed record RestoreResult
     /// <summary>Left out if it was not interrupted before.</summary>
     public ResumedRestore? Resumed { get; init; }
 
+    /// <summary>Where it is mounted again, in the place of the dataset that it replaced; otherwise left out.</summary>
+    public string? MountedAt { get; init; }
+
     /// <summary>Restored backups of descendant datasets; left out unless --recursive was given.</summary>
     public IReadOnlyList<string>? Children { get; init; }
 

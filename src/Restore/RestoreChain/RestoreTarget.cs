@@ -23,13 +23,19 @@ internal sealed class RestoreTarget
     private const string ReceivedProperty = "zfs-snapshot-manager:restore-of";
 
     private readonly ZfsHost _zfs;
-    private readonly Output _output;
+    private readonly DatasetReplacement _replacement;
 
     private RestoreTarget(RestoreSession session, DatasetName name, bool exists)
     {
-        (_zfs, _output) = (session.Settings.Zfs, session.Output);
+        _zfs = session.Settings.Zfs;
         (Name, Exists) = (name, exists);
         (Partial, Replaced) = (PartialOf(name), Beside(name, ".replaced"));
+        _replacement = new DatasetReplacement(
+            _zfs,
+            session.Output,
+            new ReplacementNames(Name, Partial, Replaced),
+            RenameAsync
+        );
     }
 
     public DatasetName Name { get; }
@@ -78,11 +84,44 @@ internal sealed class RestoreTarget
         ];
     }
 
+    /// <summary>
+    /// Completes the work of an earlier run that was killed while it replaced the target. Its restore was complete.
+    /// </summary>
+    /// <param name="force">Whether an existing dataset may be replaced.</param>
+    /// <param name="newest">The newest snapshot of the backup that is asked for now.</param>
+    /// <returns>Whether the target is now what is asked for.</returns>
+    public static async Task<bool> CompleteInterruptedAsync(
+        RestoreSession session,
+        DatasetName name,
+        bool force,
+        SnapshotGuid newest,
+        CancellationToken cancellationToken
+    )
+    {
+        var target = new RestoreTarget(session, name, exists: true);
+        if (name.IsPool || !await target._replacement.IsInterruptedAsync(cancellationToken))
+            return false;
+        if (!force)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"An earlier restore was interrupted while it replaced {name}. The restored dataset is complete.",
+                "To finish that, run the command with --force. To go back to the old dataset, destroy or rename "
+                    + $"{name} if it exists, and run: zfs rename '{target.Replaced}' '{name}'"
+            );
+        await target._replacement.CompleteInterruptedAsync(cancellationToken);
+        var snapshots = (await ReadAsync(target._zfs, name, cancellationToken)).Snapshots;
+        await target.RemoveMarksAsync();
+        return snapshots is [.., var last] && last.Guid == newest;
+    }
+
+    /// <param name="force">Whether an existing dataset may be replaced.</param>
+    /// <param name="members">The datasets that are restored, by their names behind that of the root.</param>
     /// <exception cref="OperationException">The target exists and must not be replaced, or cannot be.</exception>
     public static async Task<RestoreTarget> PrepareAsync(
         RestoreSession session,
         DatasetName name,
         bool force,
+        IReadOnlySet<string> members,
         CancellationToken cancellationToken
     )
     {
@@ -103,7 +142,7 @@ internal sealed class RestoreTarget
         var target = new RestoreTarget(session, name, exists);
         await target.CheckNothingSetAsideAsync(cancellationToken);
         if (exists)
-            await target.CheckReplaceableAsync(cancellationToken);
+            await target._replacement.CheckAsync(members, cancellationToken);
         await ReceivingProcess.WaitForEndAsync(zfs, target.Partial, cancellationToken);
         return target;
     }
@@ -197,12 +236,10 @@ internal sealed class RestoreTarget
     {
         await InheritTemporaryAsync(restored, cancellationToken);
         if (Exists)
-            await ExchangeAsync(cancellationToken);
+            await _replacement.ExchangeAsync(cancellationToken);
         else
             await RenameAsync(Partial, Name, cancellationToken);
-        await _zfs.RunAsync(["inherit", ReceivedProperty, Name.Value], CancellationToken.None);
-        await _zfs.RunAsync(["inherit", RestoreClaim.Property, Name.Value], CancellationToken.None);
-        await _zfs.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None);
+        await RemoveMarksAsync();
     }
 
     /// <summary>Destroys snapshots that another program made of the received dataset.</summary>
@@ -252,85 +289,14 @@ internal sealed class RestoreTarget
         }
     }
 
-    private async Task ExchangeAsync(CancellationToken cancellationToken)
+    /// <summary>The notes of a replacement are last: as long as they exist, the next run repeats all of this.</summary>
+    private async Task RemoveMarksAsync()
     {
-        var wasMounted = await MoveOldAsideAsync(cancellationToken);
-        try
-        {
-            await RenameAsync(Partial, Name, cancellationToken);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            await RenameAsync(Replaced, Name, CancellationToken.None);
-            if (wasMounted)
-                await _zfs.RunAsync(["mount", Name.Value], CancellationToken.None);
-            throw;
-        }
-
-        try
-        {
-            if (await IsOpenVolumeAsync())
-            {
-                _output.Warn(
-                    $"{Name} is restored. The old volume is still open somewhere on this machine (a program, a mount, "
-                        + $"LVM, a virtual machine), so it is kept with all its snapshots as {Replaced}. When it is "
-                        + $"closed: 'zfs destroy -r {Replaced}'."
-                );
-                return;
-            }
-
-            await _zfs.RunAsync(["destroy", "-r", Replaced.Value], CancellationToken.None);
-        }
-        catch (ZfsException e)
-        {
-            _output.Warn(
-                $"{Name} is restored, but the old dataset could not be destroyed and is now called {Replaced}: "
-                    + $"{e.StandardError.Trim()}"
-            );
-        }
-    }
-
-    /// <summary>
-    /// <c>zfs destroy -r</c> of a volume that is open destroys all its snapshots first and only then fails. With
-    /// <c>volmode=none</c> ZFS removes the device of a volume, unless it is open, and nobody can open it any more.
-    /// </summary>
-    private async Task<bool> IsOpenVolumeAsync()
-    {
-        var rows = await _zfs.RunTableAsync(
-            ["get", "-H", "-o", "property,value,source", "type,volmode", Replaced.Value],
-            CancellationToken.None
-        );
-        var values = rows.ToDictionary(row => row[0], row => row, StringComparer.Ordinal);
-        if (values["type"][1] != "volume" || values["volmode"][1] == "none")
-            return false;
-        await _zfs.RunAsync(["set", "volmode=none", Replaced.Value], CancellationToken.None);
-        if (await _zfs.WaitForVolumeDeviceToGoAsync(Replaced, CancellationToken.None))
-            return false;
-        string[] undo = values["volmode"] is [_, var value, "local"]
-            ? ["set", $"volmode={value}", Replaced.Value]
-            : ["inherit", "volmode", Replaced.Value];
-        await _zfs.RunAsync(undo, CancellationToken.None);
-        return true;
-    }
-
-    /// <returns>Whether it was mounted.</returns>
-    private async Task<bool> MoveOldAsideAsync(CancellationToken cancellationToken)
-    {
-        var rows = await _zfs.RunTableAsync(["get", "-H", "-o", "value", "mounted", Name.Value], cancellationToken);
-        var mounted = rows.Single()[0] == "yes";
-        if (mounted)
-            await _zfs.RunAsync(["unmount", Name.Value], cancellationToken);
-        try
-        {
-            await RenameAsync(Name, Replaced, cancellationToken);
-        }
-        catch (Exception e) when (mounted && e is not OutOfMemoryException)
-        {
-            await _zfs.RunAsync(["mount", Name.Value], CancellationToken.None);
-            throw;
-        }
-
-        return mounted;
+        await _zfs.RunAsync(["inherit", ReceivedProperty, Name.Value], CancellationToken.None);
+        await _zfs.RunAsync(["inherit", RestoreClaim.Property, Name.Value], CancellationToken.None);
+        await _zfs.RunAsync(["inherit", MarkProperty, Name.Value], CancellationToken.None);
+        if (Exists)
+            await _replacement.ClearAsync();
     }
 
     private static DatasetName Beside(DatasetName name, string suffix) =>
@@ -362,54 +328,6 @@ internal sealed class RestoreTarget
             }
         }
     }
-
-    /// <summary>
-    /// Children and clones of the old dataset would be destroyed with it, which --force does not cover.
-    /// </summary>
-    private async Task CheckReplaceableAsync(CancellationToken cancellationToken)
-    {
-        var children = await _zfs.RunTableAsync(
-            ["list", "-H", "-r", "-d", "1", "-t", "filesystem,volume", "-o", "name", Name.Value],
-            cancellationToken
-        );
-        if (children.Skip(1).FirstOrDefault() is { } child)
-        {
-            throw new OperationException(
-                ExitCode.Conflict,
-                $"{Name} has child datasets ({child[0]}), which --force would destroy.",
-                "Restore into another dataset, or rename them first."
-            );
-        }
-
-        List<string[]> clones =
-        [
-            .. await _zfs.RunTableAsync(
-                ["list", "-H", "-t", "snapshot", "-d", "1", "-o", "name,clones", Name.Value],
-                cancellationToken
-            ),
-        ];
-        if (clones.Select(row => row[0]).FirstOrDefault(IsTooLongToReplace) is { } tooLong)
-        {
-            throw new OperationException(
-                ExitCode.Conflict,
-                $"{Name} cannot be replaced: it would be renamed to {Replaced} before it is destroyed, and the name of "
-                    + $"its snapshot {tooLong} would be too long.",
-                "Restore into another dataset, or destroy or rename that snapshot first."
-            );
-        }
-
-        if (clones.FirstOrDefault(row => row[1] is not ("" or "-")) is { } cloned)
-        {
-            throw new OperationException(
-                ExitCode.Conflict,
-                $"{cloned[1]} is a clone of {cloned[0]}, which --force would destroy.",
-                "Restore into another dataset, or promote the clone first."
-            );
-        }
-    }
-
-    private bool IsTooLongToReplace(string snapshot) =>
-        snapshot.Length - Name.Value.Length + Replaced.Value.Length > DatasetName.MaxLength;
 
     /// <summary>
     /// A restore that was killed while it exchanged the datasets leaves the old one under another name, and so does one

@@ -11,10 +11,14 @@ internal sealed record ResumedRestore
     /// <summary>Bytes of its stream that were already received, as ZFS counts them.</summary>
     public required long StreamBytes { get; init; }
 
+    /// <summary>Everything was received before.</summary>
+    public static ResumedRestore OfAll(IReadOnlyList<SnapshotInfo> chain) =>
+        new() { SnapshotId = chain[^1].SnapshotId, StreamBytes = chain[^1].StreamBytes };
+
     public static ResumedRestore Of(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain)
     {
         if (plan.First == chain.Count)
-            return new ResumedRestore { SnapshotId = chain[^1].SnapshotId, StreamBytes = chain[^1].StreamBytes };
+            return OfAll(chain);
         var streamBytes = (long)(plan.Token?.Bytes ?? 0);
         return new ResumedRestore { SnapshotId = chain[plan.First].SnapshotId, StreamBytes = streamBytes };
     }

@@ -46,8 +46,12 @@ internal sealed record TreePlan(IReadOnlyList<SnapshotInfo> Children, IReadOnlyL
         && backup.DatasetName[root.Length] == '/'
         && backup.DatasetName.StartsWith(root, StringComparison.Ordinal);
 
+    /// <summary>Two machines may have made snapshots of one name. Backups of older clients name no machine.</summary>
+    public static bool IsOfSameMachine(SnapshotInfo root, SnapshotInfo backup) =>
+        root.MachineId is not { } one || backup.MachineId is not { } other || one == other;
+
     private static SnapshotInfo? FindNearest(SnapshotInfo root, IEnumerable<SnapshotInfo> dataset) =>
         dataset
-            .Where(backup => backup.SnapshotName == root.SnapshotName)
+            .Where(backup => backup.SnapshotName == root.SnapshotName && IsOfSameMachine(root, backup))
             .MinBy(backup => (backup.Timestamp - root.Timestamp).Duration());
 }

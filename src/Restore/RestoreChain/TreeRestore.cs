@@ -36,14 +36,21 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
         var restore = new ChainRestore(
             session,
             list.Backups,
-            options,
+            options with
+            {
+                Members = MembersOf(backup, tree),
+            },
             new ReceiveEncryption(session, options.Encryption, isSentRaw: tree.Children.Append(backup).Any(b => b.Raw))
         );
         var resumed = await restore.RestoreAsync(chain, dataset, dataset, CompleteAsync, cancellationToken);
+        string? mountedAt = null;
+        if (options.Force)
+            mountedAt = await FindMountpointAsync(dataset, cancellationToken);
         return new RestoreResult
         {
             Dataset = dataset.Value,
             Backup = backup,
+            MountedAt = mountedAt,
             Received = [.. chain.Select(received => received.SnapshotId)],
             Resumed = resumed,
             Children = options.Recursive ? _children : null,
@@ -92,6 +99,22 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
             if (chains.Resolve(child) is { } chain)
                 ChainNames.Choose(chain, name);
         }
+    }
+
+    private static HashSet<string> MembersOf(SnapshotInfo root, TreePlan tree) =>
+        tree
+            .Children.Append(root)
+            .Select(member => member.DatasetName[root.DatasetName.Length..])
+            .ToHashSet(StringComparer.Ordinal);
+
+    /// <returns>Where the dataset is mounted, since it replaced one that was; null if it is not.</returns>
+    private async Task<string?> FindMountpointAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        var rows = await session.Settings.Zfs.RunTableAsync(
+            ["get", "-H", "-o", "value", "mounted,mountpoint", dataset.Value],
+            cancellationToken
+        );
+        return rows.Select(row => row[0]).ToList() is ["yes", var mountpoint] ? mountpoint : null;
     }
 
     /// <param name="restore">Restores a chain.</param>

@@ -8,6 +8,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// </summary>
 internal sealed class TreeSets
 {
+    /// <summary>By the root's snapshot ID: the descendants with a backup of its moment.</summary>
     private readonly Dictionary<string, HashSet<string>> _members = new(StringComparer.Ordinal);
     private readonly Dictionary<string, IReadOnlyList<string>> _lacks = new(StringComparer.Ordinal);
 
@@ -20,24 +21,27 @@ internal sealed class TreeSets
         Func<SnapshotInfo, bool> isComplete
     )
     {
+        var moments = roots.ToLookup(root => root.SnapshotName, StringComparer.Ordinal);
         foreach (var root in roots)
-            _members.TryAdd(root.SnapshotName, new HashSet<string>(StringComparer.Ordinal));
+            _members[root.SnapshotId] = new HashSet<string>(StringComparer.Ordinal);
         foreach (var backup in backups)
         {
-            if (
-                roots.Count > 0
-                && TreePlan.IsBelow(roots[0].DatasetName, backup)
-                && _members.TryGetValue(backup.SnapshotName, out var members)
-                && isComplete(backup)
-            )
-                members.Add(backup.DatasetName);
+            foreach (var root in moments[backup.SnapshotName])
+            {
+                if (
+                    TreePlan.IsBelow(root.DatasetName, backup)
+                    && TreePlan.IsOfSameMachine(root, backup)
+                    && isComplete(backup)
+                )
+                    _members[root.SnapshotId].Add(backup.DatasetName);
+            }
         }
 
         // From the oldest on: a set is compared with the one before it that had descendants at all.
         HashSet<string> before = [];
         foreach (var root in roots.Reverse())
         {
-            var members = _members[root.SnapshotName];
+            var members = _members[root.SnapshotId];
             var lacks = before.Except(members, StringComparer.Ordinal);
             if (!isComplete(root))
                 lacks = lacks.Prepend(root.DatasetName);
@@ -48,7 +52,7 @@ internal sealed class TreeSets
     }
 
     /// <summary>The number of descendants with a backup of this moment.</summary>
-    public int CountDescendants(SnapshotInfo root) => _members[root.SnapshotName].Count;
+    public int CountDescendants(SnapshotInfo root) => _members[root.SnapshotId].Count;
 
     /// <summary>
     /// Which datasets the set of this backup lacks: those that the set before it has. So a dataset that no longer

@@ -29,17 +29,25 @@ public sealed class RestoreTests(SecondZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateBackedUpClientAsync(server);
-        await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
+        var place = $"{client.Folder}/place";
+        await client.ShellAsync(
+            $"zfs create -o mountpoint={place} {client.Area}/target && echo precious > {place}/file"
+        );
 
         var refused = await client.RunAsync($"zfs-restore latest {client.Area}/target");
         Assert.Equal(9, refused.ExitCode);
         Assert.Contains("--force", refused.Error, StringComparison.Ordinal);
-        Assert.Equal("precious", await client.ShellAsync($"cat /{client.Area}/target/file"));
+        Assert.Equal("precious", await client.ShellAsync($"cat {place}/file"));
 
         await client.JsonAsync($"zfs-restore latest {client.Area}/target --source {client.Area}/data -f");
         Assert.Equal(
             await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/data"))[0]),
             await client.GuidOfAsync((await client.SnapshotsOfAsync($"{client.Area}/target"))[0])
+        );
+        Assert.Equal("small", await client.ShellAsync($"cat {place}/small"));
+        Assert.Equal(
+            $"{place}\tlocal\non\tdefault",
+            await client.ShellAsync($"zfs get -H -o value,source mountpoint,canmount {client.Area}/target")
         );
         await AssertNoTracesAsync(client);
     }
@@ -225,7 +233,7 @@ public sealed class RestoreTests(SecondZfsHost host)
         await client.JsonAsync("zfs-client backup --recursive");
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive");
         await client.ShellAsync($"zfs set mountpoint=legacy {client.Area}/restored/child");
-        var properties = $"zfs get -H -r mountpoint,canmount,readonly {client.Area}/restored";
+        var properties = $"zfs get -H -r mountpoint,canmount {client.Area}/restored";
         var before = await client.ShellAsync(properties);
 
         var mounted = await client.RunAsync($"zfs-restore mount {client.Area}/restored look/here");

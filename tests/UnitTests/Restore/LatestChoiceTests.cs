@@ -162,6 +162,34 @@ public sealed class LatestChoiceTests
     }
 
     [Fact]
+    public void A_set_is_of_one_machine_and_two_machines_are_named()
+    {
+        SnapshotInfo[] backups =
+        [
+            .. MakeSet(1, "tank/home", "tank/home/ann").Select(backup => backup with { MachineId = "one" }),
+            Make("tank/home", moment: 2) with
+            {
+                MachineId = "one",
+            },
+            Make("tank/home/ann", moment: 2) with
+            {
+                MachineId = "two",
+            },
+            Make("tank/home", moment: 0) with
+            {
+                MachineId = "two",
+                MachineName = "host2",
+            },
+        ];
+
+        var choice = Choose(backups, "tank/home", recursive: true);
+
+        Assert.Equal("m1", choice.Backup.SnapshotName);
+        Assert.Contains(choice.Warnings, warning => warning.Contains("host2", StringComparison.Ordinal));
+        Assert.Equal(["tank/home/ann"], TreePlan.Make(backups[2], backups).Missing);
+    }
+
+    [Fact]
     public void A_tree_without_descendants_is_its_root()
     {
         var choice = Choose(MakeSet(1, "tank/home"), "tank/home", recursive: true);

@@ -13,6 +13,8 @@ internal static class DestroyCommand
         {
             if (name.Split('#') is [var dataset, var bookmark])
                 DestroyBookmark(pool, dataset, bookmark);
+            else if (name.Split('@') is [var all, "%"])
+                DestroySnapshots(pool, all);
             else if (name.Split('@') is [var of, var leaf])
                 DestroySnapshot(pool, of, leaf);
             else
@@ -37,6 +39,16 @@ internal static class DestroyCommand
             throw WithDependents($"{name}@{leaf}", "snapshot has dependent clones", "-R", clones);
         DemandFree(dataset, snapshot);
         dataset.Snapshots.Remove(snapshot);
+    }
+
+    /// <summary>All snapshots of a dataset, or none.</summary>
+    private static void DestroySnapshots(PoolState pool, string name)
+    {
+        var snapshots = pool.Get(name).Snapshots.ToList();
+        if (snapshots.Count == 0)
+            throw new ZfsFailure("could not find any snapshots to destroy; check snapshot names.");
+        foreach (var snapshot in snapshots)
+            DestroySnapshot(pool, name, snapshot.Leaf);
     }
 
     private static void DestroyDataset(PoolState pool, string name, bool recursive, bool withClones)

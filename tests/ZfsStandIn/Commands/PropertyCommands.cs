@@ -25,11 +25,19 @@ internal static class PropertyCommands
 
     public static int Inherit(string[] rest)
     {
-        if (new Arguments(rest, "").Names is not [var property, .. var names])
+        var arguments = new Arguments(rest, "rS");
+        if (arguments.Names is not [var property, .. var names])
             throw ZfsFailure.Usage("missing property argument");
+        if (property == "canmount" && !arguments.Has('S'))
+            throw new ZfsFailure("'canmount' property cannot be inherited");
         return SnapshotCommands.ForEach(names, (pool, name) =>
-            (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property)
-        );
+        {
+            (Entry.Find(pool, name) ?? throw ZfsFailure.NotFound(name)).Own!.Remove(property);
+            if (!arguments.Has('r'))
+                return;
+            foreach (var dataset in pool.Tree(name))
+                dataset.Properties.Remove(property);
+        });
     }
 
     public static int Get(string[] rest)

@@ -1,0 +1,256 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Restores;
+
+/// <summary>
+/// What <c>--force</c> replaces and destroys, and on what evidence. On the stand-in for <c>zfs</c>; see also
+/// <see cref="RestoreTests"/>.
+/// </summary>
+public sealed class ReplaceTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_number_or_the_newest_of_another_dataset_is_not_enough()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        await client.ShellAsync($"zfs create {client.Area}/target");
+        var guid = await client.ShellAsync($"zfs get -H -o value guid {client.Area}/target");
+
+        foreach (var command in (string[])["restore 1", "latest"])
+        {
+            var refused = await client.RunAsync($"zfs-restore {command} {client.Area}/target --force");
+            Assert.Equal(9, refused.ExitCode);
+            Assert.Contains($"is a backup of {client.Area}/data", refused.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(guid, await client.ShellAsync($"zfs get -H -o value guid {client.Area}/target"));
+    }
+
+    [Theory]
+    [InlineData("restore ID TARGET")]
+    [InlineData("restore SNAPSHOT TARGET")]
+    [InlineData("latest TARGET --source SOURCE")]
+    public async Task A_name_that_stays_is_enough(string command)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var backup = Assert.Single(await client.ListBackupsAsync());
+        await client.ShellAsync($"zfs create {client.Area}/target && zfs snapshot {client.Area}/target@old");
+
+        var line = command
+            .Replace("ID", backup.GetProperty("snapshot_id").GetString(), StringComparison.Ordinal)
+            .Replace(
+                "SNAPSHOT",
+                $"{client.Area}/data@{backup.GetProperty("snapshot_name").GetString()}",
+                StringComparison.Ordinal
+            )
+            .Replace("SOURCE", $"{client.Area}/data", StringComparison.Ordinal)
+            .Replace("TARGET", $"{client.Area}/target", StringComparison.Ordinal);
+        var restored = (await client.RunAsync($"zfs-restore {line} --force")).MustSucceed();
+
+        Assert.Contains(
+            "the old one is destroyed, with 1 snapshot and 0 bookmarks",
+            restored.Error,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            (await client.GuidsOfAsync($"{client.Area}/data")),
+            await client.GuidsOfAsync($"{client.Area}/target")
+        );
+    }
+
+    [Fact]
+    public async Task The_dataset_of_the_same_name_is_replaced_by_its_number_and_keeps_its_place()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var data = $"{client.Area}/data";
+        await client.ShellAsync($"zfs set mountpoint=/srv/d\\ b {data} && zfs set canmount=on {data}");
+
+        var restored = (await client.RunAsync($"zfs-restore restore 1 {data} --force")).MustSucceed();
+
+        Assert.Contains("It is mounted at /srv/d b, as the dataset", restored.Output, StringComparison.Ordinal);
+        Assert.Equal(
+            "yes\t-\n/srv/d b\tlocal\non\tlocal",
+            await client.ShellAsync($"zfs get -H -o value,source mounted,mountpoint,canmount {data}")
+        );
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task What_was_inherited_is_inherited_again_and_what_was_not_mounted_is_not()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var data = $"{client.Area}/data";
+        await client.ShellAsync($"zfs unmount {data}");
+
+        (await client.RunAsync($"zfs-restore restore 1 {data} --force")).MustSucceed();
+
+        Assert.Equal(
+            $"no\t-\n/{data}\tdefault\non\tdefault",
+            await client.ShellAsync($"zfs get -H -o value,source mounted,mountpoint,canmount {data}")
+        );
+    }
+
+    [Fact]
+    public async Task A_tree_is_replaced_whole_and_each_dataset_keeps_its_place()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server, "data/child");
+        var data = $"{client.Area}/data";
+        await client.ShellAsync($"zfs set mountpoint=/srv/child {data}/child && zfs set canmount=noauto {data}/child");
+
+        var alone = await client.RunAsync($"zfs-restore latest {data} --force");
+        var restored = (await client.RunAsync($"zfs-restore latest {data} --recursive --force")).MustSucceed();
+
+        Assert.Equal(9, alone.ExitCode);
+        Assert.Contains($"{data}/child", alone.Error, StringComparison.Ordinal);
+        Assert.Contains("with 1 dataset below it, 2 snapshots", restored.Error, StringComparison.Ordinal);
+        Assert.Equal(
+            "yes\t-\n/srv/child\tlocal\nnoauto\tlocal",
+            await client.ShellAsync($"zfs get -H -o value,source mounted,mountpoint,canmount {data}/child")
+        );
+        Assert.Equal("yes", await client.ShellAsync($"zfs get -H -o value mounted {data}"));
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task Children_and_clones_that_are_made_during_the_restore_are_not_destroyed()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var data = $"{client.Area}/data";
+        var snapshot = (await client.SnapshotsOfAsync(data))[0];
+
+        foreach (
+            var (command, made) in (IEnumerable<(string, string)>)
+                [($"create {data}/new", $"{data}.replaced/new"), ($"clone {snapshot} {data}-clone", $"{data}-clone")]
+        )
+        {
+            var restored = await RunWithAsync(client, command, "receive", $"zfs-restore restore 1 {data} --force");
+
+            Assert.Contains(
+                $"The old dataset is kept, with all its snapshots, as {data}.replaced",
+                restored.MustSucceed().Error,
+                StringComparison.Ordinal
+            );
+            Assert.Contains(made, restored.Error, StringComparison.Ordinal);
+            // Two datasets of one mountpoint: at the next boot only the new one is mounted.
+            Assert.Equal("noauto\non", await client.ShellAsync($"zfs get -H -o value canmount {data}.replaced {data}"));
+            await client.ShellAsync($"zfs list {made} && zfs list {data}.replaced@{snapshot.Split('@')[1]}");
+            Assert.Equal(await client.GuidOfAsync(snapshot), Assert.Single(await client.GuidsOfAsync(data)));
+            // Nothing is taken for an interrupted replacement afterwards.
+            Assert.Equal(9, (await client.RunAsync($"zfs-restore restore 1 {data} --force")).ExitCode);
+            await client.ShellAsync($"zfs destroy -R {data}.replaced");
+        }
+    }
+
+    [Theory]
+    [InlineData("rename 1")]
+    [InlineData("rename 2")]
+    [InlineData("set mountpoint=")]
+    [InlineData("mount ")]
+    [InlineData("destroy ")]
+    public async Task A_replacement_that_is_killed_at_any_step_is_completed_by_the_next_run(string step)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var data = $"{client.Area}/data";
+        await client.ShellAsync($"zfs set mountpoint=/srv/data {data} && zfs snapshot {data}@later");
+        var snapshot = (await client.SnapshotsOfAsync(data))[0];
+        var guid = await client.GuidOfAsync(snapshot);
+
+        // The step is done, and its command never ends.
+        var hold = await InterceptAsync(client, step, "\"$zfs\" \"$@\"; touch there; exec sleep 300");
+        using (var restore = client.Start($"{hold} exec zfs-restore restore {snapshot} {data} --force"))
+        {
+            await Patience.UntilAsync("the step is done", () => File.Exists(Path.Combine(client.Folder, "there")));
+            await client.KillAsync("zfs-restore");
+            await restore.WaitForExitAsync(Token);
+            await client.KillAsync("sleep");
+        }
+
+        var without = await client.RunAsync($"zfs-restore restore {snapshot} {data}");
+        Assert.Equal(9, without.ExitCode);
+        Assert.Contains("interrupted while it replaced", without.Error, StringComparison.Ordinal);
+        var next = (await client.RunAsync($"zfs-restore restore {snapshot} {data} --force")).MustSucceed();
+
+        Assert.DoesNotContain("Restoring 1 of 1", next.Error, StringComparison.Ordinal);
+        Assert.Equal(guid, Assert.Single(await client.GuidsOfAsync(data)));
+        Assert.Equal(
+            "yes\t-\n/srv/data\tlocal\non\tdefault",
+            await client.ShellAsync($"zfs get -H -o value,source mounted,mountpoint,canmount {data}")
+        );
+        Assert.Equal(
+            "",
+            await client.ShellAsync($"zfs get -H -s local all {data} | grep zfs-snapshot-manager || true")
+        );
+        await AssertNoTracesAsync(client);
+    }
+
+    /// <summary>Runs a command while another one of <c>zfs</c> is about to run.</summary>
+    private static async Task<CommandResult> RunWithAsync(
+        ClientMachine client,
+        string command,
+        string before,
+        string line
+    )
+    {
+        var hold = await InterceptAsync(client, before, $"\"$zfs\" {command}; exec \"$zfs\" \"$@\"");
+        return await client.RunAsync($"{hold} {line}");
+    }
+
+    /// <summary>A <c>zfs</c> that does something else at one command, once.</summary>
+    /// <param name="client">The client.</param>
+    /// <param name="step">How the command begins; with a number at its end, the command of this kind.</param>
+    /// <param name="script">What is run instead.</param>
+    /// <returns>What to start a line with.</returns>
+    private static async Task<string> InterceptAsync(ClientMachine client, string step, string script)
+    {
+        var (begin, number) = char.IsAsciiDigit(step[^1]) ? (step[..^1], step[^1..]) : (step, "1");
+        var bin = Directory.CreateDirectory(Path.Combine(client.Folder, "step")).FullName;
+        await File.WriteAllTextAsync(
+            Path.Combine(bin, "zfs"),
+            $"""
+            #!/bin/sh
+            zfs=$(PATH=${"{"}PATH#*:{"}"} command -v zfs)
+            cd {client.Folder}
+            case "$*" in
+              "{begin}"*)
+                echo >> {bin}/count
+                if [ $(wc -l < {bin}/count) = {number} ]; then
+                  {script}
+                fi ;;
+            esac
+            exec "$zfs" "$@"
+
+            """,
+            Token
+        );
+        File.SetUnixFileMode(Path.Combine(bin, "zfs"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        File.Delete(Path.Combine(bin, "count"));
+        return $"PATH={bin}:$PATH";
+    }
+
+    private static async Task<ClientMachine> CreateAsync(ServerProcess server, params string[] more)
+    {
+        var client = await ClientMachine.CreateAsync(new StandInHost(), server, ["data", .. more]);
+        await client.WriteAsync("data", ("file", 100_000));
+        await client.JsonAsync("zfs-client backup --recursive");
+        // No bookmarks, so that what is counted is known.
+        await client.ShellAsync(
+            $"for b in $(zfs list -H -r -t bookmark -o name {client.Area}); do zfs destroy $b; done"
+        );
+        return client;
+    }
+
+    private static async Task AssertNoTracesAsync(ClientMachine client)
+    {
+        var names = await client.ShellAsync($"zfs list -H -r -o name {client.Area}");
+        Assert.DoesNotContain(".restoring", names, StringComparison.Ordinal);
+        Assert.DoesNotContain(".replaced", names, StringComparison.Ordinal);
+    }
+}
