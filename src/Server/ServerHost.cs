@@ -44,7 +44,9 @@ internal static partial class ServerHost
         using var only = DataDirectory.Lock(settings.DataDirectory);
         await using var app = Build(settings);
 
-        app.Services.GetRequiredService<CatalogueDatabase>().Prepare();
+        var catalogue = app.Services.GetRequiredService<CatalogueDatabase>();
+        catalogue.Prepare();
+        CatalogueIdFile.Keep(catalogue, settings);
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
         await app
             .Services.GetRequiredService<ClientDatasets>()

@@ -143,7 +143,7 @@ internal sealed class CatalogueRebuild(
         CatalogueExchange.Remove(aside); // from an interrupted rebuild
         var rebuilt = new CatalogueDatabase(settings with { DatabaseFile = aside });
         rebuilt.Prepare();
-        var id = owner ?? previous.Id ?? Guid.NewGuid().ToString("N");
+        var id = owner ?? previous.Id ?? CatalogueIdFile.Find(settings) ?? Guid.NewGuid().ToString("N");
         rebuilt.SetId(id);
         new BackupCatalogue(rebuilt).AddAll(selected.Select(previous.CarryOver));
 
