@@ -104,6 +104,8 @@ internal sealed class CommandRules(string dataset, IReadOnlyList<LocalEntry> bef
 /// <param name="IsPending">Whether it is one of these whose upload did not end.</param>
 internal sealed record LocalEntry(string Name, ulong Guid, bool IsOwn, bool IsPending)
 {
+    public bool IsBookmarkOf(string dataset) => Name.StartsWith($"{dataset}#zsm-", StringComparison.Ordinal);
+
     public bool IsOf(string dataset) => Name.Split('@', '#')[0] == dataset;
 
     public bool Is(string name, ulong guid) => Name == name && Guid == guid;

@@ -30,7 +30,7 @@ public sealed class LyingServerTests
             Field("GET snapshots", "snapshots[].features", "none", _ => new JsonArray()),
             Field("POST upload", "part_size", "the most", _ => JsonValue.Create(int.MaxValue)),
         ];
-        foreach (var lie in Choose(lab.Liar, always, few: 16, many: 1200))
+        foreach (var lie in Choose(lab.Liar, always, few: 10, many: 1200))
         {
             await lab.ChangeAsync();
             await lab.CheckBackupAsync(lie);
@@ -73,7 +73,7 @@ public sealed class LyingServerTests
             .. WithToken("raw", token => token),
             Field("GET uploads", "uploads[].send_flags", "-L", _ => Words("-L")),
         ];
-        foreach (var lie in Choose(lab.Liar, always, few: 6, many: 300))
+        foreach (var lie in Choose(lab.Liar, always, few: 4, many: 300))
         {
             await lab.InterruptAsync();
             await lab.CheckBackupAsync(lie);
@@ -81,12 +81,82 @@ public sealed class LyingServerTests
         }
     }
 
+    /// <summary>Lies about the policy and the backups while local snapshots are rotated.</summary>
+    [Fact]
+    public async Task No_lie_makes_a_client_destroy_more_than_old_snapshots_of_its_own()
+    {
+        await using var lab = await TrustLab.CreateAsync();
+        await lab.CheckRecoveryAsync(Nothing);
+        string[] lines =
+        [
+            "snapshot hourly --send",
+            "snapshot hourly",
+            "snapshot daily --send",
+            "snapshot daily",
+            "rotate",
+        ];
+        foreach (var line in lines.Concat(lines))
+            (await lab.RunAsync($"zfs-client {line}")).MustSucceed();
+        string[] honest = ["GET rotation-policy", "GET snapshots"];
+
+        ServerLie[] always =
+        [
+            Field("GET rotation-policy", "server_managed", "true", _ => JsonValue.Create(true)),
+            .. new[] { 0, -1 }.Select(keep =>
+                Field(
+                    "GET rotation-policy",
+                    "rotation_policy",
+                    $"{keep} of each, by the server",
+                    policy =>
+                    {
+                        policy!.Parent!["server_managed"] = true;
+                        return new JsonObject(
+                            policy.AsObject().Select(field => KeyValuePair.Create(field.Key, (JsonNode?)keep))
+                        );
+                    }
+                )
+            ),
+        ];
+        var all = Choose(lab.Liar, always, few: 15, many: 1000, honest).ToList();
+        foreach (var lie in all)
+            await lab.CheckRotationAsync(lie);
+    }
+
+    /// <summary>Lies about backups while one is restored.</summary>
+    [Fact]
+    public async Task No_lie_makes_a_restore_touch_anything_but_its_target()
+    {
+        await using var lab = await TrustLab.CreateAsync();
+        await lab.CheckRecoveryAsync(Nothing);
+        await lab.CheckRestoreAsync(Nothing);
+        string[] honest = ["GET snapshots", "GET snapshots/*/manifest"];
+
+        ServerLie[] always =
+        [
+            .. new[] { "../other", "tank", "tank/data@x", "tank/data;id", "-r" }.SelectMany(name => new[]
+            {
+                Field("GET snapshots", "snapshots[].dataset_name", name, _ => JsonValue.Create(name)),
+                Field("GET snapshots", "snapshots[].snapshot_name", name, _ => JsonValue.Create(name)),
+            }),
+        ];
+        foreach (var lie in Choose(lab.Liar, always, few: 12, many: 1000, honest))
+            await lab.CheckRestoreAsync(lie);
+    }
+
     private static ServerLie Nothing { get; } = new("", null, null, "the truth");
 
     /// <summary>Some in each run of the tests, all of them in a soak.</summary>
-    private static IEnumerable<ServerLie> Choose(LyingServer liar, ServerLie[] always, int few, int many)
+    /// <param name="kinds">The requests whose answers are lies; none: all.</param>
+    private static IEnumerable<ServerLie> Choose(
+        LyingServer liar,
+        ServerLie[] always,
+        int few,
+        int many,
+        params string[] kinds
+    )
     {
-        var all = ServerLie.About(liar.Honest).ToArray();
+        var all = ServerLie.About(liar.Honest).Where(lie => kinds is [] || kinds.Contains(lie.Kind)).ToArray();
+        Assert.All(kinds, kind => Assert.Contains(all, lie => lie.Kind == kind));
         RandomTest.Random().Shuffle(all);
         return always.Concat(RandomTest.IsSoak ? RandomTest.Split(all.Take(many)) : all.Take(few));
     }

@@ -94,6 +94,63 @@ internal sealed class TrustLab : IAsyncDisposable
         Assert.True(result.ExitCode == 0, $"after {lie}: {result.Text}");
     }
 
+    /// <summary>Rotates while a lie is told, checks what was destroyed, and undoes it.</summary>
+    public async Task CheckRotationAsync(ServerLie lie)
+    {
+        var before = await ListAsync();
+        var pool = Host.SavePool();
+        Host.NoteCommands();
+        Liar.Tell(lie);
+        var result = await RunAsync("zfs-client rotate");
+        Liar.Tell(null);
+        var own = before.Where(entry => entry.Name.StartsWith($"{Dataset}@zsm-", StringComparison.Ordinal)).ToList();
+        HashSet<string> old =
+        [
+            .. new[] { "hourly", "daily" }.SelectMany(type =>
+                own.Where(entry => entry.Name.Contains($"@zsm-{type}-", StringComparison.Ordinal)).SkipLast(1)
+            )
+                .Concat(before.Where(entry => entry.IsBookmarkOf(Dataset)).SkipLast(1))
+                .Select(entry => entry.Name),
+        ];
+        foreach (var words in Host.NotedCommands())
+        {
+            var isAllowed = words switch
+            {
+                ["version" or "list" or "get" or "holds", ..] => true,
+                ["destroy", .. var names] => names.All(old.Contains),
+                _ => false,
+            };
+            Assert.True(isAllowed, $"{lie}: zfs {string.Join(' ', words)}\n{result.Text}");
+        }
+
+        AssertSays(result, lie);
+        Host.RestorePool(pool);
+    }
+
+    /// <summary>Restores while a lie is told, checks what was touched, and undoes it.</summary>
+    public async Task CheckRestoreAsync(ServerLie lie)
+    {
+        var target = $"{Client.Area}/target";
+        var before = await ListAsync();
+        var pool = Host.SavePool();
+        Host.NoteCommands();
+        Liar.Tell(lie);
+        var result = await RunAsync($"zfs-restore restore 1 {target} --recursive --properties");
+        Liar.Tell(null);
+        foreach (var words in Host.NotedCommands())
+        {
+            var named = words.Skip(1).Where(word => word.StartsWith("tank", StringComparison.Ordinal)).ToList();
+            var isAllowed =
+                words[0] is "version" or "list" or "get" or "holds"
+                || (named.Count > 0 && named.TrueForAll(name => name.StartsWith(target, StringComparison.Ordinal)));
+            Assert.True(isAllowed, $"{lie}: zfs {string.Join(' ', words)}\n{result.Text}");
+        }
+
+        Assert.Equal(before, await ListAsync());
+        AssertSays(result, lie);
+        Host.RestorePool(pool);
+    }
+
     /// <summary>Starts a backup and kills it when some parts of it are stored.</summary>
     public async Task InterruptAsync()
     {
