@@ -134,7 +134,11 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         if (IsUserProperty(property))
             return Bookmark is not null ? (None, None) : GetInherited(property) ?? (None, None);
         if (!Defaults.TryGetValue(property, out var usual))
-            return (GetNative(property), property == "encryption" && IsDataset && !Dataset.IsEncrypted ? "default" : None);
+        {
+            var isDefault = property == "encryption" && IsDataset && !Dataset.IsEncrypted;
+            return (GetNative(property), isDefault ? "default" : None);
+        }
+
         if (!IsDataset || (Dataset.IsVolume && property is "canmount" or "mountpoint"))
             return (None, None);
         if (!OwnOnly.Contains(property) && GetInherited(property) is { } found)
