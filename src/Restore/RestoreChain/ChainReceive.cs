@@ -31,8 +31,12 @@ internal sealed class ChainReceive(
     DatasetName final
 )
 {
+    private readonly ForeignSnapshots _foreign = new(session);
     private readonly ReceiveRetry _retry = new(TimeProvider.System);
     private bool _isEncryptionChecked;
+
+    /// <summary>Whether ZFS refused a stream because of another program's snapshot.</summary>
+    private bool _isWatched;
 
     /// <summary>Index of the backup whose receive could not be resumed. That can only happen once.</summary>
     private int? _startedOver;
@@ -53,7 +57,7 @@ internal sealed class ChainReceive(
 
         if (plan.Conflict is not null)
             throw ConflictOf(plan);
-        await RestoreTarget.DestroyForeignAsync(session, plan.Foreign, cancellationToken);
+        await _foreign.DestroyAsync(plan.Foreign, cancellationToken);
         if (plan.Dropped is { } why)
         {
             session.Output.Note(
@@ -106,6 +110,7 @@ internal sealed class ChainReceive(
                 if (next is null || !_retry.MayRetry(next))
                     throw;
                 await _retry.WaitAsync(cancellationToken);
+                _isWatched |= next.Foreign.Count > 0;
                 plan = next;
             }
         }
@@ -124,7 +129,12 @@ internal sealed class ChainReceive(
         session.Output.Note($"Restoring {plan.First + 1} of {chain.Backups.Count}: {backup.SnapshotId}");
         if (plan is { First: > 0, Token: null })
             await target.NoteAsync(digest, cancellationToken);
-        var receive = new SnapshotReceive(session.Settings.Zfs, chain.Names[plan.First], PrepareAsync);
+        // A raw stream is refused at its end if there is a snapshot at that moment. Where another program makes some,
+        // there must be none at exactly that moment.
+        Func<Task>? beforeEnd = null;
+        if (_isWatched)
+            beforeEnd = () => DestroyForeignAsync(cancellationToken);
+        var receive = new SnapshotReceive(session.Settings.Zfs, chain.Names[plan.First], PrepareAsync, beforeEnd);
         if (backup.IsLocal)
         {
             var live = new LiveReceive(session, backup, receive, plan.First, () => PlanResumeAsync(cancellationToken));
@@ -173,7 +183,7 @@ internal sealed class ChainReceive(
         if (await target.FindPartialAsync(cancellationToken) is not { } partial)
             return;
         var plan = RestorePlan.Make(partial, chain.Backups, chain.All);
-        await RestoreTarget.DestroyForeignAsync(session, plan.Foreign, cancellationToken);
+        await _foreign.DestroyAsync(plan.Foreign, cancellationToken);
     }
 
     private async Task<RestorePlan> StartBackupOverAsync(RestorePlan plan, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <param name="time">The clock.</param>
 internal sealed class ReceiveRetry(TimeProvider time)
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(0.5);
 
     private (int First, ulong Bytes) _reached = (-1, 0);

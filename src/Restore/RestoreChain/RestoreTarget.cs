@@ -242,23 +242,6 @@ internal sealed class RestoreTarget
         await RemoveMarksAsync();
     }
 
-    /// <summary>Destroys snapshots that another program made of the received dataset.</summary>
-    /// <param name="session">Where <c>zfs</c> runs.</param>
-    /// <param name="foreign">Snapshots of a dataset that the restore's mark protects.</param>
-    public static async Task DestroyForeignAsync(
-        RestoreSession session,
-        IReadOnlyList<SnapshotName> foreign,
-        CancellationToken cancellationToken
-    )
-    {
-        if (foreign.Count == 0)
-            return;
-        var names = foreign.Count == 1 ? $"{foreign[0]}" : $"{foreign[0]} and {foreign.Count - 1} more snapshots";
-        session.Output.Note($"Destroying {names}: another program made them while the dataset was being restored.");
-        foreach (var snapshot in foreign)
-            await session.Settings.Zfs.DestroySnapshotAsync(snapshot, cancellationToken);
-    }
-
     /// <summary>Drops the part of a snapshot that was received. The complete snapshots stay.</summary>
     public Task DropPartAsync(CancellationToken cancellationToken) =>
         _zfs.RunAsync(["receive", "-A", Partial.Value], cancellationToken);

@@ -35,7 +35,7 @@ internal sealed class TreeMember(RestoreSession session, DatasetName name)
                     + $"{plan.Conflict ?? plan.Useless ?? plan.Dropped}.",
                 $"If it is not needed: 'zfs destroy -r {name}'."
             );
-        await RestoreTarget.DestroyForeignAsync(session, plan.Foreign, cancellationToken);
+        await new ForeignSnapshots(session).DestroyAsync(plan.Foreign, cancellationToken);
         if (plan.First == chain.Count)
             return true;
         await RestoreTarget.ReopenAsync(Zfs, name, ChainDigest.Of(chain, plan.First), cancellationToken);

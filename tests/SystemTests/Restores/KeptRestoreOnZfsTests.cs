@@ -65,7 +65,7 @@ public sealed class KeptRestoreOnZfsTests(SecondZfsHost host)
         await lab.Client.ShellAsync($"touch {lab.Client.Folder}/stop");
         await tool.WaitForExitAsync(Token);
 
-        Assert.Contains("another program made them", restore.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains("another program made", restore.MustSucceed().Error, StringComparison.Ordinal);
         Assert.Equal(
             await lab.Client.GuidsOfAsync(lab.Source),
             (

@@ -152,7 +152,7 @@ public sealed class KeptRestoreTests
         await lab.Client.ShellAsync($"touch {lab.Client.Folder}/stop");
         await tool.WaitForExitAsync(TestContext.Current.CancellationToken);
 
-        Assert.Contains("another program made them", restore.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains("another program made", restore.MustSucceed().Error, StringComparison.Ordinal);
         // One that was made between the last check and the rename is the restored dataset's own.
         var snapshots = await lab.Client.SnapshotsOfAsync(lab.Target);
         foreach (var late in snapshots.Where(name => name.Contains("@auto", StringComparison.Ordinal)))
