@@ -89,6 +89,9 @@ internal static class SendCommand
         if (token.BaseGuid is { } fromGuid)
             from = entries.Find(entry => (entry.Snapshot?.Guid ?? entry.Bookmark?.Guid) == fromGuid)
                 ?? throw Refuse($"incremental source 0x{fromGuid:x} no longer exists");
+        // It looks for the base in the whole pool, and takes the first that has the GUID.
+        if (from is not null && from.Dataset != to.Dataset)
+            throw new ZfsFailure($"warning: cannot send '{to.Name}': Invalid cross-device link", RefusedToken);
         var (guid, _, contents) = from is null ? (0UL, 0UL, new Contents()) : BaseOf(from);
         var features = FeaturesOf(token.Embedded, token.Compressed, token.Raw, to.Dataset);
         return (
