@@ -92,7 +92,7 @@ public sealed class FailedUploadTests
     {
         await using var lab = await CreateWithOtherAsync();
         await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
-        await lab.SetAsync(Past(proxy), Datasets(lab), "UPLOAD_PARALLEL=2");
+        await lab.SetAsync(Past(proxy), Datasets(lab), "UPLOAD_PARALLEL=1");
         proxy.Add(Fault.StorageFull, IsPart(8), times: int.MaxValue);
 
         var full = await lab.Client.RunAsync("zfs-client backup");
