@@ -1,8 +1,11 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Client.Rotation;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
@@ -67,6 +70,8 @@ internal static class BackupCommand
         var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
         var run = new BackupRun(settings, server, output, options, TimeProvider.System);
         var set = await new BackupSet(run).RunAsync(selected, cancellationToken);
+        if (!options.DryRun)
+            await TidyAsync(settings, server, output, set, cancellationToken);
         if (settings.Selection.IsSingle)
             output.Result(set.Results.Single(), ClientJson.Default.BackupResult, text =>
                 Write(text, set.Results.Single())
@@ -74,6 +79,29 @@ internal static class BackupCommand
         else
             output.Result(set, ClientJson.Default.BackupSetResult, text => Write(output, text, set));
         return (int)set.ExitCode;
+    }
+
+    /// <summary>Keeps a backup that runs every hour from filling the pool with its snapshots.</summary>
+    private static async Task TidyAsync(
+        ClientSettings settings,
+        ApiClient server,
+        Output output,
+        BackupSetResult set,
+        CancellationToken cancellationToken
+    )
+    {
+        DatasetName[] datasets = [.. set.Results.Select(result => SnapshotName.Parse(result.Snapshot).Dataset)];
+        var local = new LocalSnapshots(settings.Zfs, datasets, TimeProvider.System);
+        var rotation = new LocalRotationRun(settings, server, output, local, serverFailure: null);
+        try
+        {
+            foreach (var dataset in datasets)
+                await rotation.TidyAsync(dataset, cancellationToken);
+        }
+        catch (OperationException e)
+        {
+            output.Warn($"The backup is stored, but older snapshots stay for the next run: {e.Message}");
+        }
     }
 
     private static void Write(Output output, TextWriter text, BackupSetResult set)

@@ -23,7 +23,7 @@ internal static class RotateCommand
         var verb = new CommandWithExamples(
             "rotate",
             "Destroy the local snapshots that the rotation policy does not keep. Only snapshots made by "
-                + "'zfs-client snapshot' are affected.",
+                + "'zfs-client snapshot' and 'zfs-client backup' are affected.",
             "zfs-client rotate --dry-run",
             "zfs-client rotate",
             "zfs-client rotate --dataset tank/home --json",
@@ -116,12 +116,13 @@ internal static class RotateCommand
                 ["Snapshot", "Action", "Reason"],
                 [.. result.Decisions.Select(item => new[] { item.Name, item.Action, item.Reason })]
             );
-        foreach (var failed in result.Decisions.Where(item => item.Action == "failed"))
+        foreach (var failed in result.Decisions.Where(item => item.Action == LocalRotationItem.Failed))
             output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
         var whose = result.ServerManaged ? "the server's policy" : "this client's policy";
         text.WriteLine(
             $"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of "
-                + $"{result.Decisions.Count} snapshots and bookmarks, by {whose} ({result.RotationPolicy})."
+                + $"{result.Decisions.Count} snapshots and bookmarks, by {whose} ({result.RotationPolicy}) and "
+                + $"KEEP_MANUAL={result.KeepManual} for those of 'zfs-client backup'."
         );
     }
 

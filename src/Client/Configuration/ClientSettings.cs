@@ -56,6 +56,10 @@ internal sealed record ClientSettings
 
     /// <summary>Whether the server's policy for the client, if it has one, rotates local snapshots too.</summary>
     public required bool FollowsServerPolicy { get; init; }
+    /// <summary>
+    /// How many snapshots of <c>backup</c> stay on this machine, besides the one that the next backup starts from.
+    /// </summary>
+    public required int KeepManual { get; init; }
 
     /// <summary>Incrementals after which a new full backup is made; 0: no limit.</summary>
     public required int MaxChain { get; init; }
@@ -82,6 +86,7 @@ internal sealed record ClientSettings
         var prefix = settings.Optional("SNAPSHOT_PREFIX", ParsePrefix) ?? "zsm";
         var (rotation, rotationIsSet) = ReadRotation(settings);
         var followsServer = settings.OptionalValue("LOCAL_ROTATION", ParseLocalRotation) ?? true;
+        var keepManual = settings.Number("KEEP_MANUAL", fallback: 3, least: 0, most: 1_000_000);
         var maxChain = settings.Number("MAX_CHAIN", fallback: 60, least: 0, most: 100_000);
         var machine = settings.Optional("MACHINE_ID", ParseMachine);
         var server = ServerConnection.Read(settings);
@@ -101,6 +106,7 @@ internal sealed record ClientSettings
             Rotation = rotation,
             RotationIsSet = rotationIsSet,
             FollowsServerPolicy = followsServer,
+            KeepManual = keepManual,
             MaxChain = maxChain,
             MachineId = machine,
         };

@@ -58,7 +58,20 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         }
 
         await CheckPermissionsAsync(selected.Datasets, cancellationToken);
+        await ShowSpaceAsync(selected.Datasets, cancellationToken);
         return selected.Datasets;
+    }
+
+    /// <summary>Snapshots that pile up fill a pool without a sign in its files.</summary>
+    private async Task ShowSpaceAsync(IReadOnlyList<DatasetFacts> datasets, CancellationToken cancellationToken)
+    {
+        var used = await _result.TryAsync("space", () =>
+            settings.Zfs.GetUsedBySnapshotsAsync(datasets.Select(dataset => dataset.Name), cancellationToken)
+        );
+        foreach (var (name, bytes) in used ?? new Dictionary<string, long>())
+        {
+            _result.Pass("space", $"{name}: its snapshots hold {ByteSize.Format(bytes)} that its files no longer use");
+        }
     }
 
     private void CheckDataset(DatasetFacts dataset)

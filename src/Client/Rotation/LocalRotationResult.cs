@@ -28,6 +28,9 @@ internal sealed record LocalRotationResult
 
     public required bool ServerManaged { get; init; }
 
+    /// <summary>How many snapshots of <c>backup</c> stay; the server's policy does not have them.</summary>
+    public required int KeepManual { get; init; }
+
     public int DestroyedCount => DryRun ? 0 : Count("destroy");
 
     public int FailedCount => Count("failed");
@@ -41,6 +44,9 @@ internal sealed record LocalRotationResult
 /// <summary>The decision on one snapshot or bookmark.</summary>
 internal sealed record LocalRotationItem
 {
+    /// <summary>The action of what ZFS refused to destroy.</summary>
+    public const string Failed = "failed";
+
     public required string Name { get; init; }
 
     public required SnapshotType? SnapshotType { get; init; }

@@ -68,7 +68,13 @@ internal sealed class LocalRotationRun(
         var remote = index.RelevantTo(dataset, local);
         if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
             local = await localSnapshots.GetAsync(dataset, isChanged: true, cancellationToken);
-        var plan = LocalRotation.Plan(local, policy.RotationPolicy, Restorable(local, remote), identity.Owners);
+        var plan = LocalRotation.Plan(
+            local,
+            policy.RotationPolicy,
+            Restorable(local, remote),
+            identity.Owners,
+            settings.KeepManual
+        );
         return await CarryOutAsync(dataset, plan, policy, dryRun, cancellationToken);
     }
 
@@ -94,14 +100,14 @@ internal sealed class LocalRotationRun(
 
     private async Task<LocalRotationResult> CarryOutAsync(
         DatasetName dataset,
-        IEnumerable<RotationDecision<LocalSnapshot>> plan,
+        IReadOnlyList<RotationDecision<LocalSnapshot>> plan,
         RotationPolicyAnswer policy,
         bool dryRun,
         CancellationToken cancellationToken
     )
     {
         List<LocalRotationItem> items = [];
-        foreach (var decision in plan)
+        foreach (var decision in await WithoutClonesAsync(dataset, plan, cancellationToken))
             items.Add(await CarryOutAsync(decision, dryRun, cancellationToken));
         return new LocalRotationResult
         {
@@ -109,8 +115,55 @@ internal sealed class LocalRotationRun(
             DryRun = dryRun,
             RotationPolicy = policy.RotationPolicy,
             ServerManaged = policy.ServerManaged,
+            KeepManual = settings.KeepManual,
             Decisions = items,
         };
+    }
+
+    /// <summary>
+    /// After a backup: destroys the older snapshots that <c>backup</c> made, and bookmarks that are no longer needed.
+    /// Snapshots of a class wait for <c>rotate</c>.
+    /// </summary>
+    public async Task TidyAsync(DatasetName dataset, CancellationToken cancellationToken)
+    {
+        var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
+        if (local.Count(snapshot => snapshot is { Type: SnapshotType.Manual, Upload: not null }) <= settings.KeepManual)
+            return;
+        var (index, identity) = await AskAsync(cancellationToken);
+        var onServer = Restorable(local, index.RelevantTo(dataset, local));
+        var plan = LocalRotation
+            .Plan(local, settings.Rotation, onServer, identity.Owners, settings.KeepManual)
+            .Where(decision => decision.Item.Name.IsBookmark || decision.Item.Type == SnapshotType.Manual)
+            .ToList();
+        foreach (var decision in await WithoutClonesAsync(dataset, plan, cancellationToken))
+        {
+            var item = await CarryOutAsync(decision, dryRun: false, cancellationToken);
+            if (item.Action == LocalRotationItem.Failed)
+                output.Warn($"{item.Name} could not be destroyed: {item.Reason}");
+        }
+    }
+
+    /// <summary>Keeps the snapshots that have clones: ZFS would refuse to destroy them.</summary>
+    private async Task<IReadOnlyList<RotationDecision<LocalSnapshot>>> WithoutClonesAsync(
+        DatasetName dataset,
+        IReadOnlyList<RotationDecision<LocalSnapshot>> plan,
+        CancellationToken cancellationToken
+    )
+    {
+        if (plan.All(decision => decision.Keep || decision.Item.Name.IsBookmark))
+            return plan;
+        var clones = await settings.Zfs.ListClonesAsync(dataset, cancellationToken);
+        return [.. plan.Select(KeepIfCloned)];
+
+        RotationDecision<LocalSnapshot> KeepIfCloned(RotationDecision<LocalSnapshot> decision)
+        {
+            if (decision.Keep || !clones.TryGetValue(decision.Item.Name.ToString(), out var its))
+                return decision;
+            output.Note(
+                $"{decision.Item.Name} stays, because {its} is a clone of it; 'zfs promote' or destroy the clone"
+            );
+            return new(decision.Item, true, $"{its} is a clone of it");
+        }
     }
 
     /// <summary>The result of a dataset that could not be looked at.</summary>
@@ -130,6 +183,7 @@ internal sealed class LocalRotationRun(
             DryRun = dryRun,
             RotationPolicy = policy.RotationPolicy,
             ServerManaged = policy.ServerManaged,
+            KeepManual = settings.KeepManual,
             Decisions = [],
         };
     }
@@ -238,7 +292,7 @@ internal sealed class LocalRotationRun(
             }
             catch (ZfsException e)
             {
-                (action, reason) = ("failed", e.StandardError.Trim()); // continue with the others
+                (action, reason) = (LocalRotationItem.Failed, e.StandardError.Trim()); // continue with the others
             }
         }
 

@@ -44,6 +44,7 @@ public sealed record ProgramSettings(string SystemFile, IReadOnlySet<string> Nam
                     "KEEP_DAILY",
                     "KEEP_WEEKLY",
                     "KEEP_MONTHLY",
+                    "KEEP_MANUAL",
                     "MAX_CHAIN",
                     "LOCAL_ROTATION",
                     "MACHINE_ID",

@@ -11,10 +11,17 @@ namespace ZfsSnapshotManager.Core.Rotation;
 /// </summary>
 public sealed class LocalRotation
 {
+    /// <summary>
+    /// A backup starts from the newest bookmark whose snapshot the server has; older ones are needed only if the newest
+    /// backups are lost.
+    /// </summary>
+    private const int MostBookmarks = 100;
+
     private readonly RotationPolicy _policy;
 
     /// <summary>Whether the server could not be asked.</summary>
     private readonly bool _isAlone;
+    private readonly int? _keepManual;
     private readonly IReadOnlySet<SnapshotGuid> _onServer;
     private readonly IReadOnlyCollection<MarkOwner> _owners;
 
@@ -23,6 +30,12 @@ public sealed class LocalRotation
 
     /// <summary>For each snapshot that has a class, how many of its class are newer.</summary>
     private readonly Dictionary<LocalSnapshot, int> _newerOfClass;
+
+    /// <summary>For each snapshot of <c>backup</c> that the server has, how many of them are newer.</summary>
+    private readonly Dictionary<LocalSnapshot, int> _newerManual;
+
+    /// <summary>Own bookmarks, the newest first.</summary>
+    private readonly List<LocalSnapshot> _bookmarks;
 
     /// <summary>
     /// What the next incremental backup starts from; null if no snapshot is known to be on the server.
@@ -39,11 +52,13 @@ public sealed class LocalRotation
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid>? onServer,
-        IReadOnlyCollection<MarkOwner> owners
+        IReadOnlyCollection<MarkOwner> owners,
+        int? keepManual
     )
     {
         _policy = policy;
         _isAlone = onServer is null;
+        _keepManual = keepManual;
         _onServer = onServer ?? new HashSet<SnapshotGuid>();
         _owners = owners;
         _newestFirst =
@@ -60,6 +75,12 @@ public sealed class LocalRotation
             foreach (var (index, snapshot) in ofClass.Index())
                 _newerOfClass.Add(snapshot, index);
         }
+
+        _newerManual = _newestFirst
+            .Where(IsOfBackup)
+            .Index()
+            .ToDictionary(manual => manual.Item, manual => manual.Index);
+        _bookmarks = _newestFirst.FindAll(IsOwnBookmark);
     }
 
     /// <param name="local">Snapshots and bookmarks of one dataset.</param>
@@ -67,15 +88,17 @@ public sealed class LocalRotation
     /// <param name="onServer">Snapshots of which the server has a restorable backup; null if it could not be asked:
     /// then only snapshots go that were never sent, which no backup can need.</param>
     /// <param name="owners">Whose policy it is: the client on the server, by all names that it has in marks.</param>
+    /// <param name="keepManual">How many snapshots of <c>backup</c> stay; null: all.</param>
     /// <returns>One decision for each, the newest first.</returns>
     public static IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid>? onServer,
-        IReadOnlyCollection<MarkOwner> owners
+        IReadOnlyCollection<MarkOwner> owners,
+        int? keepManual = null
     )
     {
-        var rotation = new LocalRotation(local, policy, onServer, owners);
+        var rotation = new LocalRotation(local, policy, onServer, owners, keepManual);
         return
         [
             .. rotation._newestFirst.Select(snapshot =>
@@ -100,6 +123,8 @@ public sealed class LocalRotation
             return Keep(snapshot, "this tool did not make it");
         if (IsOfAnother(snapshot))
             return Keep(snapshot, $"it was made for another server or client ({snapshot.Upload!.Owner})");
+        if (_newerManual.TryGetValue(snapshot, out var newerManual))
+            return DecideManual(snapshot, newerManual);
         if (!_newerOfClass.TryGetValue(snapshot, out var newer))
             return Keep(snapshot, "it has no class");
         var type = snapshot.Type!.Value;
@@ -119,6 +144,31 @@ public sealed class LocalRotation
             : Destroy(snapshot, $"{count} newer {type.ToText()} snapshots exist");
     }
 
+    /// <summary>
+    /// A snapshot that <c>backup</c> made and the server acknowledged, certainly for this client: its mark has the
+    /// client's name, or the server has it.
+    /// </summary>
+    private bool IsOfBackup(LocalSnapshot snapshot) =>
+        !snapshot.Name.IsBookmark
+        && snapshot is { Type: SnapshotType.Manual, Upload: { IsPending: false } mark }
+        && !IsOfAnother(snapshot)
+        && (mark.Owner is not null || _onServer.Contains(snapshot.Guid));
+
+    private RotationDecision<LocalSnapshot> DecideManual(LocalSnapshot snapshot, int newer)
+    {
+        if (_keepManual is not { } count)
+            return Keep(snapshot, "it has no class");
+        if (newer < count)
+            return Keep(snapshot, $"manual {newer + 1} of {count}");
+        if (_newestBase is null)
+            return Keep(snapshot, "it may be needed: no snapshot is known to be on the server");
+        if (snapshot.Guid == _newestBase)
+            return Keep(snapshot, "the next incremental backup starts from it");
+        return snapshot.IsHeld
+            ? Keep(snapshot, "somebody holds it (zfs holds)")
+            : Destroy(snapshot, $"{newer} newer snapshots of backups exist (KEEP_MANUAL={count})");
+    }
+
     private RotationDecision<LocalSnapshot> DecideBookmark(LocalSnapshot bookmark)
     {
         if (!IsOwnBookmark(bookmark))
@@ -129,6 +179,8 @@ public sealed class LocalRotation
             return Keep(bookmark, "the next incremental backup starts from it");
         if (bookmark == _newestBookmark)
             return Keep(bookmark, "the newest bookmark");
+        if (_bookmarks.IndexOf(bookmark) >= MostBookmarks)
+            return Destroy(bookmark, $"{MostBookmarks} newer bookmarks exist");
         return _onServer.Contains(bookmark.Guid)
             ? Keep(bookmark, "the server has its snapshot")
             : Destroy(bookmark, "the server no longer has its snapshot");

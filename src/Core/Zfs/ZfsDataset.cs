@@ -91,6 +91,38 @@ public static class ZfsDataset
             cancellationToken
         );
 
+    /// <summary>The snapshots of a dataset that have clones, by name, with the names of the clones.</summary>
+    public static async Task<IReadOnlyDictionary<string, string>> ListClonesAsync(
+        this ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
+    {
+        var rows = await zfs.RunTableAsync(
+            ["list", "-H", "-d", "1", "-t", "snapshot", "-o", "name,clones", dataset.Value],
+            cancellationToken
+        );
+        return rows.Where(row => row is [_, not ("" or "-")])
+            .ToDictionary(row => row[0], row => row[1].Replace(",", ", ", StringComparison.Ordinal));
+    }
+
+    /// <summary>Bytes that only the snapshots of each dataset hold; destroying them all would free so much.</summary>
+    public static async Task<IReadOnlyDictionary<string, long>> GetUsedBySnapshotsAsync(
+        this ZfsHost zfs,
+        IEnumerable<DatasetName> datasets,
+        CancellationToken cancellationToken
+    )
+    {
+        Dictionary<string, long> used = new(StringComparer.Ordinal);
+        await zfs.RunForAllAsync(
+            ["list", "-H", "-p", "-o", "name,usedbysnapshots"],
+            datasets.Select(dataset => dataset.Value),
+            row => used[row[0]] = long.TryParse(row[1], CultureInfo.InvariantCulture, out var bytes) ? bytes : 0,
+            cancellationToken
+        );
+        return used;
+    }
+
     /// <summary>Destroys one snapshot. It accepts only a snapshot's name, so it cannot destroy a dataset.</summary>
     public static Task DestroySnapshotAsync(
         this ZfsHost zfs,

@@ -227,6 +227,75 @@ public sealed class LocalRotationTests
         Assert.True(plan.Single(decision => decision.Item == waiting).Keep);
     }
 
+    [Theory]
+    [InlineData(3, "s5 s4 s3")]
+    [InlineData(1, "s5")]
+    [InlineData(0, "s5")] // the base
+    [InlineData(5, "s5 s4 s3 s2 s1")]
+    public void The_newest_snapshots_of_backups_stay(int count, string kept)
+    {
+        var local = Manual(5);
+
+        var plan = LocalRotation.Plan(local, new RotationPolicy(), GuidsOf(local), [Owner], count);
+
+        Assert.Equal(kept, string.Join(' ', plan.Where(decision => decision.Keep).Select(d => d.Item.Name.Leaf)));
+    }
+
+    [Fact]
+    public void The_base_of_the_next_backup_stays_however_old_it_is()
+    {
+        var local = Manual(5);
+
+        var plan = LocalRotation.Plan(local, new RotationPolicy(), GuidsOf(local[..1]), [Owner], 2);
+
+        Assert.Equal(["s5", "s4", "s1"], plan.Where(decision => decision.Keep).Select(d => d.Item.Name.Leaf));
+    }
+
+    [Fact]
+    public void Nothing_of_a_backup_is_destroyed_while_the_server_has_no_base() =>
+        Assert.All(
+            LocalRotation.Plan(Manual(5), new RotationPolicy(), new HashSet<SnapshotGuid>(), [Owner], 1),
+            decision => Assert.True(decision.Keep)
+        );
+
+    [Fact]
+    public void Snapshots_of_others_waiting_held_and_unknown_ones_are_not_counted_as_those_of_backups()
+    {
+        LocalSnapshot[] others =
+        [
+            Snapshot(1, SnapshotType.Manual) with { Upload = UploadMark.Committed(Other) },
+            Snapshot(2, SnapshotType.Manual) with { Upload = UploadMark.Pending(Owner, new RunId("01234567", "89abcdef")) },
+            Snapshot(3, SnapshotType.Manual, held: true),
+            Snapshot(4, SnapshotType.Manual) with { Upload = null },
+            Snapshot(5, SnapshotType.Manual) with { Upload = new UploadMark(UploadState.Committed, null, null) },
+            Snapshot(6, type: null),
+        ];
+        var newer = Snapshot(7, SnapshotType.Manual);
+
+        var plan = LocalRotation.Plan([.. others, newer], new RotationPolicy(), GuidsOf([newer]), [Owner], 1);
+
+        Assert.All(plan, decision => Assert.True(decision.Keep, decision.Item.Name.Leaf));
+    }
+
+    [Fact]
+    public void Bookmarks_are_bounded()
+    {
+        var bookmarks = Enumerable.Range(1, 150).Select(n => Bookmark((ulong)n, $"s{n}.{Owner.Tag}")).ToArray();
+
+        var plan = LocalRotation.Plan(bookmarks, new RotationPolicy(), GuidsOf(bookmarks), [Owner]);
+
+        Assert.Equal(100, plan.Count(decision => decision.Keep));
+        Assert.Equal(150ul, plan[0].Item.Guid.Value);
+        Assert.True(plan[99].Keep);
+        Assert.False(plan[100].Keep);
+    }
+
+    private static LocalSnapshot[] Manual(int count) =>
+        [.. Enumerable.Range(1, count).Select(n => Snapshot((ulong)n, SnapshotType.Manual))];
+
+    private static HashSet<SnapshotGuid> GuidsOf(IEnumerable<LocalSnapshot> snapshots) =>
+        [.. snapshots.Select(snapshot => snapshot.Guid)];
+
     private static IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,

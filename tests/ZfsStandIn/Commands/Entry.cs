@@ -41,6 +41,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         "receive_resume_token",
         "redact_snaps",
         "type",
+        "usedbysnapshots",
         "userrefs",
     };
 
@@ -156,6 +157,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
             "guid" => $"{Guid}",
             "createtxg" => $"{CreateTxg}",
             "creation" => $"{Creation}",
+            "usedbysnapshots" when IsDataset => "0", // space is not counted here
             "userrefs" => Snapshot is null ? None : $"{Snapshot.Holds.Count}",
             "clones" => Snapshot is null ? None : ListClones(),
             "inconsistent" => Bookmark is null ? $"{(IsDataset && Dataset.IsInconsistent ? 1 : 0)}" : None,
