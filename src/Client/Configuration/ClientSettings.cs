@@ -56,6 +56,7 @@ internal sealed record ClientSettings
 
     /// <summary>Whether the server's policy for the client, if it has one, rotates local snapshots too.</summary>
     public required bool FollowsServerPolicy { get; init; }
+
     /// <summary>
     /// How many snapshots of <c>backup</c> stay on this machine, besides the one that the next backup starts from.
     /// </summary>

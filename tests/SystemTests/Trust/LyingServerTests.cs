@@ -11,6 +11,8 @@ namespace ZfsSnapshotManager.SystemTests.Trust;
 /// </summary>
 public sealed class LyingServerTests
 {
+    private static readonly string[] WrongNames = ["../other", "tank", "tank/data@x", "tank/data;id", "-r"];
+
     /// <summary>Lies about a backup with a base on the server, and what it does to it.</summary>
     [Fact]
     public async Task No_lie_about_backups_makes_a_client_send_or_destroy_what_it_must_not()
@@ -103,18 +105,13 @@ public sealed class LyingServerTests
         [
             Field("GET rotation-policy", "server_managed", "true", _ => JsonValue.Create(true)),
             .. new[] { 0, -1 }.Select(keep =>
-                Field(
-                    "GET rotation-policy",
-                    "rotation_policy",
-                    $"{keep} of each, by the server",
-                    policy =>
-                    {
-                        policy!.Parent!["server_managed"] = true;
-                        return new JsonObject(
-                            policy.AsObject().Select(field => KeyValuePair.Create(field.Key, (JsonNode?)keep))
-                        );
-                    }
-                )
+                Field("GET rotation-policy", "rotation_policy", $"{keep} of each, by the server", policy =>
+                {
+                    policy!.Parent!["server_managed"] = true;
+                    return new JsonObject(
+                        policy.AsObject().Select(field => KeyValuePair.Create(field.Key, (JsonNode?)keep))
+                    );
+                })
             ),
         ];
         var all = Choose(lab.Liar, always, few: 15, many: 1000, honest).ToList();
@@ -133,11 +130,13 @@ public sealed class LyingServerTests
 
         ServerLie[] always =
         [
-            .. new[] { "../other", "tank", "tank/data@x", "tank/data;id", "-r" }.SelectMany(name => new[]
-            {
-                Field("GET snapshots", "snapshots[].dataset_name", name, _ => JsonValue.Create(name)),
-                Field("GET snapshots", "snapshots[].snapshot_name", name, _ => JsonValue.Create(name)),
-            }),
+            .. WrongNames.SelectMany(name =>
+                new[]
+                {
+                    Field("GET snapshots", "snapshots[].dataset_name", name, _ => JsonValue.Create(name)),
+                    Field("GET snapshots", "snapshots[].snapshot_name", name, _ => JsonValue.Create(name)),
+                }
+            ),
         ];
         foreach (var lie in Choose(lab.Liar, always, few: 12, many: 1000, honest))
             await lab.CheckRestoreAsync(lie);

@@ -15,6 +15,8 @@ internal sealed class TrustLab : IAsyncDisposable
     /// <summary>Bytes of a stream after which an interrupted run is killed.</summary>
     private const long HeldAt = 2_600_000;
 
+    private static readonly string[] RotatedTypes = ["hourly", "daily"];
+
     private TrustLab(ServerProcess server, StandInHost host, ClientMachine client)
     {
         (Server, Host, Client) = (server, host, client);
@@ -106,9 +108,10 @@ internal sealed class TrustLab : IAsyncDisposable
         var own = before.Where(entry => entry.Name.StartsWith($"{Dataset}@zsm-", StringComparison.Ordinal)).ToList();
         HashSet<string> old =
         [
-            .. new[] { "hourly", "daily" }.SelectMany(type =>
-                own.Where(entry => entry.Name.Contains($"@zsm-{type}-", StringComparison.Ordinal)).SkipLast(1)
-            )
+            .. RotatedTypes
+                .SelectMany(type =>
+                    own.Where(entry => entry.Name.Contains($"@zsm-{type}-", StringComparison.Ordinal)).SkipLast(1)
+                )
                 .Concat(before.Where(entry => entry.IsBookmarkOf(Dataset)).SkipLast(1))
                 .Select(entry => entry.Name),
         ];
