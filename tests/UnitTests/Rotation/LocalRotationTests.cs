@@ -263,14 +263,23 @@ public sealed class LocalRotationTests
     {
         LocalSnapshot[] others =
         [
-            Snapshot(1, SnapshotType.Manual) with { Upload = UploadMark.Committed(Other) },
+            Snapshot(1, SnapshotType.Manual) with
+            {
+                Upload = UploadMark.Committed(Other),
+            },
             Snapshot(2, SnapshotType.Manual) with
             {
                 Upload = UploadMark.Pending(Owner, new RunId("01234567", "89abcdef")),
             },
             Snapshot(3, SnapshotType.Manual, held: true),
-            Snapshot(4, SnapshotType.Manual) with { Upload = null },
-            Snapshot(5, SnapshotType.Manual) with { Upload = new UploadMark(UploadState.Committed, null, null) },
+            Snapshot(4, SnapshotType.Manual) with
+            {
+                Upload = null,
+            },
+            Snapshot(5, SnapshotType.Manual) with
+            {
+                Upload = new UploadMark(UploadState.Committed, null, null),
+            },
             Snapshot(6, type: null),
         ];
         var newer = Snapshot(7, SnapshotType.Manual);
