@@ -57,7 +57,7 @@ public sealed class RoundTripTests(ZfsHost host)
             var backup = await client.JsonAsync("zfs-client backup");
             Assert.Equal(snapshots.Count == 0 ? "full" : "incremental", backup.GetProperty("kind").GetString());
             if (snapshots.Count > 0)
-                Assert.Contains("#", backup.GetProperty("base").GetString(), StringComparison.Ordinal);
+                Assert.Equal(snapshots[^1], backup.GetProperty("base").GetString());
             snapshots.Add(backup.GetProperty("snapshot").GetString()!);
         }
 
