@@ -38,26 +38,48 @@ internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
         if (!_isPastMark)
         {
             var first = new byte[MarkLine.Length];
-            var count = await source.ReadAtLeastAsync(
-                first,
-                first.Length,
-                throwOnEndOfStream: false,
-                cancellationToken
-            );
+            var count = await ReadAtLeastAsync(first, cancellationToken);
             if (count == 0)
                 return 0; // nothing ran; the exit code says why
             if (!first.AsSpan().SequenceEqual(MarkLine))
-                throw await DescribeAsync(first.AsMemory(0, count), cancellationToken);
+            {
+                var more = new byte[MostText];
+                var length = await ReadAtLeastAsync(more, cancellationToken);
+                throw Describe(first.AsSpan(0, count), more.AsSpan(0, length));
+            }
+
             _isPastMark = true;
         }
 
         return await source.ReadAsync(buffer, cancellationToken);
     }
 
+    /// <exception cref="OperationException">Something else came first.</exception>
+    public override int Read(Span<byte> buffer)
+    {
+        if (!_isPastMark)
+        {
+            var first = new byte[MarkLine.Length];
+            var count = source.ReadAtLeast(first, first.Length, throwOnEndOfStream: false);
+            if (count == 0)
+                return 0;
+            if (!first.AsSpan().SequenceEqual(MarkLine))
+            {
+                var more = new byte[MostText];
+                var length = source.ReadAtLeast(more, more.Length, throwOnEndOfStream: false);
+                throw Describe(first.AsSpan(0, count), more.AsSpan(0, length));
+            }
+
+            _isPastMark = true;
+        }
+
+        return source.Read(buffer);
+    }
+
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override void Flush()
     {
@@ -70,14 +92,12 @@ internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    private async Task<OperationException> DescribeAsync(
-        ReadOnlyMemory<byte> first,
-        CancellationToken cancellationToken
-    )
+    private ValueTask<int> ReadAtLeastAsync(byte[] buffer, CancellationToken cancellationToken) =>
+        source.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
+
+    private OperationException Describe(ReadOnlySpan<byte> first, ReadOnlySpan<byte> more)
     {
-        var more = new byte[MostText];
-        var count = await source.ReadAtLeastAsync(more, more.Length, throwOnEndOfStream: false, cancellationToken);
-        var text = Encoding.UTF8.GetString([.. first.Span, .. more.AsSpan(0, count)]);
+        var text = Encoding.UTF8.GetString([.. first, .. more]);
         var end = text.IndexOf(Mark, StringComparison.Ordinal);
         var own = (end < 0 ? text : text[..end]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var line = new string([.. (own.FirstOrDefault() ?? "").Where(c => !char.IsControl(c)).Take(MostText)]);

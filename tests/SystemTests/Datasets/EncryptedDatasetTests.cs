@@ -100,10 +100,10 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
 
         restored.MustSucceed();
         Assert.Equal(
-            "aes-256-gcm off aes-256-gcm off",
+            "aes-256-gcm off off aes-256-gcm",
             await client.ShellAsync(
-                $"echo $(zfs get -H -o value encryption {client.Area}/back {client.Area}/back/plain "
-                    + $"{client.Area}/back/plain/own {client.Area}/back/gap/below)"
+                $"echo $(zfs get -H -o value encryption {client.Area}/back {client.Area}/back/gap/below "
+                    + $"{client.Area}/back/plain {client.Area}/back/plain/own)"
             )
         );
         Assert.Equal(
