@@ -161,7 +161,10 @@ public static class SnapshotMarks
         var bookmark = owner.BookmarkOf(source, guid);
         if (await TryBookmarkAsync(zfs, source, bookmark, cancellationToken))
             return;
-        var existing = await zfs.RunAsync(["list", "-H", "-p", "-o", "guid", $"{bookmark}"], cancellationToken);
+        var existing = await zfs.RunAsync(
+            ["list", "-H", "-p", "-t", "bookmark", "-o", "guid", $"{bookmark}"],
+            cancellationToken
+        );
         if (existing.Trim() != guid.ToString())
             await TryBookmarkAsync(zfs, source, owner.ShortBookmarkOf(source, guid), cancellationToken);
     }

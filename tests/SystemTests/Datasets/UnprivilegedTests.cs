@@ -33,7 +33,7 @@ public sealed class UnprivilegedTests(ZfsHost host)
         );
         Assert.Contains(
             "root",
-            (await client.JsonAsync("zfs-client doctor"))
+            (await client.JsonAsync($"ZFS_SETTINGS_FILE={client.Folder}/.env zfs-client doctor"))
                 .GetProperty("checks")
                 .EnumerateArray()
                 .Single(check => check.GetProperty("name").GetString() == "permissions")

@@ -136,9 +136,9 @@ public sealed class KeptRestoreOnZfsTests(SecondZfsHost host)
         using var user = lab.Client.Start($"exec sleep 300 < /dev/zvol/{lab.Target}");
         await host.WaitForAsync("it is open", $"ls -l /proc/[0-9]*/fd/0 2>/dev/null | grep -q /dev/zd");
 
-        var forced = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --force");
+        var forced = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --source {lab.Source} --force");
         var kept = await lab.Client.SnapshotsOfAsync($"{lab.Target}.replaced");
-        var refused = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --force");
+        var refused = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --source {lab.Source} --force");
         await host.RunAsync("pkill -x sleep");
         await user.WaitForExitAsync(Token);
 
@@ -147,7 +147,7 @@ public sealed class KeptRestoreOnZfsTests(SecondZfsHost host)
         Assert.Equal(9, refused.ExitCode);
         Assert.Contains("in use or because the restore was killed", refused.Error, StringComparison.Ordinal);
         await lab.Client.ShellAsync($"zfs destroy -r {lab.Target}.replaced");
-        (await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --force")).MustSucceed();
+        (await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --source {lab.Source} --force")).MustSucceed();
         await lab.AssertRestoredAsync();
     }
 }

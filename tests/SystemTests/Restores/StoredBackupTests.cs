@@ -45,7 +45,7 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         Assert.Matches($"{IdOf(damaged)}: DAMAGED: .", all.Output);
         foreach (var other in (Answer[])[whole, incremental])
             Assert.Matches($"{IdOf(other)}: ok, [0-9]+ records", all.Output);
-        Assert.Contains("1 of 3 are damaged", all.Output, StringComparison.Ordinal);
+        Assert.Contains("2 of 3 are complete and valid, 1 damaged", all.Output, StringComparison.Ordinal);
 
         var results = await client.RestoreAsync("verify", "all", "--json");
         Assert.Equal(7, results.ExitCode);
