@@ -61,7 +61,7 @@ public sealed class BackupCommandTests
         var backup = await client.JsonAsync($"zfs-client backup --dataset {client.Area}/moved");
 
         Assert.Equal("incremental", backup.GetProperty("kind").GetString());
-        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
+        await client.JsonAsync($"zfs-restore latest {client.Area}/restored --source {client.Area}/moved");
         Assert.Equal(
             await client.TreeOfAsync(backup.GetProperty("snapshot").GetString()!),
             await client.TreeOfAsync(
