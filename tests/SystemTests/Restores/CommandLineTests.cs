@@ -177,7 +177,7 @@ public sealed class CommandLineTests(SharedServer server) : IClassFixture<Shared
 
         await serving;
         Assert.Equal(11, result.ExitCode);
-        Assert.Contains("does not answer like a zfs-server", result.Error, StringComparison.Ordinal);
+        Assert.Contains("answered with a web page and not like a zfs-server", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
