@@ -241,6 +241,20 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
+    public void What_another_machine_backs_up_is_not_rotated_by_this_one()
+    {
+        var ours = History.Backup(1, null, History.Now.AddDays(-2)) with { MachineId = "one", MachineName = "web" };
+        var theirs = History.Backup(2, null, History.Now) with { MachineId = "two", MachineName = "nas" };
+
+        var asked = BackupRotation.Plan([ours, theirs], Nothing, NoUploads, History.Now, machineId: "one");
+        var taken = BackupRotation.Plan([ours, theirs], Nothing, NoUploads, History.Now, machineId: "two");
+
+        Assert.All(asked, decision => Assert.True(decision.Keep));
+        Assert.Contains("another machine, nas", asked[^1].Reason, StringComparison.Ordinal);
+        Assert.Equal(ours, Assert.Single(taken, decision => !decision.Keep).Item);
+    }
+
+    [Fact]
     public void Backups_that_the_store_did_not_delete_are_kept_with_the_reason()
     {
         var (old, newest) = (History.Backup(1, null, History.Now.AddDays(-2)), History.Backup(2, null, History.Now));

@@ -1,0 +1,124 @@
+using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.UnitTests.Rotation;
+
+namespace ZfsSnapshotManager.UnitTests.Server.Catalogue;
+
+/// <summary>Which machines use a client's id, and the id of the catalogue itself, in a real catalogue.</summary>
+public sealed class MachineCatalogueTests : IDisposable
+{
+    private const string Client = "web1";
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly SetTime _time = new(History.Now);
+    private readonly CatalogueDatabase _database;
+    private readonly MachineCatalogue _machines;
+
+    public MachineCatalogueTests()
+    {
+        _database = new CatalogueDatabase(TestSettings.In(_folder));
+        _database.Prepare();
+        _machines = new MachineCatalogue(_database, _time);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_dataset_belongs_to_the_machine_whose_backup_came_last()
+    {
+        Add(1, "nas", 1);
+        Add(2, "clone", 2);
+        Add(3, null, 3);
+        Add(4, "other", 4, "tank/other");
+
+        Assert.Equal("clone", _machines.FindNewest(Client, "tank/data")?.MachineName);
+        Assert.Null(_machines.FindNewest(Client, "tank/nothing"));
+        Assert.Null(_machines.FindNewest("web2", "tank/data"));
+        Assert.Equal(["other", "clone", "nas"], _machines.List(Client).Select(machine => machine.MachineName));
+    }
+
+    [Fact]
+    public void Refused_machines_are_listed_until_they_take_over_and_never_more_than_twenty()
+    {
+        Add(1, "nas", 1);
+        for (var number = 0; number < 30; number++)
+        {
+            _time.Advance(TimeSpan.FromMinutes(1));
+            _machines.AddRefused(Client, $"{number:x16}", $"clone{number}", "tank/data");
+        }
+
+        var refused = _machines.List(Client).Where(machine => machine.RefusedDataset == "tank/data").ToList();
+        Assert.Equal(20, refused.Count);
+        Assert.Equal("clone29", refused[0].MachineName);
+
+        _machines.EndRefusal(Client, refused[0].MachineId);
+
+        Assert.DoesNotContain(_machines.List(Client), machine => machine.MachineName == "clone29");
+    }
+
+    /// <summary>5: of the release before. 6: with the effective properties, and without machines.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(6)]
+    public void An_older_catalogue_is_upgraded_with_what_it_lists(int version)
+    {
+        Add(1, null, 1);
+        using (var connection = _database.Open())
+        {
+            var older = version < 6 ? "ALTER TABLE uploads DROP COLUMN effective_properties;" : "";
+            using var command = connection.Query(
+                $"""
+                {older}
+                DROP TABLE refused_machines;
+                DROP INDEX backups_by_machine;
+                ALTER TABLE backups DROP COLUMN machine_id;
+                ALTER TABLE backups DROP COLUMN machine_name;
+                ALTER TABLE uploads DROP COLUMN machine_id;
+                ALTER TABLE uploads DROP COLUMN machine_name;
+                PRAGMA user_version = {version};
+                """
+            );
+            command.ExecuteNonQuery();
+        }
+
+        SqliteConnection.ClearAllPools();
+        Assert.Equal(version, _database.Inspect());
+        _database.Prepare();
+
+        Assert.Null(Assert.Single(new BackupCatalogue(_database).List(Client)).MachineId);
+        Add(2, "nas", 2);
+        Assert.Equal("nas", _machines.FindNewest(Client, "tank/data")?.MachineName);
+    }
+
+    [Fact]
+    public void A_catalogue_that_was_lost_gets_its_id_again()
+    {
+        var settings = TestSettings.In(_folder);
+        CatalogueIdFile.Keep(_database, settings);
+        var id = _database.Id;
+        SqliteConnection.ClearAllPools();
+        foreach (var file in Directory.GetFiles(_folder.Path, "metadata.db*"))
+            File.Delete(file);
+
+        Assert.Equal(id, CatalogueIdFile.Find(settings));
+        var next = new CatalogueDatabase(settings);
+        next.Prepare();
+        CatalogueIdFile.Keep(next, settings);
+
+        Assert.Equal(id, next.Id);
+    }
+
+    private void Add(ulong guid, string? machine, int minute, string dataset = "tank/data") =>
+        new BackupCatalogue(_database).AddAll([
+            new ListedBackup(
+                Client,
+                History.Backup(guid, from: null, History.Now.AddMinutes(minute), dataset: dataset) with
+                {
+                    SnapshotId = $"{Client}/{guid}",
+                    StorageKey = $"{Client}/{guid}.zfs",
+                    MachineId = machine,
+                    MachineName = machine,
+                }
+            ),
+        ]);
+}
