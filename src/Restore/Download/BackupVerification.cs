@@ -33,7 +33,7 @@ internal sealed class BackupVerification(
         }
         catch (ApiException e) when (e.Status == HttpStatusCode.NotFound)
         {
-            // Verifying all backups may take days, and rotation goes on meanwhile.
+            // Verifying all backups may take days, and rotation continues meanwhile.
             return await IsDeletedAsync(backup)
                 ? VerifiedBackup.Failed(backup, VerifiedState.Deleted, e)
                 : VerifiedBackup.Failed(backup, VerifiedState.Failed, e);

@@ -128,7 +128,7 @@ public sealed class OwnersTests
         (await client.RunAsync("MACHINE_ID=second zfs-client backup")).MustSucceed();
     }
 
-    /// <summary>Two machines with one id: the upload of one goes on while the other is refused.</summary>
+    /// <summary>Two machines with one id: the upload of one continues while the other is refused.</summary>
     [Fact]
     public async Task The_interrupted_upload_of_one_machine_is_not_dropped_by_another()
     {

@@ -468,7 +468,7 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         Assert.Equal(cut.Stored, await client.Http.GetByteArrayAsync($"download?snapshot_id={id}", Token));
         (await client.RestoreAsync("verify", "all")).MustSucceed();
 
-        // From where it goes on; 0 where it is committed.
+        // Where it continues; 0 where it is committed.
         async Task<int> FindResumeAsync()
         {
             var answer = await client.AskAsync(fields.DeepClone().AsObject());
