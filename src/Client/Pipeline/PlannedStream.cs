@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
 
@@ -10,7 +11,7 @@ namespace ZfsSnapshotManager.Client.Pipeline;
 /// <param name="source">The output; it stays open.</param>
 /// <param name="expected">What the plan allows.</param>
 /// <param name="from">The token with which <c>zfs send -t</c> was started; null: it sends the whole stream.</param>
-internal sealed class PlannedStream(Stream source, ExpectedStream expected, ResumeToken? from) : Stream
+internal sealed class PlannedStream(Stream source, ExpectedStream expected, ResumeToken? from) : ForwardOnlyStream
 {
     private const int SliceSize = 4096;
 
@@ -21,42 +22,19 @@ internal sealed class PlannedStream(Stream source, ExpectedStream expected, Resu
 
     public override bool CanRead => true;
 
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <exception cref="UnexpectedStreamException">It is another stream.</exception>
     /// <exception cref="SendStreamException">It does not begin like a stream.</exception>
-    public override int Read(byte[] buffer, int offset, int count)
+    public override int Read(Span<byte> buffer)
     {
         if (!_isChecked)
             ReadBegin();
         if (_given == _held.Length)
-            return source.Read(buffer, offset, count);
-        var taken = Math.Min(count, _held.Length - _given);
-        Array.Copy(_held, _given, buffer, offset, taken);
-        _given += taken;
-        return taken;
+            return source.Read(buffer);
+        var taken = _held.AsSpan(_given, Math.Min(buffer.Length, _held.Length - _given));
+        taken.CopyTo(buffer);
+        _given += taken.Length;
+        return taken.Length;
     }
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     /// <summary>
     /// Reads up to the end of BEGIN. A stream that ends before it is passed on as it is: whoever reads it reports that

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 /// gone (ConsolePal.Unix.Write ignores EPIPE). A FileStream writes to regular files with pwrite(2), which leaves the
 /// offset that the other commands of the line share where it was.
 /// </summary>
-public sealed partial class DescriptorStream : Stream
+public sealed partial class DescriptorStream : ForwardOnlyStream
 {
     private const int OutputDescriptor = 1;
     private const int ErrorDescriptor = 2;
@@ -19,19 +19,7 @@ public sealed partial class DescriptorStream : Stream
 
     private DescriptorStream(int descriptor) => _descriptor = descriptor;
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <summary>
     /// Standard output. A write that fails throws <see cref="OutputException"/>: a reader that went away is a failure.
@@ -65,8 +53,6 @@ public sealed partial class DescriptorStream : Stream
         }
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
     /// <summary>Blocks its thread while the reader does not read.</summary>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -75,21 +61,7 @@ public sealed partial class DescriptorStream : Stream
         return ValueTask.CompletedTask;
     }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush()
-    {
-        // Nothing is buffered.
-    }
-
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     /// <returns>False if what is left is dropped.</returns>
     /// <exception cref="OutputException">Standard output does not accept it.</exception>

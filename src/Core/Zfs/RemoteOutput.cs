@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// <c>~/.bashrc</c>) does so before the command; its text would be taken for names of snapshots or for a stream.
 /// Therefore the command's output begins with a mark, and what is before the mark is not the command's.
 /// </summary>
-internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
+internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : ForwardOnlyStream
 {
     /// <summary>A line of its own; printed before the output of every command there.</summary>
     internal const string Mark = "zfs-snapshot-manager";
@@ -19,18 +19,6 @@ internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
     private bool _isPastMark;
 
     public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <exception cref="OperationException">Something else came first.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -75,22 +63,6 @@ internal sealed class RemoteOutput(Stream source, ZfsRemoteHost host) : Stream
 
         return source.Read(buffer);
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-        // Nothing is written.
-    }
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     private ValueTask<int> ReadAtLeastAsync(byte[] buffer, CancellationToken cancellationToken) =>
         source.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Transfer;
 
 namespace ZfsSnapshotManager.UnitTests.Transfer;

@@ -1,9 +1,10 @@
-namespace ZfsSnapshotManager.Core.Transfer;
+namespace ZfsSnapshotManager.Core;
 
 /// <summary>
-/// A stream that passes once, in one direction, asynchronously. Readers override <see cref="CanRead"/> and
-/// <see cref="ReadAsync(Memory{byte}, CancellationToken)"/>, writers <see cref="CanWrite"/> and
-/// <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/>; everything else is refused.
+/// A stream that passes once, in one direction. Readers override <see cref="CanRead"/> and
+/// <see cref="ReadAsync(Memory{byte}, CancellationToken)"/> or <see cref="Read(Span{byte})"/>, or both; writers
+/// <see cref="CanWrite"/> and <see cref="WriteAsync(ReadOnlyMemory{byte}, CancellationToken)"/> or
+/// <see cref="Write(ReadOnlySpan{byte})"/>. Everything else is refused.
 /// </summary>
 public abstract class ForwardOnlyStream : Stream
 {
@@ -31,7 +32,9 @@ public abstract class ForwardOnlyStream : Stream
         CancellationToken cancellationToken
     ) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public sealed override int Read(byte[] buffer, int offset, int count) => throw Refused();
+    public override int Read(Span<byte> buffer) => throw Refused();
+
+    public sealed override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         throw Refused();
@@ -39,7 +42,9 @@ public abstract class ForwardOnlyStream : Stream
     public sealed override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public sealed override void Write(byte[] buffer, int offset, int count) => throw Refused();
+    public override void Write(ReadOnlySpan<byte> buffer) => throw Refused();
+
+    public sealed override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     public override void Flush()
     {
@@ -50,5 +55,5 @@ public abstract class ForwardOnlyStream : Stream
 
     public sealed override void SetLength(long value) => throw Refused();
 
-    private NotSupportedException Refused() => new($"{GetType().Name} passes once, in one direction, asynchronously.");
+    private NotSupportedException Refused() => new($"{GetType().Name} passes once, in one direction.");
 }
