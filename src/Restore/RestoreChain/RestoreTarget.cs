@@ -188,8 +188,13 @@ internal sealed class RestoreTarget
             ],
             cancellationToken
         );
-        var values = rows.ToDictionary(row => row[0], row => row);
-        string? Local(string property) => values[property] is [_, var value, "local"] ? value : null;
+        // A mark that somebody else wrote may have line breaks or tabs. Then its lines are no rows, and ZFS's own
+        // properties are those that come last.
+        var values = rows.Where(row => row is [_, _, _])
+            .GroupBy(row => row[0], StringComparer.Ordinal)
+            .ToDictionary(found => found.Key, found => found.Last(), StringComparer.Ordinal);
+        string? Local(string property) =>
+            values.TryGetValue(property, out var row) && row[2] == "local" ? row[1] : null;
         var creation = DateTimeOffset.FromUnixTimeSeconds(
             long.Parse(values["creation"][1], CultureInfo.InvariantCulture)
         );

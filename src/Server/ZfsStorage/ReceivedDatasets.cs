@@ -10,6 +10,10 @@ internal static class ReceivedDatasets
     private const string DatasetColumns =
         $"name,receive_resume_token,{ZfsStorageProperties.Client},{ZfsStorageProperties.Source}";
 
+    private const int DatasetColumnCount = 4;
+
+    private const int SnapshotColumnCount = 7;
+
     private const string SnapshotColumns = $"name,guid,createtxg,userrefs,clones,written,{ZfsStorageProperties.Note}";
 
     /// <summary>A client's received datasets.</summary>
@@ -50,7 +54,8 @@ internal static class ReceivedDatasets
 
     /// <summary>
     /// Combines the output of ZFS. Datasets that others made below the parent lack one of the properties, or are at a
-    /// deeper level, and are left out.
+    /// deeper level, and are left out. So are lines that are the rest of a value with a line break: the user properties
+    /// are the last columns, and this program's have none.
     /// </summary>
     public static IReadOnlyList<ChainDataset> Parse(
         DatasetName parent,
@@ -60,11 +65,13 @@ internal static class ReceivedDatasets
     )
     {
         var received = snapshots
+            .Where(row => row.Length == SnapshotColumnCount)
             .Select(ParseSnapshot)
             .ToLookup(snapshot => snapshot.Name.Dataset.Value, StringComparer.Ordinal);
         return
         [
             .. datasets
+                .Where(row => row.Length == DatasetColumnCount)
                 .Where(row => row[0] != parent.Value && row[2] == clientId && row[3] != "-")
                 .Select(row => new ChainDataset(
                     DatasetName.Parse(row[0]),

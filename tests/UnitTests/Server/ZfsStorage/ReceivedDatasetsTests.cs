@@ -36,6 +36,27 @@ public sealed class ReceivedDatasetsTests
         );
 
     [Fact]
+    public void Lines_of_a_foreign_property_with_line_breaks_are_no_datasets_and_no_snapshots()
+    {
+        var chain = Assert.Single(
+            ReceivedDatasets.Parse(
+                DatasetName.Parse("b/web1"),
+                "web1",
+                [
+                    ["b/web1/data", "-", "web1", "tank/data"],
+                    ["b/web1/foreign", "-", "web1"],
+                    ["rest"],
+                    [""],
+                ],
+                [.. Snapshots, ["rest of a note"], ["a", "b"]]
+            )
+        );
+
+        Assert.Equal("b/web1/data", chain.Name.Value);
+        Assert.Equal(2, chain.Snapshots.Count);
+    }
+
+    [Fact]
     public void Held_and_cloned_snapshots_are_kept_with_the_reason()
     {
         var chains = Parse(["b/web1/data", "-", "web1", "tank/data"], ["b/web1/other", "1-abc", "web1", "tank/other"]);
