@@ -103,7 +103,7 @@ transfer_receive_round() {
 }
 
 transfer_list() { env CLIENT_ID=bench "API_KEY=$store_key" "SERVER_URL=$store_url" artifacts/bin/zfs-restore list --json | python3 -c 'import json, sys
-for number, backup in enumerate(json.load(sys.stdin), 1): print(number, backup["snapshot_id"], backup["dataset_name"])'; }
+for number, backup in enumerate(json.load(sys.stdin)["results"], 1): print(number, backup["snapshot_id"], backup["dataset_name"])'; }
 
 transfer_number_of() { transfer_list | awk -v d="$1" '$3 == d { print $1; exit }'; }
 

@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// <summary>What a backup did, or would do.</summary>
 internal sealed record BackupResult
 {
-    public bool Success { get; init; } = true;
+    public string Dataset => Snapshot.Split('@')[0];
 
     public required bool DryRun { get; init; }
 

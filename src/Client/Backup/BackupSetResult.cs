@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Client.Configuration;
 using ZfsSnapshotManager.Core;
 
@@ -7,7 +6,6 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// <summary>What a backup of several datasets did, or would do.</summary>
 internal sealed record BackupSetResult
 {
-    [JsonPropertyOrder(-1)]
     public bool Success => Failures.Count == 0;
 
     public required bool DryRun { get; init; }
@@ -18,6 +16,5 @@ internal sealed record BackupSetResult
     /// <summary>Datasets that were not backed up.</summary>
     public required IReadOnlyList<DatasetFailure> Failures { get; init; }
 
-    [JsonIgnore]
     public ExitCode ExitCode => Failures.Count == 0 ? ExitCode.Success : Failures[0].ExitCode;
 }

@@ -72,12 +72,13 @@ internal static class BackupCommand
         var set = await new BackupSet(run).RunAsync(selected, cancellationToken);
         if (!options.DryRun)
             await TidyAsync(settings, server, output, set, cancellationToken);
-        if (settings.Selection.IsSingle)
-            output.Result(set.Results.Single(), ClientJson.Default.BackupResult, text =>
-                Write(text, set.Results.Single())
-            );
-        else
-            output.Result(set, ClientJson.Default.BackupSetResult, text => Write(output, text, set));
+        output.Results(
+            set.Results,
+            ClientJson.Default.BackupResult,
+            text => Write(output, text, set, settings.Selection.IsSingle),
+            set.Success,
+            set.Failures.Select(failure => failure.Json)
+        );
         return (int)set.ExitCode;
     }
 
@@ -104,11 +105,13 @@ internal static class BackupCommand
         }
     }
 
-    private static void Write(Output output, TextWriter text, BackupSetResult set)
+    private static void Write(Output output, TextWriter text, BackupSetResult set, bool isSingle)
     {
         foreach (var result in set.Results)
             Write(text, result);
         WarnOf(output, set.Failures, "is not backed up");
+        if (isSingle)
+            return;
         text.WriteLine(
             $"{(set.DryRun ? "Would back up" : "Backed up")} {set.Results.Count} of "
                 + $"{set.Results.Count + set.Failures.Count} datasets."

@@ -46,23 +46,30 @@ internal static class BookmarksCommand
             }
         }
 
-        output.Result(bookmarks, ClientJson.Default.ListBookmarkRow, text =>
-        {
-            if (bookmarks.Count == 0)
-                text.WriteLine($"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup creates one.");
-            else
-                Table.Write(
-                    text,
-                    ["Bookmark", "Created", "GUID"],
-                    [
-                        .. bookmarks.Select(b =>
-                            new[] { b.Bookmark, Timestamps.ToSecond(b.CreatedAt), b.Guid.ToString() }
-                        ),
-                    ]
-                );
-            BackupCommand.WarnOf(output, failures.All, NotDone);
-        });
+        output.Results(
+            bookmarks,
+            ClientJson.Default.BookmarkRow,
+            text =>
+            {
+                Write(text, selection, bookmarks);
+                BackupCommand.WarnOf(output, failures.All, NotDone);
+            },
+            success: failures.All.Count == 0,
+            failures.All.Select(failure => failure.Json)
+        );
         return (int)(failures.All is [var first, ..] ? first.ExitCode : ExitCode.Success);
+    }
+
+    private static void Write(TextWriter text, DatasetSelection selection, List<BookmarkRow> bookmarks)
+    {
+        if (bookmarks.Count == 0)
+            text.WriteLine($"{string.Join(", ", selection.Roots)}: no bookmarks. The first backup creates one.");
+        else
+            Table.Write(
+                text,
+                ["Bookmark", "Created", "GUID"],
+                [.. bookmarks.Select(b => new[] { b.Bookmark, Timestamps.ToSecond(b.CreatedAt), b.Guid.ToString() })]
+            );
     }
 
     private static BookmarkRow Describe(LocalSnapshot bookmark) =>

@@ -19,10 +19,7 @@ internal sealed record BookmarkRow
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
 [JsonSerializable(typeof(BackupResult))]
-[JsonSerializable(typeof(BackupSetResult))]
 [JsonSerializable(typeof(SnapshotResult))]
-[JsonSerializable(typeof(SnapshotSetResult))]
 [JsonSerializable(typeof(LocalRotationResult))]
-[JsonSerializable(typeof(List<LocalRotationResult>))]
-[JsonSerializable(typeof(List<BookmarkRow>))]
+[JsonSerializable(typeof(BookmarkRow))]
 internal sealed partial class ClientJson : JsonSerializerContext;

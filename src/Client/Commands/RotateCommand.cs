@@ -52,14 +52,13 @@ internal static class RotateCommand
                 );
                 if (failure is not null)
                     throw RotationWithoutServer.Explain(failure, results, created: null);
-                if (settings.Selection.IsSingle)
-                    output.Result(results.Single(), ClientJson.Default.LocalRotationResult, text =>
-                        Write(output, text, results.Single())
-                    );
-                else
-                    output.Result(results, ClientJson.Default.ListLocalRotationResult, text =>
-                        results.ForEach(result => Write(output, text, result))
-                    );
+                output.Results(
+                    results.Where(result => result.Message is null),
+                    ClientJson.Default.LocalRotationResult,
+                    text => results.ForEach(result => Write(output, text, result)),
+                    results.All(result => result.Success),
+                    LocalRotationResult.FailuresOf(results)
+                );
                 return ExitCodeOf(results);
             }
         );

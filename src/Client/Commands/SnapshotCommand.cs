@@ -108,11 +108,13 @@ internal static class SnapshotCommand
             Backups = backups,
             Rotations = rotations,
         };
-        if (settings.Selection.IsSingle)
-            output.Result(result.Single(), ClientJson.Default.SnapshotResult, text => Write(output, text, result));
-        else
-            output.Result(result, ClientJson.Default.SnapshotSetResult, text => Write(output, text, result));
-
+        output.Results(
+            result.ByDataset(),
+            ClientJson.Default.SnapshotResult,
+            text => Write(output, text, result),
+            result.Success,
+            result.AllFailures()
+        );
         if (failures.Count > 0)
             return (int)failures[0].ExitCode;
         return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);

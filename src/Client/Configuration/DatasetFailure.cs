@@ -1,5 +1,5 @@
-using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Configuration;
 
@@ -12,12 +12,20 @@ internal sealed record DatasetFailure
 
     public string? Remedy { get; init; }
 
-    [JsonIgnore]
     public ExitCode ExitCode { get; init; }
 
     /// <summary>The failure itself, for a command that has only this dataset.</summary>
-    [JsonIgnore]
     public Exception Cause { get; private init; } = null!;
+
+    /// <summary>As it is printed with <c>--json</c>.</summary>
+    public CommandFailure Json =>
+        new()
+        {
+            Dataset = Dataset,
+            Message = Message,
+            Code = CommandFailure.CodeOf(Cause, ExitCode),
+            Remedy = Remedy,
+        };
 
     public static DatasetFailure Of(string dataset, Exception e) =>
         FailureKinds.Of(e) == FailureKind.Bug

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Client.Rotation;
@@ -13,10 +14,12 @@ internal sealed record LocalRotationResult
 
     public required string Dataset { get; init; }
 
-    /// <summary>Why nothing could be decided; left out if it could.</summary>
+    /// <summary>Why nothing could be decided; null if it could. A failure of its own in JSON.</summary>
+    [JsonIgnore]
     public string? Message { get; init; }
 
     /// <summary>What to do about that.</summary>
+    [JsonIgnore]
     public string? Remedy { get; init; }
 
     [JsonIgnore]
@@ -37,6 +40,18 @@ internal sealed record LocalRotationResult
 
     /// <summary>Newest first.</summary>
     public required IReadOnlyList<LocalRotationItem> Decisions { get; init; }
+
+    /// <summary>Of the datasets of which nothing could be decided.</summary>
+    public static IEnumerable<CommandFailure> FailuresOf(IEnumerable<LocalRotationResult> results) =>
+        results
+            .Where(result => result.Message is not null)
+            .Select(result => new CommandFailure
+            {
+                Dataset = result.Dataset,
+                Message = result.Message!,
+                Code = CommandFailure.CodeOf(null, result.ExitCode),
+                Remedy = result.Remedy,
+            });
 
     public int Count(string action) => Decisions.Count(item => item.Action == action);
 }

@@ -66,16 +66,20 @@ public sealed class Diagnosis
     /// <returns>The exit code.</returns>
     public int Report(bool json)
     {
-        var report = new DiagnosisReport { Success = _exitCode == ExitCode.Success, Checks = _lines };
-        new Output(json).Result(report, DiagnosisJson.Default.DiagnosisReport, text =>
-        {
-            foreach (var line in _lines)
+        new Output(json).Results(
+            _lines,
+            DiagnosisJson.Default.DiagnosisLine,
+            text =>
             {
-                text.WriteLine($"{line.Status, -8} {line.Name}: {line.Message}");
-                if (line.Remedy is not null)
-                    text.WriteLine($"         {line.Remedy}");
-            }
-        });
+                foreach (var line in _lines)
+                {
+                    text.WriteLine($"{line.Status, -8} {line.Name}: {line.Message}");
+                    if (line.Remedy is not null)
+                        text.WriteLine($"         {line.Remedy}");
+                }
+            },
+            success: _exitCode == ExitCode.Success
+        );
         return (int)_exitCode;
     }
 }
@@ -92,16 +96,9 @@ public sealed record DiagnosisLine
     public string? Remedy { get; init; }
 }
 
-public sealed record DiagnosisReport
-{
-    public required bool Success { get; init; }
-
-    public required IReadOnlyList<DiagnosisLine> Checks { get; init; }
-}
-
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
-[JsonSerializable(typeof(DiagnosisReport))]
+[JsonSerializable(typeof(DiagnosisLine))]
 internal sealed partial class DiagnosisJson : JsonSerializerContext;

@@ -1,10 +1,9 @@
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
-/// Writes a command's result to standard output, as human-readable text or as one JSON value for scripts, and
+/// Writes a command's result to standard output, as human-readable text or as one JSON object for scripts, and
 /// everything else to standard error.
 /// </summary>
 public sealed class Output(bool json)
@@ -14,13 +13,28 @@ public sealed class Output(bool json)
     /// <summary>Whether the result is written as JSON.</summary>
     public bool Json { get; } = json;
 
-    /// <summary>Writes the command's result as JSON, or by <paramref name="writeText"/>.</summary>
-    public void Result<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> writeText)
+    /// <summary>Writes the result of a command that is about one thing.</summary>
+    /// <inheritdoc cref="Results"/>
+    public void Result<T>(T value, JsonTypeInfo<T> type, Action<TextWriter> writeText, bool success = true) =>
+        Results([value], type, writeText, success);
+
+    /// <summary>Writes the command's results as JSON (<see cref="JsonReport"/>), or as text.</summary>
+    /// <param name="values">One for each dataset, backup, or whatever the command is about.</param>
+    /// <param name="writeText">Writes them human-readable.</param>
+    /// <param name="success">Whether the exit code is 0.</param>
+    /// <param name="failures">What failed besides.</param>
+    public void Results<T>(
+        IEnumerable<T> values,
+        JsonTypeInfo<T> type,
+        Action<TextWriter> writeText,
+        bool success = true,
+        IEnumerable<CommandFailure>? failures = null
+    )
     {
         try
         {
             if (Json)
-                Console.Out.WriteLine(JsonSerializer.Serialize(value, type));
+                JsonReport.Write(Console.Out, success, values, type, failures ?? []);
             else
                 writeText(Console.Out);
         }

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
-using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
@@ -72,14 +70,14 @@ public static class ProgramRunner
             exitCode = signals.ExitCode ?? exitCode;
         if (json && e is not OutputException)
         {
-            var error = new ApiError
+            var failure = new CommandFailure
             {
-                Success = false,
                 Message = message,
-                Code = (e as ApiException)?.Code ?? JsonNamingPolicy.SnakeCaseLower.ConvertName(exitCode.ToString()),
+                Code = CommandFailure.CodeOf(e, exitCode),
                 Remedy = remedy,
             };
-            Console.Out.WriteLine(JsonSerializer.Serialize(error, ApiJson.Default.ApiError));
+            // The type stands for no results, whatever those of the command would be.
+            JsonReport.Write(Console.Out, success: false, [], CommandFailureJson.Default.CommandFailure, [failure]);
         }
         else
         {

@@ -38,7 +38,7 @@ internal static class ListCommand
     {
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchNowAsync(session.Server, cancellationToken);
-        session.Output.Result(list.Backups, RestoreJson.Default.IReadOnlyListSnapshotInfo, text =>
+        session.Output.Results(list.Backups, RestoreJson.Default.SnapshotInfo, text =>
         {
             if (list.Backups.Count == 0)
                 text.WriteLine("No backups exist yet.");

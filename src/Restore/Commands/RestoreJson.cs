@@ -9,8 +9,6 @@ namespace ZfsSnapshotManager.Restore.Commands;
 
 internal sealed record SaveResult
 {
-    public bool Success { get; init; } = true;
-
     public required string File { get; init; }
 
     public required SnapshotInfo Backup { get; init; }
@@ -22,8 +20,6 @@ internal sealed record SaveResult
 /// <summary>A stream that a command wrote to a file.</summary>
 internal sealed record StreamFileResult
 {
-    public bool Success { get; init; } = true;
-
     public required string File { get; init; }
 
     public required long StreamBytes { get; init; }
@@ -33,11 +29,11 @@ internal sealed record StreamFileResult
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
-[JsonSerializable(typeof(IReadOnlyList<SnapshotInfo>))]
+[JsonSerializable(typeof(SnapshotInfo))]
 [JsonSerializable(typeof(RestoreResult))]
 [JsonSerializable(typeof(SaveResult))]
 [JsonSerializable(typeof(MountResult))]
-[JsonSerializable(typeof(List<VerifiedBackup>))]
+[JsonSerializable(typeof(VerifiedBackup))]
 [JsonSerializable(typeof(StreamReport))]
 [JsonSerializable(typeof(StreamFileResult))]
 [JsonSerializable(typeof(TokenInfo))]

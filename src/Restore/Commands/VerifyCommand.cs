@@ -61,8 +61,11 @@ internal static class VerifyCommand
             throw;
         }
 
-        session.Output.Result(results, RestoreJson.Default.ListVerifiedBackup, text =>
-            text.WriteLine(Summarize(results))
+        session.Output.Results(
+            results,
+            RestoreJson.Default.VerifiedBackup,
+            text => text.WriteLine(Summarize(results)),
+            success: results.TrueForAll(result => result.Ok)
         );
         var worst = results.Find(r => r.State == VerifiedState.Damaged) ?? results.Find(r => !r.Ok);
         return (int)(worst?.ExitCode ?? ExitCode.Success);

@@ -3,8 +3,6 @@ namespace ZfsSnapshotManager.Restore.Mounting;
 /// <summary>What <c>mount</c> did.</summary>
 internal sealed record MountResult
 {
-    public bool Success { get; init; } = true;
-
     public required string Dataset { get; init; }
 
     public required string Mountpoint { get; init; }

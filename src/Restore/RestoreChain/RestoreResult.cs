@@ -5,8 +5,6 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <summary>What a restore did.</summary>
 internal sealed record RestoreResult
 {
-    public bool Success { get; init; } = true;
-
     public required string Dataset { get; init; }
 
     public required SnapshotInfo Backup { get; init; }

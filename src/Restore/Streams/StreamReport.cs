@@ -8,8 +8,6 @@ namespace ZfsSnapshotManager.Restore.Streams;
 /// <summary>What <c>stream info</c> shows.</summary>
 internal sealed record StreamReport
 {
-    public bool Success { get; init; } = true;
-
     /// <summary><c>full</c>, <c>incremental</c> or <c>package</c>.</summary>
     public required string Kind { get; init; }
 

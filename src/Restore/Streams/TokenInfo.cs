@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
@@ -7,8 +8,6 @@ namespace ZfsSnapshotManager.Restore.Streams;
 /// <summary>What <c>stream resume-token</c> shows.</summary>
 internal sealed record TokenInfo
 {
-    public bool Success { get; init; } = true;
-
     public required string Token { get; init; }
 
     public required string Snapshot { get; init; }
@@ -18,12 +17,15 @@ internal sealed record TokenInfo
     public required SnapshotGuid? FromGuid { get; init; }
 
     /// <summary>Object at which the send resumes; 0: from the start.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString)]
     public required ulong Object { get; init; }
 
     /// <summary>Offset in that object, in bytes.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString)]
     public required ulong Offset { get; init; }
 
     /// <summary>Bytes of the stream that were received when the token was made.</summary>
+    [JsonNumberHandling(JsonNumberHandling.WriteAsString)]
     public required ulong Bytes { get; init; }
 
     /// <summary>The options of <c>zfs send</c> that the token repeats, such as <c>-L</c>.</summary>

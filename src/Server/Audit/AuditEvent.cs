@@ -58,5 +58,4 @@ internal enum AuditActor
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
 [JsonSerializable(typeof(AuditEvent))]
-[JsonSerializable(typeof(List<AuditEvent>))]
 internal sealed partial class AuditJson : JsonSerializerContext;

@@ -75,7 +75,7 @@ internal static class AuditCommand
         var (events, broken) = query.Run(path);
         if (broken > 0)
             output.Warn($"{broken} {(broken == 1 ? "line is" : "lines are")} damaged and left out.");
-        output.Result(events, AuditJson.Default.ListAuditEvent, text =>
+        output.Results(events, AuditJson.Default.AuditEvent, text =>
         {
             if (events.Count == 0)
                 text.WriteLine("No such events.");

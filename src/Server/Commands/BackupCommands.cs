@@ -81,9 +81,9 @@ internal static class BackupCommands
                 .ThenByDescending(backup => backup.Backup.ReceivedAt)
                 .ThenByDescending(backup => backup.Backup.Timestamp)
                 .ToList();
-            new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(
+            new Output(parsed.GetValue(ProgramRunner.JsonOption)).Results(
                 found,
-                BackupCommandsJson.Default.ListAdministeredBackup,
+                BackupCommandsJson.Default.AdministeredBackup,
                 text =>
                 {
                     if (found.Count == 0)
@@ -295,6 +295,6 @@ internal sealed record ShownBackup
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
-[JsonSerializable(typeof(List<AdministeredBackup>))]
+[JsonSerializable(typeof(AdministeredBackup))]
 [JsonSerializable(typeof(ShownBackup))]
 internal sealed partial class BackupCommandsJson : JsonSerializerContext;

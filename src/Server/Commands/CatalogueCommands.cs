@@ -130,7 +130,12 @@ internal static class CatalogueCommands
             Findings = [.. findings.OrderBy(finding => finding.Key, StringComparer.Ordinal)],
             Notes = notes,
         };
-        output.Result(report, CatalogueJson.Default.CheckReport, text => Write(text, report));
+        output.Result(
+            report,
+            CatalogueJson.Default.CheckReport,
+            text => Write(text, report),
+            success: report.Findings.Count == 0
+        );
         return End(
             output,
             findings.Count,
@@ -156,7 +161,12 @@ internal static class CatalogueCommands
             output
         );
         var report = await rebuild.RunAsync(dryRun, cancellationToken);
-        output.Result(report, CatalogueJson.Default.RebuildReport, text => Write(text, report));
+        output.Result(
+            report,
+            CatalogueJson.Default.RebuildReport,
+            text => Write(text, report),
+            success: report.Findings.Count == 0
+        );
         return End(
             output,
             report.Findings.Count,
@@ -169,7 +179,7 @@ internal static class CatalogueCommands
     {
         if (findings == 0)
             return (int)ExitCode.Success;
-        // The report is the one JSON value.
+        // The report is the one JSON object.
         return output.Json ? (int)ExitCode.Damaged : throw new OperationException(ExitCode.Damaged, summary, remedy);
     }
 

@@ -48,7 +48,7 @@ internal static class ClientListCommands
             .Read(settings.ClientsFile)
             .Select(client => ListedClient.Of(client, FindMachines(services, client.ClientId)))
             .ToList();
-        output.Result(shown, ClientCommandsJson.Default.ListListedClient, text =>
+        output.Results(shown, ClientCommandsJson.Default.ListedClient, text =>
         {
             if (shown.Count == 0)
                 text.WriteLine("No clients. Add one: zfs-server client add NAME");

@@ -90,5 +90,4 @@ internal sealed record ListedClient
 [JsonSerializable(typeof(RotatedKey))]
 [JsonSerializable(typeof(RemovedClient))]
 [JsonSerializable(typeof(ListedClient))]
-[JsonSerializable(typeof(List<ListedClient>))]
 internal sealed partial class ClientCommandsJson : JsonSerializerContext;

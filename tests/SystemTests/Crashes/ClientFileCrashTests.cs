@@ -88,12 +88,6 @@ public sealed class ClientFileCrashTests
         var listed = (
             await Command.RunAsync(Repository.Program("zfs-server"), ["client", "list", "--json"], folder)
         ).MustSucceed();
-        return
-        [
-            .. JsonDocument
-                .Parse(listed.Output)
-                .RootElement.EnumerateArray()
-                .Select(client => client.GetProperty("client_id").GetString()!),
-        ];
+        return [.. CommandJson.Results(listed.Output).Select(client => client.GetProperty("client_id").GetString()!)];
     }
 }

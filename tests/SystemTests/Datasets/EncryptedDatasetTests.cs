@@ -180,7 +180,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
         );
         await client.ShellAsync($"head -c 3M /dev/urandom > /{client.Area}/data/b/large && sync");
         await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true");
-        await client.JsonAsync("zfs-client backup");
+        await client.ResultsAsync("zfs-client backup");
         var damaged = new DirectoryInfo(Path.Combine(server.DataFolder, "objects"))
             .EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories)
             .MaxBy(file => file.Length)!;

@@ -36,7 +36,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
                 + $"{client.Area}/data/b"
         );
 
-        var first = await client.JsonAsync("zfs-client backup");
+        var first = await client.ResultsAsync("zfs-client backup");
         Assert.Equal(
             ["data", "data/a", "data/a/deep", "data/b", "data/gap", "data/gap/below"],
             DatasetsOf(client, first)
@@ -44,10 +44,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         var times = await client.ShellAsync(
             string.Join(
                 " && ",
-                first
-                    .GetProperty("results")
-                    .EnumerateArray()
-                    .Select(result => $"zfs get -H -o value createtxg '{result.GetProperty("snapshot").GetString()}'")
+                first.Select(result => $"zfs get -H -o value createtxg '{result.GetProperty("snapshot").GetString()}'")
             )
         );
         Assert.Single(times.Split('\n').Distinct());
@@ -57,10 +54,10 @@ public sealed class ManyDatasetsTests(ZfsHost host)
                 + $"create {client.Area}/data/new && echo new > /{client.Area}/data/new/file && echo more >> "
                 + $"/{client.Area}/data/moved/file"
         );
-        var second = await client.JsonAsync(
+        var second = await client.ResultsAsync(
             $"zfs-client snapshot daily --send --exclude {client.Area}/data/scratch --exclude '{client.Area}/data/ga?'"
         );
-        var backups = second.GetProperty("backups");
+        var backups = second.Select(result => result.GetProperty("backup")).ToArray();
 
         Assert.Equal(
             ["data incremental", "data/moved incremental", "data/moved/deep incremental", "data/new full"],
@@ -74,7 +71,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
             $"zfs-restore restore {number} {client.Area}/restored --recursive --properties"
         );
 
-        foreach (var result in backups.GetProperty("results").EnumerateArray())
+        foreach (var result in backups)
         {
             var snapshot = result.GetProperty("snapshot").GetString()!;
             Assert.Equal(
@@ -129,9 +126,9 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         var run = await client.RunAsync("zfs-client backup --json");
 
         Assert.Equal(6, run.ExitCode);
-        var result = JsonDocument.Parse(run.Output).RootElement;
+        var result = CommandJson.Parse(run.Output);
         Assert.False(result.GetProperty("success").GetBoolean());
-        Assert.Equal(["data/a", "data/z"], DatasetsOf(client, result));
+        Assert.Equal(["data/a", "data/z"], DatasetsOf(client, result.GetProperty("results").EnumerateArray()));
         var failure = Assert.Single(result.GetProperty("failures").EnumerateArray());
         Assert.Equal($"{client.Area}/data/locked", failure.GetProperty("dataset").GetString());
         Assert.Contains("load-key", failure.GetProperty("remedy").GetString(), StringComparison.Ordinal);
@@ -178,7 +175,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         }
 
         Assert.Equal(6, run.ExitCode);
-        var result = JsonDocument.Parse(run.Output).RootElement;
+        var result = CommandJson.Parse(run.Output);
         Assert.Equal(
             [pool, $"{pool}/free", data, $"{data}/a"],
             result
@@ -209,7 +206,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
             $"cd /{client.Area}/data && echo x > file && dd if=/dev/urandom of=a/random bs=1M count=1 2>/dev/null && "
                 + "dd if=/dev/urandom of=b/random bs=1M count=8 2>/dev/null"
         );
-        await client.JsonAsync("zfs-client backup --recursive");
+        await client.ResultsAsync("zfs-client backup --recursive");
         var hold = await client.HoldStreamsAsync();
         using (
             var restore = client.Start(
@@ -245,20 +242,12 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         }
     }
 
-    private static string[] DatasetsOf(ClientMachine client, JsonElement set) =>
-        [
-            .. set.GetProperty("results")
-                .EnumerateArray()
-                .Select(result =>
-                    result.GetProperty("snapshot").GetString()!.Split('@')[0][(client.Area.Length + 1)..]
-                ),
-        ];
+    private static string[] DatasetsOf(ClientMachine client, IEnumerable<JsonElement> results) =>
+        [.. results.Select(result => result.GetProperty("dataset").GetString()![(client.Area.Length + 1)..])];
 
-    private static string[] KindsOf(ClientMachine client, JsonElement set) =>
+    private static string[] KindsOf(ClientMachine client, JsonElement[] results) =>
         [
-            .. DatasetsOf(client, set)
-                .Zip(set.GetProperty("results").EnumerateArray(), (dataset, result) =>
-                    $"{dataset} {result.GetProperty("kind").GetString()}"
-                ),
+            .. DatasetsOf(client, results)
+                .Zip(results, (dataset, result) => $"{dataset} {result.GetProperty("kind").GetString()}"),
         ];
 }

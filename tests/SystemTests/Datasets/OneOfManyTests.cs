@@ -115,7 +115,7 @@ public sealed class OneOfManyTests
         var backup = await client.RunAsync($"{commands.Path} zfs-client backup --json");
 
         Assert.Equal(6, backup.ExitCode);
-        var result = JsonDocument.Parse(backup.Output).RootElement;
+        var result = CommandJson.Parse(backup.Output);
         Assert.Single(result.GetProperty("results").EnumerateArray());
         Assert.Equal(
             ["other/x", "other/y"],
@@ -192,14 +192,14 @@ public sealed class OneOfManyTests
             $"zfs set com.sun:auto-snapshot=false {client.Area}/data/a && zfs create {client.Area}/data/a/below"
         );
 
-        var all = await client.JsonAsync("zfs-client backup");
-        var some = await client.JsonAsync("RESPECT_AUTO_SNAPSHOT=true zfs-client backup");
+        var all = await client.ResultsAsync("zfs-client backup");
+        var some = await client.ResultsAsync("RESPECT_AUTO_SNAPSHOT=true zfs-client backup");
         var named = await client.RunAsync(
             $"RECURSIVE=false RESPECT_AUTO_SNAPSHOT=true zfs-client backup --dataset {client.Area}/data/a"
         );
 
-        Assert.Equal(4, all.GetProperty("results").GetArrayLength());
-        Assert.Equal(2, some.GetProperty("results").GetArrayLength());
+        Assert.Equal(4, all.Length);
+        Assert.Equal(2, some.Length);
         named.MustSucceed();
     }
 
@@ -284,7 +284,7 @@ public sealed class OneOfManyTests
     {
         Assert.NotEqual(0, run.ExitCode);
         Assert.DoesNotContain("bug of the program", run.Output, StringComparison.Ordinal);
-        var result = JsonDocument.Parse(run.Output).RootElement;
+        var result = CommandJson.Parse(run.Output);
         var failure = Assert.Single(result.GetProperty("failures").EnumerateArray());
         Assert.Equal(bad, failure.GetProperty("dataset").GetString());
         Assert.Contains(words, $"{failure}", StringComparison.Ordinal);

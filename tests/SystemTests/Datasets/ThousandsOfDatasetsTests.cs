@@ -33,7 +33,7 @@ public sealed class ThousandsOfDatasetsTests
         Assert.InRange((await commands.TakeAsync()).Count(call => call == "ssh"), 3, most);
 
         Assert.Equal(datasets + 1, plan.GetProperty("results").GetArrayLength());
-        Assert.Equal(datasets + 1, snapshot.GetProperty("snapshots").GetArrayLength());
+        Assert.Equal(datasets + 1, snapshot.GetProperty("results").GetArrayLength());
         var made = await client.ShellAsync($"zfs list -H -r -t snapshot -o createtxg {client.Area}/data");
         Assert.Equal(datasets + 1, made.Split('\n').Length);
         Assert.Single(made.Split('\n').Distinct());
@@ -88,6 +88,6 @@ public sealed class ThousandsOfDatasetsTests
     {
         var run = await client.RunAsync($"{Limited} ZFS_SSH_HOST=nas {commands.Path} {line} --json");
         Assert.True(run.ExitCode == 0, run.Text[..Math.Min(run.Text.Length, 5000)]);
-        return JsonDocument.Parse(run.Output).RootElement;
+        return CommandJson.Parse(run.Output);
     }
 }

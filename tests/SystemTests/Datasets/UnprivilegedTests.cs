@@ -33,9 +33,7 @@ public sealed class UnprivilegedTests(ZfsHost host)
         );
         Assert.Contains(
             "root",
-            (await client.JsonAsync($"ZFS_SETTINGS_FILE={client.Folder}/.env zfs-client doctor"))
-                .GetProperty("checks")
-                .EnumerateArray()
+            (await client.ResultsAsync($"ZFS_SETTINGS_FILE={client.Folder}/.env zfs-client doctor"))
                 .Single(check => check.GetProperty("name").GetString() == "permissions")
                 .GetProperty("message")
                 .GetString(),
@@ -63,10 +61,8 @@ public sealed class UnprivilegedTests(ZfsHost host)
     {
         var sick = await AsUserAsync(client, $"{doctor} --json");
         Assert.Equal(6, sick.ExitCode);
-        var check = JsonDocument
-            .Parse(sick.Output)
-            .RootElement.GetProperty("checks")
-            .EnumerateArray()
+        var check = CommandJson
+            .Results(sick.Output)
             .Single(check => check.GetProperty("status").GetString() == "failed");
         Assert.Equal(missing, check.GetProperty("message").GetString()!.Split(',').Length);
         await client.ShellAsync(check.GetProperty("remedy").GetString()!.Split("Let root run: ")[1]);
@@ -74,7 +70,7 @@ public sealed class UnprivilegedTests(ZfsHost host)
     }
 
     private static async Task<JsonElement> RunAsync(ClientMachine client, string line) =>
-        JsonDocument.Parse((await AsUserAsync(client, $"{line} --json")).MustSucceed().Output).RootElement;
+        CommandJson.Result((await AsUserAsync(client, $"{line} --json")).MustSucceed().Output);
 
     private static Task<CommandResult> AsUserAsync(ClientMachine client, string line) =>
         client.RunAsync($"setpriv --reuid=backup --regid=backup --init-groups env HOME=/tmp PATH=$PATH {line}");

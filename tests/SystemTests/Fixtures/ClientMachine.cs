@@ -140,11 +140,15 @@ internal sealed class ClientMachine : IAsyncDisposable
     /// </summary>
     public Task KillAsync(string program, string signal = "KILL") => Host.KillAsync(program, Folder, signal);
 
-    /// <summary>Runs a command with <c>--json</c>; it must succeed.</summary>
-    public async Task<JsonElement> JsonAsync(string line) =>
-        JsonDocument.Parse((await RunAsync($"{line} --json")).MustSucceed().Output).RootElement;
+    /// <summary>Runs a command about one thing with <c>--json</c>; it must succeed.</summary>
+    /// <returns>Its only result.</returns>
+    public async Task<JsonElement> JsonAsync(string line) => Assert.Single(await ResultsAsync(line));
 
-    public async Task<JsonElement[]> ListBackupsAsync() => [.. (await JsonAsync("zfs-restore list")).EnumerateArray()];
+    /// <summary>Runs a command with <c>--json</c>; it must succeed.</summary>
+    public async Task<JsonElement[]> ResultsAsync(string line) =>
+        CommandJson.Results((await RunAsync($"{line} --json")).MustSucceed().Output);
+
+    public Task<JsonElement[]> ListBackupsAsync() => ResultsAsync("zfs-restore list");
 
     public Task<string> GuidOfAsync(string snapshot) => ShellAsync($"zfs get -H -o value guid '{snapshot}'");
 

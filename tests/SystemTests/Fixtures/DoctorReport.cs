@@ -10,9 +10,9 @@ internal sealed record DoctorReport(int ExitCode, string Text, IReadOnlyList<Doc
 
     public static DoctorReport Of(CommandResult result)
     {
-        var report = JsonDocument.Parse(result.Output).RootElement;
+        var report = CommandJson.Parse(result.Output);
         var checks = report
-            .GetProperty("checks")
+            .GetProperty("results")
             .EnumerateArray()
             .Select(check => new DoctorCheck(
                 check.GetProperty("name").GetString()!,

@@ -122,7 +122,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async Task<string> AddClientAsync(string id, params string[] options)
     {
         var added = (await RunAsync(["client", "add", id, "--json", .. options])).MustSucceed();
-        return JsonDocument.Parse(added.Output).RootElement.GetProperty("api_key").GetString()!;
+        return CommandJson.Result(added.Output).GetProperty("api_key").GetString()!;
     }
 
     /// <summary>An HTTP client that shows a key in the headers.</summary>

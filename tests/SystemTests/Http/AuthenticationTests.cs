@@ -298,9 +298,9 @@ public sealed class AuthenticationTests(SharedServer server) : IClassFixture<Sha
             ("s3", 0),
             (status.GetProperty("storage_type").GetString(), status.GetProperty("max_size_bytes").GetInt64())
         );
-        var policy = JsonNode.Parse((await own.RunAsync("client", "list", "--json")).MustSucceed().Output)![0]![
-            "rotation_policy"
-        ]!;
+        var policy = JsonNode.Parse((await own.RunAsync("client", "list", "--json")).MustSucceed().Output)!["results"]![
+            0
+        ]!["rotation_policy"]!;
         Assert.Equal(
             (24, 3, 4, 12),
             (

@@ -23,10 +23,8 @@ public sealed class SecrecyTests
         await using var server = await ServerProcess.StartAsync(Unlimited);
         using var client = await Uploader.CreateAsync(server);
         await client.StoreAsync(Recorded.Plain("empty"));
-        using var rotated = JsonDocument.Parse(
-            (await server.RunAsync("client", "rotate-key", client.Id, "--json")).MustSucceed().Output
-        );
-        var renewed = rotated.RootElement.GetProperty("api_key").GetString()!;
+        var rotated = await server.RunAsync("client", "rotate-key", client.Id, "--json");
+        var renewed = CommandJson.Result(rotated.MustSucceed().Output).GetProperty("api_key").GetString()!;
         string[] right = [client.Key, renewed];
         string[] wrong = [.. right.Select(key => key[..^1] + (key[^1] == '0' ? '1' : '0')), "my-own-secret"];
 
@@ -142,7 +140,9 @@ public sealed class SecrecyTests
     }
 
     private static async Task<JsonArray> AuditAsync(ServerProcess server, params string[] options) =>
-        JsonNode.Parse((await server.RunAsync(["audit", "--json", .. options])).MustSucceed().Output)!.AsArray();
+        JsonNode.Parse((await server.RunAsync(["audit", "--json", .. options])).MustSucceed().Output)![
+            "results"
+        ]!.AsArray();
 
     /// <summary>Every way to send a key that is accepted.</summary>
     private static IEnumerable<HttpRequestMessage> Ways(string id, string key) =>

@@ -218,9 +218,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
             "zfs set recordsize=64K quota=1G org.example:note='$(touch /tmp/no); \"ü\"' org.example:long=$(head -c "
                 + $"8000 /dev/zero | tr '\\0' x) {lab.Source}/a"
         );
-        var backups = (await lab.Client.JsonAsync("zfs-client backup --recursive"))
-            .GetProperty("results")
-            .EnumerateArray()
+        var backups = (await lab.Client.ResultsAsync("zfs-client backup --recursive"))
             .Select(result => result.GetProperty("backup"))
             .ToArray();
 

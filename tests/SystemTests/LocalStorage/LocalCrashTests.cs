@@ -28,11 +28,7 @@ public sealed class LocalCrashTests(SecondZfsHost host)
         using var backup = lab.Client.Start("exec zfs-client backup --json");
         await lab.WaitForServerEndAsync();
         Assert.Equal(2, (await lab.ReceivedNamesAsync()).Length);
-        Assert.Empty(
-            JsonDocument
-                .Parse((await lab.ServerAsync("backup list --json")).MustSucceed().Output)
-                .RootElement.EnumerateArray()
-        );
+        Assert.Empty(CommandJson.Results((await lab.ServerAsync("backup list --json")).MustSucceed().Output));
 
         await lab.StartServerAsync();
 
@@ -66,6 +62,6 @@ public sealed class LocalCrashTests(SecondZfsHost host)
         await Patience.WaitForEndAsync(backup, "the backup");
         var text = await backup.StandardOutput.ReadToEndAsync(Token);
         Assert.True(backup.ExitCode == 0, $"{backup.ExitCode}: {text}");
-        return JsonDocument.Parse(text).RootElement;
+        return CommandJson.Result(text);
     }
 }

@@ -65,11 +65,9 @@ internal sealed class LocalLab : IAsyncDisposable
                 + $"install -d -o backup {lab.Folder}"
         );
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
-        var added = JsonDocument
-            .Parse(
-                (await lab.ServerAsync($"client add {id} --storage-type local {options} --json")).MustSucceed().Output
-            )
-            .RootElement;
+        var added = CommandJson.Result(
+            (await lab.ServerAsync($"client add {id} --storage-type local {options} --json")).MustSucceed().Output
+        );
         await lab.StartServerAsync();
         lab.Client = await ClientMachine.CreateAsync(
             host,

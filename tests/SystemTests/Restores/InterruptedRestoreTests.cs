@@ -45,7 +45,7 @@ public sealed class InterruptedRestoreTests
 
         var again = await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --restart --json");
 
-        Assert.False(JsonDocument.Parse(again.MustSucceed().Output).RootElement.TryGetProperty("resumed", out _));
+        Assert.False(CommandJson.Result(again.MustSucceed().Output).TryGetProperty("resumed", out _));
         await lab.AssertRestoredAsync();
     }
 

@@ -59,7 +59,7 @@ internal sealed class RestoreLab : IAsyncDisposable
         return lab;
     }
 
-    public Task BackUpAsync() => Client.JsonAsync("zfs-client backup");
+    public Task BackUpAsync() => Client.ResultsAsync("zfs-client backup");
 
     /// <summary>So that interruptions also fall between two backups, and into the second.</summary>
     public async Task AddIncrementalAsync()

@@ -230,7 +230,7 @@ public sealed class RestoreTests(SecondZfsHost host)
                 + $"{client.Area}/data/volume && cd /{client.Area}/data && echo top > file && echo below > "
                 + "child/below/file"
         );
-        await client.JsonAsync("zfs-client backup --recursive");
+        await client.ResultsAsync("zfs-client backup --recursive");
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive");
         await client.ShellAsync($"zfs set mountpoint=legacy {client.Area}/restored/child");
         var properties = $"zfs get -H -r mountpoint,canmount {client.Area}/restored";

@@ -54,7 +54,7 @@ public sealed class RestoredPropertiesTests
             zfs set quota=1G AREA/data/set
             """
         );
-        await lab.Client.JsonAsync($"zfs-client backup --dataset {lab.Client.Area}/data/set --recursive");
+        await lab.Client.ResultsAsync($"zfs-client backup --dataset {lab.Client.Area}/data/set --recursive");
         var source = $"--source {lab.Client.Area}/data/set --recursive";
 
         var plain = (await lab.Client.RunAsync($"zfs-restore latest {lab.Target} {source}")).MustSucceed().Output;

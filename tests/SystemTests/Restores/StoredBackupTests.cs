@@ -51,9 +51,8 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         Assert.Equal(7, results.ExitCode);
         Assert.Equal(
             [IdOf(damaged)],
-            JsonDocument
-                .Parse(results.Output)
-                .RootElement.EnumerateArray()
+            CommandJson
+                .Results(results.Output)
                 .Where(r => !r.GetProperty("ok").GetBoolean())
                 .Select(r => r.GetProperty("snapshot_id").GetString())
         );
@@ -153,7 +152,7 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
             Recorded.Gzip("full"),
             await File.ReadAllBytesAsync(Path.Combine(client.Folder, "full.zfs.gz"), Token)
         );
-        var result = JsonDocument.Parse(incremental.MustSucceed().Output).RootElement;
+        var result = CommandJson.Result(incremental.MustSucceed().Output);
         Assert.Equal(Path.Combine(client.Folder, "incremental.zfs"), result.GetProperty("file").GetString());
         Assert.EndsWith(
             "tank_a",
@@ -219,9 +218,8 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
 
     private static async Task<string> NumberOfAsync(Uploader client, Answer stored)
     {
-        var list = JsonDocument
-            .Parse((await client.RestoreAsync("list", "--json")).MustSucceed().Output)
-            .RootElement.EnumerateArray()
+        var list = CommandJson
+            .Results((await client.RestoreAsync("list", "--json")).MustSucceed().Output)
             .Select(b => b.GetProperty("snapshot_id").GetString())
             .ToList();
         return $"{list.IndexOf(IdOf(stored)) + 1}";

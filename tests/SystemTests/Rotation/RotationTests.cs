@@ -152,10 +152,8 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         Assert.Equal(3, (await ListAsync(client)).Count);
         Assert.Equal(2, (await client.GetAsync("status")).MustSucceed().Json.GetProperty("expiring_count").GetInt32());
         (await own.RunAsync("backup", "keep", await IdOfAsync(client, "1"))).MustSucceed();
-        var left = JsonDocument
-            .Parse((await own.RunAsync("backup", "list", "--expiring", "--json")).MustSucceed().Output)
-            .RootElement;
-        var expiring = Assert.Single(left.EnumerateArray()).GetProperty("backup");
+        var left = await own.RunAsync("backup", "list", "--expiring", "--json");
+        var expiring = CommandJson.Result(left.MustSucceed().Output).GetProperty("backup");
         Assert.Equal("2", expiring.GetProperty("snapshot_guid").GetString());
         Assert.InRange(
             expiring.GetProperty("expires_at").GetDateTimeOffset(),

@@ -409,7 +409,7 @@ public sealed class CatalogueCommandTests
         {
             var result = await Server.RunAsync(["catalogue", .. arguments, "--json"]);
             Assert.True(result.ExitCode == exitCode, result.Text);
-            return JsonDocument.Parse(result.Output).RootElement;
+            return exitCode is 0 or 7 ? CommandJson.Result(result.Output) : CommandJson.Parse(result.Output);
         }
 
         /// <summary>All files with their sizes and times.</summary>

@@ -46,12 +46,14 @@ public sealed class ClientCommandTests
             (await server.RunAsync("client", "set", "web1", "--no-policy", "--storage-type", "s3", "--json"))
                 .MustSucceed()
                 .Output
-        )!["changes"]!.AsArray();
+        )!["results"]![0]!["changes"]!.AsArray();
         Assert.Equal(
             ["storage_type: local → s3", "rotation_policy: 48 hourly, 7 daily, 4 weekly, 12 monthly → none"],
             changes.Select(change => $"{change!["field"]}: {change["old"]} → {change["new"]}")
         );
-        var shown = JsonNode.Parse((await server.RunAsync("client", "show", "web1", "--json")).MustSucceed().Output)!;
+        var shown = JsonNode.Parse((await server.RunAsync("client", "show", "web1", "--json")).MustSucceed().Output)![
+            "results"
+        ]![0]!;
         Assert.Equal(
             (500000000000, "pool/x", "s3", null),
             (
@@ -119,9 +121,7 @@ public sealed class ClientCommandTests
 
     private static async Task<string> RotateAsync(ServerProcess server, string id, params string[] options)
     {
-        using var rotated = JsonDocument.Parse(
-            (await server.RunAsync(["client", "rotate-key", id, "--json", .. options])).MustSucceed().Output
-        );
-        return rotated.RootElement.GetProperty("api_key").GetString()!;
+        var rotated = await server.RunAsync(["client", "rotate-key", id, "--json", .. options]);
+        return CommandJson.Result(rotated.MustSucceed().Output).GetProperty("api_key").GetString()!;
     }
 }

@@ -319,9 +319,7 @@ public sealed class ServerLifeTests
 
         var keys = await Task.WhenAll(names.Select(name => server.AddClientAsync(name)));
 
-        var listed = JsonDocument
-            .Parse((await server.RunAsync("client", "list", "--json")).MustSucceed().Output)
-            .RootElement.EnumerateArray();
+        var listed = CommandJson.Results((await server.RunAsync("client", "list", "--json")).MustSucceed().Output);
         Assert.Equal(
             names.Order(StringComparer.Ordinal),
             listed.Select(c => c.GetProperty("client_id").GetString()!).Order(StringComparer.Ordinal)

@@ -95,9 +95,9 @@ public sealed class StandardToolTests(SharedServer server) : IClassFixture<Share
         Assert.Equal(stored, await download.Content.ReadAsByteArrayAsync(Token));
         (await client.RestoreAsync("verify", "all")).MustSucceed();
         (await client.RestoreAsync("save", "1", "saved")).MustSucceed();
-        var info = JsonDocument
-            .Parse((await client.RestoreAsync("stream", "info", "saved", "--json")).MustSucceed().Output)
-            .RootElement;
+        var info = CommandJson.Result(
+            (await client.RestoreAsync("stream", "info", "saved", "--json")).MustSucceed().Output
+        );
         Assert.Equal(
             (format.ApiName(), stored.Length),
             (info.GetProperty("compression").GetString(), info.GetProperty("stored_bytes").GetInt64())
