@@ -239,7 +239,7 @@ public sealed class ReplaceTests
     {
         var client = await ClientMachine.CreateAsync(new StandInHost(), server, ["data", .. more]);
         await client.WriteAsync("data", ("file", 100_000));
-        await client.JsonAsync("zfs-client backup --recursive");
+        await client.ResultsAsync("zfs-client backup --recursive");
         // No bookmarks, so that what is counted is known.
         await client.ShellAsync(
             $"for b in $(zfs list -H -r -t bookmark -o name {client.Area}); do zfs destroy $b; done"
