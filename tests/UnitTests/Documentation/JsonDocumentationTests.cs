@@ -90,11 +90,9 @@ public sealed class JsonDocumentationTests
         var types = new HashSet<Type>();
         AllFields(Types[command], types);
 
-        Assert.DoesNotContain(
-            types.SelectMany(type => Printed(Types[command].Options.GetTypeInfo(type))),
-            field =>
-                (Nullable.GetUnderlyingType(field.PropertyType) ?? field.PropertyType) == typeof(ulong)
-                && field.NumberHandling != System.Text.Json.Serialization.JsonNumberHandling.WriteAsString
+        Assert.DoesNotContain(types.SelectMany(type => Printed(Types[command].Options.GetTypeInfo(type))), field =>
+            (Nullable.GetUnderlyingType(field.PropertyType) ?? field.PropertyType) == typeof(ulong)
+            && field.NumberHandling != System.Text.Json.Serialization.JsonNumberHandling.WriteAsString
         );
     }
 
