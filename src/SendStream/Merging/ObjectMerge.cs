@@ -78,8 +78,9 @@ internal sealed class ObjectMerge(MergeOutput output, bool raw, bool incremental
         }
 
         _facts = facts;
+        // Without the flag a receiver drops the spill block that it has, but not one that follows in the same stream.
         if (!hasSpill)
-            _firstSpill = layer.Index + 1;
+            _firstSpill = layer.Index;
         _layers.Add(layer);
         if (!isNewest)
             await layer.EnterObjectAsync(cancellationToken).ConfigureAwait(false);

@@ -44,7 +44,8 @@ internal static class MergeTarget
         if (!first.IsIncremental && Received([.. streams]) is { } expected)
             FuzzFinding.Unless(
                 Received(merged) is { } found && found == expected,
-                "what is received of the merged stream is something else"
+                $"what is received of the merged stream is something else; expected\n{expected}\nfound\n"
+                    + (Received(merged) ?? "nothing: it is refused")
             );
         return true;
     }
@@ -88,15 +89,16 @@ internal static class MergeTarget
     private static bool IsModelled(byte[] stream, IReadOnlyDictionary<ulong, ModelObject> objects)
     {
         var blockSizes = objects.ToDictionary(known => known.Key, known => known.Value.BlockSize);
-        var slots = 0UL; // of the last OBJECT
+        var (slots, hasSpill) = (0UL, false); // of the last OBJECT
         using var reader = new SendStreamReader(new MemoryStream(stream));
         while (reader.ReadRecord())
         {
             var record = reader.Current;
             if (record.Type == RecordType.Object)
-                (blockSizes[record.AsObject().Object], slots) = (
+                (blockSizes[record.AsObject().Object], slots, hasSpill) = (
                     record.AsObject().BlockSize,
-                    Math.Max(record.AsObject().DnodeSlots, (byte)1)
+                    Math.Max(record.AsObject().DnodeSlots, (byte)1),
+                    record.AsObject().HasSpill
                 );
             var isModelled = record.Type switch
             {
@@ -110,7 +112,8 @@ internal static class MergeTarget
                 RecordType.Spill => IsPossible(
                     record.AsSpill(),
                     objects.GetValueOrDefault(record.AsSpill().Object),
-                    slots
+                    slots,
+                    hasSpill
                 ),
                 _ => true,
             };
@@ -123,11 +126,11 @@ internal static class MergeTarget
 
     /// <summary>
     /// A sender marks only those spill blocks as unmodified that the receiver has, of objects that it does not create
-    /// again.
+    /// again and whose OBJECT says that they have one (dmu_send.c, piggyback_unmodified_spill and dump_dnode).
     /// </summary>
-    private static bool IsPossible(SpillRecord record, ModelObject? old, ulong slots) =>
+    private static bool IsPossible(SpillRecord record, ModelObject? old, ulong slots, bool hasSpill) =>
         !record.IsUnmodified
-        || (old is not null && old.Slots == slots && (ulong?)old.Spill?.Length == record.StoredSize);
+        || (hasSpill && old is not null && old.Slots == slots && (ulong?)old.Spill?.Length == record.StoredSize);
 
     /// <summary>Whether a range consists of complete blocks.</summary>
     private static bool IsWhole(ulong offset, ulong length, ulong size) =>

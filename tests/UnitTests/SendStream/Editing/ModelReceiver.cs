@@ -16,6 +16,12 @@ internal sealed class ModelReceiver
     /// <summary>Which OBJECT records free the blocks that their objects had.</summary>
     public BlockRelease Release { get; init; }
 
+    /// <summary>
+    /// Whether it counts the block pointers of an OBJECT as if it had one slot, as OpenZFS before ffde77051c (July
+    /// 2026): it frees blocks of large dnodes that the stream does not repeat.
+    /// </summary>
+    public bool AssumesOneSlot { get; init; }
+
     /// <summary>Receives a complete stream.</summary>
     /// <exception cref="ModelRefusal">zfs receive would refuse it.</exception>
     public void Receive(byte[] stream)
@@ -78,7 +84,8 @@ internal sealed class ModelReceiver
         if (!Objects.TryGetValue(number, out var item))
             item = Objects[number] = new ModelObject();
         var pointers = ModelObject.CountBlockPointers(record.BonusType, record.BonusLength, slots);
-        var isRecreated = item.Slots != slots || item.BlockSize != record.BlockSize || pointers < item.BlockPointers;
+        var deduced = ModelObject.CountBlockPointers(record.BonusType, record.BonusLength, AssumesOneSlot ? 1 : slots);
+        var isRecreated = item.Slots != slots || item.BlockSize != record.BlockSize || deduced < item.BlockPointers;
         if (Release == BlockRelease.Always || (Release == BlockRelease.AsZfs && isRecreated))
             item.Blocks.Clear();
         if (!record.HasSpill || item.Slots != slots)
@@ -136,7 +143,9 @@ internal sealed class ModelObject
 
     public SortedDictionary<ulong, string> Blocks { get; } = [];
 
-    /// <summary>OpenZFS module/zfs/dmu_recv.c, deduce_nblkptr, as corrected by ffde77051c.</summary>
+    /// <summary>
+    /// OpenZFS module/zfs/dnode.c, dnode_allocate; dmu_recv.c, deduce_nblkptr, as corrected by ffde77051c.
+    /// </summary>
     public static int CountBlockPointers(DmuObjectType bonusType, uint bonusLength, ulong slots)
     {
         if (bonusType == DmuObjectType.SystemAttributes)
