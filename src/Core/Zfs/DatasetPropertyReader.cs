@@ -7,7 +7,7 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// values of user properties may hold themselves; such a value can imitate other columns and rows
 /// (github.com/openzfs/zfs/issues/11642; JSON came only with OpenZFS 2.3). So names and sources, which cannot hold
 /// them, are asked for without the values, and the output with the values is believed only if it has exactly these
-/// rows. If it has not, odd values are asked for one by one.
+/// rows (<see cref="PropertyValueReader"/>).
 /// </summary>
 public static class DatasetPropertyReader
 {
@@ -57,54 +57,39 @@ public static class DatasetPropertyReader
         CancellationToken cancellationToken
     )
     {
-        string[] names = [.. datasets.Select(dataset => dataset.Value)];
-        var rows = PropertyTable.ParseNames(
-            await zfs.RunAsync(["get", "-H", "-p", "-o", "name,property,source", "all", .. names], cancellationToken)
-        );
-        var values = PropertyTable.FindValues(
-            await zfs.RunAsync(["get", "-H", "-p", "-o", "name,property,value", "all", .. names], cancellationToken),
-            rows
-        );
+        var reader = new PropertyValueReader(zfs.RunAsync);
+        var found = (
+            await reader.ReadAsync([.. datasets.Select(dataset => dataset.Value)], IsKept, cancellationToken)
+        ).ToLookup(property => property.Row.Dataset, StringComparer.Ordinal);
         foreach (var dataset in datasets)
-        {
-            var own = new Dictionary<string, string>(StringComparer.Ordinal);
-            var behaviour = new Dictionary<string, DatasetProperty>(StringComparer.Ordinal);
-            List<string> unreadable = [];
-            foreach (var (index, row) in rows.Index())
-            {
-                if (row.Dataset != dataset.Value || !IsKept(row))
-                    continue;
-                var value = values?[index] ?? await ReadValueAsync(zfs, dataset, row.Name, cancellationToken);
-                if (value.Contains(NotText, StringComparison.Ordinal))
-                {
-                    unreadable.Add(row.Name);
-                    continue;
-                }
-
-                if (IsOwn(row))
-                    own[row.Name] = value;
-                if (BehaviourProperty.All.ContainsKey(row.Name))
-                    behaviour[row.Name] = new DatasetProperty(value, row.Source);
-            }
-
-            sets[dataset] = new DatasetPropertySet
-            {
-                Own = own,
-                Behaviour = behaviour,
-                Unreadable = unreadable,
-            };
-        }
+            sets[dataset] = MakeSet(found[dataset.Value]);
     }
 
-    private static async Task<string> ReadValueAsync(
-        ZfsHost zfs,
-        DatasetName dataset,
-        string name,
-        CancellationToken cancellationToken
-    )
+    private static DatasetPropertySet MakeSet(IEnumerable<(PropertyRow Row, string Value)> properties)
     {
-        var output = await zfs.RunAsync(["get", "-H", "-p", "-o", "value", name, dataset.Value], cancellationToken);
-        return output.EndsWith('\n') ? output[..^1] : output;
+        var own = new Dictionary<string, string>(StringComparer.Ordinal);
+        var behaviour = new Dictionary<string, DatasetProperty>(StringComparer.Ordinal);
+        List<string> unreadable = [];
+        foreach (var (row, value) in properties)
+        {
+            if (value.Contains(NotText, StringComparison.Ordinal))
+            {
+                unreadable.Add(row.Name);
+                continue;
+            }
+
+            if (IsOwn(row))
+                own[row.Name] = value;
+            if (BehaviourProperty.All.ContainsKey(row.Name))
+                behaviour[row.Name] = new DatasetProperty(value, row.Source);
+        }
+
+        return new DatasetPropertySet
+        {
+            Own = own,
+            Behaviour = behaviour,
+            Unreadable = unreadable,
+        };
     }
 
     private static bool IsKept(PropertyRow row) =>
