@@ -1,15 +1,16 @@
 namespace ZfsSnapshotManager.Core.Zfs;
 
-/// <summary>A <c>zfs</c> command that failed, with ZFS's own message.</summary>
+/// <summary>A command that failed, with its own message: <c>zfs</c>, or another one where it runs.</summary>
 public sealed class ZfsException(
     IReadOnlyList<string> arguments,
     int exitCode,
     string standardError,
-    ZfsRemoteHost? remote = null
+    ZfsRemoteHost? remote = null,
+    string name = ZfsHost.Zfs
 )
     : OperationException(
         Core.ExitCode.Zfs,
-        Describe(arguments, exitCode, standardError, remote),
+        Describe([name, .. arguments], exitCode, standardError, remote),
         FindRemedy(arguments, exitCode, standardError, remote),
         kind: EndOf(exitCode, standardError, remote) == ZfsEnd.Disconnected
             ? FailureKind.Transient
@@ -21,6 +22,9 @@ public sealed class ZfsException(
     /// which returns libzfs's -1 (cmd/zfs/zfs_main.c, zfs_do_send), and that of ssh for a command that was killed.
     /// </summary>
     private const int SshFailed = 255;
+
+    /// <summary>In characters; more is not printed.</summary>
+    private const int MostWords = 4 * 1024;
 
     private const StringComparison Comparison = StringComparison.Ordinal;
 
@@ -92,18 +96,22 @@ public sealed class ZfsException(
             .Any(line => WordsOfZfs.Any(words => line.StartsWith(words, Comparison)));
 
     private static string Describe(
-        IReadOnlyList<string> arguments,
+        IReadOnlyList<string> command,
         int exitCode,
         string standardError,
         ZfsRemoteHost? remote
     )
     {
-        var command = string.Join(' ', arguments.Select(a => a.Contains(' ', StringComparison.Ordinal) ? $"'{a}'" : a));
-        var where = remote is null ? "" : $" on {remote.Destination}";
         var words = standardError.Trim();
+        if (words.Length > MostWords)
+            words = $"{words[..MostWords]}…";
+        if (EndOf(exitCode, standardError, remote) == ZfsEnd.Disconnected)
+            return $"ssh to {remote!.Destination} failed with exit code {exitCode}: {words}";
+        var where = remote is null ? "" : $" on {remote.Destination}";
+        var failed = string.Join(' ', command.Select(a => a.Contains(' ', Comparison) ? $"'{a}'" : a)) + where;
         return words.Length > 0
-            ? $"zfs {command}{where} failed with exit code {exitCode}: {words}"
-            : $"zfs {command}{where} failed with exit code {exitCode} and printed nothing";
+            ? $"{failed} failed with exit code {exitCode}: {words}"
+            : $"{failed} failed with exit code {exitCode} and printed nothing";
     }
 
     private static string? FindRemedy(

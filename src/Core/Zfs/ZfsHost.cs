@@ -23,6 +23,9 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
 
     private const string Shell = "/bin/sh";
 
+    /// <summary>The command's name.</summary>
+    internal const string Zfs = "zfs";
+
     private static readonly UTF8Encoding Text = new(encoderShouldEmitUTF8Identifier: false);
 
     /// <summary>This machine.</summary>
@@ -35,7 +38,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     /// <exception cref="OperationException"><c>zfs</c>, or <c>ssh</c>, cannot be started.</exception>
     public ZfsProcess Start(IReadOnlyList<string> arguments)
     {
-        var (program, all) = Locate("zfs", arguments);
+        var (program, all) = Locate(Zfs, arguments);
         return ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]);
     }
 
@@ -49,7 +52,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     /// <exception cref="OperationException"><c>zfs</c>, or <c>ssh</c>, cannot be started.</exception>
     public ZfsProcess StartSending(IReadOnlyList<string> arguments)
     {
-        var (program, all) = Locate("zfs", arguments);
+        var (program, all) = Locate(Zfs, arguments);
         var process = ZfsProcess.Start(this, arguments, Shell, ["-c", Gate, program, .. all]);
         if (process.OutputPipe is PipeStream pipe)
             PipeSize.Raise(pipe.SafePipeHandle);
@@ -137,7 +140,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
             this,
             [.. arguments, $"({names.Count} names)"],
             Shell,
-            ["-c", Shield, FindProgram("ssh"), .. Remote.WrapForNames("zfs", arguments)]
+            ["-c", Shield, FindProgram("ssh"), .. Remote.WrapForNames(Zfs, arguments)]
         );
         return ReadAsync(process, cancellationToken, ZfsRemoteHost.NamesAsInput(names));
     }
@@ -146,7 +149,10 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     public Task<string> RunOtherAsync(string name, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var (program, all) = Locate(name, arguments);
-        return ReadAsync(ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all]), cancellationToken);
+        return ReadAsync(
+            ZfsProcess.Start(this, arguments, Shell, ["-c", Shield, program, .. all], name),
+            cancellationToken
+        );
     }
 
     /// <summary>Whether a path exists on the machine where <c>zfs</c> runs.</summary>
@@ -175,21 +181,17 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
         return string.Join(", ", lines) + (Remote is null ? "" : $", on {Remote.Destination}");
     }
 
-    /// <summary>The failure to start the program.</summary>
-    internal OperationException CannotStart(string why, Exception? e = null) =>
-        Remote is null
-            ? new(
-                ExitCode.Zfs,
-                $"The command 'zfs' cannot be started: {why}",
-                "Install ZFS (on Debian: zfsutils-linux) and check that 'zfs' is in PATH.",
-                e
-            )
-            : new(
-                ExitCode.Zfs,
-                $"The command 'ssh' cannot be started: {why}",
-                "ZFS_SSH_HOST needs ssh: install it (on Debian: openssh-client).",
-                e
-            );
+    /// <summary>The failure to start a command.</summary>
+    internal OperationException CannotStart(string name, string why, Exception? e = null)
+    {
+        var (program, remedy) = (Remote, name) switch
+        {
+            (not null, _) => ("ssh", "ZFS_SSH_HOST needs ssh: install it (on Debian: openssh-client)."),
+            (_, Zfs) => (Zfs, "Install ZFS (on Debian: zfsutils-linux) and check that 'zfs' is in PATH."),
+            _ => (name, $"Install it, and check that '{name}' is in PATH."),
+        };
+        return new OperationException(ExitCode.Zfs, $"The command '{program}' cannot be started: {why}", remedy, e);
+    }
 
     /// <summary>What looks like a byte order mark is part of a value.</summary>
     private static StreamReader NewReader(ZfsProcess process) =>
@@ -232,7 +234,7 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     {
         var program = FindProgram(Remote is null ? name : "ssh");
         if (!File.Exists(program))
-            throw CannotStart("it was not found");
+            throw CannotStart(name, "it was not found");
         return (program, Remote is null ? arguments : Remote.Wrap(name, arguments));
     }
 

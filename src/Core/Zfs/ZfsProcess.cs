@@ -11,9 +11,10 @@ namespace ZfsSnapshotManager.Core.Zfs;
 public sealed class ZfsProcess : IAsyncDisposable
 {
     /// <summary>
-    /// In characters. ZFS's messages are short; what a runaway command prints beyond this is dropped.
+    /// In characters. A command for many names prints a line for each that it refuses, and all of them are needed
+    /// (<see cref="ZfsErrorLines"/>); what a runaway command prints beyond this is dropped.
     /// </summary>
-    private const int MaxErrorLength = 16 * 1024;
+    private const int MaxErrorLength = 4 * 1024 * 1024;
 
     /// <summary>
     /// How long to wait for the rest of an ended command's error output. Its pipe need not end with it: if ssh shares
@@ -23,14 +24,16 @@ public sealed class ZfsProcess : IAsyncDisposable
     private static readonly TimeSpan LastWordsPatience = TimeSpan.FromSeconds(5);
 
     private readonly ZfsHost _host;
+    private readonly string _name;
     private readonly IReadOnlyList<string> _arguments;
     private readonly Process _process;
     private readonly StringBuilder _standardError = new();
     private readonly Task _readingError;
 
-    private ZfsProcess(ZfsHost host, IReadOnlyList<string> arguments, Process process)
+    private ZfsProcess(ZfsHost host, string name, IReadOnlyList<string> arguments, Process process)
     {
         _host = host;
+        _name = name;
         _arguments = arguments;
         _process = process;
         Output = host.Remote is { } remote ? new RemoteOutput(OutputPipe, remote) : OutputPipe;
@@ -47,15 +50,17 @@ public sealed class ZfsProcess : IAsyncDisposable
     public Stream Input => _process.StandardInput.BaseStream;
 
     /// <param name="host">Where it runs.</param>
-    /// <param name="arguments">Those of <c>zfs</c>, for the message if it fails.</param>
+    /// <param name="arguments">Those of the command, for the message if it fails.</param>
     /// <param name="program">What is started on this machine.</param>
     /// <param name="programArguments">Its arguments.</param>
+    /// <param name="name">The command, for the message.</param>
     /// <exception cref="OperationException">The program cannot be started.</exception>
     internal static ZfsProcess Start(
         ZfsHost host,
         IReadOnlyList<string> arguments,
         string program,
-        IEnumerable<string> programArguments
+        IEnumerable<string> programArguments,
+        string name = ZfsHost.Zfs
     )
     {
         var start = new ProcessStartInfo(program, programArguments)
@@ -68,11 +73,11 @@ public sealed class ZfsProcess : IAsyncDisposable
         start.Environment["LC_ALL"] = "C"; // ZFS's messages are compared with known ones
         try
         {
-            return new ZfsProcess(host, arguments, Process.Start(start)!);
+            return new ZfsProcess(host, name, arguments, Process.Start(start)!);
         }
         catch (Win32Exception e)
         {
-            throw host.CannotStart(e.Message, e);
+            throw host.CannotStart(name, e.Message, e);
         }
     }
 
@@ -104,7 +109,7 @@ public sealed class ZfsProcess : IAsyncDisposable
     {
         await _process.WaitForExitAsync(cancellationToken);
         if (_process.ExitCode != 0)
-            throw new ZfsException(_arguments, _process.ExitCode, await GetLastWordsAsync(), _host.Remote);
+            throw new ZfsException(_arguments, _process.ExitCode, await GetLastWordsAsync(), _host.Remote, _name);
     }
 
     public async ValueTask DisposeAsync()
