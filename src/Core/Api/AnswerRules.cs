@@ -98,12 +98,13 @@ internal static class AnswerRules
     }
 
     private static string? FindFault(StatusAnswer status) =>
-        status.MaxSizeBytes >= 0
+        (status.Machines ?? []).All(machine => machine is not null)
+        && status.MaxSizeBytes >= 0
         && IsSize(status.UsedBytes)
         && IsSize(status.ReservedBytes)
         && status is { SnapshotCount: >= 0, OpenUploads: >= 0, ExpiringCount: >= 0 }
             ? null
-            : "a number is impossible";
+            : "a number or a machine is impossible";
 
     private static string? FindFault(RotateAnswer rotation)
     {

@@ -108,6 +108,16 @@ public sealed class AnswerJsonTests
         OpenUploads = 1,
         ReservedBytes = 1,
         ExpiringCount = 0,
+        Machines =
+        [
+            new MachineInfo
+            {
+                MachineId = "0123456789abcdef",
+                MachineName = "web1",
+                LastSeen = DateTimeOffset.UnixEpoch,
+                RefusedDataset = "tank/data",
+            },
+        ],
     };
 
     private static readonly RotateAnswer Rotation = new()
@@ -186,6 +196,17 @@ public sealed class AnswerJsonTests
         );
 
         Assert.Contains("the rotation policy keeps", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_machine_that_is_null_is_refused()
+    {
+        var text = JsonNode.Parse(JsonSerializer.Serialize(Status, ApiJson.Default.StatusAnswer))!;
+        text["machines"]!.AsArray().Add(null);
+
+        _ = await Assert.ThrowsAsync<JsonException>(() =>
+            ReadAsync(text.ToJsonString(), AnswerJson.Types.StatusAnswer)
+        );
     }
 
     [Fact]
