@@ -7,9 +7,6 @@ public sealed record SnapshotName(DatasetName Dataset, char Separator, string Le
 {
     public bool IsBookmark => Separator == '#';
 
-    /// <summary>The name of the bookmark that is called like this snapshot.</summary>
-    public SnapshotName AsBookmark() => this with { Separator = '#' };
-
     public static SnapshotName Snapshot(DatasetName dataset, string leaf) =>
         TryParse($"{dataset}@{leaf}", out var name, out var fault)
             ? name

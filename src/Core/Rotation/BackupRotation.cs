@@ -109,7 +109,7 @@ public sealed class BackupRotation
     {
         var covered = newestFirst
             .Where(backup => backup.SnapshotType == type)
-            .Select(backup => RotationPeriod.Of(type, BackupTimes.Of(backup)))
+            .Select(backup => RotationPeriod.Of(type, BackupOrder.TimeOf(backup)))
             .ToHashSet();
         var kept = 0;
         foreach (var backup in newestFirst)
@@ -124,10 +124,10 @@ public sealed class BackupRotation
             }
 
             var isManual = backup.SnapshotType == SnapshotType.Manual;
-            if (!isManual || !covered.Add(RotationPeriod.Of(type, BackupTimes.Of(backup))))
+            if (!isManual || !covered.Add(RotationPeriod.Of(type, BackupOrder.TimeOf(backup))))
                 continue;
             kept++;
-            var period = RotationPeriod.Describe(type, BackupTimes.Of(backup));
+            var period = RotationPeriod.Describe(type, BackupOrder.TimeOf(backup));
             Keep(backup, $"{type.ToText()} {kept} of {count}: the newest of {period}");
         }
     }

@@ -1,27 +1,25 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
 /// How far a backup's own time is trusted: a client's clock may be wrong, or lie. A snapshot cannot be made after its
-/// backup was received, so a later time counts as the time of receipt. A backup made long before its receipt is
-/// <em>late</em>, and is rotated only among late backups. So a backup that claims an old time cannot displace one that
-/// was received when it was made, and an imported history is kept by its own times.
+/// backup was received (<see cref="BackupOrder.TimeOf"/>). A backup made long before its receipt is <em>late</em>, and
+/// is rotated only among late backups. So a backup that claims an old time cannot displace one that was received when
+/// it was made, and an imported history is kept by its own times.
 /// </summary>
 internal static class BackupTimes
 {
     /// <summary>Longer than most uploads take.</summary>
     private static readonly TimeSpan LateAfter = TimeSpan.FromDays(7);
 
-    public static DateTimeOffset Of(SnapshotInfo backup) =>
-        backup.Timestamp < backup.ReceivedAt ? backup.Timestamp : backup.ReceivedAt;
-
     public static bool IsLate(SnapshotInfo backup) => backup.ReceivedAt - backup.Timestamp > LateAfter;
 
     /// <summary>The newest first; the order in which they are given does not matter.</summary>
     public static IOrderedEnumerable<SnapshotInfo> NewestFirst(IEnumerable<SnapshotInfo> backups) =>
         backups
-            .OrderByDescending(Of)
+            .OrderByDescending(BackupOrder.TimeOf)
             .ThenByDescending(backup => backup.ReceivedAt)
             .ThenBy(backup => backup.SnapshotId, StringComparer.Ordinal);
 }

@@ -71,7 +71,9 @@ internal sealed class PropertyValueReader(Func<IReadOnlyList<string>, Cancellati
             return false;
         PropertyRow[] rows =
         [
-            .. datasets.SelectMany(dataset => names.Select(name => new PropertyRow(dataset, name, PropertySource.None))),
+            .. datasets.SelectMany(dataset =>
+                names.Select(name => new PropertyRow(dataset, name, PropertySource.None))
+            ),
         ];
         var output = await run(
             ["get", "-H", "-p", "-o", "name,property,value", string.Join(',', names), .. datasets],

@@ -27,8 +27,5 @@ public sealed record RunId(string Host, string Number)
         return run is not null;
     }
 
-    /// <summary>Whether the run was started on a machine.</summary>
-    public bool IsOn(Machine machine) => machine.Id.StartsWith(Host, StringComparison.Ordinal);
-
     public override string ToString() => $"{Host}-{Number}";
 }

@@ -15,7 +15,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 internal sealed class RestoreTarget
 {
     /// <summary>Marks a dataset that a restore is receiving and may remove.</summary>
-    public const string MarkProperty = "zfs-snapshot-manager:restore";
+    public const string MarkProperty = DatasetLister.RestoreProperty;
 
     private const string Mark = "partial";
 

@@ -8,7 +8,6 @@ namespace ZfsSnapshotManager.SendStream.Merging;
 /// </summary>
 internal static class MergePlan
 {
-    private const uint CloneFlag = 1;
     private const string KeyDataPair = "crypt_keydata";
     private const string KeyGuidPair = "DSL_CRYPTO_GUID";
     private const string BaseIvSetPair = "from_ivset_guid";
@@ -37,7 +36,8 @@ internal static class MergePlan
     {
         var (first, last) = (layers[0], layers[^1]);
         var features = layers.Aggregate(StreamFeatures.None, (all, layer) => all | layer.Begin.Features);
-        var flags = (last.Begin.Flags & ~CloneFlag) | (first.Begin.Flags & CloneFlag);
+        const uint Clone = SnapshotStreamInfo.CloneFlag;
+        var flags = (last.Begin.Flags & ~Clone) | (first.Begin.Flags & Clone);
         var payload = Payload(first, last) is { } pairs ? BeginPayload.Pack(pairs) : [];
         var begin = new BeginRecordData
         {
@@ -121,7 +121,7 @@ internal static class MergePlan
             "is encrypted with another master key than the stream before it"
         );
         Demand(
-            to?.GetUInt64(BaseIvSetPair) is null or 0 || to.GetUInt64(BaseIvSetPair) == from?.GetUInt64(IvSetPair),
+            to?.GetUInt64(BaseIvSetPair) == from?.GetUInt64(IvSetPair),
             newer,
             "continues another set of initialization vectors than the stream before it has (IV set GUID)"
         );

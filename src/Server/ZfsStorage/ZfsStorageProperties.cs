@@ -1,3 +1,5 @@
+using ZfsSnapshotManager.Core.Zfs;
+
 namespace ZfsSnapshotManager.Server.ZfsStorage;
 
 /// <summary>
@@ -7,7 +9,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 internal static class ZfsStorageProperties
 {
     /// <summary>On a received dataset: the client that it belongs to.</summary>
-    public const string Client = "zfs-snapshot-manager:client";
+    public const string Client = DatasetLister.StorageProperty;
 
     /// <summary>On a received dataset: the dataset from which it was sent.</summary>
     public const string Source = "zfs-snapshot-manager:source";

@@ -131,7 +131,7 @@ public sealed class PropertyValueReaderTests
         {
             Commands++;
             if (arguments is not ["get", "-H", "-p", "-o", var columns, var wanted, ..])
-                throw new ArgumentException(string.Join(' ', arguments));
+                throw new ArgumentException(string.Join(" ", arguments), nameof(arguments));
             if (wanted != "all")
                 LongestCommand = Math.Max(LongestCommand, arguments.Sum(argument => argument.Length + 1));
             var rows = arguments

@@ -61,9 +61,6 @@ public sealed class ZfsHostTests
         var host = ZfsRemoteHost.Parse("root@nas");
         var failure = new ZfsException(["-c", "echo a script"], 255, "ssh: connect to host nas: timed out", host, "sh");
 
-        Assert.Equal(
-            "ssh to root@nas failed with exit code 255: ssh: connect to host nas: timed out",
-            failure.Message
-        );
+        Assert.Equal("ssh to root@nas failed with exit code 255: ssh: connect to host nas: timed out", failure.Message);
     }
 }

@@ -181,7 +181,7 @@ public sealed class StreamMergeTests
     public async Task A_spill_block_stays_even_if_its_OBJECT_does_not_announce_it(bool afterData)
     {
         // ZFS always announces them (dmu_send.c, dump_dnode). A receiver accepts such a stream: the OBJECT removes the
-        // block that the object had, the SPILL adds the new one. A merge must not lose attributes that it does not lose.
+        // block that the object had, the SPILL adds the new one. A merge must lose no attributes that it keeps.
         var first = new StreamBuilder().Begin(1).Object(1, [], change: Announced).Spill(1, StreamBuilder.Noise(512, 1));
         var second = new StreamBuilder().Begin(2, 1).Object(1, []);
         second = afterData
