@@ -15,7 +15,7 @@ public enum BehaviourKind
 
 /// <summary>
 /// A property that decides how the data of a dataset behave. Most are set once, at the root of a pool, and inherited
-/// from there: a copy in another pool behaves otherwise, unless they are stored with the backup.
+/// from there: a copy in another pool behaves differently, unless they are stored with the backup.
 /// </summary>
 /// <param name="Name">Its name (zfsprops(7)).</param>
 /// <param name="Kind">What it decides.</param>

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.Core.Zfs;
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Which stored properties are set on a restored dataset, and in which it behaves otherwise than its source. A pure
+/// Which stored properties are set on a restored dataset, and in which it differs from its source. A pure
 /// function, without I/O.
 /// </summary>
 /// <param name="Set">Names and values to set, by name.</param>
@@ -85,8 +85,8 @@ internal sealed record PropertyPlan(
     }
 
     /// <summary>
-    /// In what the restored dataset behaves otherwise: all that has a meaning, and of what concerns speed and space
-    /// that which somebody had chosen for the source.
+    /// The properties in which the restored dataset differs: all that have a meaning, and of those that concern speed
+    /// and space the ones that somebody had set on the source.
     /// </summary>
     /// <param name="manifest">The source's properties.</param>
     /// <param name="here">How the restored dataset behaves.</param>
@@ -140,7 +140,7 @@ internal sealed record PropertyPlan(
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
 }
 
-/// <summary>A property in which a restored dataset behaves otherwise than its source.</summary>
+/// <summary>A property in which a restored dataset differs from its source.</summary>
 internal sealed record PropertyDifference
 {
     public required string Property { get; init; }

@@ -76,7 +76,7 @@ internal sealed record RestoredProperties
     /// <summary>Reasons by name.</summary>
     public required IReadOnlyDictionary<string, string> Skipped { get; init; }
 
-    /// <summary>In what the dataset behaves otherwise than its source; empty if that is not known.</summary>
+    /// <summary>The properties in which the dataset differs from its source; empty if that is not known.</summary>
     public required IReadOnlyList<PropertyDifference> Differences { get; init; }
 
     /// <summary>Why its properties are unknown; left out if they are known.</summary>

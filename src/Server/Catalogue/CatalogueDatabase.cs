@@ -312,7 +312,9 @@ internal sealed class CatalogueDatabase
             ExitCode.Configuration,
             $"The catalogue {Path} was written by a later version of zfs-server (schema {version}; this version "
                 + $"knows {Steps.Length}).",
-            "Use the later version."
+            "Start the later version again. To go back for good, restore the copy of the catalogue that was made "
+                + "before the upgrade; without one, move the file and those with -wal and -shm away and run "
+                + "zfs-server catalogue rebuild: pins and expiries are then lost, backups are not."
         );
 
     private static void Execute(SqliteConnection connection, string sql)

@@ -77,7 +77,7 @@ public sealed partial class DocumentationTests
     [Fact]
     public void The_properties_that_decide_how_a_dataset_behaves_are_documented_with_what_they_decide()
     {
-        var table = DocumentFiles.Read("docs/restore.md");
+        var table = DocumentFiles.Read("docs/storage-format.md");
 
         Assert.All(BehaviourProperty.All.Values, property =>
             Assert.Contains(
