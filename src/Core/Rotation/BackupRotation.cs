@@ -13,7 +13,8 @@ public sealed class BackupRotation
     private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal); // reason by id
     private readonly IReadOnlyCollection<SnapshotInfo> _backups;
     private readonly BackupChains _chains;
-    private readonly List<List<SnapshotInfo>> _datasets; // each with its newest backup first
+    private readonly List<List<SnapshotInfo>> _datasets; // each with its newest backup first, by its own time
+    private readonly Dictionary<string, SnapshotInfo> _latest; // by dataset, what a restore chooses
 
     private BackupRotation(IReadOnlyCollection<SnapshotInfo> backups, BackupChains chains)
     {
@@ -25,6 +26,9 @@ public sealed class BackupRotation
                 .OrderBy(dataset => dataset.Key, StringComparer.Ordinal)
                 .Select(dataset => BackupTimes.NewestFirst(dataset).ToList()),
         ];
+        _latest = new BackupOrder(backups, chains)
+            .NewestFirst.DistinctBy(backup => backup.DatasetName, StringComparer.Ordinal)
+            .ToDictionary(backup => backup.DatasetName, StringComparer.Ordinal);
     }
 
     /// <param name="backups">All of one client's.</param>
@@ -69,12 +73,17 @@ public sealed class BackupRotation
         IReadOnlySet<SnapshotGuid> openBases,
         DateTimeOffset now,
         BackupChains? chains = null,
-        IReadOnlyDictionary<string, string>? obstacles = null
+        IReadOnlyDictionary<string, string>? obstacles = null,
+        string? machineId = null
     )
     {
         var rotation = new BackupRotation(backups, chains ?? new BackupChains(backups));
         foreach (var dataset in rotation._datasets)
+        {
+            rotation.KeepOfOtherMachine(machineId, dataset);
             rotation.KeepNewest(dataset);
+        }
+
         rotation.KeepProtected(openBases, now, obstacles);
         rotation.KeepBases();
         return rotation.Decide("it may be deleted to free space");
@@ -133,8 +142,8 @@ public sealed class BackupRotation
     }
 
     /// <summary>
-    /// The newest by its own time is the newest state of the dataset. The newest by the time of its arrival is what the
-    /// next incremental starts from if a clock was wrong.
+    /// The newest by its own time is the newest state of the dataset. If a clock was wrong, it is another one: the one
+    /// that arrived last, or was built on it, which the next incremental starts from and <c>latest</c> restores.
     /// </summary>
     private void KeepNewest(List<SnapshotInfo> newestFirst)
     {
@@ -143,6 +152,7 @@ public sealed class BackupRotation
             newestFirst.OrderByDescending(backup => backup.ReceivedAt).First(),
             "the last of its dataset that was received"
         );
+        Keep(_latest[newestFirst[0].DatasetName], "the last of its dataset's history, which 'latest' restores");
         foreach (var type in SnapshotTypes.Classes)
         {
             if (newestFirst.Find(backup => backup.SnapshotType == type) is { } newest)

@@ -4,10 +4,11 @@ using ZfsSnapshotManager.Core.Chains;
 namespace ZfsSnapshotManager.Core.Rotation;
 
 /// <summary>
-/// How far a backup's own time is trusted: a client's clock may be wrong, or lie. A snapshot cannot be made after its
-/// backup was received (<see cref="BackupOrder.TimeOf"/>). A backup made long before its receipt is <em>late</em>, and
-/// is rotated only among late backups. So a backup that claims an old time cannot displace one that was received when
-/// it was made, and an imported history is kept by its own times.
+/// Places in hours, days, weeks and months go by the times at which snapshots were made
+/// (<see cref="BackupOrder.TimeOf"/>), as far as they are trusted: a client's clock may be wrong, or lie. A backup made
+/// long before its receipt is <em>late</em>, and is rotated only among late backups. So a backup that claims an old
+/// time cannot displace one that was received when it was made, and an imported history is kept by its own times. Which
+/// backup is the newest of all, as for a restore, says <see cref="BackupOrder"/>.
 /// </summary>
 internal static class BackupTimes
 {

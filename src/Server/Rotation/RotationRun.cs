@@ -57,10 +57,16 @@ internal sealed class RotationRun(
     /// </summary>
     /// <param name="bytes">Stored bytes to free.</param>
     /// <param name="dryRun">Nothing is changed; the result contains what would be.</param>
-    public async Task<RotationResult> MakeRoomAsync(ClientEntry client, long bytes, bool dryRun = false)
+    /// <param name="machineId">The machine that asks; null if it did not say, or the server itself does.</param>
+    public async Task<RotationResult> MakeRoomAsync(
+        ClientEntry client,
+        long bytes,
+        bool dryRun = false,
+        string? machineId = null
+    )
     {
         if (client.RotationPolicy is { } policy)
-            return await ApplyAsync(client, policy, dryRun);
+            return await ApplyAsync(client, policy, dryRun, machineId);
         var all = backups.List(client.ClientId);
         var bases = new BackupChains(all);
         var plan = BackupRotation.PlanForSpace(
@@ -68,7 +74,8 @@ internal sealed class RotationRun(
             OpenBases(client),
             time.GetUtcNow(),
             bases,
-            await blockers.FindAsync(client, all)
+            await blockers.FindAsync(client, all),
+            machineId
         );
         return await RemoveAsync(client, plan, bases, bytes, dryRun);
     }

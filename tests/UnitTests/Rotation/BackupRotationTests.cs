@@ -255,6 +255,39 @@ public sealed class BackupRotationTests
     }
 
     [Fact]
+    public void Space_is_not_made_from_what_another_machine_backs_up()
+    {
+        var ours = History.Backup(1, null, History.Now.AddDays(-2)) with { MachineId = "one", MachineName = "web" };
+        var theirs = History.Backup(2, null, History.Now) with { MachineId = "two", MachineName = "nas" };
+
+        var asked = BackupRotation.PlanForSpace([ours, theirs], NoUploads, History.Now, machineId: "one");
+        var own = BackupRotation.PlanForSpace([ours, theirs], NoUploads, History.Now, machineId: "two");
+        var server = BackupRotation.PlanForSpace([ours, theirs], NoUploads, History.Now);
+
+        Assert.All(asked, decision => Assert.True(decision.Keep));
+        Assert.Equal(ours, Assert.Single(own, decision => !decision.Keep).Item);
+        Assert.Equal(ours, Assert.Single(server, decision => !decision.Keep).Item);
+    }
+
+    /// <summary>The clock stood in the past when it was made, and a copy of its base arrived later.</summary>
+    [Fact]
+    public void What_latest_would_restore_stays_however_wrong_its_own_time_is()
+    {
+        var @base = History.Backup(1, null, History.Now.AddDays(-3));
+        var latest = History.Backup(2, 1, History.Now.AddDays(-2)) with { Timestamp = DateTimeOffset.UnixEpoch };
+        var copy = History.Backup(1, null, History.Now.AddDays(-1)) with { SnapshotId = "copy", StorageKey = "copy" };
+        SnapshotInfo[] all = [@base, latest, copy];
+
+        var kept = BackupRotation
+            .Plan(all, Nothing, NoUploads, History.Now)
+            .Where(decision => decision.Keep)
+            .Select(decision => decision.Item);
+
+        Assert.Same(latest, new BackupOrder(all, new BackupChains(all)).NewestFirst[0]);
+        Assert.Contains(latest, kept);
+    }
+
+    [Fact]
     public void Backups_that_the_store_did_not_delete_are_kept_with_the_reason()
     {
         var (old, newest) = (History.Backup(1, null, History.Now.AddDays(-2)), History.Backup(2, null, History.Now));
