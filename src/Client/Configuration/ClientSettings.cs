@@ -188,10 +188,10 @@ internal sealed record ClientSettings
     private static (RotationPolicy Policy, bool IsSet) ReadRotation(SettingsReader settings)
     {
         var policy = new RotationPolicy();
-        policy.KeepHourly = settings.Number("KEEP_HOURLY", policy.KeepHourly, 0, 1_000_000);
-        policy.KeepDaily = settings.Number("KEEP_DAILY", policy.KeepDaily, 0, 1_000_000);
-        policy.KeepWeekly = settings.Number("KEEP_WEEKLY", policy.KeepWeekly, 0, 1_000_000);
-        policy.KeepMonthly = settings.Number("KEEP_MONTHLY", policy.KeepMonthly, 0, 1_000_000);
+        policy.KeepHourly = settings.Number("KEEP_HOURLY", policy.KeepHourly, 0, RotationPolicy.MaxKeep);
+        policy.KeepDaily = settings.Number("KEEP_DAILY", policy.KeepDaily, 0, RotationPolicy.MaxKeep);
+        policy.KeepWeekly = settings.Number("KEEP_WEEKLY", policy.KeepWeekly, 0, RotationPolicy.MaxKeep);
+        policy.KeepMonthly = settings.Number("KEEP_MONTHLY", policy.KeepMonthly, 0, RotationPolicy.MaxKeep);
         return (
             policy,
             ((string[])["KEEP_HOURLY", "KEEP_DAILY", "KEEP_WEEKLY", "KEEP_MONTHLY"]).Any(key =>

@@ -22,9 +22,6 @@ internal static class AnswerRules
     /// <summary>The largest PART_SIZE_MIB and S3_PART_SIZE_MIB of a server.</summary>
     private const int MaxPartSize = 512 * 1024 * 1024;
 
-    /// <summary>The most snapshots of one class that a policy keeps.</summary>
-    private const int MaxKeep = 1_000_000;
-
     /// <summary>Returns what is wrong with an answer, human-readable; null if nothing is.</summary>
     public static string? FindFault<T>(T answer) =>
         answer switch
@@ -118,9 +115,7 @@ internal static class AnswerRules
     }
 
     private static string? FindFault(RotationPolicy policy) =>
-        SnapshotTypes.Classes.All(type => policy.Keep(type) is >= 0 and <= MaxKeep)
-            ? null
-            : $"the rotation policy keeps {policy}; expected 0 to {MaxKeep} of each";
+        policy.FindFault() is { } fault ? $"rotation_policy: {fault}" : null;
 
     private static bool IsSize(long bytes) => bytes is >= 0 and <= MaxBytes;
 

@@ -9,6 +9,9 @@ namespace ZfsSnapshotManager.Core.Api;
 /// </remarks>
 public sealed record RotationPolicy
 {
+    /// <summary>The most of one class, so that sums and lists stay within limits.</summary>
+    public const int MaxKeep = 1_000_000;
+
     public int KeepHourly { get; set; } = 24;
 
     public int KeepDaily { get; set; } = 7;
@@ -27,6 +30,13 @@ public sealed record RotationPolicy
             SnapshotType.Monthly => KeepMonthly,
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, "it is not a class of the policy"),
         };
+
+    /// <returns>What is wrong with the numbers; null if nothing is.</returns>
+    public string? FindFault() =>
+        SnapshotTypes
+            .Classes.Where(type => Keep(type) is < 0 or > MaxKeep)
+            .Select(type => $"keep_{type.ToText()} is {Keep(type)}; expected 0 to {MaxKeep}")
+            .FirstOrDefault();
 
     /// <summary>
     /// When the next snapshot is due after the last one, by the finest class that keeps any; null if none does.

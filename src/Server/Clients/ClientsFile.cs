@@ -99,9 +99,7 @@ internal static class ClientsFile
                 "old_api_key and old_api_key_until must be set together",
             _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
             _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
-            _ when client.RotationPolicy is { } p
-                    && (p.KeepHourly < 0 || p.KeepDaily < 0 || p.KeepWeekly < 0 || p.KeepMonthly < 0) =>
-                "rotation_policy must not have negative numbers",
+            _ when client.RotationPolicy?.FindFault() is { } fault => $"rotation_policy: {fault}",
             _ => null,
         };
 

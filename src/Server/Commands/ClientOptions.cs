@@ -70,8 +70,8 @@ internal sealed class ClientOptions
         };
 
     private static int? Count(ParseResult parsed, Option<int?> option) =>
-        parsed.GetValue(option) is < 0
-            ? throw new OperationException(ExitCode.Usage, $"{option.Name}: it must be 0 or more.")
+        parsed.GetValue(option) is < 0 or > RotationPolicy.MaxKeep
+            ? throw new OperationException(ExitCode.Usage, $"{option.Name}: expected 0 to {RotationPolicy.MaxKeep}.")
             : parsed.GetValue(option);
 
     /// <summary>The values that were given; null for those that were not.</summary>

@@ -28,12 +28,12 @@ internal sealed class RotationEndpoints(
     {
         var request = await ReadAsync(context);
         var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
-        if (request.RotationPolicy is { } own && SnapshotTypes.Classes.Any(type => own.Keep(type) < 0))
-            throw RequestException.BadRequest("rotation_policy must not have negative numbers.");
+        if (request.RotationPolicy?.FindFault() is { } fault)
+            throw RequestException.BadRequest($"rotation_policy: {fault}.");
         var policy = client.RotationPolicy ?? request.RotationPolicy;
         RotationResult result;
         if (policy is null)
-            result = await RotateByQuotaAsync(client, request.DryRun);
+            result = await RotateByQuotaAsync(client, request);
         else
             result = await rotation.ApplyAsync(client, policy, request.DryRun, request.MachineId);
         if (!request.DryRun)
@@ -103,11 +103,11 @@ internal sealed class RotationEndpoints(
     }
 
     /// <summary>Without any policy, only backups over the quota are deleted.</summary>
-    private async Task<RotationResult> RotateByQuotaAsync(ClientEntry client, bool dryRun)
+    private async Task<RotationResult> RotateByQuotaAsync(ClientEntry client, RotateRequest request)
     {
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var excess = client.MaxSizeBytes == 0 ? 0 : used + reserved - client.MaxSizeBytes;
-        return await rotation.MakeRoomAsync(client, Math.Max(0, excess), dryRun);
+        return await rotation.MakeRoomAsync(client, Math.Max(0, excess), request.DryRun, request.MachineId);
     }
 
     private static string Summarize(RotationResult result, bool dryRun)

@@ -97,6 +97,14 @@ public sealed class ClientsFileTests
         "line 3, … field [0].enabled"
     )]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"quota\": 1}]", "quota")]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"rotation_policy\": {\"keep_daily\": 1000001}}]",
+        "entry 1 (a): rotation_policy: keep_daily is 1000001; expected 0 to 1000000"
+    )]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"rotation_policy\": {\"keep_hourly\": -1}}]",
+        "entry 1 (a): rotation_policy: keep_hourly is -1"
+    )]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\"", "line 1")]
     public void A_broken_file_is_named_with_its_path(string text, string fault)
     {
