@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -43,10 +44,10 @@ internal static class ClientListCommands
     private static void List(Output output)
     {
         var settings = ServerSettings.Read();
-        using var services = CommandServices.Create(settings);
-        var shown = ClientsFile
-            .Read(settings.ClientsFile)
-            .Select(client => ListedClient.Of(client, FindMachines(services, client.ClientId)))
+        var clients = ClientsFile.Read(settings.ClientsFile);
+        var machines = FindMachines(output, settings, clients.Select(client => client.ClientId));
+        var shown = clients
+            .Select(client => ListedClient.Of(client, machines?.GetValueOrDefault(client.ClientId)))
             .ToList();
         output.Results(shown, ClientCommandsJson.Default.ListedClient, text =>
         {
@@ -65,8 +66,7 @@ internal static class ClientListCommands
     {
         var settings = ServerSettings.Read();
         var client = ClientCommands.Find(ClientsFile.Read(settings.ClientsFile), id, settings.ClientsFile);
-        using var services = CommandServices.Create(settings);
-        var machines = FindMachines(services, id);
+        var machines = FindMachines(output, settings, [client.ClientId])?.GetValueOrDefault(client.ClientId);
         output.Result(ListedClient.Of(client, machines), ClientCommandsJson.Default.ListedClient, text =>
         {
             text.WriteLine($"client_id: {client.ClientId}");
@@ -81,13 +81,39 @@ internal static class ClientListCommands
         $"{machine.MachineName} ({machine.MachineId}), last seen {Timestamps.ToSecond(machine.LastSeen)}"
         + (machine.RefusedDataset is { } dataset ? $"; not allowed to back up {dataset}, which is another's" : "");
 
-    /// <returns>Null if no server of this version has run here yet.</returns>
-    private static IReadOnlyList<MachineInfo>? FindMachines(ServiceProvider services, string clientId)
+    /// <summary>
+    /// The catalogue only adds to what these commands show: they also work while it is damaged, or of a later version.
+    /// </summary>
+    /// <returns>By client; null if no server of this version has run here yet, or its catalogue cannot be
+    /// read.</returns>
+    private static Dictionary<string, IReadOnlyList<MachineInfo>>? FindMachines(
+        Output output,
+        ServerSettings settings,
+        IEnumerable<string> clients
+    )
     {
+        using var services = CommandServices.Create(settings);
         var database = services.GetRequiredService<CatalogueDatabase>();
-        return File.Exists(database.Path) && database.Inspect() == CatalogueDatabase.CurrentVersion
-            ? services.GetRequiredService<MachineCatalogue>().List(clientId)
-            : null;
+        try
+        {
+            if (!File.Exists(database.Path) || database.Inspect() != CatalogueDatabase.CurrentVersion)
+                return null;
+            var machines = services.GetRequiredService<MachineCatalogue>();
+            return clients.ToDictionary(id => id, machines.List, StringComparer.Ordinal);
+        }
+        catch (OperationException e)
+        {
+            output.Warn($"The clients' machines are not shown. {e.Message} {e.Remedy}".TrimEnd());
+        }
+        catch (SqliteException e)
+        {
+            output.Warn(
+                $"The clients' machines are not shown. The catalogue {database.Path} cannot be read: {e.Message}. "
+                    + "See 'zfs-server catalogue check'."
+            );
+        }
+
+        return null;
     }
 
     private static string[] Row(ListedClient client) =>

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Servers;
@@ -65,6 +67,42 @@ public sealed class ClientCommandTests
         );
     }
 
+    /// <summary>The catalogue only adds the machines: what an administrator looks up first must not need it.</summary>
+    [Theory]
+    [InlineData("damaged", "cannot be read")]
+    [InlineData("later", "was written by a later version of zfs-server (schema 999")]
+    public async Task Clients_are_listed_and_shown_while_the_catalogue_cannot_be_read(string what, string reason)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await server.AddClientAsync("web1");
+        await server.StopAsync();
+        var catalogue = Path.Combine(server.DataFolder, "metadata.db");
+        if (what == "damaged")
+            await File.WriteAllTextAsync(catalogue, new string('x', 8192), Token);
+        else
+            SetSchema(catalogue, 999);
+
+        var list = (await server.RunAsync("client", "list")).MustSucceed();
+        var show = (await server.RunAsync("client", "show", "web1")).MustSucceed();
+
+        Assert.Contains("web1", list.Output, StringComparison.Ordinal);
+        Assert.Contains("client_id: web1", show.Output, StringComparison.Ordinal);
+        foreach (var text in new[] { list.Error, show.Error })
+        {
+            Assert.Contains("The clients' machines are not shown. The catalogue ", text, StringComparison.Ordinal);
+            Assert.Contains(reason, text, StringComparison.Ordinal);
+        }
+    }
+
+    private static void SetSchema(string catalogue, int version)
+    {
+        using var connection = new SqliteConnection($"Data Source={catalogue};Pooling=False");
+        connection.Open();
+        using var set = connection.CreateCommand();
+        set.CommandText = string.Create(CultureInfo.InvariantCulture, $"PRAGMA user_version = {version}");
+        set.ExecuteNonQuery();
+    }
+
     [Fact]
     public async Task A_client_with_backups_is_removed_only_on_purpose_and_loses_nothing()
     {
@@ -104,6 +142,7 @@ public sealed class ClientCommandTests
     [InlineData(2, "set", "web1")]
     [InlineData(2, "set", "web1", "--keep-daily", "3", "--no-policy")]
     [InlineData(2, "set", "web1", "--keep-daily", "-1")]
+    [InlineData(2, "set", "web1", "--keep-hourly", "1000001")]
     [InlineData(2, "set", "web1", "--max-size", "much")]
     [InlineData(2, "set", "web1", "--storage-type", "tape")]
     [InlineData(2, "rotate-key", "web1", "--overlap", "-1")]
