@@ -6,8 +6,8 @@ namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
 /// Another machine that backs up a dataset of the same name under the same client id: a cloned machine, for example.
-/// Each would take the other one's backups for its own history. The server refuses the second one; a client that asks
-/// first does not make a snapshot in vain.
+/// Each would take the other one's backups for its own history. The server refuses the second one; a client that looks
+/// first sends nothing in vain, and destroys the snapshot that it has just made.
 /// </summary>
 /// <param name="Name">Its host name.</param>
 /// <param name="LastSeen">When its newest backup, or a part of it, arrived.</param>

@@ -178,10 +178,23 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         }
     }
 
+    /// <summary>
+    /// The machines that use the client id beside one. A machine that was last seen before it was replaced by it; one
+    /// that was refused, which the server remembers for some weeks, tried to back up beside it.
+    /// </summary>
+    public static IEnumerable<MachineInfo> FindOthers(string ownId, IReadOnlyList<MachineInfo> machines)
+    {
+        var seen = machines.FirstOrDefault(machine => machine.MachineId == ownId)?.LastSeen;
+        return machines.Where(machine =>
+            machine.MachineId != ownId
+            && (machine.RefusedDataset is not null || seen is null || machine.LastSeen > seen)
+        );
+    }
+
     /// <summary>Two machines with one client id would take each other's backups for their own.</summary>
     private void CheckMachines(Machine own, StatusAnswer status)
     {
-        foreach (var other in (status.Machines ?? []).Where(machine => machine.MachineId != own.Id))
+        foreach (var other in FindOthers(own.Id, status.Machines ?? []))
         {
             var seen = $"{other.MachineName}, last seen {Timestamps.ToSecond(other.LastSeen)}";
             if (other.RefusedDataset is { } dataset)

@@ -47,10 +47,8 @@ internal sealed record LatestChoice(SnapshotInfo Backup, IReadOnlyList<string> N
         }
 
         if (candidates.Find(backup => !TreePlan.IsOfSameMachine(chosen, backup)) is { } foreign)
-            warnings.Add(
-                $"{source} was backed up by two machines, {chosen.MachineName ?? chosen.MachineId} and "
-                    + $"{foreign.MachineName ?? foreign.MachineId}. What arrived last is of the first. The newest of "
-                    + $"the other: zfs-restore restore {foreign.SnapshotId} {request.Target}"
+            (HasTakenOver(candidates, chosen) ? notes : warnings).Add(
+                DescribeMachines(chosen, foreign, request.Target)
             );
         if (FindLaterClaim(candidates, chosen) is { } claim)
             warnings.Add(DescribeClaim(claim, list.FindClockFault(claim), request.Target));
@@ -108,6 +106,23 @@ internal sealed record LatestChoice(SnapshotInfo Backup, IReadOnlyList<string> N
             ? latest
             : null;
     }
+
+    /// <summary>
+    /// Whether one machine replaced the other, as <c>--take-over</c> lets it: nothing of the other arrived since. If
+    /// they take turns, each has a state of its own.
+    /// </summary>
+    private static bool HasTakenOver(List<SnapshotInfo> candidates, SnapshotInfo chosen)
+    {
+        var began = candidates.Where(backup => backup.MachineId == chosen.MachineId).Min(backup => backup.ReceivedAt);
+        return candidates.TrueForAll(backup =>
+            backup.MachineId is null || backup.MachineId == chosen.MachineId || backup.ReceivedAt < began
+        );
+    }
+
+    private static string DescribeMachines(SnapshotInfo chosen, SnapshotInfo foreign, string target) =>
+        $"{chosen.DatasetName} was backed up by two machines, {chosen.MachineName ?? chosen.MachineId} and "
+        + $"{foreign.MachineName ?? foreign.MachineId}. What arrived last is of the first. The newest of the other: "
+        + $"zfs-restore restore {foreign.SnapshotId} {target}";
 
     private static string DescribeClaim(SnapshotInfo claim, string? fault, string target)
     {

@@ -13,6 +13,12 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
     private const int MaxRefused = 20;
 
     /// <summary>
+    /// A machine that got an id of its own, or was switched off, is not named for ever: one that is still refused
+    /// tries again sooner.
+    /// </summary>
+    private static readonly TimeSpan RefusalLasts = TimeSpan.FromDays(30);
+
+    /// <summary>
     /// The machine that a dataset's newest backup or open upload comes from; null if none says where it comes from.
     /// </summary>
     public MachineInfo? FindNewest(string clientId, string dataset)
@@ -34,25 +40,33 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
         return rows.Read() ? Read(rows) : null;
     }
 
-    /// <summary>The last seen one first.</summary>
+    /// <summary>
+    /// The last seen one first, each with the name that it had then. Refusals of more than 30 days ago do not count.
+    /// </summary>
     public IReadOnlyList<MachineInfo> List(string clientId)
     {
         using var connection = database.Open();
         using var command = connection.Query(
             """
-            SELECT machine_id, machine_name, MAX(at) AS seen, MAX(refused) FROM (
-                SELECT machine_id, machine_name, MAX(received_at) AS at, NULL AS refused FROM backups
-                WHERE client_id = @client AND machine_id <> '' GROUP BY machine_id, machine_name
-                UNION ALL
-                SELECT machine_id, machine_name, touched_at, NULL FROM uploads
-                WHERE client_id = @client AND machine_id <> ''
-                UNION ALL
-                SELECT machine_id, machine_name, refused_at, dataset_name FROM refused_machines
-                WHERE client_id = @client
+            SELECT machine_id, machine_name, at, refused FROM (
+                SELECT
+                    machine_id, machine_name, at, MAX(refused) OVER (PARTITION BY machine_id) AS refused,
+                    ROW_NUMBER() OVER (PARTITION BY machine_id ORDER BY at DESC, machine_name) AS place
+                FROM (
+                    SELECT machine_id, machine_name, MAX(received_at) AS at, NULL AS refused FROM backups
+                    WHERE client_id = @client AND machine_id <> '' GROUP BY machine_id, machine_name
+                    UNION ALL
+                    SELECT machine_id, machine_name, touched_at, NULL FROM uploads
+                    WHERE client_id = @client AND machine_id <> ''
+                    UNION ALL
+                    SELECT machine_id, machine_name, refused_at, dataset_name FROM refused_machines
+                    WHERE client_id = @client AND refused_at >= @since
+                )
             )
-            GROUP BY machine_id ORDER BY seen DESC, machine_id
+            WHERE place = 1 ORDER BY at DESC, machine_id
             """,
-            ("@client", clientId)
+            ("@client", clientId),
+            ("@since", OldestRefusal)
         );
         using var rows = command.ExecuteReader();
         List<MachineInfo> machines = [];
@@ -83,13 +97,14 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
         insert.ExecuteNonQuery();
         using var prune = connection.Query(
             """
-            DELETE FROM refused_machines WHERE client_id = @client AND machine_id NOT IN (
+            DELETE FROM refused_machines WHERE refused_at < @since OR (client_id = @client AND machine_id NOT IN (
                 SELECT machine_id FROM refused_machines WHERE client_id = @client
                 ORDER BY refused_at DESC LIMIT @most
-            )
+            ))
             """,
             ("@client", clientId),
-            ("@most", MaxRefused)
+            ("@most", MaxRefused),
+            ("@since", OldestRefusal)
         );
         prune.ExecuteNonQuery();
         transaction.Commit();
@@ -106,6 +121,8 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
         );
         command.ExecuteNonQuery();
     }
+
+    private long OldestRefusal => (time.GetUtcNow() - RefusalLasts).ToUnixTimeMilliseconds();
 
     private static MachineInfo Read(DbDataReader row) =>
         new()

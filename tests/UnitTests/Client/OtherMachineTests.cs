@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Client.Backup;
+using ZfsSnapshotManager.Client.Doctor;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.UnitTests.Chains;
@@ -26,6 +27,30 @@ public sealed class OtherMachineTests
         Assert.Null(Find("nas", [Backup(1, null, 1)], [Upload(null, 1)]));
         Assert.Equal("clone", Find("nas", [Backup(1, "clone", 1), Backup(2, null, 2)], [])?.Name);
         Assert.Null(Find("nas", [Backup(1, "clone", 1) with { DatasetName = "tank/other" }], []));
+    }
+
+    [Theory]
+    [InlineData("nas:3 old:2", "")] // it was replaced
+    [InlineData("nas:3 old:4", "old")]
+    [InlineData("old:1", "old")] // this one has not backed up yet
+    [InlineData("nas:3 clone:1!", "clone")]
+    [InlineData("nas:3", "")]
+    public void Doctor_warns_of_machines_that_are_at_work_beside_this_one(string seen, string others)
+    {
+        var machines = seen.Split(' ')
+            .Select(text => text.Split(':'))
+            .Select(words => new MachineInfo
+            {
+                MachineId = words[0],
+                MachineName = words[0],
+                LastSeen = Now.AddMinutes(words[1][0] - '0'),
+                RefusedDataset = words[1].EndsWith('!') ? Dataset.Value : null,
+            })
+            .ToList();
+
+        var found = ClientDiagnosis.FindOthers("nas", machines).Select(machine => machine.MachineName);
+
+        Assert.Equal(others, string.Join(' ', found));
     }
 
     private static OtherMachine? Find(string machine, SnapshotInfo[] backups, UploadInfo[] uploads) =>

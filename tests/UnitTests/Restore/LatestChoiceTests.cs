@@ -185,8 +185,38 @@ public sealed class LatestChoiceTests
         var choice = Choose(backups, "tank/home", recursive: true);
 
         Assert.Equal("m1", choice.Backup.SnapshotName);
-        Assert.Contains(choice.Warnings, warning => warning.Contains("host2", StringComparison.Ordinal));
+        Assert.Contains(choice.Notes, note => note.Contains("host2", StringComparison.Ordinal));
         Assert.Equal(["tank/home/ann"], TreePlan.Make(backups[2], backups).Missing);
+    }
+
+    [Fact]
+    public void Machines_that_take_turns_are_a_warning_and_one_that_replaced_another_is_not()
+    {
+        var backups = Enumerable
+            .Range(1, 4)
+            .Select(moment =>
+                Make("tank/home", moment) with
+                {
+                    MachineId = moment <= 2 ? "one" : "two",
+                    MachineName = moment <= 2 ? "old" : "new",
+                }
+            )
+            .ToArray();
+
+        var replaced = Choose(backups, "tank/home");
+
+        Assert.Empty(replaced.Warnings);
+        Assert.Contains($"restore {backups[1].SnapshotId}", Assert.Single(replaced.Notes), StringComparison.Ordinal);
+
+        var back = Make("tank/home", moment: 5) with { MachineId = "one", MachineName = "old" };
+        var turns = Choose([.. backups, back], "tank/home");
+
+        Assert.Same(back, turns.Backup);
+        Assert.Contains(
+            "two machines, old and new. What arrived last is of the first",
+            Assert.Single(turns.Warnings),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
