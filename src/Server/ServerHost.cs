@@ -46,7 +46,7 @@ internal static partial class ServerHost
 
         var catalogue = app.Services.GetRequiredService<CatalogueDatabase>();
         catalogue.Prepare();
-        CatalogueIdFile.Keep(catalogue, settings);
+        CatalogueIdFile.Keep(catalogue, settings, app.Logger);
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
         await app
             .Services.GetRequiredService<ClientDatasets>()

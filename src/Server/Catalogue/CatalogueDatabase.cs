@@ -273,6 +273,8 @@ internal sealed class CatalogueDatabase
     public string GetId()
     {
         using var connection = Open();
+        if (Scalar(connection, SelectId) is string known)
+            return known; // nothing is written: the disk may be full
         using var insert = connection.Query(
             "INSERT INTO properties (name, value) VALUES ('catalogue_id', @id) ON CONFLICT DO NOTHING",
             ("@id", Guid.NewGuid().ToString("N"))

@@ -10,6 +10,7 @@ public sealed class MachineCatalogueTests : IDisposable
     private const string Client = "web1";
 
     private readonly TemporaryFolder _folder = new();
+    private readonly KeptLog<MachineCatalogue> _log = new();
     private readonly SetTime _time = new(History.Now);
     private readonly CatalogueDatabase _database;
     private readonly MachineCatalogue _machines;
@@ -56,6 +57,39 @@ public sealed class MachineCatalogueTests : IDisposable
         Assert.DoesNotContain(_machines.List(Client), machine => machine.MachineName == "clone29");
     }
 
+    [Fact]
+    public void A_machine_that_stays_away_after_it_was_refused_is_forgotten()
+    {
+        Add(1, "nas", 1);
+        _machines.AddRefused(Client, "clone", "clone", "tank/data");
+        _machines.AddRefused("web2", "clone", "clone", "tank/data");
+
+        _time.Advance(TimeSpan.FromDays(29));
+        Assert.Contains(_machines.List(Client), machine => machine.MachineName == "clone");
+        _time.Advance(TimeSpan.FromDays(2));
+        Assert.Equal(["nas"], _machines.List(Client).Select(machine => machine.MachineName));
+
+        _machines.AddRefused(Client, "other", "other", "tank/data");
+        using var connection = _database.Open();
+        using var count = connection.Query("SELECT COUNT(*) FROM refused_machines");
+        Assert.Equal(1L, count.ExecuteScalar());
+    }
+
+    [Fact]
+    public void A_machine_that_was_renamed_has_the_name_that_it_had_last()
+    {
+        Add(1, "nas", 1);
+        Add(2, "nas", 2, name: "zebra");
+        Add(3, "nas", 3, name: "aardvark");
+        Add(4, "nas", 0, name: "first");
+        _machines.AddRefused(Client, "nas", "refused-as", "tank/other");
+
+        var machine = Assert.Single(_machines.List(Client));
+
+        Assert.Equal(("aardvark", "tank/other"), (machine.MachineName, machine.RefusedDataset));
+        Assert.Equal(History.Now.AddMinutes(3), machine.LastSeen);
+    }
+
     /// <summary>5: of the release before. 6: with the effective properties, and without machines.</summary>
     [Theory]
     [InlineData(5)]
@@ -94,7 +128,7 @@ public sealed class MachineCatalogueTests : IDisposable
     public void A_catalogue_that_was_lost_gets_its_id_again()
     {
         var settings = TestSettings.In(_folder);
-        CatalogueIdFile.Keep(_database, settings);
+        CatalogueIdFile.Keep(_database, settings, _log);
         var id = _database.Id;
         SqliteConnection.ClearAllPools();
         foreach (var file in Directory.GetFiles(_folder.Path, "metadata.db*"))
@@ -103,12 +137,43 @@ public sealed class MachineCatalogueTests : IDisposable
         Assert.Equal(id, CatalogueIdFile.Find(settings));
         var next = new CatalogueDatabase(settings);
         next.Prepare();
-        CatalogueIdFile.Keep(next, settings);
+        CatalogueIdFile.Keep(next, settings, _log);
 
         Assert.Equal(id, next.Id);
+        Assert.Empty(_log.Lines);
     }
 
-    private void Add(ulong guid, string? machine, int minute, string dataset = "tank/data") =>
+    /// <summary>As on a full disk: the catalogue has its id, and only the copy cannot be written.</summary>
+    [Fact]
+    public void An_id_that_cannot_be_kept_beside_the_catalogue_is_a_warning()
+    {
+        var settings = TestSettings.In(_folder);
+        var id = _database.Id;
+        Directory.CreateDirectory(_folder.File("catalogue-id.tmp"));
+
+        CatalogueIdFile.Keep(_database, settings, _log);
+
+        Assert.Equal(id, _database.Id);
+        Assert.Null(CatalogueIdFile.Find(settings));
+        var line = Assert.Single(_log.Lines);
+        Assert.StartsWith("Warning: The catalogue's id could not be kept in ", line, StringComparison.Ordinal);
+        Assert.Contains("start the server again", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_id_that_is_known_is_read_without_writing()
+    {
+        var id = _database.Id;
+        using (var connection = _database.Open())
+        {
+            using var block = connection.Query("BEGIN IMMEDIATE");
+            block.ExecuteNonQuery(); // another writer would have to wait
+
+            Assert.Equal(id, new CatalogueDatabase(TestSettings.In(_folder)).Id);
+        }
+    }
+
+    private void Add(ulong guid, string? machine, int minute, string dataset = "tank/data", string? name = null) =>
         new BackupCatalogue(_database).AddAll([
             new ListedBackup(
                 Client,
@@ -117,7 +182,7 @@ public sealed class MachineCatalogueTests : IDisposable
                     SnapshotId = $"{Client}/{guid}",
                     StorageKey = $"{Client}/{guid}.zfs",
                     MachineId = machine,
-                    MachineName = machine,
+                    MachineName = name ?? machine,
                 }
             ),
         ]);
