@@ -112,13 +112,6 @@ public sealed record UploadResume
     public required string State { get; init; }
 
     /// <summary>
-    /// The SHA-256 of the parts in order, each as 64 lower-case hex digits. <see cref="CompleteRequest.PartsSha256"/>
-    /// needs them, and the client that completes an upload may not be the one that began it. Left out if they are more
-    /// than 4,096: GET /upload-stream/{id}/part-digests has them in any number.
-    /// </summary>
-    public string? PartDigests { get; init; }
-
-    /// <summary>
     /// For an upload into ZFS: the token with which <c>zfs send -t</c> resumes. What it sends is a stream of its own,
     /// and its parts count from 1.
     /// </summary>

@@ -32,18 +32,27 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return last;
     }
 
-    /// <summary>The SHA-256 of the parts before the first gap, in order, read one by one; lower-case hex.</summary>
-    public IEnumerable<string> Digests(string uploadId)
+    /// <summary>
+    /// The parts before the first gap, a piece at a time: whoever reads many of them slowly holds no transaction
+    /// meanwhile, which would keep the write-ahead log from being reset.
+    /// </summary>
+    /// <param name="uploadId">The upload.</param>
+    /// <param name="last">The last part of the piece before; null: the first piece.</param>
+    /// <param name="most">How many parts a piece has.</param>
+    /// <returns>Empty if there are no more.</returns>
+    public IReadOnlyList<PartRecord> ListAfter(string uploadId, PartRecord? last, int most)
     {
         using var connection = database.Open();
-        PartRecord? last = null;
-        foreach (var part in Read(connection, uploadId))
+        List<PartRecord> piece = [];
+        foreach (var part in Read(connection, uploadId, last?.Number ?? 0, most))
         {
             if (!Follows(last, part))
-                yield break;
-            yield return part.Sha256;
+                break;
+            piece.Add(part);
             last = part;
         }
+
+        return piece;
     }
 
     public PartRecord? Find(string uploadId, int number)
@@ -247,11 +256,20 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         && part.StoredOffset == (before?.StoredEnd ?? 0)
         && (before is null || part.StartState == before.EndState);
 
-    private static IEnumerable<PartRecord> Read(SqliteConnection connection, string uploadId)
+    /// <param name="after">Parts up to this number are left out.</param>
+    /// <param name="most">How many are read; -1: all.</param>
+    private static IEnumerable<PartRecord> Read(
+        SqliteConnection connection,
+        string uploadId,
+        long after = 0,
+        long most = -1
+    )
     {
         using var command = connection.Query(
-            $"SELECT {Columns} FROM upload_parts WHERE upload_id = @upload ORDER BY part",
-            ("@upload", uploadId)
+            $"SELECT {Columns} FROM upload_parts WHERE upload_id = @upload AND part > @after ORDER BY part LIMIT @most",
+            ("@upload", uploadId),
+            ("@after", after),
+            ("@most", most)
         );
         using var rows = command.ExecuteReader();
         while (rows.Read())

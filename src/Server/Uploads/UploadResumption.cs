@@ -18,9 +18,6 @@ internal sealed class UploadResumption(
     TimeProvider time
 )
 {
-    /// <summary>More are not in the answer: GET /upload-stream/{id}/part-digests has them.</summary>
-    private const int MaxDigestsInAnswer = 4096;
-
     /// <summary>
     /// Whether bytes of it arrive now, or did as late as an upload may pause: its client is still at work.
     /// </summary>
@@ -44,11 +41,7 @@ internal sealed class UploadResumption(
         if (upload.IsLocal)
             return (upload, await zfs.PrepareAsync(upload, cancellationToken));
         parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
-        if (FindInParts(upload.UploadId) is not { } resume)
-            return (upload, null);
-        if (resume.NextPart - 1 > MaxDigestsInAnswer)
-            return (upload, resume);
-        return (upload, resume with { PartDigests = string.Concat(parts.Digests(upload.UploadId)) });
+        return (upload, FindInParts(upload.UploadId));
     }
 
     /// <returns>Null if nothing of the upload is kept.</returns>

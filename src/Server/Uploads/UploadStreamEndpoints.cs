@@ -64,11 +64,13 @@ internal sealed class UploadStreamEndpoints(
     {
         var upload = lookup.Find(authentication.Authenticate(context.Request), id);
         context.Response.ContentType = "application/octet-stream";
-        foreach (var digests in parts.Digests(upload.UploadId).Chunk(DigestsInPiece))
-            await context.Response.Body.WriteAsync(
-                Convert.FromHexString(string.Concat(digests)),
-                context.RequestAborted
-            );
+        var piece = parts.ListAfter(upload.UploadId, null, DigestsInPiece);
+        while (piece.Count > 0)
+        {
+            var digests = Convert.FromHexString(string.Concat(piece.Select(part => part.Sha256)));
+            await context.Response.Body.WriteAsync(digests, context.RequestAborted);
+            piece = parts.ListAfter(upload.UploadId, piece[^1], DigestsInPiece);
+        }
     }
 
     private async Task DropAsync(HttpContext context, string id)

@@ -105,10 +105,6 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         Assert.Equal(cut.Parts[3].Start.StreamOffset, resume.GetProperty("stream_bytes").GetInt64());
         Assert.Equal(cut.Parts[3].Start.Format(), resume.GetProperty("state").GetString());
         Assert.Equal(
-            string.Concat(cut.Parts.Take(3).Select(part => StoredPart.Of(part.Stored).Sha256)),
-            resume.GetProperty("part_digests").GetString()
-        );
-        Assert.Equal(
             cut.Parts.Take(3).SelectMany(part => SHA256.HashData(part.Stored)),
             await client.Http.GetByteArrayAsync($"upload-stream/{upload}/part-digests", Token)
         );

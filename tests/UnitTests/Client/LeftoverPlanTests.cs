@@ -527,7 +527,6 @@ public sealed class LeftoverPlanTests
             StoredBytes = 10,
             StreamBytes = state.StreamOffset,
             State = state.Format(),
-            PartDigests = new string('a', 64),
         };
 
     /// <summary>What is stored of snapshot 2 on base 1, with another BEGIN.</summary>
