@@ -127,7 +127,9 @@ internal sealed class LocalRotationRun(
     public async Task TidyAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
         var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
-        if (local.Count(snapshot => snapshot is { Type: SnapshotType.Manual, Upload: not null }) <= settings.KeepManual)
+        var manual = local.Count(snapshot => snapshot is { Type: SnapshotType.Manual, Upload: not null });
+        var bookmarks = local.Count(snapshot => MarkOwner.FindTag(snapshot.Name) is not null);
+        if (manual <= settings.KeepManual && bookmarks <= LocalRotation.MostBookmarks)
             return;
         var (index, identity) = await AskAsync(cancellationToken);
         var onServer = Restorable(local, index.RelevantTo(dataset, local));

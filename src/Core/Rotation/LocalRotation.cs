@@ -15,7 +15,7 @@ public sealed class LocalRotation
     /// A backup starts from the newest bookmark whose snapshot the server has; older ones are needed only if the newest
     /// backups are lost.
     /// </summary>
-    private const int MostBookmarks = 100;
+    public const int MostBookmarks = 100;
 
     private readonly RotationPolicy _policy;
 
@@ -121,6 +121,11 @@ public sealed class LocalRotation
     {
         if (snapshot.Upload is null && snapshot.Type is null)
             return Keep(snapshot, "this tool did not make it");
+        if (_isAlone && snapshot.Upload is { Owner: not null } sent)
+            return Keep(
+                snapshot,
+                $"it was sent ({sent.Owner}), and the server could not be asked whether a backup needs it"
+            );
         if (IsOfAnother(snapshot))
             return Keep(snapshot, $"it was made for another server or client ({snapshot.Upload!.Owner})");
         if (_newerManual.TryGetValue(snapshot, out var newerManual))

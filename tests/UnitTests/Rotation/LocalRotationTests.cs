@@ -128,6 +128,12 @@ public sealed class LocalRotationTests
             .Select(decision => decision.Item.Guid.Value);
 
         Assert.Equal([4, 3], gone);
+        Assert.All(LocalRotation.Plan(sent, policy, onServer: null, []), decision =>
+            Assert.Equal(
+                "it was sent (5e1fc0de/web1), and the server could not be asked whether a backup needs it",
+                decision.Reason
+            )
+        );
     }
 
     /// <summary>As after the start of an old copy of the catalogue, or if it lies.</summary>
