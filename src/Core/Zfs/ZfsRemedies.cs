@@ -17,8 +17,9 @@ public static class ZfsRemedies
         (
             "Input/output error",
             "ZFS cannot read a block: 'zpool status -v POOL' names the damaged files. In the dataset that is backed "
-                + "up, delete them or replace them by good copies; the next backup takes a new snapshot. A dataset that "
-                + "holds received backups must stay unchanged. Other datasets and earlier backups are not affected."
+                + "up, delete them or replace them by good copies; the next backup takes a new snapshot. A dataset "
+                + "that holds received backups must stay unchanged. Other datasets and earlier backups are not "
+                + "affected."
         ),
         ("no such pool", "The pool is not imported: see 'zpool import', or check the name with 'zpool list'."),
         (

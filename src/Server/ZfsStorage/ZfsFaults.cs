@@ -90,9 +90,9 @@ internal static class ZfsFaults
                 "object_damaged",
                 $"The server's ZFS cannot read a block of {backup.SnapshotId}: {zfs.StandardError.Trim()}",
                 "Other backups are not affected, except those that are built on it. On the server, see "
-                    + "'zpool status -v' and replace a failing disk; 'zpool scrub' repairs what another disk has. Otherwise bring the "
-                    + "backup back from another copy of the server's dataset, or make a new one: zfs-client "
-                    + "backup-full. Leave the files of the server's dataset unchanged.",
+                    + "'zpool status -v' and replace a failing disk; 'zpool scrub' repairs what another disk has. "
+                    + "Otherwise bring the backup back from another copy of the server's dataset, or make a new one: "
+                    + "zfs-client backup-full. Leave the files of the server's dataset unchanged.",
                 e
             );
         return Unavailable(e);

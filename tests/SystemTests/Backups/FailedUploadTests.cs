@@ -153,13 +153,16 @@ public sealed class FailedUploadTests
         await lab.SetAsync(Past(proxy));
         proxy.GoAway();
         using var backup = lab.Client.Start("exec zfs-client backup");
-        await Task.Delay(TimeSpan.FromSeconds(1.5), TestContext.Current.CancellationToken);
-        Assert.False(backup.HasExited);
+        string? said = "";
+        while (!said.Contains("waiting for the server", StringComparison.Ordinal))
+        {
+            said = await backup.StandardError.ReadLineAsync(TestContext.Current.CancellationToken);
+            Assert.True(said is not null, "the backup ended without waiting for the server");
+        }
 
         proxy.ComeBack();
 
-        var error = await lab.EndAsync(backup, 0);
-        Assert.Contains("waiting for the server", error, StringComparison.Ordinal);
+        await lab.EndAsync(backup, 0);
         await lab.AssertAllRestoreAsync(1);
     }
 

@@ -121,9 +121,7 @@ public sealed class ManyBackupsMemoryTests
             for (var number = 0; number < Parts; number++)
                 all.AppendData(digest);
             _partsDigest = Convert.ToHexStringLower(all.GetHashAndReset());
-            Url = $"http://127.0.0.1:{FreePort()}/";
-            _listener.Prefixes.Add(Url);
-            _listener.Start();
+            Url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{LocalHttp.Listen(_listener)}/");
             _ = AnswerAllAsync();
         }
 
@@ -137,13 +135,6 @@ public sealed class ManyBackupsMemoryTests
                 """;
 
         public void Dispose() => _listener.Close();
-
-        private static int FreePort()
-        {
-            using var socket = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-            socket.Start();
-            return ((IPEndPoint)socket.LocalEndpoint).Port;
-        }
 
         private async Task AnswerAllAsync()
         {
