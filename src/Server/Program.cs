@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Files;
 
@@ -18,4 +19,4 @@ var root = new RootCommand(
 };
 root.Add(CommandWithExamples.Help(root));
 root.SetAction((_, cancellationToken) => ServerHost.RunAsync(cancellationToken));
-return await ProgramRunner.RunAsync(root, args);
+return await ProgramRunner.RunAsync(root, args, CatalogueFault.Explain);

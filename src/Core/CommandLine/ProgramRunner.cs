@@ -17,7 +17,13 @@ public static class ProgramRunner
 
     /// <param name="root">The program's commands; exceptions of their actions are handled here.</param>
     /// <param name="arguments">The command line.</param>
-    public static async Task<int> RunAsync(RootCommand root, string[] arguments)
+    /// <param name="explain">What a failure of a library means that only this program uses; null if it does not know
+    /// it.</param>
+    public static async Task<int> RunAsync(
+        RootCommand root,
+        string[] arguments,
+        Func<Exception, OperationException?>? explain = null
+    )
     {
         DescriptorLimit.Raise();
         DescriptorStream.UseForConsole();
@@ -48,7 +54,8 @@ public static class ProgramRunner
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return Report(root.Name, e, parsed.GetValue(JsonOption), signals);
+            var known = explain?.Invoke(e) ?? FileFault.Explain(e);
+            return Report(root.Name, known ?? e, parsed.GetValue(JsonOption), signals);
         }
     }
 

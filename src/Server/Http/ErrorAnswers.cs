@@ -1,5 +1,7 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -35,7 +37,7 @@ internal static partial class ErrorAnswers
             }
         );
 
-    private static RequestException Explain(Exception e) =>
+    internal static RequestException Explain(Exception e) =>
         e switch
         {
             RequestException refused => refused,
@@ -49,6 +51,10 @@ internal static partial class ErrorAnswers
             StorageException failed => StorageFaults.ToRequest(failed, "Nothing was changed."),
             JsonException json => RequestException.BadRequest(
                 $"The body is not the expected JSON: {JsonFault.Describe(json)}."
+            ),
+            _ when CatalogueFault.IsDiskFull(e) || FileFault.IsDiskFull(e) => StorageFaults.ToRequest(
+                new StorageException(StorageFault.Full, $"The server's disk is full: {e.Message}", e),
+                "Nothing that was acknowledged is lost."
             ),
             _ => new(
                 StatusCodes.Status500InternalServerError,
