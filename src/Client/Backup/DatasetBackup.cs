@@ -145,6 +145,8 @@ internal sealed class DatasetBackup(
         var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
         var flags = SendFlagPolicy.ForFull(dataset, _settings);
         var plan = BackupPlan.Make(run.Options.Mode, dataset.Name, flags, local, remote, _settings.MaxChain);
+        if (LostBackups.Find(local, remote, inventory.Identity) is { Count: > 0 } lost)
+            _output.Warn($"{LostBackups.Describe(dataset.Name, lost)}. {LostBackups.Remedy}");
         var kind = plan.IsIncremental ? "incremental" : "full";
         _output.Note($"{dataset.Name}: {kind} backup: {plan.Reason}");
         return plan;

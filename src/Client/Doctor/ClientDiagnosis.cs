@@ -53,6 +53,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             CheckDataset(dataset);
         foreach (var pool in selected.Datasets.Select(dataset => dataset.Name.Pool).Distinct(StringComparer.Ordinal))
         {
+            await CheckWritableAsync(pool, cancellationToken);
             await CheckBookmarksAsync(pool, cancellationToken);
             await CheckErrorsAsync(pool, cancellationToken);
         }
@@ -83,10 +84,21 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             _result.Pass("dataset", $"{dataset.Name}, {Describe(dataset)}");
     }
 
+    private async Task CheckWritableAsync(string pool, CancellationToken cancellationToken)
+    {
+        if (await ZpoolProperty.FindAsync(settings.Zfs, pool, "readonly", cancellationToken) == "on")
+            _result.Fail(
+                "pool",
+                $"{pool} is imported read-only: no snapshot can be made of its datasets",
+                $"zpool export {pool} && zpool import {pool}",
+                ExitCode.Zfs
+            );
+    }
+
     /// <summary>Pools of old versions, and those made with <c>zpool create -d</c>, have none.</summary>
     private async Task CheckBookmarksAsync(string pool, CancellationToken cancellationToken)
     {
-        if (await ZpoolFeature.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
+        if (await ZpoolProperty.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
             _result.Warn(
                 "bookmarks",
                 $"feature@bookmarks is off in the pool {pool}: the next incremental backup starts from a snapshot, "
@@ -277,8 +289,11 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             );
             if (local is null)
                 continue;
-            CheckChain(dataset, local, index.RelevantTo(dataset.Name, local));
+            var remote = index.RelevantTo(dataset.Name, local);
+            CheckChain(dataset, local, remote);
             CheckMarks(dataset.Name, local, identity);
+            if (LostBackups.Find(local, remote, identity) is { Count: > 0 } lost)
+                _result.Warn("chain", LostBackups.Describe(dataset.Name, lost), LostBackups.Remedy);
         }
     }
 
@@ -310,6 +325,21 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 "marks",
                 $"{dataset}: {ofOthers} snapshots were made for another server or client and are left alone"
             );
+        // Only its own server and client resume or remove it, and it may be retired.
+        foreach (var snapshot in local)
+        {
+            if (
+                snapshot is { IsHeld: true, Upload: { IsPending: true, Owner: { } owner } mark }
+                && !identity.Owns(mark)
+            )
+                _result.Warn(
+                    "marks",
+                    $"{snapshot.Name} is held for an upload to another server or client: {owner}",
+                    "If that server or client exists no more, it is held for ever: zfs release "
+                        + $"{mark.HoldTag} {snapshot.Name} && zfs destroy {snapshot.Name}"
+                );
+        }
+
         var pending = local.Count(snapshot =>
             snapshot.Upload is { IsPending: true } mark && (mark.Owner is null || identity.Owns(mark))
         );

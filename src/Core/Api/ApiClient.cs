@@ -428,7 +428,7 @@ public sealed class ApiClient : IDisposable
             if (e.HttpRequestError == HttpRequestError.SecureConnectionError)
                 throw NotSecure(e);
             throw Unreachable(
-                e.HttpRequestError == HttpRequestError.ConnectionError
+                e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
                     ? $"cannot be reached: {e.Message}"
                     : $"broke the connection: {Innermost(e).Message}",
                 e

@@ -73,7 +73,8 @@ internal sealed class ChainReceive(
     private OperationException ConflictOf(RestorePlan plan)
     {
         var finish = plan.ConflictingBackup is { } backup
-            ? $"To finish that one: 'zfs-restore restore {backup.SnapshotId} {target.Name}'. "
+            ? $"To finish that one with the state of {backup.DatasetName}@{backup.SnapshotName}: 'zfs-restore restore "
+                + $"{backup.SnapshotId} {target.Name}'; a later backup of that chain continues it as well. "
             : "";
         return new OperationException(
             ExitCode.Conflict,

@@ -127,7 +127,7 @@ public sealed class KeptRestoreTests
 
         Assert.Equal(9, refused.ExitCode);
         Assert.Contains($"it was receiving {lab.Source}@", refused.Error, StringComparison.Ordinal);
-        Assert.Contains("To finish that one: 'zfs-restore restore ", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("To finish that one with the state of ", refused.Error, StringComparison.Ordinal);
         var resumed = (await lab.FinishAsync($"--source {lab.Source}")).GetProperty("resumed");
         Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), Mebibyte, long.MaxValue);
         await lab.AssertRestoredAsync();
