@@ -1,7 +1,6 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server;
-using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Files;
 
@@ -19,4 +18,4 @@ var root = new RootCommand(
 };
 root.Add(CommandWithExamples.Help(root));
 root.SetAction((_, cancellationToken) => ServerHost.RunAsync(cancellationToken));
-return await ProgramRunner.RunAsync(root, args, CatalogueFault.Explain);
+return await ProgramRunner.RunAsync(root, args, SqliteFault.Explain);

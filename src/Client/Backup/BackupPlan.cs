@@ -96,10 +96,25 @@ internal sealed record BackupPlan(
             return $"the chain on the server cannot be continued: "
                 + SendFlagPolicy.Continue(continuable.SendFlags, fullFlags).Obstacle;
         if (shared.Count == 0)
-            return "the server has no restorable backup of any local snapshot or bookmark";
+            return ExplainUnfitBackups(local, remote);
         return raw
             ? "the chain on the server is not raw and this backup is, and the two never mix"
             : "the chain on the server is raw and this backup is not, and the two never mix";
+    }
+
+    private static string ExplainUnfitBackups(
+        IReadOnlyCollection<LocalSnapshot> local,
+        IReadOnlyCollection<SnapshotInfo> remote
+    )
+    {
+        var here = local.Select(snapshot => snapshot.Guid).ToHashSet();
+        var known = remote.Where(backup => here.Contains(backup.SnapshotGuid)).ToList();
+        if (known.Count == 0)
+            return "the server has backups of it, but of none of the snapshots and bookmarks that exist here now";
+        return known.Exists(backup => backup.CanBeBase == false)
+            ? "its backups stay on the server, but the server's ZFS receives an incremental only on its newest "
+                + "snapshot, which does not exist here"
+            : "the server's backups of the snapshots that exist here lack a backup that they need";
     }
 
     private static FoundBase? FindBase(

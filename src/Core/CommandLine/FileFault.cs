@@ -26,7 +26,7 @@ public static class FileFault
             ),
             UnauthorizedAccessException => new(
                 ExitCode.Failure,
-                e.Message,
+                $"This user may not do that: {e.Message}",
                 "Run the command as the user to whom this belongs (zfs-server: the server's user, as in "
                     + "'runuser -u zfs-server -- zfs-server client list'), or give this user access.",
                 e

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -52,7 +51,7 @@ internal static partial class ErrorAnswers
             JsonException json => RequestException.BadRequest(
                 $"The body is not the expected JSON: {JsonFault.Describe(json)}."
             ),
-            _ when CatalogueFault.IsDiskFull(e) || FileFault.IsDiskFull(e) => StorageFaults.ToRequest(
+            _ when SqliteFault.IsDiskFull(e) || FileFault.IsDiskFull(e) => StorageFaults.ToRequest(
                 new StorageException(StorageFault.Full, $"The server's disk is full: {e.Message}", e),
                 "Nothing that was acknowledged is lost."
             ),

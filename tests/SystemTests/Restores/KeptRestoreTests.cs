@@ -138,6 +138,19 @@ public sealed class KeptRestoreTests
     }
 
     [Fact]
+    public async Task A_target_below_a_dataset_that_does_not_exist_is_refused_before_anything_is_transferred()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        var parent = $"{lab.Client.Area}/none";
+
+        var refused = await lab.Client.RunAsync($"zfs-restore latest {parent}/restored --source {lab.Source}");
+
+        Assert.Equal(8, refused.ExitCode);
+        Assert.Contains($"zfs create -p '{parent}'", refused.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Restoring 1 of", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Another_programs_snapshots_do_not_stop_a_restore_while_it_runs()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());

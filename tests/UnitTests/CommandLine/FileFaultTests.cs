@@ -24,7 +24,7 @@ public sealed class FileFaultTests
         var fault = FileFault.Explain(new UnauthorizedAccessException("Access to the path '/x/lock' is denied."))!;
 
         Assert.Equal(ExitCode.Failure, fault.ExitCode);
-        Assert.Equal("Access to the path '/x/lock' is denied.", fault.Message);
+        Assert.Equal("This user may not do that: Access to the path '/x/lock' is denied.", fault.Message);
         Assert.Contains("as the user", fault.Remedy, StringComparison.Ordinal);
     }
 

@@ -1,11 +1,11 @@
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
 
-namespace ZfsSnapshotManager.UnitTests.Server.Catalogue;
+namespace ZfsSnapshotManager.UnitTests.Server;
 
-public sealed class CatalogueFaultTests : IDisposable
+public sealed class SqliteFaultTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -16,9 +16,9 @@ public sealed class CatalogueFaultTests : IDisposable
     {
         var full = FillDisk();
 
-        var fault = CatalogueFault.Explain(full)!;
+        var fault = SqliteFault.Explain(full)!;
 
-        Assert.True(CatalogueFault.IsDiskFull(full));
+        Assert.True(SqliteFault.IsDiskFull(full));
         Assert.Equal(ExitCode.NoSpace, fault.ExitCode);
         Assert.Contains("disk is full", fault.Message, StringComparison.Ordinal);
     }
@@ -48,9 +48,9 @@ public sealed class CatalogueFaultTests : IDisposable
         using var readOnly = Open("Mode=ReadOnly");
         var refused = Assert.Throws<SqliteException>(() => Execute(readOnly, "INSERT INTO t VALUES (1)"));
 
-        var fault = CatalogueFault.Explain(refused)!;
+        var fault = SqliteFault.Explain(refused)!;
 
-        Assert.False(CatalogueFault.IsDiskFull(refused));
+        Assert.False(SqliteFault.IsDiskFull(refused));
         Assert.Equal(ExitCode.Configuration, fault.ExitCode);
         Assert.Contains("server's user", fault.Remedy, StringComparison.Ordinal);
     }
@@ -60,7 +60,7 @@ public sealed class CatalogueFaultTests : IDisposable
     {
         using var connection = Open("Mode=ReadWriteCreate");
 
-        Assert.Null(CatalogueFault.Explain(Assert.Throws<SqliteException>(() => Execute(connection, "NONSENSE"))));
+        Assert.Null(SqliteFault.Explain(Assert.Throws<SqliteException>(() => Execute(connection, "NONSENSE"))));
     }
 
     private SqliteException FillDisk()

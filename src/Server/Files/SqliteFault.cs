@@ -1,10 +1,10 @@
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 
-namespace ZfsSnapshotManager.Server.Catalogue;
+namespace ZfsSnapshotManager.Server.Files;
 
 /// <summary>What SQLite refuses because of the machine: its disk, or the permissions of the file.</summary>
-internal static class CatalogueFault
+internal static class SqliteFault
 {
     // sqlite.org/rescode.html
     private const int ReadOnly = 8; // SQLITE_READONLY
@@ -17,7 +17,7 @@ internal static class CatalogueFault
     public static bool IsDiskFull(Exception e) =>
         e is SqliteException { SqliteErrorCode: Full } or SqliteException { SqliteExtendedErrorCode: NoRoomForIndex };
 
-    /// <summary>For commands; clients get an answer from <see cref="Http.ErrorAnswers"/>.</summary>
+    /// <summary>For commands; clients get an answer of their own.</summary>
     /// <returns>Null if it is another failure.</returns>
     public static OperationException? Explain(Exception e) =>
         e switch
