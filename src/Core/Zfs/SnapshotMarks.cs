@@ -57,11 +57,13 @@ public static class SnapshotMarks
         var refusals = await zfs.ReadSnapshotsAsync(datasets, snapshots.Add, cancellationToken);
         List<string[]> marks = [];
         if (snapshots.Exists(snapshot => !snapshot.Name.IsBookmark))
-            await zfs.RunForAllAsync(
-                LocalMarks,
-                datasets.Select(dataset => dataset.Value),
-                marks.Add,
-                cancellationToken
+            refusals.Add(
+                await zfs.RunForAllAsync(
+                    LocalMarks,
+                    datasets.Select(dataset => dataset.Value),
+                    marks.Add,
+                    cancellationToken
+                )
             );
         return (AddMarks(snapshots, marks), refusals);
     }
@@ -136,14 +138,14 @@ public static class SnapshotMarks
         IEnumerable<SnapshotName> snapshots,
         UploadMark mark,
         CancellationToken cancellationToken
-    ) => zfs.RunForAllAsync(["set", $"{UploadMark.Property}={mark}"], Texts(snapshots), Ignore, cancellationToken);
+    ) => zfs.RunForAllAsync(["set", $"{UploadMark.Property}={mark}"], Texts(snapshots), cancellationToken);
 
     /// <summary>Removes the mark of <see cref="MarkAsync"/>: the snapshots are not to be sent.</summary>
     public static Task<ZfsRefusals> UnmarkAsync(
         this ZfsHost zfs,
         IEnumerable<SnapshotName> snapshots,
         CancellationToken cancellationToken
-    ) => zfs.RunForAllAsync(["inherit", UploadMark.Property], Texts(snapshots), Ignore, cancellationToken);
+    ) => zfs.RunForAllAsync(["inherit", UploadMark.Property], Texts(snapshots), cancellationToken);
 
     /// <summary>
     /// Bookmarks a snapshot, or copies a bookmark (OpenZFS 2.0 and later can). If it is bookmarked already, nothing
@@ -179,7 +181,7 @@ public static class SnapshotMarks
         CancellationToken cancellationToken
     )
     {
-        var refusals = await zfs.RunForAllAsync(["hold", tag], Texts(snapshots), Ignore, cancellationToken);
+        var refusals = await zfs.RunForAllAsync(["hold", tag], Texts(snapshots), cancellationToken);
         return refusals.Except("tag already exists"); // an earlier run held it
     }
 
@@ -194,7 +196,7 @@ public static class SnapshotMarks
     )
     {
         List<SnapshotName> all = [.. snapshots];
-        var refusals = await zfs.RunForAllAsync(["release", tag], Texts(all), Ignore, cancellationToken);
+        var refusals = await zfs.RunForAllAsync(["release", tag], Texts(all), cancellationToken);
         refusals = refusals.Except("no such tag");
         if (refusals.All.Count == 0)
             return refusals;
@@ -216,8 +218,6 @@ public static class SnapshotMarks
 
     private static IEnumerable<string> Texts(IEnumerable<SnapshotName> snapshots) =>
         snapshots.Select(snapshot => snapshot.ToString());
-
-    private static void Ignore(string[] row) { }
 
     /// <returns>False if a bookmark of that name exists.</returns>
     private static async Task<bool> TryBookmarkAsync(

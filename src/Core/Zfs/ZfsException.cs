@@ -75,6 +75,14 @@ public sealed class ZfsException(
     /// <summary>How it ended.</summary>
     public ZfsEnd End { get; } = EndOf(exitCode, standardError, remote);
 
+    /// <summary>
+    /// Whether it came to its end, so that it did what it does not say that it refuses. <c>zfs</c> ends with 1 or 2, or
+    /// with libzfs's -1; but 255 is also what ssh ends with if the connection breaks or a signal ends the command.
+    /// </summary>
+    internal bool IsComplete { get; } =
+        standardError.Length < ZfsProcess.MaxErrorLength
+        && (exitCode is 1 or 2 || (exitCode == SshFailed && remote is null));
+
     private static ZfsEnd EndOf(int exitCode, string standardError, ZfsRemoteHost? remote)
     {
         if (exitCode == SshFailed)

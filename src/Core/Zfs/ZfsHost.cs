@@ -7,8 +7,7 @@ namespace ZfsSnapshotManager.Core.Zfs;
 /// The machine on which <c>zfs</c> runs: this one, or another one that is reached by ssh. Starts <c>zfs</c> commands
 /// there. Immutable, and safe for use by several threads.
 /// </summary>
-/// <param name="remote">Null: this machine.</param>
-public sealed class ZfsHost(ZfsRemoteHost? remote)
+public sealed class ZfsHost
 {
     /// <summary>
     /// Becomes the command: same process, same exit code. A signal that a terminal or systemd sends to the whole
@@ -28,11 +27,25 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
 
     private static readonly UTF8Encoding Text = new(encoderShouldEmitUTF8Identifier: false);
 
+    /// <summary>Where programs are looked for before the directories of PATH.</summary>
+    private readonly string[] _programs;
+
+    /// <param name="remote">Null: this machine.</param>
+    public ZfsHost(ZfsRemoteHost? remote)
+        : this(remote, []) { }
+
+    /// <param name="programs">Directories of the <c>zfs</c> and <c>ssh</c> of a test.</param>
+    internal ZfsHost(ZfsRemoteHost? remote, params string[] programs)
+    {
+        Remote = remote;
+        _programs = programs;
+    }
+
     /// <summary>This machine.</summary>
     public static ZfsHost Local { get; } = new(null);
 
     /// <summary>How the other machine is reached; null: it is this machine.</summary>
-    public ZfsRemoteHost? Remote { get; } = remote;
+    public ZfsRemoteHost? Remote { get; }
 
     /// <summary>Starts a command whose input or output is a stream.</summary>
     /// <exception cref="OperationException"><c>zfs</c>, or <c>ssh</c>, cannot be started.</exception>
@@ -99,7 +112,8 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     /// <param name="arguments">The command and its options.</param>
     /// <param name="names">Names of datasets or snapshots.</param>
     /// <param name="read">Gets each row that the commands print, with its columns.</param>
-    /// <exception cref="ZfsException">A command failed, and not by single names.</exception>
+    /// <exception cref="ZfsException">A command failed, and not by single names; or it was cut off, so that nobody
+    /// knows which of the names it did.</exception>
     public async Task<ZfsRefusals> RunForAllAsync(
         IReadOnlyList<string> arguments,
         IEnumerable<string> names,
@@ -114,14 +128,67 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
             {
                 await ReadRowsAsync(Start([.. arguments, .. some]), read, cancellationToken);
             }
-            catch (ZfsException e) when (ZfsErrorLines.Read(e.StandardError) is { Count: > 0 } lines)
+            catch (ZfsException e) when (e.IsComplete && ZfsErrorLines.Read(e.StandardError) is { Count: > 0 } lines)
             {
-                foreach (var (name, line) in lines)
-                    refusals.Add(name, new ZfsException([.. arguments, name], e.CommandExitCode, line, Remote));
+                Add(refusals, arguments, e, lines);
             }
         }
 
         return refusals;
+    }
+
+    /// <summary>
+    /// The same for a command that prints nothing, and that does nothing to a name for which it was run before. If it
+    /// ends so that nobody knows which of the names it did, it is run for each of them: <c>zfs set</c> may end with 255
+    /// (libzfs's -1), as an ssh does whose connection broke.
+    /// </summary>
+    /// <exception cref="ZfsException">A command failed, and not by single names.</exception>
+    public async Task<ZfsRefusals> RunForAllAsync(
+        IReadOnlyList<string> arguments,
+        IEnumerable<string> names,
+        CancellationToken cancellationToken
+    )
+    {
+        var refusals = new ZfsRefusals();
+        foreach (var some in NameBatches.Split(names, NameBatches.OneArgument))
+            await RunForSomeAsync(arguments, some, refusals, cancellationToken);
+        return refusals;
+    }
+
+    private async Task RunForSomeAsync(
+        IReadOnlyList<string> arguments,
+        IReadOnlyList<string> names,
+        ZfsRefusals refusals,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            await RunAsync([.. arguments, .. names], cancellationToken);
+        }
+        catch (ZfsException e)
+            when (e.End == ZfsEnd.Refused && ZfsErrorLines.Read(e.StandardError) is { Count: > 0 } lines)
+        {
+            if (e.IsComplete || names.Count == 1)
+            {
+                Add(refusals, arguments, e, lines);
+                return;
+            }
+
+            foreach (var name in names)
+                await RunForSomeAsync(arguments, [name], refusals, cancellationToken);
+        }
+    }
+
+    private void Add(
+        ZfsRefusals refusals,
+        IReadOnlyList<string> arguments,
+        ZfsException e,
+        IEnumerable<(string Name, string Line)> lines
+    )
+    {
+        foreach (var (name, line) in lines)
+            refusals.Add(name, new ZfsException([.. arguments, name], e.CommandExitCode, line, Remote));
     }
 
     /// <summary>
@@ -242,13 +309,14 @@ public sealed class ZfsHost(ZfsRemoteHost? remote)
     /// On many systems <c>zfs</c> is in a directory that only root's PATH has, yet other users may run it if rights
     /// are delegated to them.
     /// </summary>
-    private static string FindProgram(string name)
+    private string FindProgram(string name)
     {
         var directories = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(
             ':',
             StringSplitOptions.RemoveEmptyEntries
         );
-        return directories
+        return _programs
+            .Concat(directories)
             .Concat(["/usr/sbin", "/sbin", "/usr/local/sbin"])
             .Select(directory => Path.Combine(directory, name))
             .FirstOrDefault(File.Exists)

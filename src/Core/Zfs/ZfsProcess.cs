@@ -14,7 +14,7 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// In characters. A command for many names prints a line for each that it refuses, and all of them are needed
     /// (<see cref="ZfsErrorLines"/>); what a runaway command prints beyond this is dropped.
     /// </summary>
-    private const int MaxErrorLength = 4 * 1024 * 1024;
+    internal const int MaxErrorLength = 4 * 1024 * 1024;
 
     /// <summary>
     /// How long to wait for the rest of an ended command's error output. Its pipe need not end with it: if ssh shares

@@ -32,5 +32,12 @@ public sealed class ZfsRefusals
         return some;
     }
 
+    /// <summary>Adds those of another command.</summary>
+    internal void Add(ZfsRefusals more)
+    {
+        foreach (var (name, e) in more._byName)
+            Add(name, e);
+    }
+
     internal void Add(string name, ZfsException e) => _byName.TryAdd(name, e);
 }
