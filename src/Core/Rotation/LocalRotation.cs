@@ -34,13 +34,14 @@ public sealed class LocalRotation
     /// <summary>For each snapshot of <c>backup</c> that the server has, how many of them are newer.</summary>
     private readonly Dictionary<LocalSnapshot, int> _newerManual;
 
-    /// <summary>Own bookmarks, the newest first.</summary>
-    private readonly List<LocalSnapshot> _bookmarks;
+    /// <summary>For each own bookmark, how many of them are newer.</summary>
+    private readonly Dictionary<LocalSnapshot, int> _newerBookmarks;
 
     /// <summary>
-    /// What the next incremental backup starts from; null if no snapshot is known to be on the server.
+    /// What the next incremental backup starts from, in whichever storage it is; empty if no snapshot is known to be on
+    /// the server.
     /// </summary>
-    private readonly SnapshotGuid? _newestBase;
+    private readonly HashSet<SnapshotGuid> _bases;
 
     /// <summary>
     /// The newest bookmark stays whatever the server says: it may have lost its newest backups for a while (an old
@@ -53,7 +54,8 @@ public sealed class LocalRotation
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid>? onServer,
         IReadOnlyCollection<MarkOwner> owners,
-        int? keepManual
+        int? keepManual,
+        IEnumerable<SnapshotGuid> bases
     )
     {
         _policy = policy;
@@ -67,7 +69,9 @@ public sealed class LocalRotation
                 .OrderByDescending(snapshot => snapshot.CreateTxg)
                 .ThenBy(snapshot => snapshot.Name.ToString(), StringComparer.Ordinal),
         ];
-        _newestBase = _newestFirst.Find(snapshot => _onServer.Contains(snapshot.Guid))?.Guid;
+        _bases = [.. bases];
+        if (_newestFirst.Find(snapshot => _onServer.Contains(snapshot.Guid)) is { } newest)
+            _bases.Add(newest.Guid);
         _newestBookmark = _newestFirst.Find(IsOwnBookmark);
         _newerOfClass = [];
         foreach (var ofClass in _newestFirst.Where(HasClass).GroupBy(snapshot => snapshot.Type))
@@ -80,7 +84,10 @@ public sealed class LocalRotation
             .Where(IsOfBackup)
             .Index()
             .ToDictionary(manual => manual.Item, manual => manual.Index);
-        _bookmarks = _newestFirst.FindAll(IsOwnBookmark);
+        _newerBookmarks = _newestFirst
+            .Where(IsOwnBookmark)
+            .Index()
+            .ToDictionary(bookmark => bookmark.Item, bookmark => bookmark.Index);
     }
 
     /// <param name="local">Snapshots and bookmarks of one dataset.</param>
@@ -89,16 +96,18 @@ public sealed class LocalRotation
     /// then only snapshots go that were never sent, which no backup can need.</param>
     /// <param name="owners">Whose policy it is: the client on the server, by all names that it has in marks.</param>
     /// <param name="keepManual">How many snapshots of <c>backup</c> stay; null: all.</param>
+    /// <param name="bases">What the next incremental in each storage starts from (<see cref="NextBases"/>).</param>
     /// <returns>One decision for each, the newest first.</returns>
     public static IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
         IReadOnlyCollection<LocalSnapshot> local,
         RotationPolicy policy,
         IReadOnlySet<SnapshotGuid>? onServer,
         IReadOnlyCollection<MarkOwner> owners,
-        int? keepManual = null
+        int? keepManual = null,
+        IEnumerable<SnapshotGuid>? bases = null
     )
     {
-        var rotation = new LocalRotation(local, policy, onServer, owners, keepManual);
+        var rotation = new LocalRotation(local, policy, onServer, owners, keepManual, bases ?? []);
         return
         [
             .. rotation._newestFirst.Select(snapshot =>
@@ -144,7 +153,7 @@ public sealed class LocalRotation
             return Keep(snapshot, "somebody holds it (zfs holds)");
         if (_isAlone && snapshot.Upload is not null)
             return Keep(snapshot, "the server could not be asked whether a backup needs it");
-        return snapshot.Guid == _newestBase
+        return _bases.Contains(snapshot.Guid)
             ? Keep(snapshot, "the next incremental backup starts from it")
             : Destroy(snapshot, $"{count} newer {type.ToText()} snapshots exist");
     }
@@ -165,9 +174,9 @@ public sealed class LocalRotation
             return Keep(snapshot, "it has no class");
         if (newer < count)
             return Keep(snapshot, $"manual {newer + 1} of {count}");
-        if (_newestBase is null)
+        if (_bases.Count == 0)
             return Keep(snapshot, "it may be needed: no snapshot is known to be on the server");
-        if (snapshot.Guid == _newestBase)
+        if (_bases.Contains(snapshot.Guid))
             return Keep(snapshot, "the next incremental backup starts from it");
         return snapshot.IsHeld
             ? Keep(snapshot, "somebody holds it (zfs holds)")
@@ -178,13 +187,13 @@ public sealed class LocalRotation
     {
         if (!IsOwnBookmark(bookmark))
             return Keep(bookmark, "this tool did not make it, or made it for another server or client");
-        if (_newestBase is null)
+        if (_bases.Count == 0)
             return Keep(bookmark, "it may be needed: no snapshot is known to be on the server");
-        if (bookmark.Guid == _newestBase)
+        if (_bases.Contains(bookmark.Guid))
             return Keep(bookmark, "the next incremental backup starts from it");
         if (bookmark == _newestBookmark)
             return Keep(bookmark, "the newest bookmark");
-        if (_bookmarks.IndexOf(bookmark) >= MostBookmarks)
+        if (_newerBookmarks[bookmark] >= MostBookmarks)
             return Destroy(bookmark, $"{MostBookmarks} newer bookmarks exist");
         return _onServer.Contains(bookmark.Guid)
             ? Keep(bookmark, "the server has its snapshot")
