@@ -22,7 +22,7 @@ internal sealed class DatasetLocks(ZfsHost zfs) : IDisposable
             throw new OperationException(
                 ExitCode.Conflict,
                 $"Another zfs-client is backing up {dataset}.",
-                "Wait until it has finished."
+                $"Wait until it has finished. {_locks.Remedy}"
             );
     }
 

@@ -55,6 +55,13 @@ public sealed partial class HostLocks(string name, IReadOnlyList<string> shared,
     /// <summary>The files that are used; none before something was locked.</summary>
     public IEnumerable<string> Paths => _files.Select(file => file.Path);
 
+    /// <summary>
+    /// What to do if another process has a lock that nobody can explain: any account may lock files that all users
+    /// share (SECURITY.md).
+    /// </summary>
+    public string Remedy =>
+        $"If none runs, 'fuser -v {string.Join(' ', Paths)}' names the processes that have the lock.";
+
     /// <param name="key">What is locked until this is disposed.</param>
     /// <returns>False if another process has it.</returns>
     /// <exception cref="OperationException">No directory can have the file.</exception>

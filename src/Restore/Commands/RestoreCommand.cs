@@ -271,8 +271,7 @@ internal static class RestoreCommand
             );
         if (backup.Raw)
             text.WriteLine(
-                $"It is encrypted with its source's key, which is needed to read it: zfs load-key "
-                    + $"{(result.Children is { Count: > 0 } ? "-r " : "")}{result.Dataset}"
+                $"It is encrypted with its source's key, which is needed to read it: zfs load-key {result.Dataset}"
             );
         if (result.MountedAt is { } mountpoint)
             text.WriteLine($"It is mounted at {mountpoint}, as the dataset that it replaced was.");

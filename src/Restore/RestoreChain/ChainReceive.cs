@@ -73,8 +73,7 @@ internal sealed class ChainReceive(
     private OperationException ConflictOf(RestorePlan plan)
     {
         var finish = plan.ConflictingBackup is { } backup
-            ? $"To finish that one with the state of {backup.DatasetName}@{backup.SnapshotName}: 'zfs-restore restore "
-                + $"{backup.SnapshotId} {target.Name}'; a later backup of that chain continues it as well. "
+            ? $"To finish that one: 'zfs-restore restore {backup.SnapshotId} {target.Name}'. "
             : "";
         return new OperationException(
             ExitCode.Conflict,

@@ -216,10 +216,9 @@ internal sealed class DatasetReplacement(
                 ' ',
                 command.Select(word => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word)
             );
-            var (state, goal) =
-                command[0] == "mount" ? ("not mounted", "mount it") : ("not yet in its place", "put it there");
             output.Warn(
-                $"{names.Final} is restored, but is {state}: {e.StandardError.Trim()}. To {goal}: {key}zfs {words}"
+                $"{names.Final} is restored, but is not yet in its place: {e.StandardError.Trim()}. To put it there: "
+                    + $"{key}zfs {words}"
             );
         }
     }

@@ -94,7 +94,8 @@ internal sealed class ReceiveEncryption(RestoreSession session, PlainEncryption 
         );
     }
 
-    private static DatasetName ParentOf(DatasetName dataset) => dataset.Parent!;
+    private static DatasetName ParentOf(DatasetName dataset) =>
+        DatasetName.Parse(dataset.Value[..dataset.Value.LastIndexOf('/')]);
 
     /// <summary>A descendant in a tree is as it was in its source's tree: there is nothing to say about it.</summary>
     private static bool IsWithinRestore(DatasetName target, DatasetName final) => ParentOf(target) != ParentOf(final);

@@ -59,7 +59,7 @@ internal sealed class RestoreClaim : IDisposable
                 throw new OperationException(
                     ExitCode.Conflict,
                     $"Another zfs-restore on this machine is restoring to {target}.",
-                    "Wait until it has finished, or stop it, and run the command again."
+                    $"Wait until it has finished, or stop it, and run the command again. {held.Remedy}"
                 );
             await claim.TakeAsync(ThisRun, target, output.Note, cancellationToken);
             return claim;

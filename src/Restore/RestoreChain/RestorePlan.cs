@@ -50,19 +50,13 @@ internal sealed record RestorePlan(int First, ResumeToken? Token)
         if (!chain.Take(complete).Select(backup => backup.SnapshotGuid).SequenceEqual(received.Select(own => own.Guid)))
             return Conflicting(
                 "it has snapshots that do not belong to this restore",
-                FindReceived(partial, all) ?? all.FirstOrDefault(backup => backup.SnapshotGuid == received[^1].Guid)
+                all.FirstOrDefault(backup => backup.SnapshotGuid == received[^1].Guid)
             );
         return PlanRest(partial, complete, chain, all) with
         {
             Foreign = [.. foreign.Select(snapshot => snapshot.Name)],
         };
     }
-
-    /// <returns>The backup of which a part was received; null if none is known.</returns>
-    private static SnapshotInfo? FindReceived(PartialDataset partial, IReadOnlyList<SnapshotInfo> all) =>
-        partial.Token is not null && ResumeToken.TryParse(partial.Token, out var token)
-            ? all.FirstOrDefault(backup => IsOf(backup, token))
-            : null;
 
     /// <summary>
     /// Snapshots of backups are never foreign, whichever restore received them, and neither is what came before the

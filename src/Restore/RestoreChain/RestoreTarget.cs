@@ -139,14 +139,6 @@ internal sealed class RestoreTarget
                 $"{name} already exists.",
                 "Choose another dataset, or use --force to replace it."
             );
-        if (!exists && name.Parent is { } parent && !await zfs.ExistsAsync(parent, cancellationToken))
-            throw new OperationException(
-                ExitCode.NotFound,
-                $"{parent}, below which {name} would be restored, does not exist.",
-                parent.IsPool
-                    ? "See 'zpool list'; if the pool is not imported: 'zpool import'."
-                    : $"Check the name, or create it: zfs create -p '{parent}'"
-            );
         var target = new RestoreTarget(session, name, exists);
         await target.CheckNothingSetAsideAsync(cancellationToken);
         if (exists)

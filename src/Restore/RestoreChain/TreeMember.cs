@@ -66,7 +66,7 @@ internal sealed class TreeMember(RestoreSession session, DatasetName name)
     /// </summary>
     private async Task<string[]> CreationOfAsync(DatasetName parent, CancellationToken cancellationToken)
     {
-        var above = parent.Parent!;
+        var above = DatasetName.Parse(parent.Value[..parent.Value.LastIndexOf('/')]);
         var encryption = await Zfs.GetEncryptionAsync(above, cancellationToken);
         string[] off = encryption.IsOff || encryption.IsKeyLoaded ? [] : ["-o", "encryption=off"];
         return ["create", "-o", "canmount=off", .. off, parent.Value];

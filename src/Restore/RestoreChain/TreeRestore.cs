@@ -43,11 +43,6 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
             new ReceiveEncryption(session, options.Encryption, isSentRaw: tree.Children.Append(backup).Any(b => b.Raw))
         );
         var resumed = await restore.RestoreAsync(chain, dataset, dataset, CompleteAsync, cancellationToken);
-        if (!backup.Raw && tree.Children.Any(child => child.Raw))
-            session.Output.Note(
-                "Datasets below it are encrypted with their sources' keys, which are needed to read them: "
-                    + $"zfs load-key -r {dataset}"
-            );
         string? mountedAt = null;
         if (options.Force)
             mountedAt = await FindMountpointAsync(dataset, cancellationToken);
