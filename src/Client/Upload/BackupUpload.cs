@@ -105,7 +105,8 @@ internal sealed class BackupUpload(
                 return (null, committed);
             throw;
         }
-        catch (Exception e) when (stored is not null && UploadFates.Of(e, isFruitless: false) == UploadFate.Keep)
+        catch (Exception e)
+            when (stored is not null && UploadFates.Of(e, isFruitless: false) is UploadFate.Keep or UploadFate.Leave)
         {
             throw new UploadInterruptedException(e, stored.Value);
         }
@@ -157,8 +158,8 @@ internal sealed class BackupUpload(
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             var fate = UploadFates.Of(e, acknowledged is { IsFruitless: true });
-            if (fate == UploadFate.Keep && acknowledged is { Any: true })
-                throw new UploadInterruptedException(e, acknowledged.StreamBytes);
+            if (fate == UploadFate.Leave || (fate == UploadFate.Keep && acknowledged is { Any: true }))
+                throw new UploadInterruptedException(e, acknowledged?.StreamBytes ?? 0);
             var reason = await _inquiry.AbortAsync(upload.UploadId);
             if (fate == UploadFate.StartOver)
                 throw e as NotResumableException ?? new NotResumableException(e.Message, e);

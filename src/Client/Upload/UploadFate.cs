@@ -10,6 +10,11 @@ internal enum UploadFate
     /// <summary>It stays, with its snapshot: the next run resumes it.</summary>
     Keep,
 
+    /// <summary>
+    /// Another run sends it now: neither it nor its snapshot is touched, whatever this run has sent of it.
+    /// </summary>
+    Leave,
+
     /// <summary>It is dropped, and the failure is the backup's.</summary>
     Drop,
 
@@ -42,8 +47,7 @@ internal static class UploadFates
             "storage_full" => UploadFate.Keep,
             // What is stored of it counts towards the quota, and would keep out the other datasets' backups.
             "quota_exceeded" => UploadFate.Drop,
-            // Another run sends it.
-            "upload_replaced" => UploadFate.Keep,
+            "upload_replaced" => UploadFate.Leave,
             _ => answer.Kind is FailureKind.Dataset or FailureKind.Stream ? UploadFate.Drop : UploadFate.Keep,
         };
 }

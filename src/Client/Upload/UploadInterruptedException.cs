@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Upload;
@@ -7,16 +8,15 @@ namespace ZfsSnapshotManager.Client.Upload;
 internal sealed class UploadInterruptedException(Exception cause, long streamBytes)
     : OperationException(
         ExitCodeOf(cause),
-        $"{Describe(cause)} {ByteSize.Format(streamBytes)} of the stream ({streamBytes} bytes) are stored; the next "
-            + "run resumes from there.",
-        (
-            $"{RemedyOf(cause)} Run the same command again to resume. With --no-resume it discards what is stored and "
-            + "starts over."
-        ).TrimStart(),
+        $"{Describe(cause)} {WhatNext(cause, streamBytes)}",
+        $"{RemedyOf(cause)} {HowToGoOn(cause)}".TrimStart(),
         cause,
         FailureKinds.Of(cause)
     )
 {
+    /// <summary>Whether another run, of another machine or container, sends it now.</summary>
+    private static bool IsTakenOver(Exception cause) => cause is ApiException { Code: "upload_replaced" };
+
     private static ExitCode ExitCodeOf(Exception cause) =>
         cause switch
         {
@@ -33,6 +33,12 @@ internal sealed class UploadInterruptedException(Exception cause, long streamByt
             _ => $"Unexpected failure: {cause}\n",
         };
 
+    private static string WhatNext(Exception cause, long streamBytes) =>
+        IsTakenOver(cause)
+            ? "Another run sends it now; it and its snapshot were left to that run."
+            : $"{ByteSize.Format(streamBytes)} of the stream ({streamBytes} bytes) are stored; the next run resumes "
+                + "from there.";
+
     private static string? RemedyOf(Exception cause) =>
         cause switch
         {
@@ -40,4 +46,9 @@ internal sealed class UploadInterruptedException(Exception cause, long streamByt
             OperationCanceledException => null,
             _ => "This is a bug of the program: report it with the text above.",
         };
+
+    private static string HowToGoOn(Exception cause) =>
+        IsTakenOver(cause)
+            ? "Let one machine or container back up a dataset; one that must not is to be stopped there."
+            : "Run the same command again to resume. With --no-resume it discards what is stored and starts over.";
 }

@@ -20,6 +20,9 @@ internal enum Fault
     /// <summary>409, as zfs-server answers where its store no longer has an upload.</summary>
     UploadLost,
 
+    /// <summary>409, as zfs-server answers where another request has taken an upload over.</summary>
+    UploadReplaced,
+
     /// <summary>The connection is reset before S3 sees anything.</summary>
     ResetBefore,
 

@@ -146,6 +146,7 @@ internal sealed class FaultProxy : IAsyncDisposable
                         or Fault.ErrorInSuccess
                         or Fault.StorageFull
                         or Fault.UploadLost
+                        or Fault.UploadReplaced
                 )
                 {
                     await DrainAsync(client, request);
@@ -297,6 +298,8 @@ internal sealed class FaultProxy : IAsyncDisposable
             return OwnErrorOf("507 Insufficient Storage", "storage_full");
         if (fault is Fault.UploadLost)
             return OwnErrorOf("409 Conflict", "upload_lost");
+        if (fault is Fault.UploadReplaced)
+            return OwnErrorOf("409 Conflict", "upload_replaced");
         var (status, code) = fault switch
         {
             Fault.SlowDown => ("503 Slow Down", "SlowDown"),

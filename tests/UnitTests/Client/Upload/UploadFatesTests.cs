@@ -31,7 +31,7 @@ public sealed class UploadFatesTests
     [InlineData(507, "storage_full", nameof(UploadFate.Keep))]
     [InlineData(507, "quota_exceeded", nameof(UploadFate.Drop))]
     [InlineData(409, "upload_lost", nameof(UploadFate.StartOver))]
-    [InlineData(409, "upload_replaced", nameof(UploadFate.Keep))]
+    [InlineData(409, "upload_replaced", nameof(UploadFate.Leave))]
     [InlineData(409, "base_missing", nameof(UploadFate.Drop))]
     [InlineData(404, "not_found", nameof(UploadFate.Drop))]
     [InlineData(422, "stream_damaged", nameof(UploadFate.Drop))]
