@@ -18,4 +18,4 @@ var root = new RootCommand(
 };
 root.Add(CommandWithExamples.Help(root));
 root.SetAction((_, cancellationToken) => ServerHost.RunAsync(cancellationToken));
-return await ProgramRunner.RunAsync(root, args, SqliteFault.Explain);
+return await ProgramRunner.RunAsync(root, args);

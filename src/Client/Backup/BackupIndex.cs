@@ -8,17 +8,25 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// All of a client's backups, so that those of a dataset are found without a look at the others: a client may have
 /// thousands of datasets and tens of thousands of backups.
 /// </summary>
-internal sealed class BackupIndex(IReadOnlyList<SnapshotInfo> backups)
+internal sealed class BackupIndex
 {
-    private readonly ILookup<SnapshotGuid, SnapshotInfo> _bySnapshot = backups.ToLookup(backup => backup.SnapshotGuid);
+    private readonly Dictionary<SnapshotGuid, List<SnapshotInfo>> _bySnapshot = [];
+    private readonly Dictionary<string, List<SnapshotGuid>> _byDataset = new(StringComparer.Ordinal);
 
-    private readonly ILookup<string, SnapshotGuid> _byDataset = backups.ToLookup(
-        backup => backup.DatasetName,
-        backup => backup.SnapshotGuid,
-        StringComparer.Ordinal
-    );
+    public BackupIndex(IEnumerable<SnapshotInfo> backups)
+    {
+        foreach (var backup in backups)
+            Add(backup);
+    }
 
-    public bool Has(SnapshotGuid snapshot) => _bySnapshot.Contains(snapshot);
+    /// <summary>Adds a backup that was made since.</summary>
+    public void Add(SnapshotInfo backup)
+    {
+        Add(_bySnapshot, backup.SnapshotGuid, backup);
+        Add(_byDataset, backup.DatasetName, backup.SnapshotGuid);
+    }
+
+    public bool Has(SnapshotGuid snapshot) => _bySnapshot.ContainsKey(snapshot);
 
     /// <summary>
     /// The backups that have a dataset's name, and those of its snapshots and bookmarks, whatever its name was then;
@@ -28,12 +36,14 @@ internal sealed class BackupIndex(IReadOnlyList<SnapshotInfo> backups)
     {
         List<SnapshotInfo> found = [];
         HashSet<SnapshotGuid> seen = [];
-        var open = new Stack<SnapshotGuid>(local.Select(snapshot => snapshot.Guid).Concat(_byDataset[dataset.Value]));
+        var open = new Stack<SnapshotGuid>(
+            local.Select(snapshot => snapshot.Guid).Concat(_byDataset.GetValueOrDefault(dataset.Value, []))
+        );
         while (open.TryPop(out var guid))
         {
             if (!seen.Add(guid))
                 continue;
-            foreach (var backup in _bySnapshot[guid])
+            foreach (var backup in _bySnapshot.GetValueOrDefault(guid, []))
             {
                 found.Add(backup);
                 if (backup.FromGuid is { } from)
@@ -42,5 +52,14 @@ internal sealed class BackupIndex(IReadOnlyList<SnapshotInfo> backups)
         }
 
         return found;
+    }
+
+    private static void Add<TKey, TValue>(Dictionary<TKey, List<TValue>> lists, TKey key, TValue value)
+        where TKey : notnull
+    {
+        if (lists.TryGetValue(key, out var list))
+            list.Add(value);
+        else
+            lists.Add(key, [value]);
     }
 }

@@ -34,7 +34,8 @@ internal sealed record BackupPlan(
     /// <param name="fullFlags">Flags with which a new chain would begin. If they are raw, only a raw chain can be
     /// continued; if they are not, only one that is not raw.</param>
     /// <param name="local">Snapshots and bookmarks of the dataset.</param>
-    /// <param name="remote">All of the client's backups on the server.</param>
+    /// <param name="remote">The client's backups of the dataset and of its snapshots, with all that they build
+    /// on.</param>
     /// <param name="maxChain">Incrementals after which a new full backup is made; 0: no limit.</param>
     /// <exception cref="OperationException">An incremental was requested and no base exists.</exception>
     public static BackupPlan Make(
@@ -96,25 +97,10 @@ internal sealed record BackupPlan(
             return $"the chain on the server cannot be continued: "
                 + SendFlagPolicy.Continue(continuable.SendFlags, fullFlags).Obstacle;
         if (shared.Count == 0)
-            return ExplainUnfitBackups(local, remote);
+            return "the server has no restorable backup of any local snapshot or bookmark";
         return raw
             ? "the chain on the server is not raw and this backup is, and the two never mix"
             : "the chain on the server is raw and this backup is not, and the two never mix";
-    }
-
-    private static string ExplainUnfitBackups(
-        IReadOnlyCollection<LocalSnapshot> local,
-        IReadOnlyCollection<SnapshotInfo> remote
-    )
-    {
-        var here = local.Select(snapshot => snapshot.Guid).ToHashSet();
-        var known = remote.Where(backup => here.Contains(backup.SnapshotGuid)).ToList();
-        if (known.Count == 0)
-            return "the server has backups of it, but of none of the snapshots and bookmarks that exist here now";
-        return known.Exists(backup => backup.CanBeBase == false)
-            ? "its backups stay on the server, but the server's ZFS receives an incremental only on its newest "
-                + "snapshot, which does not exist here"
-            : "the server's backups of the snapshots that exist here lack a backup that they need";
     }
 
     private static FoundBase? FindBase(

@@ -1,4 +1,6 @@
+using System.Runtime.ExceptionServices;
 using ZfsSnapshotManager.Client.Configuration;
+using ZfsSnapshotManager.Client.Upload;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
@@ -9,20 +11,19 @@ namespace ZfsSnapshotManager.Client.Backup;
 
 /// <summary>
 /// Backs up one dataset or several: their snapshots are made at the same moment, then sent one after another, each as a
-/// chain of its own. A dataset that fails does not stop the others; a server that cannot be reached ends the run.
+/// chain of its own. A dataset that fails does not stop the others; a server that cannot be reached ends the run
+/// (docs/decisions/0028-failure-kinds.md).
 /// </summary>
 internal sealed class BackupSet(BackupRun run)
 {
     /// <summary>So many snapshots are destroyed in the time that a run has to end after Ctrl-C.</summary>
     private const int MostRemoved = 100;
 
-    private readonly ServerInventory _inventory = new(
-        run.Server,
-        run.Settings,
-        run.Options.TakesOver,
-        ServerRetry.Create(run.Settings.RetryTime, run.Output, run.Time),
-        run.Time
-    );
+    /// <summary>So many datasets in a row that the server does not take are a fault of the server.</summary>
+    private const int MostUntakenInARow = 10;
+
+    /// <summary>How long the server is given after it did not take the dataset before.</summary>
+    private static readonly TimeSpan ShortRetryTime = TimeSpan.FromMinutes(1);
 
     private readonly DatasetFailures _failures = new(run.Settings.Selection, run.Output, "is not backed up");
     private readonly List<BackupResult> _results = [];
@@ -32,7 +33,20 @@ internal sealed class BackupSet(BackupRun run)
     private IReadOnlyList<DatasetFacts> _taken = [];
     private JointSnapshotResult _made = JointSnapshotResult.Of([]);
 
-    private SnapshotLifecycle Snapshots => _lifecycle ??= new(run.Settings.Zfs, _inventory, run.Output);
+    /// <summary>Datasets since the last success that the server did not take, although it answers.</summary>
+    private int _untaken;
+
+    /// <summary>What the server has of this client, with the backups that were made.</summary>
+    public ServerInventory Inventory { get; } =
+        new(
+            run.Server,
+            run.Settings,
+            run.Options.TakesOver,
+            ServerRetry.Create(run.Settings.RetryTime, run.Output, run.Time),
+            run.Time
+        );
+
+    private SnapshotLifecycle Snapshots => _lifecycle ??= new(run.Settings.Zfs, Inventory, run.Output);
 
     /// <summary>Whether the new snapshots stay here whatever becomes of their backups.</summary>
     private bool HasClass => run.Options.Type != SnapshotType.Manual;
@@ -52,7 +66,7 @@ internal sealed class BackupSet(BackupRun run)
         var datasets = _failures.Take(selected);
         using var locks = new DatasetLocks(run.Settings.Zfs);
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
-        await _inventory.FetchAsync(cancellationToken);
+        await Inventory.FetchAsync(cancellationToken);
         var names = new SnapshotNames(run.Settings, run.Time);
         var leaf = await names.ChooseAsync(datasets, run.Options.Type, cancellationToken);
         datasets = _failures.Without(datasets, dataset => DatasetCheck.FindObstacleToBackup(dataset, leaf));
@@ -103,7 +117,7 @@ internal sealed class BackupSet(BackupRun run)
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
         if (datasets.Count > 0)
         {
-            await _inventory.FetchAsync(cancellationToken); // the mark names the server
+            await Inventory.FetchAsync(cancellationToken); // the mark names the server
             var made = JointSnapshotResult.Of([]) with
             {
                 Created = [.. datasets.Select(dataset => created[dataset.Name])],
@@ -133,7 +147,7 @@ internal sealed class BackupSet(BackupRun run)
         foreach (var dataset in datasets)
         {
             var name = SnapshotName.Snapshot(dataset.Name, leaf);
-            await TryAsync(dataset, async backup => await backup.DescribeAsync(name, cancellationToken));
+            await TryAsync(dataset, backup => backup.DescribeAsync(name, cancellationToken), cancellationToken);
         }
     }
 
@@ -164,7 +178,7 @@ internal sealed class BackupSet(BackupRun run)
             while (waiting.TryDequeue(out var dataset))
             {
                 var snapshot = snapshots[dataset.Name];
-                await TryAsync(dataset, backup => backup.RunAsync(snapshot, cancellationToken));
+                await TryAsync(dataset, backup => backup.RunAsync(snapshot, cancellationToken), cancellationToken);
             }
         }
         finally
@@ -174,14 +188,13 @@ internal sealed class BackupSet(BackupRun run)
         }
     }
 
-    /// <summary>Nothing of these was sent, and the next run makes newer snapshots.</summary>
+    /// <summary>Nothing of these was sent. Those of a class stay; for others, the next run makes newer ones.</summary>
     private async Task RemoveAsync(IReadOnlyList<LocalSnapshot> unsent)
     {
-        if (unsent.Count > MostRemoved)
-            run.Output.Note(
-                $"{unsent.Count - MostRemoved} snapshots that were not sent stay; the next run removes them."
-            );
-        await Snapshots.RemoveAsync([.. unsent.Take(MostRemoved)]);
+        var most = HasClass ? unsent.Count : MostRemoved; // no command for each is needed to keep them
+        if (unsent.Count > most)
+            run.Output.Note($"{unsent.Count - most} snapshots that were not sent stay; the next run removes them.");
+        await Snapshots.RemoveAsync([.. unsent.Take(most)]);
     }
 
     private void Look(IReadOnlyList<DatasetFacts> datasets)
@@ -205,17 +218,74 @@ internal sealed class BackupSet(BackupRun run)
         }
     }
 
-    private async Task TryAsync(DatasetFacts dataset, Func<DatasetBackup, Task<BackupResult>> step)
+    private async Task TryAsync(
+        DatasetFacts dataset,
+        Func<DatasetBackup, Task<BackupResult>> step,
+        CancellationToken cancellationToken
+    )
     {
+        var backup = new DatasetBackup(
+            dataset,
+            _untaken == 0 ? run : WithShortRetryTime(),
+            Inventory,
+            _localSnapshots!,
+            _localProperties!,
+            Snapshots
+        );
         try
         {
-            _results.Add(
-                await step(new DatasetBackup(dataset, run, _inventory, _localSnapshots!, _localProperties!, Snapshots))
-            );
+            _results.Add(await step(backup));
+            _untaken = 0;
         }
         catch (Exception e) when (_failures.Spares(e))
         {
             _failures.Add(dataset.Name, e);
         }
+        catch (OperationException e) when (MayBeOfOneDataset(e))
+        {
+            await DemandServerAsync(e, cancellationToken);
+            _failures.Add(dataset.Name, e);
+        }
     }
+
+    /// <summary>
+    /// Whether retries for a whole RETRY_TIME failed by what the server, or a proxy, does with this dataset: its target
+    /// is in use, a fault in the server's code, a part that never gets through. What the server says of itself is not.
+    /// </summary>
+    private bool MayBeOfOneDataset(OperationException e) =>
+        !run.Settings.Selection.IsSingle
+        && e.Kind == FailureKind.Transient
+        && (e as UploadInterruptedException)?.InnerException is var cause
+        && (cause ?? e)
+            is not (
+                ZfsException
+                or ApiException { Code: "server_stopping" or "storage_unavailable" or "too_many_failures" }
+            );
+
+    /// <exception cref="OperationException">The failure: the server does not answer, or takes nothing at
+    /// all.</exception>
+    private async Task DemandServerAsync(OperationException failure, CancellationToken cancellationToken)
+    {
+        _untaken++;
+        var answers = _untaken < MostUntakenInARow;
+        try
+        {
+            await run.Server.GetStatusAsync(cancellationToken);
+        }
+        catch (OperationException)
+        {
+            answers = false;
+        }
+
+        if (!answers)
+            ExceptionDispatchInfo.Throw(failure);
+    }
+
+    private BackupRun WithShortRetryTime() =>
+        run.Settings.RetryTime <= ShortRetryTime
+            ? run
+            : run with
+            {
+                Settings = run.Settings with { RetryTime = ShortRetryTime },
+            };
 }

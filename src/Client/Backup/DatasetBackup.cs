@@ -95,7 +95,6 @@ internal sealed class DatasetBackup(
             return null;
         var resumed = await ResumeAsync(interrupted, cancellationToken);
         _isChanged = true;
-        inventory.Invalidate();
         return resumed;
     }
 
@@ -145,8 +144,6 @@ internal sealed class DatasetBackup(
         var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
         var flags = SendFlagPolicy.ForFull(dataset, _settings);
         var plan = BackupPlan.Make(run.Options.Mode, dataset.Name, flags, local, remote, _settings.MaxChain);
-        if (LostBackups.Find(local, remote, inventory.Identity) is { Count: > 0 } lost)
-            _output.Warn($"{LostBackups.Describe(dataset.Name, lost)}. {LostBackups.Remedy}");
         var kind = plan.IsIncremental ? "incremental" : "full";
         _output.Note($"{dataset.Name}: {kind} backup: {plan.Reason}");
         return plan;
@@ -195,13 +192,8 @@ internal sealed class DatasetBackup(
                 "Wait until it has finished. If that host is gone, wait 15 minutes, or run 'zfs-client backup "
                     + "--take-over'."
             );
-        if (leftovers.Unclear is [var first, ..])
-            _output.Note(
-                $"{dataset.Name}: {string.Join(", ", leftovers.Unclear.Select(snapshot => snapshot.Name.Leaf))} waits "
-                    + "for an upload that this server does not know, marked by an earlier version or by a run on "
-                    + "another host; left alone. If nothing else uses it: "
-                    + $"zfs release {first.Upload!.HoldTag} {first.Name}; zfs destroy {first.Name}"
-            );
+        foreach (var line in leftovers.DescribeLeftAlone())
+            _output.Note($"{dataset.Name}: {line}");
         await snapshots.AdoptAsync(leftovers.Adopt);
         foreach (var snapshot in leftovers.Acknowledge)
             await AcknowledgeAsync(snapshot, cancellationToken);
@@ -212,12 +204,13 @@ internal sealed class DatasetBackup(
             await _inquiry.AbortAsync(upload.UploadId);
         }
 
-        if (leftovers.Drop.Count > 0)
+        var dropped = leftovers.Drop.Select(drop => drop.Upload.SnapshotGuid).ToHashSet();
+        if (dropped.Count > 0)
             inventory.Invalidate();
         foreach (var snapshot in leftovers.Remove)
         {
             _isChanged = true;
-            if (await inventory.HasAsync(snapshot.Guid, cancellationToken))
+            if (dropped.Contains(snapshot.Guid) && await inventory.HasAsync(snapshot.Guid, cancellationToken))
             {
                 // It was being committed when its upload was dropped.
                 await AcknowledgeAsync(snapshot, cancellationToken);
@@ -318,6 +311,7 @@ internal sealed class DatasetBackup(
     /// <exception cref="OperationException">ZFS refuses; the message says that the backup is stored.</exception>
     private async Task AcknowledgeAsync(LocalSnapshot snapshot, SnapshotInfo backup)
     {
+        inventory.Add(backup);
         try
         {
             await snapshots.AcknowledgeAsync(snapshot, CancellationToken.None);

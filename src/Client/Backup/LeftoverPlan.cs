@@ -12,30 +12,46 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// Decides what to do with pending snapshots and open uploads that earlier runs left. What belongs to another server,
 /// client or machine, and what a run elsewhere may still need, is left alone. A pure function of lists, without I/O.
 /// </summary>
-/// <param name="Acknowledge">Pending snapshots that the server has after all.</param>
-/// <param name="Release">Committed snapshots that are still held.</param>
-/// <param name="Adopt">Committed snapshots whose mark does not name their owner, and that this server has.</param>
-/// <param name="Resume">The upload to resume; null if none.</param>
-/// <param name="Drop">Uploads that cannot be resumed, and why.</param>
-/// <param name="Remove">Pending snapshots that the server does not have and that are no longer needed.</param>
-/// <param name="Unclear">Pending snapshots of which nobody here knows whether they are still needed: marked by an
-/// earlier version, or by a run on another host.</param>
-/// <param name="Active">The upload that a run on another host is sending; null if none is known.</param>
-internal sealed record LeftoverPlan(
-    IReadOnlyList<LocalSnapshot> Acknowledge,
-    IReadOnlyList<LocalSnapshot> Release,
-    IReadOnlyList<LocalSnapshot> Adopt,
-    InterruptedUpload? Resume,
-    IReadOnlyList<(UploadInfo Upload, string Reason)> Drop,
-    IReadOnlyList<LocalSnapshot> Remove,
-    IReadOnlyList<LocalSnapshot> Unclear,
-    UploadInfo? Active
-)
+internal sealed record LeftoverPlan
 {
+    /// <summary>Pending snapshots that the server has after all.</summary>
+    public required IReadOnlyList<LocalSnapshot> Acknowledge { get; init; }
+
+    /// <summary>Committed snapshots that are still held.</summary>
+    public required IReadOnlyList<LocalSnapshot> Release { get; init; }
+
+    /// <summary>Committed snapshots whose mark does not name their owner, and that this server has.</summary>
+    public required IReadOnlyList<LocalSnapshot> Adopt { get; init; }
+
+    /// <summary>The upload to resume; null if none.</summary>
+    public required InterruptedUpload? Resume { get; init; }
+
+    /// <summary>Uploads that cannot be resumed, and why.</summary>
+    public required IReadOnlyList<(UploadInfo Upload, string Reason)> Drop { get; init; }
+
+    /// <summary>Pending snapshots that the server does not have and that are no longer needed.</summary>
+    public required IReadOnlyList<LocalSnapshot> Remove { get; init; }
+
+    /// <summary>
+    /// Pending snapshots that an earlier version marked, without an owner: nobody here knows whether they are still
+    /// needed.
+    /// </summary>
+    public required IReadOnlyList<LocalSnapshot> Unclear { get; init; }
+
+    /// <summary>
+    /// Pending snapshots of this client that a run on another host made, and whose upload the server does not know
+    /// (yet).
+    /// </summary>
+    public required IReadOnlyList<LocalSnapshot> Elsewhere { get; init; }
+
+    /// <summary>The upload that a run on another host is sending; null if none is known.</summary>
+    public required UploadInfo? Active { get; init; }
+
     /// <param name="dataset">The dataset.</param>
     /// <param name="fullFlags">Flags with which a new chain would begin: they decide whether it is sent raw.</param>
     /// <param name="local">Its snapshots and bookmarks.</param>
-    /// <param name="remote">All of the client's backups on the server.</param>
+    /// <param name="remote">The client's backups of the dataset and of its snapshots, with all that they build
+    /// on.</param>
     /// <param name="uploads">All of the client's open uploads.</param>
     /// <param name="identity">Who asks.</param>
     /// <param name="mayResume">False: every upload starts over.</param>
@@ -64,22 +80,31 @@ internal sealed record LeftoverPlan(
             .OfType<InterruptedUpload>()
             .MaxBy(upload => upload.Snapshot.CreateTxg);
         var marked = local.Where(snapshot => snapshot.Upload is { IsPending: false }).ToList();
-        return new LeftoverPlan(
-            [.. pending[Ownership.Own].Where(snapshot => committed.Contains(snapshot.Guid))],
-            [.. marked.Where(snapshot => snapshot.IsHeld && (IsOwn(snapshot) || committed.Contains(snapshot.Guid)))],
-            [.. marked.Where(snapshot => !IsOwn(snapshot) && committed.Contains(snapshot.Guid))],
-            resume,
+        return new LeftoverPlan
+        {
+            Acknowledge = [.. pending[Ownership.Own].Where(snapshot => committed.Contains(snapshot.Guid))],
+            Release =
+            [
+                .. marked.Where(snapshot => snapshot.IsHeld && (IsOwn(snapshot) || committed.Contains(snapshot.Guid))),
+            ],
+            Adopt = [.. marked.Where(snapshot => !IsOwn(snapshot) && committed.Contains(snapshot.Guid))],
+            Resume = resume,
+            Drop =
             [
                 .. own.Where(assessed => assessed.Resume != resume || resume is null)
                     .Select(assessed => (assessed.Upload, assessed.Reason ?? "a newer one is resumed")),
             ],
+            Remove =
             [
                 .. pending[Ownership.Own]
                     .Where(snapshot => !committed.Contains(snapshot.Guid) && snapshot != resume?.Snapshot),
             ],
-            [.. pending[Ownership.Unclear]],
-            open.Find(upload => pending[Ownership.InUse].Any(snapshot => snapshot.Guid == upload.SnapshotGuid))
-        );
+            Unclear = [.. pending[Ownership.Unclear]],
+            Elsewhere = [.. pending[Ownership.Elsewhere]],
+            Active = open.Find(upload =>
+                pending[Ownership.InUse].Any(snapshot => snapshot.Guid == upload.SnapshotGuid)
+            ),
+        };
 
         bool IsOwn(LocalSnapshot snapshot) => identity.Owns(snapshot.Upload!);
 
@@ -102,8 +127,23 @@ internal sealed record LeftoverPlan(
                 return Ownership.Unclear;
             if (!identity.Owns(mark))
                 return Ownership.Others;
-            return isElsewhere ? Ownership.Unclear : Ownership.Own;
+            return isElsewhere ? Ownership.Elsewhere : Ownership.Own;
         }
+    }
+
+    /// <summary>The pending snapshots that stay as they are, each kind with what the user can do about it.</summary>
+    public IEnumerable<string> DescribeLeftAlone()
+    {
+        if (Unclear is [var first, ..])
+            yield return $"{Leaves(Unclear)} waits for an upload that this server does not know, marked by an earlier "
+                + "version; left alone. If nothing else uses it: "
+                + $"zfs release {first.Upload!.HoldTag} {first.Name}; zfs destroy {first.Name}";
+        if (Elsewhere.Count > 0)
+            yield return $"{Leaves(Elsewhere)} waits for an upload by a run on another host; left alone. If that host "
+                + "no longer backs up this dataset (a failover, for example): zfs-client backup --take-over";
+
+        static string Leaves(IEnumerable<LocalSnapshot> snapshots) =>
+            string.Join(", ", snapshots.Select(snapshot => snapshot.Name.Leaf));
     }
 
     /// <summary>
@@ -174,34 +214,4 @@ internal sealed record LeftoverPlan(
             ? (found, null)
             : (null, "the server no longer has its base");
     }
-}
-
-/// <summary>An upload that can be resumed.</summary>
-/// <param name="Upload">The upload as the server describes it.</param>
-/// <param name="Snapshot">The snapshot that it sends.</param>
-/// <param name="Expected">The stream that may be sent for it.</param>
-/// <param name="Compression">The compression with which it was begun, whatever the settings are now.</param>
-/// <param name="Base">The base of an incremental; null for a full backup.</param>
-internal sealed record InterruptedUpload(
-    UploadInfo Upload,
-    LocalSnapshot Snapshot,
-    ExpectedStream Expected,
-    CompressionFormat Compression,
-    LocalSnapshot? Base
-);
-
-/// <summary>What this run may do with a pending snapshot.</summary>
-internal enum Ownership
-{
-    /// <summary>Resume it, acknowledge it or remove it.</summary>
-    Own,
-
-    /// <summary>Nothing: it belongs to another server or client.</summary>
-    Others,
-
-    /// <summary>Nothing: a run on another host is sending it.</summary>
-    InUse,
-
-    /// <summary>Nothing but tell the user.</summary>
-    Unclear,
 }

@@ -14,7 +14,10 @@ internal sealed class LocalProperties(ZfsHost zfs, IReadOnlyList<DatasetName> or
 {
     private const int Ahead = 100;
 
-    /// <summary>Users change properties too.</summary>
+    /// <summary>
+    /// Users change properties too. It begins when all are read, however long that takes over a slow ssh: otherwise
+    /// all would be read again for each dataset.
+    /// </summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<DatasetName, int> _places = order
@@ -24,7 +27,7 @@ internal sealed class LocalProperties(ZfsHost zfs, IReadOnlyList<DatasetName> or
     private IReadOnlyDictionary<DatasetName, DatasetPropertySet> _read =
         new Dictionary<DatasetName, DatasetPropertySet>();
 
-    private long _asked;
+    private long _readAt;
 
     /// <summary>Up to here, datasets are asked for one by one, because one of them cannot be read.</summary>
     private int _singleUntil;
@@ -33,7 +36,7 @@ internal sealed class LocalProperties(ZfsHost zfs, IReadOnlyList<DatasetName> or
     /// <exception cref="ZfsException">They cannot be read.</exception>
     public async Task<DatasetPropertySet> GetAsync(DatasetName dataset, CancellationToken cancellationToken)
     {
-        if (_read.TryGetValue(dataset, out var found) && time.GetElapsedTime(_asked) <= Lifetime)
+        if (_read.TryGetValue(dataset, out var found) && time.GetElapsedTime(_readAt) <= Lifetime)
             return found;
         var place = _places[dataset];
         if (place >= _singleUntil)
@@ -41,8 +44,8 @@ internal sealed class LocalProperties(ZfsHost zfs, IReadOnlyList<DatasetName> or
             try
             {
                 DatasetName[] next = [.. order.Skip(place).Take(Ahead)];
-                _asked = time.GetTimestamp();
                 _read = await zfs.ReadPropertiesAsync(next, cancellationToken);
+                _readAt = time.GetTimestamp();
                 return _read[dataset];
             }
             catch (ZfsException)

@@ -15,7 +15,9 @@ internal sealed class LocalSnapshots(ZfsHost zfs, IReadOnlyList<DatasetName> ord
 {
     private const int Ahead = 256;
 
-    /// <summary>Others make and destroy snapshots too.</summary>
+    /// <summary>
+    /// Others make and destroy snapshots too. It begins when all are read: see <see cref="LocalProperties"/>.
+    /// </summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<DatasetName, int> _places = order
@@ -24,7 +26,7 @@ internal sealed class LocalSnapshots(ZfsHost zfs, IReadOnlyList<DatasetName> ord
 
     private readonly Dictionary<DatasetName, List<LocalSnapshot>> _read = [];
     private ZfsRefusals? _refusals;
-    private long _asked;
+    private long _readAt;
 
     /// <summary>Snapshots and bookmarks of one dataset, oldest first.</summary>
     /// <param name="dataset">One of the datasets.</param>
@@ -38,7 +40,7 @@ internal sealed class LocalSnapshots(ZfsHost zfs, IReadOnlyList<DatasetName> ord
     {
         if (isChanged)
             return await zfs.ListMarkedSnapshotsAsync(dataset, cancellationToken);
-        if (!_read.ContainsKey(dataset) || time.GetElapsedTime(_asked) > Lifetime)
+        if (!_read.ContainsKey(dataset) || time.GetElapsedTime(_readAt) > Lifetime)
             await ReadAsync(dataset, cancellationToken);
         return _refusals!.Find(dataset) is { } refusal
             ? throw refusal
@@ -48,7 +50,6 @@ internal sealed class LocalSnapshots(ZfsHost zfs, IReadOnlyList<DatasetName> ord
     private async Task ReadAsync(DatasetName from, CancellationToken cancellationToken)
     {
         _read.Clear();
-        _asked = time.GetTimestamp();
         DatasetName[] next = [.. order.Skip(_places[from]).Take(Ahead)];
         foreach (var dataset in next)
             _read[dataset] = [];
@@ -58,5 +59,7 @@ internal sealed class LocalSnapshots(ZfsHost zfs, IReadOnlyList<DatasetName> ord
             if (_read.TryGetValue(snapshot.Name.Dataset, out var list))
                 list.Add(snapshot);
         }
+
+        _readAt = time.GetTimestamp();
     }
 }

@@ -25,11 +25,10 @@ internal sealed class ServerInventory(
     private UploadsAnswer? _uploads;
     private BackupIndex? _backups;
     private ClientIdentity? _identity;
-    private long _asked;
+    private long _fetchedAt;
 
     /// <summary>Who this run is.</summary>
-    public ClientIdentity Identity =>
-        _identity ?? throw new InvalidOperationException($"{nameof(FetchAsync)} was not called.");
+    public ClientIdentity Identity => _identity ?? throw new InvalidOperationException("The server was not asked.");
 
     /// <summary>
     /// Asks the server for what decides about all datasets, and finds out who this run is, for which the server tells
@@ -40,13 +39,22 @@ internal sealed class ServerInventory(
         var machine = await settings.FindMachineAsync(cancellationToken);
         _uploads ??= await retry.RunAsync(server.GetUploadsAsync, cancellationToken);
         _identity = ClientIdentity.Of(settings.Server, _uploads.ServerId, machine) with { TakesOver = takesOver };
-        await GetBackupsAsync(Lifetime, cancellationToken);
+        await GetBackupsAsync(cancellationToken);
     }
 
     public async Task<IReadOnlyList<UploadInfo>> GetUploadsAsync(CancellationToken cancellationToken)
     {
         _uploads ??= await retry.RunAsync(server.GetUploadsAsync, cancellationToken);
         return _uploads.Uploads;
+    }
+
+    /// <summary>
+    /// The client's backups, and who this client is, for those that need neither the uploads nor the newest list.
+    /// </summary>
+    public async Task<(BackupIndex Backups, ClientIdentity Identity)> GetIndexAsync(CancellationToken cancellationToken)
+    {
+        var backups = _backups ?? await FetchBackupsAsync(cancellationToken);
+        return (backups, Identity);
     }
 
     /// <summary>Those of the client's backups that decide what is done with a dataset.</summary>
@@ -56,27 +64,39 @@ internal sealed class ServerInventory(
         DatasetName dataset,
         IReadOnlyCollection<LocalSnapshot> local,
         CancellationToken cancellationToken
-    ) => (await GetBackupsAsync(Lifetime, cancellationToken)).RelevantTo(dataset, local);
+    ) => (await GetBackupsAsync(cancellationToken)).RelevantTo(dataset, local);
 
-    /// <summary>Whether the server has a backup of a snapshot, by a list that is not older than some seconds.</summary>
+    /// <summary>Whether the server has a backup of a snapshot.</summary>
     public async Task<bool> HasAsync(SnapshotGuid snapshot, CancellationToken cancellationToken) =>
-        (await GetBackupsAsync(TimeSpan.FromSeconds(10), cancellationToken)).Has(snapshot);
+        (await GetBackupsAsync(cancellationToken)).Has(snapshot);
 
-    /// <summary>Discards the list of backups, because they have changed.</summary>
+    /// <summary>Adds a backup that this run has made to the list.</summary>
+    public void Add(SnapshotInfo backup) => _backups?.Add(backup);
+
+    /// <summary>
+    /// Discards the list of backups, because one may have been committed that this run knows nothing of.
+    /// </summary>
     public void Invalidate() => _backups = null;
 
-    private async Task<BackupIndex> GetBackupsAsync(TimeSpan lifetime, CancellationToken cancellationToken)
+    private async Task<BackupIndex> GetBackupsAsync(CancellationToken cancellationToken)
     {
-        if (_backups is not null && time.GetElapsedTime(_asked) <= lifetime)
+        if (_backups is not null && time.GetElapsedTime(_fetchedAt) <= Lifetime)
             return _backups;
         // Uploads before backups: one that is committed between the two questions appears in the second answer.
         await GetUploadsAsync(cancellationToken);
-        _asked = time.GetTimestamp();
+        return await FetchBackupsAsync(cancellationToken);
+    }
+
+    private async Task<BackupIndex> FetchBackupsAsync(CancellationToken cancellationToken)
+    {
         var answer = await retry.RunAsync(
             token => server.GetSnapshotsAsync(settings.StorageType, token),
             cancellationToken
         );
+        // Without marks of its own, it does not matter which machine this is.
+        _identity ??= ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
         _backups = new BackupIndex(answer.Snapshots);
+        _fetchedAt = time.GetTimestamp();
         return _backups;
     }
 }

@@ -110,7 +110,10 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, 
     public async Task AdoptAsync(IReadOnlyList<LocalSnapshot> snapshots)
     {
         if (snapshots.Count > 0)
-            Warn(await zfs.MarkAsync(NamesOf(snapshots), Identity.Committed, CancellationToken.None), "marked");
+            await TryAsync(
+                () => zfs.MarkAsync(NamesOf(snapshots), Identity.Committed, CancellationToken.None),
+                "marked"
+            );
     }
 
     /// <summary>Marks and holds a pending snapshot of an earlier run as one of this run.</summary>
@@ -141,7 +144,7 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, 
         await ReleaseAsync(snapshots);
         var kept = snapshots.Where(snapshot => snapshot.Type is not (null or SnapshotType.Manual)).ToList();
         if (kept.Count > 0)
-            Warn(await zfs.UnmarkAsync(NamesOf(kept), CancellationToken.None), "unmarked");
+            await TryAsync(() => zfs.UnmarkAsync(NamesOf(kept), CancellationToken.None), "unmarked");
         foreach (var snapshot in snapshots.Except(kept))
         {
             try
@@ -155,8 +158,8 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, 
         }
     }
 
-    private async Task ReleaseAsync(string tag, IEnumerable<LocalSnapshot> snapshots) =>
-        Warn(await zfs.ReleaseAsync(tag, NamesOf(snapshots), CancellationToken.None), "released");
+    private Task ReleaseAsync(string tag, IEnumerable<LocalSnapshot> snapshots) =>
+        TryAsync(() => zfs.ReleaseAsync(tag, NamesOf(snapshots), CancellationToken.None), "released");
 
     /// <summary>That of this run's own marks and, if it adopted the snapshot, that of its mark.</summary>
     private IEnumerable<string> TagsOf(LocalSnapshot snapshot) =>
@@ -166,9 +169,10 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, 
         snapshots.Select(snapshot => snapshot.Name);
 
     /// <summary>
-    /// Without bookmarks, the snapshot itself is what the next backup is based on: rotation keeps the newest that the
+    /// Without a bookmark, the snapshot itself is what the next backup is based on: rotation keeps the newest that the
     /// server has.
     /// </summary>
+    /// <exception cref="ZfsException">The snapshot is gone, or the other machine cannot be reached.</exception>
     private async Task BookmarkAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
     {
         var pool = snapshot.Name.Dataset.Pool;
@@ -186,13 +190,42 @@ internal sealed class SnapshotLifecycle(ZfsHost zfs, ServerInventory inventory, 
                     + "of the next backups. Keep the newest of each dataset."
             );
         }
+        catch (ZfsException e) when (e.End == ZfsEnd.Refused)
+        {
+            if (!await ExistsAsync(snapshot.Name, cancellationToken))
+                throw;
+            output.Warn(
+                $"{snapshot.Name} is stored on the server, but has no bookmark here: the next backup starts from the "
+                    + $"snapshot itself, so keep it. {e.Message}. {e.Remedy}"
+            );
+        }
     }
 
-    private void Warn(ZfsRefusals refusals, string what)
+    private async Task<bool> ExistsAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
-        if (refusals.All.FirstOrDefault() is not { } first)
-            return;
-        var more = refusals.All.Count > 1 ? $" (and {refusals.All.Count - 1} more)" : "";
-        output.Warn($"not {what}{more}; the next run tries again. {first.Message}. {first.Remedy}");
+        var exists = false;
+        await zfs.FindSnapshotsAsync([snapshot], _ => exists = true, cancellationToken);
+        return exists;
     }
+
+    /// <summary>
+    /// Only a warning, however it fails: the next run does it by the marks, and a failure here must not take the place
+    /// of the one that ended the run.
+    /// </summary>
+    private async Task TryAsync(Func<Task<ZfsRefusals>> command, string what)
+    {
+        try
+        {
+            var refusals = await command();
+            if (refusals.All.FirstOrDefault() is { } first)
+                Warn(first, refusals.All.Count > 1 ? $"{what} (nor {refusals.All.Count - 1} more)" : what);
+        }
+        catch (OperationException e)
+        {
+            Warn(e, what);
+        }
+    }
+
+    private void Warn(OperationException e, string what) =>
+        output.Warn($"not {what}; the next run tries again. {e.Message}. {e.Remedy}");
 }

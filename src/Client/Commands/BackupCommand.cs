@@ -69,9 +69,10 @@ internal static class BackupCommand
         using var server = new ApiClient(settings.Server);
         var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
         var run = new BackupRun(settings, server, output, options, TimeProvider.System);
-        var set = await new BackupSet(run).RunAsync(selected, cancellationToken);
+        var backup = new BackupSet(run);
+        var set = await backup.RunAsync(selected, cancellationToken);
         if (!options.DryRun)
-            await TidyAsync(settings, server, output, set, cancellationToken);
+            await TidyAsync(run, backup.Inventory, set, cancellationToken);
         output.Results(
             set.Results,
             ClientJson.Default.BackupResult,
@@ -84,24 +85,29 @@ internal static class BackupCommand
 
     /// <summary>Keeps a backup that runs every hour from filling the pool with its snapshots.</summary>
     private static async Task TidyAsync(
-        ClientSettings settings,
-        ApiClient server,
-        Output output,
+        BackupRun run,
+        ServerInventory inventory,
         BackupSetResult set,
         CancellationToken cancellationToken
     )
     {
         DatasetName[] datasets = [.. set.Results.Select(result => SnapshotName.Parse(result.Snapshot).Dataset)];
-        var local = new LocalSnapshots(settings.Zfs, datasets, TimeProvider.System);
-        var rotation = new LocalRotationRun(settings, server, output, local, serverFailure: null);
-        try
+        var local = new LocalSnapshots(run.Settings.Zfs, datasets, run.Time);
+        var rotation = new LocalRotationRun(run.Settings, run.Server, run.Output, local, inventory, null);
+        foreach (var dataset in datasets)
         {
-            foreach (var dataset in datasets)
+            try
+            {
                 await rotation.TidyAsync(dataset, cancellationToken);
-        }
-        catch (OperationException e)
-        {
-            output.Warn($"The backup is stored, but older snapshots stay for the next run: {e.Message}");
+            }
+            catch (OperationException e)
+            {
+                run.Output.Warn(
+                    $"The backup of {dataset} is stored, but older snapshots stay for the next run: {e.Message}"
+                );
+                if (e.Kind is not (FailureKind.Dataset or FailureKind.Stream))
+                    return; // the server or the other machine is away: it would be the same for the others
+            }
         }
     }
 

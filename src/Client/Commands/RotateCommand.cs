@@ -79,7 +79,14 @@ internal static class RotateCommand
     {
         DatasetName[] datasets = [.. selected.Datasets.Select(dataset => dataset.Name)];
         var local = new LocalSnapshots(settings.Zfs, datasets, TimeProvider.System);
-        var rotation = new LocalRotationRun(settings, server, output, local, serverFailure);
+        var inventory = new ServerInventory(
+            server,
+            settings,
+            takesOver: false,
+            LocalRotationRun.CreateRetry(settings, output),
+            TimeProvider.System
+        );
+        var rotation = new LocalRotationRun(settings, server, output, local, inventory, serverFailure);
         var failures = new DatasetFailures(settings.Selection, output, NotDone);
         failures.Take(selected with { LeftOut = [] });
         List<LocalRotationResult> results = [];

@@ -53,7 +53,6 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             CheckDataset(dataset);
         foreach (var pool in selected.Datasets.Select(dataset => dataset.Name.Pool).Distinct(StringComparer.Ordinal))
         {
-            await CheckWritableAsync(pool, cancellationToken);
             await CheckBookmarksAsync(pool, cancellationToken);
             await CheckErrorsAsync(pool, cancellationToken);
         }
@@ -84,21 +83,10 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             _result.Pass("dataset", $"{dataset.Name}, {Describe(dataset)}");
     }
 
-    private async Task CheckWritableAsync(string pool, CancellationToken cancellationToken)
-    {
-        if (await ZpoolProperty.FindAsync(settings.Zfs, pool, "readonly", cancellationToken) == "on")
-            _result.Fail(
-                "pool",
-                $"{pool} is imported read-only: no snapshot can be made of its datasets",
-                $"zpool export {pool} && zpool import {pool}",
-                ExitCode.Zfs
-            );
-    }
-
     /// <summary>Pools of old versions, and those made with <c>zpool create -d</c>, have none.</summary>
     private async Task CheckBookmarksAsync(string pool, CancellationToken cancellationToken)
     {
-        if (await ZpoolProperty.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
+        if (await ZpoolFeature.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
             _result.Warn(
                 "bookmarks",
                 $"feature@bookmarks is off in the pool {pool}: the next incremental backup starts from a snapshot, "
@@ -278,8 +266,11 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     private async Task CheckChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
     {
         List<DatasetFacts> all = [.. datasets];
+        if (await _result.TryAsync("machine", () => settings.FindMachineAsync(cancellationToken)) is not { } machine)
+            return;
+        var uploads = await server.GetUploadsAsync(cancellationToken);
         var answer = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
-        var identity = ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
+        var identity = ClientIdentity.Of(settings.Server, answer.ServerId, machine);
         var index = new BackupIndex(answer.Snapshots);
         var snapshots = new LocalSnapshots(settings.Zfs, [.. all.Select(dataset => dataset.Name)], time);
         foreach (var dataset in all)
@@ -291,9 +282,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 continue;
             var remote = index.RelevantTo(dataset.Name, local);
             CheckChain(dataset, local, remote);
-            CheckMarks(dataset.Name, local, identity);
-            if (LostBackups.Find(local, remote, identity) is { Count: > 0 } lost)
-                _result.Warn("chain", LostBackups.Describe(dataset.Name, lost), LostBackups.Remedy);
+            CheckMarks(dataset, local, remote, uploads.Uploads, identity);
         }
     }
 
@@ -317,37 +306,36 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         );
     }
 
-    private void CheckMarks(DatasetName dataset, IReadOnlyList<LocalSnapshot> local, ClientIdentity identity)
+    private void CheckMarks(
+        DatasetFacts dataset,
+        IReadOnlyList<LocalSnapshot> local,
+        IReadOnlyList<SnapshotInfo> remote,
+        IReadOnlyList<UploadInfo> uploads,
+        ClientIdentity identity
+    )
     {
         var ofOthers = local.Count(snapshot => snapshot.Upload is { Owner: not null } mark && !identity.Owns(mark));
         if (ofOthers > 0)
             _result.Pass(
                 "marks",
-                $"{dataset}: {ofOthers} snapshots were made for another server or client and are left alone"
+                $"{dataset.Name}: {ofOthers} snapshots were made for another server or client and are left alone"
             );
-        // Only its own server and client resume or remove it, and it may be retired.
-        foreach (var snapshot in local)
-        {
-            if (
-                snapshot is { IsHeld: true, Upload: { IsPending: true, Owner: { } owner } mark }
-                && !identity.Owns(mark)
-            )
-                _result.Warn(
-                    "marks",
-                    $"{snapshot.Name} is held for an upload to another server or client: {owner}",
-                    "If that server or client exists no more, it is held for ever: zfs release "
-                        + $"{mark.HoldTag} {snapshot.Name} && zfs destroy {snapshot.Name}"
-                );
-        }
-
-        var pending = local.Count(snapshot =>
-            snapshot.Upload is { IsPending: true } mark && (mark.Owner is null || identity.Owns(mark))
-        );
+        var flags = SendFlagPolicy.ForFull(dataset, settings);
+        var leftovers = LeftoverPlan.Make(dataset, flags, local, remote, uploads, identity, mayResume: true);
+        if (leftovers.Active is { } active)
+            _result.Warn(
+                "chain",
+                $"{dataset.Name}: a run on another host is sending its upload {active.UploadId}",
+                "Wait until it has finished. If that host is gone: zfs-client backup --take-over"
+            );
+        var pending = leftovers.Remove.Count + leftovers.Acknowledge.Count + (leftovers.Resume is null ? 0 : 1);
         if (pending > 0)
             _result.Warn(
                 "chain",
-                $"{dataset}: {pending} snapshots are waiting for their upload",
-                "The next 'zfs-client backup' resumes them."
+                $"{dataset.Name}: {pending} snapshots of interrupted runs are waiting for their upload",
+                "The next 'zfs-client backup' resumes or removes them."
             );
+        foreach (var line in leftovers.DescribeLeftAlone())
+            _result.Warn("chain", $"{dataset.Name}: {line}", remedy: null);
     }
 }

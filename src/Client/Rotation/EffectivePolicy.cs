@@ -19,19 +19,23 @@ internal static class EffectivePolicy
     )
     {
         if (!settings.FollowsServerPolicy)
-            return new RotationPolicyAnswer
-            {
-                Success = true,
-                Message = "",
-                RotationPolicy = settings.Rotation,
-                ServerManaged = false,
-            };
+            return OwnOf(settings);
         var answer = await retry.RunAsync(server.GetRotationPolicyAsync, cancellationToken);
         if (!answer.ServerManaged)
             return answer with { RotationPolicy = settings.Rotation };
         WarnIfIgnored(output, settings.Rotation, settings.RotationIsSet, answer.RotationPolicy);
         return answer;
     }
+
+    /// <summary>The client's own policy, in the form of an answer.</summary>
+    public static RotationPolicyAnswer OwnOf(ClientSettings settings) =>
+        new()
+        {
+            Success = true,
+            Message = "",
+            RotationPolicy = settings.Rotation,
+            ServerManaged = false,
+        };
 
     public static void WarnIfIgnored(Output output, RotationPolicy own, bool isSet, RotationPolicy serverPolicy)
     {

@@ -16,30 +16,34 @@ namespace ZfsSnapshotManager.Client.Rotation;
 /// server's may keep more.
 /// </summary>
 /// <param name="localSnapshots">The snapshots of the datasets.</param>
+/// <param name="inventory">The client's backups; those of a run that has just made some are not fetched again.</param>
 /// <param name="serverFailure">Why the server need not be asked again; null if nothing is known.</param>
 internal sealed class LocalRotationRun(
     ClientSettings settings,
     ApiClient server,
     Output output,
     LocalSnapshots localSnapshots,
+    ServerInventory inventory,
     OperationException? serverFailure
 )
 {
     /// <summary>The next run rotates what this one could not: there is no reason to wait for an hour.</summary>
     private static readonly TimeSpan MostRetryTime = TimeSpan.FromMinutes(1);
 
-    private readonly RetryPolicy _retry = ServerRetry.Create(
-        settings.RetryTime < MostRetryTime ? settings.RetryTime : MostRetryTime,
-        output,
-        TimeProvider.System
-    );
+    private readonly RetryPolicy _retry = CreateRetry(settings, output);
 
     private RotationPolicyAnswer? _policy;
-    private BackupIndex? _remote;
-    private ClientIdentity? _identity;
 
     /// <summary>Why the server could not be asked; null if it was.</summary>
     public OperationException? ServerFailure { get; private set; } = serverFailure;
+
+    /// <summary>The retries of what rotation asks of the server.</summary>
+    public static RetryPolicy CreateRetry(ClientSettings settings, Output output) =>
+        ServerRetry.Create(
+            settings.RetryTime < MostRetryTime ? settings.RetryTime : MostRetryTime,
+            output,
+            TimeProvider.System
+        );
 
     /// <summary>Whether a failure is the server's, whatever is asked of it.</summary>
     public static bool IsOfServer(OperationException e) =>
@@ -63,18 +67,12 @@ internal sealed class LocalRotationRun(
         }
 
         var policy = _policy!;
-        var (index, identity) = await AskAsync(cancellationToken);
+        var (index, identity) = await inventory.GetIndexAsync(cancellationToken);
         var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
         var remote = index.RelevantTo(dataset, local);
         if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
             local = await localSnapshots.GetAsync(dataset, isChanged: true, cancellationToken);
-        var plan = LocalRotation.Plan(
-            local,
-            policy.RotationPolicy,
-            Restorable(local, remote),
-            identity.Owners,
-            settings.KeepManual
-        );
+        var plan = Plan(local, remote, policy.RotationPolicy, identity);
         return await CarryOutAsync(dataset, plan, policy, dryRun, cancellationToken);
     }
 
@@ -86,17 +84,8 @@ internal sealed class LocalRotationRun(
     {
         var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
         var plan = LocalRotation.Plan(local, settings.Rotation, onServer: null, owners: []);
-        return await CarryOutAsync(dataset, plan, OwnPolicy, dryRun, cancellationToken);
+        return await CarryOutAsync(dataset, plan, EffectivePolicy.OwnOf(settings), dryRun, cancellationToken);
     }
-
-    private RotationPolicyAnswer OwnPolicy =>
-        new()
-        {
-            Success = true,
-            Message = "",
-            ServerManaged = false,
-            RotationPolicy = settings.Rotation,
-        };
 
     private async Task<LocalRotationResult> CarryOutAsync(
         DatasetName dataset,
@@ -131,10 +120,8 @@ internal sealed class LocalRotationRun(
         var bookmarks = local.Count(snapshot => MarkOwner.FindTag(snapshot.Name) is not null);
         if (manual <= settings.KeepManual && bookmarks <= LocalRotation.MostBookmarks)
             return;
-        var (index, identity) = await AskAsync(cancellationToken);
-        var onServer = Restorable(local, index.RelevantTo(dataset, local));
-        var plan = LocalRotation
-            .Plan(local, settings.Rotation, onServer, identity.Owners, settings.KeepManual)
+        var (index, identity) = await inventory.GetIndexAsync(cancellationToken);
+        var plan = Plan(local, index.RelevantTo(dataset, local), settings.Rotation, identity)
             .Where(decision => decision.Item.Name.IsBookmark || decision.Item.Type == SnapshotType.Manual)
             .ToList();
         foreach (var decision in await WithoutClonesAsync(dataset, plan, cancellationToken))
@@ -175,7 +162,7 @@ internal sealed class LocalRotationRun(
         CancellationToken cancellationToken
     )
     {
-        var policy = await TryAskAsync(cancellationToken) ? _policy! : OwnPolicy;
+        var policy = await TryAskAsync(cancellationToken) ? _policy! : EffectivePolicy.OwnOf(settings);
         return new LocalRotationResult
         {
             Dataset = failure.Dataset,
@@ -198,7 +185,7 @@ internal sealed class LocalRotationRun(
         try
         {
             _policy ??= await EffectivePolicy.GetAsync(settings, server, output, _retry, cancellationToken);
-            await AskAsync(cancellationToken);
+            await inventory.GetIndexAsync(cancellationToken);
             return true;
         }
         catch (OperationException e) when (IsOfServer(e))
@@ -206,21 +193,6 @@ internal sealed class LocalRotationRun(
             ServerFailure = e;
             return false;
         }
-    }
-
-    private async Task<(BackupIndex Backups, ClientIdentity Identity)> AskAsync(CancellationToken cancellationToken)
-    {
-        if (_remote is null)
-        {
-            var answer = await _retry.RunAsync(
-                token => server.GetSnapshotsAsync(storageType: null, token),
-                cancellationToken
-            );
-            _remote = new BackupIndex(answer.Snapshots);
-            _identity = ClientIdentity.Of(settings.Server, answer.ServerId, Machine.Local);
-        }
-
-        return (_remote, _identity!);
     }
 
     /// <summary>
@@ -258,19 +230,18 @@ internal sealed class LocalRotationRun(
         return old.Count > 0;
     }
 
-    /// <summary>The local snapshots that can be a base: those with a restorable backup.</summary>
-    private static HashSet<SnapshotGuid> Restorable(
+    private IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(
         IReadOnlyList<LocalSnapshot> local,
-        IReadOnlyList<SnapshotInfo> remote
+        IReadOnlyList<SnapshotInfo> remote,
+        RotationPolicy policy,
+        ClientIdentity identity
     )
     {
         var chains = new BackupChains(remote);
-        return
-        [
-            .. local
-                .Select(snapshot => snapshot.Guid)
-                .Intersect(remote.Where(backup => chains.IsComplete(backup)).Select(backup => backup.SnapshotGuid)),
-        ];
+        List<SnapshotInfo> restorable = [.. remote.Where(chains.IsComplete)];
+        var onServer = restorable.Select(backup => backup.SnapshotGuid).ToHashSet();
+        var bases = NextBases.Find(local, restorable);
+        return LocalRotation.Plan(local, policy, onServer, identity.Owners, settings.KeepManual, bases);
     }
 
     private async Task<LocalRotationItem> CarryOutAsync(

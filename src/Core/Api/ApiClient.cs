@@ -428,7 +428,7 @@ public sealed class ApiClient : IDisposable
             if (e.HttpRequestError == HttpRequestError.SecureConnectionError)
                 throw NotSecure(e);
             throw Unreachable(
-                e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
+                e.HttpRequestError == HttpRequestError.ConnectionError
                     ? $"cannot be reached: {e.Message}"
                     : $"broke the connection: {Innermost(e).Message}",
                 e

@@ -5,6 +5,8 @@ public sealed class OutputException(ExitCode exitCode, string message, string? r
     : OperationException(exitCode, message, remedy, inner)
 {
     private const int BrokenPipe = 32; // EPIPE
+    private const int NoSpace = 28; // ENOSPC
+    private const int NoQuota = 122; // EDQUOT
 
     /// <param name="error">The errno of write(2).</param>
     /// <param name="description">What the system says about it.</param>
@@ -16,7 +18,7 @@ public sealed class OutputException(ExitCode exitCode, string message, string? r
                 "Standard output cannot be written: its reader ended before it had everything (broken pipe).",
                 "See what the command behind the pipe says."
             ),
-            FileFault.NoSpace or FileFault.NoQuota => new(
+            NoSpace or NoQuota => new(
                 ExitCode.NoSpace,
                 $"Standard output cannot be written: {description}.",
                 "Make room where it is written to, and run the command again."
@@ -29,7 +31,7 @@ public sealed class OutputException(ExitCode exitCode, string message, string? r
     /// <param name="e">What the file system says.</param>
     public static OperationException OfFile(string path, Exception e) =>
         new(
-            FileFault.IsDiskFull(e) ? ExitCode.NoSpace : ExitCode.Failure,
+            e is IOException && e.HResult is NoSpace or NoQuota ? ExitCode.NoSpace : ExitCode.Failure,
             $"{path} cannot be written: {e.Message}",
             "Check the directory, its permissions and its free space.",
             e

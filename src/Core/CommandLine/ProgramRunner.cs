@@ -17,13 +17,7 @@ public static class ProgramRunner
 
     /// <param name="root">The program's commands; exceptions of their actions are handled here.</param>
     /// <param name="arguments">The command line.</param>
-    /// <param name="explain">What a failure of a library means that only this program uses; null if it does not know
-    /// it.</param>
-    public static async Task<int> RunAsync(
-        RootCommand root,
-        string[] arguments,
-        Func<Exception, OperationException?>? explain = null
-    )
+    public static async Task<int> RunAsync(RootCommand root, string[] arguments)
     {
         DescriptorLimit.Raise();
         DescriptorStream.UseForConsole();
@@ -54,8 +48,7 @@ public static class ProgramRunner
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            var known = explain?.Invoke(e) ?? FileFault.Explain(e);
-            return Report(root.Name, known ?? e, parsed.GetValue(JsonOption), signals);
+            return Report(root.Name, e, parsed.GetValue(JsonOption), signals);
         }
     }
 

@@ -22,9 +22,6 @@ public sealed record DatasetName
 
     public bool IsPool => !Value.Contains('/', StringComparison.Ordinal);
 
-    /// <summary>The dataset that it is in; null for a pool.</summary>
-    public DatasetName? Parent => IsPool ? null : new DatasetName(Value[..Value.LastIndexOf('/')]);
-
     public static DatasetName Parse(string value) =>
         TryParse(value, out var name, out var fault)
             ? name

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -36,7 +35,7 @@ internal static partial class ErrorAnswers
             }
         );
 
-    internal static RequestException Explain(Exception e) =>
+    private static RequestException Explain(Exception e) =>
         e switch
         {
             RequestException refused => refused,
@@ -50,10 +49,6 @@ internal static partial class ErrorAnswers
             StorageException failed => StorageFaults.ToRequest(failed, "Nothing was changed."),
             JsonException json => RequestException.BadRequest(
                 $"The body is not the expected JSON: {JsonFault.Describe(json)}."
-            ),
-            _ when SqliteFault.IsDiskFull(e) || FileFault.IsDiskFull(e) => StorageFaults.ToRequest(
-                new StorageException(StorageFault.Full, $"The server's disk is full: {e.Message}", e),
-                "Nothing that was acknowledged is lost."
             ),
             _ => new(
                 StatusCodes.Status500InternalServerError,

@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Storage;
@@ -8,11 +7,21 @@ namespace ZfsSnapshotManager.Server.Storage;
 internal sealed class StorageException(StorageFault fault, string message, Exception? innerException = null)
     : OperationException(ExitCodeOf(fault), message, RemedyOf(fault), innerException)
 {
+    private const int NoSpace = 28; // ENOSPC
+    private const int QuotaExceeded = 122; // EDQUOT
+
     public StorageFault Fault { get; } = fault;
 
-    /// <summary>A failed file operation.</summary>
+    /// <summary>
+    /// A failed file operation. For Unix I/O errors, .NET sets HResult to the errno (dotnet/runtime,
+    /// Interop.IOErrors.cs: <c>RawErrno</c>).
+    /// </summary>
     public static StorageException FromFile(string message, Exception e) =>
-        new(FileFault.IsDiskFull(e) ? StorageFault.Full : StorageFault.Failed, $"{message}: {e.Message}", e);
+        new(
+            e.HResult is NoSpace or QuotaExceeded ? StorageFault.Full : StorageFault.Failed,
+            $"{message}: {e.Message}",
+            e
+        );
 
     private static ExitCode ExitCodeOf(StorageFault fault) =>
         fault switch

@@ -209,7 +209,8 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         );
 
     /// <summary>The parent dataset; a pool is its own.</summary>
-    public static DatasetName Above(DatasetName dataset) => dataset.Parent ?? dataset;
+    public static DatasetName Above(DatasetName dataset) =>
+        dataset.IsPool ? dataset : DatasetName.Parse(dataset.Value[..dataset.Value.LastIndexOf('/')]);
 
     [LoggerMessage(LogLevel.Warning, "ZFS_BASE_DATASET={Dataset} cannot be used for local storage: {Fault} {Remedy}")]
     private partial void LogNoBase(string dataset, string fault, string? remedy);

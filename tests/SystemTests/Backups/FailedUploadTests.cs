@@ -145,6 +145,44 @@ public sealed class FailedUploadTests
         Assert.InRange(furthest, 4, 2 + (2 * 4));
     }
 
+    /// <summary>The server answers everything else, so it is not what fails.</summary>
+    [Fact]
+    public async Task A_dataset_that_the_server_does_not_take_costs_no_other_dataset_its_backup()
+    {
+        await using var lab = await CreateWithOtherAsync();
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy), Datasets(lab), "RETRY_TIME=2");
+        proxy.Add(Fault.SlowDown, IsPart(3), times: int.MaxValue);
+
+        var run = await lab.Client.RunAsync("zfs-client backup");
+
+        Assert.Equal(11, run.ExitCode);
+        Assert.Contains($"{lab.Dataset} is not backed up", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"Backed up {lab.Client.Area}/other@", run.Output, StringComparison.Ordinal);
+        proxy.Add(Fault.SlowDown, request => request.Path.EndsWith("/status", StringComparison.Ordinal), times: 1);
+        var ended = await lab.Client.RunAsync("zfs-client backup");
+        Assert.Equal(11, ended.ExitCode);
+        Assert.DoesNotContain("Backed up", ended.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>It may be the first part that the server refuses: then nothing of this run is stored yet.</summary>
+    [Fact]
+    public async Task An_upload_that_another_run_took_over_is_left_to_it_with_its_snapshot()
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy), "UPLOAD_PARALLEL=1");
+        proxy.Add(Fault.UploadReplaced, IsPart(1), times: int.MaxValue);
+
+        var run = await lab.Client.RunAsync("zfs-client backup");
+
+        Assert.Equal(9, run.ExitCode);
+        Assert.Contains("Another run sends it now", run.Error, StringComparison.Ordinal);
+        var snapshot = Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Dataset));
+        Assert.NotEmpty(await lab.Client.ShellAsync($"zfs holds -H {snapshot}"));
+        Assert.DoesNotContain(proxy.Requests, request => request.Method == "DELETE");
+    }
+
     [Fact]
     public async Task A_server_that_is_away_when_a_run_begins_delays_it_and_no_more()
     {

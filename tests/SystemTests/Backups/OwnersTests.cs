@@ -22,9 +22,6 @@ public sealed class OwnersTests
         var backup = (await lab.Client.RunAsync($"{other} zfs-client backup")).MustSucceed();
         (await lab.Client.RunAsync($"{other} KEEP_HOURLY=0 zfs-client rotate")).MustSucceed();
 
-        var doctor = (await lab.Client.RunAsync($"{other} zfs-client doctor")).MustSucceed();
-        Assert.Contains($"{interrupted} is held for an upload to another", doctor.Output, StringComparison.Ordinal);
-        Assert.Contains("zfs release zsm-upload-", doctor.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("removing", backup.Error, StringComparison.Ordinal);
         Assert.Empty(before.Except(await lab.Client.SnapshotsOfAsync(lab.Dataset), StringComparer.Ordinal));
         Assert.NotEqual("", await lab.Client.ShellAsync($"zfs holds -H '{interrupted}'"));
@@ -36,38 +33,6 @@ public sealed class OwnersTests
             "incremental",
             (await lab.Client.JsonAsync($"{other} zfs-client backup")).GetProperty("kind").GetString()
         );
-    }
-
-    [Fact]
-    public async Task A_server_that_was_brought_back_from_an_older_copy_is_named_and_the_next_backup_fits_it()
-    {
-        await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
-        (await client.RunAsync("zfs-client backup")).MustSucceed();
-        await server.StopAsync();
-        var copy = Path.Combine(server.Folder, "copy");
-        (await Command.RunAsync("cp", ["-a", server.DataFolder, copy])).MustSucceed();
-        await server.StartAgainAsync();
-        await client.WriteAsync("data", ("file", 1000));
-        var lost = (await client.JsonAsync("zfs-client backup")).GetProperty("snapshot").GetString()!;
-        await server.StopAsync();
-        Directory.Delete(server.DataFolder, recursive: true);
-        Directory.Move(copy, server.DataFolder);
-        await server.StartAgainAsync();
-
-        var doctor = (await client.RunAsync("zfs-client doctor")).MustSucceed();
-        var backup = (await client.RunAsync("zfs-client backup")).MustSucceed();
-        var next = (await client.RunAsync("zfs-client backup")).MustSucceed();
-
-        foreach (var said in new[] { doctor.Output, backup.Error })
-        {
-            Assert.Contains("no longer lists 1 backup that it had acknowledged", said, StringComparison.Ordinal);
-            Assert.Contains(lost, said, StringComparison.Ordinal);
-            Assert.Contains("zfs-server catalogue check", said, StringComparison.Ordinal);
-        }
-
-        Assert.Contains("incremental", backup.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("no longer lists", next.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -93,21 +93,6 @@ public sealed class BackupPlanTests
     }
 
     [Fact]
-    public void Why_a_backup_is_full_says_what_the_server_still_has()
-    {
-        var unfit = Backups.Full(2) with { StorageType = StorageTypes.Local, CanBeBase = false };
-
-        Assert.Contains("of none of the snapshots and bookmarks", ReasonFor(Backups.Full(9)), StringComparison.Ordinal);
-        Assert.Contains("stay on the server", ReasonFor(unfit), StringComparison.Ordinal);
-        Assert.Contains("lack a backup", ReasonFor(Backups.Incremental(1, 8)), StringComparison.Ordinal);
-
-        static string ReasonFor(SnapshotInfo backup) =>
-            BackupPlan
-                .Make(BackupMode.Automatic, Dataset, ZfsSend.DefaultFlags, [Bookmark(1), Bookmark(2)], [backup], 60)
-                .Reason;
-    }
-
-    [Fact]
     public void A_backup_that_the_server_accepts_no_incremental_on_is_no_base()
     {
         var local = Backups.Full(2) with { StorageType = StorageTypes.Local, CanBeBase = false };

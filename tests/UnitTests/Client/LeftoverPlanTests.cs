@@ -449,6 +449,7 @@ public sealed class LeftoverPlanTests
         Assert.Equal(2UL, Assert.Single(plan.Acknowledge).Guid.Value);
         Assert.Equal(3UL, plan.Resume?.Snapshot.Guid.Value);
         Assert.Equal(4UL, Assert.Single(plan.Unclear).Guid.Value);
+        Assert.Contains("zfs release zsm-upload tank/data@s4", Assert.Single(plan.DescribeLeftAlone()));
         Assert.True(plan is { Remove.Count: 0, Drop.Count: 0 });
     }
 
@@ -467,7 +468,10 @@ public sealed class LeftoverPlanTests
         );
 
         Assert.Equal(active ? 2UL : null, plan.Active?.SnapshotGuid?.Value);
-        Assert.Equal(uploads ? 0 : 1, plan.Unclear.Count);
+        Assert.Equal(uploads ? 0 : 1, plan.Elsewhere.Count);
+        Assert.Empty(plan.Unclear);
+        if (!uploads)
+            Assert.Contains("zfs-client backup --take-over", Assert.Single(plan.DescribeLeftAlone()));
         Assert.True(plan is { Resume: null, Remove.Count: 0, Drop.Count: 0, Acknowledge.Count: 0 });
     }
 

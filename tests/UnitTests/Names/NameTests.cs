@@ -34,13 +34,6 @@ public sealed class NameTests
         Assert.NotEmpty(fault);
     }
 
-    [Theory]
-    [InlineData("tank", null)]
-    [InlineData("tank/data", "tank")]
-    [InlineData("tank/data/below", "tank/data")]
-    public void A_dataset_is_in_its_parent(string name, string? parent) =>
-        Assert.Equal(parent, DatasetName.Parse(name).Parent?.Value);
-
     [Fact]
     public void A_name_may_have_255_characters_and_no_more()
     {

@@ -132,17 +132,6 @@ public sealed class RestorePlanTests
     }
 
     [Fact]
-    public void The_backup_that_was_being_received_is_named_and_not_the_one_before_it()
-    {
-        var other = Stored(Backups.Full(9, "tank/other"));
-
-        var plan = RestorePlan.Make(There(1, 2, TokenOf(1)), [other], [.. Chain, other]);
-
-        Assert.NotNull(plan.Conflict);
-        Assert.Equal(Chain[1], plan.ConflictingBackup);
-    }
-
-    [Fact]
     public void Snapshots_of_other_programs_are_destroyed_wherever_they_are_and_the_restore_resumes()
     {
         var there = There(2, 3, TokenOf(2));
