@@ -1,0 +1,19 @@
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
+namespace ZfsSnapshotManager.SystemTests.Backups;
+
+/// <summary>
+/// <c>./demo</c>, which the README names first, runs to its end. It needs a machine of its own, since it is also how a
+/// newcomer's first minutes go.
+/// </summary>
+public sealed class DemoTests
+{
+    [Fact]
+    public async Task The_demo_does_all_that_it_says()
+    {
+        var demo = await Command.RunAsync(Path.Combine(Repository.Root, "demo"), []);
+
+        demo.MustSucceed();
+        Assert.EndsWith("demo: ok\n", demo.Output, StringComparison.Ordinal);
+    }
+}
