@@ -14,6 +14,8 @@ namespace ZfsSnapshotManager.Client.Commands;
 /// </summary>
 internal static class BackupCommand
 {
+    public const string NotDone = "is not backed up";
+
     public static CommandWithExamples Create(string name, BackupMode mode, string description)
     {
         var dryRun = new Option<bool>("--dry-run") { Description = "Show what would be sent and why. Change nothing." };
@@ -39,6 +41,7 @@ internal static class BackupCommand
             noResume,
             takeOver,
             verbose,
+            ProgramRunner.QuietOption,
         };
         DatasetOptions.AddTo(verb);
         verb.SetAction(
@@ -64,7 +67,7 @@ internal static class BackupCommand
         CancellationToken cancellationToken
     )
     {
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
         var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
@@ -73,10 +76,11 @@ internal static class BackupCommand
         var set = await backup.RunAsync(selected, cancellationToken);
         if (!options.DryRun)
             await TidyAsync(run, backup.Inventory, set, cancellationToken);
+        WarnOf(output, set.Failures, NotDone);
         output.Results(
             set.Results,
             ClientJson.Default.BackupResult,
-            text => Write(output, text, set, settings.Selection.IsSingle),
+            text => Write(text, set, settings.Selection.IsSingle),
             set.Success,
             set.Failures.Select(failure => failure.Json)
         );
@@ -111,11 +115,10 @@ internal static class BackupCommand
         }
     }
 
-    private static void Write(Output output, TextWriter text, BackupSetResult set, bool isSingle)
+    private static void Write(TextWriter text, BackupSetResult set, bool isSingle)
     {
         foreach (var result in set.Results)
             Write(text, result);
-        WarnOf(output, set.Failures, "is not backed up");
         if (isSingle)
             return;
         text.WriteLine(
@@ -149,6 +152,6 @@ internal static class BackupCommand
     public static void WarnOf(Output output, IEnumerable<DatasetFailure> failures, string notDone)
     {
         foreach (var failure in failures)
-            output.Warn($"{failure.Dataset} {notDone}: {failure.Message} {failure.Remedy}");
+            output.WarnOfFailure($"{failure.Dataset} {notDone}: {failure.Message} {failure.Remedy}".TrimEnd());
     }
 }

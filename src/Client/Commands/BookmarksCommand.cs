@@ -28,7 +28,7 @@ internal static class BookmarksCommand
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
         var (zfs, selection) = ClientSettings.ReadSelection(DatasetOptions.Read(parsed));
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var failures = new DatasetFailures(selection, output, NotDone);
         var datasets = failures.Take(await selection.ListAsync(zfs, cancellationToken));
         var local = new LocalSnapshots(zfs, [.. datasets.Select(dataset => dataset.Name)], TimeProvider.System);
@@ -46,14 +46,11 @@ internal static class BookmarksCommand
             }
         }
 
+        BackupCommand.WarnOf(output, failures.All, NotDone);
         output.Results(
             bookmarks,
             ClientJson.Default.BookmarkRow,
-            text =>
-            {
-                Write(text, selection, bookmarks);
-                BackupCommand.WarnOf(output, failures.All, NotDone);
-            },
+            text => Write(text, selection, bookmarks),
             success: failures.All.Count == 0,
             failures.All.Select(failure => failure.Json)
         );

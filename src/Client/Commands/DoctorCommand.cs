@@ -19,6 +19,7 @@ internal static class DoctorCommand
             "zfs-client doctor --recursive --json"
         );
         DatasetOptions.AddTo(verb);
+        verb.Add(ProgramRunner.QuietOption);
         verb.SetAction(
             async (parsed, cancellationToken) =>
             {
@@ -27,7 +28,7 @@ internal static class DoctorCommand
                 var result = await new ClientDiagnosis(settings, server, TimeProvider.System).RunAsync(
                     cancellationToken
                 );
-                return result.Report(parsed.GetValue(ProgramRunner.JsonOption));
+                return result.Report(Output.Of(parsed));
             }
         );
         return verb;

@@ -31,12 +31,13 @@ internal static class RotateCommand
         )
         {
             dryRun,
+            ProgramRunner.QuietOption,
         };
         DatasetOptions.AddTo(verb);
         verb.SetAction(
             async (parsed, cancellationToken) =>
             {
-                var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+                var output = Output.Of(parsed);
                 var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
                 using var server = new ApiClient(settings.Server);
                 var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
@@ -50,12 +51,13 @@ internal static class RotateCommand
                     parsed.GetValue(dryRun),
                     cancellationToken
                 );
+                Warn(output, results);
                 if (failure is not null)
                     throw RotationWithoutServer.Explain(failure, results, created: null);
                 output.Results(
                     results.Where(result => result.Message is null),
                     ClientJson.Default.LocalRotationResult,
-                    text => results.ForEach(result => Write(output, text, result)),
+                    text => results.ForEach(result => Write(text, result)),
                     results.All(result => result.Success),
                     LocalRotationResult.FailuresOf(results)
                 );
@@ -108,22 +110,28 @@ internal static class RotateCommand
         return (results, rotation.ServerFailure);
     }
 
-    public static void Write(Output output, TextWriter text, LocalRotationResult result)
+    /// <summary>Names on standard error the datasets that were not rotated, and the snapshots that stay.</summary>
+    public static void Warn(Output output, IEnumerable<LocalRotationResult> results)
+    {
+        foreach (var result in results)
+        {
+            if (result.Message is not null)
+                output.WarnOfFailure($"{result.Dataset} {NotDone}: {result.Message} {result.Remedy}".TrimEnd());
+            foreach (var failed in result.Decisions.Where(item => item.Action == LocalRotationItem.Failed))
+                output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
+        }
+    }
+
+    public static void Write(TextWriter text, LocalRotationResult result)
     {
         if (result.Message is not null)
-        {
-            output.Warn($"{result.Dataset} {NotDone}: {result.Message} {result.Remedy}");
             return;
-        }
-
         if (result.DryRun)
             Table.Write(
                 text,
                 ["Snapshot", "Action", "Reason"],
                 [.. result.Decisions.Select(item => new[] { item.Name, item.Action, item.Reason })]
             );
-        foreach (var failed in result.Decisions.Where(item => item.Action == LocalRotationItem.Failed))
-            output.Warn($"{failed.Name} could not be destroyed: {failed.Reason}");
         var whose = result.ServerManaged ? "the server's policy" : "this client's policy";
         text.WriteLine(
             $"{result.Dataset}: {(result.DryRun ? "would destroy" : "destroyed")} {result.Count("destroy")} of "

@@ -27,6 +27,7 @@ internal static class RotateRemoteCommand
         )
         {
             dryRun,
+            ProgramRunner.QuietOption,
         };
         verb.SetAction((parsed, cancellationToken) => RunAsync(parsed, parsed.GetValue(dryRun), cancellationToken));
         return verb;
@@ -34,7 +35,7 @@ internal static class RotateRemoteCommand
 
     private static async Task RunAsync(ParseResult parsed, bool dryRun, CancellationToken cancellationToken)
     {
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var settings = ClientSettings.ReadForServer();
         using var server = new ApiClient(settings.Server);
         var request = new RotateRequest

@@ -40,6 +40,7 @@ internal static class SnapshotCommand
             type,
             send,
             dryRun,
+            ProgramRunner.QuietOption,
         };
         DatasetOptions.AddTo(verb);
         verb.SetAction(
@@ -63,7 +64,7 @@ internal static class SnapshotCommand
         CancellationToken cancellationToken
     )
     {
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var settings = ClientSettings.Read(DatasetOptions.Read(parsed));
         using var server = new ApiClient(settings.Server);
         var selected = await settings.Selection.ListAsync(settings.Zfs, cancellationToken);
@@ -96,6 +97,9 @@ internal static class SnapshotCommand
             dryRun,
             cancellationToken
         );
+        BackupCommand.WarnOf(output, backups?.Failures ?? [], BackupCommand.NotDone);
+        BackupCommand.WarnOf(output, failures, NotDone);
+        RotateCommand.Warn(output, rotations);
         if (notSent is not null)
             throw RotationWithoutServer.ExplainNotSent(notSent, snapshots);
         if (serverFailure is not null)
@@ -111,7 +115,7 @@ internal static class SnapshotCommand
         output.Results(
             result.ByDataset(),
             ClientJson.Default.SnapshotResult,
-            text => Write(output, text, result),
+            text => Write(text, result),
             result.Success,
             result.AllFailures()
         );
@@ -174,15 +178,13 @@ internal static class SnapshotCommand
         }
     }
 
-    private static void Write(Output output, TextWriter text, SnapshotSetResult result)
+    private static void Write(TextWriter text, SnapshotSetResult result)
     {
         foreach (var snapshot in result.Snapshots)
             text.WriteLine($"{(result.DryRun ? "Would create" : "Created")} {snapshot}.");
         foreach (var backup in result.Backups?.Results ?? [])
             BackupCommand.Write(text, backup);
-        BackupCommand.WarnOf(output, result.Backups?.Failures ?? [], "is not backed up");
-        BackupCommand.WarnOf(output, result.Failures, NotDone);
         foreach (var rotation in result.Rotations)
-            RotateCommand.Write(output, text, rotation);
+            RotateCommand.Write(text, rotation);
     }
 }

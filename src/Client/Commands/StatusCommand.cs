@@ -37,7 +37,7 @@ internal static class StatusCommand
         var connection = ServerConnection.Read(SettingsFiles.Read(ProgramSettings.Client));
         using var server = new ApiClient(connection);
         var status = await server.GetStatusAsync(cancellationToken);
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         IReadOnlyList<SnapshotInfo> backups = [];
         if (tree && !output.Json)
             backups = await server.GetSnapshotsAsync(cancellationToken);

@@ -5,6 +5,9 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 /// <summary>The checks of <c>doctor</c>: one line each, with what to do if it failed.</summary>
 public sealed class Diagnosis
 {
+    private const string Warning = "warning";
+    private const string Failed = "failed";
+
     private readonly List<DiagnosisLine> _lines = [];
     private ExitCode _exitCode = ExitCode.Success;
 
@@ -25,7 +28,7 @@ public sealed class Diagnosis
             new DiagnosisLine
             {
                 Name = name,
-                Status = "warning",
+                Status = Warning,
                 Message = message,
                 Remedy = remedy,
             }
@@ -38,7 +41,7 @@ public sealed class Diagnosis
             new DiagnosisLine
             {
                 Name = name,
-                Status = "failed",
+                Status = Failed,
                 Message = message,
                 Remedy = remedy,
             }
@@ -64,23 +67,33 @@ public sealed class Diagnosis
     }
 
     /// <returns>The exit code.</returns>
-    public int Report(bool json)
+    public int Report(Output output)
     {
-        new Output(json).Results(
+        var shown = _lines;
+        if (output is { Quiet: true, Json: false })
+        {
+            shown = _lines.FindAll(line => line.Status == Failed);
+            foreach (var line in _lines.Where(line => line.Status == Warning))
+                output.Warn($"{line.Name}: {line.Message} {line.Remedy}".TrimEnd());
+        }
+
+        output.Results(
             _lines,
             DiagnosisJson.Default.DiagnosisLine,
-            text =>
-            {
-                foreach (var line in _lines)
-                {
-                    text.WriteLine($"{line.Status, -8} {line.Name}: {line.Message}");
-                    if (line.Remedy is not null)
-                        text.WriteLine($"         {line.Remedy}");
-                }
-            },
+            text => Write(text, shown),
             success: _exitCode == ExitCode.Success
         );
         return (int)_exitCode;
+    }
+
+    private static void Write(TextWriter text, IEnumerable<DiagnosisLine> lines)
+    {
+        foreach (var line in lines)
+        {
+            text.WriteLine($"{line.Status, -8} {line.Name}: {line.Message}");
+            if (line.Remedy is not null)
+                text.WriteLine($"         {line.Remedy}");
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
 /// What every command of every program prints with <c>--json</c>: one object of one shape, whatever the settings and
-/// whether it succeeded (docs/json.md). Written piece by piece: a list may have 50,000 elements.
+/// whether it succeeded (docs/json.md). The warnings are those that the command has given until then. Written piece by piece: a list may have 50,000 elements.
 /// </summary>
 public static class JsonReport
 {
@@ -33,6 +34,8 @@ public static class JsonReport
         WriteList(output, results, type);
         output.Write(",\"failures\":");
         WriteList(output, failures, CommandFailureJson.Default.CommandFailure);
+        output.Write(",\"warnings\":");
+        WriteList(output, CommandWarnings.All, ApiJson.Default.String);
         output.WriteLine('}');
     }
 

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text.Json.Serialization.Metadata;
 
 namespace ZfsSnapshotManager.Core.CommandLine;
@@ -6,12 +7,27 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 /// Writes a command's result to standard output, as human-readable text or as one JSON object for scripts, and
 /// everything else to standard error.
 /// </summary>
-public sealed class Output(bool json)
+/// <param name="json">Whether the result is written as JSON.</param>
+/// <param name="quiet">Whether nothing is written if nothing is wrong.</param>
+public sealed class Output(bool json, bool quiet)
 {
     private readonly TextWriter _errors = Console.Error;
 
     /// <summary>Whether the result is written as JSON.</summary>
     public bool Json { get; } = json;
+
+    /// <summary>
+    /// Whether only warnings and failures are written, so that cron has nothing to mail after a good run. A result in
+    /// JSON is written all the same: whoever asked for it parses it.
+    /// </summary>
+    public bool Quiet { get; } = quiet;
+
+    /// <summary>Whether remarks and the progress of transfers are shown.</summary>
+    public bool ShowsProgress => !Json && !Quiet;
+
+    /// <summary>As the options of a command say.</summary>
+    public static Output Of(ParseResult parsed) =>
+        new(parsed.GetValue(ProgramRunner.JsonOption), parsed.GetValue(ProgramRunner.QuietOption));
 
     /// <summary>Writes the result of a command that is about one thing.</summary>
     /// <inheritdoc cref="Results"/>
@@ -35,7 +51,7 @@ public sealed class Output(bool json)
         {
             if (Json)
                 JsonReport.Write(Console.Out, success, values, type, failures ?? []);
-            else
+            else if (!Quiet || !success)
                 writeText(Console.Out);
         }
         catch (OutputException e)
@@ -44,13 +60,18 @@ public sealed class Output(bool json)
         }
     }
 
-    /// <summary>Writes a remark about progress; not in JSON mode, since scripts do not need it.</summary>
+    /// <summary>Writes a remark about progress, which neither scripts nor mails of cron need.</summary>
     public void Note(string text)
     {
-        if (!Json)
+        if (ShowsProgress)
             _errors.WriteLine(TerminalText.Clean(text));
     }
 
-    /// <summary>Writes a warning, also in JSON mode: the user may have to act on it.</summary>
-    public void Warn(string text) => _errors.WriteLine(TerminalText.Clean($"warning: {text}"));
+    /// <summary>Writes a warning, in every mode: the user may have to act on it.</summary>
+    public void Warn(string text) => CommandWarnings.Add(text);
+
+    /// <summary>
+    /// Writes in every mode what failed for one of several datasets. In JSON it is one of the failures, not a warning.
+    /// </summary>
+    public void WarnOfFailure(string text) => _errors.WriteLine(TerminalText.Clean($"warning: {text}"));
 }

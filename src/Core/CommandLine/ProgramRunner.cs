@@ -15,6 +15,10 @@ public static class ProgramRunner
     public static Option<bool> JsonOption { get; } =
         new("--json") { Description = "Print the result as JSON.", Recursive = true };
 
+    /// <summary>For the commands that cron runs; not for those whose purpose is what they print.</summary>
+    public static Option<bool> QuietOption { get; } =
+        new("--quiet", "-q") { Description = "Print only warnings and failures: nothing if all is well." };
+
     /// <param name="root">The program's commands; exceptions of their actions are handled here.</param>
     /// <param name="arguments">The command line.</param>
     public static async Task<int> RunAsync(RootCommand root, string[] arguments)
@@ -79,13 +83,11 @@ public static class ProgramRunner
             // The type stands for no results, whatever those of the command would be.
             JsonReport.Write(Console.Out, success: false, [], CommandFailureJson.Default.CommandFailure, [failure]);
         }
-        else
-        {
-            Console.Error.WriteLine(TerminalText.Clean($"{program}: {message}"));
-            if (remedy is not null)
-                Console.Error.WriteLine(TerminalText.Clean(remedy));
-        }
 
+        // Also with --json: standard output may go to a file that nobody reads.
+        Console.Error.WriteLine(TerminalText.Clean($"{program}: {message}"));
+        if (remedy is not null)
+            Console.Error.WriteLine(TerminalText.Clean(remedy));
         return (int)exitCode;
     }
 }

@@ -4,7 +4,7 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
 /// Shows the progress of a transfer on standard error: a bar on a terminal, a line every ten seconds elsewhere, nothing
-/// in JSON mode. Safe for use by several threads.
+/// with --json or --quiet. Safe for use by several threads.
 /// </summary>
 public sealed class TransferProgress
 {
@@ -64,10 +64,10 @@ public sealed class TransferProgress
         long already = 0
     )
     {
-        if (output.Json || Console.IsErrorRedirected)
+        if (!output.ShowsProgress || Console.IsErrorRedirected)
         {
             return await transfer(
-                new TransferProgress(what, already, expected, null, !output.Json, TimeProvider.System)
+                new TransferProgress(what, already, expected, null, output.ShowsProgress, TimeProvider.System)
             );
         }
 

@@ -32,7 +32,7 @@ public static class SettingsFiles
 
         var settings = found.Finish();
         foreach (var warning in found.Warnings)
-            Console.Error.WriteLine($"warning: {warning}");
+            CommandWarnings.Add(warning);
         return settings;
     }
 

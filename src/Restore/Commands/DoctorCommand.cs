@@ -25,6 +25,7 @@ internal static class DoctorCommand
         )
         {
             parent,
+            ProgramRunner.QuietOption,
         };
         verb.SetAction(
             async (parsed, cancellationToken) =>
@@ -46,7 +47,7 @@ internal static class DoctorCommand
                     await CheckRoomAsync(result, session.Settings.Zfs, dataset, list, cancellationToken);
                 }
 
-                return result.Report(session.Output.Json);
+                return result.Report(session.Output);
             }
         );
         return verb;

@@ -67,7 +67,7 @@ internal static class MountCommand
         CheckDirectory(path);
         var datasets = await MountableDataset.ListTreeAsync(zfs, dataset, cancellationToken);
         CheckDataset(datasets[0]);
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var children = await new MountedTree(zfs, output, path, writable).MountAsync(datasets, cancellationToken);
         var result = new MountResult
         {

@@ -163,7 +163,17 @@ internal static class RestoreCommand
     private static void AddOptions(CommandWithExamples verb)
     {
         verb.Add(Dataset);
-        Option[] options = [Force, Restart, Recursive, Exclude, Properties, Encryption, RestoreSession.VerboseOption];
+        Option[] options =
+        [
+            Force,
+            Restart,
+            Recursive,
+            Exclude,
+            Properties,
+            Encryption,
+            RestoreSession.VerboseOption,
+            ProgramRunner.QuietOption,
+        ];
         foreach (var option in options)
             verb.Add(option);
     }
@@ -201,6 +211,7 @@ internal static class RestoreCommand
             token => restore.RunAsync(backup, dataset, token),
             cancellationToken
         );
+        Warn(session.Output, result);
         session.Output.Result(result, RestoreJson.Default.RestoreResult, text => Write(text, result));
     }
 
@@ -256,6 +267,17 @@ internal static class RestoreCommand
         };
     }
 
+    private static void Warn(Output output, RestoreResult result)
+    {
+        foreach (var properties in result.Properties)
+        {
+            if (properties.Fault is { } fault)
+                output.Warn($"{properties.Dataset}: its properties are unknown; none were set: {fault}");
+            foreach (var name in properties.Refused)
+                output.Warn($"{properties.Dataset}: {name} was not set: {properties.Skipped[name]}.");
+        }
+    }
+
     private static void Write(TextWriter text, RestoreResult result)
     {
         var backup = result.Backup;
@@ -283,9 +305,7 @@ internal static class RestoreCommand
     {
         if (properties.Set.Count > 0)
             text.WriteLine($"{properties.Dataset}: set {string.Join(", ", properties.Set)}.");
-        if (properties.Fault is { } fault)
-            text.WriteLine($"{properties.Dataset}: its properties are unknown; none were set: {fault}");
-        foreach (var (name, reason) in properties.Skipped)
+        foreach (var (name, reason) in properties.Skipped.Where(skipped => !properties.Refused.Contains(skipped.Key)))
             text.WriteLine($"{properties.Dataset}: {name} was not set: {reason}.");
         if (properties.Differences.Count > 0)
             text.WriteLine($"{properties.Dataset} differs from its source in {Describe(properties.Differences)}.");

@@ -27,6 +27,7 @@ internal static class SaveCommand
             file,
             force,
             RestoreSession.VerboseOption,
+            ProgramRunner.QuietOption,
         };
         verb.SetAction(
             (parsed, cancellationToken) =>

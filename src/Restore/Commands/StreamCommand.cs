@@ -60,7 +60,7 @@ internal static class StreamCommand
         CancellationToken cancellationToken
     )
     {
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
 
         // Reading a pipe blocks its thread, so it gets one of its own: Ctrl-C must work while the pipe is silent.
         var info = await Task.Run(() => VerifyAsync(file, cancellationToken), cancellationToken)

@@ -38,7 +38,7 @@ internal static class StreamMergeCommand
     {
         if (files.Count(file => file == "-") > 1)
             throw new OperationException(ExitCode.Usage, "Standard input can be only one of the streams.");
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var target = StreamTarget.Get(parsed);
         List<StreamInput> inputs = [];
         try

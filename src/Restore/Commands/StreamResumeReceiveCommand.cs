@@ -48,7 +48,7 @@ internal static class StreamResumeReceiveCommand
         CancellationToken cancellationToken
     )
     {
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var target = StreamTarget.Get(parsed);
         var resume = new ReceiveResume(StreamResumeTokenCommand.Parse(text));
         await using var input = await StreamInput.OpenAsync(file, cancellationToken);

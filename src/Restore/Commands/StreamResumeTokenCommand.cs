@@ -35,7 +35,7 @@ internal static class StreamResumeTokenCommand
 
     private static Task RunAsync(ParseResult parsed, string what, CancellationToken cancellationToken)
     {
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         if (!what.StartsWith("1-", StringComparison.Ordinal) || File.Exists(what))
             return MakeAsync(output, what, cancellationToken);
         Show(output, what);

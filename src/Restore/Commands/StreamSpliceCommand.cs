@@ -45,7 +45,7 @@ internal static class StreamSpliceCommand
                 "The first part is read twice, and so cannot be standard input.",
                 "Give a file name."
             );
-        var output = new Output(parsed.GetValue(ProgramRunner.JsonOption));
+        var output = Output.Of(parsed);
         var target = StreamTarget.Get(parsed);
         var splice = await PrepareAsync(first, cancellationToken);
         await using var head = await StreamInput.OpenAsync(first, cancellationToken);

@@ -27,6 +27,7 @@ internal static class VerifyCommand
         {
             which,
             RestoreSession.VerboseOption,
+            ProgramRunner.QuietOption,
         };
         verb.SetAction(
             (parsed, cancellationToken) => RunAsync(parsed, parsed.GetRequiredValue(which), cancellationToken)
@@ -51,7 +52,7 @@ internal static class VerifyCommand
             {
                 var result = await verification.RunAsync(backup);
                 results.Add(result);
-                if (!session.Output.Json)
+                if (session.Output.ShowsProgress || (!session.Output.Json && !result.Ok))
                     Console.WriteLine($"{list.NumberOf(backup)}  {backup.SnapshotId}: {result.Describe()}");
             }
         }

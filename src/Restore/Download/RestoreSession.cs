@@ -25,7 +25,7 @@ internal sealed record RestoreSession(
         return new RestoreSession(
             settings,
             new ApiClient(settings.Server),
-            new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+            Output.Of(parsed),
             new PagePool(settings.PartMemory),
             parsed.GetValue(VerboseOption)
         );

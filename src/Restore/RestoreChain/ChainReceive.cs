@@ -41,6 +41,9 @@ internal sealed class ChainReceive(
     /// <summary>Index of the backup whose receive could not be resumed. That can only happen once.</summary>
     private int? _startedOver;
 
+    /// <summary>Index of the backup that was announced last, and of the one whose retries were.</summary>
+    private (int Backup, int Retry) _announced = (-1, -1);
+
     /// <summary>Decides where to begin, and removes what is in the way and proven useless.</summary>
     public async Task<RestorePlan> PlanAsync(bool startOver, CancellationToken cancellationToken)
     {
@@ -109,6 +112,7 @@ internal sealed class ChainReceive(
                 var next = await FindCauseAsync(e, cancellationToken);
                 if (next is null || !_retry.MayRetry(next))
                     throw;
+                AnnounceRetry(next.First, e);
                 await _retry.WaitAsync(cancellationToken);
                 _isWatched |= next.Foreign.Count > 0;
                 plan = next;
@@ -126,7 +130,7 @@ internal sealed class ChainReceive(
         var digest = ChainDigest.Of(chain.Backups, plan.First + 1);
         if (plan is not { First: 0, Token: null })
             await CheckEncryptionAsync(cancellationToken);
-        session.Output.Note($"Restoring {plan.First + 1} of {chain.Backups.Count}: {backup.SnapshotId}");
+        Announce(plan.First);
         if (plan is { First: > 0, Token: null })
             await target.NoteAsync(digest, cancellationToken);
         // A raw stream is refused at its end if there is a snapshot at that moment. Where another program makes some,
@@ -153,6 +157,27 @@ internal sealed class ChainReceive(
             return [];
         }
     }
+
+    private void Announce(int index)
+    {
+        if (_announced.Backup == index)
+            return;
+        _announced.Backup = index;
+        session.Output.Note($"Restoring {Describe(index)}: {chain.Backups[index].SnapshotId}");
+    }
+
+    /// <summary>Says once for each backup that it is received again: there may be two retries a second.</summary>
+    private void AnnounceRetry(int index, ZfsException failure)
+    {
+        var text = $"Retrying {Describe(index)}, which ZFS refused: {failure.StandardError.Trim()}";
+        if (_announced.Retry == index)
+            session.Detail(text);
+        else
+            session.Output.Note(text);
+        _announced.Retry = index;
+    }
+
+    private string Describe(int index) => $"{index + 1} of {chain.Backups.Count}";
 
     /// <summary>Options of <c>zfs receive</c> for the dataset that the first stream creates.</summary>
     private async Task<IReadOnlyList<string>> ChooseCreationAsync(

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
@@ -25,13 +26,19 @@ internal static class PropertyRestore
         var here = (await zfs.ReadPropertiesAsync(dataset, cancellationToken)).Behaviour;
         var plan = PropertyPlan.Make(manifest, here);
         List<string> set = [];
+        List<string> refused = [];
         var skipped = new Dictionary<string, string>(plan.Skipped, StringComparer.Ordinal);
         foreach (var (name, value) in change ? plan.Set : [])
         {
             if (await TrySetAsync(zfs, dataset, name, value, cancellationToken) is { } fault)
+            {
                 skipped[name] = fault;
+                refused.Add(name);
+            }
             else
+            {
                 set.Add(name);
+            }
         }
 
         if (set.Count > 0)
@@ -40,6 +47,7 @@ internal static class PropertyRestore
         {
             Dataset = dataset.Value,
             Set = set,
+            Refused = refused,
             Skipped = change ? skipped : new Dictionary<string, string>(),
             Differences = PropertyPlan.FindDifferences(manifest, here),
         };
@@ -73,7 +81,11 @@ internal sealed record RestoredProperties
 
     public required IReadOnlyList<string> Set { get; init; }
 
-    /// <summary>Reasons by name.</summary>
+    /// <summary>Those that ZFS refused to set, which nobody expects.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Refused { get; init; } = [];
+
+    /// <summary>Why others were not set, by name; with those that ZFS refused.</summary>
     public required IReadOnlyDictionary<string, string> Skipped { get; init; }
 
     /// <summary>The properties in which the dataset differs from its source; empty if that is not known.</summary>

@@ -50,7 +50,7 @@ internal static class AuditCommand
         };
         audit.SetAction(parsed =>
             Run(
-                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                Output.Of(parsed),
                 new AuditQuery
                 {
                     ClientId = parsed.GetValue(client),

@@ -81,7 +81,7 @@ internal static class BackupCommands
                 .ThenByDescending(backup => backup.Backup.ReceivedAt)
                 .ThenByDescending(backup => backup.Backup.Timestamp)
                 .ToList();
-            new Output(parsed.GetValue(ProgramRunner.JsonOption)).Results(
+            Output.Of(parsed).Results(
                 found,
                 BackupCommandsJson.Default.AdministeredBackup,
                 text =>
@@ -131,7 +131,7 @@ internal static class BackupCommands
                         .Select(other => other.SnapshotId),
                 ],
             };
-            new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(
+            Output.Of(parsed).Result(
                 shown,
                 BackupCommandsJson.Default.ShownBackup,
                 text => Write(text, shown)
@@ -174,7 +174,7 @@ internal static class BackupCommands
                 ClientId = client,
                 Backup = catalogue.Find(client, backup.SnapshotId) ?? throw NotFound(backup.SnapshotId),
             };
-            new Output(parsed.GetValue(ProgramRunner.JsonOption)).Result(
+            Output.Of(parsed).Result(
                 changed,
                 BackupCommandsJson.Default.AdministeredBackup,
                 text => text.WriteLine($"{backup.SnapshotId} {done}.")

@@ -39,11 +39,12 @@ internal static class CatalogueCommands
         {
             deep,
             client,
+            ProgramRunner.QuietOption,
         };
         check.SetAction(
             (parsed, cancellationToken) =>
                 CheckAsync(
-                    new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                    Output.Of(parsed),
                     parsed.GetValue(deep),
                     parsed.GetValue(client),
                     cancellationToken
@@ -68,7 +69,7 @@ internal static class CatalogueCommands
         rebuild.SetAction(
             (parsed, cancellationToken) =>
                 RebuildAsync(
-                    new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                    Output.Of(parsed),
                     parsed.GetValue(dryRun),
                     cancellationToken
                 )

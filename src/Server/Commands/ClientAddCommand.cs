@@ -30,7 +30,7 @@ internal static class ClientAddCommand
         options.AddTo(add);
         add.SetAction(parsed =>
             Run(
-                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                Output.Of(parsed),
                 parsed.GetRequiredValue(name),
                 options.Read(parsed)
             )

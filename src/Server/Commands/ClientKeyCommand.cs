@@ -35,7 +35,7 @@ internal static class ClientKeyCommand
         };
         rotate.SetAction(parsed =>
             Run(
-                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                Output.Of(parsed),
                 parsed.GetRequiredValue(name),
                 parsed.GetValue(overlap),
                 TimeProvider.System

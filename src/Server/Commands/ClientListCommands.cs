@@ -19,7 +19,7 @@ internal static class ClientListCommands
             "zfs-server client list",
             "zfs-server client list --json"
         );
-        list.SetAction(parsed => List(new Output(parsed.GetValue(ProgramRunner.JsonOption))));
+        list.SetAction(parsed => List(Output.Of(parsed)));
         return list;
     }
 
@@ -36,7 +36,7 @@ internal static class ClientListCommands
             name,
         };
         show.SetAction(parsed =>
-            Show(new Output(parsed.GetValue(ProgramRunner.JsonOption)), parsed.GetRequiredValue(name))
+            Show(Output.Of(parsed), parsed.GetRequiredValue(name))
         );
         return show;
     }

@@ -33,7 +33,7 @@ internal static class ClientRemoveCommand
         };
         remove.SetAction(parsed =>
             Run(
-                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                Output.Of(parsed),
                 parsed.GetRequiredValue(name),
                 parsed.GetValue(yes),
                 parsed.GetValue(keep)

@@ -33,7 +33,7 @@ internal static class ClientSetCommands
         set.Options.Add(noPolicy);
         set.SetAction(parsed =>
             Set(
-                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                Output.Of(parsed),
                 parsed.GetRequiredValue(name),
                 options.Read(parsed),
                 parsed.GetValue(noPolicy)
@@ -53,7 +53,7 @@ internal static class ClientSetCommands
         var command = new CommandWithExamples(verb, description, $"zfs-server client {verb} web1") { name };
         command.SetAction(parsed =>
             Change(
-                new Output(parsed.GetValue(ProgramRunner.JsonOption)),
+                Output.Of(parsed),
                 parsed.GetRequiredValue(name),
                 enabled ? AuditEvents.ClientEnabled : AuditEvents.ClientDisabled,
                 client => client with { Enabled = enabled }

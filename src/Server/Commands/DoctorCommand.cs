@@ -17,11 +17,12 @@ internal static class DoctorCommand
             "zfs-server doctor",
             "runuser -u zfs-server -- zfs-server doctor --json"
         );
+        verb.Add(ProgramRunner.QuietOption);
         verb.SetAction(
             async (parsed, cancellationToken) =>
             {
                 var result = await ServerDiagnosis.RunAsync(CommandServices.Create, cancellationToken);
-                return result.Report(parsed.GetValue(ProgramRunner.JsonOption));
+                return result.Report(Output.Of(parsed));
             }
         );
         return verb;

@@ -22,7 +22,7 @@ internal static class StorageCommands
         );
         probe.SetAction(
             (parsed, cancellationToken) =>
-                ProbeAsync(new Output(parsed.GetValue(ProgramRunner.JsonOption)), cancellationToken)
+                ProbeAsync(Output.Of(parsed), cancellationToken)
         );
         return probe;
     }

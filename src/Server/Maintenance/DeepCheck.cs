@@ -31,7 +31,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
             var finding = await CheckAsync(backup, cancellationToken);
             if (finding is not null)
                 findings.Add(finding);
-            if (!output.Json)
+            if (output.ShowsProgress || (!output.Json && finding is not null))
                 await Console.Out.WriteLineAsync(
                     $"{backup.Info.SnapshotId}: {(finding is null ? "ok" : $"DAMAGED: {finding.Message}")}"
                 );

@@ -11,7 +11,7 @@ internal static class CommandJson
         Assert.Equal(1, output.Count(c => c == '\n'));
         var report = JsonDocument.Parse(output).RootElement;
         Assert.Equal(
-            ["format_version", "success", "results", "failures"],
+            ["format_version", "success", "results", "failures", "warnings"],
             report.EnumerateObject().Select(field => field.Name)
         );
         Assert.Equal(1, report.GetProperty("format_version").GetInt32());

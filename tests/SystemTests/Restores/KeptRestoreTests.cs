@@ -56,9 +56,9 @@ public sealed class KeptRestoreTests
     }
 
     [Theory]
-    [InlineData("receive -s -u")]
-    [InlineData("rename")]
-    public async Task What_is_busy_for_a_moment_is_tried_again(string command)
+    [InlineData("receive -s -u", 1)]
+    [InlineData("rename", 0)]
+    public async Task What_is_busy_for_a_moment_is_tried_again_and_said_once(string command, int retriesSaid)
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.AddIncrementalAsync();
@@ -69,8 +69,15 @@ public sealed class KeptRestoreTests
                 + "exec \"$zfs\" \"$@\""
         );
 
-        (await lab.Client.RunAsync($"{faulty} zfs-restore latest {lab.Target}")).MustSucceed();
+        var restore = (await lab.Client.RunAsync($"{faulty} zfs-restore latest {lab.Target}")).MustSucceed();
 
+        var lines = restore.Error.Split('\n');
+        Assert.Single(lines, line => line.StartsWith("Restoring 1 of 2: ", StringComparison.Ordinal));
+        Assert.Single(lines, line => line.StartsWith("Restoring 2 of 2: ", StringComparison.Ordinal));
+        Assert.Equal(
+            retriesSaid,
+            lines.Count(line => line == "Retrying 1 of 2, which ZFS refused: cannot receive: dataset is busy")
+        );
         Assert.Equal(2, File.ReadAllLines(Path.Combine(lab.Client.Folder, "busy")).Length);
         await lab.AssertRestoredAsync();
         await lab.AssertNoMarksAsync();

@@ -56,7 +56,7 @@ public sealed class JsonReportTests
         Assert.Equal(1, text.ToString().Count(c => c == '\n'));
         var report = JsonDocument.Parse(text.ToString()).RootElement;
         Assert.Equal(
-            ["format_version", "success", "results", "failures"],
+            ["format_version", "success", "results", "failures", "warnings"],
             report.EnumerateObject().Select(field => field.Name)
         );
         Assert.Equal(JsonReport.FormatVersion, report.GetProperty("format_version").GetInt32());

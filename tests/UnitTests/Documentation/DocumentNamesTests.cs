@@ -112,7 +112,7 @@ public sealed partial class DocumentNamesTests
         Assert.Contains("rebuild", names);
         Assert.DoesNotContain(names, name => !Matches(reference, $@"(?<![\w-]){name}(?![\w-])"));
         var options = OptionPattern().Matches(reference).Select(match => match.Value);
-        Assert.Empty(options.Except(names).Except(["--help", "--json", "--keep-hourly"]));
+        Assert.Empty(options.Except(names).Except(["--help", "--json", "--keep-hourly", "--quiet"]));
     }
 
     /// <summary>The sources with what is concatenated joined, and <c>…</c> for what is filled in.</summary>

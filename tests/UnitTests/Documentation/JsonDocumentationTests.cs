@@ -103,7 +103,7 @@ public sealed class JsonDocumentationTests
         using var document = JsonDocument.Parse(example);
 
         Assert.Equal(
-            ["format_version", "success", "results", "failures"],
+            ["format_version", "success", "results", "failures", "warnings"],
             document.RootElement.EnumerateObject().Select(field => field.Name)
         );
         Assert.Equal(JsonReport.FormatVersion, document.RootElement.GetProperty("format_version").GetInt32());
