@@ -15,7 +15,7 @@ public record ApiAnswer
 /// <summary>An answer with the status of an error.</summary>
 public sealed record ApiError : ApiAnswer
 {
-    /// <summary>The HTTP status of the answer; 0 if a program and not the server failed.</summary>
+    /// <summary>The HTTP status of the answer.</summary>
     public int Status { get; init; }
 
     /// <summary>The stable error code, for scripts.</summary>

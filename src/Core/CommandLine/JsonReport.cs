@@ -7,7 +7,8 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
 /// What every command of every program prints with <c>--json</c>: one object of one shape, whatever the settings and
-/// whether it succeeded (docs/json.md). The warnings are those that the command has given until then. Written piece by piece: a list may have 50,000 elements.
+/// whether it succeeded (docs/json.md). The warnings are those that the command has given until then. Written piece by
+/// piece: a list may have 50,000 elements.
 /// </summary>
 public static class JsonReport
 {
