@@ -74,7 +74,7 @@ public sealed class Diagnosis
         {
             shown = _lines.FindAll(line => line.Status == Failed);
             foreach (var line in _lines.Where(line => line.Status == Warning))
-                output.Warn($"{line.Name}: {line.Message} {line.Remedy}".TrimEnd());
+                output.Warn($"{line.Name}: {line.Message.TrimEnd('.')}. {line.Remedy}".TrimEnd());
         }
 
         output.Results(

@@ -81,10 +81,9 @@ internal static class BackupCommands
                 .ThenByDescending(backup => backup.Backup.ReceivedAt)
                 .ThenByDescending(backup => backup.Backup.Timestamp)
                 .ToList();
-            Output.Of(parsed).Results(
-                found,
-                BackupCommandsJson.Default.AdministeredBackup,
-                text =>
+            Output
+                .Of(parsed)
+                .Results(found, BackupCommandsJson.Default.AdministeredBackup, text =>
                 {
                     if (found.Count == 0)
                         text.WriteLine("No such backups.");
@@ -94,8 +93,7 @@ internal static class BackupCommands
                             ["Snapshot ID", "Dataset", "Type", "Kind", "Timestamp", "Size", "State", "Stored as"],
                             [.. found.Select(backup => Row(backup.Backup))]
                         );
-                }
-            );
+                });
         });
         return list;
     }
@@ -131,11 +129,7 @@ internal static class BackupCommands
                         .Select(other => other.SnapshotId),
                 ],
             };
-            Output.Of(parsed).Result(
-                shown,
-                BackupCommandsJson.Default.ShownBackup,
-                text => Write(text, shown)
-            );
+            Output.Of(parsed).Result(shown, BackupCommandsJson.Default.ShownBackup, text => Write(text, shown));
         });
         return show;
     }
@@ -174,11 +168,11 @@ internal static class BackupCommands
                 ClientId = client,
                 Backup = catalogue.Find(client, backup.SnapshotId) ?? throw NotFound(backup.SnapshotId),
             };
-            Output.Of(parsed).Result(
-                changed,
-                BackupCommandsJson.Default.AdministeredBackup,
-                text => text.WriteLine($"{backup.SnapshotId} {done}.")
-            );
+            Output
+                .Of(parsed)
+                .Result(changed, BackupCommandsJson.Default.AdministeredBackup, text =>
+                    text.WriteLine($"{backup.SnapshotId} {done}.")
+                );
         });
         return verb;
     }

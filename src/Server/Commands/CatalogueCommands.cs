@@ -43,12 +43,7 @@ internal static class CatalogueCommands
         };
         check.SetAction(
             (parsed, cancellationToken) =>
-                CheckAsync(
-                    Output.Of(parsed),
-                    parsed.GetValue(deep),
-                    parsed.GetValue(client),
-                    cancellationToken
-                )
+                CheckAsync(Output.Of(parsed), parsed.GetValue(deep), parsed.GetValue(client), cancellationToken)
         );
         return check;
     }
@@ -67,12 +62,7 @@ internal static class CatalogueCommands
             dryRun,
         };
         rebuild.SetAction(
-            (parsed, cancellationToken) =>
-                RebuildAsync(
-                    Output.Of(parsed),
-                    parsed.GetValue(dryRun),
-                    cancellationToken
-                )
+            (parsed, cancellationToken) => RebuildAsync(Output.Of(parsed), parsed.GetValue(dryRun), cancellationToken)
         );
         return rebuild;
     }

@@ -28,13 +28,7 @@ internal static class ClientAddCommand
             name,
         };
         options.AddTo(add);
-        add.SetAction(parsed =>
-            Run(
-                Output.Of(parsed),
-                parsed.GetRequiredValue(name),
-                options.Read(parsed)
-            )
-        );
+        add.SetAction(parsed => Run(Output.Of(parsed), parsed.GetRequiredValue(name), options.Read(parsed)));
         return add;
     }
 

@@ -34,12 +34,7 @@ internal static class ClientKeyCommand
             overlap,
         };
         rotate.SetAction(parsed =>
-            Run(
-                Output.Of(parsed),
-                parsed.GetRequiredValue(name),
-                parsed.GetValue(overlap),
-                TimeProvider.System
-            )
+            Run(Output.Of(parsed), parsed.GetRequiredValue(name), parsed.GetValue(overlap), TimeProvider.System)
         );
         return rotate;
     }

@@ -35,9 +35,7 @@ internal static class ClientListCommands
         {
             name,
         };
-        show.SetAction(parsed =>
-            Show(Output.Of(parsed), parsed.GetRequiredValue(name))
-        );
+        show.SetAction(parsed => Show(Output.Of(parsed), parsed.GetRequiredValue(name)));
         return show;
     }
 

@@ -32,12 +32,7 @@ internal static class ClientRemoveCommand
             keep,
         };
         remove.SetAction(parsed =>
-            Run(
-                Output.Of(parsed),
-                parsed.GetRequiredValue(name),
-                parsed.GetValue(yes),
-                parsed.GetValue(keep)
-            )
+            Run(Output.Of(parsed), parsed.GetRequiredValue(name), parsed.GetValue(yes), parsed.GetValue(keep))
         );
         return remove;
     }

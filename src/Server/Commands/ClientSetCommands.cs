@@ -32,12 +32,7 @@ internal static class ClientSetCommands
         options.AddTo(set);
         set.Options.Add(noPolicy);
         set.SetAction(parsed =>
-            Set(
-                Output.Of(parsed),
-                parsed.GetRequiredValue(name),
-                options.Read(parsed),
-                parsed.GetValue(noPolicy)
-            )
+            Set(Output.Of(parsed), parsed.GetRequiredValue(name), options.Read(parsed), parsed.GetValue(noPolicy))
         );
         return set;
     }

@@ -20,10 +20,7 @@ internal static class StorageCommands
             "zfs-server storage probe",
             "zfs-server storage probe --json"
         );
-        probe.SetAction(
-            (parsed, cancellationToken) =>
-                ProbeAsync(Output.Of(parsed), cancellationToken)
-        );
+        probe.SetAction((parsed, cancellationToken) => ProbeAsync(Output.Of(parsed), cancellationToken));
         return probe;
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.SystemTests.Backups;
+using ZfsSnapshotManager.SystemTests.Datasets;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.CommandLine;
@@ -55,9 +56,8 @@ public sealed class QuietTests
         foreach (var result in (CommandResult[])[backup, json])
         {
             Assert.Contains($"warning: {lab.Dataset} is not backed up: ", result.Error, StringComparison.Ordinal);
-            Assert.All(
-                result.Error.TrimEnd('\n').Split('\n'),
-                line => Assert.StartsWith("warning: ", line, StringComparison.Ordinal)
+            Assert.All(result.Error.TrimEnd('\n').Split('\n'), line =>
+                Assert.StartsWith("warning: ", line, StringComparison.Ordinal)
             );
         }
 
@@ -94,9 +94,12 @@ public sealed class QuietTests
         await using var client = await ClientMachine.CreateAsync(_host, server, "data");
         var first = (await client.JsonAsync("zfs-client snapshot hourly")).GetProperty("snapshot").GetString()!;
         await client.JsonAsync("zfs-client snapshot hourly");
-        await client.ShellAsync($"zfs hold mine {first}");
+        var commands = await CountedCommands.CreateAsync(
+            client,
+            "[ $1 = destroy ] && { echo 'cannot destroy snapshots: permission denied' >&2; exit 1; }"
+        );
 
-        var rotated = await client.RunAsync($"KEEP_HOURLY=1 zfs-client rotate {options}");
+        var rotated = await client.RunAsync($"{commands.Path} KEEP_HOURLY=1 zfs-client rotate {options}");
 
         Assert.Equal(6, rotated.ExitCode);
         var warning = $"{first} could not be destroyed: ";
