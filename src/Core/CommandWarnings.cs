@@ -12,9 +12,11 @@ public static class CommandWarnings
 
     public static IReadOnlyCollection<string> All => Given;
 
-    public static void Add(string text)
+    /// <param name="text">A sentence or more.</param>
+    /// <param name="errors">Standard error.</param>
+    public static void Add(string text, TextWriter errors)
     {
         Given.Enqueue(text);
-        Console.Error.WriteLine(TerminalText.Clean($"warning: {text}"));
+        errors.WriteLine(TerminalText.Clean($"warning: {text}"));
     }
 }

@@ -68,7 +68,7 @@ public sealed class Output(bool json, bool quiet)
     }
 
     /// <summary>Writes a warning, in every mode: the user may have to act on it.</summary>
-    public void Warn(string text) => CommandWarnings.Add(text);
+    public void Warn(string text) => CommandWarnings.Add(text, _errors);
 
     /// <summary>
     /// Writes in every mode what failed for one of several datasets. In JSON it is one of the failures, not a warning.

@@ -32,7 +32,7 @@ public static class SettingsFiles
 
         var settings = found.Finish();
         foreach (var warning in found.Warnings)
-            CommandWarnings.Add(warning);
+            CommandWarnings.Add(warning, Console.Error);
         return settings;
     }
 
