@@ -92,7 +92,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
         await client.WriteSettingsAsync(
             $"LOCAL_DATASET={string.Join(',', datasets.Select(dataset => $"{client.Area}/{dataset}"))}"
         );
-        await client.JsonAsync("zfs-client backup");
+        await client.ResultsAsync("zfs-client backup");
 
         var restored = await client.RunAsync(
             $"zfs-restore latest {client.Area}/back --source {client.Area}/data --recursive"
