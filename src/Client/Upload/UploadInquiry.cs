@@ -61,7 +61,7 @@ internal sealed class UploadInquiry(ApiClient server, TimeProvider time)
     {
         if (state.LastError is not { } error || error.Code is "upload_broken_off" or "upload_replaced")
             return null;
-        return ApiClient.ToException((HttpStatusCode)error.Status, error);
+        return ApiException.Of((HttpStatusCode)error.Status, error);
     }
 
     private async Task<T?> TryAskAsync<T>(Func<CancellationToken, Task<T>> ask)
@@ -78,8 +78,3 @@ internal sealed class UploadInquiry(ApiClient server, TimeProvider time)
         }
     }
 }
-
-/// <summary>Whether the server has a backup of a snapshot.</summary>
-/// <param name="IsKnown">False if the server did not answer.</param>
-/// <param name="Backup">The backup, if the server has it.</param>
-internal readonly record struct CommittedBackup(bool IsKnown, SnapshotInfo? Backup);

@@ -2,9 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
-using System.Reflection;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ZfsSnapshotManager.Core.Configuration;
 
@@ -28,8 +25,8 @@ public sealed class ApiClient : IDisposable
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(300);
 
     private readonly TimeSpan _smallRequestTimeout;
-    private readonly HttpClient _http;
     private readonly ServerConnection _server;
+    private readonly ApiTransport _transport;
 
     public ApiClient(ServerConnection server)
         : this(server, SmallRequestTimeout) { }
@@ -39,30 +36,7 @@ public sealed class ApiClient : IDisposable
     {
         _smallRequestTimeout = smallRequestTimeout;
         _server = server;
-        var authorities = server.CaFile is { } file ? CertificateAuthorities.Read("TLS_CA_FILE", file) : null;
-        var certificate = new ServerCertificate(server.ServerUrl, authorities);
-        _http = new HttpClient(
-            new SocketsHttpHandler
-            {
-                AllowAutoRedirect = false, // a redirect would send the key to a server that nobody configured
-                ConnectTimeout = TimeSpan.FromSeconds(20),
-                AutomaticDecompression = DecompressionMethods.None,
-                ConnectCallback = WatchedConnection.ConnectAsync,
-                SslOptions = { RemoteCertificateValidationCallback = certificate.Check },
-            }
-        )
-        {
-            BaseAddress = server.ServerUrl,
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
-        _http.DefaultRequestHeaders.Add("X-Client-ID", server.ClientId);
-        _http.DefaultRequestHeaders.Add("X-API-Key", server.ApiKey.Reveal());
-        _http.DefaultRequestHeaders.UserAgent.Add(
-            new ProductInfoHeaderValue(
-                "zfs-snapshot-manager",
-                Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)
-            )
-        );
+        _transport = new ApiTransport(server, smallRequestTimeout);
     }
 
     public async Task<IReadOnlyList<SnapshotInfo>> GetSnapshotsAsync(CancellationToken cancellationToken) =>
@@ -81,7 +55,7 @@ public sealed class ApiClient : IDisposable
     public async Task<DateTimeOffset?> GetTimeAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "health");
-        using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
+        using var response = await _transport.SendForHeadersAsync(request, _smallRequestTimeout, cancellationToken);
         return response.Headers.Date;
     }
 
@@ -99,9 +73,9 @@ public sealed class ApiClient : IDisposable
         request.Headers.ExpectContinue = true;
         try
         {
-            using var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
+            using var response = await _transport.SendForHeadersAsync(request, _smallRequestTimeout, cancellationToken);
             if (response.StatusCode == HttpStatusCode.RequestEntityTooLarge)
-                throw await ReadErrorAsync(response, cancellationToken);
+                throw await _transport.ReadErrorAsync(response, cancellationToken);
         }
         catch (UnsentContent.WantedException)
         {
@@ -117,7 +91,7 @@ public sealed class ApiClient : IDisposable
 
     /// <summary>Rotates the backups. The timeout is long: the server deletes in its store before it answers.</summary>
     public Task<RotateAnswer> RotateAsync(RotateRequest request, CancellationToken cancellationToken) =>
-        SendTimedAsync(
+        _transport.SendTimedAsync(
             HttpMethod.Post,
             "rotate",
             JsonContent.Create(request, ApiJson.Default.RotateRequest),
@@ -130,7 +104,7 @@ public sealed class ApiClient : IDisposable
         GetAsync(UploadPath(uploadId), AnswerJson.Types.UploadStateAnswer, cancellationToken);
 
     public Task<UploadAnswer> RequestUploadAsync(UploadRequest request, CancellationToken cancellationToken) =>
-        SendSmallAsync(
+        _transport.SendSmallAsync(
             HttpMethod.Post,
             "upload",
             JsonContent.Create(request, ApiJson.Default.UploadRequest),
@@ -139,7 +113,7 @@ public sealed class ApiClient : IDisposable
         );
 
     public Task<ApiAnswer> AbortUploadAsync(string uploadId, CancellationToken cancellationToken) =>
-        SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, AnswerJson.Types.ApiAnswer, cancellationToken);
+        _transport.SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, AnswerJson.Types.ApiAnswer, cancellationToken);
 
     /// <summary>The uploads of this client that are not committed.</summary>
     public Task<UploadsAnswer> GetUploadsAsync(CancellationToken cancellationToken) =>
@@ -152,7 +126,7 @@ public sealed class ApiClient : IDisposable
         TransferWatch watch,
         CancellationToken cancellationToken
     ) =>
-        SendWatchedAsync(
+        _transport.SendWatchedAsync(
             HttpMethod.Post,
             UploadPath(uploadId),
             stream,
@@ -171,7 +145,7 @@ public sealed class ApiClient : IDisposable
         TransferWatch watch,
         CancellationToken cancellationToken
     ) =>
-        SendWatchedAsync(
+        _transport.SendWatchedAsync(
             HttpMethod.Put,
             $"{UploadPath(uploadId)}/parts/{number}",
             part,
@@ -185,16 +159,13 @@ public sealed class ApiClient : IDisposable
     public async Task<Stream> OpenPartDigestsAsync(string uploadId, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"{UploadPath(uploadId)}/part-digests");
-        var response = await SendForHeadersAsync(request, SmallRequestTimeout, cancellationToken);
-        if (response.IsSuccessStatusCode)
-            return new ResponseBody(
-                response,
-                await response.Content.ReadAsStreamAsync(cancellationToken),
-                "the digests of the stored parts",
-                ResponseBody.DefaultIdle
-            );
-        using (response)
-            throw await ReadErrorAsync(response, cancellationToken);
+        var response = await _transport.OpenAsync(request, _smallRequestTimeout, cancellationToken);
+        return new ResponseBody(
+            response,
+            await response.Content.ReadAsStreamAsync(cancellationToken),
+            "the digests of the stored parts",
+            ResponseBody.DefaultIdle
+        );
     }
 
     /// <summary>Completes an upload whose parts are all stored.</summary>
@@ -203,7 +174,7 @@ public sealed class ApiClient : IDisposable
         CompleteRequest request,
         CancellationToken cancellationToken
     ) =>
-        SendTimedAsync(
+        _transport.SendTimedAsync(
             HttpMethod.Post,
             $"{UploadPath(uploadId)}/complete",
             JsonContent.Create(request, ApiJson.Default.CompleteRequest),
@@ -238,7 +209,7 @@ public sealed class ApiClient : IDisposable
             request.Headers.IfMatch.Add(new EntityTagHeaderValue($"\"{snapshot.PartsSha256}\""));
         }
 
-        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
+        var response = await _transport.SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
         if (
             response.StatusCode == (isPart ? HttpStatusCode.PartialContent : HttpStatusCode.OK)
             && (length is null || response.Content.Headers.ContentLength == length)
@@ -254,7 +225,7 @@ public sealed class ApiClient : IDisposable
                         + $"bytes to a request for a part of {snapshot.SnapshotId}.",
                     "Check SERVER_URL and any proxy on the way."
                 );
-            throw await ReadErrorAsync(response, cancellationToken);
+            throw await _transport.ReadErrorAsync(response, cancellationToken);
         }
     }
 
@@ -271,11 +242,7 @@ public sealed class ApiClient : IDisposable
             HttpMethod.Get,
             $"download?snapshot_id={Uri.EscapeDataString(snapshot.SnapshotId)}{rest}"
         );
-        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
-        if (response.IsSuccessStatusCode)
-            return response;
-        using (response)
-            throw await ReadErrorAsync(response, cancellationToken);
+        return await _transport.OpenAsync(request, AnswerTimeout, cancellationToken);
     }
 
     /// <summary>Opens a backup's manifest for reading.</summary>
@@ -285,215 +252,13 @@ public sealed class ApiClient : IDisposable
             HttpMethod.Get,
             $"snapshots/{Uri.EscapeDataString(snapshot.SnapshotId)}/manifest"
         );
-        var response = await SendForHeadersAsync(request, AnswerTimeout, cancellationToken);
-        if (response.IsSuccessStatusCode)
-            return response;
-        using (response)
-            throw await ReadErrorAsync(response, cancellationToken);
+        return await _transport.OpenAsync(request, AnswerTimeout, cancellationToken);
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose() => _transport.Dispose();
 
     private Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
-        SendSmallAsync(HttpMethod.Get, path, null, type, cancellationToken);
+        _transport.SendSmallAsync(HttpMethod.Get, path, null, type, cancellationToken);
 
     private static string UploadPath(string uploadId) => $"upload-stream/{Uri.EscapeDataString(uploadId)}";
-
-    private Task<T> SendSmallAsync<T>(
-        HttpMethod method,
-        string path,
-        HttpContent? content,
-        JsonTypeInfo<T> type,
-        CancellationToken cancellationToken
-    ) => SendTimedAsync(method, path, content, type, _smallRequestTimeout, cancellationToken);
-
-    private async Task<T> SendTimedAsync<T>(
-        HttpMethod method,
-        string path,
-        HttpContent? content,
-        JsonTypeInfo<T> type,
-        TimeSpan patience,
-        CancellationToken cancellationToken
-    )
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(patience);
-        var hasBegun = false;
-        try
-        {
-            return await SendAsync(method, path, content, type, Moved, timeout.Token);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw Unreachable(
-                hasBegun
-                    ? $"sent nothing of its answer for {_smallRequestTimeout.TotalSeconds} s"
-                    : $"did not answer within {patience.TotalSeconds} s",
-                e
-            );
-        }
-
-        void Moved()
-        {
-            hasBegun = true;
-            timeout.CancelAfter(_smallRequestTimeout);
-        }
-    }
-
-    private async Task<T> SendWatchedAsync<T>(
-        HttpMethod method,
-        string path,
-        HttpContent content,
-        JsonTypeInfo<T> type,
-        TransferWatch watch,
-        CancellationToken cancellationToken
-    )
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watch.Token);
-        try
-        {
-            return await SendAsync(method, path, content, type, null, either.Token);
-        }
-        catch (Exception e) when (watch.Token.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            throw Unreachable(watch.Reason, e);
-        }
-    }
-
-    private async Task<T> SendAsync<T>(
-        HttpMethod method,
-        string path,
-        HttpContent? content,
-        JsonTypeInfo<T> type,
-        Action? moved,
-        CancellationToken cancellationToken
-    )
-    {
-        using var request = new HttpRequestMessage(method, path) { Content = content };
-        using var response = await SendForHeadersAsync(request, cancellationToken);
-        if (!response.IsSuccessStatusCode)
-            throw await ReadErrorAsync(response, cancellationToken);
-        try
-        {
-            return await AnswerJson.ReadAsync(response.Content, type, moved, cancellationToken);
-        }
-        catch (Exception e) when (e is JsonException or InvalidDataException)
-        {
-            throw ForeignAnswer.DescribeBody(_server.ServerUrl, response, e);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            throw Unreachable($"broke off its answer: {e.Message}", e);
-        }
-    }
-
-    private async Task<HttpResponseMessage> SendForHeadersAsync(
-        HttpRequestMessage request,
-        TimeSpan patience,
-        CancellationToken cancellationToken
-    )
-    {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(patience);
-        try
-        {
-            return await SendForHeadersAsync(request, timeout.Token);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw Unreachable($"did not answer within {patience.TotalSeconds} s", e);
-        }
-    }
-
-    private async Task<HttpResponseMessage> SendForHeadersAsync(
-        HttpRequestMessage request,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        }
-        catch (SocketException e)
-        {
-            // .NET asks a new connection for its remote address, and does not handle that it was reset by then
-            // (HttpConnectionPool.ConnectAsync): the SocketException is not wrapped in an HttpRequestException.
-            throw Unreachable($"broke the connection: {e.Message}", e);
-        }
-        catch (HttpRequestException e)
-        {
-            // An exception of the code that sends the body is the cause; the broken request only follows from it.
-            if (e.InnerException is OperationException or SendStream.SendStreamException)
-                throw e.InnerException;
-            if (e.HttpRequestError == HttpRequestError.SecureConnectionError)
-                throw NotSecure(e);
-            throw Unreachable(
-                e.HttpRequestError == HttpRequestError.ConnectionError
-                    ? $"cannot be reached: {e.Message}"
-                    : $"broke the connection: {Innermost(e).Message}",
-                e
-            );
-        }
-    }
-
-    private OperationException Unreachable(string what, Exception e) =>
-        new(
-            ExitCode.Unreachable,
-            $"The server at {_server.ServerUrl} {what}",
-            "Check SERVER_URL, that zfs-server runs there, and the network between; then run the command again.",
-            e
-        );
-
-    private OperationException NotSecure(HttpRequestException e) =>
-        new(
-            ExitCode.Unreachable,
-            $"The server at {_server.ServerUrl} does not speak TLS as expected: {Innermost(e).Message}",
-            "Check SERVER_URL: http:// for a server without TLS, https:// for one behind a TLS proxy, and the port.",
-            e
-        );
-
-    private async Task<OperationException> ReadErrorAsync(
-        HttpResponseMessage response,
-        CancellationToken cancellationToken
-    )
-    {
-        ApiError? error = null;
-        try
-        {
-            error = await AnswerJson.ReadAsync(response.Content, AnswerJson.Types.ApiError, null, cancellationToken);
-        }
-        catch (Exception e) when (e is JsonException or InvalidDataException or HttpRequestException or IOException)
-        {
-            // Not an answer of zfs-server (a page of a proxy, for example): only the status is known.
-        }
-
-        var failure = error is null
-            ? ForeignAnswer.Describe(_server.ServerUrl, response)
-            : ToException(response.StatusCode, error);
-        failure.RetryAfter = response.Headers.RetryAfter?.Delta;
-        return failure;
-    }
-
-    /// <summary>Converts an error of the server to an exception with its exit code.</summary>
-    public static ApiException ToException(HttpStatusCode status, ApiError error)
-    {
-        var exitCode = status switch
-        {
-            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.AccessDenied,
-            HttpStatusCode.NotFound => ExitCode.NotFound,
-            HttpStatusCode.RequestTimeout => ExitCode.Unreachable,
-            HttpStatusCode.Conflict => ExitCode.Conflict,
-            HttpStatusCode.UnprocessableEntity => ExitCode.Damaged,
-            HttpStatusCode.InsufficientStorage => ExitCode.NoSpace,
-            >= HttpStatusCode.InternalServerError => ExitCode.ServerFailed,
-            _ => ExitCode.Failure,
-        };
-        if (error.Code is "too_many_failures")
-            exitCode = ExitCode.AccessDenied;
-        if (error.Code is "object_missing" or "object_damaged")
-            exitCode = ExitCode.Damaged;
-        return new ApiException(exitCode, status, error.Code, $"The server refused: {error.Message}", error.Remedy);
-    }
-
-    private static Exception Innermost(Exception e) => e.InnerException is { } inner ? Innermost(inner) : e;
 }

@@ -20,6 +20,27 @@ public sealed class ApiException(
     /// <summary>How long the server asks to wait before the next request; null if it does not say.</summary>
     public TimeSpan? RetryAfter { get; internal set; }
 
+    /// <summary>Converts an error of the server to an exception with its exit code.</summary>
+    public static ApiException Of(HttpStatusCode status, ApiError error)
+    {
+        var exitCode = status switch
+        {
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => ExitCode.AccessDenied,
+            HttpStatusCode.NotFound => ExitCode.NotFound,
+            HttpStatusCode.RequestTimeout => ExitCode.Unreachable,
+            HttpStatusCode.Conflict => ExitCode.Conflict,
+            HttpStatusCode.UnprocessableEntity => ExitCode.Damaged,
+            HttpStatusCode.InsufficientStorage => ExitCode.NoSpace,
+            >= HttpStatusCode.InternalServerError => ExitCode.ServerFailed,
+            _ => ExitCode.Failure,
+        };
+        if (error.Code is "too_many_failures")
+            exitCode = ExitCode.AccessDenied;
+        if (error.Code is "object_missing" or "object_damaged")
+            exitCode = ExitCode.Damaged;
+        return new ApiException(exitCode, status, error.Code, $"The server refused: {error.Message}", error.Remedy);
+    }
+
     /// <summary>The error codes are those of docs/http-api.md; a proxy answers without one.</summary>
     private static FailureKind KindOf(HttpStatusCode status, string? code) =>
         code switch

@@ -103,7 +103,7 @@ public sealed class FailureKindTests
                 Message = "no",
                 Code = code,
             };
-            return ApiClient.ToException(status, error);
+            return ApiException.Of(status, error);
         }
 
         using var response = new HttpResponseMessage(status);

@@ -107,7 +107,7 @@ public sealed class BackupVerificationTests
     }
 
     private static ApiException Answer(HttpStatusCode status, string code) =>
-        ApiClient.ToException(
+        ApiException.Of(
             status,
             new ApiError
             {

@@ -55,7 +55,7 @@ public sealed class UploadFatesTests
         using var response = new HttpResponseMessage((HttpStatusCode)status);
         var failure = error is null
             ? ForeignAnswer.Describe(new Uri("http://server/"), response)
-            : ApiClient.ToException((HttpStatusCode)status, error);
+            : ApiException.Of((HttpStatusCode)status, error);
 
         Assert.Equal(fate, UploadFates.Of(failure, isFruitless: false).ToString());
     }
