@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -48,7 +49,7 @@ internal sealed record DatasetSelection(
             if (FindUse(dataset) is { } use && isNamed)
                 failures.Add(DatasetFailure.Of(dataset.Name.Value, use));
             else if (FindReason(dataset) is { } reason)
-                leftOut.Add(new LeftOutDataset(dataset.Name.Value, reason));
+                leftOut.Add(new LeftOutDataset { Dataset = dataset.Name.Value, Reason = reason });
             else
                 datasets.Add(dataset);
         }

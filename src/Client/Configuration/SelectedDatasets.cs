@@ -21,17 +21,15 @@ internal sealed record SelectedDatasets(
             .GroupBy(dataset => dataset.Reason, StringComparer.Ordinal)
             .Select(group =>
             {
-                string[] names = [.. group.Select(dataset => dataset.Name)];
+                string[] names = [.. group.Select(dataset => dataset.Dataset)];
                 var more = names.Length > MostNames ? $" and {names.Length - MostNames} more" : "";
                 return $"{string.Join(", ", names.Take(MostNames))}{more}: left out, because {group.Key}";
             });
 
     public void NoteLeftOut(Output output)
     {
+        output.LeaveOut(LeftOut);
         foreach (var line in DescribeLeftOut())
             output.Note(line);
     }
 }
-
-/// <summary>A dataset that was found and left out.</summary>
-internal sealed record LeftOutDataset(string Name, string Reason);

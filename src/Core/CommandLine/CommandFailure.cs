@@ -28,4 +28,5 @@ public sealed record CommandFailure
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
 [JsonSerializable(typeof(CommandFailure))]
+[JsonSerializable(typeof(LeftOutDataset))]
 internal sealed partial class CommandFailureJson : JsonSerializerContext;

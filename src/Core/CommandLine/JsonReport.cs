@@ -18,12 +18,14 @@ public static class JsonReport
     /// <param name="success">Whether the exit code is 0.</param>
     /// <param name="results">An element for each dataset, backup, or whatever the command is about.</param>
     /// <param name="failures">Why it failed, as a whole or for some datasets.</param>
+    /// <param name="leftOut">Datasets that it did not work on; the field is left out if there are none.</param>
     public static void Write<T>(
         TextWriter output,
         bool success,
         IEnumerable<T> results,
         JsonTypeInfo<T> type,
-        IEnumerable<CommandFailure> failures
+        IEnumerable<CommandFailure> failures,
+        IReadOnlyCollection<LeftOutDataset> leftOut
     )
     {
         output.Write(
@@ -37,6 +39,12 @@ public static class JsonReport
         WriteList(output, failures, CommandFailureJson.Default.CommandFailure);
         output.Write(",\"warnings\":");
         WriteList(output, CommandWarnings.All, ApiJson.Default.String);
+        if (leftOut.Count > 0)
+        {
+            output.Write(",\"left_out\":");
+            WriteList(output, leftOut, CommandFailureJson.Default.LeftOutDataset);
+        }
+
         output.WriteLine('}');
     }
 

@@ -12,6 +12,7 @@ namespace ZfsSnapshotManager.Core.CommandLine;
 public sealed class Output(bool json, bool quiet)
 {
     private readonly TextWriter _errors = Console.Error;
+    private readonly List<LeftOutDataset> _leftOut = [];
 
     /// <summary>Whether the result is written as JSON.</summary>
     public bool Json { get; } = json;
@@ -50,7 +51,7 @@ public sealed class Output(bool json, bool quiet)
         try
         {
             if (Json)
-                JsonReport.Write(Console.Out, success, values, type, failures ?? []);
+                JsonReport.Write(Console.Out, success, values, type, failures ?? [], _leftOut);
             else if (!Quiet || !success)
                 writeText(Console.Out);
         }
@@ -59,6 +60,9 @@ public sealed class Output(bool json, bool quiet)
             throw new OutputException(e.ExitCode, e.Message, "The command has done its work; its result is lost.", e);
         }
     }
+
+    /// <summary>Names datasets that the command does not work on beside its results, in JSON.</summary>
+    public void LeaveOut(IEnumerable<LeftOutDataset> datasets) => _leftOut.AddRange(datasets);
 
     /// <summary>Writes a remark about progress, which neither scripts nor mails of cron need.</summary>
     public void Note(string text)

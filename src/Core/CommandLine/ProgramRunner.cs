@@ -81,7 +81,7 @@ public static class ProgramRunner
                 Remedy = remedy,
             };
             // The type stands for no results, whatever those of the command would be.
-            JsonReport.Write(Console.Out, success: false, [], CommandFailureJson.Default.CommandFailure, [failure]);
+            JsonReport.Write(Console.Out, success: false, [], CommandFailureJson.Default.CommandFailure, [failure], []);
         }
 
         // Also with --json: standard output may go to a file that nobody reads.

@@ -165,6 +165,7 @@ public sealed class OneOfManyTests
 
         var backup = await client.RunAsync("zfs-client backup");
         var snapshot = await client.RunAsync("zfs-client snapshot hourly");
+        var planned = await client.RunAsync("zfs-client backup --dry-run --json");
         var named = await client.RunAsync(
             $"RECURSIVE=false zfs-client backup --dataset {client.Area}/data/store/client"
         );
@@ -176,6 +177,14 @@ public sealed class OneOfManyTests
             Assert.Contains("a zfs-server stores backups in it", run.Error, StringComparison.Ordinal);
         }
 
+        Assert.Equal(
+            ["store/client", "x.restoring", "y.restoring", "y.restoring/below"],
+            JsonDocument
+                .Parse(planned.Output)
+                .RootElement.GetProperty("left_out")
+                .EnumerateArray()
+                .Select(dataset => dataset.GetProperty("dataset").GetString()![$"{client.Area}/data/".Length..])
+        );
         foreach (var left in (string[])["x.restoring", "y.restoring", "y.restoring/below", "store/client"])
             Assert.Empty(await client.SnapshotsOfAsync($"{client.Area}/data/{left}"));
         Assert.Equal(5, (await client.ListBackupsAsync()).Length);

@@ -49,10 +49,31 @@ public sealed class JsonReportTests
         );
     }
 
+    [Fact]
+    public void Datasets_that_were_left_out_are_named_with_the_reason()
+    {
+        using var text = new StringWriter();
+        JsonReport.Write(
+            text,
+            success: true,
+            ["one"],
+            ApiJson.Default.String,
+            [],
+            [new LeftOutDataset { Dataset = "tank/store", Reason = "a zfs-server stores backups in it" }]
+        );
+
+        var leftOut = JsonDocument.Parse(text.ToString()).RootElement.GetProperty("left_out");
+
+        Assert.Equal(
+            """[{"dataset":"tank/store","reason":"a zfs-server stores backups in it"}]""",
+            leftOut.GetRawText()
+        );
+    }
+
     private static JsonElement Write(bool success, IEnumerable<string> values, params CommandFailure[] failures)
     {
         using var text = new StringWriter { NewLine = "\n" };
-        JsonReport.Write(text, success, values, ApiJson.Default.String, failures);
+        JsonReport.Write(text, success, values, ApiJson.Default.String, failures, []);
         Assert.Equal(1, text.ToString().Count(c => c == '\n'));
         var report = JsonDocument.Parse(text.ToString()).RootElement;
         Assert.Equal(
