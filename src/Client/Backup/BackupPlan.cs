@@ -28,7 +28,7 @@ internal sealed record BackupPlan(
 {
     public bool IsIncremental => Base is not null;
 
-    public bool IsRaw => SendFlags.Contains(SendFlagPolicy.Raw);
+    public bool IsRaw => SendFlags.Contains(ZfsSend.Raw);
 
     /// <param name="dataset">The dataset.</param>
     /// <param name="fullFlags">Flags with which a new chain would begin. If they are raw, only a raw chain can be
@@ -91,7 +91,7 @@ internal sealed record BackupPlan(
     {
         if (!remote.Any(backup => backup.DatasetName == dataset.Value))
             return "the server has no backup of this dataset yet";
-        var raw = fullFlags.Contains(SendFlagPolicy.Raw);
+        var raw = fullFlags.Contains(ZfsSend.Raw);
         var shared = FindShared(local, remote, chains).ToList();
         if (shared.Find(pair => pair.Backup.Raw == raw).Backup is { } continuable)
             return $"the chain on the server cannot be continued: "
@@ -110,7 +110,7 @@ internal sealed record BackupPlan(
         IReadOnlyList<string> fullFlags
     )
     {
-        var raw = fullFlags.Contains(SendFlagPolicy.Raw);
+        var raw = fullFlags.Contains(ZfsSend.Raw);
         foreach (var (candidate, backup) in FindShared(local, remote, chains))
         {
             if (backup.Raw == raw && SendFlagPolicy.Continue(backup.SendFlags, fullFlags).Flags is { } flags)

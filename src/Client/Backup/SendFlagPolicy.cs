@@ -10,12 +10,7 @@ namespace ZfsSnapshotManager.Client.Backup;
 /// </summary>
 internal static class SendFlagPolicy
 {
-    /// <summary>
-    /// Blocks as they are on disk, encrypted; it implies <c>-L</c>, <c>-e</c> and <c>-c</c> (cmd/zfs/zfs_main.c).
-    /// </summary>
-    public const string Raw = "-w";
-
-    private static readonly string[] ForRaw = [Raw];
+    private static readonly string[] ForRaw = [ZfsSend.Raw];
 
     /// <summary>If this program does not compress, blocks are sent as ZFS compressed them.</summary>
     private static readonly string[] ForUncompressed = ["-L", "-c"];
@@ -44,15 +39,15 @@ internal static class SendFlagPolicy
         IReadOnlyList<string> fullFlags
     )
     {
-        var raw = fullFlags.Contains(Raw);
+        var raw = fullFlags.Contains(ZfsSend.Raw);
         if (named.Count == 0)
             return (raw ? ForRaw : ZfsSend.DefaultFlags, null);
         if (named.Any(flag => !ZfsSend.KnownFlags.Contains(flag)) || named.Distinct().Count() != named.Count)
             return (null, "the server names flags of zfs send that this program does not use");
-        if (named.Contains(Raw) != raw)
+        if (named.Contains(ZfsSend.Raw) != raw)
             return raw
-                ? (null, $"the server says that it was sent without {Raw}, and the dataset is only sent raw")
-                : (null, $"the server says that it was sent with {Raw}, and the dataset is not sent raw");
+                ? (null, $"the server says that it was sent without {ZfsSend.Raw}, and the dataset is only sent raw")
+                : (null, $"the server says that it was sent with {ZfsSend.Raw}, and the dataset is not sent raw");
         return (named, null);
     }
 }

@@ -25,7 +25,7 @@ internal sealed record ExpectedStream(
         StreamFeatures.Dedup | StreamFeatures.DedupProps | StreamFeatures.Redacted | StreamFeatures.Holds;
 
     /// <summary>Whether blocks leave this machine encrypted as they are on disk.</summary>
-    public bool IsRaw => SendFlags.Contains("-w");
+    public bool IsRaw => SendFlags.Contains(ZfsSend.Raw);
 
     // The features by flag: OpenZFS module/zfs/dmu_send.c, setup_featureflags.
 

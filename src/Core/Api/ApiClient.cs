@@ -113,7 +113,13 @@ public sealed class ApiClient : IDisposable
         );
 
     public Task<ApiAnswer> AbortUploadAsync(string uploadId, CancellationToken cancellationToken) =>
-        _transport.SendSmallAsync(HttpMethod.Delete, UploadPath(uploadId), null, AnswerJson.Types.ApiAnswer, cancellationToken);
+        _transport.SendSmallAsync(
+            HttpMethod.Delete,
+            UploadPath(uploadId),
+            null,
+            AnswerJson.Types.ApiAnswer,
+            cancellationToken
+        );
 
     /// <summary>The uploads of this client that are not committed.</summary>
     public Task<UploadsAnswer> GetUploadsAsync(CancellationToken cancellationToken) =>

@@ -9,8 +9,8 @@ using ZfsSnapshotManager.Core.Configuration;
 namespace ZfsSnapshotManager.Core.Api;
 
 /// <summary>
-/// Sends requests to zfs-server and reads its answers: who asks, how long it waits, and what becomes of connections that
-/// fail. <see cref="ApiClient"/> knows the endpoints. Safe for use by several threads.
+/// Sends requests to zfs-server and reads its answers: who asks, how long it waits, and what becomes of connections
+/// that fail. <see cref="ApiClient"/> knows the endpoints. Safe for use by several threads.
 /// </summary>
 internal sealed class ApiTransport : IDisposable
 {

@@ -17,7 +17,7 @@ public sealed record Machine(string Id, string Name)
 
     /// <summary>
     /// FreeBSD has a UUID in /etc/hostid; on Linux that file is binary and is not read. Without any of them the host
-    /// name stands for the machine. The lines are marked: some accounts print a greeting before them.
+    /// name stands for the machine. The lines are marked, because the second one may be missing.
     /// </summary>
     private const string Script =
         "echo zsm-name=$(uname -n); for f in /etc/machine-id /var/lib/dbus/machine-id; do [ -s $f ] && break; done; "

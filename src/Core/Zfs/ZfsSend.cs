@@ -13,12 +13,17 @@ namespace ZfsSnapshotManager.Core.Zfs;
 public sealed record ZfsSend(SnapshotName Snapshot, SnapshotName? Base, IReadOnlyList<string> Flags)
 {
     /// <summary>
+    /// Blocks as they are on disk, encrypted; it implies <c>-L</c>, <c>-e</c> and <c>-c</c> (cmd/zfs/zfs_main.c).
+    /// </summary>
+    public const string Raw = "-w";
+
+    /// <summary>
     /// <c>-L</c>: blocks above 128 KiB are not split, so that a restored dataset has the blocks of its source.
     /// </summary>
     public static IReadOnlyList<string> DefaultFlags { get; } = ["-L"];
 
     /// <summary>Flags that a chain may have. The other flags of <c>zfs send</c> change what is sent, not how.</summary>
-    public static IReadOnlyList<string> KnownFlags { get; } = ["-L", "-e", "-c", "-w"];
+    public static IReadOnlyList<string> KnownFlags { get; } = ["-L", "-e", "-c", Raw];
 
     public ZfsProcess Start(ZfsHost zfs) => zfs.StartSending(Arguments([]));
 

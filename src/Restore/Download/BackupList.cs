@@ -63,15 +63,6 @@ internal sealed class BackupList
             );
     }
 
-    /// <summary>The newest backup of one dataset, or of all if <paramref name="dataset"/> is null.</summary>
-    public SnapshotInfo Newest(string? dataset) =>
-        Backups.FirstOrDefault(b => dataset is null || b.DatasetName == dataset)
-        ?? throw new OperationException(
-            ExitCode.NotFound,
-            dataset is null ? "No backups exist yet." : $"No backup of {dataset} exists.",
-            "See 'zfs-restore list'."
-        );
-
     /// <summary>The backups that must be received, in order, to restore <paramref name="target"/>.</summary>
     public IReadOnlyList<SnapshotInfo> ChainOf(SnapshotInfo target) =>
         _chains.Resolve(target)

@@ -76,7 +76,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
             .. backup
                 .SendFlags.Where(flag => ZfsSend.KnownFlags.Contains(flag))
                 .Append("-L")
-                .Concat(backup.Raw ? ["-w"] : [])
+                .Concat(backup.Raw ? [ZfsSend.Raw] : [])
                 .Distinct(StringComparer.Ordinal),
         ];
 
