@@ -72,22 +72,38 @@ public static class ProgramRunner
         };
         if (exitCode == ExitCode.Interrupted)
             exitCode = signals.ExitCode ?? exitCode;
+        // Also with --json: standard output may go to a file that nobody reads, or that has no room.
+        Tell(program, message, remedy);
         if (json && e is not OutputException)
-        {
-            var failure = new CommandFailure
-            {
-                Message = message,
-                Code = CommandFailure.CodeOf(e, exitCode),
-                Remedy = remedy,
-            };
-            // The type stands for no results, whatever those of the command would be.
-            JsonReport.Write(Console.Out, success: false, [], CommandFailureJson.Default.CommandFailure, [failure], []);
-        }
+            WriteJson(
+                program,
+                new CommandFailure
+                {
+                    Message = message,
+                    Code = CommandFailure.CodeOf(e, exitCode),
+                    Remedy = remedy,
+                }
+            );
+        return (int)exitCode;
+    }
 
-        // Also with --json: standard output may go to a file that nobody reads.
+    private static void Tell(string program, string message, string? remedy)
+    {
         Console.Error.WriteLine(TerminalText.Clean($"{program}: {message}"));
         if (remedy is not null)
             Console.Error.WriteLine(TerminalText.Clean(remedy));
-        return (int)exitCode;
+    }
+
+    private static void WriteJson(string program, CommandFailure failure)
+    {
+        try
+        {
+            // The type stands for no results, whatever those of the command would be.
+            JsonReport.Write(Console.Out, success: false, [], CommandFailureJson.Default.CommandFailure, [failure], []);
+        }
+        catch (OutputException e)
+        {
+            Tell(program, e.Message, e.Remedy);
+        }
     }
 }
