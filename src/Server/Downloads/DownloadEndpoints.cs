@@ -67,7 +67,8 @@ internal sealed partial class DownloadEndpoints(
                 );
             await SendAsync(context, content, wanted.Count);
         }
-        catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged)
+        catch (StorageException e)
+            when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Unreadable)
         {
             layouts.Remove(backup); // the store may be fixed
             LogBroken(backup.SnapshotId, e.Message);
@@ -184,7 +185,13 @@ internal sealed partial class DownloadEndpoints(
             else
                 return BackupLayout.Of(manifest.Objects);
         }
-        catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Failed)
+        catch (StorageException e)
+            when (e.Fault
+                    is StorageFault.Missing
+                        or StorageFault.Damaged
+                        or StorageFault.Unreadable
+                        or StorageFault.Failed
+            )
         {
             LogNoManifest(backup.StorageKey, e.Message);
         }

@@ -44,6 +44,14 @@ internal static class StorageFaults
                 "Other backups are not affected, unless they depend on this one.",
                 e
             ),
+            StorageFault.Unreadable => new(
+                StatusCodes.Status500InternalServerError,
+                "object_damaged",
+                e.Message,
+                "Check the server's disk, and bring the object back from a copy. Other backups are not affected, "
+                    + "unless they depend on this one.",
+                e
+            ),
             StorageFault.Locked => RequestException.Conflict("object_locked", e.Message, "Wait until then."),
             _ => new(
                 StatusCodes.Status500InternalServerError,

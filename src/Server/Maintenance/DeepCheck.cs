@@ -71,7 +71,7 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
         {
             StorageException { Fault: StorageFault.Damaged } => FindingKind.PartDamaged,
             StorageException { Fault: StorageFault.Missing } => FindingKind.ObjectMissing,
-            StorageException { Fault: StorageFault.Failed } => FindingKind.ObjectUnreadable,
+            StorageException { Fault: StorageFault.Failed or StorageFault.Unreadable } => FindingKind.ObjectUnreadable,
             StorageException => null,
             SendStreamException or OperationException { ExitCode: ExitCode.Damaged } => FindingKind.StreamDamaged,
             _ => null,

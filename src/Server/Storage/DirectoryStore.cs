@@ -128,7 +128,7 @@ internal sealed class DirectoryStore : IObjectStore
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw StorageException.FromFile($"The server's disk cannot read {key}", e);
+            throw StorageException.FromReading($"The server's disk cannot read {key}", e);
         }
     }
 

@@ -10,6 +10,12 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
     private const int NoSpace = 28; // ENOSPC
     private const int QuotaExceeded = 122; // EDQUOT
 
+    /// <summary>
+    /// What reading a damaged disk or file system gives: EIO; ENODATA for a medium error (block/blk-core.c,
+    /// blk_errors); EBADMSG and EUCLEAN for a wrong checksum of XFS, ext4 or Btrfs.
+    /// </summary>
+    private static readonly int[] ErrnosOfDamage = [5, 61, 74, 117];
+
     public StorageFault Fault { get; } = fault;
 
     /// <summary>
@@ -23,13 +29,19 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
             e
         );
 
+    /// <summary>An object that could not be read.</summary>
+    public static StorageException FromReading(string message, Exception e) =>
+        e is UnauthorizedAccessException || ErrnosOfDamage.Contains(e.HResult)
+            ? new StorageException(StorageFault.Unreadable, $"{message}: {e.Message}", e)
+            : FromFile(message, e);
+
     private static ExitCode ExitCodeOf(StorageFault fault) =>
         fault switch
         {
             StorageFault.Refused => ExitCode.Configuration,
             StorageFault.Unavailable => ExitCode.Unreachable,
             StorageFault.Full => ExitCode.NoSpace,
-            StorageFault.Missing or StorageFault.Damaged => ExitCode.Damaged,
+            StorageFault.Missing or StorageFault.Damaged or StorageFault.Unreadable => ExitCode.Damaged,
             StorageFault.Exists or StorageFault.Locked => ExitCode.Conflict,
             _ => ExitCode.ServerFailed,
         };
@@ -45,31 +57,4 @@ internal sealed class StorageException(StorageFault fault, string message, Excep
             StorageFault.Unavailable => "Check S3_ENDPOINT, S3_USE_SSL and the network between; then run it again.",
             _ => null,
         };
-}
-
-internal enum StorageFault
-{
-    /// <summary>Any other failure.</summary>
-    Failed,
-
-    /// <summary>It does not answer, or cannot serve the request now. Later it may.</summary>
-    Unavailable,
-
-    /// <summary>It has no space left, or its quota is used up.</summary>
-    Full,
-
-    /// <summary>It refuses this server: its key, its permissions, the bucket. An administrator must act.</summary>
-    Refused,
-
-    /// <summary>The object does not exist, or is incomplete.</summary>
-    Missing,
-
-    /// <summary>The key is already in use.</summary>
-    Exists,
-
-    /// <summary>The object is under a retention and cannot be deleted yet.</summary>
-    Locked,
-
-    /// <summary>The bytes are not those that were stored.</summary>
-    Damaged,
 }
