@@ -28,8 +28,8 @@ internal sealed class MountedTree(ZfsHost zfs, Output output, string root, bool 
         List<MountedChild> children = [];
         try
         {
-            CreateDirectory(root);
-            if (await TryMountAsync(datasets[0], root, cancellationToken) is { } fault)
+            var fault = TryCreateDirectory(root) ?? await TryMountAsync(datasets[0], root, cancellationToken);
+            if (fault is not null)
                 throw CannotMount(datasets[0], fault);
             foreach (var child in datasets.Skip(1))
                 children.Add(await MountChildAsync(datasets[0], child, cancellationToken));
@@ -50,12 +50,11 @@ internal sealed class MountedTree(ZfsHost zfs, Output output, string root, bool 
     {
         var relative = child.Name.Value[(top.Name.Value.Length + 1)..];
         var path = Path.Combine(root, relative);
-        var reason = FindObstacle(child, relative);
+        var reason = TryFindObstacle(child, relative);
         if (reason is null)
         {
             var before = _done.Count;
-            CreateDirectory(path);
-            reason = await TryMountAsync(child, path, cancellationToken);
+            reason = TryCreateDirectory(path) ?? await TryMountAsync(child, path, cancellationToken);
             if (reason is not null)
                 await UndoAsync(before);
         }
@@ -66,6 +65,19 @@ internal sealed class MountedTree(ZfsHost zfs, Output output, string root, bool 
             Mountpoint = reason is null ? path : null,
             Reason = reason,
         };
+    }
+
+    /// <summary>What cannot even be read, such as a damaged directory, costs only the dataset for it.</summary>
+    private string? TryFindObstacle(MountableDataset child, string relative)
+    {
+        try
+        {
+            return FindObstacle(child, relative);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"its directory cannot be read: {e.Message}";
+        }
     }
 
     /// <returns>Why it is not mounted, as a sentence without its end; null if nothing is in the way.</returns>
@@ -125,6 +137,20 @@ internal sealed class MountedTree(ZfsHost zfs, Output output, string root, bool 
         );
 
     /// <summary>With those above it that do not exist either.</summary>
+    /// <returns>Why it failed; null if it exists.</returns>
+    private string? TryCreateDirectory(string path)
+    {
+        try
+        {
+            CreateDirectory(path);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"the directory {path} cannot be created: {e.Message}";
+        }
+    }
+
     private void CreateDirectory(string path)
     {
         List<string> missing = [];
@@ -144,8 +170,21 @@ internal sealed class MountedTree(ZfsHost zfs, Output output, string root, bool 
             var step = _done.Pop();
             if (step.IsMount)
                 await UnmountAsync(step.Path);
-            else if (!Directory.EnumerateFileSystemEntries(step.Path).Any())
-                Directory.Delete(step.Path);
+            else
+                RemoveDirectory(step.Path);
+        }
+    }
+
+    private void RemoveDirectory(string path)
+    {
+        try
+        {
+            if (!Directory.EnumerateFileSystemEntries(path).Any())
+                Directory.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            output.Warn($"The directory {path}, which was created for the mount, is left: {e.Message}");
         }
     }
 

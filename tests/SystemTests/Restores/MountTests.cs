@@ -74,6 +74,29 @@ public sealed class MountTests
         Assert.Contains("a/b/two is not a directory", mounted.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_directory_that_cannot_be_created_costs_only_the_dataset_that_belongs_there()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        // In /proc no directory can be created, not even by root.
+        await using var client = await CreateAsync(
+            server,
+            """
+            case $5 in
+              */tree) rmdir "$6" && ln -s /proc "$6" ;;
+            esac
+            """
+        );
+
+        var mounted = await client.RunAsync(
+            $"PATH={client.Folder}/bin:$PATH zfs-restore mount {client.Area}/tree a/b --writable"
+        );
+
+        Assert.Contains("with 0 of the 2 datasets", mounted.MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains("tree/one is not mounted: the directory", mounted.Error, StringComparison.Ordinal);
+        Assert.Contains("cannot be created", mounted.Error, StringComparison.Ordinal);
+    }
+
     /// <param name="server">The client's server, which is not asked.</param>
     /// <param name="script">What <c>mount</c> does: its arguments are -t zfs -o OPTIONS DATASET DIRECTORY.</param>
     private static async Task<ClientMachine> CreateAsync(ServerProcess server, string script)
