@@ -61,6 +61,25 @@ internal static class VerifyCommand
             Console.WriteLine($"{Summarize(results)} {backups.Count - results.Count} were not verified.");
             throw;
         }
+        catch (OperationException e) when (session.Output.Json && results.Count > 0)
+        {
+            // What was found out may be the work of days.
+            session.Output.Results(
+                results,
+                RestoreJson.Default.VerifiedBackup,
+                _ => { },
+                success: false,
+                [
+                    new CommandFailure
+                    {
+                        Message = $"{e.Message} {backups.Count - results.Count} backups were not verified.",
+                        Code = CommandFailure.CodeOf(e, e.ExitCode),
+                        Remedy = e.Remedy,
+                    },
+                ]
+            );
+            return (int)e.ExitCode;
+        }
 
         session.Output.Results(
             results,
@@ -90,7 +109,8 @@ internal static class VerifyCommand
         CancellationToken cancellationToken
     )
     {
-        var list = await BackupList.FetchAsync(session, cancellationToken);
+        // Without retries: it is asked when the server has failed, or has just answered.
+        var list = await BackupList.FetchNowAsync(session.Server, cancellationToken);
         return list.Backups.Select(backup => backup.SnapshotId).ToHashSet(StringComparer.Ordinal);
     }
 

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.Core.Api;
 namespace ZfsSnapshotManager.Restore.Download;
 
 /// <summary>
-/// Verifies one backup after another. The failure of one does not keep the others from being verified; one of the
-/// server, after all retries, does.
+/// Verifies one backup after another. The failure of one does not keep the others from being verified, also if the
+/// server fails with it again and again; a server that cannot be reached, or refuses the key, does.
 /// </summary>
 /// <param name="list">The backups.</param>
 /// <param name="read">Reads and verifies one; returns the number of its records.</param>
@@ -38,9 +38,30 @@ internal sealed class BackupVerification(
                 ? VerifiedBackup.Failed(backup, VerifiedState.Deleted, e)
                 : VerifiedBackup.Failed(backup, VerifiedState.Failed, e);
         }
+        catch (ApiException e) when (e.Status == HttpStatusCode.InternalServerError && e.Kind != FailureKind.User)
+        {
+            // All retries have failed. If the server answers other requests, this may be the only backup that it fails
+            // with.
+            if (!await CanListAsync())
+                throw;
+            return VerifiedBackup.Failed(backup, VerifiedState.Failed, e);
+        }
         catch (OperationException e) when (e.Kind == FailureKind.Dataset)
         {
             return VerifiedBackup.Failed(backup, VerifiedState.Failed, e);
+        }
+    }
+
+    private async Task<bool> CanListAsync()
+    {
+        try
+        {
+            _existing = await listAgain();
+            return true;
+        }
+        catch (OperationException)
+        {
+            return false; // what is thrown is why the backup could not be read
         }
     }
 

@@ -14,6 +14,7 @@ public sealed class BackupVerificationTests
 
     private readonly HashSet<string> _existing = [One.SnapshotId, Two.SnapshotId, Orphan.SnapshotId];
     private int _lists;
+    private bool _isAway;
 
     [Fact]
     public async Task A_backup_that_was_rotated_meanwhile_is_no_failure()
@@ -38,7 +39,10 @@ public sealed class BackupVerificationTests
 
     [Theory]
     [InlineData(500, "object_missing", nameof(VerifiedState.Damaged))]
+    [InlineData(500, "object_damaged", nameof(VerifiedState.Damaged))]
     [InlineData(409, "object_locked", nameof(VerifiedState.Failed))]
+    [InlineData(500, "internal_error", nameof(VerifiedState.Failed))]
+    [InlineData(500, "storage_refused", nameof(VerifiedState.Failed))]
     public async Task The_failure_of_one_backup_is_a_result(int status, string code, string state) =>
         Assert.Equal(state, (await VerifyAsync(One, Answer((HttpStatusCode)status, code))).State.ToString());
 
@@ -56,6 +60,18 @@ public sealed class BackupVerificationTests
     [InlineData(401, "unauthorized")]
     public Task A_failure_that_every_backup_would_meet_ends_the_run(int status, string code) =>
         Assert.ThrowsAsync<ApiException>(() => VerifyAsync(One, Answer((HttpStatusCode)status, code)));
+
+    [Fact]
+    public async Task A_server_that_fails_with_a_backup_and_with_the_list_ends_the_run()
+    {
+        _isAway = true;
+
+        var failure = await Assert.ThrowsAsync<ApiException>(() =>
+            VerifyAsync(One, Answer(HttpStatusCode.InternalServerError, "internal_error"))
+        );
+
+        Assert.Equal("internal_error", failure.Code);
+    }
 
     [Fact]
     public async Task The_list_is_fetched_again_once_for_all_that_are_gone()
@@ -103,6 +119,8 @@ public sealed class BackupVerificationTests
     private Task<IReadOnlySet<string>> ListAgainAsync()
     {
         _lists++;
+        if (_isAway)
+            throw new OperationException(ExitCode.Unreachable, "away");
         return Task.FromResult<IReadOnlySet<string>>(_existing);
     }
 
