@@ -34,14 +34,12 @@ internal sealed class DatasetBackup(
     /// <summary>Whether this has changed the dataset's snapshots or bookmarks.</summary>
     private bool _isChanged;
 
-    private MachineCheck Machines => new(run, inventory.Identity.Machine, _inquiry);
-
     /// <summary>The result of a dry run.</summary>
     public async Task<BackupResult> DescribeAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
         var uploads = await inventory.GetUploadsAsync(cancellationToken);
         var remote = await inventory.GetBackupsAsync(dataset.Name, [], cancellationToken);
-        await Machines.DemandAsync(dataset.Name, remote, uploads, cancellationToken);
+        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
         return BackupResult.Planned(snapshot, await PlanAsync(cancellationToken));
     }
 
@@ -81,7 +79,7 @@ internal sealed class DatasetBackup(
         var uploads = await inventory.GetUploadsAsync(cancellationToken);
         var local = await GetLocalAsync(cancellationToken);
         var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
-        await Machines.DemandAsync(dataset.Name, remote, uploads, cancellationToken);
+        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
         var left = local.Where(one => one.Guid != snapshot.Guid).ToList();
         var leftovers = LeftoverPlan.Make(
             dataset,
@@ -92,8 +90,7 @@ internal sealed class DatasetBackup(
             inventory.Identity,
             run.Options.MayResume
         );
-        var cleanup = new LeftoverCleanup(run, inventory, snapshots, _inquiry);
-        _isChanged |= await cleanup.CarryOutAsync(dataset.Name, leftovers, cancellationToken);
+        await CleanUpAsync(leftovers, cancellationToken);
         if (leftovers.Resume is not { } interrupted)
             return null;
         var resumed = await ResumeAsync(interrupted, cancellationToken);
@@ -110,7 +107,7 @@ internal sealed class DatasetBackup(
         var properties = await localProperties.GetAsync(dataset.Name, cancellationToken);
         return new UploadSource(
             snapshot,
-            WithProperties(Announcement.Of(run, inventory.Identity.Machine, dataset.Name, snapshot, plan), properties),
+            WithProperties(Describe(snapshot, plan), properties),
             new ExpectedStream(snapshot, plan.Base?.Guid, dataset.IsVolume, plan.SendFlags),
             _settings.Compression,
             new ZfsSend(snapshot.Name, plan.Base?.Name, plan.SendFlags)
@@ -152,6 +149,86 @@ internal sealed class DatasetBackup(
         return plan;
     }
 
+    /// <summary>
+    /// Before anything of an earlier run is touched. The server is asked all the same: it tells the other machine of
+    /// this one.
+    /// </summary>
+    private async Task DemandOwnMachineAsync(
+        IReadOnlyList<SnapshotInfo> backups,
+        IReadOnlyList<UploadInfo> uploads,
+        CancellationToken cancellationToken
+    )
+    {
+        var machine = inventory.Identity.Machine;
+        if (OtherMachine.Find(dataset.Name, machine.Id, backups, uploads) is not { } other)
+            return;
+        if (run.Options.TakesOver)
+        {
+            _output.Note($"{dataset.Name}: this machine takes over the backups of {other.Name}");
+            return;
+        }
+
+        if (run.Options.DryRun)
+            throw other.ToFailure(dataset.Name, _settings.Server.ClientId);
+        var announced = await run.Server.RequestUploadAsync(
+            new UploadRequest
+            {
+                DatasetName = dataset.Name.Value,
+                MachineId = machine.Id,
+                MachineName = machine.Name,
+            },
+            cancellationToken
+        );
+        // What was in the way is gone since the lists were fetched.
+        await _inquiry.AbortAsync(announced.UploadId);
+    }
+
+    private async Task CleanUpAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)
+    {
+        if (leftovers.Active is { } active)
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"A run on another host is backing up {dataset.Name}: its upload {active.UploadId} is active.",
+                "Wait until it has finished. If that host is gone, wait 15 minutes, or run 'zfs-client backup "
+                    + "--take-over'."
+            );
+        foreach (var line in leftovers.DescribeLeftAlone())
+            _output.Note($"{dataset.Name}: {line}");
+        await snapshots.AdoptAsync(leftovers.Adopt);
+        foreach (var snapshot in leftovers.Acknowledge)
+            await AcknowledgeAsync(snapshot, cancellationToken);
+        await snapshots.ReleaseAsync(leftovers.Release);
+        foreach (var (upload, reason) in leftovers.Drop)
+        {
+            _output.Note($"Discarding the interrupted upload of {upload.DatasetName}@{upload.SnapshotName}: {reason}");
+            await _inquiry.AbortAsync(upload.UploadId);
+        }
+
+        var dropped = leftovers.Drop.Select(drop => drop.Upload.SnapshotGuid).ToHashSet();
+        if (dropped.Count > 0)
+            inventory.Invalidate();
+        foreach (var snapshot in leftovers.Remove)
+        {
+            _isChanged = true;
+            if (dropped.Contains(snapshot.Guid) && await inventory.HasAsync(snapshot.Guid, cancellationToken))
+            {
+                // It was being committed when its upload was dropped.
+                await AcknowledgeAsync(snapshot, cancellationToken);
+                continue;
+            }
+
+            _output.Note($"{snapshot.Name} from an interrupted run is not on the server; removing it");
+            await snapshots.RemoveAsync([snapshot]);
+        }
+    }
+
+    private Task AcknowledgeAsync(LocalSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        _isChanged = true;
+        _output.Note($"{snapshot.Name} from an interrupted run is already on the server; marking it as committed");
+        return snapshots.AcknowledgeAsync(snapshot, cancellationToken);
+    }
+
     /// <returns>Null if the upload cannot be resumed after all; then it and its snapshot are removed.</returns>
     private async Task<ResumedBackup?> ResumeAsync(InterruptedUpload interrupted, CancellationToken cancellationToken)
     {
@@ -166,7 +243,7 @@ internal sealed class DatasetBackup(
             var (backup, from) = await SendOrRemoveAsync(
                 new UploadSource(
                     snapshot,
-                    Announcement.Of(run, inventory.Identity.Machine, interrupted),
+                    Describe(interrupted),
                     interrupted.Expected,
                     interrupted.Compression,
                     Send: null,
@@ -252,4 +329,44 @@ internal sealed class DatasetBackup(
             );
         }
     }
+
+    private UploadRequest Describe(LocalSnapshot snapshot, BackupPlan plan) =>
+        new()
+        {
+            ClientId = _settings.Server.ClientId,
+            MachineId = inventory.Identity.Machine.Id,
+            MachineName = inventory.Identity.Machine.Name,
+            TakeOver = run.Options.TakesOver,
+            DatasetName = dataset.Name.Value,
+            SnapshotName = snapshot.Name.Leaf,
+            SnapshotGuid = snapshot.Guid,
+            FromGuid = plan.Base?.Guid,
+            Incremental = plan.IsIncremental,
+            Timestamp = snapshot.Creation,
+            Compression = _settings.Compression.ApiName(),
+            Raw = plan.IsRaw,
+            SendFlags = plan.SendFlags,
+            StorageType = _settings.StorageType,
+            SnapshotType = snapshot.Type,
+        };
+
+    /// <summary>Repeats the first announcement, so that the server returns the open upload.</summary>
+    private UploadRequest Describe(InterruptedUpload interrupted) =>
+        new()
+        {
+            ClientId = _settings.Server.ClientId,
+            MachineId = inventory.Identity.Machine.Id,
+            MachineName = inventory.Identity.Machine.Name,
+            TakeOver = run.Options.TakesOver,
+            DatasetName = interrupted.Upload.DatasetName,
+            SnapshotName = interrupted.Upload.SnapshotName ?? interrupted.Snapshot.Name.Leaf,
+            SnapshotGuid = interrupted.Snapshot.Guid,
+            FromGuid = interrupted.Upload.FromGuid,
+            Incremental = interrupted.Upload.FromGuid is not null,
+            Timestamp = interrupted.Snapshot.Creation,
+            Compression = interrupted.Upload.Compression,
+            SendFlags = interrupted.Upload.SendFlags, // the server's own; those of zfs send are in Expected
+            StorageType = _settings.StorageType,
+            SnapshotType = interrupted.Snapshot.Type,
+        };
 }

@@ -71,7 +71,8 @@ internal sealed record DatasetSelection(
             DatasetUse.Restore => new OperationException(
                 ExitCode.Conflict,
                 $"{dataset.Name} belongs to a restore that is not finished; a snapshot of it would prevent that.",
-                "Finish the restore first: run the same zfs-restore command again."
+                "Finish the restore first: run the same zfs-restore command again. If it is complete and in use, "
+                    + $"remove the mark: zfs inherit {DatasetLister.RestoreProperty} '{dataset.MarkedDataset}'"
             ),
             DatasetUse.Storage => new OperationException(
                 ExitCode.Conflict,
@@ -88,7 +89,8 @@ internal sealed record DatasetSelection(
         switch (dataset.Use)
         {
             case DatasetUse.Restore:
-                return "a restore into it is not finished";
+                return "a restore into it is not finished, or has left its mark "
+                    + $"({DatasetLister.RestoreProperty} of {dataset.MarkedDataset})";
             case DatasetUse.Storage:
                 return "a zfs-server stores backups in it";
             default:

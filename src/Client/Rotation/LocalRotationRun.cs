@@ -70,7 +70,7 @@ internal sealed class LocalRotationRun(
         var (index, identity) = await inventory.GetIndexAsync(cancellationToken);
         var local = await localSnapshots.GetAsync(dataset, isChanged: false, cancellationToken);
         var remote = index.RelevantTo(dataset, local);
-        if (!dryRun && await OldBookmarks.AdoptAsync(settings, output, local, remote, identity, cancellationToken))
+        if (!dryRun && await AdoptBookmarksAsync(local, remote, identity, cancellationToken))
             local = await localSnapshots.GetAsync(dataset, isChanged: true, cancellationToken);
         var plan = Plan(local, remote, policy.RotationPolicy, identity);
         return await CarryOutAsync(dataset, plan, policy, dryRun, cancellationToken);
@@ -193,6 +193,41 @@ internal sealed class LocalRotationRun(
             ServerFailure = e;
             return false;
         }
+    }
+
+    /// <summary>
+    /// Gives the bookmarks of earlier versions, which have no owner in their names, names that have. Only those that
+    /// this server knows are this client's; the others stay as they are, and so do all where ZFS cannot copy bookmarks
+    /// (before OpenZFS 2.0).
+    /// </summary>
+    /// <returns>Whether there were any.</returns>
+    private async Task<bool> AdoptBookmarksAsync(
+        IReadOnlyList<LocalSnapshot> local,
+        IReadOnlyList<SnapshotInfo> remote,
+        ClientIdentity identity,
+        CancellationToken cancellationToken
+    )
+    {
+        var known = remote.Select(backup => backup.SnapshotGuid).ToHashSet();
+        var old = local
+            .Where(bookmark =>
+                SnapshotNaming.IsOldBookmark(bookmark.Name, settings.SnapshotPrefix) && known.Contains(bookmark.Guid)
+            )
+            .ToList();
+        try
+        {
+            foreach (var bookmark in old)
+            {
+                await settings.Zfs.CreateBookmarkAsync(bookmark.Name, bookmark.Guid, identity.Owner, cancellationToken);
+                await settings.Zfs.DestroyBookmarkAsync(bookmark.Name, cancellationToken);
+            }
+        }
+        catch (ZfsException e) when (e.End == ZfsEnd.Refused)
+        {
+            output.Note($"{old[0].Name.Dataset}: bookmarks of an earlier version keep their names: {e.Message}");
+        }
+
+        return old.Count > 0;
     }
 
     private IReadOnlyList<RotationDecision<LocalSnapshot>> Plan(

@@ -20,6 +20,9 @@ public sealed record DatasetFacts(DatasetName Name, bool IsVolume, bool IsEncryp
     /// <summary>Whether programs of this project write to it, or to a dataset above it.</summary>
     public DatasetUse Use { get; init; }
 
+    /// <summary>The dataset that has the mark of that use: this one, or one above it; null without a use.</summary>
+    public string? MarkedDataset { get; init; }
+
     /// <summary>
     /// Where <c>com.sun:auto-snapshot=false</c> comes from, as <c>zfs get</c> writes it: <c>local</c>, <c>received</c>
     /// or <c>inherited from …</c>; null if it is not false.

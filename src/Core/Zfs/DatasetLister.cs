@@ -140,7 +140,7 @@ public sealed partial class DatasetLister(ZfsHost zfs, IReadOnlyCollection<Datas
         {
             var mark = AtAndAbove(facts.Name.Value).FirstOrDefault(marks.ContainsKey);
             if (mark is not null)
-                _found[facts.Name.Value] = facts with { Use = marks[mark] };
+                _found[facts.Name.Value] = facts with { Use = marks[mark], MarkedDataset = mark };
         }
     }
 

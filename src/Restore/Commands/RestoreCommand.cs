@@ -4,7 +4,6 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.Restore.RestoreChain;
 
@@ -77,8 +76,8 @@ internal static class RestoreCommand
             (parsed, cancellationToken) =>
             {
                 var text = parsed.GetRequiredValue(name);
-                var isExplicit = !BackupList.IsNumber(text);
-                return RunAsync(parsed, (list, _) => (list.Find(text), isExplicit), cancellationToken);
+                var isNamed = !BackupList.IsNumber(text);
+                return RunAsync(parsed, (list, _) => (list.Find(text), isNamed), cancellationToken);
             }
         );
         return verb;
@@ -181,7 +180,7 @@ internal static class RestoreCommand
     /// <param name="choose">Chooses the backup, and says whether the user named whose it is.</param>
     private static async Task RunAsync(
         ParseResult parsed,
-        Func<BackupList, Output, (SnapshotInfo Backup, bool IsExplicit)> choose,
+        Func<BackupList, Output, (SnapshotInfo Backup, bool IsNamed)> choose,
         CancellationToken cancellationToken
     )
     {
@@ -191,18 +190,16 @@ internal static class RestoreCommand
         var options = ReadOptions(parsed);
         using var session = RestoreSession.Open(parsed);
         var list = await BackupList.FetchAsync(session, cancellationToken);
-        var (backup, isExplicit) = choose(list, session.Output);
+        var (backup, isNamed) = choose(list, session.Output);
         session.Output.Note(
             $"Restoring {BackupName.OfSnapshot(backup)} of {Timestamps.ToMinute(backup.Timestamp)} "
                 + $"({backup.SnapshotId}) to {dataset}."
         );
-        if (options.Force && !isExplicit && backup.DatasetName != dataset.Value)
-            await RefuseToReplaceAsync(session, backup, dataset, cancellationToken);
-        var restore = new TreeRestore(session, list, options);
+        var restore = new TreeRestore(session, list, options with { IsNamed = isNamed });
         using var claim = await RestoreClaim.AcquireAsync(
             session.Settings.Zfs,
             dataset,
-            RestoreTarget.PartialOf(dataset),
+            TargetNames.PartialOf(dataset),
             session.Output,
             cancellationToken
         );
@@ -213,27 +210,6 @@ internal static class RestoreCommand
         );
         Warn(session.Output, result);
         session.Output.Result(result, RestoreJson.Default.RestoreResult, text => Write(text, result));
-    }
-
-    /// <summary>
-    /// A number is another backup's as soon as one arrives, and the newest backup may be of any dataset: neither says
-    /// enough to destroy a dataset of another name.
-    /// </summary>
-    private static async Task RefuseToReplaceAsync(
-        RestoreSession session,
-        SnapshotInfo backup,
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    )
-    {
-        if (!await session.Settings.Zfs.ExistsAsync(dataset, cancellationToken))
-            return;
-        throw new OperationException(
-            ExitCode.Conflict,
-            $"{dataset} exists, and {backup.SnapshotId} is a backup of {backup.DatasetName}: nothing is replaced.",
-            "If that is what you want, name the backup so that no other can be meant: zfs-restore restore "
-                + $"{backup.SnapshotId} {dataset} --force"
-        );
     }
 
     private static RestoreOptions ReadOptions(ParseResult parsed)

@@ -26,7 +26,3 @@ internal sealed record BackupRemainder(ResumeToken Token, IReadOnlyList<GroupRun
         return new BackupRemainder(token, [.. runs], parts.Bytes - needed);
     }
 }
-
-/// <summary>Consecutive groups of parts, and the states of the stream before and after them.</summary>
-/// <param name="After">Null after the last group.</param>
-internal sealed record GroupRun(PartRange Range, ParserState Before, ParserState? After);

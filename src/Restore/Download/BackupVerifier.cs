@@ -24,7 +24,7 @@ internal sealed class BackupVerifier(SnapshotInfo backup)
         }
         catch (OperationException e) when (e.Kind == FailureKind.Stream && (e.Remedy is null || e is ApiException))
         {
-            throw Damaged($"is damaged. {e.Message}", e);
+            throw Damaged($"is damaged. {e.Message}", e, e.Remedy);
         }
     }
 
@@ -41,6 +41,13 @@ internal sealed class BackupVerifier(SnapshotInfo backup)
     }
 
     /// <param name="fault">What is wrong, as the rest of a sentence that begins with the backup's id.</param>
-    public OperationException Damaged(string fault, Exception? innerException = null) =>
-        new(ExitCode.Damaged, $"{backup.SnapshotId} {fault}", Remedy, innerException);
+    /// <param name="innerException">The cause.</param>
+    /// <param name="remedy">What helps against the cause; null if nothing is known.</param>
+    public OperationException Damaged(string fault, Exception? innerException = null, string? remedy = null) =>
+        new(
+            ExitCode.Damaged,
+            $"{backup.SnapshotId} {fault}",
+            remedy is null ? Remedy : $"{remedy} {Remedy}",
+            innerException
+        );
 }

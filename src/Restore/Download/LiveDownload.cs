@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Transfer;
@@ -17,7 +18,7 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
     /// <param name="server">The server.</param>
     /// <param name="backup">The backup.</param>
     /// <param name="token">Where the stream resumes; null: from its start.</param>
-    /// <exception cref="StreamCombinationException">The server cannot use the token.</exception>
+    /// <exception cref="OperationException">The server does not send it, or cannot use the token.</exception>
     public static async Task<LiveDownload> OpenAsync(
         ApiClient server,
         SnapshotInfo backup,
@@ -34,7 +35,13 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
         }
         catch (ApiException e) when (token is not null && e.Code is "token_mismatch" or "bad_request")
         {
-            throw new StreamCombinationException(e.Message);
+            // No reason to start over by itself: what was received may be days of work, and what stands in the way is
+            // on the server.
+            throw new OperationException(
+                ExitCode.Conflict,
+                $"The server cannot continue the stream of {backup.SnapshotId} where it was interrupted: {e.Message}",
+                "Ask the server's administrator whether its datasets were renamed."
+            );
         }
     }
 
@@ -42,8 +49,8 @@ internal sealed class LiveDownload(SnapshotInfo backup, Stream body) : IAsyncDis
     /// Writes the stream; each slice is verified first. A stream that breaks off is a failure, never an end.
     /// </summary>
     /// <param name="progress">Called with the number of bytes received.</param>
-    /// <exception cref="Core.OperationException">The connection broke, or the stream is not that of the listed backup
-    /// (<see cref="Core.ExitCode.Damaged"/>).</exception>
+    /// <exception cref="OperationException">The connection broke, or the stream is not that of the listed backup
+    /// (<see cref="ExitCode.Damaged"/>).</exception>
     public Task CopyToAsync(Stream destination, Action<long> progress, CancellationToken cancellationToken)
     {
         var verifier = new BackupVerifier(backup);

@@ -2,14 +2,10 @@ using System.Net;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Manifests;
 
 namespace ZfsSnapshotManager.Restore.Download;
-
-/// <summary>The manifest of a backup, as the server has it.</summary>
-/// <param name="Header">All of it but the parts.</param>
-/// <param name="Parts">Its parts; none for a backup in the server's ZFS.</param>
-internal sealed record DownloadedManifest(Manifest Header, PartTable Parts);
 
 /// <summary>Fetches the manifest of a backup from the server, in memory that hardly grows with its parts.</summary>
 internal static class ManifestDownload
@@ -26,24 +22,27 @@ internal static class ManifestDownload
         CancellationToken cancellationToken
     )
     {
-        var source = new BackupSource(session.Server, backup);
-        var retry = new RetryPolicy(session.Settings.RetryTime, TimeProvider.System, why =>
-        {
-            if (why is not null)
-                session.Output.Note(why);
-        });
-        for (var failures = 1; ; failures++)
-        {
-            try
-            {
-                await using var body = await source.OpenManifestAsync(cancellationToken);
-                return await ReadAsync(backup, body, cancellationToken);
-            }
-            catch (OperationException e) when (e.Kind == FailureKind.Transient)
-            {
-                await retry.WaitAsync(e, failures, cancellationToken);
-            }
-        }
+        var retry = ServerRetry.Create(session.Settings.RetryTime, session.Output, TimeProvider.System);
+        return await retry.RunAsync(of => FetchNowAsync(session, backup, of), cancellationToken);
+    }
+
+    /// <summary>
+    /// What the manifest says besides parts. If this run has fetched it before, the server is not asked again.
+    /// </summary>
+    /// <param name="isNeeded">False: if the server does not answer, nothing is retried.</param>
+    /// <exception cref="OperationException">As <see cref="FetchAsync"/>.</exception>
+    public static async Task<Manifest> FetchHeaderAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        bool isNeeded,
+        CancellationToken cancellationToken
+    )
+    {
+        if (session.Manifests.Find(backup) is { } known)
+            return known;
+        if (isNeeded)
+            return (await FetchAsync(session, backup, cancellationToken)).Header;
+        return (await FetchNowAsync(session, backup, cancellationToken)).Header;
     }
 
     /// <summary>
@@ -51,6 +50,18 @@ internal static class ManifestDownload
     /// </summary>
     public static bool IsUnavailable(OperationException e) =>
         e.Kind == FailureKind.Stream || e is ApiException { Status: HttpStatusCode.NotFound };
+
+    private static async Task<DownloadedManifest> FetchNowAsync(
+        RestoreSession session,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var body = await new BackupSource(session.Server, backup).OpenManifestAsync(cancellationToken);
+        var manifest = await ReadAsync(backup, body, cancellationToken);
+        session.Manifests.Add(backup, manifest.Header);
+        return manifest;
+    }
 
     private static async Task<DownloadedManifest> ReadAsync(
         SnapshotInfo backup,

@@ -16,6 +16,9 @@ internal sealed record RestoreSession(
     bool Verbose
 ) : IDisposable
 {
+    /// <summary>What this run knows of the server's manifests.</summary>
+    public ManifestHeaders Manifests { get; } = new();
+
     public static Option<bool> VerboseOption { get; } =
         new("--verbose") { Description = "Print details about download and decompression." };
 

@@ -154,7 +154,7 @@ internal sealed class StoredBackup
     }
 
     private RetryPolicy Retry(TransferProgress progress) =>
-        new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait);
+        new(_session.Settings.RetryTime, TimeProvider.System, progress.Wait, honorsRetryAfter: true);
 
     private BackupDownload Whole(RetryPolicy retry, Action<long> progress) =>
         _backup.IsLocal

@@ -1,21 +1,12 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.Download;
 using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
-
-/// <summary>The backups that a restore receives.</summary>
-/// <param name="Backups">The full one first.</param>
-/// <param name="Names">The names that their snapshots get.</param>
-/// <param name="All">All backups on the server.</param>
-internal sealed record ReceivedChain(
-    IReadOnlyList<SnapshotInfo> Backups,
-    IReadOnlyList<SnapshotName> Names,
-    IReadOnlyList<SnapshotInfo> All
-);
 
 /// <summary>Receives what is missing of a chain, under the temporary name of its dataset.</summary>
 /// <param name="session">The server.</param>
@@ -33,10 +24,18 @@ internal sealed class ChainReceive(
 {
     private readonly ForeignSnapshots _foreign = new(session);
     private readonly ReceiveRetry _retry = new(TimeProvider.System);
+    private readonly RetryPolicy _reconnects = ServerRetry.Create(
+        session.Settings.RetryTime,
+        session.Output,
+        TimeProvider.System
+    );
     private bool _isEncryptionChecked;
 
     /// <summary>Whether ZFS refused a stream because of another program's snapshot.</summary>
     private bool _isWatched;
+
+    /// <summary>How often ssh broke without progress in between.</summary>
+    private int _disconnects;
 
     /// <summary>Index of the backup whose receive could not be resumed. That can only happen once.</summary>
     private int? _startedOver;
@@ -109,6 +108,12 @@ internal sealed class ChainReceive(
             {
                 if (e.IsOutOfSpace)
                     throw new OperationException(ExitCode.NoSpace, e.Message, e.Remedy, e, FailureKind.User);
+                if (e.Kind == FailureKind.Transient)
+                {
+                    plan = await ReconnectAsync(plan, e, cancellationToken);
+                    continue;
+                }
+
                 var next = await FindCauseAsync(e, cancellationToken);
                 if (next is null || !_retry.MayRetry(next))
                     throw;
@@ -122,6 +127,38 @@ internal sealed class ChainReceive(
         await DestroyForeignAsync(cancellationToken);
         await CheckGuidAsync(chain.Backups[^1], cancellationToken);
         return isResumed;
+    }
+
+    /// <summary>
+    /// The connection to the machine on which <c>zfs</c> runs broke. What it has received stays there, and the restore
+    /// resumes when it can be reached again.
+    /// </summary>
+    /// <exception cref="ZfsException">It cannot be reached for too long.</exception>
+    private async Task<RestorePlan> ReconnectAsync(
+        RestorePlan before,
+        ZfsException failure,
+        CancellationToken cancellationToken
+    )
+    {
+        while (true)
+        {
+            await _reconnects.WaitAsync(failure, ++_disconnects, cancellationToken);
+            try
+            {
+                var plan = await PlanAsync(startOver: false, cancellationToken);
+                if ((plan.First, plan.Token?.Bytes ?? 0).CompareTo((before.First, before.Token?.Bytes ?? 0)) > 0)
+                {
+                    _disconnects = 0;
+                    _reconnects.Succeeded();
+                }
+
+                return plan;
+            }
+            catch (ZfsException e) when (e.Kind == FailureKind.Transient)
+            {
+                failure = e;
+            }
+        }
     }
 
     private async Task ReceiveNextAsync(RestorePlan plan, CancellationToken cancellationToken)
@@ -188,7 +225,7 @@ internal sealed class ChainReceive(
     {
         var chosen = await encryption.ChooseAsync(full, target.Partial, final, cancellationToken);
         _isEncryptionChecked = true;
-        return [.. RestoreTarget.CreationOptions(digest, full.DatasetType == "volume"), .. chosen];
+        return [.. RestoreMarks.CreationOptions(digest, full.DatasetType == "volume"), .. chosen];
     }
 
     private async Task CheckEncryptionAsync(CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
 /// Receives a chain of backups, the full one first, into a new dataset. What an earlier run received is not received
-/// again, and what this run received stays if it fails, unless it is proven useless.
+/// again, and what this run received stays if it fails.
 /// </summary>
 /// <param name="session">The server.</param>
 /// <param name="all">All backups on the server.</param>
@@ -25,25 +25,36 @@ internal sealed class ChainRestore(
     /// <param name="chain">The full backup first.</param>
     /// <param name="dataset">The dataset to create.</param>
     /// <param name="final">Its name in the end; another one if it is a part of a tree.</param>
-    /// <param name="complete">Completes the restore before the dataset gets its final name; called with its temporary
-    /// name. Returns the names of the properties that it set.</param>
+    /// <param name="complete">Completes the restore before the dataset gets its final name, or after an earlier run has
+    /// given it that name. Returns the names of the properties that it set.</param>
     /// <returns>Where an earlier run was resumed; null if none was.</returns>
     public async Task<ResumedRestore?> RestoreAsync(
         IReadOnlyList<SnapshotInfo> chain,
         DatasetName dataset,
         DatasetName final,
-        Func<DatasetName, Task<IReadOnlyCollection<string>>> complete,
+        Func<ReceivedDataset, Task<IReadOnlyCollection<string>>> complete,
         CancellationToken cancellationToken
     )
     {
         var isPartOfTree = dataset != final;
-        if (!isPartOfTree && await CompleteInterruptedAsync(chain, dataset, cancellationToken))
+        var names = TargetNames.Of(dataset);
+        if (
+            !isPartOfTree
+            && await new EarlierRun(session, names).CompleteAsync(chain[^1], options.Force, cancellationToken)
+        )
+        {
+            await complete(new ReceivedDataset(dataset, HasFinalName: true));
             return ResumedRestore.OfAll(chain);
+        }
+
         var target = await RestoreTarget.PrepareAsync(
             session,
-            dataset,
-            options.Force && !isPartOfTree,
-            options.Members,
+            names,
+            chain[^1],
+            options with
+            {
+                Force = options.Force && !isPartOfTree,
+            },
             cancellationToken
         );
         var receive = new ChainReceive(
@@ -58,41 +69,21 @@ internal sealed class ChainRestore(
         if (isResumed)
             session.Output.Note($"Resuming the interrupted restore: {Describe(plan, chain)}");
         DescribeTransfer(chain);
-        var isReceived = false;
         try
         {
             isResumed &= await receive.RunAsync(plan, cancellationToken);
-            isReceived = true;
-            var restored = await complete(target.Partial);
+            var restored = await complete(new ReceivedDataset(target.Partial, HasFinalName: false));
             await target.FinishAsync(restored, cancellationToken);
             return isResumed ? ResumedRestore.Of(plan, chain) : null;
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is not OutOfMemoryException && !isPartOfTree) // the tree's root explains those
         {
-            var kept = new KeptData(session.Output, target, chain);
-            if (!isReceived && KeptData.ProvesDamage(e))
-                await kept.DropUselessAsync();
-            if (isPartOfTree)
-                throw; // the root of the tree explains it
-            var explained = await kept.ExplainAsync(e);
+            var explained = await new KeptData(session.Output, target, chain).ExplainAsync(e);
             if (explained == e)
                 throw;
             throw explained;
         }
     }
-
-    private Task<bool> CompleteInterruptedAsync(
-        IReadOnlyList<SnapshotInfo> chain,
-        DatasetName dataset,
-        CancellationToken cancellationToken
-    ) =>
-        RestoreTarget.CompleteInterruptedAsync(
-            session,
-            dataset,
-            options.Force,
-            chain[^1].SnapshotGuid,
-            cancellationToken
-        );
 
     private static string Describe(RestorePlan plan, IReadOnlyList<SnapshotInfo> chain)
     {

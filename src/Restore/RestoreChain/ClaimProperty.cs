@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -5,7 +6,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
 /// The note as a user property of the partial dataset. What cannot be read or written now, because the dataset does
-/// not exist yet, is being renamed or the connection broke, is no sign of another run.
+/// not exist yet, is being renamed, the connection broke or no process can be started, is no sign of another run.
 /// </summary>
 internal sealed class ClaimProperty(ZfsHost zfs, DatasetName partial) : IClaimNote
 {
@@ -23,16 +24,16 @@ internal sealed class ClaimProperty(ZfsHost zfs, DatasetName partial) : IClaimNo
                     "local",
                     "-o",
                     "property,value",
-                    $"{RestoreTarget.MarkProperty},{RestoreClaim.Property}",
+                    $"{RestoreMarks.Mark},{RestoreClaim.Property}",
                     partial.Value,
                 ],
                 cancellationToken
             );
             var values = rows.Where(row => row is [_, _]).ToDictionary(row => row[0], row => row[1]);
-            _isOfRestore = values.ContainsKey(RestoreTarget.MarkProperty);
+            _isOfRestore = values.ContainsKey(RestoreMarks.Mark);
             return values.GetValueOrDefault(RestoreClaim.Property);
         }
-        catch (ZfsException)
+        catch (OperationException)
         {
             _isOfRestore = false;
             return null;
@@ -48,7 +49,7 @@ internal sealed class ClaimProperty(ZfsHost zfs, DatasetName partial) : IClaimNo
         {
             await zfs.RunAsync(["set", $"{RestoreClaim.Property}={value}", partial.Value], cancellationToken);
         }
-        catch (ZfsException)
+        catch (OperationException)
         {
             // The next one follows in some seconds.
         }

@@ -8,27 +8,19 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <summary>
 /// Lets a restored dataset take the place of an existing one: the old one steps aside, the new one takes its name, its
 /// <c>mountpoint</c> and <c>canmount</c>, and is mounted where the old one was; then the old one is destroyed. Before
-/// the first step all of that is noted on the new one, so that a run that is killed at any point is completed by the
-/// next. Only datasets that existed when the restore began are destroyed.
+/// the first step all of that is noted on the new one (<see cref="ReplacementNotes"/>), so that a run that is killed at
+/// any point is completed by the next. Only datasets that existed when the restore began are destroyed.
 /// </summary>
 /// <param name="zfs">Where <c>zfs</c> runs.</param>
 /// <param name="output">For what is said about it.</param>
 /// <param name="names">The names that play a role.</param>
-/// <param name="rename">Renames a dataset.</param>
-internal sealed class DatasetReplacement(
-    ZfsHost zfs,
-    Output output,
-    ReplacementNames names,
-    Func<DatasetName, DatasetName, CancellationToken, Task> rename
-)
+internal sealed class DatasetReplacement(ZfsHost zfs, Output output, TargetNames names)
 {
-    /// <summary>On the new dataset, a <see cref="ReplacedDataset"/> as a note.</summary>
-    private const string NoteProperty = "zfs-snapshot-manager:replaces";
-
     /// <summary>More names than these are not listed in a message.</summary>
     private const int MaxNames = 8;
 
     private readonly OldDatasets _old = new(zfs, output, names);
+    private readonly ReplacementNotes _notes = new(zfs, names);
 
     /// <summary>
     /// Checks whether the dataset can be replaced, and says what will be destroyed. Nothing is changed.
@@ -67,23 +59,24 @@ internal sealed class DatasetReplacement(
     public async Task ExchangeAsync(CancellationToken cancellationToken)
     {
         var tree = await ReplacedTree.ReadAsync(zfs, names.Final, cancellationToken);
-        await WriteNotesAsync(tree, cancellationToken);
+        await _notes.WriteAsync(tree.Datasets.Where(_old.IsAnnounced), cancellationToken);
         var unmounted = new Stack<string>();
-        var isAside = false;
         try
         {
             foreach (var dataset in tree.Datasets.Where(dataset => dataset.IsMounted).Reverse())
-                await UnmountAsync(dataset.NameBelow(names.Final), unmounted, cancellationToken);
-            await rename(names.Final, names.Replaced, cancellationToken);
-            isAside = true;
-            await rename(names.Partial, names.Final, cancellationToken);
+            {
+                var name = dataset.NameBelow(names.Final);
+                unmounted.Push(name); // also if the command is cancelled: it may have taken effect
+                await zfs.RunAsync(["unmount", name], cancellationToken);
+            }
+
+            await zfs.RenameAsync(names.Final, names.Replaced, cancellationToken);
+            // The old dataset has stepped aside: that is not the moment to stop.
+            await zfs.RenameAsync(names.Partial, names.Final, CancellationToken.None);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            if (isAside)
-                await rename(names.Replaced, names.Final, CancellationToken.None);
-            while (unmounted.TryPop(out var name))
-                await zfs.RunAsync(["mount", name], CancellationToken.None);
+            await UndoAsync(tree.Root, unmounted);
             throw;
         }
 
@@ -91,7 +84,8 @@ internal sealed class DatasetReplacement(
     }
 
     /// <summary>
-    /// Whether an earlier run was killed while it exchanged the datasets. Its restore was complete before that.
+    /// Whether an earlier run was killed while it exchanged the datasets. Its restore was complete before that. Without
+    /// the mark of a restore a note is nothing: anybody can set such a property.
     /// </summary>
     public async Task<bool> IsInterruptedAsync(CancellationToken cancellationToken)
     {
@@ -99,8 +93,12 @@ internal sealed class DatasetReplacement(
         var isAside = await zfs.ExistsAsync(names.Replaced, cancellationToken);
         if (!isFinal && !(isAside && await zfs.ExistsAsync(names.Partial, cancellationToken)))
             return false;
-        var notes = await ReadNotesAsync(isFinal ? names.Final : names.Partial, cancellationToken);
-        if (notes is not [{ Relative: "" } note, ..])
+        var restored = isFinal ? names.Final : names.Partial;
+        var notes = await _notes.ReadAsync(restored, cancellationToken);
+        if (
+            notes is not [{ Relative: "" } note, ..]
+            || !(await PartialDataset.ReadAsync(zfs, restored, cancellationToken)).IsMarked
+        )
             return false;
         return !isAside
             || (await ReplacedTree.ReadAsync(zfs, names.Replaced, cancellationToken)).Root.Guid == note.Guid;
@@ -113,69 +111,51 @@ internal sealed class DatasetReplacement(
             $"An earlier restore was interrupted while it replaced {names.Final}. It was complete, and is finished now."
         );
         if (!await zfs.ExistsAsync(names.Final, cancellationToken))
-            await rename(names.Partial, names.Final, cancellationToken);
+            await zfs.RenameAsync(names.Partial, names.Final, cancellationToken);
         await CompleteAsync();
     }
 
-    /// <summary>Removes the notes: the last step.</summary>
-    public Task ClearAsync() =>
-        zfs.RunAsync(["inherit", "-r", NoteProperty, names.Final.Value], CancellationToken.None);
+    /// <summary>Removes the notes, when nothing is to be completed any more.</summary>
+    public Task ClearAsync() => _notes.ClearAsync();
 
     /// <summary>The new dataset has its name. From here on nothing is undone, and nothing is cancelled.</summary>
     private async Task CompleteAsync()
     {
-        var notes = await ReadNotesAsync(names.Final, CancellationToken.None);
+        var notes = await _notes.ReadAsync(names.Final, CancellationToken.None);
         await _old.KeepUnmountedAsync(notes);
         foreach (var note in notes)
             await TakePlaceAsync(note);
         foreach (var note in notes.Where(note => note.IsMounted))
-            await MountAsync(note.NameBelow(names.Final));
+            await TryPlaceAsync(["mount", note.NameBelow(names.Final)]);
         await _old.DestroyAsync(notes);
     }
 
     /// <summary>
-    /// An earlier run may have unmounted the old dataset and been killed: then its note says that it was mounted.
+    /// Puts the old dataset back. What is wrong with that is a warning: the failure that led to it is what is thrown.
     /// </summary>
-    private async Task WriteNotesAsync(ReplacedTree tree, CancellationToken cancellationToken)
+    /// <param name="old">The dataset.</param>
+    /// <param name="unmounted">What was unmounted, the last one on top.</param>
+    private async Task UndoAsync(ReplacedDataset old, Stack<string> unmounted)
     {
-        var mounted = (await ReadNotesAsync(names.Partial, cancellationToken))
-            .Where(note => note.IsMounted)
-            .Select(note => note.Guid)
-            .ToHashSet();
-        await zfs.RunAsync(["inherit", "-r", NoteProperty, names.Partial.Value], cancellationToken);
-        foreach (var dataset in tree.Datasets)
+        try
         {
-            if (!_old.IsAnnounced(dataset))
-                continue;
-            var note = mounted.Contains(dataset.Guid) ? dataset with { IsMounted = true } : dataset;
-            await zfs.RunAsync(
-                ["set", $"{NoteProperty}={note.ToNote()}", dataset.NameBelow(names.Partial)],
-                cancellationToken
-            );
+            if (!await zfs.ExistsAsync(names.Final, CancellationToken.None))
+                await zfs.RenameAsync(names.Replaced, names.Final, CancellationToken.None);
+            if ((await ReplacedTree.ReadAsync(zfs, names.Final, CancellationToken.None)).Root.Guid != old.Guid)
+                return; // the new one has its name although the command failed: the next run does the rest
         }
-    }
+        catch (OperationException e)
+        {
+            output.Warn(
+                $"{names.Final} could not be put back and may be called {names.Replaced}: {e.Message}. To put it back, "
+                    + $"if {names.Final} does not exist: zfs rename '{names.Replaced}' '{names.Final}' && zfs mount "
+                    + $"'{names.Final}'. To complete the restore instead, run the same command again."
+            );
+            return;
+        }
 
-    private async Task<IReadOnlyList<ReplacedDataset>> ReadNotesAsync(
-        DatasetName root,
-        CancellationToken cancellationToken
-    )
-    {
-        var rows = await zfs.RunTableAsync(
-            ["get", "-H", "-r", "-s", "local", "-t", "filesystem,volume", "-o", "name,value", NoteProperty, root.Value],
-            cancellationToken
-        );
-        return
-        [
-            .. rows.Select(row => ReplacedDataset.FromNote(row[0][root.Value.Length..], row[1]))
-                .OfType<ReplacedDataset>()
-                .OrderBy(note => note.Relative, StringComparer.Ordinal),
-        ];
-    }
-
-    private async Task UnmountAsync(string name, Stack<string> unmounted, CancellationToken cancellationToken)
-    {
-        await zfs.RunAsync(["unmount", name], cancellationToken);
-        unmounted.Push(name);
+        while (unmounted.TryPop(out var name))
+            await TryAsync(["mount", name], ($"{name} is not mounted again", "mount it"));
     }
 
     /// <summary>
@@ -189,15 +169,18 @@ internal sealed class DatasetReplacement(
         if (rows.Single()[0] != "filesystem")
             return;
         if (old.Mountpoint is { } mountpoint)
-            await TryAsync(["set", $"mountpoint={mountpoint}", name]);
-        await TryAsync(
+            await TryPlaceAsync(["set", $"mountpoint={mountpoint}", name]);
+        await TryPlaceAsync(
             old.CanMount is { } value ? ["set", $"canmount={value}", name] : ["inherit", "-S", "canmount", name]
         );
     }
 
-    private Task MountAsync(string name) => TryAsync(["mount", name]);
+    private Task TryPlaceAsync(string[] command) =>
+        TryAsync(command, ($"{names.Final} is restored, but is not yet in its place", "put it there"));
 
-    private async Task TryAsync(string[] command)
+    /// <param name="command">Arguments of <c>zfs</c>.</param>
+    /// <param name="warning">What it means if the command fails, and what the user runs it for.</param>
+    private async Task TryAsync(string[] command, (string Consequence, string Purpose) warning)
     {
         try
         {
@@ -205,7 +188,7 @@ internal sealed class DatasetReplacement(
         }
         catch (ZfsException e) when (e.StandardError.Contains("already mounted", StringComparison.Ordinal))
         {
-            // The run that was interrupted has mounted it.
+            // It was not unmounted, or the run that was interrupted has mounted it.
         }
         catch (ZfsException e)
         {
@@ -216,10 +199,7 @@ internal sealed class DatasetReplacement(
                 ' ',
                 command.Select(word => word.Contains(' ', StringComparison.Ordinal) ? $"'{word}'" : word)
             );
-            output.Warn(
-                $"{names.Final} is restored, but is not yet in its place: {e.StandardError.Trim()}. To put it there: "
-                    + $"{key}zfs {words}"
-            );
+            output.Warn($"{warning.Consequence}: {e.StandardError.Trim()}. To {warning.Purpose}: {key}zfs {words}");
         }
     }
 
@@ -229,9 +209,3 @@ internal sealed class DatasetReplacement(
         return string.Join(", ", listed.Take(MaxNames)) + (listed.Count > MaxNames ? ", …" : "");
     }
 }
-
-/// <summary>The names of the datasets that are exchanged; all have the same parent.</summary>
-/// <param name="Final">The name of the old dataset, which the new one gets.</param>
-/// <param name="Partial">The name under which the new one was received.</param>
-/// <param name="Replaced">The name of the old one between the exchange and its end.</param>
-internal sealed record ReplacementNames(DatasetName Final, DatasetName Partial, DatasetName Replaced);

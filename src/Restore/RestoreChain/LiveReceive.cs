@@ -33,7 +33,12 @@ internal sealed class LiveReceive(
             session.Output,
             async shown =>
             {
-                var retry = new RetryPolicy(session.Settings.RetryTime, TimeProvider.System, shown.Wait);
+                var retry = new RetryPolicy(
+                    session.Settings.RetryTime,
+                    TimeProvider.System,
+                    shown.Wait,
+                    honorsRetryAfter: true
+                );
                 var progress = new LiveProgress(retry, shown.Add, PositionOf(token));
                 while (await TryAsync(token, progress, cancellationToken) is { } failure)
                 {

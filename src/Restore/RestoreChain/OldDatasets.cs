@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
@@ -11,9 +12,12 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <param name="zfs">Where <c>zfs</c> runs.</param>
 /// <param name="output">For what is said about it.</param>
 /// <param name="names">The names that play a role.</param>
-internal sealed class OldDatasets(ZfsHost zfs, Output output, ReplacementNames names)
+internal sealed class OldDatasets(ZfsHost zfs, Output output, TargetNames names)
 {
     private readonly HashSet<ulong> _announced = [];
+
+    /// <summary>Volumes whose devices were removed, with the command that brings each back.</summary>
+    private readonly List<(DatasetName Volume, string[] Undo)> _withoutDevice = [];
 
     /// <summary>From now on these are known, whatever comes to them.</summary>
     public void Announce(ReplacedTree tree) => _announced.UnionWith(tree.Datasets.Select(dataset => dataset.Guid));
@@ -97,6 +101,7 @@ internal sealed class OldDatasets(ZfsHost zfs, Output output, ReplacementNames n
             if (await FindReasonToKeepAsync(tree, notes) is { } reason)
             {
                 output.Warn($"The old dataset is kept, with all its snapshots, as {names.Replaced}: {reason}");
+                await BringDevicesBackAsync();
                 return;
             }
 
@@ -108,8 +113,10 @@ internal sealed class OldDatasets(ZfsHost zfs, Output output, ReplacementNames n
         {
             output.Warn(
                 $"{names.Final} is restored, but the old dataset could not be destroyed and is now called "
-                    + $"{names.Replaced}: {e.StandardError.Trim()}"
+                    + $"{names.Replaced}: {e.StandardError.Trim()}. If it is no longer needed: zfs destroy -r "
+                    + $"'{names.Replaced}'"
             );
+            await BringDevicesBackAsync();
         }
     }
 
@@ -125,8 +132,8 @@ internal sealed class OldDatasets(ZfsHost zfs, Output output, ReplacementNames n
         }
 
         if (await FindCloneAsync(names.Replaced, CancellationToken.None) is { } clone)
-            return $"{clone.Clone} is a clone of {clone.Snapshot}. To be able to destroy the old dataset: zfs promote "
-                + $"'{clone.Clone}'";
+            return $"{clone.Clone} is a clone of {clone.Snapshot}. If the old dataset is no longer needed: zfs promote "
+                + $"'{clone.Clone}' && zfs destroy -r '{names.Replaced}'";
         var held = await ListAsync("snapshot", "name,userrefs", names.Replaced, CancellationToken.None);
         if (held.FirstOrDefault(row => row[1] is not ("0" or "-")) is { } hold)
             return $"{hold[0]} is held. To see by whom: zfs holds '{hold[0]}'. When it is released: zfs destroy -r "
@@ -156,13 +163,34 @@ internal sealed class OldDatasets(ZfsHost zfs, Output output, ReplacementNames n
         if (values["type"][1] != "volume" || values["volmode"][1] == "none")
             return false;
         await zfs.RunAsync(["set", "volmode=none", volume.Value], CancellationToken.None);
-        if (await zfs.WaitForVolumeDeviceToGoAsync(volume, CancellationToken.None))
-            return false;
-        string[] undo = values["volmode"] is [_, var value, "local"]
-            ? ["set", $"volmode={value}", volume.Value]
-            : ["inherit", "volmode", volume.Value];
-        await zfs.RunAsync(undo, CancellationToken.None);
-        return true;
+        _withoutDevice.Add(
+            (
+                volume,
+                values["volmode"] is [_, var value, "local"]
+                    ? ["set", $"volmode={value}", volume.Value]
+                    : ["inherit", "volmode", volume.Value]
+            )
+        );
+        return !await zfs.WaitForVolumeDeviceToGoAsync(volume, CancellationToken.None);
+    }
+
+    /// <summary>A volume that is kept is as usable as it was.</summary>
+    private async Task BringDevicesBackAsync()
+    {
+        foreach (var (volume, undo) in _withoutDevice)
+        {
+            try
+            {
+                if (await zfs.ExistsAsync(volume, CancellationToken.None))
+                    await zfs.RunAsync(undo, CancellationToken.None);
+            }
+            catch (OperationException e)
+            {
+                output.Warn($"{volume} has no device: {e.Message}. To bring it back: zfs {string.Join(' ', undo)}");
+            }
+        }
+
+        _withoutDevice.Clear();
     }
 
     private async Task DestroyAsync(string name)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -11,17 +12,54 @@ internal sealed record PartialDataset(string? Received, IReadOnlyList<PartialSna
 {
     /// <summary>Whether it has the mark of a restore, and not only from a dataset above it.</summary>
     public bool IsMarked { get; init; }
-}
 
-/// <summary>A snapshot of a dataset that is being restored.</summary>
-/// <param name="Name">Its full name.</param>
-/// <param name="Guid">A received snapshot has its source's.</param>
-/// <param name="IsMadeHere">
-/// Whether it is not older than the dataset. A received snapshot has the time at which its source was made, so it
-/// usually is; another program's snapshot never is.
-/// </param>
-internal sealed record PartialSnapshot(SnapshotName Name, SnapshotGuid Guid, bool IsMadeHere)
-{
-    public static PartialSnapshot Of(LocalSnapshot snapshot, DateTimeOffset datasetCreation) =>
-        new(snapshot.Name, snapshot.Guid, snapshot.Creation >= datasetCreation);
+    /// <summary>
+    /// Reads what a dataset holds, whoever created it. Only marks that were set on it itself count: those that came
+    /// with a replica are of another machine.
+    /// </summary>
+    public static async Task<PartialDataset> ReadAsync(
+        ZfsHost zfs,
+        DatasetName dataset,
+        CancellationToken cancellationToken
+    )
+    {
+        var rows = await zfs.RunTableAsync(
+            [
+                "get",
+                "-H",
+                "-p",
+                "-o",
+                "property,value,source",
+                $"{RestoreMarks.Mark},{RestoreMarks.Received},receive_resume_token,creation",
+                dataset.Value,
+            ],
+            cancellationToken
+        );
+        // A mark that somebody else wrote may have line breaks or tabs. Then its lines are no rows, and ZFS's own
+        // properties are those that come last.
+        var values = rows.Where(row => row is [_, _, _])
+            .GroupBy(row => row[0], StringComparer.Ordinal)
+            .ToDictionary(found => found.Key, found => found.Last(), StringComparer.Ordinal);
+        string? Local(string property) =>
+            values.TryGetValue(property, out var row) && row[2] == "local" ? row[1] : null;
+        var creation = DateTimeOffset.FromUnixTimeSeconds(
+            long.Parse(values["creation"][1], CultureInfo.InvariantCulture)
+        );
+        var token = values["receive_resume_token"][1];
+        var snapshots = await zfs.ListSnapshotsAsync(dataset, cancellationToken);
+        return new PartialDataset(
+            Local(RestoreMarks.Received),
+            [
+                .. snapshots
+                    .Where(snapshot => !snapshot.Name.IsBookmark)
+                    .Select(snapshot => PartialSnapshot.Of(snapshot, creation)),
+            ],
+            token == "-" ? null : token
+        )
+        {
+            IsMarked = Local(RestoreMarks.Mark) == RestoreMarks.Partial,
+        };
+    }
+
+    public bool Has(SnapshotGuid guid) => Snapshots.Any(snapshot => snapshot.Guid == guid);
 }

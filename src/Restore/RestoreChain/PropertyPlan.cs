@@ -18,6 +18,12 @@ internal sealed record PropertyPlan(
     private const string NeverChanged = "a restore does not change it";
 
     /// <summary>
+    /// How the properties begin by which these programs know their own datasets, snapshots and restores. A client never
+    /// stores one; a backup that has one was made by somebody else, and must not steer a restore.
+    /// </summary>
+    private const string OwnProperties = "zfs-snapshot-manager:";
+
+    /// <summary>
     /// Properties that would mount or share the dataset, which a restore never does by itself; that come with the
     /// stream and cannot be set later; and that concern keys on the source's machine.
     /// </summary>
@@ -65,7 +71,9 @@ internal sealed record PropertyPlan(
             skipped[name] = "it is too long to be stored with a backup in the server's ZFS";
         foreach (var (name, value) in OwnOf(manifest))
         {
-            if (Excluded.Contains(name))
+            if (name.StartsWith(OwnProperties, StringComparison.OrdinalIgnoreCase))
+                skipped[name] = "it is a mark of these programs";
+            else if (Excluded.Contains(name))
                 skipped[name] = $"{NeverChanged}; it was {value}";
             else if (IsFixed(name))
                 skipped[name] = NeverChanged;
@@ -138,19 +146,4 @@ internal sealed record PropertyPlan(
         name.Length > 0
         && char.IsAsciiLetterOrDigit(name[0])
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c is ':' or '-' or '.' or '_' or '@' or '+');
-}
-
-/// <summary>A property in which a restored dataset differs from its source.</summary>
-internal sealed record PropertyDifference
-{
-    public required string Property { get; init; }
-
-    /// <summary>The value that the source had.</summary>
-    public required string SourceValue { get; init; }
-
-    /// <summary>The value that the restored dataset has.</summary>
-    public required string RestoredValue { get; init; }
-
-    /// <summary>What the property decides, human-readable.</summary>
-    public required string Decides { get; init; }
 }

@@ -106,7 +106,7 @@ internal sealed class ReceiveEncryption(RestoreSession session, PlainEncryption 
         bool? known = null;
         try
         {
-            var (manifest, _) = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
+            var manifest = await ManifestDownload.FetchHeaderAsync(session, backup, isNeeded: true, cancellationToken);
             known = EncryptionPlan.WasEncrypted(manifest);
         }
         catch (OperationException e) when (ManifestDownload.IsUnavailable(e))

@@ -143,23 +143,35 @@ internal sealed class RestoreClaim : IDisposable
     {
         try
         {
-            while (true)
-            {
-                await Task.Delay(Interval, _time, cancellationToken);
-                var noted = await _note.ReadAsync(cancellationToken);
-                if (FindRun(noted) is { } run && run != own)
-                {
-                    await lost.CancelAsync();
-                    return;
-                }
-
-                await WriteAsync(own, cancellationToken);
-            }
+            bool isOwn;
+            do isOwn = await IsOwnAsync(own, cancellationToken);
+            while (isOwn);
+            await lost.CancelAsync();
         }
         catch (OperationCanceledException)
         {
             // The work is done.
         }
+    }
+
+    /// <summary>Waits, looks and notes this run again.</summary>
+    /// <returns>False if another run is noted.</returns>
+    private async Task<bool> IsOwnAsync(RunId own, CancellationToken cancellationToken)
+    {
+        await Task.Delay(Interval, _time, cancellationToken);
+        try
+        {
+            var noted = await _note.ReadAsync(cancellationToken);
+            if (FindRun(noted) is { } run && run != own)
+                return false;
+            await WriteAsync(own, cancellationToken);
+        }
+        catch (OperationException)
+        {
+            // A note that fails now is no sign of another run, and must not end this one.
+        }
+
+        return true;
     }
 
     private Task WriteAsync(RunId own, CancellationToken cancellationToken)

@@ -6,6 +6,11 @@ internal sealed record RestoreOptions
     /// <summary>Whether an existing dataset may be replaced.</summary>
     public bool Force { get; init; }
 
+    /// <summary>
+    /// Whether the user named the backup so that it can be no other dataset's than the user means: not by a number.
+    /// </summary>
+    public bool IsNamed { get; init; }
+
     /// <summary>Whether to discard what an earlier run received.</summary>
     public bool Restart { get; init; }
 
@@ -23,17 +28,4 @@ internal sealed record RestoreOptions
 
     /// <summary>Encryption of backups that are not raw.</summary>
     public PlainEncryption Encryption { get; init; }
-}
-
-/// <summary>How a backup that is not raw is encrypted where it is restored.</summary>
-internal enum PlainEncryption
-{
-    /// <summary>Not encrypted if its source was not.</summary>
-    AsSource,
-
-    /// <summary>As the dataset in which it is created.</summary>
-    Inherit,
-
-    /// <summary>Not encrypted.</summary>
-    Off,
 }

@@ -1,12 +1,13 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.SendStream.Resume;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
-/// Where a restore begins. A pure function of lists, without I/O. Received data are removed only if they are proven
-/// useless: nothing of them is complete, and the rest can no longer be completed.
+/// Where a restore begins. A pure function of lists, without I/O. What was received is removed only if it is nothing,
+/// or the part of an incremental that this restore does not need or that no backup can complete.
 /// </summary>
 /// <param name="First">Index of the first backup of the chain to receive; the chain's length if all are
 /// received.</param>
@@ -85,29 +86,47 @@ internal sealed record RestorePlan(int First, ResumeToken? Token)
     )
     {
         if (partial.Token is null)
-            return complete == 0 ? WithoutPart(complete, "none of it can be resumed") : new RestorePlan(complete, null);
+            return complete == 0 ? FromStart with { Useless = "it is empty" } : new RestorePlan(complete, null);
         if (!ResumeToken.TryParse(partial.Token, out var token))
-            return WithoutPart(complete, "its resume token is not valid");
+            return Conflicting("this version cannot read its resume token", null);
         if (complete < chain.Count && IsOf(chain[complete], token))
         {
             // The digest is noted before a receive begins, and covers the backup that is received.
             return partial.Received == ChainDigest.Of(chain, complete + 1)
                 ? new RestorePlan(complete, token)
-                : WithoutPart(complete, "it was received from another backup of the same snapshot");
+                : PlanOther(
+                    complete,
+                    Find(all.Except(chain), token),
+                    "it was received from another backup of the same snapshot"
+                );
         }
 
-        return all.FirstOrDefault(backup => IsOf(backup, token)) is { } other && !chain.Contains(other)
-            ? Conflicting($"it was receiving {other.DatasetName}@{other.SnapshotName}", other)
-            : WithoutPart(
-                complete,
-                $"it was receiving the snapshot with GUID {token.SnapshotGuid}, which is not the next one of this "
-                    + "restore"
-            );
+        if (complete == chain.Count && token.BaseGuid == chain[^1].SnapshotGuid.Value)
+            return WithoutPart(complete, "this restore ends before the backup that it was receiving");
+        return PlanOther(
+            complete,
+            Find(all.Except(chain), token),
+            $"it was receiving the snapshot with GUID {token.SnapshotGuid}, which is not the next one of this restore"
+        );
     }
 
+    /// <summary>
+    /// What was being received is not the next backup of this chain. The part of an incremental that the server no
+    /// longer has is dropped. The part of a full backup may be days of work, and the server may get that backup back.
+    /// </summary>
+    /// <param name="other">The backup that it is of; null if the server does not have it.</param>
+    private static RestorePlan PlanOther(int complete, SnapshotInfo? other, string why)
+    {
+        if (other is not null)
+            return Conflicting($"it was receiving {BackupName.OfSnapshot(other)}", other);
+        return complete == 0 ? Conflicting(why, null) : WithoutPart(complete, why);
+    }
+
+    private static SnapshotInfo? Find(IEnumerable<SnapshotInfo> backups, ResumeToken token) =>
+        backups.FirstOrDefault(backup => IsOf(backup, token));
+
     /// <summary>The part of a snapshot that was received is useless; complete ones are not.</summary>
-    private static RestorePlan WithoutPart(int complete, string why) =>
-        complete == 0 ? FromStart with { Useless = why } : new RestorePlan(complete, null) { Dropped = why };
+    private static RestorePlan WithoutPart(int complete, string why) => new(complete, null) { Dropped = why };
 
     private static RestorePlan Conflicting(string why, SnapshotInfo? backup) =>
         FromStart with

@@ -1,4 +1,6 @@
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
 
 namespace ZfsSnapshotManager.Restore.RestoreChain;
 
@@ -10,6 +12,7 @@ internal sealed class TreeFailures
 
     private readonly List<(string Dataset, string Reason)> _all = [];
     private readonly List<string> _roots = [];
+    private readonly List<string> _missing = [];
     private Exception? _first;
 
     /// <summary>
@@ -29,6 +32,27 @@ internal sealed class TreeFailures
     /// <param name="dataset">A dataset that has no parent, so that it was not tried.</param>
     /// <param name="parent">The dataset above it that could not be restored.</param>
     public void AddBelow(string dataset, string parent) => _all.Add((dataset, $"{parent} is missing"));
+
+    /// <param name="backup">Of a descendant that a finished tree does not have.</param>
+    /// <param name="name">The name that it would have.</param>
+    public void AddMissing(SnapshotInfo backup, DatasetName name) =>
+        _missing.Add($"zfs-restore restore {backup.SnapshotId} {name}");
+
+    /// <param name="root">The finished tree.</param>
+    public void ThrowIfAnyIsMissing(DatasetName root)
+    {
+        if (_missing.Count == 0)
+            return;
+        var more = _missing.Count > MaxNamed ? $"\n  and {_missing.Count - MaxNamed} more" : "";
+        throw new OperationException(
+            ExitCode.Conflict,
+            $"{root} was completed by an earlier restore, without {_missing.Count} of its descendant datasets, and "
+                + "nothing is added to it now: it may be in use.",
+            "To restore them into their places, parents first:"
+                + string.Concat(_missing.Take(MaxNamed).Select(line => $"\n  {line}"))
+                + more
+        );
+    }
 
     /// <returns>A dataset above this one that could not be restored; null if there is none.</returns>
     public string? FindAbove(string dataset) =>

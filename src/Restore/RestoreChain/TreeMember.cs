@@ -26,7 +26,7 @@ internal sealed class TreeMember(RestoreSession session, DatasetName name)
     {
         if (!await Zfs.ExistsAsync(name, cancellationToken))
             return false;
-        var received = await RestoreTarget.ReadAsync(Zfs, name, cancellationToken);
+        var received = await PartialDataset.ReadAsync(Zfs, name, cancellationToken);
         var plan = RestorePlan.Make(received, chain, all);
         if (plan is { Conflict: not null } or { Useless: not null } or { Dropped: not null })
             throw new OperationException(
@@ -36,10 +36,31 @@ internal sealed class TreeMember(RestoreSession session, DatasetName name)
                 $"If it is not needed: 'zfs destroy -r {name}'."
             );
         await new ForeignSnapshots(session).DestroyAsync(plan.Foreign, cancellationToken);
-        if (plan.First == chain.Count)
-            return true;
-        await RestoreTarget.ReopenAsync(Zfs, name, ChainDigest.Of(chain, plan.First), cancellationToken);
-        return false;
+        if (plan.First < chain.Count)
+        {
+            await ReopenAsync(ChainDigest.Of(chain, plan.First), cancellationToken);
+            return false;
+        }
+
+        // A run that was killed behind the last step leaves the mark; with it the dataset would not be backed up.
+        if (received.IsMarked)
+            await RestoreMarks.RemoveAsync(Zfs, name);
+        return true;
+    }
+
+    /// <summary>
+    /// Whether it has its final name and holds the backup; then its mark is removed, if an earlier run left it.
+    /// </summary>
+    public async Task<bool> IsFinishedAsync(SnapshotInfo backup, CancellationToken cancellationToken)
+    {
+        if (!await Zfs.ExistsAsync(name, cancellationToken))
+            return false;
+        var found = await PartialDataset.ReadAsync(Zfs, name, cancellationToken);
+        if (!found.Has(backup.SnapshotGuid))
+            return false;
+        if (found.IsMarked)
+            await RestoreMarks.RemoveAsync(Zfs, name);
+        return true;
     }
 
     /// <summary>A dataset that was excluded from the backups may still be the parent of others.</summary>
@@ -70,5 +91,13 @@ internal sealed class TreeMember(RestoreSession session, DatasetName name)
         var encryption = await Zfs.GetEncryptionAsync(above, cancellationToken);
         string[] off = encryption.IsOff || encryption.IsKeyLoaded ? [] : ["-o", "encryption=off"];
         return ["create", "-o", "canmount=off", .. off, parent.Value];
+    }
+
+    /// <param name="received">The <see cref="ChainDigest"/> of what it holds.</param>
+    private async Task ReopenAsync(string received, CancellationToken cancellationToken)
+    {
+        await RestoreMarks.NoteAsync(Zfs, name, received, cancellationToken);
+        await Zfs.RunAsync(["set", $"{RestoreMarks.Mark}={RestoreMarks.Partial}", name.Value], cancellationToken);
+        await Zfs.RenameAsync(name, TargetNames.PartialOf(name), cancellationToken);
     }
 }

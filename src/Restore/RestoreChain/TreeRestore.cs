@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Restore.Download;
 
@@ -43,6 +44,8 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
             new ReceiveEncryption(session, options.Encryption, isSentRaw: tree.Children.Append(backup).Any(b => b.Raw))
         );
         var resumed = await restore.RestoreAsync(chain, dataset, dataset, CompleteAsync, cancellationToken);
+        if (options.Recursive)
+            await new UnfinishedMembers(session, backup, list).WarnAsync(dataset, cancellationToken);
         string? mountedAt = null;
         if (options.Force)
             mountedAt = await FindMountpointAsync(dataset, cancellationToken);
@@ -58,25 +61,30 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
             Properties = _properties,
         };
 
-        async Task<IReadOnlyCollection<string>> CompleteAsync(DatasetName partial)
+        async Task<IReadOnlyCollection<string>> CompleteAsync(ReceivedDataset root)
         {
             foreach (var child in tree.Children)
             {
                 var below = Below(child);
-                await TryRestoreChildAsync(
-                    restore,
-                    child,
-                    (partial.Value + below, dataset.Value + below),
-                    cancellationToken
-                );
+                if (root.HasFinalName)
+                    await CheckFinishedChildAsync(child, DatasetName.Parse(dataset.Value + below), cancellationToken);
+                else
+                    await TryRestoreChildAsync(
+                        restore,
+                        child,
+                        (root.Name.Value + below, dataset.Value + below),
+                        cancellationToken
+                    );
             }
 
+            if (root.HasFinalName)
+                _failures.ThrowIfAnyIsMissing(dataset);
             _failures.ThrowIfAny(tree.Children.Count);
             // From the top: what is set there is inherited below, and need not be set again.
-            var ofRoot = await RestorePropertiesAsync(backup, partial, dataset.Value, cancellationToken);
+            var ofRoot = await RestorePropertiesAsync(backup, root.Name, dataset.Value, cancellationToken);
             foreach (var child in tree.Children)
             {
-                var name = DatasetName.Parse(partial.Value + Below(child));
+                var name = DatasetName.Parse(root.Name.Value + Below(child));
                 await RestorePropertiesAsync(child, name, dataset.Value + Below(child), cancellationToken);
             }
 
@@ -92,8 +100,8 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
         var chains = new BackupChains(list.Backups);
         foreach (var child in tree.Children)
         {
-            var name = RestoreTarget.PartialOf(
-                RestoreTarget.PartialOf(dataset),
+            var name = TargetNames.PartialOf(
+                TargetNames.PartialOf(dataset),
                 child.DatasetName[root.DatasetName.Length..]
             );
             if (chains.Resolve(child) is { } chain)
@@ -145,6 +153,22 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
         }
     }
 
+    /// <summary>
+    /// An earlier run has given the tree its name. It may have been one without the descendants, or without this one;
+    /// what is in the way of receiving it now may be in use.
+    /// </summary>
+    private async Task CheckFinishedChildAsync(
+        SnapshotInfo child,
+        DatasetName name,
+        CancellationToken cancellationToken
+    )
+    {
+        if (await new TreeMember(session, name).IsFinishedAsync(child, cancellationToken))
+            _children.Add(child.SnapshotId);
+        else
+            _failures.AddMissing(child, name);
+    }
+
     private async Task RestoreChildAsync(
         ChainRestore restore,
         SnapshotInfo child,
@@ -176,33 +200,19 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
         CancellationToken cancellationToken
     )
     {
+        Manifest manifest;
         try
         {
-            var (manifest, _) = await ManifestDownload.FetchAsync(session, backup, cancellationToken);
-            if (
-                options.Properties
-                && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null }
-            )
-            {
-                session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
-                return [];
-            }
-
-            var restored = await PropertyRestore.RunAsync(
-                session.Settings.Zfs,
-                dataset,
-                manifest,
-                options.Properties,
+            manifest = await ManifestDownload.FetchHeaderAsync(
+                session,
+                backup,
+                isNeeded: options.Properties,
                 cancellationToken
             );
-            _properties.Add(restored with { Dataset = final });
-            return [.. restored.Set];
         }
-        catch (OperationException e) when (ManifestDownload.IsUnavailable(e))
+        catch (OperationException e) when (!options.Properties || ManifestDownload.IsUnavailable(e))
         {
             // The data are complete and valid, and worth more than the properties.
-            if (!options.Properties)
-                return [];
             _properties.Add(
                 new RestoredProperties
                 {
@@ -215,5 +225,21 @@ internal sealed class TreeRestore(RestoreSession session, BackupList list, Resto
             );
             return [];
         }
+
+        if (options.Properties && manifest is { Properties: null, PropertiesLeftOut: null, EffectiveProperties: null })
+        {
+            session.Output.Note($"{backup.SnapshotId} has no properties stored with it.");
+            return [];
+        }
+
+        var restored = await PropertyRestore.RunAsync(
+            session.Settings.Zfs,
+            dataset,
+            manifest,
+            options.Properties,
+            cancellationToken
+        );
+        _properties.Add(restored with { Dataset = final });
+        return [.. restored.Set];
     }
 }

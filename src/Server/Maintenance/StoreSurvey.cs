@@ -53,7 +53,8 @@ internal sealed class StoreSurvey(BackupStore store)
         {
             return files.With(await store.ReadManifestAsync(files.Key, size, cancellationToken));
         }
-        catch (StorageException e) when (e.Fault
+        catch (StorageException e)
+            when (e.Fault
                     is StorageFault.Missing
                         or StorageFault.Damaged
                         or StorageFault.Unreadable

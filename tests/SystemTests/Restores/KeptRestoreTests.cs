@@ -84,7 +84,7 @@ public sealed class KeptRestoreTests
     }
 
     [Fact]
-    public async Task A_damaged_backup_leaves_the_complete_ones_before_it_which_another_restore_finishes()
+    public async Task A_damaged_backup_leaves_all_that_was_received_and_the_complete_ones_finish_the_restore()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.AddIncrementalAsync();
@@ -95,11 +95,12 @@ public sealed class KeptRestoreTests
 
         Assert.Equal(7, failed.ExitCode);
         Assert.Contains(
-            $"zfs-restore restore {first.GetProperty("snapshot_id").GetString()} {lab.Target}",
+            $"zfs-restore restore {first.GetProperty("snapshot_id").GetString()} {lab.Target}'",
             failed.Error,
             StringComparison.Ordinal
         );
         Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Partial));
+        await lab.WaitForTokenAsync();
         var finished = await lab.Client.JsonAsync($"zfs-restore restore 2 {lab.Target}");
         Assert.Equal(JsonValueKind.Object, finished.GetProperty("resumed").ValueKind);
         Assert.Equal(
@@ -109,15 +110,109 @@ public sealed class KeptRestoreTests
         await lab.AssertNoTracesAsync();
     }
 
-    [Fact]
-    public async Task A_damaged_first_backup_leaves_nothing_since_nothing_of_it_can_be_used()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_was_received_of_a_backup_that_is_damaged_or_missing_on_the_server_stays_until_it_is_back(
+        bool isMissing
+    )
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
-        Damage(NewestObject(lab));
+        using var restore = await lab.InterruptAsync("KILL");
+        var stored = NewestObject(lab);
+        var backup = File.ReadAllBytes(stored.FullName);
+        if (isMissing)
+            stored.Delete();
+        else
+            Damage(stored, (long)(stored.Length * 0.9));
 
-        Assert.Equal(7, (await lab.Client.RunAsync($"zfs-restore latest {lab.Target}")).ExitCode);
+        var failed = await lab.Client.RunAsync($"zfs-restore latest {lab.Target}");
 
-        await lab.AssertNoTracesAsync();
+        Assert.Equal(7, failed.ExitCode);
+        AssertKept(lab, failed);
+        await lab.WaitForTokenAsync();
+        await File.WriteAllBytesAsync(stored.FullName, backup, TestContext.Current.CancellationToken);
+        var resumed = (await lab.FinishAsync()).GetProperty("resumed");
+        Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), Mebibyte, long.MaxValue);
+        await lab.AssertRestoredAsync();
+        await lab.AssertNoMarksAsync();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--force")]
+    public async Task A_restore_that_is_killed_when_it_is_complete_leaves_no_mark_behind_the_next_run(string force)
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        var killed = await WrapAsync(lab, "'rename '*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1");
+        await lab.Client.RunAsync($"{killed} zfs-restore latest {lab.Target} {force}");
+        var guid = await lab.Client.ShellAsync($"zfs get -H -o value guid {lab.Target}");
+
+        var refused = await lab.Client.RunAsync($"zfs-client backup --dataset {lab.Target}");
+        var next = await lab.FinishAsync(force);
+
+        Assert.Equal(9, refused.ExitCode);
+        Assert.Contains(
+            $"zfs inherit zfs-snapshot-manager:restore '{lab.Target}'",
+            refused.Error,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(JsonValueKind.Object, next.GetProperty("resumed").ValueKind);
+        await lab.AssertNoMarksAsync();
+        Assert.Equal(guid, await lab.Client.ShellAsync($"zfs get -H -o value guid {lab.Target}"));
+        await lab.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task A_finished_restore_does_not_need_the_server_again_unless_properties_are_asked_for()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.SetAsync("RETRY_TIME=0");
+        var alone = await WrapAsync(
+            lab,
+            $"'receive '*) \"$zfs\" \"$@\"; rc=$?; kill -9 {lab.Server.ProcessId}; exit $rc"
+        );
+
+        (await lab.Client.RunAsync($"{alone} zfs-restore latest {lab.Target}")).MustSucceed();
+
+        await lab.AssertNoMarksAsync();
+        await lab.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task A_connection_to_the_machine_with_ZFS_that_breaks_while_it_receives_is_made_again()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        var folder = Directory.CreateDirectory($"{lab.Client.Folder}/ssh").FullName;
+        await File.WriteAllTextAsync(
+            $"{folder}/ssh",
+            $$"""
+            #!/bin/bash
+            while [ "$1" != -- ]; do shift; done
+            shift 2
+            case "$*" in
+              *"'receive' '-s'"*)
+                if [ ! -e {{folder}}/broken ]; then
+                  touch {{folder}}/broken
+                  head -c 8000000 | sh -c "$*" 2>/dev/null
+                  echo 'Connection to box closed by remote host.' >&2
+                  exit 255
+                fi ;;
+            esac
+            exec sh -c "$*"
+
+            """,
+            TestContext.Current.CancellationToken
+        );
+        File.SetUnixFileMode($"{folder}/ssh", UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        var restored = await lab.Client.RunAsync(
+            $"ZFS_SSH_HOST=box PATH={folder}:$PATH zfs-restore latest {lab.Target}"
+        );
+
+        Assert.Contains("ssh to box failed", restored.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.True(File.Exists($"{folder}/broken"));
+        await lab.AssertRestoredAsync();
     }
 
     [Fact]
@@ -257,10 +352,12 @@ public sealed class KeptRestoreTests
             .EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories)
             .MaxBy(file => file.LastWriteTimeUtc)!;
 
-    private static void Damage(FileInfo stored)
+    private static void Damage(FileInfo stored) => Damage(stored, stored.Length / 2);
+
+    private static void Damage(FileInfo stored, long offset)
     {
         using var file = stored.Open(FileMode.Open, FileAccess.ReadWrite);
-        file.Position = file.Length / 2;
+        file.Position = offset;
         var value = file.ReadByte();
         file.Position--;
         file.WriteByte((byte)(value ^ 1));

@@ -163,15 +163,7 @@ public sealed class ReplaceTests
         var snapshot = (await client.SnapshotsOfAsync(data))[0];
         var guid = await client.GuidOfAsync(snapshot);
 
-        // The step is done, and its command never ends.
-        var hold = await InterceptAsync(client, step, "\"$zfs\" \"$@\"; touch there; exec sleep 300");
-        using (var restore = client.Start($"{hold} exec zfs-restore restore {snapshot} {data} --force"))
-        {
-            await Patience.UntilAsync("the step is done", () => File.Exists(Path.Combine(client.Folder, "there")));
-            await client.KillAsync("zfs-restore");
-            await restore.WaitForExitAsync(Token);
-            await client.KillAsync("sleep");
-        }
+        await KillAtAsync(client, step, $"restore {snapshot} {data} --force");
 
         var without = await client.RunAsync($"zfs-restore restore {snapshot} {data}");
         Assert.Equal(9, without.ExitCode);
@@ -189,6 +181,111 @@ public sealed class ReplaceTests
             await client.ShellAsync($"zfs get -H -s local all {data} | grep zfs-snapshot-manager || true")
         );
         await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_replacement_that_was_complete_is_not_repeated_over_what_was_written_since()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var data = $"{client.Area}/data";
+        var snapshot = (await client.SnapshotsOfAsync(data))[0];
+        await KillAtAsync(client, "destroy ", $"restore {snapshot} {data} --force");
+        await client.WriteAsync("data", ("written-since", 1000));
+        await client.ShellAsync($"zfs snapshot {data}@automatic");
+        var guid = await client.ShellAsync($"zfs get -H -o value guid {data}");
+
+        var next = (await client.RunAsync($"zfs-restore restore {snapshot} {data} --force")).MustSucceed();
+
+        Assert.Contains("is finished now", next.Error, StringComparison.Ordinal);
+        Assert.Equal(guid, await client.ShellAsync($"zfs get -H -o value guid {data}"));
+        Assert.Contains($"{data}@automatic", await client.SnapshotsOfAsync(data));
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task What_a_run_completes_it_does_not_replace_also_if_the_number_is_another_backups_by_then()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server, "other");
+        var data = $"{client.Area}/data";
+        var number =
+            1
+            + Array.FindIndex(await client.ListBackupsAsync(), backup =>
+                backup.GetProperty("dataset_name").GetString() == data
+            );
+        var snapshot = (await client.SnapshotsOfAsync(data))[0];
+        await KillAtAsync(client, "rename 1", $"restore {number} {data} --force");
+        for (var backup = 0; backup < number; backup++)
+            await client.JsonAsync($"zfs-client backup-full --dataset {client.Area}/other");
+
+        var next = await client.RunAsync($"zfs-restore restore {number} {data} --force");
+
+        Assert.Equal(9, next.ExitCode);
+        Assert.Contains("it was of another backup", next.Error, StringComparison.Ordinal);
+        Assert.Equal(await client.GuidOfAsync(snapshot), Assert.Single(await client.GuidsOfAsync(data)));
+        var again = await client.RunAsync($"zfs-restore restore {number} {data} --force");
+        Assert.Equal(9, again.ExitCode);
+        Assert.Contains($"is a backup of {client.Area}/other", again.Error, StringComparison.Ordinal);
+        await AssertNoTracesAsync(client);
+    }
+
+    [Theory]
+    [InlineData("unmount ")]
+    [InlineData("rename 1")]
+    [InlineData("rename 2")]
+    public async Task A_replacement_that_is_told_to_stop_leaves_one_of_the_two_mounted_in_its_place(string step)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var data = $"{client.Area}/data";
+        var snapshot = (await client.SnapshotsOfAsync(data))[0];
+        // The command has done its work, and takes a while to end.
+        var hold = await InterceptAsync(client, step, "\"$zfs\" \"$@\"; touch there; sleep 2; exit 0");
+        using var restore = client.Start($"{hold} exec zfs-restore restore {snapshot} {data} --force");
+        await Patience.UntilAsync("the step is done", () => File.Exists(Path.Combine(client.Folder, "there")));
+        await client.KillAsync("zfs-restore", "INT");
+        await restore.WaitForExitAsync(Token);
+
+        var said = await restore.StandardError.ReadToEndAsync(Token);
+
+        Assert.DoesNotContain("cannot ", said, StringComparison.Ordinal);
+        Assert.Equal("yes", await client.ShellAsync($"zfs get -H -o value mounted {data}"));
+        (await client.RunAsync($"zfs-restore restore {snapshot} {data} --force")).MustSucceed();
+        Assert.Equal("yes", await client.ShellAsync($"zfs get -H -o value mounted {data}"));
+        await AssertNoTracesAsync(client);
+    }
+
+    [Fact]
+    public async Task A_volume_that_cannot_be_destroyed_is_kept_as_it_was_and_the_warning_says_what_to_do()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        var volume = $"{client.Area}/volume";
+        await client.ShellAsync($"zfs create -V 32M -s {volume}");
+        await client.JsonAsync($"zfs-client backup --dataset {volume}");
+        var failing = await InterceptAsync(client, "destroy ", "echo 'cannot destroy: internal error' >&2; exit 1");
+
+        var restored = (await client.RunAsync($"{failing} zfs-restore latest {volume} --force")).MustSucceed();
+
+        Assert.Contains($"zfs destroy -r '{volume}.replaced'", restored.Error, StringComparison.Ordinal);
+        Assert.Equal(
+            "default\tdefault",
+            await client.ShellAsync($"zfs get -H -o value,source volmode {volume}.replaced")
+        );
+    }
+
+    /// <summary>Starts a restore and kills it when one of its commands has done its work.</summary>
+    private static async Task KillAtAsync(ClientMachine client, string step, string restore)
+    {
+        var there = Path.Combine(client.Folder, "there");
+        File.Delete(there);
+        var hold = await InterceptAsync(client, step, "\"$zfs\" \"$@\"; touch there; exec sleep 300");
+        using var process = client.Start($"{hold} exec zfs-restore {restore}");
+        await Patience.UntilAsync("the step is done", () => File.Exists(there));
+        await client.KillAsync("zfs-restore");
+        await process.WaitForExitAsync(Token);
+        await client.KillAsync("sleep");
     }
 
     /// <summary>Runs a command while another one of <c>zfs</c> is about to run.</summary>

@@ -3,44 +3,14 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Restore.RestoreChain;
-using ZfsSnapshotManager.SendStream;
 
 namespace ZfsSnapshotManager.UnitTests.Restore;
 
 /// <summary>
-/// After which failures what was received is removed, tried again, or named beside what else was restored.
+/// After which failures a restore tries again, and names what failed beside what else was restored.
 /// </summary>
 public sealed class KeptDataTests
 {
-    public static TheoryData<Exception, bool> Failures =>
-        new()
-        {
-            { new OperationException(ExitCode.Damaged, "a record has a wrong checksum"), true },
-            {
-                new ApiException(ExitCode.Damaged, HttpStatusCode.InternalServerError, "object_missing", "x", null),
-                true
-            },
-            { new StreamCombinationException("the token does not fit"), true },
-            { new OperationCanceledException(), false },
-            { new InvalidOperationException("a bug"), false },
-            { new OverflowException("a bug of the progress bar"), false },
-            { new IOException("disk full"), false },
-            { new OperationException(ExitCode.Unreachable, "away"), false },
-            { new OperationException(ExitCode.NoSpace, "full", kind: FailureKind.User), false },
-            { new OperationException(ExitCode.Damaged, "another GUID", kind: FailureKind.Bug), false },
-            { new ApiException(ExitCode.NotFound, HttpStatusCode.NotFound, "not_found", "rotated away", null), false },
-            { new ApiException(ExitCode.AccessDenied, HttpStatusCode.Unauthorized, "unauthorized", "x", null), false },
-            { Refusal("destination tank/x has been modified\nsince most recent snapshot"), false },
-            { Refusal("dataset is busy"), false },
-            { Refusal("pool I/O is currently suspended"), false },
-            { Refusal("checksum mismatch or incomplete stream."), false },
-        };
-
-    [Theory]
-    [MemberData(nameof(Failures))]
-    public void Only_a_damaged_backup_makes_what_was_received_of_it_useless(Exception failure, bool useless) =>
-        Assert.Equal(useless, KeptData.ProvesDamage(failure));
-
     [Theory]
     [InlineData("dataset is busy", true, false)]
     [InlineData("pool or dataset is busy", true, false)]

@@ -30,6 +30,18 @@ public sealed class PropertyPlanTests
         Assert.Contains("/srv/db", plan.Skipped["mountpoint"], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("zfs-snapshot-manager:replaces")]
+    [InlineData("zfs-snapshot-manager:restore")]
+    [InlineData("zfs-snapshot-manager:client")]
+    public void Marks_of_these_programs_are_never_set(string name)
+    {
+        var plan = PropertyPlan.Make(Source(own: new() { [name] = "1 mounted on /etc/cron.d" }), Here([]));
+
+        Assert.Empty(plan.Set);
+        Assert.Equal("it is a mark of these programs", plan.Skipped[name]);
+    }
+
     [Fact]
     public void Counters_and_the_places_of_keys_in_older_backups_are_passed_over_without_a_word()
     {

@@ -90,6 +90,25 @@ public sealed class RestoreClaimTests
         Assert.Equal($"{Elsewhere}/1", _note.Value);
     }
 
+    [Fact]
+    public async Task A_note_that_fails_for_a_while_neither_ends_the_work_nor_the_notes()
+    {
+        var written = new TaskCompletionSource<int>();
+        using var claim = NewClaim();
+        var reads = 0;
+        _note.AfterRead = () =>
+        {
+            reads++;
+            if (reads is > 1 and < 4)
+                throw new OperationException(ExitCode.Zfs, "The command 'zfs' cannot be started: no memory");
+            if (_note.Value == $"{Own}/3")
+                written.TrySetResult(7);
+        };
+
+        Assert.Equal(7, await claim.RunAsync(Own, Target, _ => written.Task, TestContext.Current.CancellationToken));
+        Assert.InRange(reads, 6, 7);
+    }
+
     private Task TakeAsync() => NewClaim().TakeAsync(Own, Target, _ => { }, TestContext.Current.CancellationToken);
 
     private RestoreClaim NewClaim() => new(_note, held: null, _time);

@@ -50,25 +50,62 @@ public sealed class RestorePlanTests
     public void A_restored_part_of_a_chain_is_used_by_a_longer_one() =>
         AssertContinues(Make(There(2, 3, TokenOf(2)), [.. Chain, Stored(Backups.Incremental(4, 3))]), 2);
 
-    [Theory]
-    [InlineData(1, null, "none of it can be resumed")]
-    [InlineData(1, "1-abc", "is not valid")]
-    [InlineData(1, "next", "not the next")]
-    [InlineData(2, "own", "from another backup")]
-    public void What_nobody_can_complete_is_useless_if_none_of_it_is_complete(int noted, string? token, string why)
+    [Fact]
+    public void An_empty_dataset_is_useless()
     {
-        var plan = Make(There(0, noted, Named(token, 0)));
+        var plan = Make(There(0, 1, null));
 
-        Assert.Contains(why, plan.Useless, StringComparison.Ordinal);
+        Assert.Equal("it is empty", plan.Useless);
         Assert.Equal((0, null, null), (plan.First, plan.Token, plan.Conflict));
     }
 
     [Theory]
-    [InlineData(2, "1-abc", "is not valid")]
+    [InlineData(1, "1-abc", "cannot read its resume token")]
+    [InlineData(1, "next", "not the next")]
+    [InlineData(2, "own", "from another backup")]
+    public void The_part_of_a_full_backup_is_never_removed_unasked(int noted, string? token, string why)
+    {
+        var plan = Make(There(0, noted, Named(token, 0)));
+
+        Assert.Contains(why, plan.Conflict, StringComparison.Ordinal);
+        Assert.Equal((null, null), (plan.Useless, plan.Dropped));
+    }
+
+    [Fact]
+    public void The_part_of_another_backup_of_the_same_snapshot_stays_while_the_server_has_that_backup()
+    {
+        var other = Chain[0] with { SnapshotId = "c/other", PartsSha256 = "other" };
+        SnapshotInfo[] others = [other];
+
+        var plan = Make(new PartialDataset(ChainDigest.Of(others, 1), [], TokenOf(Chain[0])), all: [.. Chain, other]);
+
+        Assert.Equal((other, null, null), (plan.ConflictingBackup, plan.Useless, plan.Dropped));
+        Assert.NotNull(plan.Conflict);
+    }
+
+    [Fact]
+    public void A_restore_that_ends_before_the_backup_that_was_received_drops_its_part_and_no_more()
+    {
+        var plan = RestorePlan.Make(There(1, 2, TokenOf(1)), Chain[..1], Chain);
+
+        Assert.Contains("this restore ends before", plan.Dropped, StringComparison.Ordinal);
+        Assert.Equal((1, null, null, null), (plan.First, plan.Token, plan.Useless, plan.Conflict));
+    }
+
+    [Fact]
+    public void A_token_that_cannot_be_read_drops_nothing()
+    {
+        var plan = Make(There(1, 2, "1-abc"));
+
+        Assert.NotNull(plan.Conflict);
+        Assert.Equal((null, null), (plan.Useless, plan.Dropped));
+    }
+
+    [Theory]
     [InlineData(2, "next", "not the next")]
     [InlineData(3, "own", "from another backup")]
     [InlineData(null, "own", "from another backup")]
-    public void Complete_snapshots_stay_if_only_the_one_after_them_is_useless(int? noted, string token, string why)
+    public void Complete_snapshots_stay_if_nobody_can_complete_the_one_after_them(int? noted, string token, string why)
     {
         var there = There(1, noted ?? 1, Named(token, 1));
 
