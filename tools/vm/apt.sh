@@ -102,6 +102,19 @@ apt_prepare() {
   apt_ours apt-get update
 }
 
+# Makes the package lists of another release ready, from the mirror that has this machine's own: suites given.
+apt_prepare_release() {
+  local release=$1 codename uri suite keyring APT_DIR=$APT_DIR
+  shift
+  codename=$(<"$APT_DIR/codename")
+  APT_DIR+=-$release
+  mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial" "$APT_DIR/no-parts"
+  read -r uri suite keyring < <(apt_machine_sources | awk -v own="$codename" '{ sub(/\/$/, "", $2) } $2 == own')
+  for suite; do apt_source_line "$uri" "$suite" "$keyring" 'main contrib'; done >"$APT_DIR/sources.list"
+  echo "$release" >"$APT_DIR/codename"
+  apt_ours apt-get update
+}
+
 # Runs an apt tool with our sources and lists; what is installed and how packages are pinned stay the machine's.
 apt_ours() {
   local tool=$1

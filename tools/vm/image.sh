@@ -12,8 +12,8 @@ image_find() {
 
 image_copy_zfs() {
   local zfs=$1 root=$2 part
-  for part in sbin lib/udev/zvol_id lib/x86_64-linux-gnu usr/sbin usr/lib/zfs-linux usr/share/zfs/compatibility.d \
-    etc/zfs; do
+  for part in {,usr/}sbin {,usr/}lib/udev/zvol_id {,usr/}lib/x86_64-linux-gnu usr/lib/zfs-linux \
+    usr/share/zfs/compatibility.d etc/zfs; do
     if [[ -e $zfs/root/$part ]]; then
       (cd "$zfs/root" && tar -c "$part") | tar -x --keep-directory-symlink -C "$root"
     fi
@@ -89,7 +89,8 @@ image_pack() {
 # `zstream` reads streams without any kernel module, so tests on this machine can use it too; it runs with the guest's
 # libraries and asks nothing of this machine's.
 image_write_zstream() {
-  local file=$1 zfs=$2 guest=$3
+  local file=$1 zfs=$2 guest=$3 program
+  program=$(cd "$zfs/root" && find . -path '*sbin/zstream' | head -n 1)
   mkdir -p "$(dirname "$file")"
   {
     echo '#!/bin/sh'
@@ -97,7 +98,8 @@ image_write_zstream() {
     echo 'cache=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")'
     echo "zfs=\$cache/${zfs##*/}/root guest=\$cache/${guest##*/}/usr/lib/x86_64-linux-gnu"
     # shellcheck disable=SC2016 # for the wrapper to expand
-    echo 'exec "$guest/ld-linux-x86-64.so.2" --library-path "$zfs/lib/x86_64-linux-gnu:$guest" "$zfs/sbin/zstream" "$@"'
+    echo 'exec "$guest/ld-linux-x86-64.so.2" --library-path "$zfs/lib/x86_64-linux-gnu:$zfs/usr/lib/x86_64-linux-gnu:$guest" \'
+    echo "  \"\$zfs/${program#./}\" \"\$@\""
   } >"$file"
   chmod +x "$file"
 }

@@ -300,6 +300,8 @@ machine_boot_anew() {
 machine_start() {
   local image memory pid seconds began=$EPOCHREALTIME how=restored
   if pid=$(machine_pid); then
+    [[ $(<"$STATE/image") == "$VM_CACHE"/* ]] ||
+      die "machine '$NAME' is running with another version of OpenZFS. End it first: ./zfs-vm stop --name $NAME"
     machine_wait_for_ssh
     machine_connect
     say "machine '$NAME' is already running (pid $pid)"
@@ -362,7 +364,7 @@ machine_stop() {
 # nothing.
 machine_reset() {
   local how=${1:-quick}
-  if [[ $how == quick ]] && machine_pid >/dev/null; then
+  if [[ $how == quick ]] && machine_pid >/dev/null && [[ $(<"$STATE/image") == "$VM_CACHE"/* ]]; then
     if timeout 60 ssh -F "$SSH_CONFIG" zfs-vm 'zsm-pools wait 2>/dev/null; zsm-pools recreate' \
       9>&- </dev/null >"$STATE/pools.log" 2>&1; then
       say "machine '$NAME' has new, empty pools"

@@ -21,10 +21,10 @@ guest_find() {
 }
 
 guest_fetch() {
-  local work=$1 package
+  local work=$1 release=$2 package
   local -a packages
   mapfile -t packages < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$VM_TOOLS/guest/packages")
-  apt_download_with_dependencies "$work/debs" "${packages[@]}"
+  version_in_release "$release" apt_download_with_dependencies "$work/debs" "${packages[@]}"
   mkdir -p "$work/root/usr"/{bin,sbin,lib,lib64}
   for package in bin sbin lib lib64; do ln -s "usr/$package" "$work/root/$package"; done
   # dpkg-deb -x would put real folders in place of these links.
@@ -44,10 +44,11 @@ guest_prune() {
 }
 
 guest_build() {
-  local work folder=$VM_CACHE/guest-$GUEST_KEY
+  local work release folder=$VM_CACHE/guest-$GUEST_KEY
   work=$(mktemp -d "$VM_CACHE/work.XXXXXX")
   packages_ready
-  logged "fetching the guest's programs" guest_fetch "$work"
+  release=$(version_guest_release "$(sed -n 's/^release //p' "$(module_find)/versions")")
+  logged "fetching the guest's programs" guest_fetch "$work" "$release"
   logged "unpacking the guest's programs" guest_prune "$work/root"
   rm -rf "$folder"
   mv "$work/root" "$folder"

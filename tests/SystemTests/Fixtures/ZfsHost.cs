@@ -50,7 +50,8 @@ public class ZfsHost : ClientHost, IAsyncLifetime
         {
             if (_shell is not null)
                 return;
-            if (File.Exists("/dev/zfs") && Environment.IsPrivilegedProcess)
+            var asked = Environment.GetEnvironmentVariable("ZFS_VM_ZFS"); // another version than this machine's
+            if (string.IsNullOrEmpty(asked) && File.Exists("/dev/zfs") && Environment.IsPrivilegedProcess)
                 await UseThisMachineAsync();
             else
                 await StartVirtualMachineAsync();
@@ -66,6 +67,9 @@ public class ZfsHost : ClientHost, IAsyncLifetime
         var shell = _shell ?? throw new InvalidOperationException("The ZFS machine is not started.");
         return (await Command.RunAsync(shell[0], [.. shell[1..], line], input: input)) with { What = line };
     }
+
+    /// <returns>Of OpenZFS, such as 2.3.2.</returns>
+    internal async Task<string> VersionAsync() => (await OutputAsync("zfs version | sed -n '1s/^zfs-\\([0-9.]*\\).*/\\1/p'")).Trim();
 
     internal override System.Diagnostics.Process Start(string line)
     {

@@ -1,16 +1,20 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.StandIn;
 
 /// <summary>
 /// The stand-in for <c>zfs</c> answers as real ZFS does: one list of commands, <c>commands.txt</c>, is run on both, and
-/// exit codes, outputs and error outputs are compared.
+/// exit codes, outputs and error outputs are compared. It answers as <see cref="VersionOfWords"/>; where other versions
+/// say it otherwise is in <c>differences.txt</c>.
 /// </summary>
 [Collection("zfs")]
 public sealed partial class StandInContractTests(ZfsHost host)
 {
+    private const string VersionOfWords = "2.3.2";
+
     private static readonly string Folder = Path.Combine(Repository.Root, "tests", "SystemTests", "StandIn");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -23,13 +27,14 @@ public sealed partial class StandInContractTests(ZfsHost host)
 
         var expected = await RunListAsync(host);
         var actual = await RunListAsync(standIn);
+        var known = await KnownDifferencesAsync();
 
         await standIn.RemoveClientAsync("", standIn.NewClientFolder(""));
         string[] differences =
         [
             .. expected
                 .Zip(actual)
-                .Where(pair => pair.First != pair.Second)
+                .Where(pair => pair.First != pair.Second && !known.Any(difference => difference.Explains(pair)))
                 .Select(pair => $"real ZFS:\n{pair.First}\nthe stand-in:\n{pair.Second}"),
         ];
         Assert.Equal(expected.Count, actual.Count);
@@ -66,8 +71,38 @@ public sealed partial class StandInContractTests(ZfsHost host)
         await host.OutputAsync($"rm -r {folder}");
         Directory.Delete(folder, recursive: true);
         await standIn.RemoveClientAsync("", standIn.NewClientFolder(""));
-        Assert.Equal(7, expected.Distinct(StringComparer.Ordinal).Count());
-        Assert.Equal(expected, actual);
+        if (await host.VersionAsync() == VersionOfWords)
+        {
+            Assert.Equal(7, expected.Distinct(StringComparer.Ordinal).Count());
+            Assert.Equal(expected, actual);
+            return;
+        }
+
+        // Other versions may keep a record less of what was cut.
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.Equal(expected[^1], actual[^1]);
+        Assert.All(
+            expected.Zip(actual).SkipLast(1),
+            pair =>
+            {
+                var (real, made) = (ResumeToken.Parse(pair.First), ResumeToken.Parse(pair.Second));
+                Assert.Equal(real.SnapshotGuid, made.SnapshotGuid);
+                Assert.True(real.Bytes <= made.Bytes, $"{real.Bytes} bytes, and {made.Bytes} by the stand-in");
+            }
+        );
+    }
+
+    private async Task<IReadOnlyList<Difference>> KnownDifferencesAsync()
+    {
+        var version = await host.VersionAsync();
+        return
+        [
+            .. (await File.ReadAllLinesAsync(Path.Combine(Folder, "differences.txt"), Token))
+                .Where(line => line.Length > 0 && line[0] != '#')
+                .Select(line => line.Split(" | "))
+                .Where(columns => columns[0].Split(' ').Any(of => $"{version}.".StartsWith($"{of}.")))
+                .Select(columns => new Difference(string.Join(" | ", columns[1..^1]), columns[^1])),
+        ];
     }
 
     /// <returns>Tokens, and the GUID of the snapshot.</returns>
@@ -110,15 +145,26 @@ public sealed partial class StandInContractTests(ZfsHost host)
     {
         var text = output.Replace(area, "AREA", StringComparison.Ordinal);
         text = Usage().Replace(text, "usage:\n\n");
-        text = ResumeToken().Replace(text, "TOKEN");
+        text = TokenText().Replace(text, "TOKEN");
         return Number().Replace(text, "NUMBER");
+    }
+
+    /// <param name="Command">As in the list.</param>
+    /// <param name="Words">What real ZFS prints instead.</param>
+    private sealed record Difference(string Command, string Words)
+    {
+        /// <summary>The exit code is the same on all versions.</summary>
+        public bool Explains((string Real, string StandIn) answers) =>
+            answers.Real.StartsWith($"{Command}\n", StringComparison.Ordinal)
+            && answers.Real.Contains(Words, StringComparison.Ordinal)
+            && answers.Real.Split('\n')[1] == answers.StandIn.Split('\n')[1];
     }
 
     [GeneratedRegex(@"usage:.*?(?=^=== |\z)", RegexOptions.Singleline | RegexOptions.Multiline, 10_000)]
     private static partial Regex Usage();
 
     [GeneratedRegex("1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+", RegexOptions.None, 10_000)]
-    private static partial Regex ResumeToken();
+    private static partial Regex TokenText();
 
     [GeneratedRegex("0x[0-9a-f]{4,}|[0-9]{5,}", RegexOptions.None, 10_000)]
     private static partial Regex Number();
