@@ -43,7 +43,7 @@ public sealed class NvListPackTests
                 )
         );
 
-    public static TheoryData<string> Streams => [.. RecordedStream.Whole.Select(stream => stream.File)];
+    public static TheoryData<string> Streams => [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
 
     [Theory]
     [MemberData(nameof(Streams))]

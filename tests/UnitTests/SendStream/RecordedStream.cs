@@ -21,13 +21,18 @@ internal sealed class RecordedStream
         _bytes = new Lazy<byte[]>(ReadBytes);
     }
 
+    /// <summary>By file; those of another version of OpenZFS with its folder, such as 2.1.11/full.zfs.gz.</summary>
     public static IReadOnlyDictionary<string, RecordedStream> All => Loaded.Value;
 
     /// <summary>
-    /// The complete ones: all except the output of <c>zfs send --saved</c> for an interrupted receive, which has no
+    /// The complete ones of the usual version: all except the output of <c>zfs send --saved</c> for an interrupted receive, which has no
     /// END.
     /// </summary>
-    public static IEnumerable<RecordedStream> Whole => All.Values.Where(stream => stream.IsWhole);
+    public static IEnumerable<RecordedStream> Whole =>
+        All.Values.Where(stream => stream.IsWhole && !stream.IsOfOtherVersion);
+
+    /// <summary>The complete ones of all versions.</summary>
+    public static IEnumerable<RecordedStream> WholeOfAllVersions => All.Values.Where(stream => stream.IsWhole);
 
     public string File => Text("file")!;
 
@@ -40,6 +45,8 @@ internal sealed class RecordedStream
     public ulong Guid => ulong.Parse(Text("guid")!);
 
     public ulong? BaseGuid => Text("baseGuid") is { } guid ? ulong.Parse(guid) : null;
+
+    private bool IsOfOtherVersion => File.Contains('/', StringComparison.Ordinal);
 
     public bool IsResumed => Resumes is not null;
 
@@ -82,15 +89,22 @@ internal sealed class RecordedStream
 
     public byte[] Bytes => _bytes.Value;
 
-    private static Dictionary<string, RecordedStream> Load()
-    {
-        var expected = Path.Combine(Folder, "expected.json");
-        using var document = JsonDocument.Parse(System.IO.File.ReadAllBytes(expected));
-        return document
-            .RootElement.GetProperty("streams")
-            .EnumerateArray()
-            .Select(facts => new RecordedStream(facts.Clone()))
+    private static Dictionary<string, RecordedStream> Load() =>
+        Directory
+            .EnumerateFiles(Folder, "expected.json", SearchOption.AllDirectories)
+            .SelectMany(Read)
             .ToDictionary(stream => stream.File);
+
+    private static IEnumerable<RecordedStream> Read(string expected)
+    {
+        using var document = JsonDocument.Parse(System.IO.File.ReadAllBytes(expected));
+        return
+        [
+            .. document
+                .RootElement.GetProperty("streams")
+                .EnumerateArray()
+                .Select(facts => new RecordedStream(facts.Clone())),
+        ];
     }
 
     private byte[] ReadBytes()

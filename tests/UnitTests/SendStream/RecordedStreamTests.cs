@@ -21,7 +21,7 @@ public sealed class RecordedStreamTests
         [RecordType.Redact] = "REDACT",
     };
 
-    public static TheoryData<string> WholeStreams => [.. RecordedStream.Whole.Select(stream => stream.File)];
+    public static TheoryData<string> WholeStreams => [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
 
     public static TheoryData<string> CutStreams =>
         [.. RecordedStream.All.Values.Where(stream => !stream.IsWhole).Select(stream => stream.File)];

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.UnitTests.SendStream;
 /// </summary>
 public sealed partial class ZstreamTests
 {
-    public static TheoryData<string> Streams => [.. RecordedStream.Whole.Select(stream => stream.File)];
+    public static TheoryData<string> Streams => [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
 
     [Theory]
     [MemberData(nameof(Streams))]

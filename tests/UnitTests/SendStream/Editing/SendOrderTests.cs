@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 public sealed class SendOrderTests
 {
     public static TheoryData<string> Streams =>
-        [.. RecordedStream.Whole.Where(stream => stream.Kind != "package").Select(stream => stream.File)];
+        [.. RecordedStream.WholeOfAllVersions.Where(stream => stream.Kind != "package").Select(stream => stream.File)];
 
     [Theory]
     [MemberData(nameof(Streams))]

@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 public sealed class StreamSpliceTests
 {
     public static TheoryData<string> Continuations =>
-        [.. RecordedStream.Whole.Where(stream => stream.IsResumed).Select(stream => stream.File)];
+        [.. RecordedStream.WholeOfAllVersions.Where(stream => stream.IsResumed).Select(stream => stream.File)];
 
     public static TheoryData<string> SingleStreams => [.. Edits.Single.Select(stream => stream.File)];
 
