@@ -69,7 +69,8 @@ public class ZfsHost : ClientHost, IAsyncLifetime
     }
 
     /// <returns>Of OpenZFS, such as 2.3.2.</returns>
-    internal async Task<string> VersionAsync() => (await OutputAsync("zfs version | sed -n '1s/^zfs-\\([0-9.]*\\).*/\\1/p'")).Trim();
+    internal async Task<string> VersionAsync() =>
+        (await OutputAsync("zfs version | sed -n '1s/^zfs-\\([0-9.]*\\).*/\\1/p'")).Trim();
 
     internal override System.Diagnostics.Process Start(string line)
     {

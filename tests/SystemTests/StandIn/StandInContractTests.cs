@@ -81,15 +81,12 @@ public sealed partial class StandInContractTests(ZfsHost host)
         // Other versions may keep a record less of what was cut.
         Assert.Equal(expected.Length, actual.Length);
         Assert.Equal(expected[^1], actual[^1]);
-        Assert.All(
-            expected.Zip(actual).SkipLast(1),
-            pair =>
-            {
-                var (real, made) = (ResumeToken.Parse(pair.First), ResumeToken.Parse(pair.Second));
-                Assert.Equal(real.SnapshotGuid, made.SnapshotGuid);
-                Assert.True(real.Bytes <= made.Bytes, $"{real.Bytes} bytes, and {made.Bytes} by the stand-in");
-            }
-        );
+        Assert.All(expected.Zip(actual).SkipLast(1), pair =>
+        {
+            var (real, made) = (ResumeToken.Parse(pair.First), ResumeToken.Parse(pair.Second));
+            Assert.Equal(real.SnapshotGuid, made.SnapshotGuid);
+            Assert.True(real.Bytes <= made.Bytes, $"{real.Bytes} bytes, and {made.Bytes} by the stand-in");
+        });
     }
 
     private async Task<IReadOnlyList<Difference>> KnownDifferencesAsync()

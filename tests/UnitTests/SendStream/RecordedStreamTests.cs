@@ -21,7 +21,8 @@ public sealed class RecordedStreamTests
         [RecordType.Redact] = "REDACT",
     };
 
-    public static TheoryData<string> WholeStreams => [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
+    public static TheoryData<string> WholeStreams =>
+        [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
 
     public static TheoryData<string> CutStreams =>
         [.. RecordedStream.All.Values.Where(stream => !stream.IsWhole).Select(stream => stream.File)];

@@ -6,7 +6,8 @@ namespace ZfsSnapshotManager.UnitTests.SendStream.Editing;
 
 public sealed class SendStreamWriterTests
 {
-    public static TheoryData<string> WholeStreams => [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
+    public static TheoryData<string> WholeStreams =>
+        [.. RecordedStream.WholeOfAllVersions.Select(stream => stream.File)];
 
     [Theory]
     [MemberData(nameof(WholeStreams))]
