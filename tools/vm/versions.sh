@@ -3,7 +3,7 @@
 # Debian release that has it, is built for the kernel of this machine's release, and is kept in a directory of its own.
 
 # Debian releases, oldest first, each with the suites in which versions are looked for.
-RELEASES=('bullseye bullseye' 'bookworm bookworm bookworm-backports' 'trixie trixie trixie-backports')
+RELEASES=('bookworm bookworm bookworm-backports' 'trixie trixie trixie-backports')
 
 # The version asked for; empty for the usual one.
 ZFS=${ZFS_VM_ZFS:-}
@@ -46,19 +46,23 @@ version_prepare() {
   done
 }
 
-# Prints "VERSION RELEASE" for each package of OpenZFS that the lists have, for instance "2.3.9-0+deb13u1 trixie".
+# Prints "VERSION RELEASE SUITE" for each package of OpenZFS that the lists have, for instance "2.3.9-0+deb13u1 trixie
+# trixie"; of each suite the newest first.
 version_packages() {
   local entry release
   for entry in "${RELEASES[@]}"; do
     release=${entry%% *}
     [[ $release == "$(<"$APT_DIR/codename")" || -d $APT_DIR-$release ]] || continue
     version_in_release "$release" apt_ours apt-cache madison zfs-dkms |
-      awk -F ' *[|] *' -v release="$release" '{ print $2, release }'
+      awk -F ' *[|] *' -v release="$release" '{ split($3, source, /[ \/]+/); print $2, release, source[length(source) - 3] }'
   done
 }
 
-# Prints the package of the version asked for, as version_packages does.
-version_find() { version_packages | awk -v want="$ZFS" '{ version = $1; sub(/-.*/, "", version) } version == want' | head -n 1; }
+# Prints "VERSION RELEASE" of the version asked for.
+version_find() {
+  version_packages |
+    awk -v want="$ZFS" '{ version = $1; sub(/-.*/, "", version) } version == want { print $1, $2 }' | head -n 1
+}
 
 # The newer one of this machine's release and of the one that a version is from: it has the libraries for the tools of
 # both.
@@ -71,7 +75,7 @@ version_guest_release() {
   echo "${newest:-$own}"
 }
 
-# All versions that can be built here, one a line, oldest first.
+# The newest version of each suite, one a line, oldest first.
 versions_list() {
   mkdir -p "$CACHE_ROOT"
   VM_CACHE=$CACHE_ROOT/vm-versions
@@ -81,5 +85,5 @@ versions_list() {
   BUILD_LOG=$VM_CACHE/build.log
   packages_ready
   logged "reading other releases' package lists" version_prepare
-  version_packages | sed 's/-.*//' | sort -uV
+  version_packages | awk '!seen[$3]++ { sub(/-.*/, "", $1); print $1 }' | sort -uV
 }

@@ -25,8 +25,8 @@ internal sealed class RecordedStream
     public static IReadOnlyDictionary<string, RecordedStream> All => Loaded.Value;
 
     /// <summary>
-    /// The complete ones of the usual version: all except the output of <c>zfs send --saved</c> for an interrupted receive, which has no
-    /// END.
+    /// The complete ones of the usual version: all except the output of <c>zfs send --saved</c> for an interrupted
+    /// receive, which has no END.
     /// </summary>
     public static IEnumerable<RecordedStream> Whole =>
         All.Values.Where(stream => stream.IsWhole && !stream.IsOfOtherVersion);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # describe.sh DATASET SNAPSHOT [files]: prints what can be told of a received snapshot: its GUID, the digest of what zfs
-# sends of it, and that of its records but for holes: a file that is all hole may have more or fewer levels of them.
+# sends of it, and that of its records but for holes and free objects: a file that is all hole may have more or fewer
+# levels of them, and how far the free objects behind the last one reach depends on when they were written.
 # With "files" also contents and attributes of every file, for which an encrypted one needs its key.
 # shellcheck source=common.sh
 source "$(dirname "$0")/common.sh"
@@ -12,7 +13,7 @@ raw=()
 zfs rename -u "$dataset" "$pool/described" 2>/dev/null || zfs rename "$dataset" "$pool/described"
 zfs send "${raw[@]}" -L "$pool/described@$snapshot" >/tmp/described
 zfs rename -u "$pool/described" "$dataset" 2>/dev/null || zfs rename "$pool/described" "$dataset"
-echo "records $(zstream dump -v </tmp/described | grep -vE '^FREE |checksum = |DRR_FREE |Total' | sha256sum)"
+echo "records $(zstream dump -v </tmp/described | grep -vE '^FREE |^FREEOBJECTS |checksum = |DRR_FREE |Total' | sha256sum)"
 echo "send $(sha256sum </tmp/described)"
 rm /tmp/described
 
