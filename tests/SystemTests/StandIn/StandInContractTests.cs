@@ -97,7 +97,9 @@ public sealed partial class StandInContractTests(ZfsHost host)
             .. (await File.ReadAllLinesAsync(Path.Combine(Folder, "differences.txt"), Token))
                 .Where(line => line.Length > 0 && line[0] != '#')
                 .Select(line => line.Split(" | "))
-                .Where(columns => columns[0].Split(' ').Any(of => $"{version}.".StartsWith($"{of}.")))
+                .Where(columns =>
+                    columns[0].Split(' ').Any(of => $"{version}.".StartsWith($"{of}.", StringComparison.Ordinal))
+                )
                 .Select(columns => new Difference(string.Join(" | ", columns[1..^1]), columns[^1])),
         ];
     }
