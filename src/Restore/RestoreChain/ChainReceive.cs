@@ -31,7 +31,8 @@ internal sealed class ChainReceive(
     );
     private bool _isEncryptionChecked;
 
-    /// <summary>Whether ZFS refused a stream because of another program's snapshot.</summary>
+    /// <summary>Whether another program made a snapshot meanwhile, because of which ZFS may have refused a
+    /// stream.</summary>
     private bool _isWatched;
 
     /// <summary>How often ssh broke without progress in between.</summary>
@@ -170,12 +171,7 @@ internal sealed class ChainReceive(
         Announce(plan.First);
         if (plan is { First: > 0, Token: null })
             await target.NoteAsync(digest, cancellationToken);
-        // A raw stream is refused at its end if there is a snapshot at that moment. Where another program makes some,
-        // there must be none at exactly that moment.
-        Func<Task>? beforeEnd = null;
-        if (_isWatched)
-            beforeEnd = () => DestroyForeignAsync(cancellationToken);
-        var receive = new SnapshotReceive(session.Settings.Zfs, chain.Names[plan.First], PrepareAsync, beforeEnd);
+        var receive = new SnapshotReceive(session.Settings.Zfs, chain.Names[plan.First], PrepareAsync);
         if (backup.IsLocal)
         {
             var live = new LiveReceive(session, backup, receive, plan.First, () => PlanResumeAsync(cancellationToken));
@@ -191,7 +187,9 @@ internal sealed class ChainReceive(
             if (isFirst && plan.First == 0)
                 return await ChooseCreationAsync(backup, digest, cancellationToken);
             await DestroyForeignAsync(cancellationToken);
-            return [];
+            // ZFS accepts a stream only if there is no snapshot behind its base, at its begin and at its end. No one can
+            // be faster than a program that makes them; with -F, ZFS destroys them in the moment that it looks.
+            return _isWatched && plan.First > 0 ? ["-F"] : [];
         }
     }
 

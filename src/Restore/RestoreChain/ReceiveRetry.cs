@@ -4,7 +4,7 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 
 /// <summary>
 /// Whether a receive that ZFS refused is tried again. As long as it makes progress it is; without progress only for
-/// some seconds: that is how long udev looks at a new device, and enough to outrun a program that makes snapshots.
+/// some seconds: that is how long udev looks at a new device.
 /// </summary>
 /// <param name="time">The clock.</param>
 internal sealed class ReceiveRetry(TimeProvider time)

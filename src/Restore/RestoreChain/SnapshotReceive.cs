@@ -7,14 +7,11 @@ namespace ZfsSnapshotManager.Restore.RestoreChain;
 /// <param name="zfs">Where it is received.</param>
 /// <param name="snapshot">The name of its snapshot here.</param>
 /// <param name="prepare">Called immediately before <c>zfs receive</c> is started, with false if it resumes a receive;
-/// returns the options of a dataset that is created.</param>
-/// <param name="beforeEnd">Called immediately before ZFS gets the END of the stream; null: nothing is to be
-/// done.</param>
+/// returns further options.</param>
 internal sealed class SnapshotReceive(
     ZfsHost zfs,
     SnapshotName snapshot,
-    Func<bool, Task<IReadOnlyList<string>>> prepare,
-    Func<Task>? beforeEnd
+    Func<bool, Task<IReadOnlyList<string>>> prepare
 )
 {
     /// <summary>How long ZFS may take to record what it has received.</summary>
@@ -29,7 +26,7 @@ internal sealed class SnapshotReceive(
         await using var receiving = zfs.Start(["receive", "-s", "-u", .. options, snapshot.ToString()]);
         try
         {
-            await WriteAsync(receiving.Input, write, cancellationToken);
+            await write(receiving.Input);
             receiving.Input.Close();
         }
         catch (IOException)
@@ -43,20 +40,6 @@ internal sealed class SnapshotReceive(
         }
 
         await receiving.WaitForSuccessAsync(cancellationToken);
-    }
-
-    private async Task WriteAsync(Stream input, Func<Stream, Task> write, CancellationToken cancellationToken)
-    {
-        if (beforeEnd is null)
-        {
-            await write(input);
-            return;
-        }
-
-        await using var held = new HeldEndStream(input);
-        await write(held);
-        await beforeEnd();
-        await held.ReleaseAsync(cancellationToken);
     }
 
     /// <summary>

@@ -247,7 +247,7 @@ public sealed class KeptRestoreTests
         await lab.AddIncrementalAsync();
         using var tool = lab.Client.Start(
             $"while [ ! -e {lab.Client.Folder}/stop ]; do zfs snapshot {lab.Partial}@auto$(date +%s%N) 2>/dev/null; "
-                + "sleep 0.2; done"
+                + "sleep 0.05; done"
         );
 
         var restore = await lab.Client.RunAsync($"zfs-restore latest {lab.Target}");

@@ -7,7 +7,7 @@ using ZfsSnapshotManager.ZfsStandIn.Streams;
 namespace ZfsSnapshotManager.ZfsStandIn.Commands;
 
 /// <summary>
-/// <c>zfs receive -s</c>, and <c>-A</c>. Like the kernel it keeps what came up to the last whole record, and says by
+/// <c>zfs receive -s</c>, with <c>-F</c> on wish, and <c>-A</c>. Like the kernel it keeps what came up to the last whole record, and says by
 /// the token where the stream continues; killed, it has what it wrote down last.
 /// </summary>
 internal sealed class ReceiveCommand
@@ -44,7 +44,7 @@ internal sealed class ReceiveCommand
 
     public static int Run(string[] rest)
     {
-        var arguments = new Arguments(rest, "Asuo:");
+        var arguments = new Arguments(rest, "AFsuo:");
         if (arguments.Has('A'))
             Abort(arguments.Name);
         else
@@ -155,15 +155,17 @@ internal sealed class ReceiveCommand
         if (dataset.Partial is not null)
             throw HasPartial();
         var newest = dataset.Snapshots.MaxBy(snapshot => snapshot.CreateTxg);
+        if (_arguments.Has('F'))
+            newest = dataset.Snapshots.Find(snapshot => snapshot.Guid == Begin.BaseGuid) ?? newest;
         if (newest?.Guid != Begin.BaseGuid)
             throw new ZfsFailure(
                 dataset.Snapshots.Exists(snapshot => snapshot.Guid == Begin.BaseGuid)
                     ? $"{What}: destination {_dataset} has been modified\nsince most recent snapshot"
                     : $"{What}: most recent snapshot of {_dataset} does not\nmatch incremental source"
             );
-        if (!dataset.Head.IsSameAs(newest!.Contents))
+        if (!_arguments.Has('F') && !dataset.Head.IsSameAs(newest!.Contents))
             throw new ZfsFailure($"{What}: destination {_dataset} has been modified\nsince most recent snapshot");
-        _partial = NewPartial(newest.Contents.Copy());
+        _partial = NewPartial(newest!.Contents.Copy());
     }
 
     /// <summary>Before anything was received the kernel notes object 1 (dmu_recv_begin_sync).</summary>
@@ -257,6 +259,8 @@ internal sealed class ReceiveCommand
         dataset.Partial = null;
         dataset.IsInconsistent = false;
         dataset.Head = _partial.Contents;
+        if (_arguments.Has('F') && dataset.Snapshots.Find(snapshot => snapshot.Guid == _partial.BaseGuid) is { } basis)
+            dataset.Snapshots.RemoveAll(snapshot => snapshot.CreateTxg > basis.CreateTxg);
         dataset.Snapshots.Add(
             new Snapshot
             {
