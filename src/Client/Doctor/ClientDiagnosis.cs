@@ -53,6 +53,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             CheckDataset(dataset);
         foreach (var pool in selected.Datasets.Select(dataset => dataset.Name.Pool).Distinct(StringComparer.Ordinal))
         {
+            await CheckWritableAsync(pool, cancellationToken);
             await CheckBookmarksAsync(pool, cancellationToken);
             await CheckErrorsAsync(pool, cancellationToken);
         }
@@ -83,10 +84,21 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             _result.Pass("dataset", $"{dataset.Name}, {Describe(dataset)}");
     }
 
+    private async Task CheckWritableAsync(string pool, CancellationToken cancellationToken)
+    {
+        if (await ZpoolProperty.IsReadOnlyAsync(settings.Zfs, pool, cancellationToken))
+            _result.Fail(
+                "pool",
+                $"{pool} is imported read-only: no snapshot can be made in it, so its datasets are not backed up",
+                $"Import it for writing: zpool export {pool} && zpool import {pool}",
+                ExitCode.Zfs
+            );
+    }
+
     /// <summary>Pools of old versions, and those made with <c>zpool create -d</c>, have none.</summary>
     private async Task CheckBookmarksAsync(string pool, CancellationToken cancellationToken)
     {
-        if (await ZpoolFeature.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
+        if (await ZpoolProperty.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
             _result.Warn(
                 "bookmarks",
                 $"feature@bookmarks is off in the pool {pool}: the next incremental backup starts from a snapshot, "

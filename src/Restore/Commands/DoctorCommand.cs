@@ -114,6 +114,13 @@ internal static class DoctorCommand
         if (await result.TryAsync("zfs", () => zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return;
         result.Pass("zfs", version);
+        if (await ZpoolProperty.IsReadOnlyAsync(zfs, dataset.Pool, cancellationToken))
+            result.Fail(
+                "pool",
+                $"{dataset.Pool} is imported read-only: nothing can be restored to it",
+                $"Import it for writing: zpool export {dataset.Pool} && zpool import {dataset.Pool}",
+                ExitCode.Zfs
+            );
         if (await result.TryAsync("permissions", () => ZfsUser.GetAsync(zfs, cancellationToken)) is not { } user)
             return;
         var missing = await result.TryAsync("permissions", () =>

@@ -187,8 +187,8 @@ internal sealed class ChainReceive(
             if (isFirst && plan.First == 0)
                 return await ChooseCreationAsync(backup, digest, cancellationToken);
             await DestroyForeignAsync(cancellationToken);
-            // ZFS accepts a stream only if there is no snapshot behind its base, at its begin and at its end. No one can
-            // be faster than a program that makes them; with -F, ZFS destroys them in the moment that it looks.
+            // ZFS accepts a stream only if its base is the newest snapshot, when it begins and when it ends. Nobody is
+            // always faster than a program that makes snapshots; with -F, ZFS destroys them when it looks.
             return _isWatched && plan.First > 0 ? ["-F"] : [];
         }
     }

@@ -1,3 +1,4 @@
+using System.Net;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
@@ -17,7 +18,7 @@ internal sealed class KeptData(Output output, RestoreTarget target, IReadOnlyLis
     /// <returns>The failure itself if there is nothing to add, or if it is not one that users get as it is.</returns>
     public async Task<Exception> ExplainAsync(Exception e)
     {
-        if (await DescribeAsync(FailureKinds.Of(e)) is not { } kept)
+        if (await DescribeAsync(e) is not { } kept)
             return e;
         switch (e)
         {
@@ -42,7 +43,7 @@ internal sealed class KeptData(Output output, RestoreTarget target, IReadOnlyLis
     }
 
     /// <returns>Null if nothing is kept.</returns>
-    private async Task<string?> DescribeAsync(FailureKind kind)
+    private async Task<string?> DescribeAsync(Exception e)
     {
         PartialDataset? partial;
         try
@@ -58,7 +59,10 @@ internal sealed class KeptData(Output output, RestoreTarget target, IReadOnlyLis
 
         if (partial is null || (partial.Token is null && partial.Snapshots.Count == 0))
             return null;
-        if (kind != FailureKind.Stream)
+        if (e is ApiException { Status: HttpStatusCode.NotFound, Code: not null })
+            return "It was deleted during the restore, by rotation or because space was needed: 'zfs-restore list' "
+                + $"shows the backups that exist. What was received is kept in {target.Partial}. {Discard}";
+        if (FailureKinds.Of(e) != FailureKind.Stream)
             return $"What was received is kept in {target.Partial}: run the same command again to resume. {Discard}";
         var complete = chain.LastOrDefault(backup => partial.Has(backup.SnapshotGuid));
         var finish = complete is null || complete == chain[^1] ? "" : DescribeFinish(complete);

@@ -97,4 +97,42 @@ public sealed class UnusualDatasetTests(ZfsHost host)
             await client.ShellAsync($"zpool destroy -f {pool}");
         }
     }
+
+    [Fact]
+    public async Task A_pool_that_is_imported_read_only_is_named_and_the_others_are_backed_up()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(host, server, "data");
+        var pool = $"ro{Guid.NewGuid().ToString("N")[..8]}";
+        await client.ShellAsync(
+            $"zfs create {client.Area}/data && truncate -s 128M {client.Folder}/pool && zpool create {pool} "
+                + $"{client.Folder}/pool && zfs create {pool}/d && zpool export {pool} && zpool import -d "
+                + $"{client.Folder} -o readonly=on {pool}"
+        );
+        try
+        {
+            var backup = await client.RunAsync($"zfs-client backup --dataset {pool}/d,{client.Area}/data");
+            var doctor = await client.RunAsync($"zfs-client doctor --dataset {pool}/d");
+            var restoreDoctor = await client.RunAsync($"zfs-restore doctor {pool}");
+            var restore = await client.RunAsync($"zfs-restore latest {pool}/restored --source {client.Area}/data");
+
+            Assert.Equal(6, backup.ExitCode);
+            Assert.Contains($"Backed up {client.Area}/data@", backup.Output, StringComparison.Ordinal);
+            Assert.Matches($"{pool}/d is not backed up: .*read-only", backup.Error);
+            foreach (var diagnosis in (CommandResult[])[doctor, restoreDoctor])
+            {
+                Assert.Matches($"failed +pool: {pool} is imported read-only", diagnosis.Output);
+                Assert.Contains($"zpool import {pool}", diagnosis.Output, StringComparison.Ordinal);
+            }
+
+            Assert.Equal(6, restore.ExitCode);
+            Assert.Contains("import it for writing", restore.Error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await client.ShellAsync(
+                $"zpool export {pool}; zpool import -d {client.Folder} {pool}; zpool destroy -f {pool}"
+            );
+        }
+    }
 }

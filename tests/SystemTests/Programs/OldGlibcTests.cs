@@ -105,7 +105,7 @@ public sealed partial class OldGlibcTests
         return VersionIn(DocumentedVersion().Match(readme));
     }
 
-    private static Version VersionIn(Match match) => Version.Parse(match.Groups[1].ValueSpan);
+    private static Version VersionIn(Match match) => Version.Parse(match.Groups["version"].ValueSpan);
 
     private static async Task<string> AskToolAsync(string command) =>
         (await RunToolAsync(command)).MustSucceed().Output.Trim();
@@ -113,9 +113,9 @@ public sealed partial class OldGlibcTests
     private static Task<CommandResult> RunToolAsync(params string[] arguments) =>
         Command.RunAsync(Path.Combine(Repository.Root, "tools", "sysroot"), arguments);
 
-    [GeneratedRegex(@"GLIBC_(\d+\.\d+)")]
+    [GeneratedRegex(@"GLIBC_(?<version>\d+\.\d+)", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex SymbolVersion();
 
-    [GeneratedRegex(@"glibc (\d+\.\d+) or\s+newer")]
+    [GeneratedRegex(@"glibc (?<version>\d+\.\d+) or\s+newer", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex DocumentedVersion();
 }

@@ -7,8 +7,8 @@ using ZfsSnapshotManager.ZfsStandIn.Streams;
 namespace ZfsSnapshotManager.ZfsStandIn.Commands;
 
 /// <summary>
-/// <c>zfs receive -s</c>, with <c>-F</c> on wish, and <c>-A</c>. Like the kernel it keeps what came up to the last whole record, and says by
-/// the token where the stream continues; killed, it has what it wrote down last.
+/// <c>zfs receive -s</c>, also with <c>-F</c>, and <c>-A</c>. Like the kernel it keeps what came up to the last whole
+/// record, and says by the token where the stream continues; killed, it has what it wrote down last.
 /// </summary>
 internal sealed class ReceiveCommand
 {
