@@ -191,7 +191,7 @@ public sealed class KeptRestoreTests
             while [ "$1" != -- ]; do shift; done
             shift 2
             case "$*" in
-              *"'receive' '-s'"*)
+              *' receive -s '*)
                 if [ ! -e {{folder}}/broken ]; then
                   touch {{folder}}/broken
                   head -c 8000000 | sh -c "$*" 2>/dev/null
