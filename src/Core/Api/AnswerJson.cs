@@ -28,16 +28,18 @@ internal static class AnswerJson
     /// <param name="content">The answer's body.</param>
     /// <param name="type">What it is expected to be.</param>
     /// <param name="moved">Called whenever some of it arrived; may be null.</param>
+    /// <param name="most">The most bytes that it may have.</param>
     /// <exception cref="JsonException">It is not an answer of a zfs-server.</exception>
     public static async Task<T> ReadAsync<T>(
         HttpContent content,
         JsonTypeInfo<T> type,
         Action? moved,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        long most = MaxLength
     )
     {
         await using var body = await content.ReadAsStreamAsync(cancellationToken);
-        await using var limited = new LimitedStream(body, MaxLength, moved);
+        await using var limited = new LimitedStream(body, most, moved);
         var answer = await JsonSerializer.DeserializeAsync(limited, type, cancellationToken)
             ?? throw new JsonException("the answer is empty");
         return AnswerRules.FindFault(answer) is { } fault ? throw new JsonException(fault) : answer;

@@ -14,6 +14,9 @@ namespace ZfsSnapshotManager.Core.Api;
 /// </summary>
 internal sealed class ApiTransport : IDisposable
 {
+    /// <summary>In bytes. An error is a few texts.</summary>
+    private const long MaxErrorLength = 1024 * 1024;
+
     private readonly TimeSpan _smallRequestTimeout;
     private readonly HttpClient _http;
     private readonly ServerConnection _server;
@@ -226,13 +229,25 @@ internal sealed class ApiTransport : IDisposable
     )
     {
         ApiError? error = null;
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(_smallRequestTimeout);
         try
         {
-            error = await AnswerJson.ReadAsync(response.Content, AnswerJson.Types.ApiError, null, cancellationToken);
+            error = await AnswerJson.ReadAsync(
+                response.Content,
+                AnswerJson.Types.ApiError,
+                moved: null,
+                timeout.Token,
+                MaxErrorLength
+            );
         }
         catch (Exception e) when (e is JsonException or InvalidDataException or HttpRequestException or IOException)
         {
             // Not an answer of zfs-server (a page of a proxy, for example): only the status is known.
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It does not end: only the status is known.
         }
 
         var failure = error is null

@@ -5,6 +5,7 @@ using System.Text;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Configuration;
+using ZfsSnapshotManager.UnitTests.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Api;
 
@@ -47,17 +48,67 @@ public sealed class SlowAnswerTests
         Assert.Contains("sent nothing of its answer for 2 s", failure.Message, StringComparison.Ordinal);
     }
 
-    /// <param name="patience">How long the answer may pause.</param>
-    /// <param name="writeBody">Writes it; what it is given ends when the client has its answer or gave up.</param>
-    private static async Task<IReadOnlyList<SnapshotInfo>> ListAsync(
+    [Fact]
+    public async Task An_error_that_does_not_end_is_known_by_its_status()
+    {
+        var failure = await Assert.ThrowsAsync<ApiException>(() =>
+            AskAsync(
+                server => server.OpenManifestAsync(Backups.Full(1), Token),
+                TimeSpan.FromSeconds(2),
+                async (stream, isOver) =>
+                {
+                    await WriteChunkAsync(stream, """{"success":false,"message":""");
+                    await isOver;
+                },
+                "503 Service Unavailable"
+            )
+        );
+
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, FailureKind.Transient), (failure.Status, failure.Kind));
+    }
+
+    [Fact]
+    public async Task An_error_is_not_read_beyond_its_limit()
+    {
+        var sent = 0;
+
+        _ = await Assert.ThrowsAsync<ApiException>(() =>
+            AskAsync(
+                server => server.OpenManifestAsync(Backups.Full(1), Token),
+                TimeSpan.FromSeconds(20),
+                async (stream, _) =>
+                {
+                    await WriteChunkAsync(stream, """{"success":false,"message":"m","code":"c","x":[""");
+                    for (; sent < 256; sent++)
+                        await WriteChunkAsync(stream, new string(' ', 1024 * 1024));
+                },
+                "500 Internal Server Error"
+            )
+        );
+
+        Assert.InRange(sent, 0, 128);
+    }
+
+    private static Task<IReadOnlyList<SnapshotInfo>> ListAsync(
         TimeSpan patience,
         Func<NetworkStream, Task, Task> writeBody
+    ) => AskAsync(server => server.GetSnapshotsAsync(Token), patience, writeBody, "200 OK");
+
+    /// <param name="ask">The request.</param>
+    /// <param name="patience">How long the answer may pause.</param>
+    /// <param name="writeBody">Writes it; what it is given ends when the client has its answer or gave up.</param>
+    /// <param name="status">The answer's code and phrase.</param>
+    private static async Task<T> AskAsync<T>(
+        Func<ApiClient, Task<T>> ask,
+        TimeSpan patience,
+        Func<NetworkStream, Task, Task> writeBody,
+        string status
     )
     {
         var over = new TaskCompletionSource();
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var serving = ServeAsync(listener, stream => writeBody(stream, over.Task));
+        var serving = ServeAsync(listener, stream => writeBody(stream, over.Task), status);
         var connection = new ServerConnection(
             "client",
             new Secret("key"),
@@ -66,7 +117,7 @@ public sealed class SlowAnswerTests
         using var server = new ApiClient(connection, patience);
         try
         {
-            return await server.GetSnapshotsAsync(Token);
+            return await ask(server);
         }
         finally
         {
@@ -76,13 +127,15 @@ public sealed class SlowAnswerTests
         }
     }
 
-    private static async Task ServeAsync(TcpListener listener, Func<NetworkStream, Task> writeBody)
+    private static async Task ServeAsync(TcpListener listener, Func<NetworkStream, Task> writeBody, string status)
     {
         using var client = await listener.AcceptTcpClientAsync(Token);
         await using var stream = client.GetStream();
         _ = await stream.ReadAsync(new byte[4096], Token);
         await stream.WriteAsync(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray(),
+            Encoding.ASCII.GetBytes(
+                $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ),
             Token
         );
         await writeBody(stream);
