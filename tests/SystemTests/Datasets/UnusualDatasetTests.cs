@@ -105,9 +105,8 @@ public sealed class UnusualDatasetTests(ZfsHost host)
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var pool = $"ro{Guid.NewGuid().ToString("N")[..8]}";
         await client.ShellAsync(
-            $"zfs create {client.Area}/data && truncate -s 128M {client.Folder}/pool && zpool create {pool} "
-                + $"{client.Folder}/pool && zfs create {pool}/d && zpool export {pool} && zpool import -d "
-                + $"{client.Folder} -o readonly=on {pool}"
+            $"truncate -s 128M {client.Folder}/pool && zpool create {pool} {client.Folder}/pool && zfs create {pool}/d "
+                + $"&& zpool export {pool} && zpool import -d {client.Folder} -o readonly=on {pool}"
         );
         try
         {
