@@ -35,6 +35,47 @@ public sealed class OwnersTests
         );
     }
 
+    /// <summary>With the default of KEEP_MANUAL, which removes snapshots and bookmarks after each backup.</summary>
+    [Fact]
+    public async Task Two_servers_remove_only_what_their_own_backups_left()
+    {
+        await using var lab = await BackupLab.CreateAsync(new StandInHost(), "KEEP_MANUAL=3");
+        await using var second = await ServerProcess.StartAsync();
+        var key = await second.AddClientAsync(lab.Client.Id);
+        var other = $"API_KEY={key} SERVER_URL=http://127.0.0.1:{second.Port}";
+        List<string> own = [];
+        List<string> others = [];
+        await lab.Client.ShellAsync(
+            $"zfs snapshot {lab.Dataset}@mine && zfs bookmark {lab.Dataset}@mine " + $"{lab.Dataset}#mine"
+        );
+        others.Add(await BackUpAsync(lab, $"{other} zfs-client backup"));
+        for (var round = 0; round < 5; round++)
+            own.Add(await BackUpAsync(lab, "zfs-client backup"));
+        (await lab.Client.RunAsync("zfs-client rotate")).MustSucceed();
+
+        var kept = await SnapshotsAsync(lab);
+        Assert.Equal([$"{lab.Dataset}@mine", .. others, .. own[^3..]], kept);
+
+        for (var round = 0; round < 4; round++)
+            others.Add(await BackUpAsync(lab, $"{other} zfs-client backup"));
+        (await lab.Client.RunAsync($"{other} zfs-client rotate")).MustSucceed();
+
+        kept = await SnapshotsAsync(lab);
+        Assert.Equal([$"{lab.Dataset}@mine", .. own[^3..], .. others[^3..]], kept);
+        Assert.Contains($"{lab.Dataset}#mine", await lab.Client.SnapshotsOfAsync(lab.Dataset));
+        Assert.Equal("incremental", (await lab.Client.JsonAsync("zfs-client backup")).GetProperty("kind").GetString());
+    }
+
+    private static async Task<string> BackUpAsync(BackupLab lab, string line) =>
+        (await lab.Client.JsonAsync(line)).GetProperty("snapshot").GetString()!;
+
+    private static async Task<string[]> SnapshotsAsync(BackupLab lab) =>
+        [
+            .. (await lab.Client.SnapshotsOfAsync(lab.Dataset)).Where(name =>
+                name.Contains('@', StringComparison.Ordinal)
+            ),
+        ];
+
     [Fact]
     public async Task Marks_that_a_snapshot_inherits_or_a_replica_received_mean_nothing()
     {
@@ -49,7 +90,11 @@ public sealed class OwnersTests
                 + $"zfs snapshot {client.Area}/replica@newer && zfs set zfs-snapshot-manager:type=hourly {data} && "
                 + $"zfs set {Mark}=pending {data}"
         );
-        await client.WriteSettingsAsync($"LOCAL_DATASET={data},{client.Area}/replica", "KEEP_HOURLY=1");
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={data},{client.Area}/replica",
+            "KEEP_HOURLY=1",
+            "KEEP_MANUAL=0"
+        );
 
         (await client.RunAsync("zfs-client backup")).MustSucceed();
         (await client.RunAsync("zfs-client snapshot hourly")).MustSucceed();

@@ -75,7 +75,8 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     private byte[] SettingsOf(string[] settings)
     {
-        // Tests compare what was restored with snapshots that are older than the usual ones.
+        // Most tests compare what was restored with snapshots that are older than the usual ones. Tests of what a
+        // client destroys set KEEP_MANUAL to its default.
         string[] all = [$"CLIENT_ID={Id}", $"API_KEY={Key}", $"SERVER_URL={_url}", "KEEP_MANUAL=1000", .. settings];
         var once = all.GroupBy(setting => setting.Split('=')[0], StringComparer.Ordinal).Select(group => group.Last());
         return Encoding.UTF8.GetBytes(string.Join('\n', once) + "\n");

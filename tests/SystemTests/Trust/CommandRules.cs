@@ -7,9 +7,13 @@ namespace ZfsSnapshotManager.SystemTests.Trust;
 /// answers.
 /// </summary>
 /// <param name="dataset">The dataset.</param>
-/// <param name="before">Its snapshots and bookmarks before the run.</param>
+/// <param name="before">Its snapshots and bookmarks before the run, the oldest first.</param>
 internal sealed class CommandRules(string dataset, IReadOnlyList<LocalEntry> before)
 {
+    /// <summary>The default of KEEP_MANUAL.</summary>
+    public const int KeepManual = 3;
+
+    private readonly HashSet<string> _destroyed = new(StringComparer.Ordinal);
     private readonly HashSet<string> _created = new(StringComparer.Ordinal);
     private readonly HashSet<string> _bookmarks = new(StringComparer.Ordinal);
 
@@ -30,10 +34,37 @@ internal sealed class CommandRules(string dataset, IReadOnlyList<LocalEntry> bef
                 : $"it sets {value}",
             ["inherit", "zfs-snapshot-manager:upload", .. var names] => FindForeign(names, IsMine),
             ["bookmark", var from, var to] => JudgeBookmark(from, to),
-            ["destroy", .. var names] => FindForeign(names, name => _created.Contains(name) || IsPending(name)),
+            ["destroy", .. var names] => FindForeign(names, name => MayDestroy(name) && _destroyed.Add(name)),
             ["send", .. var rest] => JudgeSend(rest),
             _ => "no backup runs it",
         };
+
+    /// <summary>
+    /// What was made or interrupted, and what is old: snapshots of <c>backup</c> of which KEEP_MANUAL newer ones exist,
+    /// and bookmarks of which a newer one exists.
+    /// </summary>
+    public bool MayDestroy(string name) =>
+        _created.Contains(name)
+        || IsPending(name)
+        || (IsManual(name) && CountNewer(name, _created, IsManual) >= KeepManual)
+        || (IsBookmark(name) && CountNewer(name, _bookmarks, IsBookmark) > 0);
+
+    private bool IsManual(string name) =>
+        name.StartsWith($"{dataset}@zsm-manual-", StringComparison.Ordinal)
+        && before.Any(entry => entry.Name == name && entry.IsOwn);
+
+    private bool IsBookmark(string name) =>
+        name.StartsWith($"{dataset}#", StringComparison.Ordinal)
+        && before.Any(entry => entry.Name == name && entry.IsOwn);
+
+    private int CountNewer(string name, HashSet<string> made, Func<string, bool> isOfKind) =>
+        before
+            .Select(entry => entry.Name)
+            .Where(isOfKind)
+            .SkipWhile(other => other != name)
+            .Skip(1)
+            .Concat(made)
+            .Count(other => !_destroyed.Contains(other));
 
     private string? JudgeSnapshot(string[] words)
     {
@@ -104,8 +135,6 @@ internal sealed class CommandRules(string dataset, IReadOnlyList<LocalEntry> bef
 /// <param name="IsPending">Whether it is one of these whose upload did not end.</param>
 internal sealed record LocalEntry(string Name, ulong Guid, bool IsOwn, bool IsPending)
 {
-    public bool IsBookmarkOf(string dataset) => Name.StartsWith($"{dataset}#zsm-", StringComparison.Ordinal);
-
     public bool IsOf(string dataset) => Name.Split('@', '#')[0] == dataset;
 
     public bool Is(string name, ulong guid) => Name == name && Guid == guid;

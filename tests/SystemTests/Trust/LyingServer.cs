@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Trust;
 
@@ -18,24 +17,28 @@ internal sealed class LyingServer : IAsyncDisposable
     private readonly ConcurrentBag<Task> _requests = [];
     private readonly Task _accepting;
     private ServerLie? _lie;
+    private bool _isTold;
 
     public LyingServer(int upstreamPort)
     {
         _upstream = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{upstreamPort}") };
-        Port = Listen();
+        Port = LocalHttp.Listen(_listener);
         _accepting = AcceptAsync();
     }
 
-    public int Port { get; private set; }
-
-    /// <summary>Whether the lie was told since <see cref="Tell"/>.</summary>
-    public bool WasTold { get; private set; }
+    public int Port { get; }
 
     /// <summary>The last honest answer to each kind of request, such as <c>PUT upload-stream/*/parts/*</c>.</summary>
     public IReadOnlyDictionary<string, JsonNode> Honest => _honest;
 
     /// <summary>Tells a lie from now on; null: is honest.</summary>
-    public void Tell(ServerLie? lie) => (_lie, WasTold) = (lie, false);
+    /// <returns>Whether the lie before was told: its request came, and its answer had the field.</returns>
+    public bool Tell(ServerLie? lie)
+    {
+        var wasTold = _isTold;
+        (_lie, _isTold) = (lie, false);
+        return wasTold;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -43,28 +46,6 @@ internal sealed class LyingServer : IAsyncDisposable
         await _accepting;
         await Task.WhenAll(_requests);
         _upstream.Dispose();
-    }
-
-    private int Listen()
-    {
-        while (true)
-        {
-            using var probe = new TcpListener(IPAddress.Loopback, 0);
-            probe.Start();
-            var port = ((IPEndPoint)probe.LocalEndpoint).Port;
-            probe.Stop();
-            try
-            {
-                _listener.Prefixes.Clear();
-                _listener.Prefixes.Add($"http://127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}/");
-                _listener.Start();
-                return port;
-            }
-            catch (HttpListenerException)
-            {
-                // Another test has taken it meanwhile.
-            }
-        }
     }
 
     private async Task AcceptAsync()
@@ -120,13 +101,13 @@ internal sealed class LyingServer : IAsyncDisposable
             return (status, body);
         if (lie.Answer is { } whole)
         {
-            WasTold = true;
+            _isTold = true;
             return whole;
         }
 
         if (!lie.Field!.Tell(node))
             return (status, body);
-        WasTold = true;
+        _isTold = true;
         return (status, System.Text.Encoding.UTF8.GetBytes(node.ToJsonString()));
     }
 

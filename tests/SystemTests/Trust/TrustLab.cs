@@ -12,6 +12,9 @@ internal sealed class TrustLab : IAsyncDisposable
     /// <summary>What another server's client has left: it must stay.</summary>
     private const string OtherMark = "zfs-snapshot-manager:upload=pending:another-server/web1/01234567-01234567";
 
+    /// <summary>In the names of its holds and bookmarks.</summary>
+    private const string OtherTag = "abcdefgh";
+
     /// <summary>Bytes of a stream after which an interrupted run is killed.</summary>
     private const long HeldAt = 2_600_000;
 
@@ -49,15 +52,16 @@ internal sealed class TrustLab : IAsyncDisposable
             $"LOCAL_DATASET={lab.Dataset}",
             "RETRY_TIME=0",
             "COMPRESSION=none",
-            "MAX_CHAIN=0"
+            "MAX_CHAIN=0",
+            $"KEEP_MANUAL={CommandRules.KeepManual}"
         );
         await lab.Client.ShellAsync(
             $"zfs create -o encryption=on -o keyformat=hex {lab.Dataset} && zfs stand-in write {lab.Dataset} large "
                 + $"3000000 small 700 && zfs snapshot {lab.Dataset}@precious && zfs bookmark {lab.Dataset}@precious "
                 + $"{lab.Dataset}#precious && zfs send {lab.Dataset}@precious | zfs receive -s -u {lab.Copy}@precious "
                 + $"&& zfs snapshot -o {OtherMark} -o zfs-snapshot-manager:type=manual {lab.Dataset}@zsm-manual-other "
-                + $"&& zfs hold zsm-upload-abcdefgh {lab.Dataset}@zsm-manual-other && zfs bookmark "
-                + $"{lab.Dataset}@precious {lab.Dataset}#zsm-manual-other.abcdefgh"
+                + $"&& zfs hold zsm-upload-{OtherTag} {lab.Dataset}@zsm-manual-other && zfs bookmark "
+                + $"{lab.Dataset}@precious {lab.Dataset}#zsm-manual-other.{OtherTag}"
         );
         return lab;
     }
@@ -69,13 +73,14 @@ internal sealed class TrustLab : IAsyncDisposable
     public Task ChangeAsync() => Client.WriteAsync("data", ("small", 700));
 
     /// <summary>Runs a command while a lie is told, and checks what it did and said.</summary>
-    public async Task CheckBackupAsync(ServerLie lie)
+    /// <returns>Whether the lie was told.</returns>
+    public async Task<bool> CheckBackupAsync(ServerLie lie)
     {
         var before = await ListAsync();
         Host.NoteCommands();
         Liar.Tell(lie);
         var result = await RunAsync("zfs-client backup");
-        Liar.Tell(null);
+        var isTold = Liar.Tell(null);
         var after = await ListAsync();
 
         var rules = new CommandRules(Dataset, before);
@@ -84,9 +89,10 @@ internal sealed class TrustLab : IAsyncDisposable
                 rules.FindFault(words) is not { } fault,
                 $"{lie}: zfs {string.Join(' ', words)}: {rules.FindFault(words)}\n{result.Text}"
             );
-        foreach (var entry in before.Where(entry => !entry.IsPending))
+        foreach (var entry in before.Where(entry => !rules.MayDestroy(entry.Name)))
             Assert.True(after.Contains(entry), $"{lie}: {entry.Name} has gone\n{result.Text}");
         AssertSays(result, lie);
+        return isTold;
     }
 
     /// <summary>A server that is honest again gets the backup, whatever it said before.</summary>
@@ -97,22 +103,23 @@ internal sealed class TrustLab : IAsyncDisposable
     }
 
     /// <summary>Rotates while a lie is told, checks what was destroyed, and undoes it.</summary>
-    public async Task CheckRotationAsync(ServerLie lie)
+    /// <returns>Whether the lie was told.</returns>
+    public async Task<bool> CheckRotationAsync(ServerLie lie)
     {
         var before = await ListAsync();
         var pool = Host.SavePool();
         Host.NoteCommands();
         Liar.Tell(lie);
         var result = await RunAsync("zfs-client rotate");
-        Liar.Tell(null);
-        var own = before.Where(entry => entry.Name.StartsWith($"{Dataset}@zsm-", StringComparison.Ordinal)).ToList();
+        var isTold = Liar.Tell(null);
+        var rules = new CommandRules(Dataset, before);
+        var typed = before.Where(entry => entry.Name.StartsWith($"{Dataset}@zsm-", StringComparison.Ordinal)).ToList();
         HashSet<string> old =
         [
             .. RotatedTypes
                 .SelectMany(type =>
-                    own.Where(entry => entry.Name.Contains($"@zsm-{type}-", StringComparison.Ordinal)).SkipLast(1)
+                    typed.Where(entry => entry.Name.Contains($"@zsm-{type}-", StringComparison.Ordinal)).SkipLast(1)
                 )
-                .Concat(before.Where(entry => entry.IsBookmarkOf(Dataset)).SkipLast(1))
                 .Select(entry => entry.Name),
         ];
         foreach (var words in Host.NotedCommands())
@@ -120,7 +127,8 @@ internal sealed class TrustLab : IAsyncDisposable
             var isAllowed = words switch
             {
                 ["version" or "list" or "get" or "holds", ..] => true,
-                ["destroy", .. var names] => names.All(old.Contains),
+                ["destroy", var name] when old.Contains(name) => true,
+                ["destroy", ..] => rules.FindFault(words) is null,
                 _ => false,
             };
             Assert.True(isAllowed, $"{lie}: zfs {string.Join(' ', words)}\n{result.Text}");
@@ -128,10 +136,12 @@ internal sealed class TrustLab : IAsyncDisposable
 
         AssertSays(result, lie);
         Host.RestorePool(pool);
+        return isTold;
     }
 
     /// <summary>Restores while a lie is told, checks what was touched, and undoes it.</summary>
-    public async Task CheckRestoreAsync(ServerLie lie)
+    /// <returns>Whether the lie was told.</returns>
+    public async Task<bool> CheckRestoreAsync(ServerLie lie)
     {
         var target = $"{Client.Area}/target";
         var before = await ListAsync();
@@ -139,7 +149,7 @@ internal sealed class TrustLab : IAsyncDisposable
         Host.NoteCommands();
         Liar.Tell(lie);
         var result = await RunAsync($"zfs-restore restore 1 {target} --recursive --properties");
-        Liar.Tell(null);
+        var isTold = Liar.Tell(null);
         foreach (var words in Host.NotedCommands())
         {
             var named = words.Skip(1).Where(word => word.StartsWith("tank", StringComparison.Ordinal)).ToList();
@@ -152,6 +162,7 @@ internal sealed class TrustLab : IAsyncDisposable
         Assert.Equal(before, await ListAsync());
         AssertSays(result, lie);
         Host.RestorePool(pool);
+        return isTold;
     }
 
     /// <summary>Starts a backup and kills it when some parts of it are stored.</summary>
@@ -200,12 +211,19 @@ internal sealed class TrustLab : IAsyncDisposable
                 .Select(row => new LocalEntry(
                     row[0],
                     ulong.Parse(row[1], CultureInfo.InvariantCulture),
-                    row[2].Contains($"/{Client.Id}", StringComparison.Ordinal),
+                    IsOwn(row[0], row[2]),
                     row[2].StartsWith("pending:", StringComparison.Ordinal)
                         && row[2].Contains($"/{Client.Id}/", StringComparison.Ordinal)
                 )),
         ];
     }
+
+    /// <summary>Bookmarks have no marks: their names say whose they are.</summary>
+    private bool IsOwn(string name, string mark) =>
+        name.Contains('#', StringComparison.Ordinal)
+            ? name.StartsWith($"{Dataset}#zsm-", StringComparison.Ordinal)
+                && !name.EndsWith($".{OtherTag}", StringComparison.Ordinal)
+            : mark.Contains($"/{Client.Id}", StringComparison.Ordinal);
 
     public async ValueTask DisposeAsync()
     {
