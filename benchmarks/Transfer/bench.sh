@@ -31,8 +31,25 @@ transfer_stream() {
   echo "$file"
 }
 
-# A stream's GUID, as its BEGIN says it.
-transfer_guid() { od -An -j 40 -N 8 -t u8 "$1" | tr -d ' '; }
+# What the stand-in for zfs must say of a stream's snapshot, as its BEGIN does. usage: transfer_facts FILE BYTES
+transfer_facts() {
+  echo "BENCH_GUID=$(od -An -j 40 -N 8 -t u8 "$1" | tr -d ' ') BENCH_CREATED=$(od -An -j 24 -N 8 -t u8 "$1" | tr -d ' ') BENCH_BYTES=$2"
+}
+
+# Gives a stream the name of the snapshot that zfs-client makes next, and waits for that second: zfs-client sends no stream
+# of another snapshot, and to rename it meanwhile would be measured too. Sets named and named_as. usage: transfer_name FILE
+transfer_name() {
+  local moment
+  named=$scratch/named.zfs
+  while true; do
+    moment=$(($(date +%s) + ${naming_takes:-2}))
+    named_as=tank/mixed@zsm-manual-$(date -u -d "@$moment" +%F_%TZ)
+    "$transfer_streams" rename "$named_as" <"$1" >"$named"
+    (($(date +%s) < moment)) && break
+    naming_takes=$((${naming_takes:-2} * 2))
+  done
+  while (($(date +%s) < moment)); do sleep 0.01; done
+}
 
 transfer_free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -81,10 +98,14 @@ transfer_measure() {
 transfer_stored_of() { sed -n '$s/ .*//p' "$scratch/discard.log"; }
 
 transfer_send_round() {
-  local file=$1 url=http://127.0.0.1:$discard_port stream format
-  stream="BENCH_STREAM=$file BENCH_GUID=$(transfer_guid "$file") BENCH_BYTES=$(stat -c %s "$file")"
+  local file=$1 url=http://127.0.0.1:$discard_port facts format try
+  facts=$(transfer_facts "$file" "$(stat -c %s "$file")")
   for format in gzip zstd; do
-    transfer_measure send "zfs-client $format" "$(transfer_backup "$url" zsm_x tank/mixed "COMPRESSION=$format" "$stream")"
+    for try in 1 2 3; do # zfs-client may start a moment too late for the name
+      transfer_name "$file"
+      transfer_measure send "zfs-client $format" "$(transfer_backup "$url" zsm_x tank/mixed "COMPRESSION=$format" "BENCH_STREAM=$named" "BENCH_NAME=$named_as" "$facts")" && break
+      ((try < 3)) || fail 'zfs-client failed three times'
+    done
     echo "$(transfer_stored_of)" >"$scratch/size-zfs-client $format"
   done
   transfer_measure send 'pigz -1 | curl' "cat '$file' | pigz -1 | curl -sS -T - $url/discard"
@@ -139,9 +160,9 @@ transfer_memory() {
     kill "$store" && wait "$store" 2>/dev/null || true
     rm -rf "$scratch/store"
     transfer_store_start
-    local make="$transfer_streams make $((gib * 1024))" guid
-    guid=$($make | head -c 48 | od -An -j 40 -N 8 -t u8 | tr -d ' ') || true
-    client=$(benchmarks/measure "$(transfer_backup "$store_url" "$store_key" "tank/size$gib" COMPRESSION=gzip "'BENCH_MAKE=$make'" "'BENCH_RENAME=$transfer_streams rename'" "BENCH_GUID=$guid" BENCH_BYTES=$((gib << 30)))" | cut -d' ' -f3)
+    local make="$transfer_streams make $((gib * 1024))"
+    $make | head -c 48 >"$scratch/begin" || true # what it makes more, nobody reads
+    client=$(benchmarks/measure "$(transfer_backup "$store_url" "$store_key" "tank/size$gib" COMPRESSION=gzip "'BENCH_MAKE=$make'" "'BENCH_RENAME=$transfer_streams rename'" "$(transfer_facts "$scratch/begin" $((gib << 30)))")" | cut -d' ' -f3)
     server=$(awk '/^VmHWM:/ { printf "%.1f", $2 / 1024 }' "/proc/$store/status")
     restore=$(benchmarks/measure "env CLIENT_ID=bench API_KEY=$store_key SERVER_URL=$store_url artifacts/bin/zfs-restore verify $(transfer_number_of "tank/size$gib") --json" | cut -d' ' -f3)
     printf '%-12s %12s %12s %12s\n' "$gib GiB" "$client" "$server" "$restore"
@@ -165,7 +186,7 @@ bench_transfer() {
     ((round > 0)) || rm -rf "$scratch/send" # it warmed the page cache
   done
   for label in gzip zstd; do
-    eval "$(transfer_backup "$store_url" "$store_key" "tank/$label" "COMPRESSION=$label" "BENCH_STREAM=$file" "BENCH_GUID=$(transfer_guid "$file")" "BENCH_BYTES=$bytes" "'BENCH_RENAME=$transfer_streams rename'")" >"$scratch/answer" || fail "a backup into the store failed: $(<"$scratch/answer")"
+    eval "$(transfer_backup "$store_url" "$store_key" "tank/$label" "COMPRESSION=$label" "BENCH_STREAM=$file" "$(transfer_facts "$file" "$bytes")" "'BENCH_RENAME=$transfer_streams rename'")" >"$scratch/answer" || fail "a backup into the store failed: $(<"$scratch/answer")"
   done
   for ((round = 0; round <= transfer_rounds; round++)); do
     echo "bench: receiving, round $round of $transfer_rounds" >&2
