@@ -306,7 +306,7 @@ public sealed class KeptRestoreTests
 
         var failed = await lab.Client.RunAsync($"{rotating} zfs-restore restore {old} {lab.Target}");
 
-        Assert.Equal(5, failed.ExitCode);
+        Assert.Equal(8, failed.ExitCode);
         Assert.Contains("does not exist", failed.Error, StringComparison.Ordinal);
         Assert.Contains("'zfs-restore list' shows the", failed.Error, StringComparison.Ordinal);
         Assert.Contains($"is kept in {lab.Partial}. To discard it", failed.Error, StringComparison.Ordinal);
