@@ -65,7 +65,8 @@ public sealed partial class OldGlibcTests
     {
         var old = await AskToolAsync("prepare");
         var loader = Directory.GetFiles(Path.Combine(old, "lib"), "ld-2.*.so", SearchOption.AllDirectories).Single();
-        var libraries = Path.GetDirectoryName(loader)!;
+        var openssl = Directory.GetFiles(old, "libssl.so.1.1", SearchOption.AllDirectories).Single();
+        var libraries = $"{Path.GetDirectoryName(loader)}:{Path.GetDirectoryName(openssl)}";
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
         await client.StoreAsync(Recorded.Plain("full"));
