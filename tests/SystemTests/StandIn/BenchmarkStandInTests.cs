@@ -1,4 +1,5 @@
 using System.Globalization;
+using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 using ZfsSnapshotManager.UnitTests.SendStream;
 
@@ -53,7 +54,7 @@ public sealed class BenchmarkStandInTests
         var moment = now.AddSeconds(1).AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));
         var time = moment.ToString("yyyy-MM-dd_HH:mm:ss", CultureInfo.InvariantCulture);
         var name = $"{Dataset}@zsm-manual-{time}Z";
-        var stream = new StreamBuilder().Begin(Guid, name: name).Object(1, bonus: []);
+        var stream = new StreamBuilder().Begin(Guid, name: name, features: StreamFeatures.SaSpill).Object(1, bonus: []);
         for (var block = 0UL; block < 8; block++)
             stream.Write(1, block << 17, StreamBuilder.Noise(1 << 17, (int)block));
         var path = Path.Combine(folder, "recorded.zfs");

@@ -201,13 +201,15 @@ internal sealed class TrustLab : IAsyncDisposable
     public async Task<IReadOnlyList<LocalEntry>> ListAsync()
     {
         var rows = await Client.ShellAsync(
-            "zfs list -H -p -t snapshot,bookmark -d 1 -o name,guid,zfs-snapshot-manager:upload "
-                + $"{Dataset}; zfs list -H -p -t snapshot,bookmark -d 1 -o name,guid,zfs-snapshot-manager:upload {Copy}"
+            "for dataset in "
+                + $"{Dataset} {Copy}; do zfs list -H -p -t snapshot,bookmark -d 1 -o "
+                + "name,guid,zfs-snapshot-manager:upload,createtxg $dataset; done"
         );
         return
         [
             .. rows.Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(row => row.Split('\t'))
+                .OrderBy(row => ulong.Parse(row[3], CultureInfo.InvariantCulture))
                 .Select(row => new LocalEntry(
                     row[0],
                     ulong.Parse(row[1], CultureInfo.InvariantCulture),
