@@ -87,7 +87,10 @@ internal static class BackupCommand
         return (int)set.ExitCode;
     }
 
-    /// <summary>Keeps a backup that runs every hour from filling the pool with its snapshots.</summary>
+    /// <summary>
+    /// Keeps a backup that runs every hour from filling the pool with its snapshots. The backups are stored by then:
+    /// whatever prevents this, be it Ctrl-C, is a warning, and what was stored is reported.
+    /// </summary>
     private static async Task TidyAsync(
         BackupRun run,
         ServerInventory inventory,
@@ -104,12 +107,13 @@ internal static class BackupCommand
             {
                 await rotation.TidyAsync(dataset, cancellationToken);
             }
-            catch (OperationException e)
+            catch (Exception e) when (e is not OutOfMemoryException)
             {
+                var reason = e is OperationCanceledException ? "the run was told to stop." : e.Message;
                 run.Output.Warn(
-                    $"The backup of {dataset} is stored, but older snapshots stay for the next run: {e.Message}"
+                    $"The backup of {dataset} is stored, but older snapshots stay for the next run: {reason}"
                 );
-                if (e.Kind is not (FailureKind.Dataset or FailureKind.Stream))
+                if (FailureKinds.Of(e) is not (FailureKind.Dataset or FailureKind.Stream))
                     return; // the server or the other machine is away: it would be the same for the others
             }
         }

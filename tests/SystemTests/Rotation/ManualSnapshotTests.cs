@@ -23,6 +23,61 @@ public sealed class ManualSnapshotTests
         Assert.Equal(6, (await client.ListBackupsAsync()).Length);
     }
 
+    /// <summary>The backup is stored: that its tidying is interrupted is no failure of it.</summary>
+    [Fact]
+    public async Task Ctrl_C_while_older_snapshots_are_removed_does_not_hide_the_backup()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        for (var round = 0; round < 3; round++)
+            await client.JsonAsync("zfs-client backup");
+        await client.ShellAsync(
+            $"mkdir -p {client.Folder}/slow && printf '%s\\n' '#!/bin/bash' 'zfs=$(PATH=${{PATH#*:}} command -v zfs)' "
+                + $"'[[ $1 == destroy ]] || exec $zfs \"$@\"' 'touch {client.Folder}/destroying; exec sleep 300' "
+                + $"> {client.Folder}/slow/zfs && chmod 755 {client.Folder}/slow/zfs"
+        );
+        using var backup = client.Start($"PATH={client.Folder}/slow:$PATH exec zfs-client backup");
+        var printed = backup.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var error = backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await Patience.UntilAsync("a snapshot is being destroyed", async () =>
+            (await client.RunAsync($"test -e {client.Folder}/destroying")).ExitCode == 0
+        );
+
+        await client.KillAsync("zfs-client", "INT");
+
+        await Patience.WaitForEndAsync(backup, "the backup");
+        Assert.Equal(0, backup.ExitCode);
+        Assert.Contains("Verified and stored as ", await printed, StringComparison.Ordinal);
+        Assert.Contains(
+            "older snapshots stay for the next run: the run was told to stop",
+            await error,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(4, (await SnapshotsAsync(client)).Length);
+        (await client.RunAsync("zfs-client backup")).MustSucceed();
+        Assert.Equal(3, (await SnapshotsAsync(client)).Length);
+    }
+
+    [Fact]
+    public async Task Bookmarks_are_bounded_even_if_all_snapshots_are_kept()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "KEEP_MANUAL=1000000");
+        var first = (await client.JsonAsync("zfs-client backup")).GetProperty("snapshot").GetString()!;
+        var tag = (await client.BookmarkOfAsync(first)).Split('.')[^1];
+        await client.ShellAsync(
+            $"for n in $(seq 110); do zfs bookmark {first} {client.Area}/data#zsm-manual-$n.{tag}; done"
+        );
+
+        await client.JsonAsync("zfs-client backup");
+
+        var names = await client.SnapshotsOfAsync($"{client.Area}/data");
+        Assert.Equal(100, names.Count(name => name.Contains('#', StringComparison.Ordinal)));
+        Assert.Equal(2, (await SnapshotsAsync(client)).Length);
+        Assert.Equal("incremental", (await client.JsonAsync("zfs-client backup")).GetProperty("kind").GetString());
+    }
+
     [Fact]
     public async Task A_snapshot_with_a_clone_stays_and_the_run_succeeds()
     {
