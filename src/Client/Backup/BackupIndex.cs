@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -27,6 +28,14 @@ internal sealed class BackupIndex
     }
 
     public bool Has(SnapshotGuid snapshot) => _bySnapshot.ContainsKey(snapshot);
+
+    /// <summary>When the newest backup of a dataset was made; null if it has none.</summary>
+    public DateTimeOffset? FindLast(string dataset) =>
+        _byDataset
+            .GetValueOrDefault(dataset, [])
+            .SelectMany(guid => _bySnapshot[guid])
+            .Where(backup => backup.DatasetName == dataset)
+            .Max(backup => (DateTimeOffset?)BackupOrder.TimeOf(backup));
 
     /// <summary>
     /// The backups that have a dataset's name, and those of its snapshots and bookmarks, whatever its name was then;

@@ -31,6 +31,7 @@ internal sealed class BackupSet(BackupRun run)
     private LocalSnapshots? _localSnapshots;
     private LocalProperties? _localProperties;
     private IReadOnlyList<DatasetFacts> _taken = [];
+    private IReadOnlyList<LeftOutDataset> _leftOut = [];
     private JointSnapshotResult _made = JointSnapshotResult.Of([]);
 
     /// <summary>Datasets since the last success that the server did not take, although it answers.</summary>
@@ -66,7 +67,7 @@ internal sealed class BackupSet(BackupRun run)
         var datasets = _failures.Take(selected);
         using var locks = new DatasetLocks(run.Settings.Zfs);
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
-        await Inventory.FetchAsync(cancellationToken);
+        await FetchAsync(selected.LeftOut, cancellationToken);
         var names = new SnapshotNames(run.Settings, run.Time);
         var leaf = await names.ChooseAsync(datasets, run.Options.Type, cancellationToken);
         datasets = _failures.Without(datasets, dataset => DatasetCheck.FindObstacleToBackup(dataset, leaf));
@@ -101,7 +102,7 @@ internal sealed class BackupSet(BackupRun run)
         SnapshotLifecycle.WarnOfMoments(run.Output, _made);
         foreach (var (dataset, failure) in _made.Failures)
             _failures.Add(dataset, failure);
-        _taken = datasets;
+        (_taken, _leftOut) = (datasets, selected.LeftOut);
         return [.. _made.Created.Select(snapshot => snapshot.Name)];
     }
 
@@ -117,7 +118,7 @@ internal sealed class BackupSet(BackupRun run)
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
         if (datasets.Count > 0)
         {
-            await Inventory.FetchAsync(cancellationToken); // the mark names the server
+            await FetchAsync(_leftOut, cancellationToken); // the mark names the server
             var made = JointSnapshotResult.Of([]) with
             {
                 Created = [.. datasets.Select(dataset => created[dataset.Name])],
@@ -127,6 +128,16 @@ internal sealed class BackupSet(BackupRun run)
         }
 
         return Describe();
+    }
+
+    private async Task FetchAsync(IReadOnlyList<LeftOutDataset> leftOut, CancellationToken cancellationToken)
+    {
+        await Inventory.FetchAsync(cancellationToken);
+        if (leftOut.Count == 0)
+            return;
+        var (index, _) = await Inventory.GetIndexAsync(cancellationToken);
+        if (LeftOutBackups.Describe(leftOut, index.FindLast) is var (message, remedy))
+            run.Output.Warn($"{message} {remedy}");
     }
 
     private BackupSetResult Describe() =>

@@ -49,7 +49,14 @@ internal sealed record DatasetSelection(
             if (FindUse(dataset) is { } use && isNamed)
                 failures.Add(DatasetFailure.Of(dataset.Name.Value, use));
             else if (FindReason(dataset) is { } reason)
-                leftOut.Add(new LeftOutDataset { Dataset = dataset.Name.Value, Reason = reason });
+                leftOut.Add(
+                    new LeftOutDataset
+                    {
+                        Dataset = dataset.Name.Value,
+                        Reason = reason,
+                        IsByProperty = dataset.Use == DatasetUse.None,
+                    }
+                );
             else
                 datasets.Add(dataset);
         }

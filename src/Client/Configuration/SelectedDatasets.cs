@@ -19,12 +19,12 @@ internal sealed record SelectedDatasets(
     public IEnumerable<string> DescribeLeftOut() =>
         LeftOut
             .GroupBy(dataset => dataset.Reason, StringComparer.Ordinal)
-            .Select(group =>
-            {
-                string[] names = [.. group.Select(dataset => dataset.Dataset)];
-                var more = names.Length > MostNames ? $" and {names.Length - MostNames} more" : "";
-                return $"{string.Join(", ", names.Take(MostNames))}{more}: left out, because {group.Key}";
-            });
+            .Select(group => $"{Join([.. group])}: left out, because {group.Key}");
+
+    /// <summary>The first of them by name, and how many more there are.</summary>
+    public static string Join(IReadOnlyCollection<LeftOutDataset> datasets) =>
+        string.Join(", ", datasets.Take(MostNames).Select(dataset => dataset.Dataset))
+        + (datasets.Count > MostNames ? $" and {datasets.Count - MostNames} more" : "");
 
     public void NoteLeftOut(Output output)
     {

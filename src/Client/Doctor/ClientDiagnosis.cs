@@ -23,11 +23,11 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
     public async Task<Diagnosis> RunAsync(CancellationToken cancellationToken)
     {
-        var datasets = await CheckZfsAsync(cancellationToken);
+        var selected = await CheckZfsAsync(cancellationToken);
         CheckLocks();
         var answers = await CheckServerAsync(cancellationToken);
-        if (datasets is not null && answers)
-            await CheckChainsAsync(datasets, cancellationToken);
+        if (selected is not null && answers)
+            await CheckChainsAsync(selected, cancellationToken);
         _result.Pass(
             "compression",
             settings.Compression == CompressionFormat.None ? "none" : CompressionEngine.Describe(settings.Compression)
@@ -35,7 +35,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         return _result;
     }
 
-    private async Task<IReadOnlyList<DatasetFacts>?> CheckZfsAsync(CancellationToken cancellationToken)
+    private async Task<SelectedDatasets?> CheckZfsAsync(CancellationToken cancellationToken)
     {
         if (await _result.TryAsync("zfs", () => settings.Zfs.GetVersionAsync(cancellationToken)) is not { } version)
             return null;
@@ -60,7 +60,7 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
 
         await CheckPermissionsAsync(selected.Datasets, cancellationToken);
         await ShowSpaceAsync(selected.Datasets, cancellationToken);
-        return selected.Datasets;
+        return selected;
     }
 
     /// <summary>Snapshots that pile up fill a pool without a sign in its files.</summary>
@@ -275,15 +275,17 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             );
     }
 
-    private async Task CheckChainsAsync(IEnumerable<DatasetFacts> datasets, CancellationToken cancellationToken)
+    private async Task CheckChainsAsync(SelectedDatasets selected, CancellationToken cancellationToken)
     {
-        List<DatasetFacts> all = [.. datasets];
+        var all = selected.Datasets;
         if (await _result.TryAsync("machine", () => settings.FindMachineAsync(cancellationToken)) is not { } machine)
             return;
         var uploads = await server.GetUploadsAsync(cancellationToken);
         var answer = await server.GetSnapshotsAsync(settings.StorageType, cancellationToken);
         var identity = ClientIdentity.Of(settings.Server, answer.ServerId, machine);
         var index = new BackupIndex(answer.Snapshots);
+        if (LeftOutBackups.Describe(selected.LeftOut, index.FindLast) is var (ended, remedy))
+            _result.Warn("dataset", ended, remedy);
         var snapshots = new LocalSnapshots(settings.Zfs, [.. all.Select(dataset => dataset.Name)], time);
         foreach (var dataset in all)
         {

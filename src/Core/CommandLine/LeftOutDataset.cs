@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ZfsSnapshotManager.Core.CommandLine;
 
 /// <summary>
@@ -9,4 +11,8 @@ public sealed record LeftOutDataset
 
     /// <summary>Completes "left out, because".</summary>
     public required string Reason { get; init; }
+
+    /// <summary>Whether only a property of the dataset asks for it, so that it could be worked on.</summary>
+    [JsonIgnore]
+    public bool IsByProperty { get; init; }
 }

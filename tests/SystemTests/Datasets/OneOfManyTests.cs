@@ -212,6 +212,33 @@ public sealed class OneOfManyTests
         named.MustSucceed();
     }
 
+    /// <summary>As after a pool was migrated by <c>zfs send -R</c>: backups would end without a sign.</summary>
+    [Fact]
+    public async Task A_dataset_that_is_left_out_and_has_backups_is_a_warning_until_it_is_excluded()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateTreeAsync(server);
+        var data = $"{client.Area}/data";
+        (await client.RunAsync("zfs-client backup")).MustSucceed();
+        await client.ShellAsync($"zfs create {data}/new && zfs set com.sun:auto-snapshot=false {data}/a {data}/new");
+
+        var run = (await client.RunAsync("RESPECT_AUTO_SNAPSHOT=true zfs-client backup --json")).MustSucceed();
+        var typed = await client.RunAsync("RESPECT_AUTO_SNAPSHOT=true zfs-client snapshot hourly --send");
+        var doctor = await client.RunAsync("RESPECT_AUTO_SNAPSHOT=true zfs-client doctor");
+        var excluded = await client.RunAsync($"RESPECT_AUTO_SNAPSHOT=true zfs-client backup --exclude {data}/a");
+
+        var ended = $"The server has backups of {data}/a, the newest of ";
+        Assert.Contains($"warning: {ended}", typed.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains(ended, doctor.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(ended, excluded.MustSucceed().Error, StringComparison.Ordinal);
+        var report = CommandJson.Parse(run.Output);
+        Assert.Contains(ended, report.GetProperty("warnings")[0].GetString(), StringComparison.Ordinal);
+        Assert.Equal(
+            [$"{data}/a", $"{data}/new"],
+            report.GetProperty("left_out").EnumerateArray().Select(left => left.GetProperty("dataset").GetString())
+        );
+    }
+
     [Fact]
     public async Task Without_bookmarks_the_snapshot_is_the_base_of_the_next_backup()
     {
