@@ -52,19 +52,35 @@ internal static class RotateCommand
                     cancellationToken
                 );
                 Warn(output, results);
-                if (failure is not null)
-                    throw RotationWithoutServer.Explain(failure, results, created: null);
+                var incomplete = failure is null
+                    ? null
+                    : RotationWithoutServer.Explain(failure, results, created: null);
+                if (incomplete is not null && results.Count == 0)
+                    throw incomplete;
                 output.Results(
                     results.Where(result => result.Message is null),
                     ClientJson.Default.LocalRotationResult,
                     text => results.ForEach(result => Write(text, result)),
-                    results.All(result => result.Success),
-                    LocalRotationResult.FailuresOf(results)
+                    incomplete is null && results.All(result => result.Success),
+                    LocalRotationResult.FailuresOf(results).Concat(FailuresOf(incomplete))
                 );
-                return ExitCodeOf(results);
+                if (incomplete is null)
+                    return ExitCodeOf(results);
+                return output.Json ? (int)incomplete.ExitCode : throw incomplete;
             }
         );
         return verb;
+    }
+
+    private static IEnumerable<CommandFailure> FailuresOf(OperationException? failure)
+    {
+        if (failure is not null)
+            yield return new CommandFailure
+            {
+                Message = failure.Message,
+                Code = CommandFailure.CodeOf(failure, failure.ExitCode),
+                Remedy = failure.Remedy,
+            };
     }
 
     /// <param name="serverFailure">Why the server need not be asked; null if nothing is known.</param>

@@ -45,6 +45,14 @@ internal static class RotationWithoutServer
             failure.Kind
         );
 
+    /// <summary>What was done before the run was told to stop while it rotated.</summary>
+    /// <param name="sent">How many of the snapshots were backed up.</param>
+    public static string DescribeStopped(IReadOnlyList<string> created, int sent)
+    {
+        var backedUp = sent == 0 ? "" : $", and {sent} backed up";
+        return $"{Created(created)}{backedUp}; the snapshots that they replace stay for the next run.";
+    }
+
     private static string Created(IReadOnlyList<string> snapshots) =>
         snapshots is [var one] ? $"{one} was created" : $"{snapshots.Count} snapshots were created";
 }

@@ -85,25 +85,35 @@ internal static class SnapshotCommand
             (snapshots, failures) = await CreateAsync(settings, output, selected, type, dryRun, cancellationToken);
         }
 
-        var (rotations, serverFailure) = await RotateCommand.RunAsync(
-            settings,
-            server,
-            output,
-            selected with
-            {
-                Failures = [],
-            },
-            notSent is not null && LocalRotationRun.IsOfServer(notSent) ? notSent : null,
-            dryRun,
-            cancellationToken
-        );
+        List<LocalRotationResult> rotations;
+        OperationException? serverFailure;
+        try
+        {
+            (rotations, serverFailure) = await RotateCommand.RunAsync(
+                settings,
+                server,
+                output,
+                selected with
+                {
+                    Failures = [],
+                },
+                notSent is not null && LocalRotationRun.IsOfServer(notSent) ? notSent : null,
+                dryRun,
+                cancellationToken
+            );
+        }
+        catch (OperationCanceledException) when (!dryRun)
+        {
+            output.Warn(RotationWithoutServer.DescribeStopped(snapshots, backups?.Results.Count ?? 0));
+            throw;
+        }
+
         BackupCommand.WarnOf(output, backups?.Failures ?? [], BackupCommand.NotDone);
         BackupCommand.WarnOf(output, failures, NotDone);
         RotateCommand.Warn(output, rotations);
-        if (notSent is not null)
-            throw RotationWithoutServer.ExplainNotSent(notSent, snapshots);
-        if (serverFailure is not null)
-            throw RotationWithoutServer.Explain(serverFailure, rotations, dryRun ? null : snapshots);
+        var incomplete = Explain(notSent, serverFailure, rotations, dryRun, snapshots);
+        if (incomplete is not null && (!dryRun || output.Json))
+            throw incomplete;
         var result = new SnapshotSetResult
         {
             DryRun = dryRun,
@@ -119,9 +129,26 @@ internal static class SnapshotCommand
             result.Success,
             result.AllFailures()
         );
+        if (incomplete is not null)
+            throw incomplete; // after what could be planned
         if (failures.Count > 0)
             return (int)failures[0].ExitCode;
         return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);
+    }
+
+    private static OperationException? Explain(
+        OperationException? notSent,
+        OperationException? serverFailure,
+        List<LocalRotationResult> rotations,
+        bool dryRun,
+        List<string> snapshots
+    )
+    {
+        if (notSent is not null)
+            return RotationWithoutServer.ExplainNotSent(notSent, snapshots);
+        if (serverFailure is not null)
+            return RotationWithoutServer.Explain(serverFailure, rotations, dryRun ? null : snapshots);
+        return null;
     }
 
     /// <summary>Needs no server, so that a machine without a connection still takes its snapshots.</summary>

@@ -29,6 +29,17 @@ public sealed class RotationWithoutServerTests
         var snapshots = await SnapshotsAsync(client, dataset);
         Assert.Equal(3, snapshots.Length); // the two newest, and the base of the next backup
         Assert.Contains(sent, snapshots);
+        const string Plan = "RETRY_TIME=0 KEEP_HOURLY=1 zfs-client rotate --dry-run";
+        var planned = await client.RunAsync(Plan);
+        Assert.Equal(4, planned.ExitCode);
+        var lines = planned.Output.Split('\n');
+        var row = lines.Single(line => line.StartsWith($"{sent} ", StringComparison.Ordinal));
+        Assert.Contains("it was sent (", row, StringComparison.Ordinal);
+        Assert.Contains("would destroy 1 of 4 ", planned.Output, StringComparison.Ordinal);
+        var json = CommandJson.Parse((await client.RunAsync($"{Plan} --json")).Output);
+        Assert.Equal("unreachable", json.GetProperty("failures")[0].GetProperty("code").GetString());
+        Assert.Equal(4, json.GetProperty("results")[0].GetProperty("decisions").GetArrayLength());
+        Assert.Equal(3, (await SnapshotsAsync(client, dataset)).Length);
         await server.StartAgainAsync();
         var next = await client.JsonAsync("KEEP_HOURLY=2 zfs-client snapshot hourly --send");
         Assert.Equal("incremental", next.GetProperty("backup").GetProperty("kind").GetString());
