@@ -125,13 +125,34 @@ internal sealed class ClientMachine : IAsyncDisposable
               *) exec "$zfs" "$@" ;;
             esac
             """;
+        return await PutZfsAsync("hold", script);
+    }
+
+    /// <summary>Makes a <c>zfs</c> that is the real one, but treats some commands differently.</summary>
+    /// <param name="branch">A branch of a shell's <c>case</c> over its arguments; <c>$zfs</c> is the real one.</param>
+    /// <returns>What to start a line with.</returns>
+    public Task<string> WrapZfsAsync(string branch) =>
+        PutZfsAsync(
+            "wrapped",
+            $$"""
+            #!/bin/bash
+            zfs=$(PATH=${PATH#*:} command -v zfs)
+            case "$*" in
+              {{branch}} ;;
+              *) exec "$zfs" "$@" ;;
+            esac
+            """
+        );
+
+    private async Task<string> PutZfsAsync(string name, string script)
+    {
         (
             await Host.RunAsync(
-                $"mkdir -p {Folder}/hold && cd {Folder}/hold && cat > zfs && chmod 755 zfs",
+                $"mkdir -p {Folder}/{name} && cd {Folder}/{name} && cat > zfs && chmod 755 zfs",
                 Encoding.UTF8.GetBytes(script + "\n")
             )
         ).MustSucceed();
-        return $"PATH={Folder}/hold:$PATH";
+        return $"PATH={Folder}/{name}:$PATH";
     }
 
     public Task<string> ReleaseAsync() => ShellAsync($"touch {Folder}/go");

@@ -20,8 +20,7 @@ public sealed class KeptRestoreTests
     public async Task A_receive_that_ZFS_ends_in_its_middle_is_kept_and_resumed(string words, int exitCode)
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
-        var faulty = await WrapAsync(
-            lab,
+        var faulty = await lab.Client.WrapZfsAsync(
             $"'receive -s '*) head -c 8000000 | \"$zfs\" \"$@\" 2>/dev/null; echo 'cannot receive: {words}' >&2; exit 1"
         );
 
@@ -44,7 +43,7 @@ public sealed class KeptRestoreTests
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.AddIncrementalAsync();
-        var faulty = await WrapAsync(lab, $"{command}*) echo 'cannot: internal error' >&2; exit 1");
+        var faulty = await lab.Client.WrapZfsAsync($"{command}*) echo 'cannot: internal error' >&2; exit 1");
 
         var failed = await lab.Client.RunAsync($"{faulty} zfs-restore latest {lab.Target}");
 
@@ -62,8 +61,7 @@ public sealed class KeptRestoreTests
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.AddIncrementalAsync();
-        var faulty = await WrapAsync(
-            lab,
+        var faulty = await lab.Client.WrapZfsAsync(
             $"'{command} '*) if [ $(cat {lab.Client.Folder}/busy 2>/dev/null | wc -l) -lt 2 ]; then "
                 + $"echo >> {lab.Client.Folder}/busy; echo 'cannot receive: dataset is busy' >&2; exit 1; fi; "
                 + "exec \"$zfs\" \"$@\""
@@ -144,7 +142,7 @@ public sealed class KeptRestoreTests
     public async Task A_restore_that_is_killed_when_it_is_complete_leaves_no_mark_behind_the_next_run(string force)
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
-        var killed = await WrapAsync(lab, "'rename '*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1");
+        var killed = await lab.Client.WrapZfsAsync("'rename '*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1");
         await lab.Client.RunAsync($"{killed} zfs-restore latest {lab.Target} {force}");
         var guid = await lab.Client.ShellAsync($"zfs get -H -o value guid {lab.Target}");
 
@@ -168,8 +166,7 @@ public sealed class KeptRestoreTests
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.SetAsync("RETRY_TIME=0");
-        var alone = await WrapAsync(
-            lab,
+        var alone = await lab.Client.WrapZfsAsync(
             $"'receive '*) \"$zfs\" \"$@\"; rc=$?; kill -9 {lab.Server.ProcessId}; exit $rc"
         );
 
@@ -269,8 +266,7 @@ public sealed class KeptRestoreTests
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.AddIncrementalAsync();
-        var stopped = await WrapAsync(
-            lab,
+        var stopped = await lab.Client.WrapZfsAsync(
             complete == 1
                 ? "'receive -s -u '[!-]*) head -c 4000000 | \"$zfs\" \"$@\" 2>/dev/null; kill -9 $PPID; exit 1"
                 : "'rename '*) kill -9 $PPID; exit 1"
@@ -298,8 +294,7 @@ public sealed class KeptRestoreTests
         await lab.AddIncrementalAsync();
         var old = (await lab.Client.ListBackupsAsync())[0].GetProperty("snapshot_id").GetString();
         (await lab.Client.RunAsync("zfs-client backup-full")).MustSucceed();
-        var rotating = await WrapAsync(
-            lab,
+        var rotating = await lab.Client.WrapZfsAsync(
             "'receive -s -u '*) \"$zfs\" \"$@\"; code=$?; KEEP_HOURLY=1 KEEP_DAILY=1 KEEP_WEEKLY=1 KEEP_MONTHLY=1 "
                 + "zfs-client rotate-remote >/dev/null 2>&1; exit $code"
         );
@@ -339,29 +334,6 @@ public sealed class KeptRestoreTests
         Assert.Equal("false\tlocal", await lab.Client.ShellAsync($"{get} {lab.Partial}"));
         await lab.FinishAsync();
         Assert.Equal("-\t-", await lab.Client.ShellAsync($"{get} {lab.Target}"));
-    }
-
-    /// <summary>A <c>zfs</c> that treats some commands otherwise.</summary>
-    /// <param name="branch">A branch of a shell's <c>case</c> over its arguments; <c>$zfs</c> is the real one.</param>
-    /// <returns>What to start a line with.</returns>
-    private static async Task<string> WrapAsync(RestoreLab lab, string branch)
-    {
-        var script = $$"""
-            #!/bin/bash
-            zfs=$(PATH=${PATH#*:} command -v zfs)
-            case "$*" in
-              {{branch}} ;;
-              *) exec "$zfs" "$@" ;;
-            esac
-            """;
-        var folder = $"{lab.Client.Folder}/wrapped";
-        (
-            await lab.Client.Host.RunAsync(
-                $"mkdir -p {folder} && cat > {folder}/zfs && chmod 755 {folder}/zfs",
-                Encoding.UTF8.GetBytes(script + "\n")
-            )
-        ).MustSucceed();
-        return $"PATH={folder}:$PATH";
     }
 
     private static void AssertKept(RestoreLab lab, CommandResult failed)

@@ -16,7 +16,7 @@ public sealed class TreeRestoreTests
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateAsync(server);
-        var killed = await WrapAsync(client, "'rename '*/a.restoring*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1");
+        var killed = await client.WrapZfsAsync("'rename '*/a.restoring*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1");
         await client.RunAsync($"{killed} {Restore(client)}");
         await client.ShellAsync($"zfs list {client.Area}/back.restoring/a");
 
@@ -30,8 +30,7 @@ public sealed class TreeRestoreTests
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateAsync(server);
-        var killed = await WrapAsync(
-            client,
+        var killed = await client.WrapZfsAsync(
             $"'rename {client.Area}/back.restoring '*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1"
         );
         await client.RunAsync($"{killed} {Restore(client)}");
@@ -49,8 +48,7 @@ public sealed class TreeRestoreTests
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await CreateAsync(server);
-        var killed = await WrapAsync(
-            client,
+        var killed = await client.WrapZfsAsync(
             $"'rename {client.Area}/back.restoring '*) \"$zfs\" \"$@\"; kill -9 $PPID; exit 1"
         );
         await client.RunAsync($"{killed} zfs-restore latest {client.Area}/back --source {client.Area}/data");
@@ -107,28 +105,5 @@ public sealed class TreeRestoreTests
         await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true");
         await client.ResultsAsync("zfs-client backup");
         return client;
-    }
-
-    /// <summary>A <c>zfs</c> that treats some commands otherwise.</summary>
-    /// <param name="branch">A branch of a shell's <c>case</c> over its arguments; <c>$zfs</c> is the real one.</param>
-    /// <returns>What to start a line with.</returns>
-    private static async Task<string> WrapAsync(ClientMachine client, string branch)
-    {
-        var script = $$"""
-            #!/bin/bash
-            zfs=$(PATH=${PATH#*:} command -v zfs)
-            case "$*" in
-              {{branch}} ;;
-              *) exec "$zfs" "$@" ;;
-            esac
-            """;
-        var folder = $"{client.Folder}/wrapped";
-        (
-            await client.Host.RunAsync(
-                $"mkdir -p {folder} && cat > {folder}/zfs && chmod 755 {folder}/zfs",
-                Encoding.UTF8.GetBytes(script + "\n")
-            )
-        ).MustSucceed();
-        return $"PATH={folder}:$PATH";
     }
 }
