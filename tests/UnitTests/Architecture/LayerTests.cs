@@ -205,7 +205,7 @@ public sealed partial class LayerTests
                 drawings[line.Trim()] = current = [];
             else if (line.Trim().Length > 0)
                 current.Add([
-                    .. line.Split(',').Select(circle => circle.Split('↔').Select(name => $"{name.Trim()}/").ToArray()),
+                    .. line.Split(',').Select(part => part.Split('↔').Select(name => $"{name.Trim()}/").ToArray()),
                 ]);
         }
 
