@@ -116,9 +116,10 @@ internal sealed class BackupSet(BackupRun run)
         );
         using var locks = new DatasetLocks(run.Settings.Zfs);
         datasets = [.. datasets.Where(dataset => TryLock(locks, dataset.Name))];
+        if (datasets.Count > 0 || _leftOut.Count > 0)
+            await FetchAsync(_leftOut, cancellationToken); // the mark names the server
         if (datasets.Count > 0)
         {
-            await FetchAsync(_leftOut, cancellationToken); // the mark names the server
             var made = JointSnapshotResult.Of([]) with
             {
                 Created = [.. datasets.Select(dataset => created[dataset.Name])],

@@ -62,7 +62,7 @@ internal static class RotateCommand
                     ClientJson.Default.LocalRotationResult,
                     text => results.ForEach(result => Write(text, result)),
                     incomplete is null && results.All(result => result.Success),
-                    LocalRotationResult.FailuresOf(results).Concat(FailuresOf(incomplete))
+                    LocalRotationResult.FailuresOf(results).Concat(RotationWithoutServer.FailuresOf(incomplete))
                 );
                 if (incomplete is null)
                     return ExitCodeOf(results);
@@ -70,17 +70,6 @@ internal static class RotateCommand
             }
         );
         return verb;
-    }
-
-    private static IEnumerable<CommandFailure> FailuresOf(OperationException? failure)
-    {
-        if (failure is not null)
-            yield return new CommandFailure
-            {
-                Message = failure.Message,
-                Code = CommandFailure.CodeOf(failure, failure.ExitCode),
-                Remedy = failure.Remedy,
-            };
     }
 
     /// <param name="serverFailure">Why the server need not be asked; null if nothing is known.</param>

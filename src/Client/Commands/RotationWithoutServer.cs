@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Client.Rotation;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.CommandLine;
 
 namespace ZfsSnapshotManager.Client.Commands;
 
@@ -44,6 +45,19 @@ internal static class RotationWithoutServer
             failure,
             failure.Kind
         );
+
+    /// <summary>The failure in a report that has the results too.</summary>
+    /// <param name="failure">Null if the server was asked.</param>
+    public static IEnumerable<CommandFailure> FailuresOf(OperationException? failure)
+    {
+        if (failure is not null)
+            yield return new CommandFailure
+            {
+                Message = failure.Message,
+                Code = CommandFailure.CodeOf(failure, failure.ExitCode),
+                Remedy = failure.Remedy,
+            };
+    }
 
     /// <summary>What was done before the run was told to stop while it rotated.</summary>
     /// <param name="sent">How many of the snapshots were backed up.</param>

@@ -112,8 +112,6 @@ internal static class SnapshotCommand
         BackupCommand.WarnOf(output, failures, NotDone);
         RotateCommand.Warn(output, rotations);
         var incomplete = Explain(notSent, serverFailure, rotations, dryRun, snapshots);
-        if (incomplete is not null && (!dryRun || output.Json))
-            throw incomplete;
         var result = new SnapshotSetResult
         {
             DryRun = dryRun,
@@ -126,11 +124,11 @@ internal static class SnapshotCommand
             result.ByDataset(),
             ClientJson.Default.SnapshotResult,
             text => Write(text, result),
-            result.Success,
-            result.AllFailures()
+            incomplete is null && result.Success,
+            result.AllFailures().Concat(RotationWithoutServer.FailuresOf(incomplete))
         );
         if (incomplete is not null)
-            throw incomplete; // after what could be planned
+            return output.Json ? (int)incomplete.ExitCode : throw incomplete;
         if (failures.Count > 0)
             return (int)failures[0].ExitCode;
         return backups is { Success: false } ? (int)backups.ExitCode : RotateCommand.ExitCodeOf(rotations);

@@ -31,19 +31,11 @@ public sealed class ManualSnapshotTests
         await using var client = await CreateAsync(server);
         for (var round = 0; round < 3; round++)
             await client.JsonAsync("zfs-client backup");
-        await client.ShellAsync(
-            $"mkdir -p {client.Folder}/slow && printf '%s\\n' '#!/bin/bash' 'zfs=$(PATH=${{PATH#*:}} command -v zfs)' "
-                + $"'[[ $1 == destroy ]] || exec $zfs \"$@\"' 'touch {client.Folder}/destroying; exec sleep 300' "
-                + $"> {client.Folder}/slow/zfs && chmod 755 {client.Folder}/slow/zfs"
-        );
-        using var backup = client.Start($"PATH={client.Folder}/slow:$PATH exec zfs-client backup");
+        var slow = await SlowDestroyAsync(client);
+        using var backup = client.Start($"{slow} exec zfs-client backup");
         var printed = backup.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = backup.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await Patience.UntilAsync("a snapshot is being destroyed", async () =>
-            (await client.RunAsync($"test -e {client.Folder}/destroying")).ExitCode == 0
-        );
-
-        await client.KillAsync("zfs-client", "INT");
+        await StopWhileDestroyingAsync(client);
 
         await Patience.WaitForEndAsync(backup, "the backup");
         Assert.Equal(0, backup.ExitCode);
@@ -56,6 +48,28 @@ public sealed class ManualSnapshotTests
         Assert.Equal(4, (await SnapshotsAsync(client)).Length);
         (await client.RunAsync("zfs-client backup")).MustSucceed();
         Assert.Equal(3, (await SnapshotsAsync(client)).Length);
+    }
+
+    [Fact]
+    public async Task Ctrl_C_while_snapshots_are_rotated_does_not_hide_what_was_made_and_sent()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        await client.JsonAsync("KEEP_HOURLY=1 zfs-client snapshot hourly --send");
+        var slow = await SlowDestroyAsync(client);
+        using var run = client.Start($"KEEP_HOURLY=1 {slow} exec zfs-client snapshot hourly --send");
+        var error = run.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        _ = run.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await StopWhileDestroyingAsync(client);
+
+        await Patience.WaitForEndAsync(run, "the run");
+        Assert.Equal(130, run.ExitCode);
+        Assert.Contains(
+            "was created, and 1 backed up; the snapshots that they replace stay for the next run.",
+            await error,
+            StringComparison.Ordinal
+        );
+        Assert.Equal(2, (await client.ListBackupsAsync()).Length);
     }
 
     [Fact]
@@ -107,6 +121,18 @@ public sealed class ManualSnapshotTests
         await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "KEEP_MANUAL=3");
         await client.WriteAsync("data", ("file", 1000));
         return client;
+    }
+
+    /// <summary>A <c>zfs</c> that takes minutes to destroy something.</summary>
+    private static Task<string> SlowDestroyAsync(ClientMachine client) =>
+        client.WrapZfsAsync($"'destroy '*) touch {client.Folder}/destroying; exec sleep 300");
+
+    private static async Task StopWhileDestroyingAsync(ClientMachine client)
+    {
+        await Patience.UntilAsync("a snapshot is being destroyed", async () =>
+            (await client.RunAsync($"test -e {client.Folder}/destroying")).ExitCode == 0
+        );
+        await client.KillAsync("zfs-client", "INT");
     }
 
     private static async Task<string[]> SnapshotsAsync(ClientMachine client) =>

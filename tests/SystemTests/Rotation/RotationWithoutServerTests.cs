@@ -40,6 +40,10 @@ public sealed class RotationWithoutServerTests
         Assert.Equal("unreachable", json.GetProperty("failures")[0].GetProperty("code").GetString());
         Assert.Equal(4, json.GetProperty("results")[0].GetProperty("decisions").GetArrayLength());
         Assert.Equal(3, (await SnapshotsAsync(client, dataset)).Length);
+        var made = await client.RunAsync("RETRY_TIME=0 KEEP_HOURLY=2 zfs-client snapshot hourly --json");
+        var report = CommandJson.Parse(made.Output);
+        Assert.Equal((4, "unreachable"), (made.ExitCode, $"{report.GetProperty("failures")[0].GetProperty("code")}"));
+        Assert.Equal(dataset, report.GetProperty("results")[0].GetProperty("dataset").GetString());
         await server.StartAgainAsync();
         var next = await client.JsonAsync("KEEP_HOURLY=2 zfs-client snapshot hourly --send");
         Assert.Equal("incremental", next.GetProperty("backup").GetProperty("kind").GetString());
