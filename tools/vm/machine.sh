@@ -106,11 +106,15 @@ CONFIG
 # The machine's devices: what a saved memory must find again when it is restored.
 # norandmaps: qemu keeps what it has translated of a program by the address at which that runs. With addresses that
 # differ from run to run it translates every program again: commands take two to four times as long.
+# maxcpus: for a machine that can never have more than one processor, qemu before 8.1 leaves out memory barriers that
+# its own threads need (qemu commit c914d46d0a64). A disk's interrupt then gets lost at times, and the machine hangs.
 machine_devices() {
-  local accelerator
+  local accelerator processors
   read -ra accelerator < <(machine_accelerator)
-  printf '%s\n' "${accelerator[@]}" -smp "$(machine_processors)" -m "${ZFS_VM_MEMORY:-2048}" -nodefaults -display none \
-    -no-reboot -rtc base=utc -device virtio-net-pci,netdev=n,romfile= -device virtio-blk-pci,drive=d0 \
+  processors=$(machine_processors)
+  printf '%s\n' "${accelerator[@]}" -smp "$processors,maxcpus=$((processors > 1 ? processors : 2))" \
+    -m "${ZFS_VM_MEMORY:-2048}" -nodefaults -display none -no-reboot -rtc base=utc \
+    -device virtio-net-pci,netdev=n,romfile= -device virtio-blk-pci,drive=d0 \
     -device virtio-blk-pci,drive=d1 -object rng-random,id=r,filename=/dev/urandom -device virtio-rng-pci,rng=r \
     -append 'console=ttyS0 quiet panic=-1 oops=panic mitigations=off norandmaps'
 }
