@@ -35,9 +35,10 @@ public abstract class S3Server(string provider) : IAsyncLifetime
         Client = NewClient(Endpoint);
     }
 
+    /// <summary>Also what did not start whole: its programs would run for ever.</summary>
     public async ValueTask DisposeAsync()
     {
-        Client.Dispose();
+        Client?.Dispose();
         (await Command.RunAsync(Script, ["stop", "--name", _name])).MustSucceed();
         GC.SuppressFinalize(this);
     }
