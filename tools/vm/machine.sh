@@ -116,7 +116,7 @@ machine_devices() {
     -m "${ZFS_VM_MEMORY:-2048}" -nodefaults -display none -no-reboot -rtc base=utc \
     -device virtio-net-pci,netdev=n,romfile= -device virtio-blk-pci,drive=d0 \
     -device virtio-blk-pci,drive=d1 -object rng-random,id=r,filename=/dev/urandom -device virtio-rng-pci,rng=r \
-    -append 'console=ttyS0 quiet panic=-1 oops=panic mitigations=off norandmaps'
+    -append 'console=ttyS0 quiet panic=-1 oops=panic mitigations=off norandmaps init_on_alloc=0 cgroup_disable=memory'
 }
 
 # With a second argument: from that memory, and not from the beginning.

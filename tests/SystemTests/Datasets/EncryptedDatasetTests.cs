@@ -82,7 +82,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server);
         await client.ShellAsync(
-            $"D={client.Area}; K='-o encryption=on -o keyformat=passphrase'; echo 'a long passphrase' | zfs create $K "
+            $"D={client.Area}; K='{Passphrase.Options}'; echo 'a long passphrase' | zfs create $K "
                 + "$D/data && zfs create -o encryption=off $D/data/plain && zfs create -o encryption=off $D/data/gap "
                 + "&& zfs create $D/data/gap/below && echo 'another passphrase' | zfs create $K $D/data/plain/own && "
                 + "for d in data data/plain data/plain/own data/gap/below; do echo $d > /$D/$d/f; "
@@ -121,9 +121,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
     {
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync(
-            $"echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase {client.Area}/vault"
-        );
+        await client.ShellAsync($"echo 'a long passphrase' | zfs create {Passphrase.Options} {client.Area}/vault");
         await client.JsonAsync("zfs-client backup");
         var restore = $"zfs-restore latest {client.Area}/vault";
 
@@ -220,7 +218,7 @@ public sealed class EncryptedDatasetTests(ZfsHost host)
     {
         var client = await ClientMachine.CreateAsync(host, server, "data");
         await client.ShellAsync(
-            "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase -o dnodesize=auto -o "
+            $"echo 'a long passphrase' | zfs create {Passphrase.Options} -o dnodesize=auto -o "
                 + $"xattr=sa {client.Area}/data/secret"
         );
         await client.WriteSettingsAsync([$"LOCAL_DATASET={client.Area}/data", .. settings]);

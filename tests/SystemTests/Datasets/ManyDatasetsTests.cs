@@ -114,7 +114,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server, "data", "data/a", "data/z");
         await client.ShellAsync(
-            "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase "
+            $"echo 'a long passphrase' | zfs create {Passphrase.Options} "
                 + $"{client.Area}/data/locked && zfs unmount {client.Area}/data/locked && zfs unload-key "
                 + $"{client.Area}/data/locked"
         );

@@ -41,18 +41,18 @@ public sealed class ZfsErrorTests(ZfsHost host, ZfsErrorArea area) : IClassFixtu
             { "zfs snapshot $A/d@one", "another name" },
             { "zfs create -o quota=1M $A/q; zfs send $A/big@one | zfs receive $A/q/big", "zfs get -r quota" },
             {
-                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e && zfs snapshot "
+                $"echo 'a long passphrase' | zfs create {Passphrase.Options} $A/e && zfs snapshot "
                     + "$A/e@one && zfs unmount $A/e && zfs unload-key $A/e && zfs send $A/e@one",
                 "zfs load-key"
             },
             {
-                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e2 && zfs snapshot "
+                $"echo 'a long passphrase' | zfs create {Passphrase.Options} $A/e2 && zfs snapshot "
                     + "$A/e2@1 && zfs send -w $A/e2@1 | zfs receive -u $A/f2 && zfs snapshot $A/e2@2 && zfs send -i @1 "
                     + "$A/e2@2 | zfs receive -u $A/f2",
                 "zfs load-key"
             },
             {
-                "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase $A/e3 && zfs snapshot "
+                $"echo 'a long passphrase' | zfs create {Passphrase.Options} $A/e3 && zfs snapshot "
                     + "$A/e3@1 && zfs snapshot $A/e3@2 && zfs snapshot $A/e3@3 && zfs send -w $A/e3@1 | zfs receive -u "
                     + "$A/f3 && echo 'a long passphrase' | zfs load-key $A/f3 && zfs send -i @1 $A/e3@2 | zfs receive "
                     + "-u $A/f3; zfs send -w -i @2 $A/e3@3 | zfs receive -u $A/f3",
@@ -93,7 +93,7 @@ public sealed class ZfsErrorTests(ZfsHost host, ZfsErrorArea area) : IClassFixtu
         await host.StartAsync();
         var own = $"{host.Pool}/t{Guid.NewGuid().ToString("N")[..8]}";
         await host.OutputAsync(
-            $"zfs create {own} && echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase "
+            $"zfs create {own} && echo 'a long passphrase' | zfs create {Passphrase.Options} "
                 + $"{own}/e && zfs snapshot {own}/e@1 && zfs send -w {own}/e@1 | zfs receive -u {own}/f && zfs "
                 + $"snapshot {own}/e@2"
         );

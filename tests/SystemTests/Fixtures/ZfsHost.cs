@@ -10,6 +10,11 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// </summary>
 public class ZfsHost : ClientHost, IAsyncLifetime
 {
+    /// <summary>
+    /// For a loop of bash there: waits 0.1 s without a program, each of which costs an emulated machine some 10 ms.
+    /// </summary>
+    internal const string Pause = "read -rt 0.1 <> <(:)";
+
     private readonly string _machine;
     private readonly SemaphoreSlim _starting = new(1);
     private string[]? _shell;

@@ -55,9 +55,9 @@ internal sealed class HeldUpload
     /// </summary>
     public System.Diagnostics.Process StartBody() =>
         _lab.Host.Start(
-            $"{{ head -c -1000 {_file}; until [ -e {_lab.Folder}/go ]; do sleep 0.1; done; tail -c 1000 {_file}; }} "
-                + $"| curl -s -o {_file}.answer -w '%{{http_code}}' -H 'X-API-Key: {_lab.Client.Key}' -X POST -T - "
-                + $"{_lab.Url}/upload-stream/{_id}"
+            $"{{ head -c -1000 {_file}; until [ -e {_lab.Folder}/go ]; do {ZfsHost.Pause}; done; tail -c 1000 "
+                + $"{_file}; }} | curl -s -o {_file}.answer -w '%{{http_code}}' -H 'X-API-Key: {_lab.Client.Key}' "
+                + $"-X POST -T - {_lab.Url}/upload-stream/{_id}"
         );
 
     /// <summary>Kills the curl of <see cref="StartBody"/>, and lets what feeds it end.</summary>

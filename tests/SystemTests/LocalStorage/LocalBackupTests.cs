@@ -32,7 +32,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
         await lab.FillAsync("first", 5);
         var full = (await lab.BackUpAsync()).GetProperty("backup");
         await lab.FillAsync("second", 3);
-        await lab.Client.ShellAsync($"rm /{lab.Source}/first/f1");
+        await lab.Client.ShellAsync($"rm /{lab.Source}/first/f01");
         var incremental = (await lab.BackUpAsync()).GetProperty("backup");
 
         Assert.Equal("local", full.GetProperty("storage_type").GetString());
@@ -146,7 +146,7 @@ public sealed class LocalBackupTests(SecondZfsHost host)
                 + $"done; head -c 2M /dev/urandom > /dev/zvol/{volume}; sync; zfs snapshot {volume}@v"
         );
         await lab.Client.ShellAsync(
-            "echo correct-horse > /tmp/key && zfs create -o encryption=on -o keyformat=passphrase -o "
+            $"echo correct-horse > /tmp/key && zfs create {Passphrase.Options} -o "
                 + $"keylocation=file:///tmp/key {secret} && head -c 1M /dev/urandom > /{secret}/f && sync && zfs "
                 + $"snapshot {secret}@s"
         );

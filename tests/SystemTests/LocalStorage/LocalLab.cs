@@ -84,8 +84,8 @@ internal sealed class LocalLab : IAsyncDisposable
         await Host.OutputAsync(
             $"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c "
                 + $"'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in "
-                + $"$(seq {Patience.SecondsOf(600)}); do curl -sf {Url}/health > /dev/null && exit 0; sleep 0.1; done; "
-                + $"cat {Folder}/log; exit 1"
+                + $"$(seq {Patience.SecondsOf(600)}); do {{ exec 9<>/dev/tcp/127.0.0.1/{_port}; }} 2>/dev/null && "
+                + $"exit 0; {ZfsHost.Pause}; done; cat {Folder}/log; exit 1"
         );
     }
 
@@ -100,8 +100,8 @@ internal sealed class LocalLab : IAsyncDisposable
     /// <summary>Waits until the server has ended, in whatever way.</summary>
     public Task WaitForServerEndAsync() =>
         Host.OutputAsync(
-            $"pid=$(cat {Folder}/pid); for i in $(seq {Patience.SecondsOf(1200)}); do kill -0 $pid 2>/dev/null || "
-                + "exit 0; sleep 0.1; done; echo it runs on; exit 1"
+            $"timeout {Patience.SecondsOf(120)} tail --pid=$(cat {Folder}/pid) -s 0.1 -f /dev/null || {{ echo it runs "
+                + "on; exit 1; }"
         );
 
     /// <summary>
@@ -114,7 +114,7 @@ internal sealed class LocalLab : IAsyncDisposable
         var script = $$"""
             #!/bin/sh
             PATH=${PATH#*:}:/usr/sbin:/sbin
-            moment=$(cat {{Folder}}/moment 2>/dev/null || echo never)
+            read -r moment 2>/dev/null < {{Folder}}/moment || moment=never
             strike() { rm {{Folder}}/moment; kill -9 "$(cat {{Folder}}/pid)"; exit 1; }
             case "before $*" in "$moment"*) strike ;; esac
             zfs "$@" || exit
@@ -168,8 +168,8 @@ internal sealed class LocalLab : IAsyncDisposable
     /// <summary>Creates files to compare as a tree, and some MiB that need many parts.</summary>
     public Task<string> FillAsync(string name, int megabytes) =>
         Client.ShellAsync(
-            $"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && for i in $(seq "
-                + $"20); do head -c 3000 /dev/urandom > {name}/f$i; done && ln -s large {name}/link && sync"
+            $"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && head -c 60000 "
+                + $"/dev/urandom | split -b 3000 --numeric-suffixes=1 - {name}/f && ln -s large {name}/link && sync"
         );
 
     public Task<JsonElement> BackUpAsync() => Client.JsonAsync("zfs-client backup");
@@ -199,7 +199,7 @@ internal sealed class LocalLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         var ended = await Host.RunAsync(
-            $"cat {Folder}/log; pid=$(cat {Folder}/pid) && kill -9 $pid && while kill -0 $pid; do sleep 0.05; done; "
+            $"cat {Folder}/log; pid=$(cat {Folder}/pid) && kill -9 $pid && tail --pid=$pid -s 0.1 -f /dev/null; "
                 + $"zfs destroy -R {Base} || {{ zfs list -H -r -t snapshot -o name {Base} | while read -r s; do zfs "
                 + "holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; for i in $(seq 100); do "
                 + $"zfs destroy -R {Base} && break; sleep 0.1; done; }}; rm -rf {Folder}"

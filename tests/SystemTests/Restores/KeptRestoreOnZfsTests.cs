@@ -48,7 +48,7 @@ public sealed class KeptRestoreOnZfsTests(SecondZfsHost host)
     {
         await using var lab = await RestoreLab.CreateAsync(
             host,
-            "echo 'a long passphrase' | zfs create -o encryption=on -o keyformat=passphrase AREA/data && head -c 2M "
+            $"echo 'a long passphrase' | zfs create {Passphrase.Options} AREA/data && head -c 2M "
                 + "/dev/urandom > /AREA/data/a && sync"
         );
         foreach (var file in (string[])["b", "c", "d"])

@@ -259,7 +259,7 @@ public sealed class RestoreTests(SecondZfsHost host)
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(host, server);
         await client.ShellAsync(
-            $"echo password | zfs create -u -o encryption=on -o keyformat=passphrase {client.Area}/locked && zfs "
+            $"echo password | zfs create -u {Passphrase.Options} {client.Area}/locked && zfs "
                 + $"unload-key {client.Area}/locked"
         );
 
