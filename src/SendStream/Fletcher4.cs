@@ -38,10 +38,13 @@ public readonly record struct Fletcher4(ulong A, ulong B, ulong C, ulong D)
     /// <summary>The state after one more 32-bit word.</summary>
     internal Fletcher4 Append(uint word)
     {
-        var a = A + word;
-        var b = B + a;
-        var c = C + b;
-        return new Fletcher4(a, b, c, D + c);
+        unchecked
+        {
+            var a = A + word;
+            var b = B + a;
+            var c = C + b;
+            return new Fletcher4(a, b, c, D + c);
+        }
     }
 
     private Fletcher4 AppendBytes(ReadOnlySpan<byte> data)

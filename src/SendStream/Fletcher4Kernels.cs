@@ -43,12 +43,15 @@ internal static class Fletcher4Kernels
     public static Fletcher4 Scalar(in Fletcher4 state, ReadOnlySpan<uint> words)
     {
         var (a, b, c, d) = state;
-        foreach (var word in words)
+        unchecked
         {
-            a += word;
-            b += a;
-            c += b;
-            d += c;
+            foreach (var word in words)
+            {
+                a += word;
+                b += a;
+                c += b;
+                d += c;
+            }
         }
 
         return new Fletcher4(a, b, c, d);
@@ -75,20 +78,28 @@ internal static class Fletcher4Kernels
             f = default,
             g = default,
             h = default; // of their high words
-        foreach (var vector in vectors)
+        unchecked
         {
-            a += vector;
-            b += a;
-            c += b;
-            d += c;
-            e += vector >>> 32;
-            f += e;
-            g += f;
-            h += g;
+            foreach (var vector in vectors)
+            {
+                a += vector;
+                b += a;
+                c += b;
+                d += c;
+                e += vector >>> 32;
+                f += e;
+                g += f;
+                h += g;
+            }
+
+            a -= e << 32;
+            b -= f << 32;
+            c -= g << 32;
+            d -= h << 32;
         }
 
         var high = new Sums<T>(e, f, g, h);
-        var low = new Sums<T>(a - (e << 32), b - (f << 32), c - (g << 32), d - (h << 32));
+        var low = new Sums<T>(a, b, c, d);
         var dealt = vectors.Length * (Unsafe.SizeOf<T>() / sizeof(uint));
         return Scalar(Concatenate(state, Alternate(T.Gather(low), T.Gather(high)), (ulong)dealt), words[dealt..]);
     }
@@ -102,11 +113,13 @@ internal static class Fletcher4Kernels
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Sums<T> Alternate<T>(Sums<T> x, Sums<T> y)
         where T : IAdditionOperators<T, T, T>, ISubtractionOperators<T, T, T>, IShiftOperators<T, int, T> =>
-        new(
-            x.A + y.A,
-            ((x.B + y.B) << 1) - y.A,
-            ((x.C + y.C) << 2) - x.B - y.B - (y.B << 1),
-            ((x.D + y.D) << 3) - (x.C << 2) - (y.C << 3) + y.B
+        unchecked(
+            new(
+                x.A + y.A,
+                ((x.B + y.B) << 1) - y.A,
+                ((x.C + y.C) << 2) - x.B - y.B - (y.B << 1),
+                ((x.D + y.D) << 3) - (x.C << 2) - (y.C << 3) + y.B
+            )
         );
 
     /// <summary>
@@ -117,13 +130,16 @@ internal static class Fletcher4Kernels
         // The terms of above for k = count. A span has less than 2^29 words, so the second fits into 64 bits; the third
         // is needed modulo 2^64 only, and is exact if the factor that 3 divides is divided first.
         var second = count * (count + 1) / 2;
-        var third = second % 3 == 0 ? second / 3 * (count + 2) : second * ((count + 2) / 3);
-        return new Fletcher4(
-            before.A + words.A,
-            before.B + count * before.A + words.B,
-            before.C + count * before.B + second * before.A + words.C,
-            before.D + count * before.C + second * before.B + third * before.A + words.D
-        );
+        unchecked
+        {
+            var third = second % 3 == 0 ? second / 3 * (count + 2) : second * ((count + 2) / 3);
+            return new Fletcher4(
+                before.A + words.A,
+                before.B + count * before.A + words.B,
+                before.C + count * before.B + second * before.A + words.C,
+                before.D + count * before.C + second * before.B + third * before.A + words.D
+            );
+        }
     }
 
     private readonly record struct Sums<T>(T A, T B, T C, T D);

@@ -235,7 +235,7 @@ internal static class RecordRules
     private static bool IsBlockSize(ulong size) =>
         size is >= StreamLimits.MinBlock and <= StreamLimits.MaxBlock && size % StreamLimits.MinBlock == 0;
 
-    private static bool Overflows(ulong start, ulong length) => start + length < start;
+    private static bool Overflows(ulong start, ulong length) => length > ulong.MaxValue - start;
 
     private static RecordFault Bad(string reason) => RecordFault.BadRecord(reason);
 }

@@ -18,7 +18,7 @@ public static class TransferLine
     public static string Describe(string what, long bytes, long already, long? expected, TimeSpan elapsed)
     {
         var rate = RateOf(bytes, already, elapsed);
-        var text = $"{what}: {ByteSize.Format(bytes)}, {ByteSize.Format((long)rate)}/s";
+        var text = $"{what}: {ByteSize.Format(bytes)}, {ByteSize.Format(long.CreateSaturating(rate))}/s";
         if (expected is not { } whole || whole <= 0 || bytes >= whole)
             return text;
         text = string.Create(

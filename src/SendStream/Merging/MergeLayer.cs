@@ -209,7 +209,9 @@ internal sealed class MergeLayer(int index, Stream source) : IDisposable
     }
 
     private (ulong First, ulong End) RunOf(ulong first, ulong count) =>
-        first + count >= first ? (first, first + count) : throw Fault($"object {first} is beyond the largest number");
+        count <= ulong.MaxValue - first
+            ? (first, first + count)
+            : throw Fault($"object {first} is beyond the largest number");
 
     private void NoteData(RecordHeader header)
     {

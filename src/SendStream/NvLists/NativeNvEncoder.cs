@@ -22,7 +22,7 @@ internal static class NativeNvEncoder
         var output = new ArrayBufferWriter<byte>();
         output.Write<byte>([0, 1, 0, 0]); // native encoding, little-endian, two reserved
         WriteInt32(output, 0); // version
-        WriteInt32(output, (int)list.Flags);
+        WriteInt32(output, unchecked((int)list.Flags));
         WritePairs(output, list, depth: 0);
         return output.WrittenSpan.ToArray();
     }

@@ -139,7 +139,7 @@ public sealed class NvPair
         long? found = Type switch
         {
             NvType.Byte or NvType.UInt8 when bytes.Length >= sizeof(byte) => bytes[0],
-            NvType.Int8 when bytes.Length >= sizeof(sbyte) => (sbyte)bytes[0],
+            NvType.Int8 when bytes.Length >= sizeof(sbyte) => unchecked((sbyte)bytes[0]),
             NvType.Int16 when bytes.Length >= sizeof(short) => BinaryPrimitives.ReadInt16LittleEndian(bytes),
             NvType.UInt16 when bytes.Length >= sizeof(ushort) => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
             NvType.Int32 when bytes.Length >= sizeof(int) => BinaryPrimitives.ReadInt32LittleEndian(bytes),

@@ -26,7 +26,7 @@ internal static class XdrNvDecoder
         if (depth > NvList.MaxDepth)
             throw new FormatException($"an nvlist nested more than {NvList.MaxDepth} deep");
         _ = reader.TakeInt32BigEndian(); // version
-        var flags = (uint)reader.TakeInt32BigEndian();
+        var flags = unchecked((uint)reader.TakeInt32BigEndian());
         List<NvPair> pairs = [];
         while (true)
         {

@@ -102,11 +102,12 @@ public sealed class RestoreClaimTests
             if (reads is > 1 and < 4)
                 throw new OperationException(ExitCode.Zfs, "The command 'zfs' cannot be started: no memory");
             if (_note.Value == $"{Own}/3")
-                written.TrySetResult(7);
+                written.TrySetResult(reads); // it is read on until the work has noticed
         };
 
-        Assert.Equal(7, await claim.RunAsync(Own, Target, _ => written.Task, TestContext.Current.CancellationToken));
-        Assert.InRange(reads, 6, 7);
+        var needed = await claim.RunAsync(Own, Target, _ => written.Task, TestContext.Current.CancellationToken);
+
+        Assert.InRange(needed, 6, 7);
     }
 
     private Task TakeAsync() => NewClaim().TakeAsync(Own, Target, _ => { }, TestContext.Current.CancellationToken);

@@ -64,7 +64,7 @@ internal struct GzipHeaderReader
         if (_step is Step.Name or Step.Comment)
             return ReadText(input);
         if (_step == Step.Checksum && _left == sizeof(ushort))
-            _expected = (ushort)_sum.GetCurrentHashAsUInt32();
+            _expected = unchecked((ushort)_sum.GetCurrentHashAsUInt32());
         var taken = input[..Math.Min(_left, input.Length)];
         if (_step == Step.Extra)
             ReadExtra(taken);
@@ -93,7 +93,7 @@ internal struct GzipHeaderReader
         {
             if (_step == Step.Fixed)
                 CheckFixed(FixedSize - _left, value);
-            _value = (ushort)((_value >> 8) | (value << 8));
+            _value = unchecked((ushort)((_value >> 8) | (value << 8)));
             _left--;
         }
 

@@ -68,7 +68,7 @@ internal static class GzipMember
             length is 0 or > BlockCompressor.MaxBlockSize
             || size > MaxSize((int)length)
             || size <= HeaderSize + TrailerSize
-            || (size - HeaderSize - TrailerSize) * MaxExpansion < (long)length
+            || (size - HeaderSize - TrailerSize) * (long)MaxExpansion < length
         )
             throw BlockDecompressor.Damaged($"{size} bytes cannot hold {length}");
         header = new BlockHeader((int)size, (int)length);
@@ -94,7 +94,7 @@ internal static class GzipMember
             var piece = block[start..Math.Min(start + StoredBlockSize, block.Length)];
             member[size] = (byte)(start + piece.Length == block.Length ? 1 : 0);
             BinaryPrimitives.WriteUInt16LittleEndian(member[(size + 1)..], (ushort)piece.Length);
-            BinaryPrimitives.WriteUInt16LittleEndian(member[(size + 3)..], (ushort)~piece.Length);
+            BinaryPrimitives.WriteUInt16LittleEndian(member[(size + 3)..], unchecked((ushort)~piece.Length));
             piece.CopyTo(member[(size + StoredBlockHeader)..]);
             size += StoredBlockHeader + piece.Length;
         }

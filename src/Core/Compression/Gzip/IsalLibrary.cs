@@ -76,7 +76,7 @@ internal sealed unsafe partial class IsalLibrary
     {
         var text = new byte[1000];
         for (var i = 0; i < text.Length; i++)
-            text[i] = (byte)(i * i >> 5);
+            text[i] = unchecked((byte)(i * i >> 5));
         var deflated = new byte[2000];
         var deflater = new IsalDeflater(this, 1);
         var inflater = new IsalInflater(this);

@@ -22,7 +22,7 @@ internal sealed class BitWriter
         _bits |= (uint)value << _count;
         for (_count += count; _count >= 8; _count -= 8)
         {
-            _bytes.Write<byte>([(byte)_bits]);
+            _bytes.Write<byte>([unchecked((byte)_bits)]);
             _bits >>= 8;
         }
     }
