@@ -38,6 +38,7 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
         {
             foreach (var directory in (string[])["objects", "incoming"])
                 DirectoryDiagnosis.CheckDirectory(result, "store", Path.Combine(settings.DataDirectory, directory));
+            await result.TryAsync("store", () => services.ProbeStoreAsync(cancellationToken));
             return;
         }
 

@@ -12,6 +12,10 @@ internal static partial class DurableFile
     private const int AppendToFile = 0x2 | 0x40 | 0x400 | 0x80000; // O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC on Linux
     private const uint OwnerOnly = 0b110_000_000;
     private const int ReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC on Linux
+    private const int CurrentDirectory = -100; // AT_FDCWD
+    private const uint NoReplace = 1; // RENAME_NOREPLACE
+    private const int OtherFileSystem = 18; // EXDEV
+    private const int InvalidArgument = 22; // EINVAL
 
     /// <summary>Replaces the file at <paramref name="path"/>, which need not exist.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
@@ -41,12 +45,48 @@ internal static partial class DurableFile
         }
     }
 
-    /// <summary>Renames a synced file to a path that must not exist.</summary>
+    /// <summary>
+    /// Renames a synced file to a path that must not exist. Not <see cref="File.Move(string, string, bool)"/>: between
+    /// file systems that copies, and the copy is visible before it is complete and never synced.
+    /// </summary>
+    /// <exception cref="IOException">There is a file of that name, or the directories are on different file
+    /// systems.</exception>
     public static void MoveNew(string from, string to)
     {
-        File.Move(from, to, overwrite: false);
+        if (Rename(CurrentDirectory, from, CurrentDirectory, to, NoReplace) != 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (error != InvalidArgument)
+                throw NotMoved(from, to, error);
+            LinkNew(from, to);
+        }
+
         SyncDirectory(Path.GetDirectoryName(to)!);
     }
+
+    /// <summary>
+    /// As <see cref="MoveNew"/>, for file systems that cannot rename without replacing, such as NFS. Between the two
+    /// steps the file has both names; after a crash there, the second attempt finds it so.
+    /// </summary>
+    internal static void LinkNew(string from, string to)
+    {
+        if (Link(from, to) != 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            if (FileState.Of(from) is not { } file || FileState.Of(to) is not { } linked || !file.IsSameFile(linked))
+                throw NotMoved(from, to, error);
+        }
+
+        File.Delete(from);
+    }
+
+    private static IOException NotMoved(string from, string to, int error) =>
+        new(
+            error == OtherFileSystem
+                ? $"{Path.GetDirectoryName(from)} and {Path.GetDirectoryName(to)} are on different file systems"
+                : $"{from} cannot be renamed to {to}: {Marshal.GetPInvokeErrorMessage(error)}",
+            error // as .NET has it: StorageException.FromFile recognizes a full disk by it
+        );
 
     /// <summary>
     /// Appends a line in one write. If a crash truncated the line before, this one still starts on a line of its own.
@@ -132,6 +172,12 @@ internal static partial class DurableFile
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(SafeFileHandle handle, ReadOnlySpan<byte> bytes, nint count);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(int fromDirectory, string from, int toDirectory, string to, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string from, string to);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Sync(SafeFileHandle handle);

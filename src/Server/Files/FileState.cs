@@ -8,6 +8,7 @@ namespace ZfsSnapshotManager.Server.Files;
 /// </summary>
 internal readonly partial record struct FileState(
     ulong Device,
+    ulong Mount,
     ulong Inode,
     ulong Size,
     DateTimeOffset Written,
@@ -16,19 +17,33 @@ internal readonly partial record struct FileState(
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
+    private const uint MountId = 0x1000; // STATX_MNT_ID
     private const int NanosecondsPerTick = 100;
 
     /// <returns>Null if the file does not exist or cannot be inspected.</returns>
-    public static FileState? Of(string path) =>
-        StatX(CurrentDirectory, path, 0, BasicStats, out var facts) == 0
-            ? new FileState(
-                ((ulong)facts.DeviceMajor << 32) | facts.DeviceMinor,
-                facts.Inode,
-                facts.Size,
-                facts.Written.ToTime(),
-                facts.Changed.ToTime()
-            )
-            : null;
+    public static FileState? Of(string path)
+    {
+        if (StatX(CurrentDirectory, path, 0, BasicStats | MountId, out var facts) != 0)
+            return null;
+        var mount = (facts.Mask & MountId) == 0 ? 0 : facts.Mount; // Linux 5.8 and later have it
+        return new FileState(
+            ((ulong)facts.DeviceMajor << 32) | facts.DeviceMinor,
+            mount,
+            facts.Inode,
+            facts.Size,
+            facts.Written.ToTime(),
+            facts.Changed.ToTime()
+        );
+    }
+
+    /// <summary>
+    /// Whether files can be renamed from one directory to the other: even one file system that is mounted twice does
+    /// not allow it between its mounts (rename(2)).
+    /// </summary>
+    public bool IsOnMountOf(FileState other) => (Device, Mount) == (other.Device, other.Mount);
+
+    /// <summary>Whether both are names of one file.</summary>
+    public bool IsSameFile(FileState other) => (Device, Inode) == (other.Device, other.Inode);
 
     /// <summary>
     /// Whether the file was changed so recently that the next change may have the same times: clocks of file systems
@@ -44,6 +59,9 @@ internal readonly partial record struct FileState(
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct Facts
     {
+        [FieldOffset(0)]
+        public uint Mask;
+
         [FieldOffset(32)]
         public ulong Inode;
 
@@ -61,6 +79,9 @@ internal readonly partial record struct FileState(
 
         [FieldOffset(140)]
         public uint DeviceMinor;
+
+        [FieldOffset(144)]
+        public ulong Mount;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Files;
 
@@ -22,6 +23,42 @@ internal sealed class DirectoryStore : IObjectStore
     }
 
     public string Location => _objects;
+
+    /// <summary>
+    /// Checks that a complete object can be renamed to its key: <c>incoming</c>, <c>objects</c> and the directories
+    /// in it must be on one file system and below one mount point.
+    /// </summary>
+    /// <exception cref="OperationException">They are not, or cannot be read.</exception>
+    public static void CheckFileSystem(string dataDirectory)
+    {
+        var incoming = Path.Combine(dataDirectory, "incoming");
+        var objects = Path.Combine(dataDirectory, "objects");
+        // What does not exist yet is created in DATA_DIR.
+        if ((FileState.Of(incoming) ?? FileState.Of(dataDirectory)) is not { } first || !Directory.Exists(objects))
+            return;
+        string[] directories;
+        try
+        {
+            directories = [objects, .. Directory.EnumerateDirectories(objects)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"{objects} cannot be read: {e.Message}",
+                $"Give it to the server's user: chown -R USER {objects}",
+                e
+            );
+        }
+
+        var other = directories.FirstOrDefault(path => FileState.Of(path) is { } state && !state.IsOnMountOf(first));
+        if (other is not null)
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"{other} is on another file system than {incoming}: no complete backup could be moved there.",
+                "Mount the file system at DATA_DIR instead, so that both are on it (METADATA_FILE may be elsewhere)."
+            );
+    }
 
     /// <summary>
     /// Requests cost nothing here, so parts may be smaller than in S3: less memory, and damage is located more

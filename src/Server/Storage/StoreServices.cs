@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage.S3;
 
@@ -36,14 +37,18 @@ internal static class StoreServices
 
     /// <summary>Checks whether the store can be used and what it can do.</summary>
     /// <returns>What was tested of an S3 provider; empty for a directory.</returns>
-    /// <exception cref="StorageException">It cannot be used.</exception>
+    /// <exception cref="OperationException">It cannot be used.</exception>
     public static async Task<IReadOnlyList<ProbeFinding>> ProbeStoreAsync(
         this IServiceProvider services,
         CancellationToken cancellationToken
     )
     {
         if (services.GetService<S3Store>() is not { } store)
+        {
+            DirectoryStore.CheckFileSystem(services.GetRequiredService<ServerSettings>().DataDirectory);
             return [];
+        }
+
         var probe = services.GetRequiredService<S3Probe>();
         store.Abilities = await probe.RunAsync(cancellationToken);
         return probe.Findings;

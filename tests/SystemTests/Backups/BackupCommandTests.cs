@@ -128,7 +128,8 @@ public sealed class BackupCommandTests
         await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         await client.WriteAsync("data", ("large", 20 << 20));
 
-        using var backup = client.Start("BANDWIDTH_LIMIT=20M exec zfs-client backup");
+        // Five seconds: also a busy machine lists its processes once meanwhile.
+        using var backup = client.Start("BANDWIDTH_LIMIT=4M exec zfs-client backup");
         var processes = "";
         while (!backup.HasExited)
             processes += (await client.Host.RunAsync("ps -ef")).Output;

@@ -8,7 +8,8 @@ namespace ZfsSnapshotManager.SystemTests.Backups;
 /// </summary>
 public sealed class ClientMemoryTests
 {
-    private const long Allowance = 16 << 20;
+    /// <summary>For buffers that fifty megabytes do not all fill, and for a garbage collector that was late.</summary>
+    private const long Allowance = 24 << 20;
 
     [Fact]
     public async Task Client_and_restore_use_as_much_memory_for_a_gigabyte_as_for_fifty_megabytes()

@@ -109,6 +109,37 @@ public sealed class ServerLifeTests
         Directory.Delete(folder, recursive: true);
     }
 
+    /// <summary>A complete object could only be copied there, and a power cut in mid-copy would lose it.</summary>
+    [Theory]
+    [InlineData("objects")]
+    [InlineData("incoming")]
+    [InlineData("objects/web1")]
+    public async Task Objects_on_another_file_system_than_what_is_incoming_are_refused(string directory)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await server.StopAsync();
+        var other = Directory.CreateDirectory($"/dev/shm/zsm-test-{Guid.NewGuid():N}");
+        try
+        {
+            var path = Path.Combine(server.DataFolder, directory);
+            if (Directory.Exists(path))
+                Directory.Move(path, $"{server.Folder}/before");
+            Directory.CreateSymbolicLink(path, other.FullName);
+
+            var started = await server.RunAsync();
+            var doctor = await DoctorReport.RunAsync(server);
+
+            Assert.Equal(3, started.ExitCode);
+            Assert.Contains("is on another file system than", started.Error, StringComparison.Ordinal);
+            Assert.Contains(path, started.Error, StringComparison.Ordinal);
+            Assert.Contains(doctor.Checks, check => check is { Name: "store", Status: "failed" });
+        }
+        finally
+        {
+            other.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public async Task SIGTERM_ends_it_immediately()
     {
