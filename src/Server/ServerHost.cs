@@ -41,12 +41,11 @@ internal static partial class ServerHost
     public static async Task RunAsync(CancellationToken cancellationToken)
     {
         var settings = ServerSettings.Read();
-        using var only = DataDirectory.Lock(settings.DataDirectory);
+        using var only = DataDirectory.Lock(settings.DataDirectory, settings.DatabaseFile);
         await using var app = Build(settings);
 
         var catalogue = app.Services.GetRequiredService<CatalogueDatabase>();
         catalogue.Prepare();
-        CatalogueIdFile.Keep(catalogue, settings, app.Logger);
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
         await app
             .Services.GetRequiredService<ClientDatasets>()
@@ -55,8 +54,10 @@ internal static partial class ServerHost
             var finding in (await app.Services.ProbeStoreAsync(cancellationToken)).Where(finding => !finding.Works)
         )
             LogMissingAbility(app.Logger, finding.Ability, finding.Note!);
-        if (settings.S3 is not null) // a directory has its lock
-            await app.Services.GetRequiredService<StoreOwnership>().ClaimAsync(cancellationToken);
+        var ownership = app.Services.GetRequiredService<StoreOwnership>();
+        await ownership.CheckAsync(cancellationToken);
+        CatalogueIdFile.Keep(catalogue, settings, app.Logger);
+        await ownership.ClaimAsync(cancellationToken);
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 

@@ -302,6 +302,34 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             );
     }
 
+    /// <summary>Storage keys of the backups that the object store received last.</summary>
+    public IReadOnlyList<string> NewestObjectKeys(int count)
+    {
+        using var connection = database.Open();
+        using var query = connection.Query(
+            "SELECT storage_key FROM backups WHERE storage_type = @type ORDER BY received_at DESC LIMIT @count",
+            ("@type", StorageTypes.Objects),
+            ("@count", (long)count)
+        );
+        using var rows = query.ExecuteReader();
+        List<string> keys = [];
+        while (rows.Read())
+            keys.Add(rows.GetString(0));
+        return keys;
+    }
+
+    /// <summary>Storage keys of what is stored and not listed: open uploads, and deletions to be finished.</summary>
+    public IReadOnlySet<string> UnlistedKeys()
+    {
+        using var connection = database.Open();
+        using var query = connection.Query("SELECT storage_key FROM uploads UNION SELECT storage_key FROM deletions");
+        using var rows = query.ExecuteReader();
+        HashSet<string> keys = new(StringComparer.Ordinal);
+        while (rows.Read())
+            keys.Add(rows.GetString(0));
+        return keys;
+    }
+
     private static List<SnapshotInfo> FindBases(SqliteConnection connection, string clientId, SnapshotGuid snapshot)
     {
         using var command = connection.Query(

@@ -258,6 +258,33 @@ internal sealed class CatalogueDatabase
     }
 
     /// <summary>
+    /// Whether the store was seen to be this catalogue's. Directories were not marked before version 0.2.
+    /// </summary>
+    public bool HasClaimedStore()
+    {
+        using var connection = Open();
+        return Scalar(connection, "SELECT 1 FROM properties WHERE name = 'store_claimed'") is not null;
+    }
+
+    public void NoteClaimedStore()
+    {
+        if (HasClaimedStore())
+            return; // nothing is written: the disk may be full
+        using var connection = Open();
+        try
+        {
+            Execute(
+                connection,
+                "INSERT INTO properties (name, value) VALUES ('store_claimed', '1') ON CONFLICT DO NOTHING"
+            );
+        }
+        catch (SqliteException)
+        {
+            // The disk is full or read-only: a later start notes it. Clients that restore need the server meanwhile.
+        }
+    }
+
+    /// <summary>
     /// Moves the write-ahead log into the file and closes it, so that the file alone is the catalogue. Nothing else may
     /// use it meanwhile.
     /// </summary>

@@ -138,7 +138,7 @@ internal static class CatalogueCommands
     private static async Task<int> RebuildAsync(Output output, bool dryRun, CancellationToken cancellationToken)
     {
         var settings = ServerSettings.Read();
-        using var only = DataDirectory.Lock(settings.DataDirectory);
+        using var only = DataDirectory.Lock(settings.DataDirectory, settings.DatabaseFile);
         await using var services = CommandServices.Create(settings);
         if (!dryRun)
             await services.ProbeStoreAsync(cancellationToken); // it writes

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Doctor;
 
@@ -119,7 +120,10 @@ internal static class DirectoryDiagnosis
     private static bool HasObjects(ServerSettings settings)
     {
         var objects = Path.Combine(settings.DataDirectory, "objects");
-        return Directory.Exists(objects) && Directory.EnumerateFiles(objects, "*", SearchOption.AllDirectories).Any();
+        return Directory.Exists(objects)
+            && Directory
+                .EnumerateFiles(objects, "*", SearchOption.AllDirectories)
+                .Any(file => !ReservedKeys.Contains(Path.GetRelativePath(objects, file)));
     }
 
     private static string Existing(string directory) =>

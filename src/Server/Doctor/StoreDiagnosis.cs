@@ -39,6 +39,8 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
             foreach (var directory in (string[])["objects", "incoming"])
                 DirectoryDiagnosis.CheckDirectory(result, "store", Path.Combine(settings.DataDirectory, directory));
             await result.TryAsync("store", () => services.ProbeStoreAsync(cancellationToken));
+            if (File.Exists(services.GetRequiredService<CatalogueDatabase>().Path)) // else that is the fault
+                await CheckOwnerAsync(cancellationToken);
             return;
         }
 
@@ -76,11 +78,27 @@ internal sealed class StoreDiagnosis(Diagnosis result, ServerSettings settings, 
 
     private async Task CheckOwnerAsync(CancellationToken cancellationToken)
     {
+        var database = services.GetRequiredService<CatalogueDatabase>();
+        // A damaged one has been reported. The next start upgrades one of an earlier version before it checks this.
+        if (File.Exists(database.Path) && FindVersion(database) != CatalogueDatabase.CurrentVersion)
+            return;
         var ownership = services.GetRequiredService<StoreOwnership>();
         await result.TryAsync("store", async () =>
         {
             await ownership.CheckAsync(cancellationToken);
             return ownership;
         });
+    }
+
+    private static int? FindVersion(CatalogueDatabase database)
+    {
+        try
+        {
+            return database.Inspect();
+        }
+        catch (OperationException)
+        {
+            return null;
+        }
     }
 }

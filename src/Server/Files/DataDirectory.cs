@@ -2,35 +2,56 @@ using ZfsSnapshotManager.Core;
 
 namespace ZfsSnapshotManager.Server.Files;
 
-/// <summary>The lock on <c>DATA_DIR</c>.</summary>
+/// <summary>The locks on <c>DATA_DIR</c> and on the catalogue, which may be elsewhere.</summary>
 internal static class DataDirectory
 {
     private const string LockName = "lock";
+    private const int WouldBlock = 11; // EWOULDBLOCK, which .NET has as HResult
 
     /// <summary>
-    /// Acquires the directory for this process, and creates it if it does not exist. Two servers on one directory would
-    /// remove each other's uploads.
+    /// Acquires the directory and the catalogue for this process, and creates their directories if they do not exist.
+    /// Two servers on one of them would remove each other's uploads.
     /// </summary>
-    /// <returns>Holds the directory until it is disposed.</returns>
-    /// <exception cref="OperationException">Another process holds it, or it cannot be created.</exception>
-    public static FileStream Lock(string path)
+    /// <param name="directory">DATA_DIR.</param>
+    /// <param name="catalogue">The catalogue's file.</param>
+    /// <returns>Holds both until it is disposed.</returns>
+    /// <exception cref="OperationException">Another process holds one, or they cannot be created.</exception>
+    public static IDisposable Lock(string directory, string catalogue)
     {
-        Create(path);
+        var first = Lock("DATA_DIR", directory, Path.Combine(directory, LockName));
         try
         {
-            return new FileStream(
-                Path.Combine(path, LockName),
-                FileMode.OpenOrCreate,
-                FileAccess.ReadWrite,
-                FileShare.None
-            );
+            return new Locks(first, Lock("METADATA_FILE", catalogue, $"{catalogue}.{LockName}"));
         }
-        catch (IOException e)
+        catch
+        {
+            first.Dispose();
+            throw;
+        }
+    }
+
+    private static FileStream Lock(string setting, string path, string file)
+    {
+        Create(setting, Path.GetDirectoryName(file)!);
+        try
+        {
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e.HResult == WouldBlock)
         {
             throw new OperationException(
                 ExitCode.Conflict,
                 $"Another zfs-server is running on {path}.",
-                "Stop it, or set another DATA_DIR for this one.",
+                $"Stop it, or set another {setting} for this one.",
+                e
+            );
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperationException(
+                ExitCode.Configuration,
+                $"The file {file} cannot be locked: {e.Message}",
+                "Run it as the server's user, and give the file to that user (chown).",
                 e
             );
         }
@@ -60,7 +81,7 @@ internal static class DataDirectory
         }
     }
 
-    private static void Create(string path)
+    private static void Create(string setting, string path)
     {
         try
         {
@@ -70,10 +91,19 @@ internal static class DataDirectory
         {
             throw new OperationException(
                 ExitCode.Configuration,
-                $"DATA_DIR={path} cannot be created: {e.Message}",
+                $"The directory {path}, for {setting}, cannot be created: {e.Message}",
                 "Name a directory that this user may write to.",
                 e
             );
+        }
+    }
+
+    private sealed record Locks(FileStream Directory, FileStream Catalogue) : IDisposable
+    {
+        public void Dispose()
+        {
+            Catalogue.Dispose();
+            Directory.Dispose();
         }
     }
 }

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
@@ -29,6 +30,8 @@ internal sealed class CatalogueRebuild(
             await new StoreSurvey(store).RunAsync("", only: null, cancellationToken),
             StringComparer.Ordinal
         );
+        if (id is null)
+            CheckMounted(surveyed, previous);
         foreach (
             var (key, found) in await local.RunAsync(ClientsFile.Read(settings.ClientsFile), [], cancellationToken)
         )
@@ -45,6 +48,21 @@ internal sealed class CatalogueRebuild(
         if (!dryRun)
             kept = await ReplaceAsync(selected, id, previous, cancellationToken);
         return Describe(dryRun, selected, previous, kept, findings, notes);
+    }
+
+    /// <summary>A disk that is not mounted looks like a store whose backups are all lost.</summary>
+    /// <param name="surveyed">By key.</param>
+    private void CheckMounted(IReadOnlyDictionary<string, SurveyedBackup> surveyed, PreviousCatalogue previous)
+    {
+        List<string> listed = [.. previous.Listed.Where(key => StorageKey.SnapshotIdOf(key) is not null)];
+        if (listed.Count > 0 && !listed.Exists(surveyed.ContainsKey))
+            throw new OperationException(
+                ExitCode.NotFound,
+                $"{store.Objects.Location} has no {ReservedKeys.Owner}, and none of the {listed.Count} backups that "
+                    + $"{current.Path} lists.",
+                "Check that its disk is mounted, DATA_DIR and the settings of S3. If all of them are lost, move the "
+                    + "catalogue away and run this again."
+            );
     }
 
     private RebuildReport Describe(
@@ -149,8 +167,10 @@ internal sealed class CatalogueRebuild(
 
         // Before the exchange: if the new catalogue never comes into force, the next rebuild reuses its id from the
         // store.
-        if (owner is null && settings.S3 is not null)
+        store.Objects.Prepare();
+        if (owner is null)
             await ownership.WriteAsync(id, cancellationToken);
+        rebuilt.NoteClaimedStore();
         cancellationToken.ThrowIfCancellationRequested();
         return CatalogueExchange.Exchange(current, rebuilt, time.GetUtcNow());
     }

@@ -18,8 +18,6 @@ internal sealed class DirectoryStore : IObjectStore
         PartSize = settings.PartSize;
         _objects = Path.Combine(settings.DataDirectory, "objects");
         _incoming = Path.Combine(settings.DataDirectory, "incoming");
-        DurableFile.CreateDirectory(_objects);
-        DurableFile.CreateDirectory(_incoming);
     }
 
     public string Location => _objects;
@@ -71,15 +69,30 @@ internal sealed class DirectoryStore : IObjectStore
 
     public DateTimeOffset? LockedUntil => null;
 
+    public bool MayLackOwner => true;
+
+    public void Prepare()
+    {
+        try
+        {
+            DurableFile.CreateDirectory(_objects);
+            DurableFile.CreateDirectory(_incoming);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile($"{_objects} and {_incoming} cannot be created", e);
+        }
+    }
+
     /// <summary>
-    /// The directories were created when the server started. They are missing if the disk was unmounted.
+    /// The server wrote the file that names the catalogue when it started. It is missing if the disk was unmounted.
     /// </summary>
     public Task PingAsync(CancellationToken cancellationToken) =>
-        Directory.Exists(_objects) && Directory.Exists(_incoming)
+        File.Exists(PathOf(ReservedKeys.Owner)) && Directory.Exists(_incoming)
             ? Task.CompletedTask
             : throw new StorageException(
                 StorageFault.Missing,
-                $"The directory {_objects} or {_incoming} does not exist; is its disk mounted?"
+                $"{PathOf(ReservedKeys.Owner)} or {_incoming} does not exist; is its disk mounted?"
             );
 
     public Task<IObjectWriter> CreateAsync(
@@ -194,17 +207,31 @@ internal sealed class DirectoryStore : IObjectStore
     )
     {
         await Task.CompletedTask;
-        var files = new DirectoryInfo(_objects)
-            .EnumerateFiles("*", SearchOption.AllDirectories)
-            .Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length));
-        foreach (
-            var file in files
-                .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
-                .OrderBy(file => file.Key, StringComparer.Ordinal)
-        )
+        foreach (var file in Files(prefix))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return file;
+        }
+    }
+
+    private List<ListedObject> Files(string prefix)
+    {
+        if (!Directory.Exists(_objects))
+            return [];
+        try
+        {
+            return
+            [
+                .. new DirectoryInfo(_objects)
+                    .EnumerateFiles("*", SearchOption.AllDirectories)
+                    .Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length))
+                    .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
+                    .OrderBy(file => file.Key, StringComparer.Ordinal),
+            ];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromReading($"The server's disk cannot list {_objects}", e);
         }
     }
 

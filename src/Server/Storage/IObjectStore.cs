@@ -19,6 +19,14 @@ internal interface IObjectStore
     /// <summary>When the retention of an object stored now would end; null without a retention.</summary>
     DateTimeOffset? LockedUntil { get; }
 
+    /// <summary>
+    /// Whether versions before 0.2 used such a store without <see cref="ReservedKeys.Owner"/>.
+    /// </summary>
+    bool MayLackOwner { get; }
+
+    /// <summary>Creates what an empty store consists of; what exists stays as it is.</summary>
+    void Prepare();
+
     /// <summary>Checks by the cheapest call whether the store answers.</summary>
     /// <exception cref="StorageException">It does not, or lacks what every store in use has.</exception>
     Task PingAsync(CancellationToken cancellationToken);

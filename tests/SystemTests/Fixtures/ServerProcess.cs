@@ -135,13 +135,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         return http;
     }
 
-    /// <summary>Names and sizes of all files of the store: objects, manifests, and what is on its way in.</summary>
+    /// <summary>
+    /// Names and sizes of the files of the store: objects, manifests, and what is on its way in, but not the mark of
+    /// the catalogue.
+    /// </summary>
     public IReadOnlyList<string> StoredFiles() =>
         [
             .. ((string[])["objects", "incoming"])
                 .Select(folder => Path.Combine(DataFolder, folder))
                 .Where(Directory.Exists)
                 .SelectMany(folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories))
+                .Where(path => Path.GetFileName(path) != "zfs-server.json")
                 .Select(path => $"{Path.GetRelativePath(DataFolder, path)} {new FileInfo(path).Length}")
                 .Order(StringComparer.Ordinal),
         ];

@@ -36,7 +36,11 @@ internal sealed class OpenDirectory : OpenStore
 {
     private readonly string _folder = Repository.NewFolder("contract");
 
-    public OpenDirectory() => Store = new DirectoryStore(Settings());
+    public OpenDirectory()
+    {
+        Store = new DirectoryStore(Settings());
+        Store.Prepare();
+    }
 
     public override IObjectStore Store { get; }
 

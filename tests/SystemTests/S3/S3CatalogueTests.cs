@@ -139,7 +139,7 @@ public sealed class S3CatalogueTests(Radosgw s3)
         Assert.Equal(0, await other.StopAsync());
 
         await s3.Client.DeleteObjectAsync(lab.Bucket, "some/place/zfs-server.json", Token);
-        await AssertRefusedAsync("names no catalogue");
+        await AssertRefusedAsync("it has no zfs-server.json");
         await RunOtherAsync("catalogue", "rebuild", "--json");
         await other.StartAgainAsync(settings);
         Assert.Equal(0, await other.StopAsync());

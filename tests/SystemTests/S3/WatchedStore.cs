@@ -25,6 +25,10 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public DateTimeOffset? LockedUntil => inner.LockedUntil;
 
+    public bool MayLackOwner => inner.MayLackOwner;
+
+    public void Prepare() => inner.Prepare();
+
     public Task PingAsync(CancellationToken cancellationToken) => inner.PingAsync(cancellationToken);
 
     public async Task<IObjectWriter> CreateAsync(

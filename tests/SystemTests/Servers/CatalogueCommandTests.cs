@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 using ZfsSnapshotManager.SystemTests.Rotation;
 
@@ -193,15 +194,21 @@ public sealed class CatalogueCommandTests
     {
         await using var lab = await Lab.StartAsync();
         await lab.Server.StopAsync();
-        File.Delete(lab.Catalogue);
+        File.Move(lab.Catalogue, $"{lab.Catalogue}.aside");
         Assert.Equal(8, (await lab.Server.RunAsync("catalogue", "check")).ExitCode);
-        await lab.Server.StartAgainAsync();
+        File.Move($"{lab.Catalogue}.aside", lab.Catalogue);
+        await using (var catalogue = new SqliteConnection($"Data Source={lab.Catalogue};Pooling=false"))
+        {
+            await catalogue.OpenAsync(Token);
+            await using var command = catalogue.CreateCommand();
+            command.CommandText = "DELETE FROM backups";
+            Assert.Equal(4, await command.ExecuteNonQueryAsync(Token));
+        }
 
         Assert.Equal(
             ["not_listed", "not_listed", "not_listed", "not_listed"],
             Kinds(await lab.RunJsonAsync(7, "check"))
         );
-        await lab.Server.StopAsync();
         Assert.Empty(Kinds(await lab.RunJsonAsync(0, "rebuild")));
         Assert.Empty(Kinds(await lab.RunJsonAsync(0, "check")));
     }

@@ -28,6 +28,11 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     /// <summary>What the provider can do; tested by <see cref="S3Probe"/> before anything is stored.</summary>
     public S3Abilities Abilities { get; set; } = S3Abilities.None;
 
+    public bool MayLackOwner => false;
+
+    /// <summary>The bucket is the user's to create.</summary>
+    public void Prepare() { }
+
     /// <summary>One HEAD for the object that names the catalogue; the server wrote it when it started.</summary>
     public async Task PingAsync(CancellationToken cancellationToken)
     {

@@ -39,10 +39,9 @@ public sealed class ExpiryTests : IDisposable
         var database = new CatalogueDatabase(settings);
         database.Prepare();
         _catalogue = new BackupCatalogue(database);
-        _store = new BackupStore(
-            new DirectoryStore(settings),
-            new PartBuffers(settings.PartSize, limit: 1, TimeProvider.System)
-        );
+        var directory = new DirectoryStore(settings);
+        directory.Prepare();
+        _store = new BackupStore(directory, new PartBuffers(settings.PartSize, limit: 1, TimeProvider.System));
         var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
         var removal = new BackupRemoval(_store, _catalogue, settings.Zfs, audit, new KeptLog<BackupRemoval>());

@@ -76,13 +76,15 @@ public sealed class ReadyCheckTests
     }
 
     [Fact]
-    public async Task A_missing_directory_fails_the_check()
+    public async Task A_directory_that_is_not_the_store_fails_the_check()
     {
         using var folder = new TemporaryFolder();
         var store = new DirectoryStore(TestSettings.In(folder));
+        store.Prepare();
+        await File.WriteAllTextAsync(folder.File("objects/zfs-server.json"), "", TestContext.Current.CancellationToken);
         await store.PingAsync(TestContext.Current.CancellationToken);
 
-        Directory.Delete(folder.File("objects"));
+        File.Delete(folder.File("objects/zfs-server.json"));
 
         await Assert.ThrowsAsync<StorageException>(async () =>
             await store.PingAsync(TestContext.Current.CancellationToken)

@@ -13,6 +13,7 @@ public sealed class UnreadableObjectTests
     {
         using var folder = new TemporaryFolder();
         var store = new DirectoryStore(TestSettings.In(folder));
+        store.Prepare();
         // The first page of a process is never mapped: reading it gives EIO (mem_rw in fs/proc/base.c).
         File.CreateSymbolicLink(folder.File("objects/unreadable"), "/proc/self/mem");
 
@@ -24,6 +25,7 @@ public sealed class UnreadableObjectTests
     {
         using var folder = new TemporaryFolder();
         var store = new DirectoryStore(TestSettings.In(folder));
+        store.Prepare();
         Directory.CreateDirectory(folder.File("objects/directory")); // even root cannot open it as a file
 
         await AssertDamagedAsync(store, "directory");
