@@ -75,7 +75,7 @@ internal sealed class StoreOwnership(
     {
         var listed = backups.NewestObjectKeys(Samples);
         if (database.HasClaimedStore() || (listed.Count > 0 && !store.MayLackOwner))
-            throw LacksMark("it has been marked before");
+            throw LacksMark("which the store of this catalogue has");
         if (listed.Count == 0)
         {
             await CheckEmptyAsync(backups.UnlistedKeys(), cancellationToken);
@@ -88,7 +88,7 @@ internal sealed class StoreOwnership(
                 return;
         }
 
-        throw LacksMark($"the catalogue lists backups that are not in it, such as {listed[0]}");
+        throw LacksMark($"and none of the backups that the catalogue lists, such as {listed[0]}");
     }
 
     /// <summary>A catalogue that lists nothing would hide what is stored.</summary>
@@ -111,7 +111,7 @@ internal sealed class StoreOwnership(
     private OperationException LacksMark(string reason) =>
         new(
             ExitCode.Conflict,
-            $"{store.Location} is not the store of the catalogue {database.Path}: it has no {ReservedKeys.Owner}, but "
+            $"{store.Location} is not the store of the catalogue {database.Path}: it has no {ReservedKeys.Owner}, "
                 + $"{reason}.",
             "Check that its disk is mounted, DATA_DIR, METADATA_FILE and the settings of S3. If the backups are lost, "
                 + $"or only {ReservedKeys.Owner} is, run 'zfs-server catalogue rebuild': it lists what is stored."

@@ -162,6 +162,26 @@ public sealed class S3CatalogueTests(Radosgw s3)
             );
     }
 
+    /// <summary>S3_ENABLED was set, or lost, from one start to the next.</summary>
+    [Fact]
+    public async Task The_catalogue_of_another_store_does_not_take_an_empty_one()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        using var client = await Uploader.CreateAsync(server);
+        await client.StoreAsync(Recorded.Plain("full"));
+        Assert.Equal(0, await server.StopAsync());
+        var bucket = await s3.NewBucketAsync();
+
+        var e = await Assert.ThrowsAsync<InvalidOperationException>(() => server.StartAgainAsync(s3.Settings(bucket)));
+
+        Assert.Contains("ended with exit code 9", e.Message, StringComparison.Ordinal);
+        Assert.Contains("it has no zfs-server.json", e.Message, StringComparison.Ordinal);
+        Assert.Empty(await s3.ListAsync(bucket));
+        await server.StartAgainAsync();
+        await client.StoreAsync(Recorded.Plain("incremental-1"));
+        (await client.RestoreAsync("verify", "all")).MustSucceed();
+    }
+
     [Fact]
     public async Task An_unreachable_or_deleted_bucket_ends_both_commands_and_changes_nothing()
     {

@@ -55,7 +55,7 @@ public sealed class StoreOwnershipTests
         var started = await server.RunAsync();
 
         Assert.Equal(9, started.ExitCode);
-        Assert.Contains("it has been marked before", started.Error, StringComparison.Ordinal);
+        Assert.Contains("which the store of this catalogue has", started.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(objects));
         Directory.Move(Path.Combine(server.Folder, "disk"), objects);
         await server.StartAgainAsync();
