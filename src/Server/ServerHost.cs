@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
@@ -18,6 +19,7 @@ using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Status;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads;
+using ZfsSnapshotManager.Server.Uploads.Objects;
 using ZfsSnapshotManager.Server.Uploads.Parts;
 using ZfsSnapshotManager.Server.Uploads.Zfs;
 using ZfsSnapshotManager.Server.ZfsStorage;
@@ -138,6 +140,10 @@ internal static partial class ServerHost
             .AddSingleton<StreamReceiver>()
             .AddSingleton<PartSlots>()
             .AddSingleton<PartReceiver>()
+            .AddSingleton<ObjectCompletion>()
+            .AddSingleton<ObjectRecovery>()
+            .AddSingleton<ObjectUploads>()
+            .AddSingleton<UploadBackends>()
             .AddSingleton<PartsCompletion>()
             .AddSingleton<UploadRecovery>()
             .AddSingleton<UploadCleanUp>()
@@ -147,6 +153,10 @@ internal static partial class ServerHost
             .AddSingleton<BodyRequests>()
             .AddSingleton<WholeStreamReceiver>()
             .AddSingleton<CommitAnswer>()
+            .AddSingleton<ObjectDownloads>()
+            .AddSingleton<ObjectBackend>()
+            .AddSingleton<ZfsBackend>()
+            .AddSingleton<BackupBackends>()
             .AddSingleton<BackupRemoval>()
             .AddSingleton<RotationRun>()
             .AddSingleton<ClientQuota>()
@@ -154,7 +164,7 @@ internal static partial class ServerHost
             .AddSingleton<UploadEndpoints>()
             .AddSingleton<UploadStreamEndpoints>()
             .AddSingleton<PartEndpoints>()
-            .AddSingleton<DownloadEndpoints>()
+            .AddSingleton<DownloadEndpoint>()
             .AddSingleton<ManifestEndpoints>()
             .AddSingleton<StatusEndpoints>()
             .AddSingleton<ReadyEndpoint>()
@@ -165,7 +175,7 @@ internal static partial class ServerHost
         UploadEndpoints.Map(app);
         UploadStreamEndpoints.Map(app);
         PartEndpoints.Map(app);
-        DownloadEndpoints.Map(app);
+        DownloadEndpoint.Map(app);
         ManifestEndpoints.Map(app);
         StatusEndpoints.Map(app);
         RotationEndpoints.Map(app);

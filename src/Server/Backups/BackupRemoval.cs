@@ -1,11 +1,8 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Backups;
 
@@ -14,9 +11,8 @@ namespace ZfsSnapshotManager.Server.Backups;
 /// while the store is unreachable, is deleted later.
 /// </summary>
 internal sealed partial class BackupRemoval(
-    BackupStore store,
+    BackupBackends backends,
     BackupCatalogue catalogue,
-    ZfsHost zfs,
     AuditLog audit,
     ILogger<BackupRemoval> logger
 )
@@ -55,15 +51,7 @@ internal sealed partial class BackupRemoval(
     {
         try
         {
-            if (deletion.LocalGuid is { } guid)
-                await SnapshotRemoval.DestroyAsync(
-                    zfs,
-                    SnapshotName.Parse(deletion.StorageKey),
-                    guid,
-                    CancellationToken.None
-                );
-            else
-                await store.DeleteAsync(deletion.StorageKey, CancellationToken.None);
+            await backends.Of(deletion).DeleteAsync(deletion, CancellationToken.None);
             catalogue.EndDeletion(deletion.StorageKey);
         }
         catch (OperationException e) // of the store, or of ZFS: a snapshot that is being sent stays until then

@@ -29,6 +29,19 @@ internal sealed record UploadRecord
     public bool IsLocal => StorageType == StorageTypes.Local;
 
     /// <summary>
+    /// Whether its stream may continue an interrupted one: ZFS continues its own interrupted receive with it, but as
+    /// an object it would restore nothing.
+    /// </summary>
+    public bool AcceptsResumed => IsLocal;
+
+    /// <summary>
+    /// The base by which its backup differs from others of the snapshot. In ZFS a snapshot is one backup, whatever it
+    /// was sent from.
+    /// </summary>
+    /// <param name="from">The base of the stream.</param>
+    public SnapshotGuid? IdentityBase(SnapshotGuid? from) => IsLocal ? null : from;
+
+    /// <summary>
     /// The manifest of a backup in ZFS, recorded before END is passed to ZFS: <see cref="SnapshotNote"/> as JSON.
     /// </summary>
     public string? Note { get; init; }

@@ -2,14 +2,12 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Downloads;
 
@@ -20,13 +18,9 @@ namespace ZfsSnapshotManager.Server.Downloads;
 internal sealed class ManifestEndpoints(
     ClientAuthentication authentication,
     BackupCatalogue backups,
-    BackupStore store,
-    ZfsHost zfs
+    BackupBackends backends
 )
 {
-    /// <summary>A manifest of 6 TiB in parts of 16 MiB. A client reads a larger backup in one request.</summary>
-    private const int MaxSize = 128 * 1024 * 1024;
-
     public static void Map(WebApplication app) =>
         app.MapGet("/snapshots/{id}/manifest", async context =>
             await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context)).ExecuteAsync(context)
@@ -39,12 +33,9 @@ internal sealed class ManifestEndpoints(
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id)
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
-        byte[] json;
-        if (backup.IsLocal)
-            json = await ZfsManifests.ReadAsync(zfs, backup, context.RequestAborted);
-        else
-            json = await ReadAsync(backup.StorageKey, context.RequestAborted);
-        Check(json, backup);
+        var backend = backends.Of(backup);
+        var json = await backend.ReadManifestAsync(backup, context.RequestAborted);
+        Check(backend, json, backup);
         return Results.Bytes(
             json,
             "application/json",
@@ -52,23 +43,11 @@ internal sealed class ManifestEndpoints(
         );
     }
 
-    private async Task<byte[]> ReadAsync(string storageKey, CancellationToken cancellationToken)
-    {
-        var key = StorageKey.ManifestOf(storageKey);
-        if (await store.Objects.FindAsync(key, cancellationToken) is not { Size: <= MaxSize } facts)
-            throw RequestException.NotFound(
-                $"The manifest of {storageKey} does not exist in the store, or is too large."
-            );
-        var json = new byte[facts.Size];
-        await store.Objects.ReadAsync(key, 0, json, cancellationToken);
-        return json;
-    }
-
-    private static void Check(byte[] json, SnapshotInfo backup)
+    private static void Check(IBackupBackend backend, byte[] json, SnapshotInfo backup)
     {
         try
         {
-            var manifest = backup.IsLocal ? Manifest.ParseLocal(json) : Manifest.Parse(json);
+            var manifest = backend.ParseManifest(json);
             if (manifest.PartsSha256 == backup.PartsSha256 && manifest.SnapshotGuid == backup.SnapshotGuid)
                 return;
         }

@@ -7,12 +7,13 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads.Objects;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
 /// Commits what was received complete and valid. The order is object, manifest, catalogue; after a crash in between,
-/// <see cref="UploadRecovery"/> finishes the commit or rolls it back.
+/// <see cref="ObjectRecovery"/> finishes the commit or rolls it back.
 /// </summary>
 internal sealed partial class BackupCommit(
     BackupStore store,

@@ -5,7 +5,6 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Uploads.Parts;
-using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -16,7 +15,7 @@ internal sealed class PartEndpoints(
     UploadSessions sessions,
     BodyRequests bodies,
     PartReceiver receiver,
-    ZfsPartReceiver zfsReceiver,
+    UploadBackends backends,
     PartsCompletion completion,
     CommitAnswer committed
 )
@@ -40,7 +39,9 @@ internal sealed class PartEndpoints(
         PartRecord part;
         try
         {
-            part = await StoreAsync(upload, client, request, session, () => bodies.OpenBody(context, session));
+            part = await backends
+                .Of(upload)
+                .ReceivePartAsync(upload, client, request, session, () => bodies.OpenBody(context, session));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -49,17 +50,6 @@ internal sealed class PartEndpoints(
 
         await WriteAsync(context, request, part);
     }
-
-    private Task<PartRecord> StoreAsync(
-        UploadRecord upload,
-        ClientEntry client,
-        PartRequest request,
-        UploadSessions.Session session,
-        Func<Stream> openBody
-    ) =>
-        upload.IsLocal
-            ? zfsReceiver.ReceiveAsync(upload, client, request, session, openBody)
-            : receiver.ReceiveAsync(upload, client, request, session, openBody);
 
     private static Task WriteAsync(HttpContext context, PartRequest request, PartRecord part)
     {

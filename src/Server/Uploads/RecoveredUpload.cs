@@ -6,7 +6,10 @@ internal enum RecoveredUpload
     /// <summary>It is not committed; its stream, or the rest of its parts, may be sent.</summary>
     Open,
 
-    /// <summary>Its commit was finished.</summary>
+    /// <summary>Its commit was finished now.</summary>
+    Finished,
+
+    /// <summary>It was committed before.</summary>
     Committed,
 
     /// <summary>What is stored belongs to another upload, or cannot be read or removed now.</summary>

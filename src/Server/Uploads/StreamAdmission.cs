@@ -27,10 +27,8 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
             CheckBase(upload.ClientId, known, begin.Features.Names(), upload.StorageType);
         }
 
-        // In ZFS a snapshot is one backup, whatever it was sent from.
-        var fromOfBackup = upload.IsLocal ? null : from;
         var guid = new SnapshotGuid(begin.SnapshotGuid);
-        if (catalogue.Find(upload.ClientId, upload.DatasetName, guid, fromOfBackup) is { } same)
+        if (catalogue.Find(upload.ClientId, upload.DatasetName, guid, upload.IdentityBase(from)) is { } same)
             throw Exists(same.SnapshotId);
     }
 

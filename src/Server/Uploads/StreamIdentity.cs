@@ -13,8 +13,7 @@ internal static class StreamIdentity
     /// <exception cref="RequestException">The stream is not the one announced, or of an unsupported kind.</exception>
     public static void Check(UploadRecord upload, SnapshotStreamInfo begin)
     {
-        // ZFS continues its own interrupted receive with such a stream; stored as an object it restores nothing.
-        if (begin.IsResumed && !upload.IsLocal)
+        if (begin.IsResumed && !upload.AcceptsResumed)
             throw Mismatch("the stream is the continuation of an interrupted send and restores nothing by itself");
         if (begin.IsClone)
             throw Mismatch(

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -42,7 +41,7 @@ internal sealed partial class UploadCleanUp(
                 continue;
             if (upload.TouchedAt >= limit)
                 continue;
-            if (HasParts(upload) && upload.TouchedAt > now - settings.UploadExpiry)
+            if (recovery.HasContent(upload) && upload.TouchedAt > now - settings.UploadExpiry)
                 continue;
             if (await recovery.TryRecoverAsync(upload, cancellationToken) != RecoveredUpload.Open)
                 continue;
@@ -59,9 +58,6 @@ internal sealed partial class UploadCleanUp(
         if (count > 0)
             LogRemovedIncomplete(count);
     }
-
-    private bool HasParts(UploadRecord upload) =>
-        parts.HasBegin(upload.UploadId) || (upload.IsLocal && UploadTarget.Of(upload) is not null);
 
     [LoggerMessage(
         LogLevel.Warning,

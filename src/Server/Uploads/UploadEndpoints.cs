@@ -6,7 +6,6 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -17,7 +16,7 @@ internal sealed class UploadEndpoints(
     UploadCatalogue uploads,
     BackupCatalogue backups,
     BackupStore store,
-    PartBuffers buffers,
+    UploadBackends backends,
     UploadOpening opening,
     UploadResumption resumption
 )
@@ -54,7 +53,7 @@ internal sealed class UploadEndpoints(
                 StorageKey = upload.StorageKey,
                 PartSize = store.Objects.PartSize,
                 MaxPartSize = store.MaxPartSize,
-                MaxParallelParts = upload.IsLocal ? Math.Min(buffers.Limit, ZfsUploads.ParallelParts) : buffers.Limit,
+                MaxParallelParts = backends.Of(upload).ParallelParts,
                 Resume = resume,
             },
             ApiJson.Default.UploadAnswer,
@@ -66,8 +65,7 @@ internal sealed class UploadEndpoints(
     {
         if (wanted is not { KindIsGiven: true, SnapshotGuid: { } guid })
             return;
-        var from = wanted.IsLocal ? null : wanted.FromGuid;
-        if (backups.Find(wanted.ClientId, wanted.DatasetName, guid, from) is { } same)
+        if (backups.Find(wanted.ClientId, wanted.DatasetName, guid, wanted.IdentityBase(wanted.FromGuid)) is { } same)
             throw StreamAdmission.Exists(same.SnapshotId);
     }
 

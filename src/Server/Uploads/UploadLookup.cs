@@ -30,7 +30,7 @@ internal sealed class UploadLookup(UploadCatalogue uploads, UploadRecovery recov
         return await recovery.RecoverAsync(upload, cancellationToken) switch
         {
             RecoveredUpload.Open => upload,
-            RecoveredUpload.Committed => throw StreamAdmission.Exists(upload.SnapshotId),
+            RecoveredUpload.Finished or RecoveredUpload.Committed => throw StreamAdmission.Exists(upload.SnapshotId),
             _ => throw new RequestException(
                 StatusCodes.Status500InternalServerError,
                 "internal_error",

@@ -2,18 +2,14 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
-using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Opens new uploads: reserves the snapshot id and, in the object store, the key.</summary>
+/// <summary>Opens new uploads.</summary>
 internal sealed class UploadOpening(
     UploadCatalogue uploads,
-    BackupStore store,
-    ClientDatasets datasets,
-    ClientQuota quota,
+    UploadBackends backends,
     MachineCheck machines,
     ServerSettings settings,
     TimeProvider time
@@ -49,59 +45,6 @@ internal sealed class UploadOpening(
             timestamp ?? time.GetUtcNow(),
             wanted.Compression
         );
-        return wanted.IsLocal
-            ? OpenLocalAsync(client, wanted, names, cancellationToken)
-            : OpenObjectAsync(client, wanted, names, cancellationToken);
-    }
-
-    /// <summary>
-    /// Reserves the first key that neither the catalogue nor the store uses: a rebuilt catalogue may not list every
-    /// object.
-    /// </summary>
-    private async Task<UploadRecord> OpenObjectAsync(
-        ClientEntry client,
-        UploadRecord wanted,
-        IEnumerable<(string SnapshotId, string StorageKey)> names,
-        CancellationToken cancellationToken
-    )
-    {
-        await quota.CheckAsync(client);
-        foreach (var (id, key) in names)
-        {
-            if (!uploads.IsUnused(id) || await store.ExistsAsync(key, cancellationToken))
-                continue;
-            if (uploads.Open(wanted with { SnapshotId = id, StorageKey = key }) is { } opened)
-                return opened;
-        }
-
-        throw new InvalidOperationException("The candidates for a key ended.");
-    }
-
-    /// <summary>The snapshot's name in ZFS is chosen when its stream begins.</summary>
-    private async Task<UploadRecord> OpenLocalAsync(
-        ClientEntry client,
-        UploadRecord wanted,
-        IEnumerable<(string SnapshotId, string StorageKey)> names,
-        CancellationToken cancellationToken
-    )
-    {
-        if (!datasets.IsOffered(client))
-            throw new RequestException(
-                StatusCodes.Status501NotImplemented,
-                "storage_type_unavailable",
-                "This server has no local ZFS storage for this client.",
-                "Use STORAGE_TYPE=s3: the server's object store."
-            );
-        var parent = await datasets.EnsureAsync(client, cancellationToken);
-        await quota.EnsureLocalAsync(client, 1, cancellationToken);
-        foreach (var (id, _) in names)
-        {
-            if (!uploads.IsUnused(id))
-                continue;
-            if (uploads.Open(wanted with { SnapshotId = id, StorageKey = parent.Value }) is { } opened)
-                return opened;
-        }
-
-        throw new InvalidOperationException("The candidates for a snapshot id ended.");
+        return backends.Of(wanted).OpenAsync(client, wanted, names, cancellationToken);
     }
 }

@@ -1,63 +1,29 @@
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>
-/// Finishes or rolls back what a crash interrupted: an upload whose object and manifest are complete is committed, one
-/// that got less far is rolled back. An upload in parts stays as it is: its client resumes it, or completes it again.
-/// </summary>
+/// <summary>Finishes or rolls back uploads that were interrupted, and ends those that are dropped.</summary>
 internal sealed partial class UploadRecovery(
-    BackupStore store,
-    BackupCatalogue catalogue,
+    UploadBackends backends,
     UploadCatalogue uploads,
-    PartCatalogue parts,
-    ZfsUploads zfs,
-    ZfsCommit zfsCommit,
     AuditLog audit,
     ILogger<UploadRecovery> logger
 )
 {
     /// <summary>Commits or rolls back an upload that no request is working on.</summary>
-    /// <exception cref="StorageException">What is stored cannot be read or removed.</exception>
+    /// <exception cref="OperationException">What is stored cannot be read or removed.</exception>
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (upload.IsLocal)
-            return await RecoverLocalAsync(upload, cancellationToken);
-        var manifest = await store.ReadManifestAsync(upload.StorageKey, cancellationToken);
-        var first = await store.Objects.FindAsync(upload.StorageKey, cancellationToken);
-        if (
-            (manifest is not null && manifest.UploadId != upload.UploadId)
-            || (first?.UploadId is { } writer && writer != upload.UploadId)
-        )
-        {
-            LogForeign(upload.StorageKey);
-            return RecoveredUpload.Unclear;
-        }
-
-        if (manifest is null && (first is null || parts.HasBegin(upload.UploadId)))
-            return RecoveredUpload.Open;
-        if (
-            manifest is not null
-            && first is not null
-            && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId))
-        )
-        {
+        var recovered = await backends.Of(upload).RecoverAsync(upload, cancellationToken);
+        if (recovered == RecoveredUpload.Finished)
             NoteFinished(upload);
-            return RecoveredUpload.Committed;
-        }
-
-        if (catalogue.Find(upload.ClientId, upload.SnapshotId)?.StorageKey == upload.StorageKey)
-            return RecoveredUpload.Committed;
-        await store.DeleteAsync(upload.StorageKey, cancellationToken);
-        parts.Clear(upload.UploadId); // their objects are deleted
-        LogRolledBack(upload.SnapshotId);
-        return RecoveredUpload.Open;
+        return recovered;
     }
+
+    /// <inheritdoc cref="IUploadBackend.HasContent"/>
+    public bool HasContent(UploadRecord upload) => backends.Of(upload).HasContent(upload);
 
     /// <summary>
     /// Recovers an upload in the background: a failure is logged, and the upload is left for the next attempt.
@@ -76,13 +42,10 @@ internal sealed partial class UploadRecovery(
     }
 
     /// <summary>Ends an upload that was recovered and is not committed, with everything that is stored of it.</summary>
-    /// <exception cref="StorageException">It cannot be removed now; the upload stays.</exception>
+    /// <exception cref="OperationException">It cannot be removed now; the upload stays.</exception>
     public async Task DropAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (upload.IsLocal)
-            await zfs.DiscardAsync(upload);
-        else
-            await RemovePartsAsync(upload, cancellationToken);
+        await backends.Of(upload).DiscardAsync(upload, cancellationToken);
         uploads.Remove(upload.UploadId);
     }
 
@@ -102,27 +65,6 @@ internal sealed partial class UploadRecovery(
         }
     }
 
-    /// <summary>Removes what is stored of an upload, which then starts from its beginning.</summary>
-    public async Task RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken)
-    {
-        var objects = parts.Objects(upload.UploadId);
-        if (objects.Count == 0)
-            return;
-        foreach (var (index, token) in objects)
-            await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken);
-        // Objects that were complete when the commit was interrupted.
-        await store.DeleteAsync(upload.StorageKey, cancellationToken);
-        parts.Clear(upload.UploadId);
-    }
-
-    private async Task<RecoveredUpload> RecoverLocalAsync(UploadRecord upload, CancellationToken cancellationToken)
-    {
-        var recovered = await zfsCommit.RecoverAsync(upload, cancellationToken);
-        if (recovered == RecoveredUpload.Committed)
-            NoteFinished(upload);
-        return recovered;
-    }
-
     private void NoteFinished(UploadRecord upload)
     {
         LogFinished(upload.SnapshotId);
@@ -139,19 +81,6 @@ internal sealed partial class UploadRecovery(
 
     [LoggerMessage(LogLevel.Warning, "Committed {SnapshotId}, whose commit was interrupted")]
     private partial void LogFinished(string snapshotId);
-
-    [LoggerMessage(
-        LogLevel.Warning,
-        "Removed the object of {SnapshotId}, whose commit was interrupted before its manifest was written; its client "
-            + "sends it again"
-    )]
-    private partial void LogRolledBack(string snapshotId);
-
-    [LoggerMessage(
-        LogLevel.Error,
-        "Left {StorageKey} as it is: its upload was interrupted, and what is stored there belongs to another upload"
-    )]
-    private partial void LogForeign(string storageKey);
 
     [LoggerMessage(
         LogLevel.Error,

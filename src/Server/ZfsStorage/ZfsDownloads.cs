@@ -20,7 +20,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
 {
     public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
     {
-        // A restore may pause for long: see DownloadEndpoints.
+        // A restore may pause for long: see ObjectDownloads.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
         await using var sending = zfs.StartSending(

@@ -27,6 +27,9 @@ internal sealed class PartReceiver(
     /// <summary>Stored bytes that a part may have, also one for ZFS.</summary>
     public int MaxPartSize => store.MaxPartSize;
 
+    /// <summary>Parts that there is memory for at once.</summary>
+    public int ParallelParts => buffers.Limit;
+
     /// <param name="openBody">Opens the body, once the part has a slot.</param>
     /// <exception cref="RequestException">The part is refused; nothing of it was kept.</exception>
     public async Task<PartRecord> ReceiveAsync(

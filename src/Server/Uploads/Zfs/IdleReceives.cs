@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 /// <summary>Ends receives to which no more data arrive; ZFS keeps what they have.</summary>
 internal sealed class IdleReceives(
     ZfsReceives receives,
-    ZfsUploads local,
+    ZfsStreams streams,
     UploadSessions sessions,
     ServerSettings settings,
     TimeProvider time
@@ -23,7 +23,7 @@ internal sealed class IdleReceives(
             foreach (
                 var upload in receives.IdleFor(settings.UploadIdleTimeout).Where(upload => !sessions.IsActive(upload))
             )
-                await local.EndAsync(upload);
+                await streams.EndAsync(upload);
         }
     }
 }

@@ -63,7 +63,7 @@ internal sealed partial class ZfsCommit(
         try
         {
             await RunAsync(upload, snapshot, note);
-            return RecoveredUpload.Committed;
+            return RecoveredUpload.Finished;
         }
         catch (RequestException)
         {

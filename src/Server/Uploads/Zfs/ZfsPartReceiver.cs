@@ -20,10 +20,13 @@ internal sealed class ZfsPartReceiver(
     PartCatalogue parts,
     StreamAdmission admission,
     PartSequencer turns,
-    ZfsUploads local,
+    ZfsStreams streams,
     ClientQuota quota
 )
 {
+    /// <summary>Parts that there is memory for at once.</summary>
+    public int ParallelParts => buffers.Limit;
+
     /// <exception cref="RequestException">The part is refused; nothing of it was passed to ZFS.</exception>
     public async Task<PartRecord> ReceiveAsync(
         UploadRecord upload,
@@ -64,7 +67,7 @@ internal sealed class ZfsPartReceiver(
                 throw RequestException.BadRequest($"Part {request.Number} does not contain all of the stream's BEGIN.");
             await turns.AwaitTurnAsync(upload.UploadId, request.Number, session.Token);
             var part = request.ToRecord(end, endChecksum, receipt: "");
-            await local.WriteAsync(upload, client, part, begin, content, session.Token);
+            await streams.WriteAsync(upload, client, part, begin, content, session.Token);
             return part;
         }
         finally

@@ -11,6 +11,7 @@ internal static class ZfsStorageServices
             .AddSingleton<PartSequencer>()
             .AddSingleton<ReceiveStart>()
             .AddSingleton<ZfsCommit>()
+            .AddSingleton<ZfsStreams>()
             .AddSingleton<ZfsUploads>()
             .AddSingleton<ZfsPartReceiver>()
             .AddSingleton<DeletionBlockers>()

@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
@@ -44,7 +45,14 @@ public sealed class ExpiryTests : IDisposable
         _store = new BackupStore(directory, new PartBuffers(settings.PartSize, limit: 1, TimeProvider.System));
         var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
-        var removal = new BackupRemoval(_store, _catalogue, settings.Zfs, audit, new KeptLog<BackupRemoval>());
+        var backends = new BackupBackends(
+            new ObjectBackend(
+                _store,
+                new ObjectDownloads(_store, new BackupLayouts(), audit, new KeptLog<ObjectDownloads>())
+            ),
+            new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, audit, new KeptLog<ZfsDownloads>()))
+        );
+        var removal = new BackupRemoval(backends, _catalogue, audit, new KeptLog<BackupRemoval>());
         _rotation = new RotationRun(
             _catalogue,
             new UploadCatalogue(database, _time),

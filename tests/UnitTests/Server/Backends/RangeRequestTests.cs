@@ -1,8 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
-using ZfsSnapshotManager.Server.Downloads;
+using ZfsSnapshotManager.Server.Backends;
 
-namespace ZfsSnapshotManager.UnitTests.Server.Downloads;
+namespace ZfsSnapshotManager.UnitTests.Server.Backends;
 
 public sealed class RangeRequestTests
 {

@@ -5,42 +5,21 @@ using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Server.Audit;
-using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.ZfsStorage;
 
-namespace ZfsSnapshotManager.Server.Downloads;
+namespace ZfsSnapshotManager.Server.Backends;
 
-/// <summary>GET /download: the stored bytes as they are, complete or by range.</summary>
-internal sealed partial class DownloadEndpoints(
-    ClientAuthentication authentication,
-    BackupCatalogue backups,
+/// <summary>Sends the stored bytes of a backup as they are, complete or by range.</summary>
+internal sealed partial class ObjectDownloads(
     BackupStore store,
     BackupLayouts layouts,
-    ZfsDownloads local,
     AuditLog audit,
-    ILogger<DownloadEndpoints> logger
+    ILogger<ObjectDownloads> logger
 )
 {
-    public static void Map(WebApplication app) =>
-        app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoints>().DownloadAsync(context));
-
-    private async Task DownloadAsync(HttpContext context)
+    public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
     {
-        var client = authentication.Authenticate(context.Request);
-        var id = context.Request.Query["snapshot_id"].ToString();
-        if (id.Length == 0)
-            throw RequestException.BadRequest("snapshot_id is missing.");
-        var backup = backups.Find(client.ClientId, id)
-            ?? throw RequestException.NotFound($"The backup {id} does not exist.");
-        if (backup.IsLocal)
-        {
-            await local.SendAsync(context, client, backup);
-            return;
-        }
-
         // Kestrel ends responses that are read below 240 bytes a second. A restore writes into zfs receive, which may
         // pause for long.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)

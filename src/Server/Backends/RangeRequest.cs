@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.Headers;
 using Microsoft.Net.Http.Headers;
 
-namespace ZfsSnapshotManager.Server.Downloads;
+namespace ZfsSnapshotManager.Server.Backends;
 
 /// <summary>
 /// Evaluates the conditions and the range of a GET by RFC 9110. ASP.NET Core's own range processing would copy every

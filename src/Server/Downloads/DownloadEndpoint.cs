@@ -1,0 +1,28 @@
+using ZfsSnapshotManager.Server.Backends;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Http;
+
+namespace ZfsSnapshotManager.Server.Downloads;
+
+/// <summary>GET /download: a backup as its backend sends it.</summary>
+internal sealed class DownloadEndpoint(
+    ClientAuthentication authentication,
+    BackupCatalogue backups,
+    BackupBackends backends
+)
+{
+    public static void Map(WebApplication app) =>
+        app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoint>().DownloadAsync(context));
+
+    private Task DownloadAsync(HttpContext context)
+    {
+        var client = authentication.Authenticate(context.Request);
+        var id = context.Request.Query["snapshot_id"].ToString();
+        if (id.Length == 0)
+            throw RequestException.BadRequest("snapshot_id is missing.");
+        var backup = backups.Find(client.ClientId, id)
+            ?? throw RequestException.NotFound($"The backup {id} does not exist.");
+        return backends.Of(backup).SendAsync(context, client, backup);
+    }
+}

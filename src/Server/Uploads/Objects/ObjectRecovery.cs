@@ -1,0 +1,78 @@
+using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads.Zfs;
+
+namespace ZfsSnapshotManager.Server.Uploads.Objects;
+
+/// <summary>
+/// Finishes or rolls back what a crash interrupted: an upload whose object and manifest are complete is committed, one
+/// that got less far is rolled back. An upload in parts stays as it is: its client resumes it, or completes it again.
+/// </summary>
+internal sealed partial class ObjectRecovery(
+    BackupStore store,
+    BackupCatalogue catalogue,
+    PartCatalogue parts,
+    ILogger<ObjectRecovery> logger
+)
+{
+    /// <summary>Commits or rolls back an upload that no request is working on.</summary>
+    /// <exception cref="StorageException">What is stored cannot be read or removed.</exception>
+    public async Task<RecoveredUpload> RunAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        var manifest = await store.ReadManifestAsync(upload.StorageKey, cancellationToken);
+        var first = await store.Objects.FindAsync(upload.StorageKey, cancellationToken);
+        if (
+            (manifest is not null && manifest.UploadId != upload.UploadId)
+            || (first?.UploadId is { } writer && writer != upload.UploadId)
+        )
+        {
+            LogForeign(upload.StorageKey);
+            return RecoveredUpload.Unclear;
+        }
+
+        if (manifest is null && (first is null || parts.HasBegin(upload.UploadId)))
+            return RecoveredUpload.Open;
+        if (
+            manifest is not null
+            && first is not null
+            && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId))
+        )
+            return RecoveredUpload.Finished;
+
+        if (catalogue.Find(upload.ClientId, upload.SnapshotId)?.StorageKey == upload.StorageKey)
+            return RecoveredUpload.Committed;
+        await store.DeleteAsync(upload.StorageKey, cancellationToken);
+        parts.Clear(upload.UploadId); // their objects are deleted
+        LogRolledBack(upload.SnapshotId);
+        return RecoveredUpload.Open;
+    }
+
+    /// <summary>Removes what is stored of an upload, which then starts from its beginning.</summary>
+    public async Task RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        var objects = parts.Objects(upload.UploadId);
+        if (objects.Count == 0)
+            return;
+        foreach (var (index, token) in objects)
+            await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken);
+        // Objects that were complete when the commit was interrupted.
+        await store.DeleteAsync(upload.StorageKey, cancellationToken);
+        parts.Clear(upload.UploadId);
+    }
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "Removed the object of {SnapshotId}, whose commit was interrupted before its manifest was written; its client "
+            + "sends it again"
+    )]
+    private partial void LogRolledBack(string snapshotId);
+
+    [LoggerMessage(
+        LogLevel.Error,
+        "Left {StorageKey} as it is: its upload was interrupted, and what is stored there belongs to another upload"
+    )]
+    private partial void LogForeign(string storageKey);
+}
