@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Zfs;
 
@@ -46,6 +47,8 @@ internal sealed record ClientIdentity(
     /// </summary>
     public bool MayEnd(UploadMark mark) => TakesOver || mark.Run is not { } run || run.Host == Run.Host;
 
-    /// <param name="machineId">Where an upload comes from; null: its client did not say.</param>
-    public bool IsOfThisMachine(string? machineId) => TakesOver || machineId is null || machineId == Machine.Id;
+    /// <param name="upload">An open upload.</param>
+    /// <param name="local">The snapshots and bookmarks of its dataset.</param>
+    public bool IsOfThisMachine(UploadInfo upload, IReadOnlyCollection<LocalSnapshot> local) =>
+        TakesOver || OtherMachine.Made(Machine, upload.MachineId, upload.MachineName, upload.SnapshotGuid, local);
 }

@@ -38,8 +38,9 @@ internal sealed class DatasetBackup(
     public async Task<BackupResult> DescribeAsync(SnapshotName snapshot, CancellationToken cancellationToken)
     {
         var uploads = await inventory.GetUploadsAsync(cancellationToken);
-        var remote = await inventory.GetBackupsAsync(dataset.Name, [], cancellationToken);
-        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
+        var local = await GetLocalAsync(cancellationToken);
+        var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
+        await DemandOwnMachineAsync(local, remote, uploads, cancellationToken);
         return BackupResult.Planned(snapshot, await PlanAsync(cancellationToken));
     }
 
@@ -79,7 +80,7 @@ internal sealed class DatasetBackup(
         var uploads = await inventory.GetUploadsAsync(cancellationToken);
         var local = await GetLocalAsync(cancellationToken);
         var remote = await inventory.GetBackupsAsync(dataset.Name, local, cancellationToken);
-        await DemandOwnMachineAsync(remote, uploads, cancellationToken);
+        await DemandOwnMachineAsync(local, remote, uploads, cancellationToken);
         var left = local.Where(one => one.Guid != snapshot.Guid).ToList();
         var leftovers = LeftoverPlan.Make(
             dataset,
@@ -154,13 +155,14 @@ internal sealed class DatasetBackup(
     /// this one.
     /// </summary>
     private async Task DemandOwnMachineAsync(
+        IReadOnlyList<LocalSnapshot> local,
         IReadOnlyList<SnapshotInfo> backups,
         IReadOnlyList<UploadInfo> uploads,
         CancellationToken cancellationToken
     )
     {
         var machine = inventory.Identity.Machine;
-        if (OtherMachine.Find(dataset.Name, machine.Id, backups, uploads) is not { } other)
+        if (OtherMachine.Find(dataset.Name, machine, backups, uploads, local) is not { } other)
             return;
         if (run.Options.TakesOver)
         {
@@ -179,8 +181,11 @@ internal sealed class DatasetBackup(
             },
             cancellationToken
         );
-        // What was in the way is gone since the lists were fetched.
+        // What was in the way is gone since the lists were fetched; or it is a clone, which only this side can tell
+        // from a machine that was renamed.
         await _inquiry.AbortAsync(announced.UploadId);
+        if (other.IsClone)
+            throw other.ToFailure(dataset.Name, _settings.Server.ClientId);
     }
 
     private async Task CleanUpAsync(LeftoverPlan leftovers, CancellationToken cancellationToken)

@@ -66,7 +66,7 @@ internal sealed record LeftoverPlan
     )
     {
         var committed = remote.Select(backup => backup.SnapshotGuid).ToHashSet();
-        var open = uploads.Where(upload => identity.IsOfThisMachine(upload.MachineId)).ToList();
+        var open = uploads.Where(upload => identity.IsOfThisMachine(upload, local)).ToList();
         var uploading = open.Select(upload => upload.SnapshotGuid).OfType<SnapshotGuid>().ToHashSet();
         var pending = local.Where(snapshot => snapshot.Upload is { IsPending: true }).ToLookup(Judge);
         var own = open.Where(upload => BelongsTo(upload, dataset.Name, local, pending[Ownership.Own]))

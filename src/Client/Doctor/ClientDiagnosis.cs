@@ -198,8 +198,8 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
     {
         var seen = machines.FirstOrDefault(machine => machine.MachineId == ownId)?.LastSeen;
         return machines.Where(machine =>
-            machine.MachineId != ownId
-            && (machine.RefusedDataset is not null || seen is null || machine.LastSeen > seen)
+            machine.RefusedDataset is not null
+            || (machine.MachineId != ownId && (seen is null || machine.LastSeen > seen))
         );
     }
 
@@ -209,7 +209,14 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
         foreach (var other in FindOthers(own.Id, status.Machines ?? []))
         {
             var seen = $"{other.MachineName}, last seen {Timestamps.ToSecond(other.LastSeen)}";
-            if (other.RefusedDataset is { } dataset)
+            if (other is { RefusedDataset: { } refused } && other.MachineId == own.Id)
+                _result.Warn(
+                    "machine",
+                    $"a machine with the /etc/machine-id of this one was not allowed to back up {refused}: one is a "
+                        + "clone of the other",
+                    MachineInfo.RemedyForClone(other.MachineName)
+                );
+            else if (other.RefusedDataset is { } dataset)
                 _result.Warn(
                     "machine",
                     $"another machine under the client id {status.ClientId} was not allowed to back up {dataset}: "
@@ -334,6 +341,8 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
                 "marks",
                 $"{dataset.Name}: {ofOthers} snapshots were made for another server or client and are left alone"
             );
+        if (OtherMachine.Find(dataset.Name, identity.Machine, remote, uploads, local) is { IsClone: true } clone)
+            _result.Warn("machine", clone.Describe(dataset.Name, settings.Server.ClientId), clone.Remedy);
         var flags = SendFlagPolicy.ForFull(dataset, settings);
         var leftovers = LeftoverPlan.Make(dataset, flags, local, remote, uploads, identity, mayResume: true);
         if (leftovers.Active is { } active)

@@ -72,6 +72,13 @@ public sealed record MachineInfo
     public static string RemedyFor(string other) =>
         "Give each machine a client id of its own: on the server, 'zfs-server client add NAME'. If this machine "
         + $"replaces {other}, run 'zfs-client backup --take-over' once.";
+
+    /// <summary>What to do if that machine has this one's /etc/machine-id too.</summary>
+    /// <param name="other">Its name.</param>
+    public static string RemedyForClone(string other) =>
+        "On the clone, run 'rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup', and give it a "
+        + $"client id of its own: on the server, 'zfs-server client add NAME'. If {other} is the former name of this "
+        + "machine, run 'zfs-client backup --take-over' once.";
 }
 
 public sealed record HealthAnswer

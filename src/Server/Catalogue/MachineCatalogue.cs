@@ -41,6 +41,33 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
     }
 
     /// <summary>
+    /// A machine with the same id and another name that is sending another snapshot of the dataset: a clone, since a
+    /// machine that was renamed sends the snapshot that it began with.
+    /// </summary>
+    /// <param name="wanted">What was announced.</param>
+    /// <param name="idle">After this time without a byte an upload is not being sent.</param>
+    public MachineInfo? FindClone(UploadRecord wanted, TimeSpan idle)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            """
+            SELECT machine_id, machine_name, touched_at FROM uploads
+            WHERE client_id = @client AND dataset_name = @dataset AND machine_id = @machine AND machine_name <> @name
+                AND snapshot_guid NOT IN ('', @guid) AND touched_at > @since
+            ORDER BY touched_at DESC LIMIT 1
+            """,
+            ("@client", wanted.ClientId),
+            ("@dataset", wanted.DatasetName.Value),
+            ("@machine", wanted.MachineId),
+            ("@name", wanted.MachineName),
+            ("@guid", wanted.SnapshotGuid?.ToString() ?? ""),
+            ("@since", (time.GetUtcNow() - idle).ToUnixTimeMilliseconds())
+        );
+        using var rows = command.ExecuteReader();
+        return rows.Read() ? Read(rows) : null;
+    }
+
+    /// <summary>
     /// The last seen one first, each with the name that it had then. Refusals of more than 30 days ago do not count.
     /// </summary>
     public IReadOnlyList<MachineInfo> List(string clientId)

@@ -87,12 +87,15 @@ internal sealed class BackupLab : IAsyncDisposable
     /// Starts a backup that does not end by itself on the stand-in, and is slow on real ZFS, and waits until the server
     /// has some parts of it.
     /// </summary>
-    public async Task<Process> BeginAsync()
+    /// <param name="settings">For this run on the stand-in: what its line begins with.</param>
+    public async Task<Process> BeginAsync(string settings = "")
     {
         var standIn = Client.Host as StandInHost;
         standIn?.LimitSend(HeldAt);
         var backup = Client.Start(
-            standIn is null ? "BANDWIDTH_LIMIT=2M sh -c 'zfs-client backup; exit $?'" : "exec zfs-client backup"
+            standIn is null
+                ? "BANDWIDTH_LIMIT=2M sh -c 'zfs-client backup; exit $?'"
+                : $"{settings} exec zfs-client backup"
         );
         await WaitForPartsAsync(backup);
         return backup;

@@ -503,6 +503,17 @@ public sealed class LeftoverPlanTests
         Assert.True(withSnapshot is { Drop.Count: 0, Resume: null });
     }
 
+    /// <summary>A clone keeps /etc/machine-id. A machine that was renamed has the snapshot of its upload.</summary>
+    [Fact]
+    public void The_upload_of_a_clone_is_not_dropped_and_that_of_a_machine_before_it_was_renamed_resumes()
+    {
+        var upload = Upload(2, null) with { MachineId = Identity.Machine.Id, MachineName = "clone" };
+
+        Assert.True(Make([], [], [upload]) is { Drop.Count: 0, Resume: null });
+        Assert.NotNull(Make([Snapshot(2, Pending)], [], [upload]).Resume);
+        Assert.Single(Make([], [], [upload with { MachineName = Identity.Machine.Name }]).Drop);
+    }
+
     private static LeftoverPlan Make(
         IReadOnlyCollection<LocalSnapshot> local,
         IReadOnlyCollection<SnapshotInfo> remote,
@@ -558,7 +569,7 @@ public sealed class LeftoverPlanTests
     private static LocalSnapshot Snapshot(ulong guid, UploadMark? mark) =>
         new(SnapshotName.Parse($"tank/data@s{guid}"), new SnapshotGuid(guid), CreateTxg: guid * 10, Creation, mark);
 
-    private static LocalSnapshot Bookmark(ulong guid) =>
+    internal static LocalSnapshot Bookmark(ulong guid) =>
         Snapshot(guid, mark: null) with
         {
             Name = SnapshotName.Parse($"tank/data#s{guid}"),

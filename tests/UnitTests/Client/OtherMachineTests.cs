@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Client.Backup;
 using ZfsSnapshotManager.Client.Doctor;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.UnitTests.Chains;
 
 namespace ZfsSnapshotManager.UnitTests.Client;
@@ -35,6 +36,7 @@ public sealed class OtherMachineTests
     [InlineData("old:1", "old")] // this one has not backed up yet
     [InlineData("nas:3 clone:1!", "clone")]
     [InlineData("nas:3", "")]
+    [InlineData("nas:3!", "nas")] // a clone was refused
     public void Doctor_warns_of_machines_that_are_at_work_beside_this_one(string seen, string others)
     {
         var machines = seen.Split(' ')
@@ -53,8 +55,30 @@ public sealed class OtherMachineTests
         Assert.Equal(others, string.Join(' ', found));
     }
 
-    private static OtherMachine? Find(string machine, SnapshotInfo[] backups, UploadInfo[] uploads) =>
-        OtherMachine.Find(Dataset, machine, backups, uploads);
+    /// <summary>A clone has its original's /etc/machine-id; so has a machine under its former name.</summary>
+    [Fact]
+    public void A_machine_with_the_same_id_and_another_name_is_a_clone_unless_its_snapshot_is_here()
+    {
+        SnapshotInfo[] backups = [Backup(1, "nas", 1) with { MachineName = "clone" }];
+        UploadInfo[] uploads = [Upload("nas", 2) with { MachineName = "clone", SnapshotGuid = new SnapshotGuid(2) }];
+
+        Assert.True(Find("nas", backups, []) is { IsClone: true, Name: "clone" });
+        Assert.True(Find("nas", [], uploads) is { IsClone: true, Name: "clone" });
+        Assert.True(Find("nas", backups, uploads, LeftoverPlanTests.Bookmark(1)) is { IsClone: true });
+        Assert.Null(Find("nas", backups, [], LeftoverPlanTests.Bookmark(1)));
+        Assert.Null(Find("nas", backups, uploads, LeftoverPlanTests.Bookmark(2)));
+        Assert.True(Find("other", backups, uploads) is { IsClone: false });
+        var clone = Find("nas", backups, [])!.ToFailure(Dataset, "web1");
+        Assert.Contains("/etc/machine-id", clone.Message, StringComparison.Ordinal);
+        Assert.Contains("systemd-machine-id-setup", clone.Remedy, StringComparison.Ordinal);
+    }
+
+    private static OtherMachine? Find(
+        string machine,
+        SnapshotInfo[] backups,
+        UploadInfo[] uploads,
+        params LocalSnapshot[] local
+    ) => OtherMachine.Find(Dataset, new Machine(machine, machine), backups, uploads, local);
 
     private static SnapshotInfo Backup(ulong guid, string? machine, int minute) =>
         Backups.Full(guid) with

@@ -1,4 +1,6 @@
 using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.UnitTests.Rotation;
 
@@ -88,6 +90,21 @@ public sealed class MachineCatalogueTests : IDisposable
 
         Assert.Equal(("aardvark", "tank/other"), (machine.MachineName, machine.RefusedDataset));
         Assert.Equal(History.Now.AddMinutes(3), machine.LastSeen);
+    }
+
+    [Fact]
+    public void A_machine_of_the_same_id_and_another_name_that_sends_another_snapshot_is_a_clone()
+    {
+        var idle = TimeSpan.FromMinutes(15);
+        new UploadCatalogue(_database, _time).Open(Upload("first", 1));
+
+        Assert.Equal("first", _machines.FindClone(Upload("second", 2), idle)?.MachineName);
+        Assert.Equal("first", _machines.FindClone(Upload("second", null), idle)?.MachineName);
+        Assert.Null(_machines.FindClone(Upload("first", 2), idle));
+        Assert.Null(_machines.FindClone(Upload("second", 1), idle)); // it was renamed, and resumes
+        Assert.Null(_machines.FindClone(Upload("second", 2) with { MachineId = "other" }, idle));
+        _time.Advance(idle);
+        Assert.Null(_machines.FindClone(Upload("second", 2), idle));
     }
 
     /// <summary>5: of the release before. 6: with the effective properties, and without machines.</summary>
@@ -186,4 +203,24 @@ public sealed class MachineCatalogueTests : IDisposable
                 }
             ),
         ]);
+
+    private static UploadRecord Upload(string machine, ulong? guid) =>
+        new()
+        {
+            UploadId = $"{guid}",
+            ClientId = Client,
+            SnapshotId = $"{Client}/{guid}",
+            StorageKey = $"{Client}/{guid}.zfs",
+            DatasetName = DatasetName.Parse("tank/data"),
+            SnapshotName = "s",
+            SnapshotGuid = guid is { } known ? new SnapshotGuid(known) : null,
+            KindIsGiven = guid is not null,
+            FromGuid = null,
+            Compression = CompressionFormat.None,
+            Raw = false,
+            SendFlags = [],
+            SnapshotType = SnapshotType.Manual,
+            MachineId = "nas",
+            MachineName = machine,
+        };
 }
