@@ -28,11 +28,13 @@ internal sealed record BackupResult
 
     public static BackupResult Planned(SnapshotName snapshot, BackupPlan plan) => Make(snapshot.ToString(), plan, null);
 
-    public static BackupResult Done(SnapshotInfo backup, BackupPlan plan, ResumedBackup? resumed) =>
-        Make($"{backup.DatasetName}@{backup.SnapshotName}", plan, backup) with
-        {
-            Resumed = resumed,
-        };
+    /// <param name="snapshot">What was sent: the server's answer may name anything.</param>
+    public static BackupResult Done(
+        SnapshotName snapshot,
+        SnapshotInfo backup,
+        BackupPlan plan,
+        ResumedBackup? resumed
+    ) => Make(snapshot.ToString(), plan, backup) with { Resumed = resumed };
 
     /// <summary>The result of a run that only had to finish an interrupted backup.</summary>
     public static BackupResult OnlyResumed(ResumedBackup resumed) =>

@@ -71,7 +71,7 @@ internal sealed class DatasetBackup(
         }
 
         var (backup, _) = await SendOrRemoveAsync(source, cancellationToken);
-        return BackupResult.Done(backup, plan, resumed);
+        return BackupResult.Done(snapshot.Name, backup, plan, resumed);
     }
 
     /// <returns>The backup that was resumed; null if there was none.</returns>

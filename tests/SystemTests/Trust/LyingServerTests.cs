@@ -31,6 +31,7 @@ public sealed class LyingServerTests
             Field("GET snapshots", "snapshots[].raw", "false", _ => JsonValue.Create(false)),
             Field("GET snapshots", "snapshots[].features", "none", _ => new JsonArray()),
             Field("POST upload", "part_size", "the most", _ => JsonValue.Create(int.MaxValue)),
+            Field("POST upload-stream/*", "snapshot.dataset_name", "a path", _ => JsonValue.Create("../../etc/passwd")),
         ];
         await TellAsync(lab.Liar, always, few: 7, many: 1200, BackUpAsync);
 
