@@ -51,12 +51,10 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             _result.Pass("dataset", line);
         foreach (var dataset in selected.Datasets)
             CheckDataset(dataset);
+        var pools = new PoolChecks(settings.Zfs, _result);
+        await pools.CheckSendAsync(cancellationToken);
         foreach (var pool in selected.Datasets.Select(dataset => dataset.Name.Pool).Distinct(StringComparer.Ordinal))
-        {
-            await CheckWritableAsync(pool, cancellationToken);
-            await CheckBookmarksAsync(pool, cancellationToken);
-            await CheckErrorsAsync(pool, cancellationToken);
-        }
+            await pools.CheckAsync(pool, cancellationToken);
 
         await CheckPermissionsAsync(selected.Datasets, cancellationToken);
         await ShowSpaceAsync(selected.Datasets, cancellationToken);
@@ -82,40 +80,6 @@ internal sealed class ClientDiagnosis(ClientSettings settings, ApiClient server,
             _result.Fail("dataset", obstacle.Message, obstacle.Remedy, obstacle.ExitCode);
         else
             _result.Pass("dataset", $"{dataset.Name}, {Describe(dataset)}");
-    }
-
-    private async Task CheckWritableAsync(string pool, CancellationToken cancellationToken)
-    {
-        if (await ZpoolProperty.IsReadOnlyAsync(settings.Zfs, pool, cancellationToken))
-            _result.Fail(
-                "pool",
-                $"{pool} is imported read-only: no snapshot can be made in it, so its datasets are not backed up",
-                $"Import it for writing: zpool export {pool} && zpool import {pool}",
-                ExitCode.Zfs
-            );
-    }
-
-    /// <summary>Pools of old versions, and those made with <c>zpool create -d</c>, have none.</summary>
-    private async Task CheckBookmarksAsync(string pool, CancellationToken cancellationToken)
-    {
-        if (await ZpoolProperty.HasBookmarksAsync(settings.Zfs, pool, cancellationToken) == false)
-            _result.Warn(
-                "bookmarks",
-                $"feature@bookmarks is off in the pool {pool}: the next incremental backup starts from a snapshot, "
-                    + "which must not be destroyed",
-                $"Nothing else changes. To have bookmarks: zpool set feature@bookmarks=enabled {pool}"
-            );
-    }
-
-    /// <summary>A block that cannot be read ends <c>zfs send</c> of every snapshot that has it.</summary>
-    private async Task CheckErrorsAsync(string pool, CancellationToken cancellationToken)
-    {
-        if (await ZpoolErrors.FindAsync(settings.Zfs, pool, cancellationToken) is { } errors)
-            _result.Warn(
-                "pool",
-                $"{pool} has blocks that cannot be read ({errors}): snapshots with them cannot be sent in full backups",
-                $"'zpool status -v {pool}' names the damaged files: delete them or replace them by good copies."
-            );
     }
 
     private string Describe(DatasetFacts dataset)
