@@ -27,6 +27,9 @@ public sealed record ZfsRemoteHost(string Destination)
         + "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin:/usr/local/sbin; export LC_ALL PATH; "
         + "exec \"$0\" \"$@\" ${names%??}";
 
+    /// <summary>Runs what <see cref="Encode"/> encoded.</summary>
+    private const string Decode = "eval \"$(printf %b \"$0\")\"";
+
     /// <summary>
     /// BatchMode: ssh must not ask for a password, since nobody may be present to answer. ServerAlive: a dead
     /// connection is noticed within a minute; otherwise a command would wait for it forever.
@@ -75,14 +78,27 @@ public sealed record ZfsRemoteHost(string Destination)
     /// <summary><see cref="RemoteOutput"/> expects the mark before the output of the program.</summary>
     private string[] Wrap(string script, string program, IEnumerable<string> arguments)
     {
-        var marked = $"echo {RemoteOutput.Mark}; {script}";
-        string[] words = ["exec", "/bin/sh", "-c", marked, program, .. arguments];
-        return [.. Options, "--", Destination, string.Join(' ', words.Select(Quote))];
+        var line = Join(["-c", $"echo {RemoteOutput.Mark}; {script}", program, .. arguments]);
+        if (line.AsSpan().ContainsAny('\n', '!'))
+            line = Join(["-c", Decode, Encode(line)]);
+        return [.. Options, "--", Destination, line];
     }
 
+    private static string Join(IEnumerable<string> arguments) =>
+        string.Join(' ', arguments.Select(Quote).Prepend("exec /bin/sh"));
+
     /// <summary>
-    /// Quotes for any shell of the Bourne family and for csh: within single quotes only the quote itself has a
-    /// meaning.
+    /// What csh, the shell of many accounts of FreeBSD, changes even within single quotes: a line break ends the quoted
+    /// word ("Unmatched"), and an exclamation mark recalls an earlier command ("Event not found").
+    /// </summary>
+    private static string Encode(string line) =>
+        line.Replace(@"\", @"\0134", StringComparison.Ordinal)
+            .Replace("\n", @"\0012", StringComparison.Ordinal)
+            .Replace("!", @"\0041", StringComparison.Ordinal);
+
+    /// <summary>
+    /// Quotes for any shell of the Bourne family, and for csh if the argument has no line break and no exclamation
+    /// mark: within single quotes only the quote itself has a meaning.
     /// </summary>
     private static string Quote(string argument) =>
         argument.Length > 0

@@ -35,6 +35,27 @@ public sealed class ZfsRemoteHostTests
         Assert.EndsWith(@" zfs list 'tank/a b' 'x'\''; reboot; '\''' '$(reboot)' ''", line, StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// csh is the shell of many accounts of FreeBSD. Where there is none, the line at least has nothing that only csh
+    /// would change.
+    /// </summary>
+    [Theory]
+    [InlineData("/bin/sh")]
+    [InlineData("/bin/csh")]
+    public async Task No_shell_of_the_other_host_changes_an_argument(string shell)
+    {
+        string[] arguments = ["a b", "x'y", "", "*", "~", @"$HOME `id` \ \0041", "bang!there !!", "two\nlines!\n"];
+        var host = ZfsRemoteHost.Parse("nas");
+        var line = host.Wrap("printf", [@"%s\0", .. arguments])[^1];
+        var names = host.WrapForNames("zfs", ["list"])[^1];
+
+        var (exitCode, output) = await RunAsync(File.Exists(shell) ? shell : "/bin/sh", line, [], host);
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal([.. arguments, ""], output.Split('\0'));
+        Assert.Equal(-1, (line + names).AsSpan().IndexOfAny('\n', '!'));
+    }
+
     [Fact]
     public async Task Names_beyond_the_length_of_an_argument_come_by_standard_input()
     {
@@ -66,8 +87,19 @@ public sealed class ZfsRemoteHostTests
         await File.WriteAllTextAsync(program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n", Token);
         File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var host = ZfsRemoteHost.Parse("nas");
-        var line = host.WrapForNames(program, ["list", "-o", "a b"])[^1];
-        var start = new ProcessStartInfo("/bin/sh", ["-c", line])
+        var ended = await RunAsync("/bin/sh", host.WrapForNames(program, ["list", "-o", "a b"])[^1], input, host);
+        Directory.Delete(folder, recursive: true);
+        return ended;
+    }
+
+    private static async Task<(int ExitCode, string Output)> RunAsync(
+        string shell,
+        string line,
+        byte[] input,
+        ZfsRemoteHost host
+    )
+    {
+        var start = new ProcessStartInfo(shell, ["-c", line])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -79,7 +111,6 @@ public sealed class ZfsRemoteHostTests
         await process.StandardInput.BaseStream.WriteAsync(input, Token);
         process.StandardInput.Close();
         await process.WaitForExitAsync(Token);
-        Directory.Delete(folder, recursive: true);
         return (process.ExitCode, await output);
     }
 }
