@@ -156,8 +156,8 @@ internal sealed class RestoreTarget
         );
 
     /// <summary>
-    /// A restore that was killed while it exchanged the datasets leaves the old one under another name, and so does one
-    /// that finds it in use. Only its owner can decide whether it may be destroyed.
+    /// A restore that cannot destroy the old dataset leaves it under another name. What a killed one left is done
+    /// before (<see cref="EarlierRun"/>). Only its owner can decide whether it may be destroyed.
     /// </summary>
     private async Task CheckNothingSetAsideAsync(CancellationToken cancellationToken)
     {
@@ -167,7 +167,7 @@ internal sealed class RestoreTarget
         throw new OperationException(
             ExitCode.Conflict,
             $"{replaced} exists: it is the dataset that an earlier restore with --force replaced, and did not destroy "
-                + "because it was in use or because the restore was killed.",
+                + "because it was in use, held or had a clone.",
             $"To keep it: 'zfs rename {replaced} {name}'{(Exists ? $" (after {name} is renamed or destroyed)" : "")}. "
                 + $"If it is no longer needed: 'zfs destroy -r {replaced}'. Then try again."
         );

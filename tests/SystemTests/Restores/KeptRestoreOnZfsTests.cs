@@ -145,7 +145,7 @@ public sealed class KeptRestoreOnZfsTests(SecondZfsHost host)
         Assert.Contains("still open", forced.MustSucceed().Error, StringComparison.Ordinal);
         Assert.Equal(2, kept.Length);
         Assert.Equal(9, refused.ExitCode);
-        Assert.Contains("in use or because the restore was killed", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("because it was in use, held or had a clone", refused.Error, StringComparison.Ordinal);
         await lab.Client.ShellAsync($"zfs destroy -r {lab.Target}.replaced");
         (await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --source {lab.Source} --force")).MustSucceed();
         await lab.AssertRestoredAsync();
