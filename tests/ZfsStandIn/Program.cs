@@ -31,6 +31,7 @@ internal static class Program
             ["create", .. var rest] => DatasetCommands.Create(rest),
             ["destroy", .. var rest] => DestroyCommand.Run(rest),
             ["rename", .. var rest] => DatasetCommands.Rename(rest),
+            ["rollback", .. var rest] => RollbackCommand.Run(rest),
             ["clone", .. var rest] => DatasetCommands.Clone(rest),
             ["mount", .. var rest] => DatasetCommands.Mount(rest),
             ["unmount", .. var rest] => DatasetCommands.Unmount(rest),
