@@ -17,6 +17,9 @@ internal enum Fault
     /// <summary>507, as zfs-server answers where its disk is full.</summary>
     StorageFull,
 
+    /// <summary>413 with a page, as nginx answers at once where a body is larger than it accepts.</summary>
+    TooLarge,
+
     /// <summary>409, as zfs-server answers where its store no longer has an upload.</summary>
     UploadLost,
 

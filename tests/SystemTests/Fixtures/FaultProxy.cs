@@ -132,6 +132,13 @@ internal sealed class FaultProxy : IAsyncDisposable
                 var fault = FindFault(request);
                 if (fault is Fault.ResetBefore)
                     return;
+                if (fault is Fault.TooLarge)
+                {
+                    await client.WriteAsync(PageOf("413 Request Entity Too Large"), _end.Token);
+                    await DrainAsync(client, request, mayExpect: false);
+                    return;
+                }
+
                 if (fault is Fault.Hang)
                 {
                     await DrainAsync(client, request);
@@ -285,9 +292,9 @@ internal sealed class FaultProxy : IAsyncDisposable
             await Task.Delay(wait, _end.Token);
     }
 
-    private async Task DrainAsync(HttpSide client, S3Request request)
+    private async Task DrainAsync(HttpSide client, S3Request request, bool mayExpect = true)
     {
-        if (request.Expects)
+        if (request.Expects && mayExpect)
             await client.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n", _end.Token);
         await client.CopyAsync(request.BodyLength, _ => ValueTask.CompletedTask, _end.Token);
     }
@@ -312,6 +319,13 @@ internal sealed class FaultProxy : IAsyncDisposable
                 : $"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>By the "
                     + "test.</Message><RequestId>1</RequestId></Error>";
         return $"HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+    }
+
+    private static string PageOf(string status)
+    {
+        var body = $"<html><head><title>{status}</title></head><body><center>nginx</center></body></html>";
+        return $"HTTP/1.1 {status}\r\nServer: nginx\r\nContent-Type: text/html\r\nContent-Length: {body.Length}\r\n"
+            + $"Connection: close\r\n\r\n{body}";
     }
 
     /// <summary>An error of zfs-server.</summary>
