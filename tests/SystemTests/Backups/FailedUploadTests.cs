@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
@@ -191,17 +192,30 @@ public sealed class FailedUploadTests
         await lab.SetAsync(Past(proxy));
         proxy.GoAway();
         using var backup = lab.Client.Start("exec zfs-client backup");
-        string? said = "";
-        while (!said.Contains("waiting for the server", StringComparison.Ordinal))
-        {
-            said = await backup.StandardError.ReadLineAsync(TestContext.Current.CancellationToken);
-            Assert.True(said is not null, "the backup ended without waiting for the server");
-        }
+        await WaitUntilItWaitsAsync(backup);
 
         proxy.ComeBack();
 
         await lab.EndAsync(backup, 0);
         await lab.AssertAllRestoreAsync(1);
+    }
+
+    [Theory]
+    [InlineData("zfs-restore latest AREA/restored")]
+    [InlineData("zfs-client rotate-remote")]
+    public async Task A_server_that_is_away_when_another_command_begins_delays_it_too(string line)
+    {
+        await using var lab = await BackupLab.CreateAsync(_host);
+        (await lab.Client.RunAsync("zfs-client backup")).MustSucceed();
+        await using var proxy = new FaultProxy($"127.0.0.1:{lab.Server.Port}");
+        await lab.SetAsync(Past(proxy));
+        proxy.GoAway();
+        using var command = lab.Client.Start($"exec {line.Replace("AREA", lab.Client.Area, StringComparison.Ordinal)}");
+        await WaitUntilItWaitsAsync(command);
+
+        proxy.ComeBack();
+
+        await lab.EndAsync(command, 0);
     }
 
     /// <summary>A second dataset, which is backed up after the first one.</summary>
@@ -212,6 +226,16 @@ public sealed class FailedUploadTests
         await lab.Client.WriteAsync("other", ("small", 9));
         await lab.SetAsync(Datasets(lab));
         return lab;
+    }
+
+    private static async Task WaitUntilItWaitsAsync(Process command)
+    {
+        string? said = "";
+        while (!said.Contains("waiting for the server", StringComparison.Ordinal))
+        {
+            said = await command.StandardError.ReadLineAsync(TestContext.Current.CancellationToken);
+            Assert.True(said is not null, "the command ended without waiting for the server");
+        }
     }
 
     private static string Datasets(BackupLab lab) => $"LOCAL_DATASET={lab.Dataset},{lab.Client.Area}/other";

@@ -59,6 +59,31 @@ public sealed class OneOfManyTests
         (await client.RunAsync($"zfs-client backup --exclude '{client.Area}/data/odd?'")).MustSucceed();
     }
 
+    [Theory]
+    [InlineData("--exclude AREA/data/b", "data")] // beside EXCLUDE, not instead of it
+    [InlineData("--no-exclude", "data data/a data/b")]
+    [InlineData("--no-exclude --exclude AREA/data/b", "data data/a")]
+    [InlineData("--no-recursive", "data")]
+    public async Task Options_add_to_the_settings_or_end_them(string options, string datasets)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateTreeAsync(server);
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={client.Area}/data",
+            "RECURSIVE=true",
+            $"EXCLUDE={client.Area}/data/a"
+        );
+
+        var planned = await client.ResultsAsync(
+            $"zfs-client backup --dry-run {options.Replace("AREA", client.Area, StringComparison.Ordinal)}"
+        );
+
+        Assert.Equal(
+            datasets.Split(' ').Select(name => $"{client.Area}/{name}"),
+            planned.Select(plan => plan.GetProperty("snapshot").GetString()!.Split('@')[0])
+        );
+    }
+
     /// <summary>What the stand-in does not do itself is done by a command before it.</summary>
     /// <param name="refusal">Lines of shell; <c>$AREA</c> is the client's part of the pool.</param>
     /// <param name="words">What the message says.</param>

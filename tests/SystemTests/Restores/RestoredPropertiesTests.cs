@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
@@ -42,6 +43,28 @@ public sealed class RestoredPropertiesTests
             "none default off default",
             await lab.Client.ShellAsync($"echo $(zfs get -H -o value,source quota,readonly {lab.Target})")
         );
+    }
+
+    /// <summary>It may be an address with a token; a restore has no use for it.</summary>
+    [Fact]
+    public async Task Where_a_key_is_never_leaves_the_machine()
+    {
+        await using var lab = await RestoreLab.CreateAsync(
+            new StandInHost(),
+            """
+            zfs create -o encryption=on -o keyformat=passphrase AREA/data
+            zfs set keylocation='https://keys.example/?token=secret-token' AREA/data
+            zfs set org:note=stored-note AREA/data
+            """
+        );
+
+        Assert.Contains("keys.example", await lab.Client.ShellAsync($"zfs get -H -o value keylocation {lab.Source}"));
+        var stored = Directory
+            .EnumerateFiles(Path.Combine(lab.Server.DataFolder, "objects"), "*", SearchOption.AllDirectories)
+            .Select(file => File.ReadAllText(file, Encoding.Latin1))
+            .ToList();
+        Assert.Contains(stored, text => text.Contains("stored-note", StringComparison.Ordinal));
+        Assert.DoesNotContain(stored, text => text.Contains("secret-token", StringComparison.Ordinal));
     }
 
     [Fact]

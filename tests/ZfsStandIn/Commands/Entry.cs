@@ -14,6 +14,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         ["atime"] = "on",
         ["canmount"] = "on",
         ["compression"] = "on",
+        ["keylocation"] = "none",
         ["mountpoint"] = "",
         ["quota"] = "none",
         ["readonly"] = "off",
@@ -23,7 +24,13 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
     };
 
     /// <summary>Those of them that datasets below do not inherit.</summary>
-    private static readonly HashSet<string> OwnOnly = new(StringComparer.Ordinal) { "canmount", "quota", "refquota" };
+    private static readonly HashSet<string> OwnOnly = new(StringComparer.Ordinal)
+    {
+        "canmount",
+        "keylocation",
+        "quota",
+        "refquota",
+    };
 
     private static readonly HashSet<string> ReadOnly = new(StringComparer.Ordinal)
     {
