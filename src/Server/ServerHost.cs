@@ -131,6 +131,7 @@ internal static partial class ServerHost
             .AddSingleton<AuthenticationLimit>()
             .AddSingleton<AuditLog>()
             .AddSingleton<ClientAuthentication>()
+            .AddSingleton<RequestAuthentication>()
             .AddStore(settings)
             .AddLocalStorage()
             .AddSingleton<UploadSessions>()
@@ -168,10 +169,12 @@ internal static partial class ServerHost
             .AddSingleton<ManifestEndpoints>()
             .AddSingleton<StatusEndpoints>()
             .AddSingleton<ReadyEndpoint>()
+            .AddHostedService<AccessWatch>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
         app.UseErrorAnswers();
+        RequestAuthentication.Use(app);
         UploadEndpoints.Map(app);
         UploadStreamEndpoints.Map(app);
         PartEndpoints.Map(app);

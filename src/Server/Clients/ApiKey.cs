@@ -32,6 +32,11 @@ internal static class ApiKey
         return current | old;
     }
 
+    /// <summary>Whether a client's key has this hash, which is no secret.</summary>
+    public static bool IsAccepted(string hash, ClientEntry client, DateTimeOffset now) =>
+        hash.Equals(client.ApiKey, StringComparison.OrdinalIgnoreCase)
+        || (client.OldApiKeyUntil > now && hash.Equals(client.OldApiKey, StringComparison.OrdinalIgnoreCase));
+
     private static bool IsHashOf(byte[] shown, string? hash) =>
         CryptographicOperations.FixedTimeEquals(shown, Convert.FromHexString(hash ?? NobodysHash));
 }

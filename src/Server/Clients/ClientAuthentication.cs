@@ -19,7 +19,7 @@ internal sealed class ClientAuthentication(
     /// id likewise, or by the key alone if no id is given.
     /// </summary>
     /// <exception cref="RequestException">401; or 429, before the key is compared, after too many failures.</exception>
-    public ClientEntry Authenticate(HttpRequest request, string? bodyClientId = null, string? bodyKey = null)
+    public ClientPrincipal Authenticate(HttpRequest request, string? bodyClientId = null, string? bodyKey = null)
     {
         var key = FirstOf(request.Headers["X-API-Key"], Bearer(request), request.Query["api_key"], bodyKey);
         var id = FirstOf(request.Headers["X-Client-ID"], request.Query["client_id"], bodyClientId);
@@ -32,7 +32,7 @@ internal sealed class ClientAuthentication(
             throw Refuse(request.HttpContext, id, "disabled");
         if (client is null || (bodyClientId is not null && bodyClientId != client.ClientId))
             throw Refuse(request.HttpContext, id, "wrong name or key");
-        return client;
+        return new ClientPrincipal(client, ApiKey.Hash(key));
     }
 
     /// <summary>Only ids of existing clients are logged: the key may have been sent in place of the id.</summary>

@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Files;
+using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
@@ -11,6 +12,7 @@ namespace ZfsSnapshotManager.Server.Clients;
 internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvider time, ILogger<ClientRegistry> logger)
 {
     private readonly Lock _lock = new();
+    private readonly HashSet<RequestAccess> _accesses = [];
     private IReadOnlyList<ClientEntry> _clients = [];
     private byte[]? _content;
     private string? _fault;
@@ -57,6 +59,55 @@ internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvid
         }
     }
 
+    /// <summary>Begins a request of a client, which ends when its key is no longer accepted.</summary>
+    /// <exception cref="RequestException">It is not accepted any more.</exception>
+    public RequestAccess BeginAccess(ClientPrincipal principal, CancellationToken cancellationToken)
+    {
+        var access = new RequestAccess(this, principal, cancellationToken);
+        lock (_lock)
+        {
+            if (principal.IsAccepted(_clients, time.GetUtcNow()))
+            {
+                _accesses.Add(access);
+                return access;
+            }
+        }
+
+        access.Dispose();
+        throw RequestException.Unauthorized();
+    }
+
+    public void EndAccess(RequestAccess access)
+    {
+        lock (_lock)
+            _accesses.Remove(access);
+    }
+
+    /// <summary>Ends the requests whose keys are no longer accepted, or are expired old ones.</summary>
+    public void EndRefusedAccesses()
+    {
+        lock (_lock)
+        {
+            if (_accesses.Count == 0)
+                return;
+            ReloadIfChanged();
+            var now = time.GetUtcNow();
+            foreach (var access in _accesses.Where(access => !access.Principal.IsAccepted(_clients, now)).ToList())
+            {
+                _accesses.Remove(access);
+                access.End();
+            }
+        }
+    }
+
+    /// <summary>For what was received for days, before it becomes a backup.</summary>
+    /// <exception cref="RequestException">The client is disabled or no longer listed.</exception>
+    public void RequireEnabled(string clientId)
+    {
+        if (!Current().Any(client => client.ClientId == clientId && client.Enabled))
+            throw RequestException.ShutOut();
+    }
+
     /// <summary>
     /// Reads the file again if its state has changed. If the file was less than a second old when it was read, it is
     /// read again in any case: a second change could have the same timestamp.
@@ -71,14 +122,18 @@ internal sealed partial class ClientRegistry(ServerSettings settings, TimeProvid
         try
         {
             var content = ClientsFile.ReadContent(settings.ClientsFile);
-            if (!isChanged && content.AsSpan().SequenceEqual(_content))
+            if (!isChanged && _fault is null && content.AsSpan().SequenceEqual(_content))
                 return;
+            if (content is null && _clients.Count > 0)
+                throw ClientsFile.Removed(settings.ClientsFile);
             Use(content);
             _fault = null;
             LogReloaded(settings.ClientsFile, _clients.Count);
         }
         catch (OperationException e)
         {
+            // What could not be read now may be readable a moment later, without a change.
+            _mayHaveChangedUnseen |= e.InnerException is IOException or UnauthorizedAccessException || state is null;
             if (!isChanged && e.Message == _fault)
                 return; // it was reported
             _fault = e.Message;

@@ -27,7 +27,11 @@ internal static class ClientsFile
     {
         try
         {
-            return File.Exists(path) ? File.ReadAllBytes(path) : null;
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -102,6 +106,10 @@ internal static class ClientsFile
             _ when client.RotationPolicy?.FindFault() is { } fault => $"rotation_policy: {fault}",
             _ => null,
         };
+
+    /// <summary>The fault of a file that a running server has lost: its disk may not be mounted.</summary>
+    public static OperationException Removed(string path) =>
+        Broken(path, "it does not exist any more; an empty list is []");
 
     private static OperationException Broken(string path, string fault, Exception? inner = null) =>
         new(ExitCode.Configuration, $"{path} is not usable: {fault}", RemedyFor(path, inner), inner);

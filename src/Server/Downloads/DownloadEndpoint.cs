@@ -7,7 +7,6 @@ namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: a backup as its backend sends it.</summary>
 internal sealed class DownloadEndpoint(
-    ClientAuthentication authentication,
     BackupCatalogue backups,
     BackupBackends backends
 )
@@ -17,7 +16,7 @@ internal sealed class DownloadEndpoint(
 
     private Task DownloadAsync(HttpContext context)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         var id = context.Request.Query["snapshot_id"].ToString();
         if (id.Length == 0)
             throw RequestException.BadRequest("snapshot_id is missing.");

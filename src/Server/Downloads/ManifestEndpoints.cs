@@ -16,7 +16,6 @@ namespace ZfsSnapshotManager.Server.Downloads;
 /// dataset.
 /// </summary>
 internal sealed class ManifestEndpoints(
-    ClientAuthentication authentication,
     BackupCatalogue backups,
     BackupBackends backends
 )
@@ -28,7 +27,7 @@ internal sealed class ManifestEndpoints(
 
     private async Task<IResult> GetAsync(HttpContext context)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         // ASP.NET Core decodes a path except for %2F (docs: routing, "URL encoding"), and an id has a slash.
         var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id)

@@ -37,6 +37,16 @@ internal sealed class RequestException(
             "Check CLIENT_ID and API_KEY; on the server, 'zfs-server client list' shows the clients."
         );
 
+    /// <summary>The client lost its access while its request ran.</summary>
+    public static RequestException ShutOut(Exception? inner = null) =>
+        new(
+            StatusCodes.Status401Unauthorized,
+            "unauthorized",
+            "The client was disabled or removed, or its key was replaced, while the request ran.",
+            "Nothing of this request was stored. On the server, 'zfs-server client list' shows the clients.",
+            inner
+        );
+
     public static RequestException TooManyFailures(TimeSpan wait) =>
         new(
             StatusCodes.Status429TooManyRequests,

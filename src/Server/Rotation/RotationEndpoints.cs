@@ -11,7 +11,6 @@ namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>POST /rotate and GET /rotation-policy.</summary>
 internal sealed class RotationEndpoints(
-    ClientAuthentication authentication,
     RotationRun rotation,
     ClientQuota quota,
     AuditLog audit
@@ -20,14 +19,14 @@ internal sealed class RotationEndpoints(
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<RotationEndpoints>();
-        app.MapPost("/rotate", endpoints.RotateAsync);
+        app.MapPost("/rotate", endpoints.RotateAsync).WithMetadata(new KeyInBody());
         app.MapGet("/rotation-policy", endpoints.GetPolicyAsync);
     }
 
     private async Task RotateAsync(HttpContext context)
     {
         var request = await ReadAsync(context);
-        var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
+        var client = context.GetClient();
         if (request.RotationPolicy?.FindFault() is { } fault)
             throw RequestException.BadRequest($"rotation_policy: {fault}.");
         var policy = client.RotationPolicy ?? request.RotationPolicy;
@@ -74,7 +73,7 @@ internal sealed class RotationEndpoints(
 
     private Task GetPolicyAsync(HttpContext context)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         var managed = client.RotationPolicy is not null;
         var answer = new RotationPolicyAnswer
         {

@@ -42,8 +42,8 @@ internal sealed partial class ReadyEndpoint
 
     public static void Map(WebApplication app)
     {
-        app.MapGet("/ready", Answer);
-        app.MapMethods("/ready", [HttpMethods.Head], Answer); // monitors and balancers ask so
+        app.MapGet("/ready", Answer).AllowAnonymous();
+        app.MapMethods("/ready", [HttpMethods.Head], Answer).AllowAnonymous(); // monitors and balancers ask so
 
         Task Answer(HttpContext context) => app.Services.GetRequiredService<ReadyEndpoint>().AnswerAsync(context);
     }

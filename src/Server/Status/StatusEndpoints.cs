@@ -10,7 +10,6 @@ namespace ZfsSnapshotManager.Server.Status;
 
 /// <summary>GET /status, /snapshots and /health.</summary>
 internal sealed class StatusEndpoints(
-    ClientAuthentication authentication,
     CatalogueDatabase database,
     BackupCatalogue backups,
     UploadCatalogue uploads,
@@ -27,8 +26,8 @@ internal sealed class StatusEndpoints(
         var endpoints = app.Services.GetRequiredService<StatusEndpoints>();
         app.MapGet("/status", endpoints.GetStatusAsync);
         app.MapGet("/snapshots", endpoints.GetSnapshotsAsync);
-        app.MapGet("/health", AnswerHealth);
-        app.MapMethods("/health", [HttpMethods.Head], AnswerHealth); // monitors and balancers ask so
+        app.MapGet("/health", AnswerHealth).AllowAnonymous();
+        app.MapMethods("/health", [HttpMethods.Head], AnswerHealth).AllowAnonymous(); // monitors and balancers ask so
     }
 
     private static Task AnswerHealth(HttpContext context) =>
@@ -39,7 +38,7 @@ internal sealed class StatusEndpoints(
 
     private async Task GetStatusAsync(HttpContext context)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         if (backups.HasLocal(client.ClientId))
             await datasets.GetUsedAsync(client, context.RequestAborted);
         var summary = backups.GetSummary(client.ClientId);
@@ -72,7 +71,7 @@ internal sealed class StatusEndpoints(
 
     private async Task GetSnapshotsAsync(HttpContext context)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         var storageType = context.Request.Query["storage_type"].ToString() is { Length: > 0 } asked
             ? asked
             : client.StorageType;

@@ -40,7 +40,9 @@ internal sealed partial class BackupCommit(
             manifest.Objects[0].Key == upload.StorageKey && manifest.UploadId == upload.UploadId,
             $"the manifest of {upload.StorageKey} belongs to its upload"
         );
+        admission.RequireClient(upload.ClientId);
         await complete();
+        admission.RequireClient(upload.ClientId); // to complete an object may take minutes
         await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None);
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
         var isCommitted = reservation is null ? Commit() : reservation.Finish(Commit);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
@@ -19,11 +20,14 @@ internal sealed partial class BodyRequests(
     ILogger<BodyRequests> logger
 )
 {
+    /// <summary>First of all: a refusal must reach a client that is already sending.</summary>
+    public static readonly BeforeAuthentication LongBody = new(AllowLongBody);
+
     /// <summary>
     /// Lifts Kestrel's limits on a body. By default it refuses more than 30 MB and ends a connection below 240 bytes a
     /// second; but streams have no size limit, and <c>zfs send</c> pauses while it searches for changes.
     /// </summary>
-    public static void AllowLongBody(HttpContext context)
+    private static void AllowLongBody(HttpContext context)
     {
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
@@ -62,6 +66,7 @@ internal sealed partial class BodyRequests(
                 "Nothing of this request was stored. Run the backup again when the server is back.",
                 e
             ),
+            _ when RequestAccess.WasEndedFor(context) => RequestException.ShutOut(e),
             StorageException failed => StorageFaults.ToRequest(failed, "Nothing of this request was stored."),
             TimeoutException => new RequestException(
                 StatusCodes.Status408RequestTimeout,

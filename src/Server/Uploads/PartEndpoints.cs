@@ -10,7 +10,6 @@ namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>PUT /upload-stream/{id}/parts/{number}, and POST /upload-stream/{id}/complete.</summary>
 internal sealed class PartEndpoints(
-    ClientAuthentication authentication,
     UploadLookup lookup,
     UploadSessions sessions,
     BodyRequests bodies,
@@ -23,14 +22,13 @@ internal sealed class PartEndpoints(
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<PartEndpoints>();
-        app.MapPut("/upload-stream/{id}/parts/{number}", endpoints.ReceiveAsync);
+        app.MapPut("/upload-stream/{id}/parts/{number}", endpoints.ReceiveAsync).WithMetadata(BodyRequests.LongBody);
         app.MapPost("/upload-stream/{id}/complete", endpoints.CompleteAsync);
     }
 
     private async Task ReceiveAsync(HttpContext context, string id, string number)
     {
-        BodyRequests.AllowLongBody(context);
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         lookup.Find(client, id);
         var request = PartRequest.Read(context.Request, number, receiver.MaxPartSize);
         using var stop = bodies.LinkToShutdown(context);
@@ -72,7 +70,7 @@ internal sealed class PartEndpoints(
 
     private async Task CompleteAsync(HttpContext context, string id)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         var request = await JsonSerializer.DeserializeAsync(
             context.Request.Body,
             ApiJson.Default.CompleteRequest,

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Uploads;
@@ -11,7 +12,12 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// <summary>
 /// Decides whether a stream may be stored: by its BEGIN, before its data are read, and again at the commit.
 /// </summary>
-internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue uploads, PartCatalogue parts)
+internal sealed class StreamAdmission(
+    BackupCatalogue catalogue,
+    UploadCatalogue uploads,
+    PartCatalogue parts,
+    ClientRegistry clients
+)
 {
     /// <exception cref="RequestException">It is of an unsupported kind, is not the one announced, has no base here, or
     /// is already stored.</exception>
@@ -45,6 +51,10 @@ internal sealed class StreamAdmission(BackupCatalogue catalogue, UploadCatalogue
             "Drop the upload and send the snapshot again."
         );
     }
+
+    /// <summary>At the commit: the client may have been shut out since its request began.</summary>
+    /// <exception cref="RequestException">401: it is disabled or no longer listed.</exception>
+    public void RequireClient(string clientId) => clients.RequireEnabled(clientId);
 
     /// <param name="storageType">Where the incremental is stored: its base must be there, too.</param>
     /// <exception cref="RequestException">409: no backup here can be the base.</exception>

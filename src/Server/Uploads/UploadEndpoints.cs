@@ -11,7 +11,6 @@ namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>POST /upload and GET /uploads.</summary>
 internal sealed class UploadEndpoints(
-    ClientAuthentication authentication,
     CatalogueDatabase database,
     UploadCatalogue uploads,
     BackupCatalogue backups,
@@ -24,7 +23,7 @@ internal sealed class UploadEndpoints(
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<UploadEndpoints>();
-        app.MapPost("/upload", endpoints.AnnounceAsync);
+        app.MapPost("/upload", endpoints.AnnounceAsync).WithMetadata(new KeyInBody());
         app.MapGet("/uploads", endpoints.ListAsync);
     }
 
@@ -36,7 +35,7 @@ internal sealed class UploadEndpoints(
             ApiJson.Default.UploadRequest,
             context.RequestAborted
         ) ?? throw RequestException.BadRequest("The body is null.");
-        var client = authentication.Authenticate(context.Request, request.ClientId, request.ApiKey);
+        var client = context.GetClient();
         var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
         opening.DemandOwnMachine(wanted, request.TakeOver);
         RefuseStored(wanted);
@@ -102,7 +101,7 @@ internal sealed class UploadEndpoints(
 
     private async Task ListAsync(HttpContext context)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         List<UploadInfo> open = [];
         foreach (var upload in uploads.List(client.ClientId))
         {

@@ -6,7 +6,6 @@ namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>POST, GET and DELETE /upload-stream/{id}: the stream in one body, the upload's state, its end.</summary>
 internal sealed class UploadStreamEndpoints(
-    ClientAuthentication authentication,
     UploadLookup lookup,
     PartCatalogue parts,
     UploadSessions sessions,
@@ -21,7 +20,7 @@ internal sealed class UploadStreamEndpoints(
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<UploadStreamEndpoints>();
-        app.MapPost("/upload-stream/{id}", endpoints.ReceiveAsync);
+        app.MapPost("/upload-stream/{id}", endpoints.ReceiveAsync).WithMetadata(BodyRequests.LongBody);
         app.MapGet("/upload-stream/{id}", endpoints.GetStateAsync);
         app.MapGet("/upload-stream/{id}/part-digests", endpoints.GetPartDigestsAsync);
         app.MapDelete("/upload-stream/{id}", endpoints.DropAsync);
@@ -29,8 +28,7 @@ internal sealed class UploadStreamEndpoints(
 
     private async Task ReceiveAsync(HttpContext context, string id)
     {
-        BodyRequests.AllowLongBody(context); // first: a refusal must reach a client that is already sending
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         lookup.Find(client, id);
         using var stop = bodies.LinkToShutdown(context);
         using var session = await sessions.TakeOverAsync(id, stop.Token);
@@ -55,14 +53,14 @@ internal sealed class UploadStreamEndpoints(
 
     private async Task GetStateAsync(HttpContext context, string id)
     {
-        var upload = lookup.Find(authentication.Authenticate(context.Request), id);
+        var upload = lookup.Find(context.GetClient(), id);
         await CommitAnswer.WriteOpenAsync(context, upload, sessions.IsActive(id));
     }
 
     /// <summary>32 bytes for each part before the first missing one.</summary>
     private async Task GetPartDigestsAsync(HttpContext context, string id)
     {
-        var upload = lookup.Find(authentication.Authenticate(context.Request), id);
+        var upload = lookup.Find(context.GetClient(), id);
         context.Response.ContentType = "application/octet-stream";
         var piece = parts.ListAfter(upload.UploadId, null, DigestsInPiece);
         while (piece.Count > 0)
@@ -75,7 +73,7 @@ internal sealed class UploadStreamEndpoints(
 
     private async Task DropAsync(HttpContext context, string id)
     {
-        var client = authentication.Authenticate(context.Request);
+        var client = context.GetClient();
         lookup.Find(client, id);
         using (await sessions.TakeOverAsync(id, context.RequestAborted))
         {

@@ -251,6 +251,7 @@ internal sealed class ZfsStreams(
                 or "storage_full"
                 or "storage_unavailable"
                 or "storage_type_unavailable"
+                or "unauthorized"
             );
 
     /// <summary>
@@ -268,6 +269,7 @@ internal sealed class ZfsStreams(
         string digest
     )
     {
+        admission.RequireClient(upload.ClientId);
         // A resumed stream has a BEGIN of its own, which ZFS does not count.
         var length = whole.Length + receive.AlreadyBytes;
         var manifest = describing.Describe(upload, begin, whole with { Length = length }, [], sha256: null) with

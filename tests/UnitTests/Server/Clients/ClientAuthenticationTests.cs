@@ -50,14 +50,14 @@ public sealed class ClientAuthenticationTests : IDisposable
     {
         foreach (var key in (string[])["first", "second"])
         {
-            Assert.Equal("a", _authentication.Authenticate(Request("a", key)).ClientId);
-            Assert.Equal("a", _authentication.Authenticate(Request(null, key)).ClientId);
+            Assert.Equal("a", _authentication.Authenticate(Request("a", key)).Client.ClientId);
+            Assert.Equal("a", _authentication.Authenticate(Request(null, key)).Client.ClientId);
         }
 
         _time.Advance(TimeSpan.FromHours(1));
         Assert.Equal(401, Refuse("a", "first").Status);
         Assert.Equal(401, Refuse(null, "first").Status);
-        Assert.Equal("a", _authentication.Authenticate(Request("a", "second")).ClientId);
+        Assert.Equal("a", _authentication.Authenticate(Request("a", "second")).Client.ClientId);
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public sealed class ClientAuthenticationTests : IDisposable
         );
         Assert.Equal(10, Audit.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         _time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal("a", _authentication.Authenticate(Request("a", "second")).ClientId);
+        Assert.Equal("a", _authentication.Authenticate(Request("a", "second")).Client.ClientId);
     }
 
     [Fact]

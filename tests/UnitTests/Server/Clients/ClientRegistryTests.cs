@@ -1,5 +1,7 @@
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Files;
+using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 
@@ -63,15 +65,73 @@ public sealed class ClientRegistryTests : IDisposable
     }
 
     [Fact]
-    public void Without_the_file_there_are_no_clients()
+    public void Without_the_file_there_are_no_clients_and_one_that_disappears_is_a_fault()
     {
+        Assert.Equal(0, _registry.Load());
+        Assert.Null(_registry.Fault);
         File.WriteAllText(Path, Entry("a"));
-        _registry.Load();
+        Assert.Single(_registry.Current());
 
         File.Delete(Path);
 
-        Assert.Empty(_registry.Current());
+        Assert.Equal("a", Assert.Single(_registry.Current()).ClientId);
+        Assert.Contains("does not exist any more", _registry.Fault, StringComparison.Ordinal);
+        File.WriteAllText(Path, Entry("b"));
+        Assert.Equal("b", Assert.Single(_registry.Current()).ClientId);
+        Assert.Null(_registry.Fault);
     }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_for_a_moment_is_read_again_though_it_does_not_change()
+    {
+        // Later by the clock than any change of the file: none looks fresh.
+        var later = new SetTime(TimeProvider.System.GetUtcNow().AddHours(1));
+        var registry = new ClientRegistry(TestSettings.In(_folder), later, _log);
+        File.WriteAllText(Path, Entry("a"));
+        registry.Load();
+
+        File.WriteAllText(Path, Entry("b"));
+        using (new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.None)) // locks it
+        {
+            Assert.Equal("a", Assert.Single(registry.Current()).ClientId);
+            Assert.NotNull(registry.Fault);
+        }
+
+        Assert.Equal("b", Assert.Single(registry.Current()).ClientId);
+        Assert.Null(registry.Fault);
+    }
+
+    [Fact]
+    public void A_request_ends_when_its_key_is_no_longer_accepted()
+    {
+        var time = new SetTime(DateTimeOffset.UnixEpoch.AddYears(90));
+        var registry = new ClientRegistry(TestSettings.In(_folder), time, _log);
+        var first = new ClientEntry { ClientId = "a", ApiKey = ApiKey.Hash("first") };
+        ClientsFile.Change(Path, _ => [first]);
+        registry.Load();
+        using var old = registry.BeginAccess(Principal(first, "first"), CancellationToken.None);
+
+        var renewed = ClientKeyCommand.Rotate(first, "second", 1, time.GetUtcNow());
+        ClientsFile.Change(Path, _ => [renewed]);
+        using var current = registry.BeginAccess(Principal(renewed, "second"), CancellationToken.None);
+        registry.EndRefusedAccesses();
+        Assert.Equal((false, false), (old.WasEnded, current.WasEnded));
+
+        time.Advance(TimeSpan.FromHours(1));
+        registry.EndRefusedAccesses();
+        Assert.Equal((true, false), (old.WasEnded, current.WasEnded));
+        Assert.True(old.Token.IsCancellationRequested);
+        Assert.Throws<RequestException>(() =>
+            registry.BeginAccess(Principal(renewed, "first"), CancellationToken.None)
+        );
+
+        ClientsFile.Change(Path, _ => [renewed with { Enabled = false }]);
+        registry.EndRefusedAccesses();
+        Assert.True(current.WasEnded);
+        Assert.Throws<RequestException>(() => registry.RequireEnabled("a"));
+    }
+
+    private static ClientPrincipal Principal(ClientEntry client, string key) => new(client, ApiKey.Hash(key));
 
     [Fact]
     public void A_state_says_what_the_file_is()
