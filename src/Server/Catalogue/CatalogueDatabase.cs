@@ -174,6 +174,7 @@ internal sealed class CatalogueDatabase
         try
         {
             DurableFile.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
+            ServerFiles.Create(Path); // SQLite gives the files beside it the same owner
             using var connection = Open();
             Upgrade(connection);
         }

@@ -61,13 +61,19 @@ internal static class ClientsFile
     /// Changes the file under a lock, so that simultaneous commands do not lose each other's changes. Readers see the
     /// old or the new file, never a part of one.
     /// </summary>
-    public static void Change(string path, Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change)
+    /// <param name="beforeReplacing">Called once the change is known to be possible.</param>
+    public static void Change(
+        string path,
+        Func<IReadOnlyList<ClientEntry>, IReadOnlyList<ClientEntry>> change,
+        Action? beforeReplacing = null
+    )
     {
         DurableFile.CreateDirectory(Path.GetDirectoryName(path)!);
         using var _ = LockFile.Wait(path + ".lock", LockPatience);
         var clients = change(Read(path)).ToList();
         if (FindFault(clients) is { } fault)
             throw new OperationException(ExitCode.Configuration, $"The client cannot be saved: {fault}.");
+        beforeReplacing?.Invoke();
         DurableFile.Replace(
             path,
             JsonSerializer.SerializeToUtf8Bytes(clients, ClientsJson.Default.ListClientEntry),

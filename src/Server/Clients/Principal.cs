@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.Features;
+
 namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>Who makes a request, once it is authenticated.</summary>

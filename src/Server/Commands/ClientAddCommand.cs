@@ -1,8 +1,6 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 
@@ -28,54 +26,44 @@ internal static class ClientAddCommand
             name,
         };
         options.AddTo(add);
-        add.SetAction(parsed => Run(Output.Of(parsed), parsed.GetRequiredValue(name), options.Read(parsed)));
+        add.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(
+                    Output.Of(parsed),
+                    parsed.GetRequiredValue(name),
+                    options.Read(parsed),
+                    cancellationToken
+                )
+        );
         return add;
     }
 
-    private static ClientEntry[] Add(IReadOnlyList<ClientEntry> clients, ClientEntry client, string file)
-    {
-        var id = client.ClientId;
-        var existing = clients.FirstOrDefault(c => c.ClientId.Equals(id, StringComparison.OrdinalIgnoreCase));
-        if (existing is null)
-            return [.. clients, client];
-        var inOtherCase = existing.ClientId == id ? "" : $" as '{existing.ClientId}': case makes no difference";
-        throw new OperationException(
-            ExitCode.Conflict,
-            $"The client '{id}' already exists in {file}{inOtherCase}.",
-            $"To replace its key: zfs-server client rotate-key {existing.ClientId}. Otherwise choose another id."
-        );
-    }
-
-    private static void Run(Output output, string id, ClientOptions.Values values)
+    private static Task<int> RunAsync(
+        Output output,
+        string id,
+        ClientOptions.Values values,
+        CancellationToken cancellationToken
+    )
     {
         if (!ClientIdRule.IsValid(id))
             throw new OperationException(ExitCode.Usage, $"'{id}' is not a valid client id: {ClientIdRule.Text}.");
-        var settings = ServerSettings.Read();
-        var key = ApiKey.Generate();
-        var client = values.Apply(new ClientEntry { ClientId = id, ApiKey = ApiKey.Hash(key) });
-        // A client with a dataset may use local storage, so it gets one only if local storage is set up or requested.
-        if (client.Dataset is null && (settings.HasBaseDataset || client.StorageType == StorageTypes.Local))
-            client = client with { Dataset = $"{settings.BaseDataset}/{id}" };
-        ClientsFile.Change(settings.ClientsFile, clients => Add(clients, client, settings.ClientsFile));
-        ClientCommands.Note(settings, AuditEvents.ClientAdded, id, ClientChanges.FieldsOf(client));
-        output.Result(
-            new AddedClient
-            {
-                ClientId = id,
-                ApiKey = key,
-                ClientsFile = settings.ClientsFile,
-            },
+        return ClientCommands.ChangeAsync(
+            output,
+            clients => clients.Add(id, values.Apply),
             ClientCommandsJson.Default.AddedClient,
-            text =>
-            {
-                text.WriteLine($"Added client '{id}' to {settings.ClientsFile}. A running server uses it at once.");
-                text.WriteLine("On the client's machine, add to .env or /etc/zfs-client.env:");
-                text.WriteLine();
-                text.WriteLine($"CLIENT_ID={id}");
-                text.WriteLine($"API_KEY={key}");
-                text.WriteLine();
-                text.WriteLine("The key is shown only now: the server stores only its hash.");
-            }
+            Write,
+            cancellationToken
         );
+    }
+
+    private static void Write(TextWriter text, AddedClient added, string use)
+    {
+        text.WriteLine($"Added client '{added.ClientId}' to {added.ClientsFile}. {use}");
+        text.WriteLine("On the client's machine, add to .env or /etc/zfs-client.env:");
+        text.WriteLine();
+        text.WriteLine($"CLIENT_ID={added.ClientId}");
+        text.WriteLine($"API_KEY={added.ApiKey}");
+        text.WriteLine();
+        text.WriteLine("The key is shown only now: the server stores only its hash.");
     }
 }

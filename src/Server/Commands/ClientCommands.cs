@@ -1,9 +1,10 @@
 using System.CommandLine;
+using System.Text.Json.Serialization.Metadata;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Doctor;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -25,55 +26,35 @@ internal static class ClientCommands
 
     public static Argument<string> NameArgument() => new("client-id") { Description = "The client's id." };
 
-    public static ClientEntry Find(IReadOnlyList<ClientEntry> clients, string id, string file) =>
-        clients.FirstOrDefault(client => client.ClientId == id)
-        ?? throw new OperationException(
-            ExitCode.NotFound,
-            $"The client '{id}' does not exist in {file}.",
-            "'zfs-server client list' shows the clients."
-        );
-
-    /// <summary>Changes one client in the file; the others stay unchanged.</summary>
-    public static (ClientEntry Before, ClientEntry After) Edit(
-        string file,
-        string id,
-        Func<ClientEntry, ClientEntry> edit
-    )
+    /// <summary>Runs what a command does with the clients.</summary>
+    public static void Run(Action<ClientAdministration> action)
     {
-        ClientEntry? before = null,
-            after = null;
-        ClientsFile.Change(file, clients =>
-        {
-            (before, after) = (Find(clients, id, file), edit(Find(clients, id, file)));
-            return [.. clients.Select(client => client.ClientId == id ? after : client)];
-        });
-        return (before!, after!);
+        using var services = CommandServices.Create(ServerSettings.Read());
+        action(services.GetRequiredService<ClientAdministration>());
     }
 
-    /// <summary>Records in the audit log what an administrator did to a client.</summary>
-    public static void Note(
-        ServerSettings settings,
-        string name,
-        string id,
-        IEnumerable<(string Name, string Value)> details
+    /// <summary>
+    /// Changes the clients, asks the running server whether it uses the change, and writes the result.
+    /// </summary>
+    /// <param name="change">The change.</param>
+    /// <param name="write">Writes the result as text; it gets what the server says of the change.</param>
+    /// <returns>The exit code: the server may have refused the change, which was made.</returns>
+    public static async Task<int> ChangeAsync<T>(
+        Output output,
+        Func<ClientAdministration, T> change,
+        JsonTypeInfo<T> type,
+        Action<TextWriter, T, string> write,
+        CancellationToken cancellationToken
     )
     {
-        using var services = CommandServices.Create(settings);
-        services
-            .GetRequiredService<AuditLog>()
-            .Write(
-                new AuditEvent
-                {
-                    Event = name,
-                    Actor = AuditActor.Admin,
-                    ClientId = id,
-                    Details = details.ToDictionary(
-                        detail => detail.Name,
-                        detail => detail.Value,
-                        StringComparer.Ordinal
-                    ),
-                }
-            );
+        var settings = ServerSettings.Read();
+        await using var services = CommandServices.Create(settings);
+        var result = change(services.GetRequiredService<ClientAdministration>());
+        var use = await RunningServer.UsesClientsAsync(settings, cancellationToken);
+        if (use.IsRefused || use.IsUnknown)
+            output.Warn(use.Text);
+        output.Result(result, type, text => write(text, result, use.Text), success: !use.IsRefused);
+        return (int)(use.IsRefused ? ExitCode.ServerFailed : ExitCode.Success);
     }
 
     public static T Parse<T>(string option, string text, Func<string, T> parse)

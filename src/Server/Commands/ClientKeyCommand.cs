@@ -1,9 +1,7 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -33,62 +31,51 @@ internal static class ClientKeyCommand
             name,
             overlap,
         };
-        rotate.SetAction(parsed =>
-            Run(Output.Of(parsed), parsed.GetRequiredValue(name), parsed.GetValue(overlap), TimeProvider.System)
+        rotate.SetAction(
+            (parsed, cancellationToken) =>
+                RunAsync(
+                    Output.Of(parsed),
+                    parsed.GetRequiredValue(name),
+                    parsed.GetValue(overlap),
+                    cancellationToken
+                )
         );
         return rotate;
     }
 
-    private static void Run(Output output, string id, int overlap, TimeProvider time)
+    private static Task<int> RunAsync(Output output, string id, int overlap, CancellationToken cancellationToken)
     {
         if (overlap is < 0 or > LongestOverlap)
             throw new OperationException(ExitCode.Usage, $"--overlap: it must be from 0 to {LongestOverlap} hours.");
-        var settings = ServerSettings.Read();
-        var key = ApiKey.Generate();
-        var (before, after) = ClientCommands.Edit(settings.ClientsFile, id, client =>
-            Rotate(client, key, overlap, time.GetUtcNow())
-        );
-        var dropped = before.OldApiKeyUntil > time.GetUtcNow();
-        ClientCommands.Note(
-            settings,
-            AuditEvents.ClientKeyRotated,
-            id,
-            ClientChanges.FieldsOf(after).Where(field => field.Name == "old_api_key_until")
-        );
-        output.Result(
-            new RotatedKey
+        var droppedEarlier = false;
+        return ClientCommands.ChangeAsync(
+            output,
+            clients =>
             {
-                ClientId = id,
-                ApiKey = key,
-                OldApiKeyUntil = after.OldApiKeyUntil,
-                ClientsFile = settings.ClientsFile,
+                (var rotated, droppedEarlier) = clients.RotateKey(id, overlap);
+                return rotated;
             },
             ClientCommandsJson.Default.RotatedKey,
-            text =>
-            {
-                text.WriteLine($"Client '{id}' has a new key. On its machine, set it in .env or /etc/zfs-client.env:");
-                text.WriteLine();
-                text.WriteLine($"API_KEY={key}");
-                text.WriteLine();
-                text.WriteLine("The key is shown only now: the server stores only its hash.");
-                text.WriteLine(
-                    after.OldApiKeyUntil is { } until
-                        ? $"The old key is accepted until {Timestamps.ToSecond(until)}."
-                        : "The old key is no longer accepted."
-                );
-                if (dropped)
-                    text.WriteLine("The key before the old one, from an earlier rotation, is no longer accepted.");
-            }
+            (text, rotated, use) => Write(text, rotated, droppedEarlier, use),
+            cancellationToken
         );
     }
 
-    /// <summary>The client with a new key; its previous key stays valid for the overlap, in hours.</summary>
-    public static ClientEntry Rotate(ClientEntry client, string key, int overlap, DateTimeOffset now) =>
-        client with
-        {
-            ApiKey = ApiKey.Hash(key),
-            OldApiKey = overlap == 0 ? null : client.ApiKey,
-            OldApiKeyUntil =
-                overlap == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()).AddHours(overlap),
-        };
+    private static void Write(TextWriter text, RotatedKey rotated, bool droppedEarlier, string use)
+    {
+        text.WriteLine(
+            $"Client '{rotated.ClientId}' has a new key. On its machine, set it in .env or /etc/zfs-client.env:"
+        );
+        text.WriteLine();
+        text.WriteLine($"API_KEY={rotated.ApiKey}");
+        text.WriteLine();
+        text.WriteLine("The key is shown only now: the server stores only its hash.");
+        text.WriteLine(
+            rotated.OldApiKeyUntil is { } until
+                ? $"The old key is accepted until {Timestamps.ToSecond(until)}. {use}"
+                : $"The old key is no longer accepted. {use}"
+        );
+        if (droppedEarlier)
+            text.WriteLine("The key before the old one, from an earlier rotation, is no longer accepted.");
+    }
 }

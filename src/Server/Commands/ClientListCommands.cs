@@ -1,10 +1,7 @@
-using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -39,80 +36,48 @@ internal static class ClientListCommands
         return show;
     }
 
-    private static void List(Output output)
-    {
-        var settings = ServerSettings.Read();
-        var clients = ClientsFile.Read(settings.ClientsFile);
-        var machines = FindMachines(output, settings, clients.Select(client => client.ClientId));
-        var shown = clients
-            .Select(client => ListedClient.Of(client, machines?.GetValueOrDefault(client.ClientId)))
-            .ToList();
-        output.Results(shown, ClientCommandsJson.Default.ListedClient, text =>
+    private static void List(Output output) =>
+        ClientCommands.Run(clients =>
         {
-            if (shown.Count == 0)
-                text.WriteLine("No clients. Add one: zfs-server client add NAME");
-            else
-                Table.Write(
-                    text,
-                    ["Client", "Enabled", "Quota", "Storage", "Rotation", "Machines"],
-                    [.. shown.Select(Row)]
-                );
+            var (shown, fault) = clients.List();
+            WarnOf(output, fault);
+            output.Results(shown, ClientCommandsJson.Default.ListedClient, text =>
+            {
+                if (shown.Count == 0)
+                    text.WriteLine("No clients. Add one: zfs-server client add NAME");
+                else
+                    Table.Write(
+                        text,
+                        ["Client", "Enabled", "Quota", "Storage", "Rotation", "Machines"],
+                        [.. shown.Select(Row)]
+                    );
+            });
         });
-    }
 
-    private static void Show(Output output, string id)
-    {
-        var settings = ServerSettings.Read();
-        var client = ClientCommands.Find(ClientsFile.Read(settings.ClientsFile), id, settings.ClientsFile);
-        var machines = FindMachines(output, settings, [client.ClientId])?.GetValueOrDefault(client.ClientId);
-        output.Result(ListedClient.Of(client, machines), ClientCommandsJson.Default.ListedClient, text =>
+    private static void Show(Output output, string id) =>
+        ClientCommands.Run(clients =>
         {
-            text.WriteLine($"client_id: {client.ClientId}");
-            foreach (var (name, value) in ClientChanges.FieldsOf(client))
-                text.WriteLine($"{name}: {value}");
-            foreach (var machine in machines ?? [])
-                text.WriteLine($"machine: {Describe(machine)}");
+            var (shown, fault) = clients.Show(id);
+            WarnOf(output, fault);
+            output.Result(shown, ClientCommandsJson.Default.ListedClient, text =>
+            {
+                text.WriteLine($"client_id: {shown.ClientId}");
+                foreach (var (name, value) in ClientChanges.FieldsOf(clients.Find(id)))
+                    text.WriteLine($"{name}: {value}");
+                foreach (var machine in shown.Machines ?? [])
+                    text.WriteLine($"machine: {Describe(machine)}");
+            });
         });
+
+    private static void WarnOf(Output output, string? machinesFault)
+    {
+        if (machinesFault is not null)
+            output.Warn($"The clients' machines are not shown. {machinesFault}");
     }
 
     private static string Describe(MachineInfo machine) =>
         $"{machine.MachineName} ({machine.MachineId}), last seen {Timestamps.ToSecond(machine.LastSeen)}"
         + (machine.RefusedDataset is { } dataset ? $"; not allowed to back up {dataset}, which is another's" : "");
-
-    /// <summary>
-    /// The catalogue only adds to what these commands show: they also work while it is damaged, or of a later version.
-    /// </summary>
-    /// <returns>By client; null if no server of this version has run here yet, or its catalogue cannot be
-    /// read.</returns>
-    private static Dictionary<string, IReadOnlyList<MachineInfo>>? FindMachines(
-        Output output,
-        ServerSettings settings,
-        IEnumerable<string> clients
-    )
-    {
-        using var services = CommandServices.Create(settings);
-        var database = services.GetRequiredService<CatalogueDatabase>();
-        try
-        {
-            if (!File.Exists(database.Path) || database.Inspect() != CatalogueDatabase.CurrentVersion)
-                return null;
-            var machines = services.GetRequiredService<MachineCatalogue>();
-            return clients.ToDictionary(id => id, machines.List, StringComparer.Ordinal);
-        }
-        catch (OperationException e)
-        {
-            output.Warn($"The clients' machines are not shown. {e.Message} {e.Remedy}".TrimEnd());
-        }
-        catch (SqliteException e)
-        {
-            output.Warn(
-                $"The clients' machines are not shown. The catalogue {database.Path} cannot be read: {e.Message}. "
-                    + "See 'zfs-server catalogue check'."
-            );
-        }
-
-        return null;
-    }
 
     private static string[] Row(ListedClient client) =>
         [

@@ -3,7 +3,6 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Configuration;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -31,14 +30,25 @@ internal static class ClientSetCommands
         };
         options.AddTo(set);
         set.Options.Add(noPolicy);
-        set.SetAction(parsed =>
-            Set(Output.Of(parsed), parsed.GetRequiredValue(name), options.Read(parsed), parsed.GetValue(noPolicy))
+        set.SetAction(
+            (parsed, cancellationToken) =>
+                SetAsync(
+                    Output.Of(parsed),
+                    parsed.GetRequiredValue(name),
+                    options.Read(parsed),
+                    parsed.GetValue(noPolicy),
+                    cancellationToken
+                )
         );
         return set;
     }
 
     public static CommandWithExamples CreateDisable() =>
-        CreateSwitch("disable", "Lock a client out: all its requests are refused. Its backups stay.", enabled: false);
+        CreateSwitch(
+            "disable",
+            "Lock a client out: all its requests are refused, and those that run end. Its backups stay.",
+            enabled: false
+        );
 
     public static CommandWithExamples CreateEnable() => CreateSwitch("enable", "Allow a client again.", enabled: true);
 
@@ -46,18 +56,26 @@ internal static class ClientSetCommands
     {
         var name = ClientCommands.NameArgument();
         var command = new CommandWithExamples(verb, description, $"zfs-server client {verb} web1") { name };
-        command.SetAction(parsed =>
-            Change(
-                Output.Of(parsed),
-                parsed.GetRequiredValue(name),
-                enabled ? AuditEvents.ClientEnabled : AuditEvents.ClientDisabled,
-                client => client with { Enabled = enabled }
-            )
+        command.SetAction(
+            (parsed, cancellationToken) =>
+                ChangeAsync(
+                    Output.Of(parsed),
+                    parsed.GetRequiredValue(name),
+                    enabled ? AuditEvents.ClientEnabled : AuditEvents.ClientDisabled,
+                    client => client with { Enabled = enabled },
+                    cancellationToken
+                )
         );
         return command;
     }
 
-    private static void Set(Output output, string id, ClientOptions.Values values, bool noPolicy)
+    private static Task<int> SetAsync(
+        Output output,
+        string id,
+        ClientOptions.Values values,
+        bool noPolicy,
+        CancellationToken cancellationToken
+    )
     {
         if (noPolicy && values.HasPolicy)
             throw new OperationException(ExitCode.Usage, "--no-policy and --keep-… contradict each other.");
@@ -67,42 +85,38 @@ internal static class ClientSetCommands
                 "No change was requested.",
                 "See 'zfs-server client set --help'."
             );
-        Change(output, id, AuditEvents.ClientChanged, client =>
-            values.Apply(noPolicy ? client with { RotationPolicy = null } : client)
+        return ChangeAsync(
+            output,
+            id,
+            AuditEvents.ClientChanged,
+            client => values.Apply(noPolicy ? client with { RotationPolicy = null } : client),
+            cancellationToken
         );
     }
 
-    private static void Change(Output output, string id, string name, Func<ClientEntry, ClientEntry> edit)
-    {
-        var settings = ServerSettings.Read();
-        var (before, after) = ClientCommands.Edit(settings.ClientsFile, id, edit);
-        var changes = ClientChanges.Between(before, after);
-        if (changes.Count > 0)
-            ClientCommands.Note(
-                settings,
-                name,
-                id,
-                changes.Select(change => (change.Field, $"{change.Old} → {change.New}"))
-            );
-        output.Result(
-            new ChangedClient
-            {
-                ClientId = id,
-                ClientsFile = settings.ClientsFile,
-                Changes = changes,
-            },
+    private static Task<int> ChangeAsync(
+        Output output,
+        string id,
+        string name,
+        Func<ClientEntry, ClientEntry> edit,
+        CancellationToken cancellationToken
+    ) =>
+        ClientCommands.ChangeAsync(
+            output,
+            clients => clients.Change(id, name, edit),
             ClientCommandsJson.Default.ChangedClient,
-            text =>
-            {
-                if (changes.Count == 0)
-                    text.WriteLine($"Client '{id}' already has these settings.");
-                else
-                    text.WriteLine(
-                        $"Changed client '{id}' in {settings.ClientsFile}. A running server uses it at once."
-                    );
-                foreach (var change in changes)
-                    text.WriteLine($"  {change}");
-            }
+            Write,
+            cancellationToken
         );
+
+    private static void Write(TextWriter text, ChangedClient changed, string use)
+    {
+        text.WriteLine(
+            changed.Changes.Count == 0
+                ? $"Client '{changed.ClientId}' already has these settings. {use}"
+                : $"Changed client '{changed.ClientId}' in {changed.ClientsFile}. {use}"
+        );
+        foreach (var change in changed.Changes)
+            text.WriteLine($"  {change}");
     }
 }

@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Logging;
 using ZfsSnapshotManager.Server.Maintenance;
@@ -26,5 +27,6 @@ internal static class CommandServices
             .AddStore(settings)
             .AddSingleton<ClientDatasets>()
             .AddSingleton<ZfsSurvey>()
+            .AddSingleton<ClientAdministration>()
             .BuildServiceProvider();
 }

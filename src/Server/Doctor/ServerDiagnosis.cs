@@ -1,14 +1,10 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Net.Sockets;
-using System.Text.Json;
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
@@ -17,9 +13,6 @@ namespace ZfsSnapshotManager.Server.Doctor;
 /// <summary>Checks everything that the server needs. Changes nothing permanently.</summary>
 internal sealed class ServerDiagnosis
 {
-    /// <summary>More than <c>GET /ready</c> needs for its own checks.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-
     private readonly Diagnosis _result;
     private readonly ServerSettings _settings;
 
@@ -45,7 +38,7 @@ internal sealed class ServerDiagnosis
         await using var services = createServices(StoreDiagnosis.WithShortTimeouts(_settings));
         _result.Pass("settings", $"valid; DATA_DIR is {_settings.DataDirectory}");
         CheckAddress();
-        if (DataDirectory.IsLocked(_settings.DataDirectory))
+        if (RunningServer.Exists(_settings))
             await CheckRunningServerAsync(cancellationToken);
         else
             CheckPort();
@@ -87,12 +80,9 @@ internal sealed class ServerDiagnosis
 
     private async Task CheckRunningServerAsync(CancellationToken cancellationToken)
     {
-        using var http = new HttpClient { Timeout = Patience };
         try
         {
-            using var response = await http.GetAsync(ReadyAddress(), cancellationToken);
-            var answer = await response.Content.ReadFromJsonAsync(ApiJson.Default.ReadyAnswer, cancellationToken)
-                ?? throw new JsonException("the answer is empty");
+            var answer = await RunningServer.AskAsync(_settings, cancellationToken);
             if (answer.Checks.All(check => check.Ok))
                 _result.Pass("server", "is running and ready");
             foreach (var check in answer.Checks.Where(check => !check.Ok))
@@ -103,29 +93,10 @@ internal sealed class ServerDiagnosis
                     ExitCode.ServerFailed
                 );
         }
-        catch (Exception e)
-            when (e is HttpRequestException or JsonException or InvalidOperationException
-                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
-            )
+        catch (OperationException e)
         {
-            _result.Fail(
-                "server",
-                $"is running on this DATA_DIR, but {ReadyAddress()} did not answer correctly: {e.Message}",
-                "Check its log, and that it was started with the same BIND_ADDRESS and PORT.",
-                ExitCode.Unreachable
-            );
+            _result.Fail("server", e.Message, e.Remedy, e.ExitCode);
         }
-    }
-
-    private Uri ReadyAddress()
-    {
-        var anywhere = _settings.BindAddress.Equals(IPAddress.IPv6Any) || _settings.BindAddress.Equals(IPAddress.Any);
-        return new UriBuilder(
-            "http",
-            (anywhere ? IPAddress.Loopback : _settings.BindAddress).ToString(),
-            _settings.Port,
-            "ready"
-        ).Uri;
     }
 
     private void CheckPort()

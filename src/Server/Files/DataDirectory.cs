@@ -35,7 +35,7 @@ internal static class DataDirectory
         Create(setting, Path.GetDirectoryName(file)!);
         try
         {
-            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return ServerFiles.OpenOrCreate(file, FileShare.None);
         }
         catch (IOException e) when (e.HResult == WouldBlock)
         {

@@ -22,7 +22,7 @@ internal static partial class DurableFile
     {
         // Always the same name, so that leftovers of a crash are overwritten. Callers hold a lock.
         var aside = path + ".tmp";
-        WriteAside(aside, content, mode);
+        WriteAside(aside, path, content, mode);
         File.Move(aside, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
@@ -33,7 +33,7 @@ internal static partial class DurableFile
     /// <exception cref="IOException">It exists.</exception>
     public static void Create(string path, string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
-        WriteAside(aside, content, mode);
+        WriteAside(aside, path, content, mode);
         try
         {
             MoveNew(aside, path);
@@ -99,6 +99,8 @@ internal static partial class DurableFile
         using var file = Open(path, AppendToFile, OwnerOnly);
         if (file.IsInvalid)
             throw Failed("opened");
+        if (isNew)
+            ServerFiles.GiveToOwnerOf(Path.GetDirectoryName(path)!, file);
         Span<byte> last = [(byte)'\n'];
         if (RandomAccess.GetLength(file) is > 0 and var length)
             RandomAccess.Read(file, last, length - 1);
@@ -126,8 +128,11 @@ internal static partial class DurableFile
         if (parent is not null)
             CreateDirectory(parent);
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        if (parent is not null)
-            SyncDirectory(parent);
+        if (parent is null)
+            return;
+        using (var directory = Open(path, ReadOnly))
+            ServerFiles.GiveToOwnerOf(parent, directory);
+        SyncDirectory(parent);
     }
 
     public static void SyncDirectory(string path)
@@ -141,19 +146,22 @@ internal static partial class DurableFile
         }
     }
 
-    private static void WriteAside(string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
+    private static void WriteAside(string aside, string path, ReadOnlySpan<byte> content, UnixFileMode mode)
     {
         try
         {
+            // Never what lies there already: it may be a link, and somebody else's.
+            File.Delete(aside);
             using var file = new FileStream(
                 aside,
                 new FileStreamOptions
                 {
-                    Mode = FileMode.Create,
+                    Mode = FileMode.CreateNew,
                     Access = FileAccess.Write,
                     UnixCreateMode = mode,
                 }
             );
+            ServerFiles.GiveAs(file.SafeFileHandle, path);
             file.Write(content);
             file.Flush(flushToDisk: true);
         }

@@ -12,13 +12,17 @@ internal readonly partial record struct FileState(
     ulong Inode,
     ulong Size,
     DateTimeOffset Written,
-    DateTimeOffset Changed
+    DateTimeOffset Changed,
+    uint User,
+    uint Group,
+    UnixFileMode Mode
 )
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
     private const uint MountId = 0x1000; // STATX_MNT_ID
     private const int NanosecondsPerTick = 100;
+    private const int Permissions = 0xfff; // 07777
 
     /// <returns>Null if the file does not exist or cannot be inspected.</returns>
     public static FileState? Of(string path)
@@ -32,7 +36,10 @@ internal readonly partial record struct FileState(
             facts.Inode,
             facts.Size,
             facts.Written.ToTime(),
-            facts.Changed.ToTime()
+            facts.Changed.ToTime(),
+            facts.User,
+            facts.Group,
+            (UnixFileMode)(facts.Mode & Permissions)
         );
     }
 
@@ -61,6 +68,15 @@ internal readonly partial record struct FileState(
     {
         [FieldOffset(0)]
         public uint Mask;
+
+        [FieldOffset(20)]
+        public uint User;
+
+        [FieldOffset(24)]
+        public uint Group;
+
+        [FieldOffset(28)]
+        public ushort Mode;
 
         [FieldOffset(32)]
         public ulong Inode;

@@ -7,6 +7,9 @@ internal static class LockFile
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>A command of root that has just created the file gives it to this user in a moment.</summary>
+    private static readonly TimeSpan DeniedPatience = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Waits until no other process holds the file.</summary>
     /// <returns>Holds it until it is disposed.</returns>
     /// <exception cref="OperationException">Another process held it for too long, or it cannot be opened.</exception>
@@ -16,7 +19,18 @@ internal static class LockFile
         {
             try
             {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return ServerFiles.OpenOrCreate(path, FileShare.None);
+            }
+            catch (UnauthorizedAccessException e)
+            {
+                if (waited >= DeniedPatience)
+                    throw new OperationException(
+                        ExitCode.Configuration,
+                        $"The lock {path} cannot be opened: {e.Message}",
+                        $"Run the command as the server's user, and give the file to that user: chown USER {path}",
+                        e
+                    );
+                Thread.Sleep(Pause);
             }
             catch (IOException e)
             {

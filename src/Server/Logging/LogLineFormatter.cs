@@ -41,7 +41,8 @@ internal sealed class LogLineFormatter(TimeProvider? time, bool colors) : Consol
         textWriter.Write('\n');
     }
 
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ");
+    /// <summary>Names in messages may come from streams and requests.</summary>
+    private static string OneLine(string text) => TerminalText.CleanLine(text.ReplaceLineEndings(" "));
 
     /// <summary>The words and colors of the framework's own formatter.</summary>
     private static (string Level, string Color) Describe(LogLevel level) =>

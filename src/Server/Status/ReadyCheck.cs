@@ -9,19 +9,18 @@ namespace ZfsSnapshotManager.Server.Status;
 /// <param name="name">What is checked.</param>
 /// <param name="probe">Returns the fault, or null.</param>
 /// <param name="patience">How long the probe may take.</param>
+/// <param name="lifetime">How long a result is valid.</param>
 /// <param name="time">The clock.</param>
 /// <param name="changed">Called with the detail when the result changes.</param>
 internal sealed class ReadyCheck(
     string name,
     Func<CancellationToken, Task<ReadyFault?>> probe,
     TimeSpan patience,
+    TimeSpan lifetime,
     TimeProvider time,
     Action<ReadyResult, string?> changed
 )
 {
-    /// <summary>How long a result is valid.</summary>
-    public static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
-
     private readonly Lock _lock = new();
     private Task<ReadyFault?>? _running;
     private long _begun;
@@ -33,7 +32,7 @@ internal sealed class ReadyCheck(
         lock (_lock)
         {
             // No second probe starts while one hangs: on a dead disk, each would block a thread.
-            if (_running is null || (_running.IsCompleted && time.GetElapsedTime(_begun) >= Lifetime))
+            if (_running is null || (_running.IsCompleted && time.GetElapsedTime(_begun) >= lifetime))
                 (_running, _begun) = (ProbeAsync(), time.GetTimestamp());
             running = _running;
         }

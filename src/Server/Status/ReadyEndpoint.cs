@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Doctor;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Status;
@@ -13,6 +14,7 @@ namespace ZfsSnapshotManager.Server.Status;
 internal sealed partial class ReadyEndpoint
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
     private readonly ReadyCheck[] _checks;
     private readonly CatalogueDatabase _database;
@@ -31,13 +33,14 @@ internal sealed partial class ReadyEndpoint
         (_database, _store, _clients, _logger) = (database, store, clients, logger);
         _checks =
         [
-            Create("catalogue", _ => Task.FromResult(CheckCatalogue())),
-            Create("store", CheckStoreAsync),
-            Create("clients", _ => Task.FromResult(CheckClients())),
+            Create("catalogue", Lifetime, _ => Task.FromResult(CheckCatalogue())),
+            Create("store", Lifetime, CheckStoreAsync),
+            // Commands ask after each change; it costs no more than any other request.
+            Create(RunningServer.ClientsCheck, TimeSpan.Zero, _ => Task.FromResult(CheckClients())),
         ];
 
-        ReadyCheck Create(string name, Func<CancellationToken, Task<ReadyFault?>> probe) =>
-            new(name, probe, Patience, time, LogChange);
+        ReadyCheck Create(string name, TimeSpan lifetime, Func<CancellationToken, Task<ReadyFault?>> probe) =>
+            new(name, probe, Patience, lifetime, time, LogChange);
     }
 
     public static void Map(WebApplication app)

@@ -28,6 +28,8 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
                 FileShare.ReadWrite | FileShare.Delete,
                 FileOptions.Asynchronous
             );
+            if (mode == FileMode.Create)
+                ServerFiles.GiveToOwnerOf(Path.GetDirectoryName(aside)!, _file);
             // Without this a power cut could lose a file whose parts are acknowledged.
             if (resumable && mode == FileMode.Create)
                 DurableFile.SyncDirectory(Path.GetDirectoryName(aside)!);

@@ -12,11 +12,13 @@ internal sealed class ServerProcess : IAsyncDisposable
     private static int _lastPort = Random.Shared.Next(10000);
 
     private readonly Dictionary<string, string> _environment;
+    private readonly uint? _user;
     private Process? _process;
     private StreamWriter? _log;
 
-    private ServerProcess(IReadOnlyDictionary<string, string>? settings)
+    private ServerProcess(IReadOnlyDictionary<string, string>? settings, uint? user = null)
     {
+        _user = user;
         Folder = Repository.NewFolder("server");
         Port = FreePort();
         _environment = new Dictionary<string, string>(
@@ -68,13 +70,37 @@ internal sealed class ServerProcess : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Starts a server that runs as another user than root, who runs the commands.</summary>
+    /// <param name="prepare">Prepares its folder, which belongs to that user.</param>
+    public static async Task<ServerProcess> StartAsAsync(
+        uint user,
+        Func<string, IReadOnlyDictionary<string, string>>? prepare = null
+    )
+    {
+        var server = new ServerProcess(null, user);
+        foreach (var (key, value) in prepare?.Invoke(server.Folder) ?? new Dictionary<string, string>())
+            server._environment[key] = value;
+        (await Command.RunAsync("chown", [$"{user}:{user}", server.Folder])).MustSucceed();
+        await server.StartAgainAsync();
+        return server;
+    }
+
     /// <summary>Starts the server where it does not run, on the same folder and port.</summary>
     public async Task StartAgainAsync(IReadOnlyDictionary<string, string>? more = null)
     {
         var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
         foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal))
             environment[key] = value;
-        _process = Command.Start(Repository.Program("zfs-server"), [], Folder, environment);
+        var program = Repository.Program("zfs-server");
+        if (_user is { } user)
+            _process = Command.Start(
+                "setpriv",
+                [$"--reuid={user}", $"--regid={user}", "--clear-groups", program],
+                Folder,
+                environment
+            );
+        else
+            _process = Command.Start(program, [], Folder, environment);
         _log ??= new StreamWriter(
             new FileStream(Path.Combine(Folder, "log"), FileMode.Append, FileAccess.Write, FileShare.Read)
         )

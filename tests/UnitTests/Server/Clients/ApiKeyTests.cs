@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 
@@ -11,7 +10,7 @@ public sealed class ApiKeyTests
     [Fact]
     public void Both_keys_are_accepted_while_the_old_one_is_valid()
     {
-        var rotated = ClientKeyCommand.Rotate(Client, "second", overlap: 2, Now);
+        var rotated = ClientAdministration.Rotate(Client, "second", overlap: 2, Now);
 
         Assert.Equal(Now.AddHours(2), rotated.OldApiKeyUntil);
         Assert.True(ApiKey.Matches("second", rotated, Now));
@@ -24,7 +23,7 @@ public sealed class ApiKeyTests
     [Fact]
     public void Without_an_overlap_the_old_key_ends_immediately()
     {
-        var rotated = ClientKeyCommand.Rotate(Client, "second", overlap: 0, Now);
+        var rotated = ClientAdministration.Rotate(Client, "second", overlap: 0, Now);
 
         Assert.Null(rotated.OldApiKey);
         Assert.Null(rotated.OldApiKeyUntil);
@@ -34,7 +33,7 @@ public sealed class ApiKeyTests
     [Fact]
     public void A_second_rotation_ends_the_key_before_the_previous_one()
     {
-        var rotated = ClientKeyCommand.Rotate(ClientKeyCommand.Rotate(Client, "second", 2, Now), "third", 2, Now);
+        var rotated = ClientAdministration.Rotate(ClientAdministration.Rotate(Client, "second", 2, Now), "third", 2, Now);
 
         Assert.False(ApiKey.Matches("first", rotated, Now));
         Assert.True(ApiKey.Matches("second", rotated, Now));

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
@@ -20,7 +19,7 @@ public sealed class ClientAuthenticationTests : IDisposable
         var settings = TestSettings.In(_folder);
         var first = new ClientEntry { ClientId = "a", ApiKey = ApiKey.Hash("first") };
         ClientsFile.Change(settings.ClientsFile, _ => [
-                ClientKeyCommand.Rotate(first, "second", 1, _time.GetUtcNow()),
+                ClientAdministration.Rotate(first, "second", 1, _time.GetUtcNow()),
                 new ClientEntry
                 {
                     ClientId = "off",

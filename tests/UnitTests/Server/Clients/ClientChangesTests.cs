@@ -1,6 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 
@@ -49,7 +48,7 @@ public sealed class ClientChangesTests
     [Fact]
     public void No_hash_of_a_key_is_printed()
     {
-        var rotated = ClientKeyCommand.Rotate(Client, "new", 1, DateTimeOffset.UnixEpoch);
+        var rotated = ClientAdministration.Rotate(Client, "new", 1, DateTimeOffset.UnixEpoch);
 
         var shown = string.Join(
             '\n',

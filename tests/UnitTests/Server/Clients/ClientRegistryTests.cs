@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Commands;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
 
@@ -111,7 +110,7 @@ public sealed class ClientRegistryTests : IDisposable
         registry.Load();
         using var old = registry.BeginAccess(Principal(first, "first"), CancellationToken.None);
 
-        var renewed = ClientKeyCommand.Rotate(first, "second", 1, time.GetUtcNow());
+        var renewed = ClientAdministration.Rotate(first, "second", 1, time.GetUtcNow());
         ClientsFile.Change(Path, _ => [renewed]);
         using var current = registry.BeginAccess(Principal(renewed, "second"), CancellationToken.None);
         registry.EndRefusedAccesses();

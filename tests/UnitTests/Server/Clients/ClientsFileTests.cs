@@ -2,7 +2,6 @@ using System.Text;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
-using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 
@@ -146,7 +145,6 @@ public sealed class ClientsFileTests
         Assert.Throws<OperationException>(() =>
             ClientsFile.Change(path, clients => [.. clients, new ClientEntry { ClientId = "A", ApiKey = Hash }])
         );
-        Assert.Throws<OperationException>(() => ClientCommands.Edit(path, "nobody", client => client));
 
         Assert.Equal(before, File.ReadAllText(path));
     }

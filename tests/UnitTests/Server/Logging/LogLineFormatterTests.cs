@@ -38,6 +38,21 @@ public sealed class LogLineFormatterTests
         Assert.Equal("2026-01-31T12:00:05Z fail: zfs-server: First second System.IO.IOException: Third fourth\n", line);
     }
 
+    /// <summary>Names in messages come from streams and requests.</summary>
+    [Fact]
+    public void Control_characters_of_a_message_reach_no_terminal()
+    {
+        var line = Format(
+            new LogLineFormatter(time: null, colors: false),
+            LogLevel.Warning,
+            "the snapshot is named 'a\e[2J\rb\u009b'",
+            new IOException("\e]0;title\a")
+        );
+
+        Assert.DoesNotContain(line.TrimEnd('\n'), char.IsControl);
+        Assert.StartsWith("warn: zfs-server: the snapshot is named 'a", line, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void On_a_terminal_only_the_level_is_colored()
     {

@@ -7,6 +7,8 @@ namespace ZfsSnapshotManager.UnitTests.Server.Status;
 
 public sealed class ReadyCheckTests
 {
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
+
     private readonly SetTime _time = new(DateTimeOffset.UnixEpoch);
     private readonly List<(ReadyResult Result, string? Detail)> _changes = [];
     private int _looks;
@@ -19,7 +21,7 @@ public sealed class ReadyCheckTests
         for (var ask = 0; ask < 100; ask++)
             Assert.True((await check.RunAsync()).Ok);
         Assert.Equal(1, _looks);
-        _time.Advance(ReadyCheck.Lifetime);
+        _time.Advance(Lifetime);
         await check.RunAsync();
 
         Assert.Equal(2, _looks);
@@ -36,7 +38,7 @@ public sealed class ReadyCheckTests
         {
             var result = await check.RunAsync();
             Assert.Equal((false, "It is away."), (result.Ok, result.Message));
-            _time.Advance(ReadyCheck.Lifetime);
+            _time.Advance(Lifetime);
         }
 
         fault = null;
@@ -55,7 +57,7 @@ public sealed class ReadyCheckTests
             var result = await check.RunAsync();
             Assert.False(result.Ok);
             Assert.Contains("does not answer", result.Message, StringComparison.Ordinal);
-            _time.Advance(ReadyCheck.Lifetime);
+            _time.Advance(Lifetime);
         }
 
         Assert.Equal(1, _looks);
@@ -110,6 +112,7 @@ public sealed class ReadyCheckTests
                 return look(token);
             },
             TimeSpan.FromMilliseconds(100),
+            Lifetime,
             _time,
             (result, detail) => _changes.Add((result, detail))
         );

@@ -1,8 +1,6 @@
-using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Server.Clients;
 
-namespace ZfsSnapshotManager.Server.Commands;
+namespace ZfsSnapshotManager.Server.Clients;
 
 internal sealed record AddedClient
 {
@@ -80,14 +78,3 @@ internal sealed record ListedClient
             Machines = machines,
         };
 }
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
-)]
-[JsonSerializable(typeof(AddedClient))]
-[JsonSerializable(typeof(ChangedClient))]
-[JsonSerializable(typeof(RotatedKey))]
-[JsonSerializable(typeof(RemovedClient))]
-[JsonSerializable(typeof(ListedClient))]
-internal sealed partial class ClientCommandsJson : JsonSerializerContext;
