@@ -130,6 +130,11 @@ internal static partial class ServerHost
             .AddSingleton<ClientRegistry>()
             .AddSingleton<AuthenticationLimit>()
             .AddSingleton<AuditLog>()
+            .AddSingleton<EventLog>()
+            .AddSingleton<EventDelivery>()
+            .AddSingleton<AuthenticationFailures>()
+            .AddSingleton(services => services.GetRequiredService<CatalogueDatabase>().Outbox)
+            .AddSingleton<RequestEvents>()
             .AddSingleton<ClientAuthentication>()
             .AddSingleton<RequestAuthentication>()
             .AddStore(settings)
@@ -153,7 +158,6 @@ internal static partial class ServerHost
             .AddSingleton<UploadResumption>()
             .AddSingleton<BodyRequests>()
             .AddSingleton<WholeStreamReceiver>()
-            .AddSingleton<CommitAnswer>()
             .AddSingleton<ObjectDownloads>()
             .AddSingleton<ObjectBackend>()
             .AddSingleton<ZfsBackend>()
@@ -169,6 +173,7 @@ internal static partial class ServerHost
             .AddSingleton<ManifestEndpoints>()
             .AddSingleton<StatusEndpoints>()
             .AddSingleton<ReadyEndpoint>()
+            .AddHostedService<EventPump>()
             .AddHostedService<AccessWatch>()
             .AddHostedService<HourlyCleanUp>();
 

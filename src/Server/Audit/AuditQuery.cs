@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Audit;
 
@@ -16,11 +17,31 @@ internal sealed record AuditQuery
     /// <summary>The most events to return, the newest ones.</summary>
     public required int Limit { get; init; }
 
-    /// <param name="path">The path of the newest file.</param>
+    /// <param name="paths">The newest file of each kind.</param>
+    /// <param name="undelivered">Events that may not be in a file yet.</param>
     /// <returns>The events, newest last, and the number of damaged lines.</returns>
-    public (List<AuditEvent> Events, int Broken) Run(string path)
+    public (IReadOnlyList<ServerEvent> Events, int Broken) Run(
+        IEnumerable<string> paths,
+        IEnumerable<ServerEvent> undelivered
+    )
     {
-        var found = new Queue<AuditEvent>();
+        List<ServerEvent> found = [];
+        var broken = 0;
+        foreach (var path in paths)
+        {
+            var (events, damaged) = Read(path);
+            found.AddRange(events);
+            broken += damaged;
+        }
+
+        var known = found.Select(e => e.Id).ToHashSet(StringComparer.Ordinal);
+        found.AddRange(undelivered.Where(e => Matches(e) && !known.Contains(e.Id)));
+        return ([.. found.OrderBy(e => e.Time).TakeLast(Limit)], broken);
+    }
+
+    private (IReadOnlyCollection<ServerEvent> Events, int Broken) Read(string path)
+    {
+        var found = new Queue<ServerEvent>();
         var broken = 0;
         foreach (var file in Open(path))
         {
@@ -38,10 +59,10 @@ internal sealed record AuditQuery
             }
         }
 
-        return ([.. found], broken);
+        return (found, broken);
     }
 
-    private bool Matches(AuditEvent e) =>
+    private bool Matches(ServerEvent e) =>
         (ClientId is null || e.ClientId == ClientId)
         && (Event is null || e.Event == Event || e.Event.StartsWith(Event + ".", StringComparison.Ordinal))
         && (Since is null || e.Time >= Since);
@@ -51,10 +72,10 @@ internal sealed record AuditQuery
     {
         if (!Directory.Exists(Path.GetDirectoryName(path)))
             return [];
-        using var only = AuditLog.AcquireLock(path);
+        using var only = AuditFile.AcquireLock(path);
         List<string> files = [];
-        for (var number = 1; File.Exists(AuditLog.OldFile(path, number)); number++)
-            files.Insert(0, AuditLog.OldFile(path, number));
+        for (var number = 1; File.Exists(AuditFile.OldFile(path, number)); number++)
+            files.Insert(0, AuditFile.OldFile(path, number));
         if (File.Exists(path))
             files.Add(path);
         try
@@ -80,11 +101,12 @@ internal sealed record AuditQuery
         }
     }
 
-    private static AuditEvent? Parse(string line)
+    /// <returns>Null if the line is damaged.</returns>
+    public static ServerEvent? Parse(string line)
     {
         try
         {
-            return JsonSerializer.Deserialize(line, AuditJson.Default.AuditEvent);
+            return JsonSerializer.Deserialize(line, EventJson.Default.ServerEvent);
         }
         catch (JsonException)
         {

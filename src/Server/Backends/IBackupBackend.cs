@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Clients;
 
 namespace ZfsSnapshotManager.Server.Backends;
 
@@ -12,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Backends;
 internal interface IBackupBackend
 {
     /// <summary>Answers a download.</summary>
-    Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup);
+    Task SendAsync(HttpContext context, SnapshotInfo backup);
 
     /// <summary>Reads the manifest of a backup as it is stored.</summary>
     Task<byte[]> ReadManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken);

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -13,8 +12,7 @@ internal sealed class ObjectBackend(BackupStore store, ObjectDownloads downloads
     /// <summary>A manifest of 6 TiB in parts of 16 MiB. A client reads a larger backup in one request.</summary>
     private const int MaxManifestSize = 128 * 1024 * 1024;
 
-    public Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup) =>
-        downloads.SendAsync(context, client, backup);
+    public Task SendAsync(HttpContext context, SnapshotInfo backup) => downloads.SendAsync(context, backup);
 
     public async Task<byte[]> ReadManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {

@@ -4,8 +4,8 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Backends;
@@ -14,11 +14,11 @@ namespace ZfsSnapshotManager.Server.Backends;
 internal sealed partial class ObjectDownloads(
     BackupStore store,
     BackupLayouts layouts,
-    AuditLog audit,
+    RequestEvents events,
     ILogger<ObjectDownloads> logger
 )
 {
-    public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
+    public async Task SendAsync(HttpContext context, SnapshotInfo backup)
     {
         // Kestrel ends responses that are read below 240 bytes a second. A restore writes into zfs receive, which may
         // pause for long.
@@ -36,14 +36,7 @@ internal sealed partial class ObjectDownloads(
         {
             await using var content = await OpenAsync(backup, wanted, context.RequestAborted);
             Describe(context.Response, backup, tag, wanted);
-            // Further ranges belong to the same download.
-            if (wanted.First == 0)
-                audit.Write(
-                    AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
-                    {
-                        SnapshotId = backup.SnapshotId,
-                    }
-                );
+            events.PublishRead(context, ServerEvents.BackupDownloaded, backup.SnapshotId);
             await SendAsync(context, content, wanted.Count);
         }
         catch (StorageException e)

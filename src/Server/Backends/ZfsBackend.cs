@@ -3,7 +3,6 @@ using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Backends;
@@ -11,8 +10,7 @@ namespace ZfsSnapshotManager.Server.Backends;
 /// <summary>Backups in ZFS: snapshots, each with its manifest in a property.</summary>
 internal sealed class ZfsBackend(ZfsHost zfs, ZfsDownloads downloads) : IBackupBackend
 {
-    public Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup) =>
-        downloads.SendAsync(context, client, backup);
+    public Task SendAsync(HttpContext context, SnapshotInfo backup) => downloads.SendAsync(context, backup);
 
     public Task<byte[]> ReadManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken) =>
         ZfsManifests.ReadAsync(zfs, backup, cancellationToken);

@@ -1,8 +1,8 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Backups;
 
@@ -13,25 +13,25 @@ namespace ZfsSnapshotManager.Server.Backups;
 internal sealed partial class BackupRemoval(
     BackupBackends backends,
     BackupCatalogue catalogue,
-    AuditLog audit,
+    TimeProvider time,
     ILogger<BackupRemoval> logger
 )
 {
     /// <returns>False if it must stay; nothing was changed.</returns>
     public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
     {
-        if (!catalogue.Remove(clientId, backup))
+        var deleted = ServerEvent.Of(
+            ServerEvents.BackupDeleted,
+            EventActor.Server,
+            time.GetUtcNow(),
+            ("stored_bytes", $"{backup.SizeBytes}")
+        ) with
+        {
+            ClientId = clientId,
+            SnapshotId = backup.SnapshotId,
+        };
+        if (!catalogue.Remove(clientId, backup, deleted))
             return false;
-        LogRemoved(backup.SnapshotId, clientId, backup.SizeBytes);
-        audit.Write(
-            new AuditEvent
-            {
-                Event = AuditEvents.BackupDeleted,
-                Actor = AuditActor.Server,
-                ClientId = clientId,
-                SnapshotId = backup.SnapshotId,
-            }
-        );
         await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null));
         return true;
     }
@@ -59,9 +59,6 @@ internal sealed partial class BackupRemoval(
             LogLater(e, deletion.StorageKey);
         }
     }
-
-    [LoggerMessage(LogLevel.Information, "Deleted {SnapshotId} of {ClientId}: {StoredBytes} bytes")]
-    private partial void LogRemoved(string snapshotId, string clientId, long storedBytes);
 
     [LoggerMessage(
         LogLevel.Warning,

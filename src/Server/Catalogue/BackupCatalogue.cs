@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
@@ -102,9 +103,10 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     /// <summary>
     /// Lists a backup and ends its upload, both or neither. An incremental is listed only if its base is.
     /// </summary>
+    /// <param name="committed">The event of it.</param>
     /// <returns>False if the base is no longer listed or the same backup is already listed; nothing changes.</returns>
     /// <exception cref="InvariantException">The upload is not open: it was committed or dropped.</exception>
-    public bool Commit(string clientId, string uploadId, SnapshotInfo backup)
+    public bool Commit(string clientId, string uploadId, SnapshotInfo backup, ServerEvent committed)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -124,7 +126,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         // An upload is committed once. Its row reserved the id and key of the backup until now.
         Invariant.Require(ended.ExecuteNonQuery() == 1, $"upload {uploadId} of {backup.SnapshotId} is open");
         PartCatalogue.Clear(connection, uploadId);
+        Outbox.Add(connection, committed);
         transaction.Commit();
+        database.Outbox.Signal();
         return true;
     }
 
@@ -132,8 +136,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     /// Removes a backup from the list and records that its objects are to be deleted, both or neither. It stays if it
     /// is pinned, or if a backup or an open upload depends on it: these may have come after the removal was planned.
     /// </summary>
+    /// <param name="deleted">The event of it.</param>
     /// <returns>False if it stays, or is no longer listed.</returns>
-    public bool Remove(string clientId, SnapshotInfo backup)
+    public bool Remove(string clientId, SnapshotInfo backup, ServerEvent deleted)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -160,14 +165,17 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             ("@guid", backup.IsLocal ? backup.SnapshotGuid.ToString() : null)
         );
         note.ExecuteNonQuery();
+        Outbox.Add(connection, deleted);
         transaction.Commit();
+        database.Outbox.Signal();
         return true;
     }
 
     /// <summary>Sets when a backup is to be deleted, or that it is not.</summary>
     /// <param name="expiresAt">Null: it stays.</param>
+    /// <param name="expiring">The event of it; null for none.</param>
     /// <returns>False if no such backup is listed, or it is pinned.</returns>
-    public bool SetExpiry(string clientId, string snapshotId, DateTimeOffset? expiresAt)
+    public bool SetExpiry(string clientId, string snapshotId, DateTimeOffset? expiresAt, ServerEvent? expiring = null)
     {
         using var connection = database.Open();
         using var command = connection.Query(
@@ -177,12 +185,13 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             ("@client", clientId),
             ("@id", snapshotId)
         );
-        return command.ExecuteNonQuery() > 0;
+        return Run(connection, command, expiring);
     }
 
     /// <summary>Pins a backup so that rotation keeps it, or unpins it. A pinned backup does not expire.</summary>
+    /// <param name="changed">The event of it.</param>
     /// <returns>False if no such backup is listed.</returns>
-    public bool Pin(string clientId, string snapshotId, bool pinned)
+    public bool Pin(string clientId, string snapshotId, bool pinned, ServerEvent changed)
     {
         using var connection = database.Open();
         using var command = connection.Query(
@@ -192,7 +201,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             ("@client", clientId),
             ("@id", snapshotId)
         );
-        return command.ExecuteNonQuery() > 0;
+        return Run(connection, command, changed);
     }
 
     /// <summary>
@@ -275,6 +284,20 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
 
         DateTimeOffset? ReadTime(int column) =>
             rows.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(column));
+    }
+
+    /// <summary>Changes rows, with an event if there are any.</summary>
+    private bool Run(SqliteConnection connection, SqliteCommand change, ServerEvent? e)
+    {
+        using var transaction = connection.BeginTransaction();
+        change.Transaction = transaction;
+        if (change.ExecuteNonQuery() == 0)
+            return false;
+        if (e is not null)
+            Outbox.Add(connection, e);
+        transaction.Commit();
+        database.Outbox.Signal();
+        return true;
     }
 
     private static bool IsNeeded(SqliteConnection connection, string clientId, SnapshotInfo backup)

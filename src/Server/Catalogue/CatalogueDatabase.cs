@@ -127,6 +127,12 @@ internal sealed class CatalogueDatabase
                 PRIMARY KEY (client_id, machine_id)
             );
             """,
+        """
+            CREATE TABLE outbox ( -- events that are not yet in the audit log
+                number         INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again
+                event          TEXT NOT NULL -- JSON, a line of the audit log
+            );
+            """,
     ];
 
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";
@@ -136,11 +142,14 @@ internal sealed class CatalogueDatabase
 
     public CatalogueDatabase(ServerSettings settings)
     {
-        Path = settings.DatabaseFile;
+        (Path, Outbox) = (settings.DatabaseFile, new Outbox(this));
         _connectionString = new SqliteConnectionStringBuilder { DataSource = Path, DefaultTimeout = 30 }.ToString();
     }
 
     public string Path { get; }
+
+    /// <summary>Events that are to be written to the audit log and the server's log.</summary>
+    public Outbox Outbox { get; }
 
     /// <summary>
     /// This catalogue's own id, which clients get to know the server by: it stays when the server's address changes.

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -227,7 +228,8 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>Removes the records of an upload's parts and objects.</summary>
-    public void Clear(string uploadId)
+    /// <param name="replaced">The event of it; null for none.</param>
+    public void Clear(string uploadId, ServerEvent? replaced = null)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -237,7 +239,11 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
             ("@upload", uploadId)
         );
         begin.ExecuteNonQuery();
+        if (replaced is not null)
+            Outbox.Add(connection, replaced);
         transaction.Commit();
+        if (replaced is not null)
+            database.Outbox.Signal();
     }
 
     /// <summary>Removes them in the transaction that ends the upload.</summary>

@@ -5,6 +5,7 @@ using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -129,14 +130,18 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         return command.ExecuteNonQuery() > 0;
     }
 
-    public void Remove(string uploadId)
+    /// <param name="dropped">The event of it; null for none.</param>
+    public void Remove(string uploadId, ServerEvent? dropped)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         PartCatalogue.Clear(connection, uploadId);
         using var command = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
         command.ExecuteNonQuery();
+        if (dropped is not null)
+            Outbox.Add(connection, dropped);
         transaction.Commit();
+        database.Outbox.Signal();
     }
 
     private List<UploadRecord> Query(string condition, params ReadOnlySpan<(string Name, object? Value)> parameters)

@@ -84,6 +84,11 @@ internal sealed record UploadRecord
 
     public string? MachineName { get; init; }
 
+    /// <summary>
+    /// The address of the request that works on it; null if the server itself does, after a crash or in the background.
+    /// </summary>
+    public string? RequestAddress { get; init; }
+
     /// <summary>How the last attempt to send the stream ended.</summary>
     public ApiError? LastError { get; init; }
 

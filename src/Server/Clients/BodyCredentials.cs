@@ -21,9 +21,9 @@ internal sealed record BodyCredentials
         if (body.Length == 0)
             return new BodyCredentials();
         return JsonSerializer.Deserialize(
-                body.GetBuffer().AsSpan(0, (int)body.Length),
-                BodyCredentialsJson.Default.BodyCredentials
-            ) ?? throw RequestException.BadRequest("The body is null.");
+            body.GetBuffer().AsSpan(0, (int)body.Length),
+            BodyCredentialsJson.Default.BodyCredentials
+        ) ?? throw RequestException.BadRequest("The body is null.");
     }
 }
 

@@ -4,6 +4,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
@@ -26,7 +27,7 @@ internal sealed class ClientAdministration(
     /// <exception cref="OperationException">It does not exist.</exception>
     public ClientEntry Find(string id) => Find(ClientsFile.Read(ListPath), id);
 
-    /// <returns>The clients, and why their machines are unknown; null if they are known, or no server has run.</returns>
+    /// <returns>The clients, and why their machines are unknown, if the catalogue cannot be read.</returns>
     public (IReadOnlyList<ListedClient> Clients, string? MachinesFault) List() => Describe(ClientsFile.Read(ListPath));
 
     /// <inheritdoc cref="List"/>
@@ -49,7 +50,7 @@ internal sealed class ClientAdministration(
         ClientsFile.Change(
             ListPath,
             clients => Append(clients, client),
-            () => Note(AuditEvents.ClientAdded, id, ClientChanges.FieldsOf(client))
+            () => Note(ServerEvents.ClientAdded, id, ClientChanges.FieldsOf(client))
         );
         return new AddedClient
         {
@@ -60,20 +61,16 @@ internal sealed class ClientAdministration(
     }
 
     /// <summary>Changes a client; the others stay unchanged.</summary>
-    /// <param name="name">One of <see cref="AuditEvents"/>.</param>
+    /// <param name="name">One of <see cref="ServerEvents"/>.</param>
     public ChangedClient Change(string id, string name, Func<ClientEntry, ClientEntry> edit)
     {
         IReadOnlyList<FieldChange> changes = [];
-        Edit(
-            id,
-            edit,
-            (before, after) =>
-            {
-                changes = ClientChanges.Between(before, after);
-                if (changes.Count > 0)
-                    Note(name, id, changes.Select(change => (change.Field, $"{change.Old} → {change.New}")));
-            }
-        );
+        Edit(id, edit, (before, after) =>
+        {
+            changes = ClientChanges.Between(before, after);
+            if (changes.Count > 0)
+                Note(name, id, changes.Select(change => (change.Field, $"{change.Old} → {change.New}")));
+        });
         return new ChangedClient
         {
             ClientId = id,
@@ -96,7 +93,7 @@ internal sealed class ClientAdministration(
             {
                 (dropped, until) = (before.OldApiKeyUntil > time.GetUtcNow(), after.OldApiKeyUntil);
                 var fields = ClientChanges.FieldsOf(after).Where(field => field.Name == "old_api_key_until");
-                Note(AuditEvents.ClientKeyRotated, id, fields);
+                Note(ServerEvents.ClientKeyRotated, id, fields);
             }
         );
         var rotated = new RotatedKey
@@ -147,7 +144,7 @@ internal sealed class ClientAdministration(
             clients => [.. clients.Except([Find(clients, id)])],
             () =>
                 Note(
-                    AuditEvents.ClientRemoved,
+                    ServerEvents.ClientRemoved,
                     id,
                     [("kept_backups", $"{keptBackups}"), ("kept_uploads", $"{keptUploads}")]
                 )
@@ -203,15 +200,7 @@ internal sealed class ClientAdministration(
         );
 
     private void Note(string name, string id, IEnumerable<(string Name, string Value)> details) =>
-        audit.Write(
-            new AuditEvent
-            {
-                Event = name,
-                Actor = AuditActor.Admin,
-                ClientId = id,
-                Details = details.ToDictionary(detail => detail.Name, detail => detail.Value, StringComparer.Ordinal),
-            }
-        );
+        audit.Write(ServerEvent.Of(name, EventActor.Admin, time.GetUtcNow(), details) with { ClientId = id });
 
     /// <summary>
     /// The catalogue only adds the machines: clients are shown also while it is damaged, or of a later version.

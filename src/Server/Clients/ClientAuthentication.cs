@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Clients;
@@ -10,7 +11,7 @@ namespace ZfsSnapshotManager.Server.Clients;
 internal sealed class ClientAuthentication(
     ClientRegistry registry,
     AuthenticationLimit limit,
-    AuditLog audit,
+    AuthenticationFailures failures,
     TimeProvider time
 )
 {
@@ -40,12 +41,7 @@ internal sealed class ClientAuthentication(
     {
         limit.Count(context.Connection.RemoteIpAddress, id);
         var known = registry.Current().FirstOrDefault(client => client.ClientId == id)?.ClientId;
-        audit.Write(
-            AuditEvent.OfRequest(context, AuditEvents.AuthFailed, known) with
-            {
-                Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = reason },
-            }
-        );
+        failures.Count(ServerEvent.AddressOf(context), known, reason);
         return RequestException.Unauthorized();
     }
 

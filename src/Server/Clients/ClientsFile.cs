@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Files;
 
@@ -92,7 +93,16 @@ internal static class ClientsFile
         var twice = clients
             .GroupBy(c => c.ClientId, StringComparer.OrdinalIgnoreCase)
             .FirstOrDefault(g => g.Count() > 1);
-        return twice is null ? null : $"client_id '{twice.Key}' exists twice (upper and lower case count as the same)";
+        if (twice is not null)
+            return $"client_id '{twice.Key}' exists twice (upper and lower case count as the same)";
+        var shared = clients
+            .Where(c => c.Dataset is not null)
+            .GroupBy(c => c.Dataset, StringComparer.Ordinal)
+            .FirstOrDefault(g => g.Count() > 1);
+        if (shared is null)
+            return null;
+        var names = string.Join(" and ", shared.Select(c => c.ClientId));
+        return $"dataset '{shared.Key}' is that of {names}; each client needs its own";
     }
 
     private static string? FindFault(ClientEntry? client) =>
@@ -109,6 +119,8 @@ internal static class ClientsFile
                 "old_api_key and old_api_key_until must be set together",
             _ when client.MaxSizeBytes < 0 => "max_size_bytes must not be negative",
             _ when client.StorageType is not ("s3" or "local") => "storage_type must be 's3' or 'local'",
+            _ when client.Dataset is { } dataset && !DatasetName.TryParse(dataset, out _, out var fault) =>
+                $"dataset '{dataset}': {fault}",
             _ when client.RotationPolicy?.FindFault() is { } fault => $"rotation_policy: {fault}",
             _ => null,
         };

@@ -29,8 +29,10 @@ internal sealed partial class RequestAuthentication(
         }
 
         metadata.GetMetadata<BeforeAuthentication>()?.Prepare(context);
-        var body = metadata.GetMetadata<KeyInBody>() is null ? null : await BodyCredentials.ReadAsync(context);
-        var principal = authentication.Authenticate(context.Request, body?.ClientId, body?.ApiKey);
+        var body = new BodyCredentials();
+        if (metadata.GetMetadata<KeyInBody>() is not null)
+            body = await BodyCredentials.ReadAsync(context);
+        var principal = authentication.Authenticate(context.Request, body.ClientId, body.ApiKey);
         var connection = context.RequestAborted;
         using var access = registry.BeginAccess(principal, connection);
         context.Features.Set<Principal>(principal);
@@ -40,10 +42,11 @@ internal sealed partial class RequestAuthentication(
         {
             await next(context);
         }
-        catch (Exception e) when (access.WasEnded && !connection.IsCancellationRequested)
+        catch (Exception e) when (access.WasEnded)
         {
             LogEnded(context.Request.Method, context.Request.Path, principal.Client.ClientId);
-            if (!context.Response.HasStarted)
+            // A response that cannot be written any more is aborted by Kestrel itself: then nobody reads the reason.
+            if (!context.Response.HasStarted && !connection.IsCancellationRequested)
                 throw RequestException.ShutOut(e);
             context.Abort(); // a response that ends early must not look complete
         }

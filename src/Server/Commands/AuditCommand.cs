@@ -1,8 +1,11 @@
 using System.CommandLine;
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -71,11 +74,16 @@ internal static class AuditCommand
 
     private static void Run(Output output, AuditQuery query)
     {
-        var path = Path.Combine(ServerSettings.Read().DataDirectory, AuditLog.FileName);
-        var (events, broken) = query.Run(path);
+        var settings = ServerSettings.Read();
+        using var services = CommandServices.Create(settings);
+        var undelivered = ReadOutbox(services.GetRequiredService<CatalogueDatabase>()); // first: they are moved
+        var (events, broken) = query.Run(
+            [AuditLog.PathIn(settings, AuditLog.FileName), AuditLog.PathIn(settings, AuditLog.FailuresName)],
+            undelivered
+        );
         if (broken > 0)
             output.Warn($"{broken} {(broken == 1 ? "line is" : "lines are")} damaged and left out.");
-        output.Results(events, AuditJson.Default.AuditEvent, text =>
+        output.Results(events, EventJson.Default.ServerEvent, text =>
         {
             if (events.Count == 0)
                 text.WriteLine("No such events.");
@@ -88,15 +96,31 @@ internal static class AuditCommand
         });
     }
 
-    private static string[] Row(AuditEvent e) =>
+    /// <summary>The audit log is shown also without a catalogue that can be read.</summary>
+    private static IEnumerable<ServerEvent> ReadOutbox(CatalogueDatabase database)
+    {
+        try
+        {
+            if (File.Exists(database.Path) && database.Inspect() == CatalogueDatabase.CurrentVersion)
+                return [.. database.Outbox.List(-1).Select(entry => entry.Event)];
+        }
+        catch (Exception e) when (e is OperationException or SqliteException)
+        {
+            CommandWarnings.Add($"Events that are not in the audit log yet are not shown: {e.Message}", Console.Error);
+        }
+
+        return [];
+    }
+
+    private static string[] Row(ServerEvent e) =>
         [
             Timestamps.ToSecond(e.Time),
             e.Event,
             e.ClientId ?? "",
             e.Actor switch
             {
-                AuditActor.Admin => "admin",
-                AuditActor.Server => "server",
+                EventActor.Admin => "admin",
+                EventActor.Server => "server",
                 _ => "client",
             },
             e.Address ?? "",

@@ -1,14 +1,14 @@
 using System.CommandLine;
-using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Doctor;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -69,18 +69,8 @@ internal static class BackupCommands
         {
             using var services = Open();
             var found = services
-                .GetRequiredService<BackupCatalogue>()
-                .ListAll(parsed.GetValue(client))
-                .Select(AdministeredBackup.Of)
-                .Where(backup =>
-                    (!parsed.GetValue(expiring) || backup.Backup.ExpiresAt is not null)
-                    && (!parsed.GetValue(pinned) || backup.Backup.Pinned)
-                )
-                .OrderBy(backup => backup.ClientId, StringComparer.Ordinal)
-                .ThenBy(backup => backup.Backup.DatasetName, StringComparer.Ordinal)
-                .ThenByDescending(backup => backup.Backup.ReceivedAt)
-                .ThenByDescending(backup => backup.Backup.Timestamp)
-                .ToList();
+                .GetRequiredService<BackupAdministration>()
+                .List(parsed.GetValue(client), parsed.GetValue(expiring), parsed.GetValue(pinned));
             Output
                 .Of(parsed)
                 .Results(found, BackupCommandsJson.Default.AdministeredBackup, text =>
@@ -113,22 +103,7 @@ internal static class BackupCommands
         show.SetAction(parsed =>
         {
             using var services = Open();
-            var catalogue = services.GetRequiredService<BackupCatalogue>();
-            var (client, backup) = Find(catalogue, parsed.GetRequiredValue(id));
-            var all = catalogue.List(client);
-            var bases = new BackupChains(all);
-            var shown = new ShownBackup
-            {
-                ClientId = client,
-                Backup = backup,
-                Base = bases.BaseOf(backup)?.SnapshotId,
-                ChainLength = bases.LengthOf(backup),
-                Dependents =
-                [
-                    .. all.Where(other => bases.BaseOf(other)?.SnapshotId == backup.SnapshotId)
-                        .Select(other => other.SnapshotId),
-                ],
-            };
+            var shown = services.GetRequiredService<BackupAdministration>().Show(parsed.GetRequiredValue(id));
             Output.Of(parsed).Result(shown, BackupCommandsJson.Default.ShownBackup, text => Write(text, shown));
         });
         return show;
@@ -148,30 +123,16 @@ internal static class BackupCommands
         verb.SetAction(parsed =>
         {
             using var services = Open();
-            var catalogue = services.GetRequiredService<BackupCatalogue>();
-            var (client, backup) = Find(catalogue, parsed.GetRequiredValue(id));
-            if (!catalogue.Pin(client, backup.SnapshotId, pinned))
-                throw NotFound(backup.SnapshotId);
-            services
-                .GetRequiredService<AuditLog>()
-                .Write(
-                    new AuditEvent
-                    {
-                        Event = pinned ? AuditEvents.BackupPinned : AuditEvents.BackupUnpinned,
-                        Actor = AuditActor.Admin,
-                        ClientId = client,
-                        SnapshotId = backup.SnapshotId,
-                    }
-                );
-            var changed = new AdministeredBackup
-            {
-                ClientId = client,
-                Backup = catalogue.Find(client, backup.SnapshotId) ?? throw NotFound(backup.SnapshotId),
-            };
+            var changed = services
+                .GetRequiredService<BackupAdministration>()
+                .SetPinned(parsed.GetRequiredValue(id), pinned);
+            // A running server does it.
+            if (!RunningServer.Exists(services.GetRequiredService<ServerSettings>()))
+                services.GetRequiredService<EventDelivery>().Run();
             Output
                 .Of(parsed)
                 .Result(changed, BackupCommandsJson.Default.AdministeredBackup, text =>
-                    text.WriteLine($"{backup.SnapshotId} {done}.")
+                    text.WriteLine($"{changed.Backup.SnapshotId} {done}.")
                 );
         });
         return verb;
@@ -186,24 +147,6 @@ internal static class BackupCommands
         services.GetRequiredService<CatalogueDatabase>().RequireCurrent();
         return services;
     }
-
-    /// <summary>A snapshot ID begins with its client's id; a snapshot may be any client's.</summary>
-    private static (string ClientId, SnapshotInfo Backup) Find(BackupCatalogue catalogue, string name)
-    {
-        if (StorageKey.ClientIdOf(name) is { } client && catalogue.Find(client, name) is { } backup)
-            return (client, backup);
-        if (name.Contains('@', StringComparison.Ordinal))
-        {
-            var all = catalogue.ListAll(null);
-            if (BackupName.Find(name, all.Select(listed => listed.Info)) is { } found)
-                return (all.First(listed => ReferenceEquals(listed.Info, found)).ClientId, found);
-        }
-
-        throw NotFound(name);
-    }
-
-    private static OperationException NotFound(string id) =>
-        new(ExitCode.NotFound, $"The backup {id} does not exist.", "'zfs-server backup list' shows all backups.");
 
     private static string[] Row(SnapshotInfo backup) =>
         [
@@ -257,38 +200,3 @@ internal static class BackupCommands
         output.WriteLine($"State:        {state}{locked}");
     }
 }
-
-/// <summary>A backup as shown to an administrator.</summary>
-internal sealed record AdministeredBackup
-{
-    public required string ClientId { get; init; }
-
-    public required SnapshotInfo Backup { get; init; }
-
-    public static AdministeredBackup Of(ListedBackup listed) =>
-        new() { ClientId = listed.ClientId, Backup = listed.Info };
-}
-
-internal sealed record ShownBackup
-{
-    public required string ClientId { get; init; }
-
-    public required SnapshotInfo Backup { get; init; }
-
-    /// <summary>Its base; omitted for a full backup.</summary>
-    public required string? Base { get; init; }
-
-    /// <summary>The number of backups from the full one to this one.</summary>
-    public required int ChainLength { get; init; }
-
-    /// <summary>The backups based on it.</summary>
-    public required IReadOnlyList<string> Dependents { get; init; }
-}
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
-)]
-[JsonSerializable(typeof(AdministeredBackup))]
-[JsonSerializable(typeof(ShownBackup))]
-internal sealed partial class BackupCommandsJson : JsonSerializerContext;

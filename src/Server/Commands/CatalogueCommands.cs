@@ -1,10 +1,13 @@
 using System.CommandLine;
 using System.Text.Json.Serialization;
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Maintenance;
 using ZfsSnapshotManager.Server.Storage;
@@ -151,7 +154,12 @@ internal static class CatalogueCommands
             services.GetRequiredService<TimeProvider>(),
             output
         );
+        var delivery = services.GetRequiredService<EventDelivery>();
+        if (!dryRun)
+            DeliverOld(services.GetRequiredService<CatalogueDatabase>(), delivery);
         var report = await rebuild.RunAsync(dryRun, cancellationToken);
+        if (!dryRun)
+            Tell(services, report);
         output.Result(
             report,
             CatalogueJson.Default.RebuildReport,
@@ -164,6 +172,37 @@ internal static class CatalogueCommands
             $"{report.LeftOut} are left out, each for the reason above.",
             "After a fix, run 'zfs-server catalogue rebuild' again to list them."
         );
+    }
+
+    /// <summary>Events of the old catalogue are not in the new one.</summary>
+    private static void DeliverOld(CatalogueDatabase database, EventDelivery delivery)
+    {
+        try
+        {
+            if (File.Exists(database.Path) && database.Inspect() == CatalogueDatabase.CurrentVersion)
+                delivery.Run();
+        }
+        catch (Exception e) when (e is OperationException or SqliteException)
+        {
+            CommandWarnings.Add($"Events of the old catalogue are lost for the audit log: {e.Message}", Console.Error);
+        }
+    }
+
+    private static void Tell(ServiceProvider services, RebuildReport report)
+    {
+        services
+            .GetRequiredService<Outbox>()
+            .Publish(
+                ServerEvent.Of(
+                    ServerEvents.CatalogueRebuilt,
+                    EventActor.Admin,
+                    services.GetRequiredService<TimeProvider>().GetUtcNow(),
+                    ("listed", $"{report.Listed}"),
+                    ("left_out", $"{report.LeftOut}"),
+                    ("no_longer_listed", $"{report.NoLongerListed.Count}")
+                )
+            );
+        services.GetRequiredService<EventDelivery>().Run();
     }
 
     private static int End(Output output, int findings, string summary, string remedy)

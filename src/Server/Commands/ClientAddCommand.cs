@@ -28,12 +28,7 @@ internal static class ClientAddCommand
         options.AddTo(add);
         add.SetAction(
             (parsed, cancellationToken) =>
-                RunAsync(
-                    Output.Of(parsed),
-                    parsed.GetRequiredValue(name),
-                    options.Read(parsed),
-                    cancellationToken
-                )
+                RunAsync(Output.Of(parsed), parsed.GetRequiredValue(name), options.Read(parsed), cancellationToken)
         );
         return add;
     }

@@ -33,12 +33,7 @@ internal static class ClientKeyCommand
         };
         rotate.SetAction(
             (parsed, cancellationToken) =>
-                RunAsync(
-                    Output.Of(parsed),
-                    parsed.GetRequiredValue(name),
-                    parsed.GetValue(overlap),
-                    cancellationToken
-                )
+                RunAsync(Output.Of(parsed), parsed.GetRequiredValue(name), parsed.GetValue(overlap), cancellationToken)
         );
         return rotate;
     }

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.CommandLine;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Commands;
 
@@ -61,7 +61,7 @@ internal static class ClientSetCommands
                 ChangeAsync(
                     Output.Of(parsed),
                     parsed.GetRequiredValue(name),
-                    enabled ? AuditEvents.ClientEnabled : AuditEvents.ClientDisabled,
+                    enabled ? ServerEvents.ClientEnabled : ServerEvents.ClientDisabled,
                     client => client with { Enabled = enabled },
                     cancellationToken
                 )
@@ -88,7 +88,7 @@ internal static class ClientSetCommands
         return ChangeAsync(
             output,
             id,
-            AuditEvents.ClientChanged,
+            ServerEvents.ClientChanged,
             client => values.Apply(noPolicy ? client with { RotationPolicy = null } : client),
             cancellationToken
         );

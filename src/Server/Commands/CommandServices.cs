@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -19,6 +20,9 @@ internal static class CommandServices
             .AddSingleton(settings.Zfs)
             .AddSingleton(TimeProvider.System)
             .AddSingleton<AuditLog>()
+            .AddSingleton<EventLog>()
+            .AddSingleton<EventDelivery>()
+            .AddSingleton(services => services.GetRequiredService<CatalogueDatabase>().Outbox)
             .AddSingleton<CatalogueDatabase>()
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
@@ -28,5 +32,6 @@ internal static class CommandServices
             .AddSingleton<ClientDatasets>()
             .AddSingleton<ZfsSurvey>()
             .AddSingleton<ClientAdministration>()
+            .AddSingleton<BackupAdministration>()
             .BuildServiceProvider();
 }

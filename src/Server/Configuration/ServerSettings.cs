@@ -29,6 +29,7 @@ public sealed record ServerSettings
                     "AUTH_FAILURES_PER_MINUTE",
                     "AUDIT_MAX_MIB",
                     "AUDIT_FILES",
+                    "AUDIT_DAYS",
                     "S3_ENABLED",
                     "S3_ENDPOINT",
                     "S3_ACCESS_KEY",
@@ -99,6 +100,9 @@ public sealed record ServerSettings
     /// <summary>How many old audit log files are kept.</summary>
     public required int AuditFiles { get; init; }
 
+    /// <summary>How long audit events are kept even if that takes more files.</summary>
+    public required TimeSpan AuditAge { get; init; }
+
     /// <summary>Null if objects are stored in <see cref="DataDirectory"/>.</summary>
     public required S3Settings? S3 { get; init; }
 
@@ -130,6 +134,7 @@ public sealed record ServerSettings
             AuthFailuresPerMinute = settings.Number("AUTH_FAILURES_PER_MINUTE", 10, 0, 1_000_000),
             AuditMaxBytes = 1024L * 1024 * settings.Number("AUDIT_MAX_MIB", 16, 1, 10_240),
             AuditFiles = settings.Number("AUDIT_FILES", 10, 1, 1000),
+            AuditAge = TimeSpan.FromDays(settings.Number("AUDIT_DAYS", 90, 0, 3650)),
             S3 = S3Settings.Read(settings),
         };
         settings.ThrowIfFaulty();

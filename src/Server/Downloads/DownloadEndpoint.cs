@@ -6,10 +6,7 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: a backup as its backend sends it.</summary>
-internal sealed class DownloadEndpoint(
-    BackupCatalogue backups,
-    BackupBackends backends
-)
+internal sealed class DownloadEndpoint(BackupCatalogue backups, BackupBackends backends)
 {
     public static void Map(WebApplication app) =>
         app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoint>().DownloadAsync(context));
@@ -22,6 +19,6 @@ internal sealed class DownloadEndpoint(
             throw RequestException.BadRequest("snapshot_id is missing.");
         var backup = backups.Find(client.ClientId, id)
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
-        return backends.Of(backup).SendAsync(context, client, backup);
+        return backends.Of(backup).SendAsync(context, backup);
     }
 }

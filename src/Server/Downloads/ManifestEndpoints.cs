@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
@@ -15,10 +16,7 @@ namespace ZfsSnapshotManager.Server.Downloads;
 /// GET /snapshots/{id}/manifest: the parts of a backup, so that it can be read part by part, and the properties of its
 /// dataset.
 /// </summary>
-internal sealed class ManifestEndpoints(
-    BackupCatalogue backups,
-    BackupBackends backends
-)
+internal sealed class ManifestEndpoints(BackupCatalogue backups, BackupBackends backends, RequestEvents events)
 {
     public static void Map(WebApplication app) =>
         app.MapGet("/snapshots/{id}/manifest", async context =>
@@ -35,6 +33,7 @@ internal sealed class ManifestEndpoints(
         var backend = backends.Of(backup);
         var json = await backend.ReadManifestAsync(backup, context.RequestAborted);
         Check(backend, json, backup);
+        events.PublishRead(context, ServerEvents.ManifestRead, backup.SnapshotId);
         return Results.Bytes(
             json,
             "application/json",

@@ -13,9 +13,7 @@ internal readonly partial record struct FileState(
     ulong Size,
     DateTimeOffset Written,
     DateTimeOffset Changed,
-    uint User,
-    uint Group,
-    UnixFileMode Mode
+    FileRights Rights
 )
 {
     private const int CurrentDirectory = -100; // AT_FDCWD
@@ -37,9 +35,7 @@ internal readonly partial record struct FileState(
             facts.Size,
             facts.Written.ToTime(),
             facts.Changed.ToTime(),
-            facts.User,
-            facts.Group,
-            (UnixFileMode)(facts.Mode & Permissions)
+            new FileRights(facts.User, facts.Group, (UnixFileMode)(facts.Mode & Permissions))
         );
     }
 
@@ -110,4 +106,12 @@ internal readonly partial record struct FileState(
         public readonly DateTimeOffset ToTime() =>
             DateTimeOffset.FromUnixTimeSeconds(Seconds).AddTicks(Nanoseconds / NanosecondsPerTick);
     }
+}
+
+/// <summary>Who may use a file.</summary>
+/// <param name="User">The id of its owner.</param>
+/// <param name="Group">The id of its group.</param>
+internal readonly record struct FileRights(uint User, uint Group, UnixFileMode Mode)
+{
+    public bool AreOfRoot => (User, Group) == (0, 0);
 }

@@ -18,7 +18,7 @@ internal static partial class ServerFiles
         if (!IsRoot)
             return;
         // Root's own file in a directory of the server is what an earlier version left there.
-        if (FileState.Of(path) is not { } replaced || (replaced.User == 0 && replaced.Group == 0))
+        if (FileState.Of(path)?.Rights is not { AreOfRoot: false } replaced)
         {
             GiveToOwnerOf(Path.GetDirectoryName(path)!, file);
             return;
@@ -32,8 +32,8 @@ internal static partial class ServerFiles
     /// <summary>Gives a file that was just created in a directory to the directory's owner.</summary>
     public static void GiveToOwnerOf(string directory, SafeFileHandle file)
     {
-        if (IsRoot && FileState.Of(directory) is { } owner)
-            Give(file, owner);
+        if (IsRoot && FileState.Of(directory) is { } found)
+            Give(file, found.Rights);
     }
 
     /// <summary>Opens a file for reading and writing, and creates it if it does not exist.</summary>
@@ -65,9 +65,9 @@ internal static partial class ServerFiles
         }
     }
 
-    private static void Give(SafeFileHandle file, FileState owner)
+    private static void Give(SafeFileHandle file, FileRights owner)
     {
-        if ((owner.User, owner.Group) != (0, 0) && ChangeOwner(file, owner.User, owner.Group) != 0)
+        if (!owner.AreOfRoot && ChangeOwner(file, owner.User, owner.Group) != 0)
             throw new IOException(
                 $"A new file cannot be given to user {owner.User}: {Marshal.GetLastPInvokeErrorMessage()}"
             );

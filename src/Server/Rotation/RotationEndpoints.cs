@@ -2,19 +2,15 @@ using System.Text.Json;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Quota;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
 /// <summary>POST /rotate and GET /rotation-policy.</summary>
-internal sealed class RotationEndpoints(
-    RotationRun rotation,
-    ClientQuota quota,
-    AuditLog audit
-)
+internal sealed class RotationEndpoints(RotationRun rotation, ClientQuota quota, RequestEvents events)
 {
     public static void Map(WebApplication app)
     {
@@ -35,13 +31,8 @@ internal sealed class RotationEndpoints(
             result = await RotateByQuotaAsync(client, request);
         else
             result = await rotation.ApplyAsync(client, policy, request.DryRun, request.MachineId);
-        if (!request.DryRun)
-            audit.Write(
-                AuditEvent.OfRequest(context, AuditEvents.BackupsRotated, client.ClientId) with
-                {
-                    Details = Count(result),
-                }
-            );
+        if (!request.DryRun && result.Deleted.Count + result.Expiring.Count > 0)
+            events.Publish(context, ServerEvents.BackupsRotated, snapshotId: null, Count(result));
         var answer = new RotateAnswer
         {
             Success = true,
@@ -63,13 +54,12 @@ internal sealed class RotationEndpoints(
         );
     }
 
-    private static Dictionary<string, string> Count(RotationResult result) =>
-        new(StringComparer.Ordinal)
-        {
-            ["deleted"] = $"{result.Deleted.Count}",
-            ["expiring"] = $"{result.Expiring.Count}",
-            ["kept"] = $"{result.Plan.Count - result.Deleted.Count - result.Expiring.Count}",
-        };
+    private static IEnumerable<(string Name, string Value)> Count(RotationResult result) =>
+        [
+            ("deleted", $"{result.Deleted.Count}"),
+            ("expiring", $"{result.Expiring.Count}"),
+            ("kept", $"{result.Plan.Count - result.Deleted.Count - result.Expiring.Count}"),
+        ];
 
     private Task GetPolicyAsync(HttpContext context)
     {

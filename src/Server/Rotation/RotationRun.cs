@@ -2,11 +2,11 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
@@ -20,7 +20,6 @@ internal sealed class RotationRun(
     BackupRemoval removal,
     DeletionBlockers blockers,
     ClientDatasets datasets,
-    AuditLog audit,
     ServerSettings settings,
     TimeProvider time
 )
@@ -147,18 +146,12 @@ internal sealed class RotationRun(
 
     private bool TryMark(ClientEntry client, SnapshotInfo marked)
     {
-        if (!backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt))
-            return false;
-        audit.Write(
-            new AuditEvent
-            {
-                Event = AuditEvents.BackupExpiring,
-                Actor = AuditActor.Server,
-                ClientId = client.ClientId,
-                SnapshotId = marked.SnapshotId,
-            }
-        );
-        return true;
+        var expiring = ServerEvent.Of(ServerEvents.BackupExpiring, EventActor.Server, time.GetUtcNow()) with
+        {
+            ClientId = client.ClientId,
+            SnapshotId = marked.SnapshotId,
+        };
+        return backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt, expiring);
     }
 
     private HashSet<SnapshotGuid> OpenBases(ClientEntry client) =>

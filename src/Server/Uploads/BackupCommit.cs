@@ -15,12 +15,11 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// Commits what was received complete and valid. The order is object, manifest, catalogue; after a crash in between,
 /// <see cref="ObjectRecovery"/> finishes the commit or rolls it back.
 /// </summary>
-internal sealed partial class BackupCommit(
+internal sealed class BackupCommit(
     BackupStore store,
     BackupCatalogue catalogue,
     StreamAdmission admission,
-    TimeProvider time,
-    ILogger<BackupCommit> logger
+    TimeProvider time
 )
 {
     /// <summary>From here on a client that disconnects changes nothing: the backup is complete.</summary>
@@ -53,10 +52,15 @@ internal sealed partial class BackupCommit(
             throw StreamAdmission.Exists(upload.SnapshotId);
         }
 
-        LogCommitted(upload.SnapshotId, upload.ClientId, manifest.StoredBytes, manifest.StreamBytes);
         return backup;
 
-        bool Commit() => catalogue.Commit(upload.ClientId, upload.UploadId, backup);
+        bool Commit() =>
+            catalogue.Commit(
+                upload.ClientId,
+                upload.UploadId,
+                backup,
+                UploadEvents.Committed(upload, backup, time.GetUtcNow())
+            );
     }
 
     /// <param name="upload">The upload.</param>
@@ -102,10 +106,4 @@ internal sealed partial class BackupCommit(
             EffectiveProperties = upload.EffectiveProperties,
             Objects = objects,
         };
-
-    [LoggerMessage(
-        LogLevel.Information,
-        "Committed {SnapshotId} of {ClientId}: {StoredBytes} bytes stored, {StreamBytes} bytes of stream"
-    )]
-    private partial void LogCommitted(string snapshotId, string clientId, long storedBytes, long streamBytes);
 }

@@ -1,22 +1,13 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Answers requests about an upload with its state; a commit is also noted in the audit log.</summary>
-internal sealed class CommitAnswer(AuditLog audit)
+/// <summary>Answers requests about an upload with its state.</summary>
+internal static class CommitAnswer
 {
-    public Task WriteCommittedAsync(HttpContext context, UploadRecord upload, SnapshotInfo backup)
-    {
-        audit.Write(
-            AuditEvent.OfRequest(context, AuditEvents.BackupCommitted, upload.ClientId) with
-            {
-                SnapshotId = backup.SnapshotId,
-            }
-        );
-        return WriteAsync(context, upload, "committed", "The backup is verified and stored.", backup);
-    }
+    public static Task WriteCommittedAsync(HttpContext context, UploadRecord upload, SnapshotInfo backup) =>
+        WriteAsync(context, upload, "committed", "The backup is verified and stored.", backup);
 
     /// <param name="isActive">Whether a request is sending parts or the stream now.</param>
     public static Task WriteOpenAsync(HttpContext context, UploadRecord upload, bool isActive) =>

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Uploads.Parts;
 
@@ -15,8 +16,7 @@ internal sealed class PartEndpoints(
     BodyRequests bodies,
     PartReceiver receiver,
     UploadBackends backends,
-    PartsCompletion completion,
-    CommitAnswer committed
+    PartsCompletion completion
 )
 {
     public static void Map(WebApplication app)
@@ -79,7 +79,13 @@ internal sealed class PartEndpoints(
         lookup.Find(client, id);
         using var session = await sessions.TakeOverAsync(id, context.RequestAborted);
         var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);
-        var backup = await completion.CompleteAsync(upload, request);
-        await committed.WriteCommittedAsync(context, upload, backup);
+        var backup = await completion.CompleteAsync(
+            upload with
+            {
+                RequestAddress = ServerEvent.AddressOf(context),
+            },
+            request
+        );
+        await CommitAnswer.WriteCommittedAsync(context, upload, backup);
     }
 }

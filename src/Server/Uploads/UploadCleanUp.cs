@@ -45,8 +45,7 @@ internal sealed partial class UploadCleanUp(
                 continue;
             if (await recovery.TryRecoverAsync(upload, cancellationToken) != RecoveredUpload.Open)
                 continue;
-            if (await recovery.TryDropAsync(upload, cancellationToken))
-                LogDropped(upload.UploadId, upload.ClientId, upload.DatasetName.Value);
+            await recovery.TryDropAsync(upload, cancellationToken);
         }
 
         await RemoveIncompleteAsync(limit, cancellationToken);
@@ -64,10 +63,4 @@ internal sealed partial class UploadCleanUp(
         "Removed {Count} incomplete streams that no upload can resume; their clients send them again"
     )]
     private partial void LogRemovedIncomplete(int count);
-
-    [LoggerMessage(
-        LogLevel.Information,
-        "Dropped upload {UploadId} of {ClientId} for {Dataset}: its client did not return"
-    )]
-    private partial void LogDropped(string uploadId, string clientId, string dataset);
 }

@@ -1,6 +1,6 @@
 using ZfsSnapshotManager.Core;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -8,19 +8,14 @@ namespace ZfsSnapshotManager.Server.Uploads;
 internal sealed partial class UploadRecovery(
     UploadBackends backends,
     UploadCatalogue uploads,
-    AuditLog audit,
+    TimeProvider time,
     ILogger<UploadRecovery> logger
 )
 {
     /// <summary>Commits or rolls back an upload that no request is working on.</summary>
     /// <exception cref="OperationException">What is stored cannot be read or removed.</exception>
-    public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
-    {
-        var recovered = await backends.Of(upload).RecoverAsync(upload, cancellationToken);
-        if (recovered == RecoveredUpload.Finished)
-            NoteFinished(upload);
-        return recovered;
-    }
+    public Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken) =>
+        backends.Of(upload).RecoverAsync(upload, cancellationToken);
 
     /// <inheritdoc cref="IUploadBackend.HasContent"/>
     public bool HasContent(UploadRecord upload) => backends.Of(upload).HasContent(upload);
@@ -45,42 +40,27 @@ internal sealed partial class UploadRecovery(
     /// <exception cref="OperationException">It cannot be removed now; the upload stays.</exception>
     public async Task DropAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
+        // Before anything is removed. An upload that a client drops before it sent anything is no event.
+        var isEvent = upload.RequestAddress is null || HasContent(upload);
         await backends.Of(upload).DiscardAsync(upload, cancellationToken);
-        uploads.Remove(upload.UploadId);
+        uploads.Remove(
+            upload.UploadId,
+            isEvent ? UploadEvents.Ended(ServerEvents.UploadDropped, upload, time.GetUtcNow()) : null
+        );
     }
 
     /// <summary>Drops an upload in the background: a failure is logged, and the upload stays.</summary>
-    /// <returns>False if it stays.</returns>
-    public async Task<bool> TryDropAsync(UploadRecord upload, CancellationToken cancellationToken)
+    public async Task TryDropAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
         try
         {
             await DropAsync(upload, cancellationToken);
-            return true;
         }
         catch (OperationException e)
         {
             LogUnclear(e, upload.StorageKey);
-            return false;
         }
     }
-
-    private void NoteFinished(UploadRecord upload)
-    {
-        LogFinished(upload.SnapshotId);
-        audit.Write(
-            new AuditEvent
-            {
-                Event = AuditEvents.BackupCommitted,
-                Actor = AuditActor.Server,
-                ClientId = upload.ClientId,
-                SnapshotId = upload.SnapshotId,
-            }
-        );
-    }
-
-    [LoggerMessage(LogLevel.Warning, "Committed {SnapshotId}, whose commit was interrupted")]
-    private partial void LogFinished(string snapshotId);
 
     [LoggerMessage(
         LogLevel.Error,

@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -11,8 +12,7 @@ internal sealed class UploadStreamEndpoints(
     UploadSessions sessions,
     BodyRequests bodies,
     WholeStreamReceiver receiver,
-    UploadRecovery recovery,
-    CommitAnswer answer
+    UploadRecovery recovery
 )
 {
     private const int DigestsInPiece = 1024;
@@ -32,7 +32,8 @@ internal sealed class UploadStreamEndpoints(
         lookup.Find(client, id);
         using var stop = bodies.LinkToShutdown(context);
         using var session = await sessions.TakeOverAsync(id, stop.Token);
-        var upload = await lookup.FindRecoveredAsync(client, id, stop.Token);
+        var found = await lookup.FindRecoveredAsync(client, id, stop.Token);
+        var upload = found with { RequestAddress = ServerEvent.AddressOf(context) };
         SnapshotInfo backup;
         try
         {
@@ -48,7 +49,7 @@ internal sealed class UploadStreamEndpoints(
             throw bodies.Refuse(context, session, client.ClientId, e);
         }
 
-        await answer.WriteCommittedAsync(context, upload, backup);
+        await CommitAnswer.WriteCommittedAsync(context, upload, backup);
     }
 
     private async Task GetStateAsync(HttpContext context, string id)
@@ -78,7 +79,13 @@ internal sealed class UploadStreamEndpoints(
         using (await sessions.TakeOverAsync(id, context.RequestAborted))
         {
             var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);
-            await recovery.DropAsync(upload, context.RequestAborted);
+            await recovery.DropAsync(
+                upload with
+                {
+                    RequestAddress = ServerEvent.AddressOf(context),
+                },
+                context.RequestAborted
+            );
         }
 
         await context.Response.WriteAsJsonAsync(

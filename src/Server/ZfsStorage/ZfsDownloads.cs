@@ -6,8 +6,8 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream.Resume;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.ZfsStorage;
@@ -16,9 +16,9 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// GET /download of a backup in ZFS: a live <c>zfs send</c>: full, from another of its snapshots, or resumed by a
 /// token.
 /// </summary>
-internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<ZfsDownloads> logger)
+internal sealed partial class ZfsDownloads(ZfsHost zfs, RequestEvents events, ILogger<ZfsDownloads> logger)
 {
-    public async Task SendAsync(HttpContext context, ClientEntry client, SnapshotInfo backup)
+    public async Task SendAsync(HttpContext context, SnapshotInfo backup)
     {
         // A restore may pause for long: see ObjectDownloads.
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
@@ -29,12 +29,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, AuditLog audit, ILogger<
         var buffer = new byte[StreamSlice.Size];
         var count = await ReadFirstAsync(sending, buffer, backup, context.RequestAborted);
         Describe(context.Response, backup);
-        audit.Write(
-            AuditEvent.OfRequest(context, AuditEvents.BackupDownloaded, client.ClientId) with
-            {
-                SnapshotId = backup.SnapshotId,
-            }
-        );
+        events.PublishRead(context, ServerEvents.BackupDownloaded, backup.SnapshotId);
         for (; count > 0; count = await sending.Output.ReadAsync(buffer, context.RequestAborted))
         {
             var flushed = await context.Response.BodyWriter.WriteAsync(

@@ -80,6 +80,8 @@ internal sealed class CrashLab : IAsyncDisposable
         var acknowledged = await act();
         if (point.Ends)
             await AssertCrashedAsync(point);
+        else
+            await Events.UntilDeliveredAsync(Server); // the calls until then are those of every run
         return (acknowledged, CountedCall.ReadLog(LogFile));
     }
 
@@ -241,6 +243,7 @@ internal sealed class CrashLab : IAsyncDisposable
         if (acknowledged)
             Assert.True(listed.ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
         StoreCheck.AssertHoldsFiles(Server, listed.Values);
+        await Events.AssertHasEachCommitOnceAsync(Server, listed.Values);
         if (verifies)
             await StoreCheck.AssertVerifiesAsync(Client);
     }
@@ -270,6 +273,7 @@ internal sealed class CrashLab : IAsyncDisposable
 
         lab.UploadId = await lab.Client.AnnounceAsync(Recorded.Announce(Recorded.Get(sent), "gzip"));
         await prepare(lab);
+        await Events.UntilDeliveredAsync(server);
         await server.KillAsync();
         CopyFolder(server.DataFolder, lab._prepared);
         return lab;
@@ -291,12 +295,12 @@ internal sealed class CrashLab : IAsyncDisposable
 
     private async Task AssertCrashedAsync(CrashPoint point)
     {
+        await Server.WaitForExitAsync(); // events are delivered after the answer
         var last = CountedCall.ReadLog(LogFile) is [.., var call] ? call : null;
         Assert.True(
             last is { IsLast: true } && last.Number == point.Call,
             $"the server did not crash at this call; its last one: {last?.ToString() ?? "none"}"
         );
-        await Server.WaitForExitAsync();
     }
 
     private static void CopyFolder(string from, string to)

@@ -13,7 +13,7 @@ internal static class SyncOrder
 
     /// <summary>A file that is only locked has no content to lose.</summary>
     private static bool IsLock(string path) =>
-        Path.GetFileName(path) is "lock" or "clients.json.lock" or "audit.log.lock";
+        Path.GetFileName(path) is "lock" or "clients.json.lock" or "audit.log.lock" or "audit-failures.log.lock";
 
     private static IEnumerable<string> FindFaults(List<CountedCall> done, CountedCall call, int index)
     {

@@ -78,7 +78,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     )
     {
         var server = new ServerProcess(null, user);
-        foreach (var (key, value) in prepare?.Invoke(server.Folder) ?? new Dictionary<string, string>())
+        var settings = prepare?.Invoke(server.Folder);
+        foreach (var (key, value) in settings ?? new Dictionary<string, string>(StringComparer.Ordinal))
             server._environment[key] = value;
         (await Command.RunAsync("chown", [$"{user}:{user}", server.Folder])).MustSucceed();
         await server.StartAgainAsync();

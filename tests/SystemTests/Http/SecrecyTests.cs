@@ -96,7 +96,7 @@ public sealed class SecrecyTests
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60));
         (await client.GetAsync("status")).AssertRefused(HttpStatusCode.TooManyRequests, "too_many_failures");
         (await other.GetAsync("status")).MustSucceed();
-        Assert.Equal(10, (await AuditAsync(server, "--event", "auth.failed")).Count);
+        Assert.Single(await AuditAsync(server, "--event", "auth.failed")); // the others are counted
     }
 
     [Fact]
@@ -119,6 +119,7 @@ public sealed class SecrecyTests
         [
             "client.added",
             "backup.committed",
+            "backup.manifest_read",
             "backup.downloaded",
             "client.changed",
             "client.disabled",
@@ -130,8 +131,8 @@ public sealed class SecrecyTests
             (id, "127.0.0.1", "client"),
             ((string)events[1]!["snapshot_id"]!, (string)events[1]!["address"]!, (string)events[1]!["actor"]!)
         );
-        Assert.Equal("none → 5000", (string)events[3]!["details"]!["max_size_bytes"]!);
-        Assert.Equal("1", (string)events[5]!["details"]!["kept_backups"]!);
+        Assert.Equal("none → 5000", (string)events[4]!["details"]!["max_size_bytes"]!);
+        Assert.Equal("1", (string)events[6]!["details"]!["kept_backups"]!);
         Assert.True(File.Exists(client.ObjectOf(stored)));
         Assert.Equal(
             UnixFileMode.UserRead | UnixFileMode.UserWrite,

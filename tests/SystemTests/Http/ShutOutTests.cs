@@ -9,7 +9,11 @@ public sealed class ShutOutTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Commands =>
-        ["client disable client1", "client rotate-key client1 --overlap 0", "client remove client1 --yes --keep-backups"];
+        [
+            "client disable client1",
+            "client rotate-key client1 --overlap 0",
+            "client remove client1 --yes --keep-backups",
+        ];
 
     [Theory]
     [MemberData(nameof(Commands))]

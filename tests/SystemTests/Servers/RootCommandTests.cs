@@ -19,7 +19,11 @@ public sealed class RootCommandTests
         using var client = await Uploader.CreateAsync(server, "web2");
         var stored = await client.StoreAsync(Recorded.Plain("empty"));
         (
-            await server.RunAsync("backup", "pin", stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!)
+            await server.RunAsync(
+                "backup",
+                "pin",
+                stored.Json.GetProperty("snapshot").GetProperty("snapshot_id").GetString()!
+            )
         ).MustSucceed();
         (await server.RunAsync("client", "disable", "web2")).MustSucceed();
 
@@ -29,7 +33,11 @@ public sealed class RootCommandTests
         var owners = await Command.RunAsync("find", [server.DataFolder, "-not", "-user", $"{User}"]);
         Assert.Equal("", owners.MustSucceed().Output);
         await server.StartAgainAsync();
-        Assert.Contains("web2", (await server.RunAsync("backup", "list")).MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "web2",
+            (await server.RunAsync("backup", "list")).MustSucceed().Output,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -5,8 +5,8 @@ using ZfsSnapshotManager.Client.Commands;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Restore.Commands;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Commands;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.UnitTests.Documentation;
 
@@ -58,7 +58,7 @@ public sealed class JsonDocumentationTests
         ["zfs-server catalogue check"] = CatalogueJson.Default.CheckReport,
         ["zfs-server catalogue rebuild"] = CatalogueJson.Default.RebuildReport,
         ["zfs-server storage probe"] = StorageCommandsJson.Default.ProbeResult,
-        ["zfs-server audit"] = AuditJson.Default.AuditEvent,
+        ["zfs-server audit"] = EventJson.Default.ServerEvent,
         ["zfs-server doctor"] = DiagnosisJson.Default.DiagnosisLine,
     };
 

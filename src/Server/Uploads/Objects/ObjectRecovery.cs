@@ -1,9 +1,8 @@
-using ZfsSnapshotManager.Core;
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
-using ZfsSnapshotManager.Server.Uploads.Zfs;
 
 namespace ZfsSnapshotManager.Server.Uploads.Objects;
 
@@ -15,6 +14,7 @@ internal sealed partial class ObjectRecovery(
     BackupStore store,
     BackupCatalogue catalogue,
     PartCatalogue parts,
+    TimeProvider time,
     ILogger<ObjectRecovery> logger
 )
 {
@@ -35,11 +35,7 @@ internal sealed partial class ObjectRecovery(
 
         if (manifest is null && (first is null || parts.HasBegin(upload.UploadId)))
             return RecoveredUpload.Open;
-        if (
-            manifest is not null
-            && first is not null
-            && catalogue.Commit(upload.ClientId, upload.UploadId, manifest.ToSnapshotInfo(upload.SnapshotId))
-        )
+        if (manifest is not null && first is not null && Commit(upload, manifest.ToSnapshotInfo(upload.SnapshotId)))
             return RecoveredUpload.Finished;
 
         if (catalogue.Find(upload.ClientId, upload.SnapshotId)?.StorageKey == upload.StorageKey)
@@ -50,8 +46,19 @@ internal sealed partial class ObjectRecovery(
         return RecoveredUpload.Open;
     }
 
+    /// <summary>Removes the parts of an upload that is sent in one body instead.</summary>
+    public Task ReplacePartsAsync(UploadRecord upload, CancellationToken cancellationToken) =>
+        RemovePartsAsync(
+            upload,
+            UploadEvents.Ended(ServerEvents.UploadReplaced, upload, time.GetUtcNow()),
+            cancellationToken
+        );
+
     /// <summary>Removes what is stored of an upload, which then starts from its beginning.</summary>
-    public async Task RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken)
+    public Task RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken) =>
+        RemovePartsAsync(upload, replaced: null, cancellationToken);
+
+    private async Task RemovePartsAsync(UploadRecord upload, ServerEvent? replaced, CancellationToken cancellationToken)
     {
         var objects = parts.Objects(upload.UploadId);
         if (objects.Count == 0)
@@ -60,8 +67,16 @@ internal sealed partial class ObjectRecovery(
             await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken);
         // Objects that were complete when the commit was interrupted.
         await store.DeleteAsync(upload.StorageKey, cancellationToken);
-        parts.Clear(upload.UploadId);
+        parts.Clear(upload.UploadId, replaced);
     }
+
+    private bool Commit(UploadRecord upload, SnapshotInfo backup) =>
+        catalogue.Commit(
+            upload.ClientId,
+            upload.UploadId,
+            backup,
+            UploadEvents.Committed(upload, backup, time.GetUtcNow())
+        );
 
     [LoggerMessage(
         LogLevel.Warning,

@@ -64,7 +64,7 @@ internal sealed class ObjectUploads(
         CancellationToken cancellationToken
     )
     {
-        await recovery.RemovePartsAsync(upload, cancellationToken);
+        await recovery.ReplacePartsAsync(upload, cancellationToken);
         using var reservation = quota.Open(client);
         return await streams.ReceiveAsync(upload, body, reservation, cancellationToken);
     }

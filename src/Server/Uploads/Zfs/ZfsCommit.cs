@@ -19,6 +19,7 @@ internal sealed partial class ZfsCommit(
     BackupCatalogue catalogue,
     ClientDatasets datasets,
     ZfsHost zfs,
+    TimeProvider time,
     ILogger<ZfsCommit> logger
 )
 {
@@ -36,7 +37,8 @@ internal sealed partial class ZfsCommit(
         var whole = note with { Manifest = note.Manifest with { StoredBytes = written } };
         await WriteNoteAsync(snapshot, whole, CancellationToken.None);
         var backup = whole.ToSnapshotInfo(snapshot.ToString());
-        if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup))
+        var committedEvent = UploadEvents.Committed(upload, backup, time.GetUtcNow());
+        if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup, committedEvent))
         {
             if (
                 catalogue.Find(upload.ClientId, upload.SnapshotId) is { } committed
@@ -47,7 +49,6 @@ internal sealed partial class ZfsCommit(
             throw StreamAdmission.Exists(upload.SnapshotId);
         }
 
-        LogCommitted(upload.SnapshotId, upload.ClientId, snapshot.ToString(), written, backup.StreamBytes);
         return backup;
     }
 
@@ -141,18 +142,6 @@ internal sealed partial class ZfsCommit(
         else
             await zfs.RunAsync(["set", $"{ZfsStorageProperties.Note}={json}", snapshot.ToString()], cancellationToken);
     }
-
-    [LoggerMessage(
-        LogLevel.Information,
-        "Committed {SnapshotId} of {ClientId} as {Snapshot}: {StoredBytes} bytes written, {StreamBytes} bytes of stream"
-    )]
-    private partial void LogCommitted(
-        string snapshotId,
-        string clientId,
-        string snapshot,
-        long storedBytes,
-        long streamBytes
-    );
 
     [LoggerMessage(LogLevel.Warning, "{Snapshot} has properties that are too long to be stored in ZFS: {Names}")]
     private partial void LogPropertiesLeftOut(string snapshot, string names);

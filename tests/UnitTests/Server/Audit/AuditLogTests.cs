@@ -1,5 +1,5 @@
 using ZfsSnapshotManager.Server.Audit;
-using ZfsSnapshotManager.Server.Commands;
+using ZfsSnapshotManager.Server.Events;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Audit;
 
@@ -20,17 +20,20 @@ public sealed class AuditLogTests : IDisposable
     {
         Open()
             .Write(
-                new AuditEvent
+                ServerEvent.Of(
+                    ServerEvents.ClientChanged,
+                    EventActor.Admin,
+                    _time.GetUtcNow(),
+                    ("enabled", "true to\nfalse")
+                ) with
                 {
-                    Event = AuditEvents.ClientChanged,
-                    Actor = AuditActor.Admin,
+                    Id = "1",
                     ClientId = "web1",
-                    Details = new Dictionary<string, string>(StringComparer.Ordinal) { ["enabled"] = "true to\nfalse" },
                 }
             );
 
         Assert.Equal(
-            "{\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\","
+            "{\"id\":\"1\",\"time\":\"2026-11-24T12:00:00+00:00\",\"event\":\"client.changed\",\"client_id\":\"web1\","
                 + "\"actor\":\"admin\",\"details\":{\"enabled\":\"true to\\nfalse\"}}\n",
             File.ReadAllText(Path)
         );
@@ -84,23 +87,70 @@ public sealed class AuditLogTests : IDisposable
     [Fact]
     public void The_number_of_old_files_is_limited()
     {
-        File.WriteAllText(Path + ".3", "of a time when more were kept\n");
-        File.WriteAllText(Path + ".4", "likewise\n");
-        var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "2"));
+        File.WriteAllText(Path + ".1", "of a time when more were kept\n");
+        File.WriteAllText(Path + ".2", "likewise\n");
+        File.WriteAllText(Path + ".3", "likewise\n");
+        var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "2"), ("AUDIT_DAYS", "0"));
+        SetAge(TimeSpan.FromDays(1));
         var half = new string('x', 600_000);
 
         for (var number = 0; number < 6; number++)
+        {
             log.Write(Event($"{number}", half));
+            SetAge(TimeSpan.FromDays(1));
+        }
 
-        Assert.Equal(
-            ["audit.log", "audit.log.1", "audit.log.2"],
-            Directory
-                .GetFiles(_folder.Path, "audit.log*")
-                .Select(file => System.IO.Path.GetFileName(file))
-                .Where(file => !file.EndsWith(".lock", StringComparison.Ordinal))
-                .Order(StringComparer.Ordinal)
-        );
+        Assert.Equal(["audit.log", "audit.log.1", "audit.log.2"], Files());
         Assert.Equal(["3", "4", "5"], Ask().Events.Select(e => e.SnapshotId));
+    }
+
+    [Fact]
+    public void Events_that_are_not_old_enough_stay_up_to_ten_times_as_many_files()
+    {
+        var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "1"), ("AUDIT_DAYS", "30"));
+        var half = new string('x', 600_000);
+
+        for (var number = 0; number < 15; number++)
+        {
+            log.Write(Event($"{number}", half));
+            SetAge(TimeSpan.FromDays(29));
+        }
+
+        Assert.Equal(Enumerable.Range(4, 11).Select(number => $"{number}"), Ask().Events.Select(e => e.SnapshotId));
+        SetAge(TimeSpan.FromDays(31));
+        log.Write(Event("last", half));
+        Assert.Equal(["14", "last"], Ask().Events.Select(e => e.SnapshotId));
+    }
+
+    [Fact]
+    public void Failures_have_files_of_their_own_and_wash_nothing_away()
+    {
+        var log = Open(("AUDIT_MAX_MIB", "1"), ("AUDIT_FILES", "1"), ("AUDIT_DAYS", "3650"));
+        log.Write(Event("kept"));
+        for (var number = 0; number < 5; number++)
+            log.WriteFailures([Event($"{number}", new string('x', 600_000)) with { Event = ServerEvents.AuthFailed }]);
+
+        Assert.Equal(["kept"], Ask().Events.Select(e => e.SnapshotId));
+        Assert.Equal(
+            ["kept", "3", "4"],
+            new AuditQuery { Limit = 10 }
+                .Run([Path, _folder.File("audit-failures.log")], [])
+                .Events.Select(e => e.SnapshotId)
+        );
+    }
+
+    [Fact]
+    public void Events_that_were_written_before_a_crash_are_not_written_again()
+    {
+        var log = Open();
+        ServerEvent[] events = [Event("1"), Event("2"), Event("3")];
+        log.Exclusively(append => append(events[..2]));
+        log.Write(Event("of a command"));
+        File.AppendAllText(Path, $"{{\"id\":\"{events[2].Id}\",\"time\":\"2026-11-2"); // torn
+
+        log.Exclusively(append => append(events));
+
+        Assert.Equal(["1", "2", "of a command", "3"], Ask().Events.Select(e => e.SnapshotId));
     }
 
     [Fact]
@@ -145,14 +195,7 @@ public sealed class AuditLogTests : IDisposable
                 [("client.added", "a"), ("client.key_rotated", "b"), ("auth.failed", "a"), ("client.removed", "a")]
         )
         {
-            log.Write(
-                new AuditEvent
-                {
-                    Event = name,
-                    Actor = AuditActor.Admin,
-                    ClientId = client,
-                }
-            );
+            log.Write(ServerEvent.Of(name, EventActor.Admin, _time.GetUtcNow()) with { ClientId = client });
             _time.Advance(TimeSpan.FromHours(1));
         }
 
@@ -173,11 +216,11 @@ public sealed class AuditLogTests : IDisposable
         Assert.Equal(["client.removed"], Names(new AuditQuery { Limit = 1 }));
         Assert.Empty(
             new AuditQuery { Limit = 1 }
-                .Run(_folder.File("none/audit.log"))
+                .Run([_folder.File("none/audit.log")], [])
                 .Events
         );
 
-        IEnumerable<string> Names(AuditQuery query) => query.Run(Path).Events.Select(e => e.Event);
+        IEnumerable<string> Names(AuditQuery query) => query.Run([Path], []).Events.Select(e => e.Event);
     }
 
     [Fact]
@@ -197,14 +240,30 @@ public sealed class AuditLogTests : IDisposable
 
     private AuditLog Open(params (string, string)[] settings) => new(TestSettings.In(_folder, settings), _time, _log);
 
-    private (List<AuditEvent> Events, int Broken) Ask() => new AuditQuery { Limit = 100_000 }.Run(Path);
+    private (IReadOnlyList<ServerEvent> Events, int Broken) Ask() => new AuditQuery { Limit = 100_000 }.Run([Path], []);
 
-    private static AuditEvent Event(string id, string? text = null) =>
-        new()
+    /// <summary>By the clock of the test.</summary>
+    private void SetAge(TimeSpan age)
+    {
+        foreach (var file in Directory.GetFiles(_folder.Path, "audit.log*"))
+            File.SetLastWriteTimeUtc(file, (_time.GetUtcNow() - age).UtcDateTime);
+    }
+
+    private IEnumerable<string> Files() =>
+        Directory
+            .GetFiles(_folder.Path, "audit.log*")
+            .Select(file => System.IO.Path.GetFileName(file))
+            .Where(file => !file.EndsWith(".lock", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal);
+
+    private ServerEvent Event(string id, string? text = null) =>
+        ServerEvent.Of(
+            ServerEvents.BackupCommitted,
+            EventActor.Client,
+            _time.GetUtcNow(),
+            text is null ? [] : [("text", text)]
+        ) with
         {
-            Event = AuditEvents.BackupCommitted,
-            Actor = AuditActor.Client,
             SnapshotId = id,
-            Details = text is null ? null : new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = text },
         };
 }

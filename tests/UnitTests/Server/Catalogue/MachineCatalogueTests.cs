@@ -120,6 +120,7 @@ public sealed class MachineCatalogueTests : IDisposable
             using var command = connection.Query(
                 $"""
                 {older}
+                DROP TABLE outbox;
                 DROP TABLE refused_machines;
                 DROP INDEX backups_by_machine;
                 ALTER TABLE backups DROP COLUMN machine_id;

@@ -2,6 +2,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.UnitTests.Rotation;
 
@@ -13,16 +14,20 @@ public sealed class UploadStateTests : IDisposable
     private const string Client = "web1";
 
     private readonly TemporaryFolder _folder = new();
+    private readonly CatalogueDatabase _database;
     private readonly BackupCatalogue _backups;
     private readonly UploadCatalogue _uploads;
 
     public UploadStateTests()
     {
-        var database = new CatalogueDatabase(TestSettings.In(_folder));
-        database.Prepare();
-        _backups = new BackupCatalogue(database);
-        _uploads = new UploadCatalogue(database, new SetTime(History.Now));
+        _database = new CatalogueDatabase(TestSettings.In(_folder));
+        _database.Prepare();
+        _backups = new BackupCatalogue(_database);
+        _uploads = new UploadCatalogue(_database, new SetTime(History.Now));
     }
+
+    private static ServerEvent Committed { get; } =
+        ServerEvent.Of(ServerEvents.BackupCommitted, EventActor.Client, History.Now);
 
     public void Dispose() => _folder.Dispose();
 
@@ -32,10 +37,11 @@ public sealed class UploadStateTests : IDisposable
         var upload = Open("one");
         var backup = History.Backup(1, from: null, History.Now);
 
-        Assert.True(_backups.Commit(Client, upload.UploadId, backup));
+        Assert.True(_backups.Commit(Client, upload.UploadId, backup, Committed));
 
         Assert.Equal(backup.SnapshotId, Assert.Single(_backups.List(Client)).SnapshotId);
         Assert.Empty(_uploads.List(Client));
+        Assert.Equal(Committed.Id, Assert.Single(_database.Outbox.List(-1)).Event.Id);
     }
 
     [Fact]
@@ -54,14 +60,14 @@ public sealed class UploadStateTests : IDisposable
     public void An_upload_that_was_committed_is_not_committed_again()
     {
         var upload = Open("one");
-        Assert.True(_backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now)));
+        Assert.True(_backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now), Committed));
 
         var other = History.Backup(2, from: null, History.Now) with
         {
             SnapshotId = "web1/b",
             StorageKey = "web1/b.zfs",
         };
-        Assert.Throws<InvariantException>(() => _backups.Commit(Client, upload.UploadId, other));
+        Assert.Throws<InvariantException>(() => _backups.Commit(Client, upload.UploadId, other, Committed));
 
         Assert.Single(_backups.List(Client));
     }
@@ -70,14 +76,15 @@ public sealed class UploadStateTests : IDisposable
     public void An_upload_that_was_dropped_is_not_committed()
     {
         var upload = Open("one");
-        _uploads.Remove(upload.UploadId);
+        _uploads.Remove(upload.UploadId, dropped: null);
 
         var broken = Assert.Throws<InvariantException>(() =>
-            _backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now))
+            _backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now), Committed)
         );
 
         Assert.Contains("upload one", broken.Message, StringComparison.Ordinal);
         Assert.Empty(_backups.List(Client));
+        Assert.Empty(_database.Outbox.List(-1));
     }
 
     private UploadRecord Open(string uploadId) =>

@@ -33,7 +33,12 @@ public sealed class ApiKeyTests
     [Fact]
     public void A_second_rotation_ends_the_key_before_the_previous_one()
     {
-        var rotated = ClientAdministration.Rotate(ClientAdministration.Rotate(Client, "second", 2, Now), "third", 2, Now);
+        var rotated = ClientAdministration.Rotate(
+            ClientAdministration.Rotate(Client, "second", 2, Now),
+            "third",
+            2,
+            Now
+        );
 
         Assert.False(ApiKey.Matches("first", rotated, Now));
         Assert.True(ApiKey.Matches("second", rotated, Now));

@@ -1,8 +1,9 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging.Abstractions;
 using ZfsSnapshotManager.Server.Audit;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
@@ -12,6 +13,7 @@ public sealed class ClientAuthenticationTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly SetTime _time = new(DateTimeOffset.UnixEpoch.AddYears(60));
     private readonly AuthenticationLimit _limit;
+    private readonly AuthenticationFailures _failures;
     private readonly ClientAuthentication _authentication;
 
     public ClientAuthenticationTests()
@@ -27,16 +29,15 @@ public sealed class ClientAuthenticationTests : IDisposable
                     Enabled = false,
                 },
             ]);
+        _failures = new AuthenticationFailures(new Outbox(new CatalogueDatabase(settings)), _time);
         _limit = new AuthenticationLimit(settings, _time);
         _authentication = new ClientAuthentication(
             new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()),
             _limit,
-            new AuditLog(settings, _time, NullLogger<AuditLog>.Instance),
+            _failures,
             _time
         );
     }
-
-    private string Audit => File.Exists(_folder.File("audit.log")) ? File.ReadAllText(_folder.File("audit.log")) : "";
 
     public void Dispose()
     {
@@ -71,30 +72,39 @@ public sealed class ClientAuthenticationTests : IDisposable
             (429, "too_many_failures", TimeSpan.FromMinutes(1)),
             (refused.Status, refused.Error.Code, refused.RetryAfter)
         );
-        Assert.Equal(10, Audit.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         _time.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal("a", _authentication.Authenticate(Request("a", "second")).Client.ClientId);
     }
 
     [Fact]
-    public void Failures_are_logged_with_their_reason_and_without_the_key()
+    public void Failures_are_events_with_their_reason_and_without_the_key()
     {
         Refuse("a", "secret-1");
         Refuse("secret-2", "secret-3");
         Refuse("off", "off's");
         Refuse("a", null);
 
-        var lines = Audit.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(4, lines.Length);
-        Assert.All(lines, line => Assert.Contains("\"event\":\"auth.failed\"", line, StringComparison.Ordinal));
-        Assert.All(lines, line =>
-            Assert.Contains("\"actor\":\"client\",\"address\":\"192.0.2.1\"", line, StringComparison.Ordinal)
+        var events = _failures.Take(atEnd: false);
+        Assert.Equal(
+            [("a", "wrong name or key"), (null, "wrong name or key"), ("off", "disabled"), ("a", "no key")],
+            events.Select(e => (e.ClientId, e.Details!["reason"]))
         );
-        Assert.Contains("\"client_id\":\"a\"", lines[0], StringComparison.Ordinal);
-        Assert.DoesNotContain("client_id", lines[1], StringComparison.Ordinal);
-        Assert.Contains("\"disabled\"", lines[2], StringComparison.Ordinal);
-        Assert.Contains("\"no key\"", lines[3], StringComparison.Ordinal);
-        Assert.DoesNotContain("secret", Audit, StringComparison.Ordinal);
+        Assert.All(events, e => Assert.Equal((ServerEvents.AuthFailed, "192.0.2.1"), (e.Event, e.Address)));
+    }
+
+    [Fact]
+    public void The_same_failure_is_one_event_and_one_with_the_number_of_the_others_of_the_hour()
+    {
+        for (var failure = 0; failure < 8; failure++)
+            Refuse("a", "wrong");
+
+        Assert.Single(_failures.Take(atEnd: false));
+        Assert.Empty(_failures.Take(atEnd: false));
+        _time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal("7", Assert.Single(_failures.Take(atEnd: false)).Details!["more"]);
+        Refuse("a", "wrong");
+        Refuse("a", "wrong");
+        Assert.Equal(2, _failures.Take(atEnd: true).Count);
     }
 
     private RequestException Refuse(string? id, string? key) =>

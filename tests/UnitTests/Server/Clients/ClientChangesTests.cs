@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Commands;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Clients;
 

@@ -112,6 +112,7 @@ public sealed class ClientRegistryTests : IDisposable
 
         var renewed = ClientAdministration.Rotate(first, "second", 1, time.GetUtcNow());
         ClientsFile.Change(Path, _ => [renewed]);
+        Assert.Single(registry.Current());
         using var current = registry.BeginAccess(Principal(renewed, "second"), CancellationToken.None);
         registry.EndRefusedAccesses();
         Assert.Equal((false, false), (old.WasEnded, current.WasEnded));

@@ -97,6 +97,15 @@ public sealed class ClientsFileTests
     )]
     [InlineData("[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"quota\": 1}]", "quota")]
     [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"dataset\": \"/tank/x\"}]",
+        "entry 1 (a): dataset '/tank/x'"
+    )]
+    [InlineData(
+        "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"dataset\": \"tank/x\"}, "
+            + "{\"client_id\": \"b\", \"api_key\": \"HASH\", \"dataset\": \"tank/x\"}]",
+        "dataset 'tank/x' is that of a and b"
+    )]
+    [InlineData(
         "[{\"client_id\": \"a\", \"api_key\": \"HASH\", \"rotation_policy\": {\"keep_daily\": 1000001}}]",
         "entry 1 (a): rotation_policy: keep_daily is 1000001; expected 0 to 1000000"
     )]

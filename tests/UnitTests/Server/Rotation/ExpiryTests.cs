@@ -1,10 +1,10 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Server.Audit;
 using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.ZfsStorage;
@@ -43,23 +43,22 @@ public sealed class ExpiryTests : IDisposable
         var directory = new DirectoryStore(settings);
         directory.Prepare();
         _store = new BackupStore(directory, new PartBuffers(settings.PartSize, limit: 1, TimeProvider.System));
-        var audit = new AuditLog(settings, _time, new KeptLog<AuditLog>());
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
+        var events = new RequestEvents(database, _time, new KeptLog<RequestEvents>());
         var backends = new BackupBackends(
             new ObjectBackend(
                 _store,
-                new ObjectDownloads(_store, new BackupLayouts(), audit, new KeptLog<ObjectDownloads>())
+                new ObjectDownloads(_store, new BackupLayouts(), events, new KeptLog<ObjectDownloads>())
             ),
-            new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, audit, new KeptLog<ZfsDownloads>()))
+            new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, events, new KeptLog<ZfsDownloads>()))
         );
-        var removal = new BackupRemoval(backends, _catalogue, audit, new KeptLog<BackupRemoval>());
+        var removal = new BackupRemoval(backends, _catalogue, _time, new KeptLog<BackupRemoval>());
         _rotation = new RotationRun(
             _catalogue,
             new UploadCatalogue(database, _time),
             removal,
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
             parents,
-            audit,
             settings,
             _time
         );
@@ -91,7 +90,8 @@ public sealed class ExpiryTests : IDisposable
     public async Task An_expiring_backup_that_was_pinned_does_not_expire()
     {
         var (old, _) = await RotateAsync();
-        Assert.True(_catalogue.Pin(Client, old[0].SnapshotId, pinned: true));
+        var pinned = ServerEvent.Of(ServerEvents.BackupPinned, EventActor.Admin, _time.GetUtcNow());
+        Assert.True(_catalogue.Pin(Client, old[0].SnapshotId, pinned: true, pinned));
 
         await PassAsync(TimeSpan.FromHours(1000));
 
