@@ -12,6 +12,14 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// <summary>The committed backups. Whatever is listed can be restored, and nothing else is listed.</summary>
 internal sealed class BackupCatalogue(CatalogueDatabase database)
 {
+    /// <summary>What <see cref="GetStoredBytes"/> asks for each part: answered from indexes alone.</summary>
+    public const string StoredBytes = """
+        SELECT
+            (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client AND storage_type = 's3')
+            + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions WHERE client_id = @client AND local_guid IS NULL),
+            (SELECT COALESCE(SUM(parts_bytes), 0) FROM uploads WHERE client_id = @client AND storage_type = 's3')
+        """;
+
     private const string Columns = BackupRows.Columns;
 
     /// <summary>A client's backups, the one that arrived last first: clocks of clients may be wrong.</summary>
@@ -211,18 +219,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     public (long Backups, long Uploads) GetStoredBytes(string clientId)
     {
         using var connection = database.Open();
-        using var command = connection.Query(
-            """
-            SELECT
-                (SELECT COALESCE(SUM(size_bytes), 0) FROM backups WHERE client_id = @client AND storage_type = 's3')
-                + (SELECT COALESCE(SUM(size_bytes), 0) FROM deletions
-                   WHERE client_id = @client AND local_guid IS NULL),
-                (SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts
-                 WHERE upload_id IN
-                    (SELECT upload_id FROM uploads WHERE client_id = @client AND storage_type = 's3'))
-            """,
-            ("@client", clientId)
-        );
+        using var command = connection.Query(StoredBytes, ("@client", clientId));
         using var rows = command.ExecuteReader();
         rows.Read();
         return (rows.GetInt64(0), rows.GetInt64(1));

@@ -133,6 +133,18 @@ internal sealed class CatalogueDatabase
                 event          TEXT NOT NULL -- JSON, a line of the audit log
             );
             """,
+        """
+            -- Bytes of the rows in upload_parts, so that a part does not cost a sum over all parts before it.
+            ALTER TABLE uploads ADD COLUMN parts_bytes BIGINT NOT NULL DEFAULT 0;
+            UPDATE uploads SET parts_bytes = (
+                SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts
+                WHERE upload_parts.upload_id = uploads.upload_id);
+            -- What a quota adds up is in the indexes, without reading the rows.
+            CREATE INDEX uploads_by_client ON uploads (client_id, storage_type, parts_bytes);
+            CREATE INDEX deletions_by_client ON deletions (client_id, local_guid, size_bytes);
+            DROP INDEX backups_by_client;
+            CREATE INDEX backups_by_client ON backups (client_id, storage_type, timestamp, size_bytes);
+            """,
     ];
 
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";
@@ -178,14 +190,19 @@ internal sealed class CatalogueDatabase
     /// <summary>Creates the file or upgrades it.</summary>
     /// <exception cref="OperationException">The file is not a catalogue of this program, or is of a later
     /// version.</exception>
-    public void Prepare()
+    public void Prepare() => Prepare(CurrentVersion);
+
+    /// <summary>Creates the file as an earlier version of this program did, or upgrades it so far.</summary>
+    /// <param name="version">That of the schema.</param>
+    /// <inheritdoc cref="Prepare()"/>
+    public void Prepare(int version)
     {
         try
         {
             DurableFile.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
             ServerFiles.Create(Path); // SQLite gives the files beside it the same owner
             using var connection = Open();
-            Upgrade(connection);
+            Upgrade(connection, version);
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -332,17 +349,17 @@ internal sealed class CatalogueDatabase
         return (string?)Scalar(connection, SelectId);
     }
 
-    private void Upgrade(SqliteConnection connection)
+    private void Upgrade(SqliteConnection connection, int target)
     {
         var version = (long)Scalar(connection, "PRAGMA user_version")!;
         if (version > Steps.Length)
             throw IsLater(version);
-        if (version == Steps.Length)
+        if (version >= target)
             return; // nothing is written: a full disk must not prevent the server from starting
         using var transaction = connection.BeginTransaction();
-        for (var step = (int)version; step < Steps.Length; step++)
+        for (var step = (int)version; step < target; step++)
             Execute(connection, Steps[step]);
-        Execute(connection, $"PRAGMA user_version = {Steps.Length}");
+        Execute(connection, $"PRAGMA user_version = {target}");
         transaction.Commit();
     }
 

@@ -69,20 +69,27 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>
-    /// Whether a range of stored bytes lies after all parts with lower numbers and before all with higher ones.
+    /// Whether a range of stored bytes lies after all parts with lower numbers and before all with higher ones. Every
+    /// part that is stored was asked about before, so their order is that of their numbers, and the two neighbours
+    /// speak for all.
     /// </summary>
     public bool FitsBetween(string uploadId, int number, long start, long end)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "SELECT 1 FROM upload_parts WHERE upload_id = @upload AND ((part < @part AND stored_offset + size_bytes "
-                + "> @start) OR (part > @part AND stored_offset < @end)) LIMIT 1",
+            """
+            SELECT
+                COALESCE((SELECT stored_offset + size_bytes FROM upload_parts
+                          WHERE upload_id = @upload AND part < @part ORDER BY part DESC LIMIT 1), 0) <= @start
+                AND COALESCE((SELECT stored_offset FROM upload_parts
+                              WHERE upload_id = @upload AND part > @part ORDER BY part LIMIT 1), @end) >= @end
+            """,
             ("@upload", uploadId),
             ("@part", (long)number),
             ("@start", start),
             ("@end", end)
         );
-        return command.ExecuteScalar() is null;
+        return (long)command.ExecuteScalar()! != 0;
     }
 
     /// <summary>Records a part that is stored; it replaces an earlier one with its number.</summary>
@@ -92,8 +99,14 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         using var touched = connection.Query(
-            "UPDATE uploads SET touched_at = @now, last_error = NULL WHERE upload_id = @upload",
+            """
+            UPDATE uploads SET touched_at = @now, last_error = NULL, parts_bytes = parts_bytes + @size - COALESCE(
+                (SELECT size_bytes FROM upload_parts WHERE upload_id = @upload AND part = @part), 0)
+            WHERE upload_id = @upload
+            """,
             ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
+            ("@size", (long)part.Size),
+            ("@part", (long)part.Number),
             ("@upload", uploadId)
         );
         if (touched.ExecuteNonQuery() == 0)
@@ -130,12 +143,19 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     public void RemoveFrom(string uploadId, int number)
     {
         using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
         using var command = connection.Query(
-            "DELETE FROM upload_parts WHERE upload_id = @upload AND part >= @part",
+            """
+            UPDATE uploads SET parts_bytes = parts_bytes - (
+                SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id = @upload AND part >= @part)
+            WHERE upload_id = @upload;
+            DELETE FROM upload_parts WHERE upload_id = @upload AND part >= @part
+            """,
             ("@upload", uploadId),
             ("@part", (long)number)
         );
         command.ExecuteNonQuery();
+        transaction.Commit();
     }
 
     /// <summary>
@@ -145,6 +165,8 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     public bool TrySetBegin(string uploadId, SnapshotStreamInfo begin)
     {
         var text = begin.Format();
+        if (FindBeginText(uploadId) is { } first)
+            return first == text; // nothing is written, for each part but the first
         using var connection = database.Open();
         using var set = connection.Query(
             "UPDATE uploads SET begin_facts = COALESCE(begin_facts, @begin) WHERE upload_id = @upload RETURNING "
@@ -206,6 +228,14 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return tokens;
     }
 
+    /// <summary>The token of one object; null if it was not created.</summary>
+    /// <param name="number">From 0.</param>
+    public string? FindObject(string uploadId, int number)
+    {
+        using var connection = database.Open();
+        return FindObject(connection, uploadId, number);
+    }
+
     /// <summary>Records an object that was created.</summary>
     /// <returns>The token in force: another request's if that was faster.</returns>
     public string AddObject(string uploadId, int number, string token)
@@ -219,12 +249,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
             ("@token", token)
         );
         insert.ExecuteNonQuery();
-        using var select = connection.Query(
-            "SELECT token FROM upload_objects WHERE upload_id = @upload AND object = @object",
-            ("@upload", uploadId),
-            ("@object", (long)number)
-        );
-        return (string)select.ExecuteScalar()!;
+        return FindObject(connection, uploadId, number)!;
     }
 
     /// <summary>Removes the records of an upload's parts and objects.</summary>
@@ -235,7 +260,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         using var transaction = connection.BeginTransaction();
         Clear(connection, uploadId);
         using var begin = connection.Query(
-            "UPDATE uploads SET begin_facts = NULL WHERE upload_id = @upload",
+            "UPDATE uploads SET begin_facts = NULL, parts_bytes = 0 WHERE upload_id = @upload",
             ("@upload", uploadId)
         );
         begin.ExecuteNonQuery();
@@ -254,6 +279,16 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
             ("@upload", uploadId)
         );
         command.ExecuteNonQuery();
+    }
+
+    private static string? FindObject(SqliteConnection connection, string uploadId, int number)
+    {
+        using var command = connection.Query(
+            "SELECT token FROM upload_objects WHERE upload_id = @upload AND object = @object",
+            ("@upload", uploadId),
+            ("@object", (long)number)
+        );
+        return command.ExecuteScalar() as string;
     }
 
     /// <summary>Whether a part continues where another ends; null: where the stream begins.</summary>

@@ -84,9 +84,10 @@ internal sealed class PartReceiver(
     )
     {
         Invariant.Require(content.Length == request.Size, $"part {request.Number} is stored with the size announced");
+        // Claimed first: a part that is stored meanwhile is then found by its claim or by its row.
         if (
-            !FitsBetweenOthers(upload, request)
-            || !session.TryClaim(request.StoredOffset, request.StoredOffset + request.Size)
+            !session.TryClaim(request.StoredOffset, request.StoredOffset + request.Size)
+            || !FitsBetweenOthers(upload, request)
         )
         {
             throw RequestException.Conflict(
@@ -124,7 +125,7 @@ internal sealed class PartReceiver(
         await _opening.WaitAsync(cancellationToken);
         try
         {
-            if (parts.Objects(upload.UploadId).TryGetValue(index, out var token))
+            if (parts.FindObject(upload.UploadId, index) is { } token)
                 return store.Objects.Reopen(key, upload.UploadId, token);
             var begun = await store.Objects.CreateAsync(key, upload.UploadId, resumable: true, cancellationToken);
             parts.AddObject(upload.UploadId, index, begun.Token);

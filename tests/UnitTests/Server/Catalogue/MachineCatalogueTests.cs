@@ -113,33 +113,31 @@ public sealed class MachineCatalogueTests : IDisposable
     [InlineData(6)]
     public void An_older_catalogue_is_upgraded_with_what_it_lists(int version)
     {
-        Add(1, null, 1);
-        using (var connection = _database.Open())
+        var older = new CatalogueDatabase(TestSettings.In(_folder, ("METADATA_FILE", _folder.File("older.db"))));
+        older.Prepare(version);
+        using (var connection = older.Open())
         {
-            var older = version < 6 ? "ALTER TABLE uploads DROP COLUMN effective_properties;" : "";
             using var command = connection.Query(
-                $"""
-                {older}
-                DROP TABLE outbox;
-                DROP TABLE refused_machines;
-                DROP INDEX backups_by_machine;
-                ALTER TABLE backups DROP COLUMN machine_id;
-                ALTER TABLE backups DROP COLUMN machine_name;
-                ALTER TABLE uploads DROP COLUMN machine_id;
-                ALTER TABLE uploads DROP COLUMN machine_name;
-                PRAGMA user_version = {version};
+                """
+                INSERT INTO backups (
+                    snapshot_id, storage_key, client_id, dataset_name, snapshot_name, snapshot_guid, from_guid,
+                    dataset_type, timestamp, received_at, size_bytes, stream_bytes, compression, raw, features,
+                    send_flags, sha256
+                )
+                VALUES (
+                    'web1/a', 'web1/a.zfs', 'web1', 'tank/data', 'a', '7', '', 'filesystem', 1, 1000, 1, 1, 'none', 0,
+                    '', '', ''
+                )
                 """
             );
             command.ExecuteNonQuery();
         }
 
-        SqliteConnection.ClearAllPools();
-        Assert.Equal(version, _database.Inspect());
-        _database.Prepare();
+        Assert.Equal(version, older.Inspect());
+        older.Prepare();
 
-        Assert.Null(Assert.Single(new BackupCatalogue(_database).List(Client)).MachineId);
-        Add(2, "nas", 2);
-        Assert.Equal("nas", _machines.FindNewest(Client, "tank/data")?.MachineName);
+        Assert.Equal(CatalogueDatabase.CurrentVersion, older.Inspect());
+        Assert.Null(Assert.Single(new BackupCatalogue(older).List(Client)).MachineId);
     }
 
     [Fact]

@@ -1,6 +1,4 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Compression;
-using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
@@ -89,21 +87,8 @@ public sealed class UploadStateTests : IDisposable
 
     private UploadRecord Open(string uploadId) =>
         _uploads.Open(
-            new UploadRecord
+            TestUploads.Make(uploadId, Client) with
             {
-                UploadId = uploadId,
-                ClientId = Client,
-                SnapshotId = $"{Client}/tank_data",
-                StorageKey = $"{Client}/tank_data.zfs",
-                DatasetName = DatasetName.Parse("tank/data"),
-                SnapshotName = null,
-                SnapshotGuid = null,
-                KindIsGiven = false,
-                FromGuid = null,
-                Compression = CompressionFormat.None,
-                Raw = null,
-                SendFlags = [],
-                SnapshotType = default,
                 Properties = new Dictionary<string, string>(StringComparer.Ordinal)
                 {
                     ["org:note"] = "two\nlines\tand a tab",

@@ -1,0 +1,27 @@
+using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Server.Catalogue;
+
+namespace ZfsSnapshotManager.UnitTests.Server.Catalogue;
+
+internal static class TestUploads
+{
+    /// <summary>An upload about which its client announced as little as possible.</summary>
+    public static UploadRecord Make(string uploadId, string clientId) =>
+        new()
+        {
+            UploadId = uploadId,
+            ClientId = clientId,
+            SnapshotId = $"{clientId}/tank_data",
+            StorageKey = $"{clientId}/tank_data.zfs",
+            DatasetName = DatasetName.Parse("tank/data"),
+            SnapshotName = null,
+            SnapshotGuid = null,
+            KindIsGiven = false,
+            FromGuid = null,
+            Compression = CompressionFormat.None,
+            Raw = null,
+            SendFlags = [],
+            SnapshotType = default,
+        };
+}
