@@ -80,7 +80,7 @@ internal sealed class CrashLab : IAsyncDisposable
         var acknowledged = await act();
         if (point.Ends)
             await AssertCrashedAsync(point);
-        else
+        else if (point.Moment != CrashMoment.Full) // a full disk takes no events
             await Events.UntilDeliveredAsync(Server); // the calls until then are those of every run
         return (acknowledged, CountedCall.ReadLog(LogFile));
     }
