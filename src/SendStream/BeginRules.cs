@@ -43,7 +43,7 @@ internal static class BeginRules
     public static bool IsPackage(BeginRecord record) => record.HeaderType == PackageHeader;
 
     /// <summary>Returns the rule that the header breaks; null if none. The payload has not arrived yet.</summary>
-    public static RecordFault? Judge(BeginRecord record, uint payloadLength)
+    public static RecordFault? Judge(BeginRecord record, uint payloadLength, int maxPayload)
     {
         if (record.HeaderType is not (SnapshotHeader or PackageHeader))
             return Bad($"BEGIN has header type {record.HeaderType}; expected 1 (a snapshot's stream) or 2 (a package)");
@@ -56,6 +56,8 @@ internal static class BeginRules
                 $"BEGIN has a payload of {payloadLength} bytes; expected up to {StreamLimits.BeginPayload}, in words "
                     + "of 4"
             );
+        if (payloadLength > maxPayload)
+            return Unsupported($"BEGIN has a payload of {payloadLength} bytes; at most {maxPayload} are accepted here");
         if (record.CreationTime > (ulong)LastUnixSecond)
             return Bad($"BEGIN has creation time {record.CreationTime} (seconds since 1970), beyond the year 9999");
         if (ReadName(record.NameField) is null)

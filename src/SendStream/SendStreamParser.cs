@@ -11,6 +11,9 @@ namespace ZfsSnapshotManager.SendStream;
 /// </summary>
 public sealed class SendStreamParser
 {
+    /// <summary>The most bytes of payload that a BEGIN has in any stream.</summary>
+    public const int LargestBeginPayload = StreamLimits.BeginPayload;
+
     private readonly byte[] _header = new byte[RecordHeader.Size];
     private readonly PayloadBuffer _beginPayload = new();
     private int _headerFilled;
@@ -108,8 +111,14 @@ public sealed class SendStreamParser
     /// </summary>
     public SnapshotStreamInfo? Snapshot { get; private set; }
 
-    /// <summary>The payload of the last BEGIN that was read; null if it had none.</summary>
+    /// <summary>The payload of the last BEGIN that was read; null if it had none, or was released.</summary>
     public NvList? BeginPayload { get; private set; }
+
+    /// <summary>
+    /// The most bytes of payload that a BEGIN may have, for readers that do not trust the sender: as a list it takes
+    /// several times as much memory. By default <see cref="LargestBeginPayload"/>.
+    /// </summary>
+    public int MaxBeginPayload { get; set; } = LargestBeginPayload;
 
     /// <summary>
     /// Position of the current record of a snapshot's stream in the order of sending; null before the first and at a
@@ -159,6 +168,9 @@ public sealed class SendStreamParser
             throw new ArgumentException($"A state in phase {state.Phase} needs the snapshot's BEGIN.", nameof(state));
         return new SendStreamParser(state);
     }
+
+    /// <summary>Lets go of <see cref="BeginPayload"/>: the facts of BEGIN have been read from it.</summary>
+    public void ReleaseBeginPayload() => BeginPayload = null;
 
     /// <summary>Reads up to the next event.</summary>
     /// <param name="input">The next bytes of the stream; what was consumed is cut off.</param>
@@ -245,7 +257,7 @@ public sealed class SendStreamParser
 
     private void AcceptBegin(RecordHeader header)
     {
-        Refuse(BeginRules.Judge(header.AsBegin(), header.DeclaredPayloadLength));
+        Refuse(BeginRules.Judge(header.AsBegin(), header.DeclaredPayloadLength, MaxBeginPayload));
         ChecksumBefore = default;
         _order = default;
         _sum = default;

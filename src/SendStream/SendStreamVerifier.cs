@@ -21,6 +21,13 @@ public sealed class SendStreamVerifier
     /// <summary>The first BEGIN, once it was read with its payload; for a package, the package's own.</summary>
     public SnapshotStreamInfo? Begin => _parser.Begin;
 
+    /// <inheritdoc cref="SendStreamParser.MaxBeginPayload"/>
+    public int MaxBeginPayload
+    {
+        get => _parser.MaxBeginPayload;
+        set => _parser.MaxBeginPayload = value;
+    }
+
     /// <summary>Whether the last END was read; any further byte is a fault.</summary>
     public bool IsComplete => _parser.IsComplete;
 
@@ -72,6 +79,7 @@ public sealed class SendStreamVerifier
                 case ParserEvent.EndOfRecord
                     when _parser.Current.Type == RecordType.Begin && _parser.Phase != StreamPhase.PackageHeader:
                     _snapshots.Add(_parser.Snapshot!);
+                    _parser.ReleaseBeginPayload();
                     break;
                 case ParserEvent.EndOfRecord:
                     break;

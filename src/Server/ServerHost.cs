@@ -1,6 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Audit;
@@ -29,17 +27,6 @@ namespace ZfsSnapshotManager.Server;
 /// <summary>Wires the server's services and runs it until it is stopped.</summary>
 internal static partial class ServerHost
 {
-    /// <summary>The most bytes of a request's body, except for streams.</summary>
-    private const int MaxRequestBodySize = 64 * 1024;
-
-    /// <summary>
-    /// Of each connection, twice. A part is buffered elsewhere; Kestrel's default of 1 MiB would be idle memory.
-    /// </summary>
-    private const int ReadBufferSize = 128 * 1024;
-
-    /// <summary>Of each connection: one slice of a download is sent while the next one is written here.</summary>
-    private const int WriteBufferSize = 512 * 1024;
-
     public static async Task RunAsync(CancellationToken cancellationToken)
     {
         var settings = ServerSettings.Read();
@@ -63,7 +50,7 @@ internal static partial class ServerHost
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
-        await StartAsync(app, settings, cancellationToken);
+        await app.ListenAsync(settings, cancellationToken);
         // Releases what starting needed: a third of the memory.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         LogEngines(
@@ -77,6 +64,8 @@ internal static partial class ServerHost
             app.Services.GetRequiredService<IObjectStore>().Location,
             clients
         );
+        if (!IPAddress.IsLoopback(settings.BindAddress))
+            LogNoTls(app.Logger);
         if (clients == 0)
             LogNoClients(app.Logger, settings.ClientsFile);
         await app.WaitForShutdownAsync(cancellationToken);
@@ -103,21 +92,11 @@ internal static partial class ServerHost
                 (category, level) => !(level == LogLevel.Critical && category == "Microsoft.AspNetCore.Server.Kestrel")
             );
         builder.Logging.AddServerLines();
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxRequestBodySize;
-            kestrel.Limits.MaxRequestBufferSize = ReadBufferSize;
-            kestrel.Listen(new IPEndPoint(settings.BindAddress, settings.Port));
-        });
-        builder.Services.Configure<SocketTransportOptions>(sockets =>
-            (sockets.MaxReadBufferSize, sockets.MaxWriteBufferSize) = (ReadBufferSize, WriteBufferSize)
-        );
+        builder.AddKestrel(settings);
         // Uploads end when the server stops; only the responses to their clients take a moment.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder
-            .Services.AddSingleton<IMemoryPoolFactory<byte>, LargeBlockPools>()
-            .AddSingleton(settings)
+            .Services.AddSingleton(settings)
             .AddSingleton(settings.Zfs)
             .AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>()
@@ -137,6 +116,7 @@ internal static partial class ServerHost
             .AddSingleton<RequestEvents>()
             .AddSingleton<ClientAuthentication>()
             .AddSingleton<RequestAuthentication>()
+            .AddSingleton<RequestLimits>()
             .AddStore(settings)
             .AddLocalStorage()
             .AddSingleton<UploadSessions>()
@@ -169,17 +149,21 @@ internal static partial class ServerHost
             .AddSingleton<UploadEndpoints>()
             .AddSingleton<UploadStreamEndpoints>()
             .AddSingleton<PartEndpoints>()
+            .AddSingleton<PacedResponses>()
+            .AddSingleton<DownloadSlots>()
             .AddSingleton<DownloadEndpoint>()
             .AddSingleton<ManifestEndpoints>()
             .AddSingleton<StatusEndpoints>()
             .AddSingleton<ReadyEndpoint>()
             .AddHostedService<EventPump>()
             .AddHostedService<AccessWatch>()
+            .AddHostedService<IdleMemory>()
             .AddHostedService<HourlyCleanUp>();
 
         var app = builder.Build();
         app.UseErrorAnswers();
         RequestAuthentication.Use(app);
+        RequestLimits.Use(app);
         UploadEndpoints.Map(app);
         UploadStreamEndpoints.Map(app);
         PartEndpoints.Map(app);
@@ -191,22 +175,6 @@ internal static partial class ServerHost
         return app;
     }
 
-    private static async Task StartAsync(
-        WebApplication app,
-        ServerSettings settings,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            await app.StartAsync(cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
-        {
-            throw ListenFault.Of(settings, e);
-        }
-    }
-
     [LoggerMessage(LogLevel.Information, "Serving on {Addresses}, storing in {Location}; clients: {Clients}")]
     private static partial void LogServing(ILogger logger, string addresses, string location, int clients);
 
@@ -215,6 +183,13 @@ internal static partial class ServerHost
 
     [LoggerMessage(LogLevel.Information, "The store lacks: {Ability}; {Consequence}")]
     private static partial void LogMissingAbility(ILogger logger, string ability, string consequence);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "Without TLS, keys and backups cross the network readable for others. Put a TLS proxy before the server "
+            + "(docs/server.md) and set BIND_ADDRESS=127.0.0.1, or use a private network"
+    )]
+    private static partial void LogNoTls(ILogger logger);
 
     [LoggerMessage(LogLevel.Warning, "No clients in {ClientsFile} yet. Add the first one: zfs-server client add NAME")]
     private static partial void LogNoClients(ILogger logger, string clientsFile);

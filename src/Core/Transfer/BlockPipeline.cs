@@ -10,7 +10,9 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <param name="stored">The source of the blocks.</param>
 /// <param name="format">How they are compressed.</param>
 /// <param name="workers">The most blocks that are decompressed at once.</param>
-internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat format, int workers) : IDisposable
+/// <param name="maxBlock">The most bytes that a block may decompress to.</param>
+internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat format, int workers, int maxBlock)
+    : IDisposable
 {
     /// <summary>
     /// One thread reads and digests as fast as about three processors decompress; more workers would only use memory.
@@ -108,7 +110,14 @@ internal sealed class BlockPipeline(StoredBytesReader stored, CompressionFormat 
     {
         _next = _free.TryPop(out var free) ? free : PipelineBlock.Rent(format);
         if (await _next.ReadHeaderAsync(stored, cancellationToken))
+        {
+            if (_next.UnpackedSize > maxBlock)
+                throw new InvalidDataException(
+                    $"has a block of {_next.UnpackedSize} bytes; at most {maxBlock} are accepted here"
+                );
             return true;
+        }
+
         EndWith(_next, isCut: false);
         return false;
     }

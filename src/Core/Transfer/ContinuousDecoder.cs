@@ -12,10 +12,10 @@ internal abstract class ContinuousDecoder : IDisposable
 {
     protected const string TrailingBytes = "has bytes after its end";
 
-    public static ContinuousDecoder Create(CompressionFormat format, PushbackStream source)
+    public static ContinuousDecoder Create(CompressionFormat format, PushbackStream source, DecodeLimits limits)
     {
         if (format == CompressionFormat.Zstd)
-            return new PieceDecoder(source, new ZstdPieceDecompressor());
+            return new PieceDecoder(source, new ZstdPieceDecompressor(limits.ZstdWindow));
         return IsalLibrary.Current is { } isal
             ? new PieceDecoder(source, new IsalPieceInflater(isal))
             : new FrameworkGzipDecoder(source);

@@ -12,11 +12,19 @@ namespace ZfsSnapshotManager.Core.Transfer;
 /// <param name="format">How they are compressed.</param>
 /// <param name="alone">False if several such streams are read at once and keep the processors busy: then this one uses
 /// memory for two blocks only.</param>
-public sealed class DecompressedStream(StoredBytesReader stored, CompressionFormat format, bool alone = true)
-    : ForwardOnlyStream
+/// <param name="limits">What the data may take; null: what the formats allow.</param>
+public sealed class DecompressedStream(
+    StoredBytesReader stored,
+    CompressionFormat format,
+    bool alone = true,
+    DecodeLimits? limits = null
+) : ForwardOnlyStream
 {
+    private readonly DecodeLimits _limits = limits ?? DecodeLimits.OfFormats;
     private readonly BlockPipeline? _blocks =
-        format == CompressionFormat.None ? null : new BlockPipeline(stored, format, WorkersFor(alone));
+        format == CompressionFormat.None
+            ? null
+            : new BlockPipeline(stored, format, WorkersFor(alone), (limits ?? DecodeLimits.OfFormats).Block);
     private ContinuousDecoder? _decoder;
     private byte[]? _room;
     private ReadOnlyMemory<byte> _slice;
@@ -75,7 +83,7 @@ public sealed class DecompressedStream(StoredBytesReader stored, CompressionForm
                 var block = await _blocks.NextAsync(cancellationToken);
                 if (!block.IsEmpty || _blocks.Rest is not { } rest)
                     return block;
-                _decoder = ContinuousDecoder.Create(format, rest);
+                _decoder = ContinuousDecoder.Create(format, rest, _limits);
             }
 
             _room ??= ArrayPool<byte>.Shared.Rent(StreamSlice.Size);

@@ -13,6 +13,7 @@ public static class PartDecoder
     /// <param name="stored">The part's stored bytes.</param>
     /// <param name="format">How they are compressed.</param>
     /// <param name="start">The state of the stream before the part.</param>
+    /// <param name="limits">What the data may take.</param>
     /// <param name="onBegin">Gets the facts of BEGIN if the part holds it; may throw to refuse the stream.</param>
     /// <returns>The state of the stream after the part, and its checksum before END if the part holds END.</returns>
     /// <exception cref="SendStreamException">A record is incomplete or invalid.</exception>
@@ -22,20 +23,25 @@ public static class PartDecoder
         StoredBytesReader stored,
         CompressionFormat format,
         ParserState start,
+        DecodeLimits limits,
         Action<SnapshotStreamInfo> onBegin,
         CancellationToken cancellationToken
     )
     {
         var parser = SendStreamParser.Resume(start);
+        parser.MaxBeginPayload = limits.BeginPayload;
         Fletcher4? endChecksum = null;
-        using var stream = new DecompressedStream(stored, format, alone: false);
+        using var stream = new DecompressedStream(stored, format, alone: false, limits);
         ReadOnlyMemory<byte> slice;
         while (!(slice = await stream.ReadSliceAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
         {
             var known = parser.Begin is not null;
             Advance(parser, slice.Span, ref endChecksum);
             if (!known && parser.Begin is { } begin)
+            {
                 onBegin(begin);
+                parser.ReleaseBeginPayload();
+            }
         }
 
         if (!parser.IsAtBoundary)

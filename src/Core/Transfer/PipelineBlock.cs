@@ -34,6 +34,9 @@ internal sealed class PipelineBlock : IDisposable
     private PipelineBlock(CompressionFormat format) =>
         (_format, _decompressor) = (format, BlockCompression.CreateDecompressor(format));
 
+    /// <summary>Of the block whose header was read.</summary>
+    public int UnpackedSize => _header.UnpackedSize;
+
     public bool IsLarge => _header.StoredSize > LargeSize || _header.UnpackedSize > LargeSize;
 
     public bool IsDamaged => _work is { IsFaulted: true };

@@ -21,16 +21,28 @@ public static class StoredStreamDecoder
     /// <exception cref="SendStreamException">The stream is incomplete or invalid.</exception>
     /// <exception cref="OperationException">The compressed data are damaged
     /// (<see cref="ExitCode.Damaged"/>).</exception>
-    public static async Task<StreamInfo> DecodeAsync(
+    public static Task<StreamInfo> DecodeAsync(
         StoredBytesReader stored,
         CompressionFormat format,
         Action<SnapshotStreamInfo>? onBegin,
         SliceHandler? onVerified,
         CancellationToken cancellationToken
+    ) => DecodeAsync(stored, format, DecodeLimits.OfFormats, onBegin, onVerified, cancellationToken);
+
+    /// <param name="limits">What the data may take.</param>
+    /// <inheritdoc cref="DecodeAsync(StoredBytesReader, CompressionFormat, Action{SnapshotStreamInfo}?, SliceHandler?,
+    /// CancellationToken)"/>
+    public static async Task<StreamInfo> DecodeAsync(
+        StoredBytesReader stored,
+        CompressionFormat format,
+        DecodeLimits limits,
+        Action<SnapshotStreamInfo>? onBegin,
+        SliceHandler? onVerified,
+        CancellationToken cancellationToken
     )
     {
-        var verifier = new SendStreamVerifier();
-        using var stream = new DecompressedStream(stored, format);
+        var verifier = new SendStreamVerifier { MaxBeginPayload = limits.BeginPayload };
+        using var stream = new DecompressedStream(stored, format, limits: limits);
         ReadOnlyMemory<byte> slice;
         while (!(slice = await stream.ReadSliceAsync(StreamSlice.Size, cancellationToken)).IsEmpty)
         {

@@ -1,9 +1,7 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
@@ -14,16 +12,13 @@ namespace ZfsSnapshotManager.Server.Backends;
 internal sealed partial class ObjectDownloads(
     BackupStore store,
     BackupLayouts layouts,
+    DownloadSlots slots,
     RequestEvents events,
     ILogger<ObjectDownloads> logger
 )
 {
     public async Task SendAsync(HttpContext context, SnapshotInfo backup)
     {
-        // Kestrel ends responses that are read below 240 bytes a second. A restore writes into zfs receive, which may
-        // pause for long.
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
-            rate.MinDataRate = null;
         var tag = new EntityTagHeaderValue($"\"{backup.PartsSha256}\"");
         var wanted = RangeRequest.Of(context.Request.GetTypedHeaders(), tag, backup.ReceivedAt, backup.SizeBytes);
         if (wanted.Count == 0)
@@ -34,10 +29,10 @@ internal sealed partial class ObjectDownloads(
 
         try
         {
-            await using var content = await OpenAsync(backup, wanted, context.RequestAborted);
+            await using var download = await OpenAsync(context, backup, wanted);
             Describe(context.Response, backup, tag, wanted);
             events.PublishRead(context, ServerEvents.BackupDownloaded, backup.SnapshotId);
-            await SendAsync(context, content, wanted.Count);
+            await download.SendAsync(wanted.Count, context.RequestAborted);
         }
         catch (StorageException e)
             when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Unreadable)
@@ -80,41 +75,27 @@ internal sealed partial class ObjectDownloads(
         headers.ContentDisposition = name;
     }
 
-    /// <summary>Writes directly from the buffers of parts to the connection.</summary>
-    private static async Task SendAsync(HttpContext context, BackupStream content, long count)
-    {
-        var connection = context.Response.BodyWriter;
-        var left = count;
-        while (left > 0)
-        {
-            var slice = await content.ReadSliceAsync((int)Math.Min(StreamSlice.Size, left), context.RequestAborted);
-            left -= slice.Length;
-            var flushed = await connection.WriteAsync(slice, context.RequestAborted);
-            if (flushed.IsCompleted)
-                throw new OperationCanceledException("The client has disconnected.", context.RequestAborted);
-        }
-    }
-
     /// <summary>
     /// Reads the first part of the range before the response starts, so that a missing or damaged part is answered as
     /// an error.
     /// </summary>
-    private async Task<BackupStream> OpenAsync(
+    private async Task<StoredDownload> OpenAsync(
+        HttpContext context,
         SnapshotInfo backup,
-        RangeRequest wanted,
-        CancellationToken cancellationToken
+        RangeRequest wanted
     )
     {
-        var content = await FindAsync(backup, wanted, cancellationToken);
+        var content = await FindAsync(backup, wanted, context.RequestAborted);
+        (content.Position, content.ReadAheadEnd) = (wanted.First, wanted.First + wanted.Count);
+        var download = slots.Open(context, context.GetClient().ClientId, content);
         try
         {
-            (content.Position, content.ReadAheadEnd) = (wanted.First, wanted.First + wanted.Count);
-            await content.PrepareAsync(cancellationToken);
-            return content;
+            await download.PrepareAsync(context.RequestAborted);
+            return download;
         }
         catch
         {
-            await content.DisposeAsync();
+            await download.DisposeAsync();
             throw;
         }
     }

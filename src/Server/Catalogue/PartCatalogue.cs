@@ -92,6 +92,19 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         return (long)command.ExecuteScalar()! != 0;
     }
 
+    /// <summary>Whether another part holds the stream's END: a stream has one.</summary>
+    public bool HasOtherEnd(string uploadId, int number)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "SELECT 1 FROM upload_parts WHERE upload_id = @upload AND part <> @part AND end_checksum IS NOT NULL "
+                + "LIMIT 1",
+            ("@upload", uploadId),
+            ("@part", (long)number)
+        );
+        return command.ExecuteScalar() is not null;
+    }
+
     /// <summary>Records a part that is stored; it replaces an earlier one with its number.</summary>
     /// <returns>False if the upload was dropped.</returns>
     public bool Put(string uploadId, PartRecord part)

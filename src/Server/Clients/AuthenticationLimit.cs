@@ -1,7 +1,7 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using ZfsSnapshotManager.Server.Configuration;
+using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Clients;
 
@@ -16,7 +16,6 @@ internal sealed class AuthenticationLimit : IDisposable
     public const int NamesPerAddress = 10;
 
     private const int MostWindows = 50_000; // about 20 MB
-    private const int NetworkBytes = 8; // of an IPv6 address: a machine can use all addresses of its /64
 
     private static readonly TimeSpan Length = TimeSpan.FromMinutes(1);
 
@@ -77,24 +76,13 @@ internal sealed class AuthenticationLimit : IDisposable
 
     private static (Source All, Source Named) SourcesOf(IPAddress? address, string? clientId)
     {
-        var network = NetworkOf(address);
+        var network = PeerNetwork.Of(address);
         // An invalid id counts as none: a key of the table must not be as long as a header.
         return (
             new Source(network, null),
             new Source(network, clientId is not null && ClientIdRule.IsValid(clientId) ? clientId : "")
         );
     }
-
-    private static string NetworkOf(IPAddress? address) =>
-        address switch
-        {
-            null => "",
-            { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
-            { AddressFamily: AddressFamily.InterNetworkV6 } => Convert.ToHexString(
-                address.GetAddressBytes().AsSpan(0, NetworkBytes)
-            ),
-            _ => address.ToString(),
-        };
 
     /// <param name="Network">An address, or the /64 of one.</param>
     /// <param name="ClientId">Null: all client ids together.</param>

@@ -18,7 +18,10 @@ public sealed record ServerSettings
                     "METADATA_FILE",
                     "BIND_ADDRESS",
                     "PORT",
+                    "MAX_CONNECTIONS",
+                    "MAX_CONNECTIONS_PER_ADDRESS",
                     "UPLOAD_IDLE_TIMEOUT",
+                    "DOWNLOAD_IDLE_TIMEOUT",
                     "ZFS_BASE_DATASET",
                     "ZFS_SSH_HOST",
                     "MAX_UPLOADS",
@@ -64,6 +67,12 @@ public sealed record ServerSettings
 
     public required int Port { get; init; }
 
+    /// <summary>The most connections in all, and from one address or /64.</summary>
+    public required int MaxConnections { get; init; }
+
+    /// <inheritdoc cref="MaxConnections"/>
+    public required int MaxConnectionsPerAddress { get; init; }
+
     /// <summary>Where <c>zfs</c> runs.</summary>
     public required ZfsHost Zfs { get; init; }
 
@@ -75,6 +84,9 @@ public sealed record ServerSettings
 
     /// <summary>An upload that transfers no byte for this long is ended.</summary>
     public required TimeSpan UploadIdleTimeout { get; init; }
+
+    /// <summary>A download of which the client reads nothing for this long is ended.</summary>
+    public required TimeSpan DownloadIdleTimeout { get; init; }
 
     /// <summary>An upload in parts that is not resumed for this long is dropped.</summary>
     public required TimeSpan UploadExpiry { get; init; }
@@ -122,10 +134,13 @@ public sealed record ServerSettings
             ),
             BindAddress = settings.Address("BIND_ADDRESS", IPAddress.IPv6Any),
             Port = settings.Number("PORT", 8080, 0, 65535),
+            MaxConnections = settings.Number("MAX_CONNECTIONS", 2048, 16, 1_000_000),
+            MaxConnectionsPerAddress = settings.Number("MAX_CONNECTIONS_PER_ADDRESS", 256, 8, 1_000_000),
             Zfs = new ZfsHost(remote),
             BaseDataset = baseDataset ?? DatasetName.Parse("backup"),
             HasBaseDataset = baseDataset is not null,
             UploadIdleTimeout = TimeSpan.FromSeconds(settings.Number("UPLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),
+            DownloadIdleTimeout = TimeSpan.FromSeconds(settings.Number("DOWNLOAD_IDLE_TIMEOUT", 900, 1, 86_400)),
             UploadExpiry = TimeSpan.FromDays(settings.Number("UPLOAD_EXPIRY_DAYS", 7, 1, 365)),
             MaxOpenUploads = settings.Number("MAX_OPEN_UPLOADS", 1000, 1, 1_000_000),
             PartSize = 1024 * 1024 * settings.Number("PART_SIZE_MIB", 8, 1, 512),

@@ -6,12 +6,12 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: a backup as its backend sends it.</summary>
-internal sealed class DownloadEndpoint(BackupCatalogue backups, BackupBackends backends)
+internal sealed class DownloadEndpoint(BackupCatalogue backups, BackupBackends backends, DownloadSlots slots)
 {
     public static void Map(WebApplication app) =>
         app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoint>().DownloadAsync(context));
 
-    private Task DownloadAsync(HttpContext context)
+    private async Task DownloadAsync(HttpContext context)
     {
         var client = context.GetClient();
         var id = context.Request.Query["snapshot_id"].ToString();
@@ -19,6 +19,7 @@ internal sealed class DownloadEndpoint(BackupCatalogue backups, BackupBackends b
             throw RequestException.BadRequest("snapshot_id is missing.");
         var backup = backups.Find(client.ClientId, id)
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
-        return backends.Of(backup).SendAsync(context, backup);
+        using var running = await slots.BeginAsync(client.ClientId, context.RequestAborted);
+        await backends.Of(backup).SendAsync(context, backup);
     }
 }

@@ -20,8 +20,11 @@ internal sealed class ManifestEndpoints(BackupCatalogue backups, BackupBackends 
 {
     public static void Map(WebApplication app) =>
         app.MapGet("/snapshots/{id}/manifest", async context =>
-            await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context)).ExecuteAsync(context)
-        );
+                await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context)).ExecuteAsync(
+                    context
+                )
+            )
+            .WithMetadata(new MakesList());
 
     private async Task<IResult> GetAsync(HttpContext context)
     {

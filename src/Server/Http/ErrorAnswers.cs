@@ -25,6 +25,11 @@ internal static partial class ErrorAnswers
                 {
                     // The client has disconnected: there is nothing to answer.
                 }
+                catch (Exception e) when (e is TimeoutException or RequestException && context.Response.HasStarted)
+                {
+                    LogCutOff(app.Logger, context.Request.Method, context.Request.Path, e.Message);
+                    context.Abort(); // a response that ends early must not look complete
+                }
                 catch (Exception e) when (!context.Response.HasStarted && e is not OutOfMemoryException)
                 {
                     var refused = Explain(e);
@@ -80,6 +85,9 @@ internal static partial class ErrorAnswers
             cancellationToken: context.RequestAborted
         );
     }
+
+    [LoggerMessage(LogLevel.Warning, "{Method} {Path} was cut off: {Reason}")]
+    private static partial void LogCutOff(ILogger logger, string method, string path, string reason);
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
     private static partial void LogFailure(ILogger logger, Exception e, string method, string path);

@@ -59,6 +59,13 @@ internal sealed class RequestException(
             RetryAfter = wait,
         };
 
+    /// <summary>The server has no slot for the request; the client may try again at once.</summary>
+    public static RequestException Busy(string message, string remedy) =>
+        new(StatusCodes.Status503ServiceUnavailable, "server_busy", message, remedy)
+        {
+            RetryAfter = TimeSpan.FromSeconds(1),
+        };
+
     public static RequestException NotFound(string message) => new(StatusCodes.Status404NotFound, "not_found", message);
 
     public static RequestException Conflict(string code, string message, string? remedy = null) =>

@@ -24,8 +24,8 @@ internal sealed class StatusEndpoints(
     public static void Map(WebApplication app)
     {
         var endpoints = app.Services.GetRequiredService<StatusEndpoints>();
-        app.MapGet("/status", endpoints.GetStatusAsync);
-        app.MapGet("/snapshots", endpoints.GetSnapshotsAsync);
+        app.MapGet("/status", endpoints.GetStatusAsync).WithMetadata(new MakesList());
+        app.MapGet("/snapshots", endpoints.GetSnapshotsAsync).WithMetadata(new MakesList());
         app.MapGet("/health", AnswerHealth).AllowAnonymous();
         app.MapMethods("/health", [HttpMethods.Head], AnswerHealth).AllowAnonymous(); // monitors and balancers ask so
     }

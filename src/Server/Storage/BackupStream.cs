@@ -96,6 +96,13 @@ internal sealed class BackupStream : Stream
         (_current, _location) = (wanted, _layout.PartAt(wanted));
     }
 
+    /// <summary>Returns all buffers. What is read next is read from the store again.</summary>
+    public async ValueTask ReleaseAsync()
+    {
+        await DropAheadAsync();
+        ReturnCurrent();
+    }
+
     public override long Seek(long offset, SeekOrigin origin)
     {
         Position =

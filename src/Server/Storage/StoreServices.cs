@@ -28,8 +28,7 @@ internal static class StoreServices
         return services
             .AddSingleton(provider => new PartBuffers(
                 provider.GetRequiredService<IObjectStore>().PartSize,
-                settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory,
-                provider.GetRequiredService<TimeProvider>()
+                settings.S3?.PartsInMemory ?? PartsInMemoryForDirectory
             ))
             .AddSingleton<BackupStore>()
             .AddSingleton<BackupLayouts>();

@@ -6,6 +6,7 @@ using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Uploads.Parts;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -16,6 +17,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 internal sealed partial class BodyRequests(
     UploadCatalogue uploads,
     ServerSettings settings,
+    TimeProvider time,
     IHostApplicationLifetime lifetime,
     ILogger<BodyRequests> logger
 )
@@ -41,6 +43,13 @@ internal sealed partial class BodyRequests(
     /// <summary>The request's body; reads fail after the idle timeout and when the session ends.</summary>
     public IdleTimeoutStream OpenBody(HttpContext context, UploadSessions.Session session) =>
         new(context.Request.Body, settings.UploadIdleTimeout, session.Token);
+
+    /// <summary>The body of a part that has a slot; reads also fail if it arrives too slowly.</summary>
+    public PartBody OpenPart(HttpContext context, UploadSessions.Session session, PartSlot slot, int size)
+    {
+        var idle = settings.UploadIdleTimeout < Limits.PartIdle ? settings.UploadIdleTimeout : Limits.PartIdle;
+        return new PartBody(context.Request.Body, slot, size, idle, time, session.Token);
+    }
 
     /// <summary>
     /// Turns what ended a request into its answer, and records it in the catalogue: a client that is still sending may

@@ -51,7 +51,7 @@ internal interface IUploadBackend
         ClientEntry client,
         PartRequest request,
         UploadSessions.Session session,
-        Func<Stream> openBody
+        Func<PartSlot, Stream> openBody
     );
 
     /// <summary>Makes a backup of the parts that were received.</summary>

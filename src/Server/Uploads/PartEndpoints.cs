@@ -39,7 +39,9 @@ internal sealed class PartEndpoints(
         {
             part = await backends
                 .Of(upload)
-                .ReceivePartAsync(upload, client, request, session, () => bodies.OpenBody(context, session));
+                .ReceivePartAsync(upload, client, request, session, slot =>
+                    bodies.OpenPart(context, session, slot, request.Size)
+                );
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
@@ -78,6 +79,7 @@ internal sealed partial class StreamReceiver(
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
                 upload.Compression,
+                Limits.Streams,
                 begin => admission.Check(upload, begin),
                 onVerified: null,
                 cancellationToken

@@ -24,7 +24,7 @@ internal sealed class UploadEndpoints(
     {
         var endpoints = app.Services.GetRequiredService<UploadEndpoints>();
         app.MapPost("/upload", endpoints.AnnounceAsync).WithMetadata(new KeyInBody());
-        app.MapGet("/uploads", endpoints.ListAsync);
+        app.MapGet("/uploads", endpoints.ListAsync).WithMetadata(new MakesList());
     }
 
     private async Task AnnounceAsync(HttpContext context)

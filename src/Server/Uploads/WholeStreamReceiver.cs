@@ -18,7 +18,7 @@ internal sealed class WholeStreamReceiver(UploadCatalogue uploads, UploadSlots s
     )
     {
         uploads.Touch(upload.UploadId, error: null);
-        using var slot = await slots.AcquireAsync(cancellationToken);
+        using var slot = await slots.AcquireAsync(client.ClientId, cancellationToken);
         await using var body = openBody();
         return await backends.Of(upload).ReceiveBodyAsync(upload, client, body, cancellationToken);
     }

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
@@ -16,13 +15,16 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// GET /download of a backup in ZFS: a live <c>zfs send</c>: full, from another of its snapshots, or resumed by a
 /// token.
 /// </summary>
-internal sealed partial class ZfsDownloads(ZfsHost zfs, RequestEvents events, ILogger<ZfsDownloads> logger)
+internal sealed partial class ZfsDownloads(
+    ZfsHost zfs,
+    PacedResponses responses,
+    RequestEvents events,
+    ILogger<ZfsDownloads> logger
+)
 {
     public async Task SendAsync(HttpContext context, SnapshotInfo backup)
     {
-        // A restore may pause for long: see ObjectDownloads.
-        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
-            rate.MinDataRate = null;
+        var writer = responses.Begin(context);
         await using var sending = zfs.StartSending(
             await ChooseAsync(context.Request.Query, backup, context.RequestAborted)
         );
@@ -31,14 +33,7 @@ internal sealed partial class ZfsDownloads(ZfsHost zfs, RequestEvents events, IL
         Describe(context.Response, backup);
         events.PublishRead(context, ServerEvents.BackupDownloaded, backup.SnapshotId);
         for (; count > 0; count = await sending.Output.ReadAsync(buffer, context.RequestAborted))
-        {
-            var flushed = await context.Response.BodyWriter.WriteAsync(
-                buffer.AsMemory(0, count),
-                context.RequestAborted
-            );
-            if (flushed.IsCompleted)
-                throw new OperationCanceledException("The client has gone.", context.RequestAborted);
-        }
+            await writer.WriteAsync(buffer.AsMemory(0, count));
 
         await EndAsync(context, sending, backup);
     }

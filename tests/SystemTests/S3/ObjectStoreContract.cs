@@ -257,7 +257,7 @@ public abstract class ObjectStoreContract
         foreach (var length in (int[])[1, size - 1, size, size + 1, size * 2, size * 3 + 17])
         {
             var content = Noise(length, length);
-            var (store, buffers) = (new WatchedStore(open.Store), new PartBuffers(size, 3, TimeProvider.System));
+            var (store, buffers) = (new WatchedStore(open.Store), new PartBuffers(size, 3));
             var objects = await WriteAsync(store, buffers, $"{Key}-{length}", content);
 
             AssertDescribes(objects, content, size, store.MaxParts);
@@ -274,7 +274,7 @@ public abstract class ObjectStoreContract
         await using var open = await OpenAsync();
         var size = open.Store.PartSize;
         var content = Noise(size * 3 + 17, 5);
-        var buffers = new PartBuffers(size, 3, TimeProvider.System);
+        var buffers = new PartBuffers(size, 3);
         await using (
             var stream = new BackupStream(open.Store, buffers, await WriteAsync(open.Store, buffers, Key, content))
         )
@@ -305,7 +305,7 @@ public abstract class ObjectStoreContract
         await using var open = await OpenAsync();
         var size = open.Store.PartSize;
         var content = Noise(size * 2 + 100, 6);
-        var buffers = new PartBuffers(size, 3, TimeProvider.System);
+        var buffers = new PartBuffers(size, 3);
         var objects = await WriteAsync(open.Store, buffers, Key, content);
         await open.ChangeByteAsync(Key, size + 1000);
 
@@ -335,7 +335,7 @@ public abstract class ObjectStoreContract
         await using var open = await OpenAsync();
         var (store, size) = (new WatchedStore(open.Store), open.Store.PartSize);
         const int limit = 2;
-        var buffers = new PartBuffers(size, limit, TimeProvider.System);
+        var buffers = new PartBuffers(size, limit);
         var contents = Enumerable.Range(0, 3).Select(number => Noise(size * 3 + number, number)).ToList();
         var most = limit + contents.Count - 1;
 
@@ -365,7 +365,7 @@ public abstract class ObjectStoreContract
     public async Task An_abandoned_backup_leaves_nothing_in_the_store_nor_in_memory()
     {
         await using var open = await OpenAsync();
-        var buffers = new PartBuffers(open.Store.PartSize, 2, TimeProvider.System);
+        var buffers = new PartBuffers(open.Store.PartSize, 2);
         await using (var writer = new BackupWriter(open.Store, buffers, Key, "upload-1"))
             await writer.WriteAsync(new byte[open.Store.PartSize * 2 + 5], Token);
 

@@ -23,11 +23,7 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
         var size = open.Store.PartSize;
         foreach (var (length, count) in ((int, int)[])[(size * 2, 1), (size * 2 + 1, 2), (size * 5, 3)])
         {
-            var (key, content, buffers) = (
-                $"{Key}-{length}",
-                Noise(length, 7),
-                new PartBuffers(size, 4, TimeProvider.System)
-            );
+            var (key, content, buffers) = ($"{Key}-{length}", Noise(length, 7), new PartBuffers(size, 4));
             var objects = await WriteAsync(open.Store, buffers, key, content);
 
             Assert.Equal(count, objects.Count);

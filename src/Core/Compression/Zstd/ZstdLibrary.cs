@@ -15,6 +15,9 @@ internal static unsafe partial class ZstdLibrary
     /// <summary>ZSTD_c_checksumFlag.</summary>
     public const int ChecksumFlag = 201;
 
+    /// <summary>ZSTD_d_windowLogMax.</summary>
+    public const int MaxWindow = 100;
+
     private const string Library = "libzstd";
 
     /// <summary>The name of the runtime package; "libzstd.so" would need the development package.</summary>
@@ -46,6 +49,9 @@ internal static unsafe partial class ZstdLibrary
 
     [LibraryImport(Library, EntryPoint = "ZSTD_createDCtx")]
     public static partial nint CreateDecompressor();
+
+    [LibraryImport(Library, EntryPoint = "ZSTD_DCtx_setParameter")]
+    public static partial nuint SetDecompressorParameter(nint context, int parameter, int value);
 
     [LibraryImport(Library, EntryPoint = "ZSTD_freeDCtx")]
     public static partial nuint FreeDecompressor(nint context);

@@ -3,12 +3,19 @@ using ZfsSnapshotManager.Core.Compression.Blocks;
 namespace ZfsSnapshotManager.Core.Compression.Zstd;
 
 /// <summary>
-/// Decompresses zstd frames piece by piece, and skips skippable ones. Windows have up to 128 MiB, as for <c>zstd
-/// -d</c>.
+/// Decompresses zstd frames piece by piece, and skips skippable ones.
 /// </summary>
 internal sealed unsafe class ZstdPieceDecompressor : PieceDecompressor
 {
     private readonly ZstdContext _context = ZstdContext.ForDecompression();
+
+    /// <param name="maxWindow">The largest window that is accepted, as a power of two; for <c>zstd -d</c> 27.</param>
+    public ZstdPieceDecompressor(int maxWindow)
+    {
+        var result = ZstdLibrary.SetDecompressorParameter(_context.Pointer, ZstdLibrary.MaxWindow, maxWindow);
+        if (ZstdLibrary.IsError(result) != 0)
+            throw new InvalidOperationException($"zstd says {ZstdLibrary.NameOf(result)}");
+    }
 
     /// <summary>The first byte of the magic of frames, and of skippable frames.</summary>
     public override bool CanBegin(byte first) => first == 0x28 || (first & 0xf0) == 0x50;

@@ -74,7 +74,7 @@ internal sealed class ObjectUploads(
         ClientEntry client,
         PartRequest request,
         UploadSessions.Session session,
-        Func<Stream> openBody
+        Func<PartSlot, Stream> openBody
     ) => receiver.ReceiveAsync(upload, client, request, session, openBody);
 
     public Task<SnapshotInfo> CompleteAsync(UploadRecord upload, CompleteRequest request) =>

@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 
 namespace ZfsSnapshotManager.Server.Uploads.Parts;
@@ -35,7 +36,14 @@ internal static class PartReading
         });
         try
         {
-            var decoded = await PartDecoder.DecodeAsync(stored, format, request.Start, onBegin, cancellationToken);
+            var decoded = await PartDecoder.DecodeAsync(
+                stored,
+                format,
+                request.Start,
+                Limits.Streams,
+                onBegin,
+                cancellationToken
+            );
             CheckDigest(request, stored);
             return decoded;
         }

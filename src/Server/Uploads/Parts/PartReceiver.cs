@@ -20,9 +20,9 @@ internal sealed class PartReceiver(
     PartCatalogue parts,
     StreamAdmission admission,
     ClientQuota quota
-) : IDisposable
+)
 {
-    private readonly SemaphoreSlim _opening = new(1);
+    private readonly KeyedLock _opening = new();
 
     /// <summary>Stored bytes that a part may have, also one for ZFS.</summary>
     public int MaxPartSize => store.MaxPartSize;
@@ -37,7 +37,7 @@ internal sealed class PartReceiver(
         ClientEntry client,
         PartRequest request,
         UploadSessions.Session session,
-        Func<Stream> openBody
+        Func<PartSlot, Stream> openBody
     )
     {
         using var slot = await slots.AcquireAsync(client.ClientId, session.Token);
@@ -45,7 +45,7 @@ internal sealed class PartReceiver(
         var growth = request.Size - (parts.Find(upload.UploadId, request.Number)?.Size ?? 0);
         if (growth > 0)
             await reservation.GrowAsync(growth);
-        await using var body = openBody();
+        await using var body = openBody(slot);
         if (request.Start.Snapshot is { } begin)
             admission.CheckPart(upload, begin);
         using var share = buffers.Open();
@@ -62,6 +62,8 @@ internal sealed class PartReceiver(
                 session.Token
             );
             PartReading.CheckEnd(request, end, store.Objects.PartSize);
+            if (endChecksum is not null && parts.HasOtherEnd(upload.UploadId, request.Number))
+                throw Misplaced($"Part {request.Number} holds the stream's END, and so does another part.");
             var written = await StoreAsync(upload, request, session, content);
             var part = request.ToRecord(end, endChecksum, written.Receipt);
             if (!reservation.Finish(() => parts.Put(upload.UploadId, part)))
@@ -73,8 +75,6 @@ internal sealed class PartReceiver(
             share.Return(buffer);
         }
     }
-
-    public void Dispose() => _opening.Dispose();
 
     private async Task<WrittenPart> StoreAsync(
         UploadRecord upload,
@@ -90,11 +90,9 @@ internal sealed class PartReceiver(
             || !FitsBetweenOthers(upload, request)
         )
         {
-            throw RequestException.Conflict(
-                "part_misplaced",
+            throw Misplaced(
                 $"Part {request.Number} does not lie between the parts before and after it, from byte "
-                    + $"{request.StoredOffset} on.",
-                "Ask with POST /upload where to resume the upload."
+                    + $"{request.StoredOffset} on."
             );
         }
 
@@ -115,6 +113,9 @@ internal sealed class PartReceiver(
         }
     }
 
+    private static RequestException Misplaced(string message) =>
+        RequestException.Conflict("part_misplaced", message, "Ask with POST /upload where to resume the upload.");
+
     private bool FitsBetweenOthers(UploadRecord upload, PartRequest request) =>
         parts.FitsBetween(upload.UploadId, request.Number, request.StoredOffset, request.StoredOffset + request.Size);
 
@@ -122,18 +123,11 @@ internal sealed class PartReceiver(
     private async Task<IObjectWriter> OpenAsync(UploadRecord upload, int index, CancellationToken cancellationToken)
     {
         var key = StoredObject.KeyOf(upload.StorageKey, index);
-        await _opening.WaitAsync(cancellationToken);
-        try
-        {
-            if (parts.FindObject(upload.UploadId, index) is { } token)
-                return store.Objects.Reopen(key, upload.UploadId, token);
-            var begun = await store.Objects.CreateAsync(key, upload.UploadId, resumable: true, cancellationToken);
-            parts.AddObject(upload.UploadId, index, begun.Token);
-            return begun;
-        }
-        finally
-        {
-            _opening.Release();
-        }
+        using var turn = await _opening.EnterAsync(key, cancellationToken);
+        if (parts.FindObject(upload.UploadId, index) is { } token)
+            return store.Objects.Reopen(key, upload.UploadId, token);
+        var begun = await store.Objects.CreateAsync(key, upload.UploadId, resumable: true, cancellationToken);
+        parts.AddObject(upload.UploadId, index, begun.Token);
+        return begun;
     }
 }

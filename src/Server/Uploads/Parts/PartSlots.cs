@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -5,94 +6,68 @@ namespace ZfsSnapshotManager.Server.Uploads.Parts;
 
 /// <summary>
 /// Limits how many parts are received at once to what there is memory for. Parts that wait have not been read and cost
-/// nothing. A released slot goes to the client that holds the fewest, so that a client with many lanes does not keep
-/// out one with few.
+/// nothing. While a part waits, nobody keeps its slot for as long as a peer likes: slow parts step aside, into slots of
+/// their own; when those are full too, a stalled part loses its slot, of the client that holds the most.
 /// </summary>
-internal sealed class PartSlots(PartBuffers buffers)
+internal sealed class PartSlots(PartBuffers buffers, TimeProvider time)
 {
-    /// <summary>Less than a client waits for an answer. Then it is told to send the part again.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    /// <summary>How often a waiting part looks for slow ones.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(250);
 
+    private readonly FairSlots _quick = new(buffers.Limit, buffers.Limit);
+    private readonly FairSlots _slow = new(buffers.Limit * Limits.SlowPartsForEachQuickOne, buffers.Limit);
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, int> _held = new(StringComparer.Ordinal);
-    private readonly List<Waiter> _waiting = [];
-    private int _unused = buffers.Limit;
+    private readonly List<PartSlot> _receiving = [];
 
     /// <returns>Releases the slot when it is disposed.</returns>
     /// <exception cref="RequestException">503: no slot was released for too long.</exception>
-    public async Task<IDisposable> AcquireAsync(string clientId, CancellationToken cancellationToken)
+    public async Task<PartSlot> AcquireAsync(string clientId, CancellationToken cancellationToken)
     {
-        var waiter = new Waiter(clientId);
+        var acquiring = _quick.AcquireAsync(clientId, Limits.PartPatience, cancellationToken);
+        while (!acquiring.IsCompleted)
+        {
+            MakeRoom();
+            await Task.WhenAny(acquiring, Task.Delay(Glance, time, CancellationToken.None));
+        }
+
+        var slot = await acquiring ?? throw Busy();
+        var part = new PartSlot(clientId, slot, time, Remove);
         lock (_lock)
-        {
-            _waiting.Add(waiter);
-            Serve();
-        }
-
-        try
-        {
-            await waiter.Served.Task.WaitAsync(Patience, cancellationToken);
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            GiveUp(waiter);
-            if (e is TimeoutException)
-                throw new RequestException(
-                    StatusCodes.Status503ServiceUnavailable,
-                    "server_busy",
-                    $"The server receives {buffers.Limit} parts at once, and none of them ended within "
-                        + $"{Patience.TotalSeconds:0} s.",
-                    "Send it again; the server's administrator can give more memory to parts.",
-                    e
-                );
-            throw;
-        }
-
-        return new Slot(this, clientId);
+            _receiving.Add(part);
+        return part;
     }
 
-    private void GiveUp(Waiter waiter)
+    private void Remove(PartSlot part)
+    {
+        lock (_lock)
+            _receiving.Remove(part);
+    }
+
+    private void MakeRoom()
     {
         lock (_lock)
         {
-            // It may have been served in this moment.
-            if (!_waiting.Remove(waiter))
-                Release(waiter.ClientId);
+            foreach (var part in _receiving.Where(part => part is { IsAside: false, IsSlow: true }))
+            {
+                if (_slow.TryAcquire(part.ClientId) is { } aside)
+                    part.StepAside(aside);
+                else
+                    WithdrawStalled();
+            }
         }
     }
 
     /// <summary>Under the lock.</summary>
-    private void Serve()
-    {
-        while (_unused > 0 && _waiting.MinBy(waiter => _held.GetValueOrDefault(waiter.ClientId)) is { } next)
-        {
-            _waiting.Remove(next);
-            _unused--;
-            _held[next.ClientId] = _held.GetValueOrDefault(next.ClientId) + 1;
-            next.Served.SetResult();
-        }
-    }
+    private void WithdrawStalled() =>
+        _receiving
+            .Where(part => part.IsStalled && !part.Withdrawn.IsCancellationRequested)
+            .MaxBy(part => _receiving.Count(other => other.ClientId == part.ClientId))
+            ?.Withdraw();
 
-    /// <summary>Under the lock.</summary>
-    private void Release(string clientId)
-    {
-        _unused++;
-        if (--_held[clientId] == 0)
-            _held.Remove(clientId);
-        Serve();
-    }
-
-    private sealed record Waiter(string ClientId)
-    {
-        public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    private sealed class Slot(PartSlots owner, string clientId) : IDisposable
-    {
-        public void Dispose()
-        {
-            lock (owner._lock)
-                owner.Release(clientId);
-        }
-    }
+    private RequestException Busy() =>
+        RequestException.Busy(
+            $"The server receives {_quick.Limit} parts at once, and none of them ended within "
+                + $"{Limits.PartPatience.TotalSeconds:0} s.",
+            "Send it again; the server's administrator can give more memory to parts."
+        );
 }

@@ -33,7 +33,7 @@ internal sealed class ZfsPartReceiver(
         ClientEntry client,
         PartRequest request,
         UploadSessions.Session session,
-        Func<Stream> openBody
+        Func<PartSlot, Stream> openBody
     )
     {
         if (FindWritten(upload, request) is { } there)
@@ -46,7 +46,7 @@ internal sealed class ZfsPartReceiver(
         try
         {
             var content = buffer.AsMemory(0, request.Size);
-            await using var body = openBody();
+            await using var body = openBody(slot);
             var begin = request.Start.Snapshot;
             if (begin is not null)
                 admission.CheckPart(upload, begin);
@@ -65,7 +65,7 @@ internal sealed class ZfsPartReceiver(
             PartReading.CheckEnd(request, end, store.Objects.PartSize);
             if (begin is null)
                 throw RequestException.BadRequest($"Part {request.Number} does not contain all of the stream's BEGIN.");
-            await turns.AwaitTurnAsync(upload.UploadId, request.Number, session.Token);
+            await AwaitTurnAsync(upload, request, slot, session.Token);
             var part = request.ToRecord(end, endChecksum, receipt: "");
             await streams.WriteAsync(upload, client, part, begin, content, session.Token);
             return part;
@@ -73,6 +73,32 @@ internal sealed class ZfsPartReceiver(
         finally
         {
             share.Return(buffer);
+        }
+    }
+
+    /// <summary>
+    /// A part whose predecessor does not arrive waits for its client as one does that does not arrive itself.
+    /// </summary>
+    private async Task AwaitTurnAsync(
+        UploadRecord upload,
+        PartRequest request,
+        PartSlot slot,
+        CancellationToken cancellationToken
+    )
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Withdrawn);
+        slot.BeginWait();
+        try
+        {
+            await turns.AwaitTurnAsync(upload.UploadId, request.Number, end.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw PartSlot.Lost();
+        }
+        finally
+        {
+            slot.EndWait(0);
         }
     }
 

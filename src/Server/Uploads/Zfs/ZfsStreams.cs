@@ -8,6 +8,7 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Uploads.Parts;
 using ZfsSnapshotManager.Server.ZfsStorage;
@@ -49,6 +50,7 @@ internal sealed class ZfsStreams(
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
                 upload.Compression,
+                Limits.Streams,
                 begin =>
                 {
                     admission.Check(upload, begin);

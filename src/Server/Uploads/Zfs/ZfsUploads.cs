@@ -71,7 +71,7 @@ internal sealed class ZfsUploads(
         ClientEntry client,
         PartRequest request,
         UploadSessions.Session session,
-        Func<Stream> openBody
+        Func<PartSlot, Stream> openBody
     ) => receiver.ReceiveAsync(upload, client, request, session, openBody);
 
     public Task<SnapshotInfo> CompleteAsync(UploadRecord upload, CompleteRequest request) =>

@@ -36,6 +36,7 @@ public sealed class PartBuilderTests
                 reader,
                 format,
                 part.Start,
+                DecodeLimits.OfFormats,
                 _ => { },
                 TestContext.Current.CancellationToken
             );

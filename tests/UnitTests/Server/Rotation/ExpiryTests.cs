@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Events;
+using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.ZfsStorage;
@@ -42,15 +43,23 @@ public sealed class ExpiryTests : IDisposable
         _catalogue = new BackupCatalogue(database);
         var directory = new DirectoryStore(settings);
         directory.Prepare();
-        _store = new BackupStore(directory, new PartBuffers(settings.PartSize, limit: 1, TimeProvider.System));
+        var buffers = new PartBuffers(settings.PartSize, limit: 1);
+        var responses = new PacedResponses(settings, _time);
+        _store = new BackupStore(directory, buffers);
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
         var events = new RequestEvents(database, _time, new KeptLog<RequestEvents>());
         var backends = new BackupBackends(
             new ObjectBackend(
                 _store,
-                new ObjectDownloads(_store, new BackupLayouts(), events, new KeptLog<ObjectDownloads>())
+                new ObjectDownloads(
+                    _store,
+                    new BackupLayouts(),
+                    new DownloadSlots(buffers, responses, _time),
+                    events,
+                    new KeptLog<ObjectDownloads>()
+                )
             ),
-            new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, events, new KeptLog<ZfsDownloads>()))
+            new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, responses, events, new KeptLog<ZfsDownloads>()))
         );
         var removal = new BackupRemoval(backends, _catalogue, _time, new KeptLog<BackupRemoval>());
         _rotation = new RotationRun(
