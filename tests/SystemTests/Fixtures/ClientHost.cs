@@ -36,8 +36,14 @@ public abstract class ClientHost
 
     internal async Task<string> OutputAsync(string line) => (await RunAsync(line)).MustSucceed().Output.TrimEnd('\n');
 
-    /// <summary>The directory of a new client.</summary>
-    internal abstract string NewClientFolder(string unique);
+    /// <summary>The ordinary user that a server runs as there; null: whoever runs the tests.</summary>
+    internal abstract string? ServerUser { get; }
+
+    /// <summary>A line of shell that has the pool write down what it was given.</summary>
+    internal abstract string SyncLine { get; }
+
+    /// <summary>The directory of a new client or server.</summary>
+    internal abstract string NewFolder(string purpose, string unique);
 
     /// <summary>Writes files of random data, new ones or over old ones, and waits until they are in the pool.</summary>
     internal abstract Task WriteAsync(string dataset, params (string File, long Bytes)[] files);
@@ -45,8 +51,11 @@ public abstract class ClientHost
     /// <summary>Removes a file if it exists.</summary>
     internal abstract Task RemoveAsync(string dataset, string file);
 
-    /// <summary>All that a snapshot holds, as text: equal texts mean equal contents.</summary>
-    internal abstract Task<string> DescribeAsync(string snapshot);
+    /// <summary>
+    /// The GUID and all that each of some snapshots holds, as text: equal texts mean equal contents. A line of shell
+    /// for all of them.
+    /// </summary>
+    internal abstract Task<string[]> DescribeAsync(params string[] snapshots);
 
     /// <summary>Sends a signal to the processes of a name that work in a directory, and to no others.</summary>
     /// <param name="program">Its name, as the kernel knows it.</param>

@@ -14,7 +14,7 @@ internal sealed class ClientMachine : IAsyncDisposable
         (Host, _server, _url, Id, Key) = (host, server, url, id, key);
         var unique = Guid.NewGuid().ToString("N")[..8];
         Area = $"{host.Pool}/t{unique}";
-        Folder = host.NewClientFolder(unique);
+        Folder = host.NewFolder("client", unique);
     }
 
     public ClientHost Host { get; }
@@ -207,7 +207,21 @@ internal sealed class ClientMachine : IAsyncDisposable
 
     /// <summary>All that a snapshot holds, as text: equal texts mean equal contents.</summary>
     /// <param name="snapshot">Full name of a snapshot.</param>
-    public Task<string> TreeOfAsync(string snapshot) => Host.DescribeAsync(snapshot);
+    public async Task<string> TreeOfAsync(string snapshot) => (await Host.DescribeAsync(snapshot))[0];
+
+    /// <summary>A restored dataset has a snapshot: the same GUID, the same files.</summary>
+    /// <param name="snapshot">Its full name where it was made.</param>
+    /// <param name="restored">The dataset.</param>
+    public Task AssertSameAsync(string snapshot, string restored) => AssertSameAsync((snapshot, restored));
+
+    /// <summary>The same for several.</summary>
+    public async Task AssertSameAsync(params (string Snapshot, string Restored)[] pairs)
+    {
+        var trees = await Host.DescribeAsync([
+            .. pairs.SelectMany(pair => (string[])[pair.Snapshot, $"{pair.Restored}@{pair.Snapshot.Split('@')[1]}"]),
+        ]);
+        Assert.All(trees.Chunk(2), pair => Assert.Equal(pair[0], pair[1]));
+    }
 
     /// <summary>Writes files of random data into a dataset below <see cref="Area"/>.</summary>
     public Task WriteAsync(string dataset, params (string File, long Bytes)[] files) =>

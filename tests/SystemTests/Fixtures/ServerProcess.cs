@@ -227,7 +227,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// One for each server, also while it does not run: one that another server takes meanwhile would answer for it.
     /// Below the range that the kernel gives to connections.
     /// </summary>
-    private static int FreePort()
+    internal static int FreePort()
     {
         while (true)
         {

@@ -8,6 +8,9 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 /// </summary>
 public sealed class StandInHost : ClientHost
 {
+    /// <summary>The same as on a machine with real ZFS.</summary>
+    private const string Shell = "/bin/bash";
+
     private readonly string _state = Repository.NewFolder("stand-in");
     private readonly Dictionary<string, string> _environment;
 
@@ -75,14 +78,18 @@ public sealed class StandInHost : ClientHost
     internal override Task StartAsync() => Task.CompletedTask;
 
     internal override async Task<CommandResult> RunAsync(string line, byte[]? input = null) =>
-        (await Command.RunAsync("/bin/sh", ["-c", line], environment: _environment, input: input)) with
+        (await Command.RunAsync(Shell, ["-c", line], environment: _environment, input: input)) with
         {
             What = line,
         };
 
-    internal override Process Start(string line) => Command.Start("/bin/sh", ["-c", line], environment: _environment);
+    internal override Process Start(string line) => Command.Start(Shell, ["-c", line], environment: _environment);
 
-    internal override string NewClientFolder(string unique) => Repository.NewFolder("client");
+    internal override string? ServerUser => null;
+
+    internal override string SyncLine => ":"; // each change is written down at once
+
+    internal override string NewFolder(string purpose, string unique) => Repository.NewFolder(purpose);
 
     internal override async Task WriteAsync(string dataset, params (string File, long Bytes)[] files)
     {
@@ -93,7 +100,8 @@ public sealed class StandInHost : ClientHost
     internal override Task RemoveAsync(string dataset, string file) =>
         OutputAsync($"zfs stand-in remove {dataset} {file}");
 
-    internal override Task<string> DescribeAsync(string snapshot) => OutputAsync($"zfs stand-in describe {snapshot}");
+    internal override Task<string[]> DescribeAsync(params string[] snapshots) =>
+        Task.WhenAll(snapshots.Select(snapshot => OutputAsync($"zfs stand-in describe {snapshot}")));
 
     internal override async Task KillAsync(string program, string folder, string signal)
     {

@@ -96,7 +96,11 @@ public class ZfsHost : ClientHost, IAsyncLifetime
         Assert.True(result.ExitCode == 0, $"Did not come about: {what} ({condition})\n{result.Text}");
     }
 
-    internal override string NewClientFolder(string unique) => $"/tmp/client-{unique}";
+    internal override string? ServerUser => "backup";
+
+    internal override string SyncLine => $"zpool sync {Pool}";
+
+    internal override string NewFolder(string purpose, string unique) => $"/tmp/{purpose}-{unique}";
 
     internal override async Task WriteAsync(string dataset, params (string File, long Bytes)[] files)
     {
@@ -107,22 +111,32 @@ public class ZfsHost : ClientHost, IAsyncLifetime
     internal override Task RemoveAsync(string dataset, string file) => OutputAsync($"rm -f /{dataset}/{file}");
 
     /// <summary>
-    /// One line for every file, directory and link: type, mode, owner, size, time, link target, extended attributes
-    /// and a digest of the contents.
+    /// The GUID; one line for every file, directory and link: type, mode, owner, size, time, link target; a digest of
+    /// the contents of every file; extended attributes. Sorted here, since each program costs the machine some time.
     /// </summary>
-    internal override async Task<string> DescribeAsync(string snapshot)
+    internal override async Task<string[]> DescribeAsync(params string[] snapshots)
     {
         // A clone shows a snapshot's files without changing its dataset, mounted or not.
-        var area = string.Join('/', snapshot.Split('/').Take(2));
-        var clone = $"{area}/look{Guid.NewGuid().ToString("N")[..8]}";
-        var folder = $"/tmp/{clone.Split('/')[^1]}";
-        return await OutputAsync(
-            $"zfs clone -o mountpoint={folder} -o atime=off '{snapshot}' {clone} || exit 1; ( cd {folder} && "
-                + "find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' | sort && find . -type f -print0 | "
-                + "sort -z | xargs -0 -r sha256sum && find . -print0 | sort -z | xargs -0 -r getfattr -d -m - -e "
-                + "hex -h 2>/dev/null ); "
-                + $"code=$?; zfs destroy {clone} && rmdir {folder} 2>/dev/null; exit $code"
+        var area = string.Join('/', snapshots[0].Split('/').Take(2));
+        var clone = $"look{Guid.NewGuid().ToString("N")[..8]}";
+        var looks = snapshots.Select((snapshot, i) => $"look '{snapshot}' {area}/{clone}{i} /tmp/{clone}{i}");
+        var output = await OutputAsync(
+            "look() { zfs get -H -o value guid \"$1\" && zfs clone -o mountpoint=$3 -o atime=off \"$1\" $2 || exit 1; "
+                + "( cd $3 && find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' -type f -exec sha256sum {} + && echo "
+                + "=attributes && getfattr -R -P -h -d -m - -e hex . 2>/dev/null ); code=$?; zfs destroy $2; echo "
+                + $"=end; [ $code = 0 ] || exit $code; }}; {string.Join("; ", looks)}"
         );
+        return [.. output.Split("=end", StringSplitOptions.RemoveEmptyEntries).Select(Sort)];
+    }
+
+    private static string Sort(string description)
+    {
+        var (files, attributes) = description.Split("=attributes\n") is [var first, var second]
+            ? (first, second)
+            : throw new InvalidOperationException($"A snapshot was not described whole: {description}");
+        return string.Join('\n', files.Trim('\n').Split('\n').Order(StringComparer.Ordinal))
+            + "\n"
+            + string.Join("\n\n", attributes.Split("\n\n").Order(StringComparer.Ordinal));
     }
 
     internal override Task KillAsync(string program, string folder, string signal) =>

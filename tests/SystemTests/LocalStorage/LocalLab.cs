@@ -7,23 +7,28 @@ using ZfsDelegation = ZfsSnapshotManager.Core.Zfs.ZfsDelegation;
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
 /// <summary>
-/// A zfs-server on the ZFS machine, as the ordinary user "backup" with the permissions of docs/zfs-storage.md and no
-/// others, and a client of it that is stored in ZFS.
+/// A zfs-server where ZFS is, and a client of it that is stored in ZFS. On real ZFS it runs as the ordinary user
+/// "backup" with the permissions of docs/zfs-storage.md and no others; the stand-in has no permissions.
 /// </summary>
 internal sealed class LocalLab : IAsyncDisposable
 {
     private readonly string _environment;
-    private readonly int _port = Random.Shared.Next(10_000, 20_000);
 
-    private LocalLab(ZfsHost host, IEnumerable<string> settings)
+    /// <summary>Runs what follows as the server's user.</summary>
+    private readonly string _asServer;
+
+    private readonly int _port = ServerProcess.FreePort();
+
+    private LocalLab(ClientHost host, IEnumerable<string> settings)
     {
         var unique = Guid.NewGuid().ToString("N")[..8];
-        (Host, Base, Folder) = (host, $"{host.Pool}/srv{unique}", $"/tmp/server-{unique}");
+        (Host, Base, Folder) = (host, $"{host.Pool}/srv{unique}", host.NewFolder("server", unique));
+        _asServer = host.ServerUser is { } user ? $"setpriv --reuid {user} --regid {user} --clear-groups " : "";
         _environment = string.Join(
             ' ',
             (string[])
                 [
-                    $"PATH={Folder}/bin:$PATH",
+                    $"PATH={Folder}/bin:{host.ProgramFolder}:$PATH",
                     $"DATA_DIR={Folder}/data",
                     $"PORT={_port}",
                     "BIND_ADDRESS=127.0.0.1",
@@ -34,9 +39,9 @@ internal sealed class LocalLab : IAsyncDisposable
         );
     }
 
-    public ZfsHost Host { get; }
+    public ClientHost Host { get; }
 
-    /// <summary>Where the server runs, on the ZFS machine.</summary>
+    /// <summary>The server's directory, where ZFS is.</summary>
     public string Folder { get; }
 
     /// <summary>ZFS_BASE_DATASET.</summary>
@@ -55,14 +60,12 @@ internal sealed class LocalLab : IAsyncDisposable
 
     public string Url => $"http://127.0.0.1:{_port}";
 
-    public static async Task<LocalLab> CreateAsync(ZfsHost host, string options = "", params string[] settings)
+    public static async Task<LocalLab> CreateAsync(ClientHost host, string options = "", params string[] settings)
     {
         await host.StartAsync();
         var lab = new LocalLab(host, settings);
         await host.OutputAsync(
-            $"zfs create -o mountpoint=none -o canmount=off {lab.Base} && "
-                + $"{ZfsDelegation.AllowLine("backup", ZfsDelegation.ForStorage, DatasetName.Parse(lab.Base))} && "
-                + $"install -d -o backup {lab.Folder}"
+            $"mkdir -p {lab.Folder} && zfs create -o mountpoint=none -o canmount=off {lab.Base}{lab.Delegation()}"
         );
         var id = $"client{Guid.NewGuid().ToString("N")[..6]}";
         var added = CommandJson.Result(
@@ -79,13 +82,19 @@ internal sealed class LocalLab : IAsyncDisposable
         return lab;
     }
 
+    private string Delegation() =>
+        Host.ServerUser is { } user
+            ? $" && {ZfsDelegation.AllowLine(user, ZfsDelegation.ForStorage, DatasetName.Parse(Base))} && "
+                + $"chown {user} {Folder}"
+            : "";
+
     public async Task StartServerAsync()
     {
         await Host.OutputAsync(
-            $"cd {Folder} && {{ setsid setpriv --reuid backup --regid backup --clear-groups env {_environment} sh -c "
-                + $"'echo $$ > pid; exec {Host.ProgramFolder}/zfs-server' >> log 2>&1 < /dev/null & }}; for i in "
-                + $"$(seq {Patience.SecondsOf(600)}); do {{ exec 9<>/dev/tcp/127.0.0.1/{_port}; }} 2>/dev/null && "
-                + $"exit 0; {ZfsHost.Pause}; done; cat {Folder}/log; exit 1"
+            $"cd {Folder} && {{ setsid {_asServer}env {_environment} sh -c 'echo $$ > pid; exec zfs-server' >> log "
+                + $"2>&1 < /dev/null & }}; for i in $(seq {Patience.SecondsOf(600)}); do {{ exec "
+                + $"9<>/dev/tcp/127.0.0.1/{_port}; }} 2>/dev/null && exit 0; {ZfsHost.Pause}; done; cat {Folder}/log; "
+                + "exit 1"
         );
     }
 
@@ -134,10 +143,7 @@ internal sealed class LocalLab : IAsyncDisposable
     /// <summary>Runs <c>zfs-server …</c> as its administrator does.</summary>
     /// <param name="settings">In the environment, besides the server's.</param>
     public Task<CommandResult> ServerAsync(string arguments, string settings = "") =>
-        Host.RunAsync(
-            $"cd {Folder} && setpriv --reuid backup --regid backup --clear-groups env {_environment} {settings} "
-                + $"{Host.ProgramFolder}/zfs-server {arguments}"
-        );
+        Host.RunAsync($"cd {Folder} && {_asServer}env {_environment} {settings} zfs-server {arguments}");
 
     /// <summary>Runs curl with the client's key.</summary>
     /// <param name="arguments">Where <c>URL</c> stands for the server's.</param>
@@ -166,11 +172,16 @@ internal sealed class LocalLab : IAsyncDisposable
     }
 
     /// <summary>Creates files to compare as a tree, and some MiB that need many parts.</summary>
-    public Task<string> FillAsync(string name, int megabytes) =>
-        Client.ShellAsync(
-            $"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && head -c 60000 "
-                + $"/dev/urandom | split -b 3000 --numeric-suffixes=1 - {name}/f && ln -s large {name}/link && sync"
-        );
+    public Task FillAsync(string name, int megabytes)
+    {
+        if (Host is ZfsHost)
+            return Client.ShellAsync(
+                $"cd /{Source} && mkdir -p {name} && head -c {megabytes}M /dev/urandom > {name}/large && head -c 60000 "
+                    + $"/dev/urandom | split -b 3000 --numeric-suffixes=1 - {name}/f && ln -s large {name}/link && sync"
+            );
+        (string File, long Bytes)[] files = [($"{name}-large", (long)megabytes << 20), ($"{name}-small", 60_000)];
+        return Host.WriteAsync(Source, [.. files.Where(file => file.Bytes > 0)]);
+    }
 
     public Task<JsonElement> BackUpAsync() => Client.JsonAsync("zfs-client backup");
 
@@ -189,12 +200,8 @@ internal sealed class LocalLab : IAsyncDisposable
     }
 
     /// <summary>That a restored dataset has a snapshot, by its GUID and all its files.</summary>
-    public async Task AssertSameAsync(string snapshot, string target)
-    {
-        var restored = $"{Client.Area}/{target}@{snapshot.Split('@')[1]}";
-        Assert.Equal(await Client.GuidOfAsync(snapshot), await Client.GuidOfAsync(restored));
-        Assert.Equal(await Client.TreeOfAsync(snapshot), await Client.TreeOfAsync(restored));
-    }
+    public Task AssertSameAsync(string snapshot, string target) =>
+        Client.AssertSameAsync(snapshot, $"{Client.Area}/{target}");
 
     public async ValueTask DisposeAsync()
     {

@@ -2,16 +2,19 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
-/// <summary>Restores from the server's ZFS whose stream breaks: they resume in the same run.</summary>
-[Collection("zfs-2")]
-public sealed class LocalRestoreTests(SecondZfsHost host)
+/// <summary>
+/// Restores from the server's ZFS whose stream breaks resume in the same run. See also <see cref="LocalOverSshTests"/>
+/// and <see cref="LocalRestoreOnZfsTests"/>.
+/// </summary>
+public sealed class LocalRestoreTests
 {
+    private readonly StandInHost _host = new();
+
     [Fact]
     public async Task A_restore_resumes_in_the_same_run_after_zfs_send_or_the_server_was_killed()
     {
-        await host.StartAsync();
         var folder = await MakeFailingSendAsync();
-        await using var lab = await LocalLab.CreateAsync(host, "", $"PATH={folder}:$PATH");
+        await using var lab = await LocalLab.CreateAsync(_host, "", $"PATH={folder}:{_host.ProgramFolder}:$PATH");
         await lab.FillAsync("data", 16);
         await lab.BackUpAsync();
         using var restore = lab.Client.Start(
@@ -19,7 +22,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         );
 
         var (send, token) = await FindSendAsync(lab, folder, after: "");
-        await host.OutputAsync($"kill -9 {send}");
+        await _host.OutputAsync($"kill -9 {send}");
         await AssertNotThereAsync(lab);
         await FindSendAsync(lab, folder, after: token);
         await lab.KillServerAsync();
@@ -33,11 +36,11 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
         await lab.AssertSameAsync((await lab.Client.SnapshotsOfAsync(lab.Source))[0], "restored");
         Assert.Equal(
             ["-L", "-L", "-t", "-t", "-t"],
-            (await host.OutputAsync($"cut -d' ' -f2 {folder}/sends")).Split('\n')
+            (await _host.OutputAsync($"cut -d' ' -f2 {folder}/sends")).Split('\n')
         );
         Assert.Equal(
             "",
-            await host.OutputAsync(
+            await _host.OutputAsync(
                 $"rm -r {folder}; zfs get -H -o value -s local "
                     + $"zfs-snapshot-manager:restore,zfs-snapshot-manager:restore-of {lab.Client.Area}/restored"
             )
@@ -51,7 +54,7 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     /// </summary>
     private async Task<string> MakeFailingSendAsync()
     {
-        var folder = $"/tmp/zfs-{Guid.NewGuid().ToString("N")[..8]}";
+        var folder = Repository.NewFolder("failing-send");
         var script = $$"""
             #!/bin/bash
             [ "$1" = send ] || exec ZFS "$@"
@@ -65,10 +68,9 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
               4) ZFS "$@"; sleep 1; exit 1 ;;
               *) exec ZFS "$@" ;;
             esac
-            """.Replace("ZFS", await host.OutputAsync("command -v zfs"), StringComparison.Ordinal);
-        await host.OutputAsync($"install -d -o backup {folder}");
+            """.Replace("ZFS", await _host.OutputAsync("command -v zfs"), StringComparison.Ordinal);
         (
-            await host.RunAsync(
+            await _host.RunAsync(
                 $"cat > {folder}/zfs && chmod 755 {folder}/zfs",
                 System.Text.Encoding.UTF8.GetBytes(script + "\n")
             )
@@ -87,10 +89,9 @@ public sealed class LocalRestoreTests(SecondZfsHost host)
     /// <returns>The process and the token.</returns>
     private async Task<(string Process, string Token)> FindSendAsync(LocalLab lab, string folder, string after)
     {
-        var found = await host.RunAsync(
+        var found = await _host.RunAsync(
             $"""
             for i in $(seq {Patience.SecondsOf(300)}); do
-              zpool sync {host.Pool}
               token=$(zfs get -H -o value receive_resume_token {lab.Client.Area}/restored.restoring 2>/dev/null)
               case $token in '' | - | '{after}') sleep 0.2; continue ;; esac
               for p in $(pgrep -x zfs); do

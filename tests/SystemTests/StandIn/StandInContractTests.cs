@@ -29,7 +29,7 @@ public sealed partial class StandInContractTests(ZfsHost host)
         var actual = await RunListAsync(standIn);
         var known = await KnownDifferencesAsync();
 
-        await standIn.RemoveClientAsync("", standIn.NewClientFolder(""));
+        await standIn.RemoveClientAsync("", standIn.NewFolder("client", ""));
         string[] differences =
         [
             .. expected
@@ -70,7 +70,7 @@ public sealed partial class StandInContractTests(ZfsHost host)
 
         await host.OutputAsync($"rm -r {folder}");
         Directory.Delete(folder, recursive: true);
-        await standIn.RemoveClientAsync("", standIn.NewClientFolder(""));
+        await standIn.RemoveClientAsync("", standIn.NewFolder("client", ""));
         if (await host.VersionAsync() == VersionOfWords)
         {
             Assert.Equal(7, expected.Distinct(StringComparer.Ordinal).Count());

@@ -30,6 +30,7 @@ internal static class ContentsCommands
                 break;
             case ["describe", var name]:
                 var entry = Entry.Find(StateStore.Read(), name) ?? throw ZfsFailure.NotFound(name);
+                Console.Out.WriteLine($"guid {entry.Get("guid").Value}");
                 foreach (var line in (entry.Snapshot?.Contents ?? entry.Dataset.Head).Describe())
                     Console.Out.WriteLine(line);
                 break;

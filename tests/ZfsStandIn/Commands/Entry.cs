@@ -14,12 +14,17 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         ["atime"] = "on",
         ["canmount"] = "on",
         ["compression"] = "on",
+        ["devices"] = "on",
+        ["exec"] = "on",
         ["keylocation"] = "none",
         ["mountpoint"] = "",
         ["quota"] = "none",
         ["readonly"] = "off",
         ["recordsize"] = "128K",
         ["refquota"] = "none",
+        ["setuid"] = "on",
+        ["sharenfs"] = "off",
+        ["sharesmb"] = "off",
         ["volmode"] = "default",
     };
 
@@ -30,6 +35,18 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         "keylocation",
         "quota",
         "refquota",
+    };
+
+    /// <summary>Those of them that volumes do not have.</summary>
+    private static readonly HashSet<string> OfFileSystems = new(StringComparer.Ordinal)
+    {
+        "canmount",
+        "devices",
+        "exec",
+        "mountpoint",
+        "setuid",
+        "sharenfs",
+        "sharesmb",
     };
 
     private static readonly HashSet<string> ReadOnly = new(StringComparer.Ordinal)
@@ -48,8 +65,10 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
         "receive_resume_token",
         "redact_snaps",
         "type",
+        "used",
         "usedbysnapshots",
         "userrefs",
+        "written",
     };
 
     public string Name =>
@@ -147,7 +166,7 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
             return (GetNative(property), isDefault ? "default" : None);
         }
 
-        if (!IsDataset || (Dataset.IsVolume && property is "canmount" or "mountpoint"))
+        if (!IsDataset || (Dataset.IsVolume && OfFileSystems.Contains(property)))
             return (None, None);
         if (!OwnOnly.Contains(property) && GetInherited(property) is { } found)
             return found;
@@ -164,13 +183,15 @@ internal sealed record Entry(PoolState Pool, Dataset Dataset, Snapshot? Snapshot
             "guid" => $"{Guid}",
             "createtxg" => $"{CreateTxg}",
             "creation" => $"{Creation}",
-            "usedbysnapshots" when IsDataset => "0", // space is not counted here
+            "used" when IsDataset => $"{Space.UsedBy(Pool, Name)}",
+            "usedbysnapshots" when IsDataset => "0", // what only snapshots have is not counted here
             "userrefs" => Snapshot is null ? None : $"{Snapshot.Holds.Count}",
             "clones" => Snapshot is null ? None : ListClones(),
             "inconsistent" => Bookmark is null ? $"{(IsDataset && Dataset.IsInconsistent ? 1 : 0)}" : None,
             "keystatus" when Bookmark is null && Dataset.IsEncrypted => "available",
             "encryption" when Bookmark is null => Dataset.IsEncrypted ? "aes-256-gcm" : "off",
             "mounted" when IsDataset && !Dataset.IsVolume => Dataset.IsMounted ? "yes" : "no",
+            "written" when Snapshot is not null => $"{Space.WrittenOf(Dataset, Snapshot)}",
             "origin" when IsDataset => Dataset.Origin ?? None,
             "receive_resume_token" when IsDataset => Dataset.Partial?.Token ?? None,
             _ => None,
