@@ -38,6 +38,32 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
+    public async Task A_backup_that_was_stored_as_a_whole_is_resumed_too()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost(), inParts: false);
+        Assert.False((await lab.DescribeStoredAsync()).HasStates);
+        using var restore = await lab.InterruptAsync("KILL");
+
+        Assert.InRange(
+            (await lab.FinishAsync()).GetProperty("resumed").GetProperty("stream_bytes").GetInt64(),
+            Mebibyte,
+            long.MaxValue
+        );
+        await lab.AssertRestoredAsync();
+    }
+
+    [Fact]
+    public async Task A_restore_that_is_killed_leaves_no_dataset_of_that_name_and_can_be_repeated()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        using var restore = await lab.InterruptAsync("KILL");
+
+        Assert.NotEqual(0, (await lab.Client.Host.RunAsync($"zfs list {lab.Target}")).ExitCode);
+        await lab.FinishAsync();
+        await lab.AssertRestoredAsync();
+    }
+
+    [Fact]
     public async Task Restart_drops_what_was_received()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
@@ -67,14 +93,26 @@ public sealed class InterruptedRestoreTests
         await lab.AssertRestoredAsync();
     }
 
-    [Fact]
-    public async Task A_forced_restore_that_was_interrupted_leaves_the_old_dataset_and_is_resumed()
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("INT")]
+    public async Task A_forced_restore_that_was_interrupted_leaves_the_old_dataset_and_is_resumed(string signal)
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());
         await lab.Client.ShellAsync($"zfs create {lab.Target}");
         await lab.Client.WriteAsync("restored", ("precious", 512));
         var before = await lab.Client.TreeOfAsync(lab.Target);
-        using var restore = await lab.InterruptAsync("KILL", $"--force --source {lab.Source}");
+        using var restore = await lab.InterruptAsync(signal, $"--force --source {lab.Source}");
+
+        if (signal == "INT")
+        {
+            Assert.Equal(130, restore.ExitCode);
+            Assert.Contains(
+                $"What was received is kept in {lab.Partial}",
+                await restore.StandardError.ReadToEndAsync(Token),
+                StringComparison.Ordinal
+            );
+        }
 
         Assert.Equal(before, await lab.Client.TreeOfAsync(lab.Target));
         Assert.Equal(

@@ -28,6 +28,26 @@ public sealed class ReplaceTests
         Assert.Equal(guid, await client.ShellAsync($"zfs get -H -o value guid {client.Area}/target"));
     }
 
+    [Fact]
+    public async Task Force_refuses_to_destroy_what_nobody_asked_for()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await CreateAsync(server);
+        await client.ShellAsync(
+            $"zfs create -p {client.Area}/parent/child && zfs create {client.Area}/origin && zfs snapshot "
+                + $"{client.Area}/origin@s && zfs clone {client.Area}/origin@s {client.Area}/clone"
+        );
+
+        foreach (var target in (string[])[$"{client.Area}/parent", $"{client.Area}/origin", client.Host.Pool])
+        {
+            var refused = await client.RunAsync($"zfs-restore latest {target} --source {client.Area}/data --force");
+            Assert.True(refused.ExitCode == 9, $"{target}: {refused.Text}");
+        }
+
+        await client.ShellAsync($"zfs list {client.Area}/parent/child {client.Area}/clone {client.Area}/origin@s");
+        await AssertNoTracesAsync(client);
+    }
+
     [Theory]
     [InlineData("restore ID TARGET")]
     [InlineData("restore SNAPSHOT TARGET")]

@@ -182,14 +182,18 @@ internal sealed class RestoreLab : IAsyncDisposable
 
     public async Task AssertRestoredAsync()
     {
-        var (source, restored) = (await SnapshotsOfAsync(Source), await SnapshotsOfAsync(Target));
-        Assert.Equal(source.Select(name => name.Split('@')[1]), restored.Select(name => name.Split('@')[1]));
-        foreach (var (from, to) in source.Zip(restored))
-            Assert.Equal(await Client.GuidOfAsync(from), await Client.GuidOfAsync(to));
-        if (await Client.ShellAsync($"zfs get -H -o value type {Source}") == "volume")
+        var listed = await Client.ShellAsync(
+            $"zfs get -H -o value type {Source}; for d in {Source} {Target}; do echo =; zfs list -H -d 1 -t snapshot "
+                + "-o name,guid $d; done"
+        );
+        var (type, source, restored) = listed.Split("=\n") is [var first, var second, var third]
+            ? (first.Trim(), SnapshotsOf(second), SnapshotsOf(third))
+            : throw new InvalidOperationException($"The snapshots were not listed: {listed}");
+        Assert.Equal(source, restored);
+        if (type == "volume")
             Assert.Equal(await DigestOfVolumeAsync(Source), await DigestOfVolumeAsync(Target));
         else
-            Assert.Equal(await Client.TreeOfAsync(source[^1]), await Client.TreeOfAsync(restored[^1]));
+            await Client.AssertSameAsync($"{Source}@{source[^1].Split('\t')[0]}", Target);
         await AssertNoTracesAsync();
     }
 
@@ -252,8 +256,9 @@ internal sealed class RestoreLab : IAsyncDisposable
         (await Answer.ReadAsync(await http.PostAsync($"upload-stream/{upload}", body, Token))).MustSucceed();
     }
 
-    private async Task<string[]> SnapshotsOfAsync(string dataset) =>
-        [.. (await Client.SnapshotsOfAsync(dataset)).Where(name => name.Contains('@', StringComparison.Ordinal))];
+    /// <returns>What is behind the '@', and the GUID.</returns>
+    private static string[] SnapshotsOf(string list) =>
+        [.. list.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('@')[1])];
 
     private Task<string> DigestOfVolumeAsync(string volume) =>
         Client.ShellAsync(

@@ -94,6 +94,57 @@ public sealed class TreeRestoreTests
         await client.ShellAsync($"zfs list {client.Area}/back/b");
     }
 
+    [Fact]
+    public async Task A_damaged_member_of_a_tree_is_named_the_others_stay_and_the_rest_can_be_finished_without_it()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        await using var client = await ClientMachine.CreateAsync(
+            new StandInHost(),
+            server,
+            "data",
+            "data/a",
+            "data/b",
+            "data/b/c",
+            "data/d"
+        );
+        await client.WriteAsync("data/b", ("large", 3 << 20));
+        await client.WriteSettingsAsync($"LOCAL_DATASET={client.Area}/data", "RECURSIVE=true");
+        await client.ResultsAsync("zfs-client backup");
+        var damaged = new DirectoryInfo(Path.Combine(server.DataFolder, "objects"))
+            .EnumerateFiles("*.zfs.gz", SearchOption.AllDirectories)
+            .MaxBy(file => file.Length)!;
+        var content = await File.ReadAllBytesAsync(damaged.FullName, TestContext.Current.CancellationToken);
+        var whole = content.ToArray();
+        content[content.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(damaged.FullName, content, TestContext.Current.CancellationToken);
+        var restore = Restore(client);
+
+        var failed = await client.RunAsync(restore);
+
+        Assert.Equal(7, failed.ExitCode);
+        Assert.Contains("2 of 4 descendant datasets could not be restored", failed.Error, StringComparison.Ordinal);
+        Assert.Contains($"{client.Area}/data/b: ", failed.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{client.Area}/data/b/c: {client.Area}/data/b is missing",
+            failed.Error,
+            StringComparison.Ordinal
+        );
+        Assert.Contains($"--exclude '{client.Area}/data/b'", failed.Error, StringComparison.Ordinal);
+        await client.ShellAsync($"zfs list {client.Area}/back.restoring/a {client.Area}/back.restoring/d");
+        await File.WriteAllBytesAsync(damaged.FullName, whole, TestContext.Current.CancellationToken);
+        var repaired = await client.RunAsync(restore);
+        Assert.DoesNotContain("data/a:", repaired.MustSucceed().Error, StringComparison.Ordinal);
+        Assert.Contains("data/b:", repaired.Error, StringComparison.Ordinal);
+        await client.ShellAsync($"zfs list {client.Area}/back/b/c && zfs destroy -r {client.Area}/back");
+        await File.WriteAllBytesAsync(damaged.FullName, content, TestContext.Current.CancellationToken);
+
+        (await client.RunAsync($"{restore} --exclude {client.Area}/data/b")).MustSucceed();
+        Assert.Equal(
+            "back\nback/a\nback/d",
+            await client.ShellAsync($"zfs list -H -o name -r {client.Area}/back | sed 's,{client.Area}/,,'")
+        );
+    }
+
     private static string Restore(ClientMachine client) =>
         $"zfs-restore latest {client.Area}/back --source {client.Area}/data --recursive";
 
