@@ -210,10 +210,7 @@ public sealed class OwnersTests
         await client.ReleaseAsync();
         await Patience.WaitForEndAsync(first, "the first restore");
         Assert.Equal(0, first.ExitCode);
-        Assert.Equal(
-            await client.TreeOfAsync(snapshot),
-            await client.TreeOfAsync($"{target}@{snapshot.Split('@')[1]}")
-        );
+        await client.AssertSameAsync(snapshot, target);
         Assert.Equal(
             "",
             await client.ShellAsync($"zfs get -H -o value -s local zfs-snapshot-manager:restore-run {target}")

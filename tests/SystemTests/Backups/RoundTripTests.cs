@@ -25,20 +25,6 @@ public sealed class RoundTripTests(ZfsHost host)
         + "changed many/6 && mkdir new && cp text new/copy && rm text";
 
     [Fact]
-    public async Task A_full_backup_restores_to_equal_files_and_the_same_guid()
-    {
-        await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, "data");
-        await client.ShellAsync($"cd /{client.Area}/data && {Fill}");
-
-        var backup = await client.JsonAsync("zfs-client backup");
-        Assert.Equal("full", backup.GetProperty("kind").GetString());
-        await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-
-        await AssertSameAsync(client, backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
-    }
-
-    [Fact]
     public async Task A_full_backup_and_three_incrementals_restore_at_every_point()
     {
         await using var server = await ServerProcess.StartAsync();
@@ -61,13 +47,16 @@ public sealed class RoundTripTests(ZfsHost host)
             snapshots.Add(backup.GetProperty("snapshot").GetString()!);
         }
 
-        for (var number = 1; number <= snapshots.Count; number++)
+        // All of the chain, the middle of it, and the full backup alone.
+        foreach (var number in (int[])[1, 3, snapshots.Count])
         {
-            await client.JsonAsync($"zfs-restore restore {number} {client.Area}/restored{number}");
-            await AssertSameAsync(client, snapshots[^number], $"{client.Area}/restored{number}");
+            var (target, points) = ($"{client.Area}/restored{number}", snapshots.SkipLast(number - 1).ToList());
+            await client.JsonAsync($"zfs-restore restore {number} {target}");
+            Assert.Equal(points.Count, (await client.SnapshotsOfAsync(target)).Length);
+            if (number != 1)
+                points = [points[^1]];
+            await client.AssertSameAsync([.. points.Select(point => (point, target))]);
         }
-
-        Assert.Equal(snapshots.Count, (await client.SnapshotsOfAsync($"{client.Area}/restored1")).Length);
     }
 
     [Fact]
@@ -85,7 +74,7 @@ public sealed class RoundTripTests(ZfsHost host)
 
         Assert.Equal("incremental", second.GetProperty("kind").GetString());
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored");
-        await AssertSameAsync(client, second.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
+        await client.AssertSameAsync(second.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
     }
 
     [Fact]
@@ -99,8 +88,10 @@ public sealed class RoundTripTests(ZfsHost host)
 
         Assert.Equal("incremental", unchanged.GetProperty("kind").GetString());
         await client.JsonAsync($"zfs-restore restore 1 {client.Area}/restored");
-        await AssertSameAsync(client, unchanged.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
-        await AssertSameAsync(client, full.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
+        await client.AssertSameAsync(
+            (unchanged.GetProperty("snapshot").GetString()!, $"{client.Area}/restored"),
+            (full.GetProperty("snapshot").GetString()!, $"{client.Area}/restored")
+        );
     }
 
     [Fact]
@@ -134,26 +125,46 @@ public sealed class RoundTripTests(ZfsHost host)
         Assert.Contains("is a volume", mount.Error, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("with_underscore")]
-    [InlineData("with-dash.and.dots")]
-    [InlineData("with:colon")]
-    [InlineData("with some spaces")]
-    [InlineData("deep/er_and/deep-er")]
-    public async Task Names_that_ZFS_allows_are_backed_up_and_restored(string name)
+    [Fact]
+    public async Task Names_that_ZFS_allows_are_backed_up_and_restored()
     {
+        string[] names =
+        [
+            "all",
+            "all/with_underscore",
+            "all/with-dash.and.dots",
+            "all/with:colon",
+            "all/with some spaces",
+            "all/deep",
+            "all/deep/er_and",
+            "all/deep/er_and/deep-er",
+        ];
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await ClientMachine.CreateAsync(host, server, name);
-        await client.ShellAsync($"echo contents > '/{client.Area}/{name}/file'");
-
-        var backup = await client.JsonAsync("zfs-client backup");
-        await client.JsonAsync($"zfs-restore latest '{client.Area}/restored {name.Replace('/', ' ')}'");
-
-        await AssertSameAsync(
-            client,
-            backup.GetProperty("snapshot").GetString()!,
-            $"{client.Area}/restored {name.Replace('/', ' ')}"
+        await using var client = await ClientMachine.CreateAsync(host, server, names);
+        await client.ShellAsync(
+            string.Join(" && ", names.Select(name => $"echo {name} > '/{client.Area}/{name}/file'"))
         );
+        await client.WriteSettingsAsync(
+            $"LOCAL_DATASET={string.Join(',', names.Select(name => $"{client.Area}/{name}"))}"
+        );
+
+        var backups = await client.ResultsAsync("zfs-client backup");
+        await client.JsonAsync(
+            $"zfs-restore latest '{client.Area}/all restored' --source {client.Area}/all --recursive"
+        );
+
+        var snapshots = backups.Select(backup => backup.GetProperty("snapshot").GetString()!).ToArray();
+        Assert.Equal(names.Length, snapshots.Length);
+        await client.AssertSameAsync([
+            .. snapshots.Select(snapshot =>
+                (
+                    snapshot,
+                    snapshot
+                        .Split('@')[0]
+                        .Replace($"{client.Area}/all", $"{client.Area}/all restored", StringComparison.Ordinal)
+                )
+            ),
+        ]);
     }
 
     [Fact]
@@ -181,8 +192,7 @@ public sealed class RoundTripTests(ZfsHost host)
                     .Select(b => b.TryGetProperty("from_guid", out _))
             );
             await client.JsonAsync($"zfs-restore latest {client.Area}/restored --force --source {dataset}");
-            await AssertSameAsync(
-                client,
+            await client.AssertSameAsync(
                 (await client.SnapshotsOfAsync(dataset)).Last(name => name.Contains('@', StringComparison.Ordinal)),
                 $"{client.Area}/restored"
             );
@@ -206,7 +216,7 @@ public sealed class RoundTripTests(ZfsHost host)
             StringComparison.Ordinal
         );
         await client.ShellAsync($"zfs receive -u {client.Area}/restored < {client.Folder}/plain.zfs");
-        await AssertSameAsync(client, backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
+        await client.AssertSameAsync(backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
     }
 
     [Fact]
@@ -229,15 +239,7 @@ public sealed class RoundTripTests(ZfsHost host)
             )
         ).MustSucceed();
 
-        await AssertSameAsync(client, backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
-    }
-
-    /// <summary>The restored dataset's snapshot of the same name has the same GUID and the same tree.</summary>
-    private static async Task AssertSameAsync(ClientMachine client, string snapshot, string restored)
-    {
-        var received = $"{restored}@{snapshot.Split('@')[1]}";
-        Assert.Equal(await client.GuidOfAsync(snapshot), await client.GuidOfAsync(received));
-        Assert.Equal(await client.TreeOfAsync(snapshot), await client.TreeOfAsync(received));
+        await client.AssertSameAsync(backup.GetProperty("snapshot").GetString()!, $"{client.Area}/restored");
     }
 
     private static Task<string> WriteVolumeAsync(ClientMachine client, string volume, string how) =>

@@ -71,17 +71,7 @@ public sealed class ManyDatasetsTests(ZfsHost host)
             $"zfs-restore restore {number} {client.Area}/restored --recursive --properties"
         );
 
-        foreach (var result in backups)
-        {
-            var snapshot = result.GetProperty("snapshot").GetString()!;
-            Assert.Equal(
-                await client.TreeOfAsync(snapshot),
-                await client.TreeOfAsync(
-                    snapshot.Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)
-                )
-            );
-        }
-
+        await AssertRestoredAsync(client, backups.Select(result => result.GetProperty("snapshot").GetString()!));
         Assert.Equal(
             [
                 $"{client.Area}/data/a",
@@ -228,19 +218,23 @@ public sealed class ManyDatasetsTests(ZfsHost host)
         await host.WaitForAsync("nothing receives any more", $"! pgrep -f '[z]fs receive .*{client.Area}/'");
         await client.JsonAsync($"zfs-restore latest {client.Area}/restored --source {client.Area}/data --recursive");
 
-        foreach (var child in (string[])["", "/a", "/b"])
-        {
-            var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/data{child}")).Single(name =>
-                name.Contains('@', StringComparison.Ordinal)
-            );
-            Assert.Equal(
-                await client.TreeOfAsync(snapshot),
-                await client.TreeOfAsync(
-                    snapshot.Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)
-                )
-            );
-        }
+        var snapshots = await client.ShellAsync($"zfs list -H -o name -t snapshot -r {client.Area}/data");
+        Assert.Equal(3, snapshots.Split('\n').Length);
+        await AssertRestoredAsync(client, snapshots.Split('\n'));
     }
+
+    /// <summary>Each snapshot of "data" and its children is in "restored".</summary>
+    private static Task AssertRestoredAsync(ClientMachine client, IEnumerable<string> snapshots) =>
+        client.AssertSameAsync([
+            .. snapshots.Select(snapshot =>
+                (
+                    snapshot,
+                    snapshot
+                        .Split('@')[0]
+                        .Replace($"{client.Area}/data", $"{client.Area}/restored", StringComparison.Ordinal)
+                )
+            ),
+        ]);
 
     private static string[] DatasetsOf(ClientMachine client, IEnumerable<JsonElement> results) =>
         [.. results.Select(result => result.GetProperty("dataset").GetString()![(client.Area.Length + 1)..])];

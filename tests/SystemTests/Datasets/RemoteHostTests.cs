@@ -33,10 +33,7 @@ public sealed class RemoteHostTests(ZfsHost host)
         var snapshot = (await client.SnapshotsOfAsync($"{client.Area}/my data")).Last(name =>
             name.Contains('@', StringComparison.Ordinal)
         );
-        Assert.Equal(
-            await client.TreeOfAsync(snapshot),
-            await client.TreeOfAsync($"{client.Area}/re stored@{snapshot.Split('@')[1]}")
-        );
+        await client.AssertSameAsync(snapshot, $"{client.Area}/re stored");
         Assert.Equal(await NoteOfAsync("my data"), await NoteOfAsync("re stored"));
         Assert.NotEqual(0, (await host.RunAsync("test -e /tmp/pwned")).ExitCode);
 
@@ -74,10 +71,7 @@ public sealed class RemoteHostTests(ZfsHost host)
         var snapshot = Assert.Single(await client.SnapshotsOfAsync($"{client.Area}/my data"), name =>
             name.Contains('@', StringComparison.Ordinal)
         );
-        Assert.Equal(
-            await client.TreeOfAsync(snapshot),
-            await client.TreeOfAsync($"{client.Area}/restored@{snapshot.Split('@')[1]}")
-        );
+        await client.AssertSameAsync(snapshot, $"{client.Area}/restored");
     }
 
     [Fact]

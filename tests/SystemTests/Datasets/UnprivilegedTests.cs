@@ -27,10 +27,7 @@ public sealed class UnprivilegedTests(ZfsHost host)
 
         Assert.Equal("full", first.GetProperty("kind").GetString());
         var snapshot = second.GetProperty("snapshot").GetString()!;
-        Assert.Equal(
-            await client.TreeOfAsync(snapshot),
-            await client.TreeOfAsync($"{client.Area}/restores/data@{snapshot.Split('@')[1]}")
-        );
+        await client.AssertSameAsync(snapshot, $"{client.Area}/restores/data");
         Assert.Contains(
             "root",
             (await client.ResultsAsync($"ZFS_SETTINGS_FILE={client.Folder}/.env zfs-client doctor"))
