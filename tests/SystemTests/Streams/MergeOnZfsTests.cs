@@ -12,7 +12,7 @@ public sealed class MergeOnZfsTests(ZfsHost host)
     /// finds nothing (guest/merge.sh).
     /// </summary>
     [Theory]
-    [MemberData(nameof(GuestScripts.Kinds), MemberType = typeof(GuestScripts))]
+    [MemberData(nameof(GuestScripts.Kinds), 1, MemberType = typeof(GuestScripts))]
     public async Task What_is_received_of_a_merge_is_what_is_received_of_the_chain(string kind)
     {
         var guest = await GuestScripts.CopyAsync(host);
