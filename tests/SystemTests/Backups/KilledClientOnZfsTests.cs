@@ -5,8 +5,8 @@ namespace ZfsSnapshotManager.SystemTests.Backups;
 /// <summary>
 /// <see cref="KilledClientTests"/> on real ZFS, whose holds, bookmarks and streams are not those of a model.
 /// </summary>
-[Collection("zfs")]
-public sealed class KilledClientOnZfsTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class KilledClientOnZfsTests(SecondZfsHost host)
 {
     [Fact]
     public async Task Killed_at_random_moments_it_always_resumes_and_every_backup_restores()

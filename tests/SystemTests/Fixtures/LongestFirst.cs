@@ -17,9 +17,18 @@ public sealed class LongestFirst : ITestCollectionOrderer
         "zfs-2",
         "zfs",
         "s3",
+        "Backups.DemoTests",
         "Crashes.CommitCrashTests",
-        "Crashes.RandomKillTests",
+        "Parts.NetworkFaultTests",
+        "Parts.DeadConnectionTests",
+        "Datasets.OneOfManyTests",
+        "Trust.LyingServerTests",
+        "Restores.KilledRestoreTests",
+        "Backups.InterruptedBackupTests",
         "Servers.CatalogueCommandTests",
+        "Backups.ClientMemoryTests",
+        "Backups.ManyBackupsMemoryTests",
+        "Crashes.RandomKillTests",
     ];
 
     public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(

@@ -3,8 +3,8 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Rotation;
 
 /// <summary>Typed snapshots and their rotation on real ZFS.</summary>
-[Collection("zfs")]
-public sealed class ClientRotationTests(ZfsHost host)
+[Collection("zfs-2")]
+public sealed class ClientRotationTests(SecondZfsHost host)
 {
     [Fact]
     public async Task Typed_snapshots_are_rotated_and_nothing_else_is_touched()
@@ -103,10 +103,7 @@ public sealed class ClientRotationTests(ZfsHost host)
             .Where(name => name.Contains('@', StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
             .Last();
-        Assert.Equal(
-            await client.TreeOfAsync(newest),
-            await client.TreeOfAsync($"{client.Area}/restored@{newest.Split('@')[1]}")
-        );
+        await client.AssertSameAsync(newest, $"{client.Area}/restored");
         await client.ShellAsync($"head -c 100000 /dev/urandom > /{data}/more");
         Assert.Equal("full", (await client.JsonAsync("zfs-client backup")).GetProperty("kind").GetString());
     }
