@@ -54,7 +54,8 @@ public sealed class RequestLimitTests
         {
             if (waiting.IsCompleted)
                 waiting = client.GetAsync("status");
-            return await Task.WhenAny(waiting, Task.Delay(TimeSpan.FromSeconds(0.5), TestContext.Current.CancellationToken)) != waiting;
+            var pause = Task.Delay(TimeSpan.FromSeconds(0.5), TestContext.Current.CancellationToken);
+            return await Task.WhenAny(waiting, pause) == pause;
         });
         return waiting;
     }
