@@ -35,6 +35,7 @@ internal static partial class ServerHost
 
         var catalogue = app.Services.GetRequiredService<CatalogueDatabase>();
         catalogue.Prepare();
+        app.Services.GetRequiredService<CatalogueReserve>().Keep();
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
         await app
             .Services.GetRequiredService<ClientDatasets>()
@@ -47,6 +48,7 @@ internal static partial class ServerHost
         await ownership.CheckAsync(cancellationToken);
         CatalogueIdFile.Keep(catalogue, settings, app.Logger);
         await ownership.ClaimAsync(cancellationToken);
+        await app.Services.GetRequiredService<StoreFence>().RaiseAsync(cancellationToken);
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
@@ -101,8 +103,11 @@ internal static partial class ServerHost
             .AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>()
             .AddSingleton<StoreOwnership>()
+            .AddSingleton<StoreFence>()
+            .AddSingleton<CatalogueReserve>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
+            .AddSingleton<IBegunObjects, BegunObjects>()
             .AddSingleton<MachineCatalogue>()
             .AddSingleton<MachineCheck>()
             .AddSingleton<PartCatalogue>()
@@ -122,12 +127,14 @@ internal static partial class ServerHost
             .AddSingleton<UploadSessions>()
             .AddSingleton<UploadSlots>()
             .AddSingleton<StreamAdmission>()
+            .AddSingleton<StoredBase>()
             .AddSingleton<BackupCommit>()
             .AddSingleton<StreamReceiver>()
             .AddSingleton<PartSlots>()
             .AddSingleton<PartReceiver>()
             .AddSingleton<ObjectCompletion>()
             .AddSingleton<ObjectRecovery>()
+            .AddSingleton<ObjectOpening>()
             .AddSingleton<ObjectUploads>()
             .AddSingleton<UploadBackends>()
             .AddSingleton<PartsCompletion>()

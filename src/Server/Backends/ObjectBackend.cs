@@ -7,7 +7,7 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Backends;
 
 /// <summary>Backups in the object store: objects with a manifest beside them.</summary>
-internal sealed class ObjectBackend(BackupStore store, ObjectDownloads downloads) : IBackupBackend
+internal sealed class ObjectBackend(BackupStore store, ObjectDownloads downloads, StoreFence fence) : IBackupBackend
 {
     /// <summary>A manifest of 6 TiB in parts of 16 MiB. A client reads a larger backup in one request.</summary>
     private const int MaxManifestSize = 128 * 1024 * 1024;
@@ -28,6 +28,9 @@ internal sealed class ObjectBackend(BackupStore store, ObjectDownloads downloads
 
     public Manifest ParseManifest(byte[] json) => Manifest.Parse(json);
 
-    public Task DeleteAsync(Deletion deletion, CancellationToken cancellationToken) =>
-        store.DeleteAsync(deletion.StorageKey, cancellationToken);
+    public async Task DeleteAsync(Deletion deletion, CancellationToken cancellationToken)
+    {
+        await fence.DemandAsync(cancellationToken);
+        await store.DeleteAsync(deletion.StorageKey, cancellationToken);
+    }
 }

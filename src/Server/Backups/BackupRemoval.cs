@@ -3,6 +3,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Events;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Backups;
 
@@ -13,6 +14,7 @@ namespace ZfsSnapshotManager.Server.Backups;
 internal sealed partial class BackupRemoval(
     BackupBackends backends,
     BackupCatalogue catalogue,
+    CatalogueReserve reserve,
     TimeProvider time,
     ILogger<BackupRemoval> logger
 )
@@ -30,7 +32,7 @@ internal sealed partial class BackupRemoval(
             ClientId = clientId,
             SnapshotId = backup.SnapshotId,
         };
-        if (!catalogue.Remove(clientId, backup, deleted))
+        if (!reserve.Use(() => catalogue.Remove(clientId, backup, deleted)))
             return false;
         await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null));
         return true;
@@ -54,11 +56,18 @@ internal sealed partial class BackupRemoval(
             await backends.Of(deletion).DeleteAsync(deletion, CancellationToken.None);
             catalogue.EndDeletion(deletion.StorageKey);
         }
+        catch (StorageException e) when (e.Fault == StorageFault.Locked)
+        {
+            LogLocked(deletion.StorageKey, e.Message); // for days perhaps
+        }
         catch (OperationException e) // of the store, or of ZFS: a snapshot that is being sent stays until then
         {
             LogLater(e, deletion.StorageKey);
         }
     }
+
+    [LoggerMessage(LogLevel.Debug, "{StorageKey} stays until its retention ends: {Reason}")]
+    private partial void LogLocked(string storageKey, string reason);
 
     [LoggerMessage(
         LogLevel.Warning,

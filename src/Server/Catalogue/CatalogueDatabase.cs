@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
@@ -144,6 +145,14 @@ internal sealed class CatalogueDatabase
             CREATE INDEX deletions_by_client ON deletions (client_id, local_guid, size_bytes);
             DROP INDEX backups_by_client;
             CREATE INDEX backups_by_client ON backups (client_id, storage_type, timestamp, size_bytes);
+            """,
+        """
+            CREATE TABLE begun_objects ( -- backups of which objects were begun, which may still be incomplete
+                storage_key    TEXT PRIMARY KEY,
+                begun_at       BIGINT NOT NULL -- Unix milliseconds
+            );
+            INSERT INTO begun_objects (storage_key, begun_at)
+                SELECT storage_key, MAX(touched_at) FROM uploads WHERE storage_type = 's3' GROUP BY storage_key;
             """,
     ];
 
@@ -308,6 +317,34 @@ internal sealed class CatalogueDatabase
         catch (SqliteException)
         {
             // The disk is full or read-only: a later start notes it. Clients that restore need the server meanwhile.
+        }
+    }
+
+    /// <summary>The last start of the store that this catalogue knows of; 0 if none.</summary>
+    public long FindStoreEpoch()
+    {
+        using var connection = Open();
+        return Scalar(connection, "SELECT CAST(value AS INTEGER) FROM properties WHERE name = 'store_epoch'") as long?
+            ?? 0;
+    }
+
+    /// <returns>False if the catalogue cannot be written: its disk is full or read-only.</returns>
+    public bool TryNoteStoreEpoch(long epoch)
+    {
+        using var connection = Open();
+        using var set = connection.Query(
+            "INSERT INTO properties (name, value) VALUES ('store_epoch', @epoch) ON CONFLICT (name) DO UPDATE SET "
+                + "value = excluded.value",
+            ("@epoch", epoch.ToString(CultureInfo.InvariantCulture))
+        );
+        try
+        {
+            set.ExecuteNonQuery();
+            return true;
+        }
+        catch (SqliteException)
+        {
+            return false;
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Storage;
 
@@ -10,11 +9,12 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// each other's uploads, and each would list only its own half. A catalogue in the wrong place, or beside a disk that
 /// is not mounted, would accept incrementals whose bases it does not have.
 /// </summary>
-internal sealed class StoreOwnership(
+internal sealed partial class StoreOwnership(
     IObjectStore store,
     CatalogueDatabase database,
     BackupCatalogue backups,
-    TimeProvider time
+    TimeProvider time,
+    ILogger<StoreOwnership> logger
 )
 {
     /// <summary>Of how many backups one must be in a directory of a version that did not mark it.</summary>
@@ -31,9 +31,13 @@ internal sealed class StoreOwnership(
         {
             if (owner.CatalogueId != database.FindId())
                 throw IsAnothers(owner);
+            if (owner.Epoch > database.FindStoreEpoch())
+                throw IsAhead(owner);
             return;
         }
 
+        if (await store.FindEnclosingAsync(cancellationToken) is { } enclosing)
+            throw IsNested($"{store.Location} lies within {enclosing}");
         if (!File.Exists(database.Path))
             await CheckEmptyAsync(new HashSet<string>(StringComparer.Ordinal), cancellationToken);
         else
@@ -46,6 +50,8 @@ internal sealed class StoreOwnership(
         store.Prepare();
         if (await ReadAsync(cancellationToken) is null)
             await WriteAsync(database.Id, cancellationToken);
+        else if (await store.FindEnclosingAsync(cancellationToken) is { } enclosing)
+            LogNested(store.Location, enclosing); // both are in use since a version that allowed it
         database.NoteClaimedStore();
     }
 
@@ -95,18 +101,33 @@ internal sealed class StoreOwnership(
     /// <param name="known">Keys of uploads and deletions that are to be finished.</param>
     private async Task CheckEmptyAsync(IReadOnlySet<string> known, CancellationToken cancellationToken)
     {
+        string? unknown = null;
         await foreach (var found in store.ListAsync("", cancellationToken))
         {
-            if (!StorageKey.IsManifest(found.Key) || known.Contains(StorageKey.BackupOf(found.Key)))
-                continue;
+            if (found.Key.EndsWith($"/{ReservedKeys.Owner}", StringComparison.Ordinal))
+                throw IsNested($"{store.Location} contains another server's ({found.Key})");
+            if (StorageKey.IsManifest(found.Key) && !known.Contains(StorageKey.BackupOf(found.Key)))
+                unknown ??= found.Key;
+        }
+
+        if (unknown is not null)
             throw new OperationException(
                 ExitCode.Conflict,
-                $"{store.Location} contains backups ({found.Key}) but names no catalogue, and {database.Path} lists "
+                $"{store.Location} contains backups ({unknown}) but names no catalogue, and {database.Path} lists "
                     + "none of them.",
                 "Check METADATA_FILE. If the catalogue was lost, run 'zfs-server catalogue rebuild': it lists them."
             );
-        }
     }
+
+    /// <summary>
+    /// The outer server would list the inner one's objects as its own, and 'catalogue check' call them superfluous.
+    /// </summary>
+    private static OperationException IsNested(string what) =>
+        new(
+            ExitCode.Conflict,
+            $"The stores of two servers must not lie within each other: {what}.",
+            "Give each server a DATA_DIR, a bucket, or an S3_PREFIX beside the other one's."
+        );
 
     private OperationException LacksMark(string reason) =>
         new(
@@ -134,6 +155,17 @@ internal sealed class StoreOwnership(
                 + "because the old one was lost, run 'zfs-server catalogue rebuild'."
         );
 
+    /// <summary>An old catalogue lacks what was stored since, and lists what was deleted since.</summary>
+    private OperationException IsAhead(StoreOwner owner) =>
+        new(
+            ExitCode.Conflict,
+            $"The catalogue {database.Path} is older than {store.Location}: a server with a later copy of it used the "
+                + $"store, on {owner.Host} since {owner.StartedAt:u} (start {owner.Epoch} of the store; this catalogue "
+                + $"knows of {database.FindStoreEpoch()}).",
+            "If that server still runs, stop one of them. If this catalogue is a restored copy, run 'zfs-server "
+                + "catalogue rebuild': it lists what is stored."
+        );
+
     /// <summary>Writes the catalogue's id into the store, which must not name one yet.</summary>
     public async Task<StoreOwner> WriteAsync(string catalogueId, CancellationToken cancellationToken)
     {
@@ -145,24 +177,21 @@ internal sealed class StoreOwnership(
         };
         await store.PutNewAsync(
             ReservedKeys.Owner,
-            JsonSerializer.SerializeToUtf8Bytes(owner, StoreOwnerJson.Default.StoreOwner),
+            owner.ToJson(),
             catalogueId,
             ObjectKind.Manifest,
             cancellationToken
         );
+        // Without conditional writes, another server may have written its own at the same moment.
+        if (await ReadAsync(cancellationToken) is { } written && written.CatalogueId != catalogueId)
+            throw IsAnothers(written);
         return owner;
     }
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Location} lies within {Enclosing}, another server's store, whose 'catalogue check' and 'catalogue rebuild' "
+            + "name objects of this one; move one of them beside the other"
+    )]
+    private partial void LogNested(string location, string enclosing);
 }
-
-internal sealed record StoreOwner
-{
-    public required int FormatVersion { get; init; }
-
-    public required string CatalogueId { get; init; }
-
-    public required DateTimeOffset CreatedAt { get; init; }
-}
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
-[JsonSerializable(typeof(StoreOwner))]
-internal sealed partial class StoreOwnerJson : JsonSerializerContext;

@@ -6,6 +6,7 @@ using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Events;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -115,6 +116,51 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             ("@upload", uploadId)
         );
         command.ExecuteNonQuery();
+    }
+
+    /// <summary>
+    /// Gives the upload another id and key, where it starts from its beginning, and records that what is stored under
+    /// the old key is to be deleted: both or neither.
+    /// </summary>
+    /// <param name="storedBytes">What the old key's objects have.</param>
+    /// <param name="replaced">The event of it; null for none.</param>
+    /// <returns>Null if the id is in use.</returns>
+    public UploadRecord? TryMove(
+        UploadRecord upload,
+        string snapshotId,
+        string storageKey,
+        long storedBytes,
+        ServerEvent? replaced
+    )
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        if (!IsUnused(connection, snapshotId))
+            return null;
+        using var move = connection.Query(
+            "UPDATE uploads SET snapshot_id = @id, storage_key = @key, begin_facts = NULL, parts_bytes = 0 WHERE "
+                + "upload_id = @upload",
+            ("@id", snapshotId),
+            ("@key", storageKey),
+            ("@upload", upload.UploadId)
+        );
+        Invariant.Require(move.ExecuteNonQuery() == 1, $"upload {upload.UploadId} of {upload.SnapshotId} is open");
+        PartCatalogue.Clear(connection, upload.UploadId);
+        using var note = connection.Query(
+            "INSERT INTO deletions (storage_key, snapshot_id, client_id, size_bytes) VALUES (@key, @id, @client, "
+                + "@size)",
+            ("@key", upload.StorageKey),
+            ("@id", upload.SnapshotId),
+            ("@client", upload.ClientId),
+            ("@size", storedBytes)
+        );
+        note.ExecuteNonQuery();
+        if (replaced is not null)
+            Outbox.Add(connection, replaced);
+        transaction.Commit();
+        if (replaced is not null)
+            database.Outbox.Signal();
+        return upload with { SnapshotId = snapshotId, StorageKey = storageKey };
     }
 
     /// <summary>Records the manifest of the backup in ZFS, before END is passed to ZFS.</summary>

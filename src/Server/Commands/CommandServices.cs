@@ -27,6 +27,7 @@ internal static class CommandServices
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
+            .AddSingleton<IBegunObjects, BegunObjects>()
             .AddSingleton<MachineCatalogue>()
             .AddStore(settings)
             .AddSingleton<ClientDatasets>()

@@ -11,9 +11,8 @@ public sealed partial record S3Settings
     /// <summary>Scheme, host and port, without a path.</summary>
     public required Uri Endpoint { get; init; }
 
-    public required string AccessKey { get; init; }
-
-    public required Secret SecretKey { get; init; }
+    /// <summary>Null: the AWS SDK finds credentials elsewhere.</summary>
+    public required S3Keys? Keys { get; init; }
 
     public required string Bucket { get; init; }
 
@@ -69,8 +68,7 @@ public sealed partial record S3Settings
         return new S3Settings
         {
             Endpoint = endpoint ?? new Uri("http://localhost"),
-            AccessKey = settings.Required("S3_ACCESS_KEY"),
-            SecretKey = settings.RequiredSecret("S3_SECRET_KEY"),
+            Keys = ReadKeys(settings),
             Bucket = settings.Required("S3_BUCKET", ParseBucket) ?? "",
             Region = settings.Text("S3_REGION") ?? (endpoint is null ? "" : RegionOf(endpoint.Host)),
             Prefix = settings.Optional("S3_PREFIX", ParsePrefix) ?? "",
@@ -89,6 +87,18 @@ public sealed partial record S3Settings
             IdleTimeout = TimeSpan.FromSeconds(settings.Number("S3_IDLE_TIMEOUT", 60, 1, 3600)),
             RetryTime = TimeSpan.FromSeconds(settings.Number("S3_RETRY_TIME", 300, 0, 86_400)),
         };
+    }
+
+    private static S3Keys? ReadKeys(SettingsReader settings)
+    {
+        var token = settings.Text("S3_SESSION_TOKEN");
+        if (token is null && settings.Text("S3_ACCESS_KEY") is null && settings.Text("S3_SECRET_KEY") is null)
+            return null;
+        return new S3Keys(
+            settings.Required("S3_ACCESS_KEY"),
+            settings.RequiredSecret("S3_SECRET_KEY"),
+            token is null ? null : new Secret(token)
+        );
     }
 
     /// <summary>
@@ -161,3 +171,7 @@ public sealed partial record S3Settings
     private static string ParseCaFile(string text) =>
         File.Exists(text) ? Path.GetFullPath(text) : throw new FormatException("the file does not exist");
 }
+
+/// <param name="AccessKey">The key's id.</param>
+/// <param name="SessionToken">Of temporary keys; null for permanent ones.</param>
+public sealed record S3Keys(string AccessKey, Secret SecretKey, Secret? SessionToken);

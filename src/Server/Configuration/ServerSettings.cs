@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using ZfsSnapshotManager.Core.Configuration;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
@@ -37,6 +38,7 @@ public sealed record ServerSettings
                     "S3_ENDPOINT",
                     "S3_ACCESS_KEY",
                     "S3_SECRET_KEY",
+                    "S3_SESSION_TOKEN",
                     "S3_BUCKET",
                     "S3_USE_SSL",
                     "S3_REGION",
@@ -132,7 +134,8 @@ public sealed record ServerSettings
             DatabaseFile = DatabaseFileFor(
                 Path.GetFullPath(settings.Text("METADATA_FILE", Path.Combine(data, "metadata.db")))
             ),
-            BindAddress = settings.Address("BIND_ADDRESS", IPAddress.IPv6Any),
+            // Kernels and sandboxes without IPv6 have no such sockets.
+            BindAddress = settings.Address("BIND_ADDRESS", Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any),
             Port = settings.Number("PORT", 8080, 0, 65535),
             MaxConnections = settings.Number("MAX_CONNECTIONS", 2048, 16, 1_000_000),
             MaxConnectionsPerAddress = settings.Number("MAX_CONNECTIONS_PER_ADDRESS", 256, 8, 1_000_000),

@@ -18,19 +18,25 @@ namespace ZfsSnapshotManager.Server.Downloads;
 /// </summary>
 internal sealed class ManifestEndpoints(BackupCatalogue backups, BackupBackends backends, RequestEvents events)
 {
-    public static void Map(WebApplication app) =>
-        app.MapGet("/snapshots/{id}/manifest", async context =>
-                await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context)).ExecuteAsync(
-                    context
-                )
-            )
-            .WithMetadata(new MakesList());
+    /// <summary>nginx (<c>proxy_pass</c> with a path) and others pass the %2F of an id on as a slash.</summary>
+    private const string PathWithSlash = "/snapshots/{client}/{name}/manifest";
+
+    public static void Map(WebApplication app)
+    {
+        app.MapGet("/snapshots/{id}/manifest", AnswerAsync).WithMetadata(new MakesList());
+        app.MapGet(PathWithSlash, AnswerAsync).WithMetadata(new MakesList());
+
+        async Task AnswerAsync(HttpContext context) =>
+            await (await app.Services.GetRequiredService<ManifestEndpoints>().GetAsync(context)).ExecuteAsync(context);
+    }
 
     private async Task<IResult> GetAsync(HttpContext context)
     {
         var client = context.GetClient();
         // ASP.NET Core decodes a path except for %2F (docs: routing, "URL encoding"), and an id has a slash.
-        var id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+        var route = context.Request.RouteValues;
+        var id = route.TryGetValue("id", out var whole) ? (string)whole! : $"{route["client"]}/{route["name"]}";
+        id = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id)
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
         var backend = backends.Of(backup);

@@ -18,10 +18,14 @@ internal static partial class DurableFile
     private const int InvalidArgument = 22; // EINVAL
 
     /// <summary>Replaces the file at <paramref name="path"/>, which need not exist.</summary>
-    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode)
-    {
+    public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode) =>
         // Always the same name, so that leftovers of a crash are overwritten. Callers hold a lock.
-        var aside = path + ".tmp";
+        Replace(path, path + ".tmp", content, mode);
+
+    /// <inheritdoc cref="Replace(string, ReadOnlySpan{byte}, UnixFileMode)"/>
+    /// <param name="aside">The path where it is written first, on the same file system.</param>
+    public static void Replace(string path, string aside, ReadOnlySpan<byte> content, UnixFileMode mode)
+    {
         WriteAside(aside, path, content, mode);
         File.Move(aside, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(path)!);

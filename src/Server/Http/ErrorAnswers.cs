@@ -55,6 +55,7 @@ internal static partial class ErrorAnswers
             JsonException json => RequestException.BadRequest(
                 $"The body is not the expected JSON: {JsonFault.Describe(json)}."
             ),
+            _ when CatalogueFaults.TryExplain(e, "Nothing was changed.") is { } failed => failed,
             _ => new(
                 StatusCodes.Status500InternalServerError,
                 "internal_error",

@@ -52,6 +52,12 @@ internal static class StorageFaults
                     + "unless they depend on this one.",
                 e
             ),
+            StorageFault.Exists => RequestException.Conflict(
+                "object_exists",
+                e.Message,
+                $"{kept} 'zfs-server catalogue check' names what is stored and not listed; send the snapshot again "
+                    + "when it is removed, or drop the upload."
+            ),
             StorageFault.Locked => RequestException.Conflict("object_locked", e.Message, "Wait until then."),
             _ => new(
                 StatusCodes.Status500InternalServerError,

@@ -24,13 +24,13 @@ internal sealed class CatalogueRebuild(
     public async Task<RebuildReport> RunAsync(bool dryRun, CancellationToken cancellationToken)
     {
         var previous = PreviousCatalogue.Read(current);
-        var id = (await ownership.ReadAsync(cancellationToken))?.CatalogueId;
+        var owner = await ownership.ReadAsync(cancellationToken);
         output.Note($"Reading the manifests in {store.Objects.Location}.");
         var surveyed = new Dictionary<string, SurveyedBackup>(
             await new StoreSurvey(store).RunAsync("", only: null, cancellationToken),
             StringComparer.Ordinal
         );
-        if (id is null)
+        if (owner is null)
             CheckMounted(surveyed, previous);
         foreach (
             var (key, found) in await local.RunAsync(ClientsFile.Read(settings.ClientsFile), [], cancellationToken)
@@ -46,7 +46,7 @@ internal sealed class CatalogueRebuild(
         AddLost(findings, notes, selected, previous);
         string? kept = null;
         if (!dryRun)
-            kept = await ReplaceAsync(selected, id, previous, cancellationToken);
+            kept = await ReplaceAsync(selected, owner, previous, cancellationToken);
         return Describe(dryRun, selected, previous, kept, findings, notes);
     }
 
@@ -149,10 +149,10 @@ internal sealed class CatalogueRebuild(
         }
     }
 
-    /// <param name="owner">The catalogue id in the store; null if it has none.</param>
+    /// <param name="owner">What the store says; null if it names no catalogue.</param>
     private async Task<string?> ReplaceAsync(
         IReadOnlyList<ListedBackup> selected,
-        string? owner,
+        StoreOwner? owner,
         PreviousCatalogue previous,
         CancellationToken cancellationToken
     )
@@ -161,9 +161,10 @@ internal sealed class CatalogueRebuild(
         CatalogueExchange.Remove(aside); // from an interrupted rebuild
         var rebuilt = new CatalogueDatabase(settings with { DatabaseFile = aside });
         rebuilt.Prepare();
-        var id = owner ?? previous.Id ?? CatalogueIdFile.Find(settings) ?? Guid.NewGuid().ToString("N");
+        var id = owner?.CatalogueId ?? previous.Id ?? CatalogueIdFile.Find(settings) ?? Guid.NewGuid().ToString("N");
         rebuilt.SetId(id);
         new BackupCatalogue(rebuilt).AddAll(selected.Select(previous.CarryOver));
+        new BegunObjects(rebuilt, time).NoteAll(previous.Begun);
 
         // Before the exchange: if the new catalogue never comes into force, the next rebuild reuses its id from the
         // store.
@@ -171,6 +172,7 @@ internal sealed class CatalogueRebuild(
         if (owner is null)
             await ownership.WriteAsync(id, cancellationToken);
         rebuilt.NoteClaimedStore();
+        rebuilt.TryNoteStoreEpoch(owner?.Epoch ?? 0); // all that is stored by now is listed
         cancellationToken.ThrowIfCancellationRequested();
         return CatalogueExchange.Exchange(current, rebuilt, time.GetUtcNow());
     }

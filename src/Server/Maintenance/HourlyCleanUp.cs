@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Server.Backups;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Uploads;
 
@@ -9,6 +10,8 @@ internal sealed partial class HourlyCleanUp(
     UploadCleanUp uploads,
     RotationRun rotation,
     BackupRemoval removal,
+    StoreFence fence,
+    CatalogueReserve reserve,
     TimeProvider time,
     ILogger<HourlyCleanUp> logger
 ) : BackgroundService
@@ -24,9 +27,11 @@ internal sealed partial class HourlyCleanUp(
     {
         try
         {
+            await fence.DemandAsync(cancellationToken); // what is in another server's store is not this one's to delete
             await uploads.DropStaleAsync(cancellationToken);
             await rotation.DeleteExpiredAsync();
             await removal.FinishAsync(cancellationToken);
+            reserve.Keep();
         }
         catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {

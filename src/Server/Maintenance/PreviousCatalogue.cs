@@ -21,6 +21,9 @@ internal sealed record PreviousCatalogue
     /// <summary>The keys of its open uploads.</summary>
     public IReadOnlySet<string> Uploads { get; private init; } = new HashSet<string>(StringComparer.Ordinal);
 
+    /// <summary>The keys of backups of which objects were begun that may be incomplete.</summary>
+    public IReadOnlySet<string> Begun { get; private init; } = new HashSet<string>(StringComparer.Ordinal);
+
     /// <summary>Pins and expiries of backups, which no manifest contains.</summary>
     public IReadOnlyDictionary<BackupInstance, PinAndExpiry> PinsAndExpiries { get; private init; } =
         new Dictionary<BackupInstance, PinAndExpiry>();
@@ -44,6 +47,7 @@ internal sealed record PreviousCatalogue
             {
                 Listed = ReadTexts(connection, "SELECT storage_key FROM backups ORDER BY storage_key"),
                 Uploads = ReadTexts(connection, "SELECT storage_key FROM uploads").ToHashSet(StringComparer.Ordinal),
+                Begun = ReadTexts(connection, BegunKeysOf(connection)).ToHashSet(StringComparer.Ordinal),
                 PinsAndExpiries =
                     version >= VersionWithPins
                         ? ReadPinsAndExpiries(connection)
@@ -91,6 +95,12 @@ internal sealed record PreviousCatalogue
 
         return found;
     }
+
+    /// <summary>Earlier versions had no notes; then it is what the open uploads may have begun.</summary>
+    private static string BegunKeysOf(SqliteConnection connection) =>
+        ReadTexts(connection, "SELECT name FROM sqlite_master WHERE name = 'begun_objects'").Count > 0
+            ? "SELECT storage_key FROM begun_objects"
+            : "SELECT storage_key FROM uploads";
 
     private static List<string> ReadTexts(SqliteConnection connection, string sql)
     {

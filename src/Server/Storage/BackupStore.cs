@@ -100,6 +100,40 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
             await store.DeleteAsync(StoredObject.KeyOf(key, index), cancellationToken);
     }
 
+    /// <summary>The stored bytes of a backup's objects, by their names.</summary>
+    public async Task<long> MeasureAsync(string key, CancellationToken cancellationToken)
+    {
+        var size = 0L;
+        for (
+            var index = 0;
+            await store.FindAsync(StoredObject.KeyOf(key, index), cancellationToken) is { } found;
+            index++
+        )
+            size += found.Size;
+        return size;
+    }
+
+    /// <summary>Locks a backup's objects for as long as the store is set to.</summary>
+    /// <returns>Until when all of them are locked, as the store says; null if one is not.</returns>
+    public async Task<DateTimeOffset?> LockAsync(
+        IReadOnlyList<StoredObject> objects,
+        CancellationToken cancellationToken
+    )
+    {
+        if (store.LockedUntil is not { } until)
+            return null;
+        DateTimeOffset? all = DateTimeOffset.MaxValue;
+        foreach (var stored in objects)
+        {
+            var locked = await store.LockAsync(stored.Key, until, cancellationToken);
+            all = locked < all ? locked : all;
+            if (locked is null)
+                return null;
+        }
+
+        return all;
+    }
+
     private List<StoredPart> UnknownPartsOf(long size)
     {
         List<StoredPart> parts = [];

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Files;
@@ -6,7 +7,7 @@ using ZfsSnapshotManager.Server.Files;
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>Stores objects as files: <c>DATA_DIR/objects/KEY</c>.</summary>
-internal sealed class DirectoryStore : IObjectStore
+internal sealed partial class DirectoryStore : IObjectStore
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -88,12 +89,31 @@ internal sealed class DirectoryStore : IObjectStore
     /// The server wrote the file that names the catalogue when it started. It is missing if the disk was unmounted.
     /// </summary>
     public Task PingAsync(CancellationToken cancellationToken) =>
-        File.Exists(PathOf(ReservedKeys.Owner)) && Directory.Exists(_incoming)
+        FindFile(ReservedKeys.Owner) is not null && Directory.Exists(_incoming)
             ? Task.CompletedTask
             : throw new StorageException(
                 StorageFault.Missing,
                 $"{PathOf(ReservedKeys.Owner)} or {_incoming} does not exist; is its disk mounted?"
             );
+
+    /// <summary>Whether DATA_DIR lies in the <c>objects</c> or <c>incoming</c> of another one.</summary>
+    public Task<string?> FindEnclosingAsync(CancellationToken cancellationToken)
+    {
+        for (var directory = Path.GetDirectoryName(_objects); directory is not null; )
+        {
+            var parent = Path.GetDirectoryName(directory);
+            if (parent is not null && Path.GetFileName(directory) is "objects" or "incoming")
+            {
+                var objects = Path.Combine(parent, "objects");
+                if (File.Exists(Path.Combine(objects, ReservedKeys.Owner)))
+                    return Task.FromResult<string?>(objects);
+            }
+
+            directory = parent;
+        }
+
+        return Task.FromResult<string?>(null);
+    }
 
     public Task<IObjectWriter> CreateAsync(
         string key,
@@ -110,7 +130,7 @@ internal sealed class DirectoryStore : IObjectStore
 
     public Task AbandonAsync(string key, string token, CancellationToken cancellationToken)
     {
-        File.Delete(Path.Combine(_incoming, Path.GetFileName(token)));
+        DeleteFile(Path.Combine(_incoming, Path.GetFileName(token)), durably: false);
         return Task.CompletedTask;
     }
 
@@ -143,10 +163,23 @@ internal sealed class DirectoryStore : IObjectStore
         return Task.CompletedTask;
     }
 
+    public Task ReplaceAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        try
+        {
+            DurableFile.Replace(PathOf(key), Path.Combine(_incoming, key), content.Span, OwnerOnly);
+            return Task.CompletedTask;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile($"The server's disk did not store {key}", e);
+        }
+    }
+
     public Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken)
     {
-        var file = new FileInfo(PathOf(key));
-        return Task.FromResult(file.Exists ? new ObjectFacts(file.Length, UploadId: null, LockedUntil: null) : null);
+        var file = FindFile(key);
+        return Task.FromResult(file is null ? null : new ObjectFacts(file.Length, UploadId: null, LockedUntil: null));
     }
 
     public async Task ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
@@ -184,22 +217,14 @@ internal sealed class DirectoryStore : IObjectStore
 
     public Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
-        var path = PathOf(key);
-        try
-        {
-            if (File.Exists(path))
-            {
-                File.Delete(path);
-                DurableFile.SyncDirectory(Path.GetDirectoryName(path)!); // keeps the order of removals
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw StorageException.FromFile($"The server's disk cannot delete {key}", e);
-        }
-
+        if (FindFile(key) is { } file)
+            DeleteFile(file.FullName, durably: true); // keeps the order of removals
         return Task.CompletedTask;
     }
+
+    /// <summary>Files have no retention.</summary>
+    public Task<DateTimeOffset?> LockAsync(string key, DateTimeOffset until, CancellationToken cancellationToken) =>
+        Task.FromResult<DateTimeOffset?>(null);
 
     public async IAsyncEnumerable<ListedObject> ListAsync(
         string prefix,
@@ -218,40 +243,88 @@ internal sealed class DirectoryStore : IObjectStore
     {
         if (!Directory.Exists(_objects))
             return [];
-        try
-        {
-            return
-            [
-                .. new DirectoryInfo(_objects)
-                    .EnumerateFiles("*", SearchOption.AllDirectories)
-                    .Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length))
-                    .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
-                    .OrderBy(file => file.Key, StringComparer.Ordinal),
-            ];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw StorageException.FromReading($"The server's disk cannot list {_objects}", e);
-        }
+        return
+        [
+            .. FilesIn(new DirectoryInfo(_objects), SearchOption.AllDirectories)
+                .Select(file => new ListedObject(Path.GetRelativePath(_objects, file.FullName), file.Length))
+                .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .OrderBy(file => file.Key, StringComparer.Ordinal),
+        ];
     }
 
+    /// <summary>Files that the server did not name itself stay, whoever put them there.</summary>
     public Task<int> RemoveIncompleteAsync(
         DateTimeOffset begunBefore,
         IReadOnlySet<string> kept,
         CancellationToken cancellationToken
     )
     {
-        var files = new DirectoryInfo(_incoming)
-            .GetFiles()
-            .Where(file => new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore && !kept.Contains(file.Name))
+        var files = FilesIn(new DirectoryInfo(_incoming), SearchOption.TopDirectoryOnly)
+            .Where(file =>
+                IncompleteName().IsMatch(file.Name)
+                && new DateTimeOffset(file.LastWriteTimeUtc) < begunBefore
+                && !kept.Contains(file.Name)
+            )
             .ToList();
         foreach (var file in files)
-            file.Delete();
+            DeleteFile(file.FullName, durably: false);
         return Task.FromResult(files.Count);
+    }
+
+    /// <summary>The id of an upload, alone or with what it is: see <see cref="AsideOf"/>.</summary>
+    [GeneratedRegex(@"^[0-9a-f]{32}(\.[a-z]+)?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex IncompleteName();
+
+    private static void DeleteFile(string path, bool durably)
+    {
+        try
+        {
+            File.Delete(path);
+            if (durably)
+                DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromFile($"The server's disk cannot delete {path}", e);
+        }
+    }
+
+    private static List<FileInfo> FilesIn(DirectoryInfo directory, SearchOption depth)
+    {
+        try
+        {
+            return [.. directory.EnumerateFiles("*", depth)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromReading($"The server's disk cannot list {directory.FullName}", e);
+        }
     }
 
     private static bool Holds(string path, ReadOnlySpan<byte> content) =>
         new FileInfo(path).Length == content.Length && content.SequenceEqual(File.ReadAllBytes(path));
+
+    /// <summary>
+    /// An object's file. <see cref="File.Exists"/> would call a file missing that cannot be reached: a deletion would
+    /// count as done, and a backup as lost.
+    /// </summary>
+    /// <returns>Null if it does not exist.</returns>
+    private FileInfo? FindFile(string key)
+    {
+        var path = PathOf(key);
+        try
+        {
+            return File.GetAttributes(path).HasFlag(FileAttributes.Directory) ? null : new FileInfo(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageException.FromReading($"The server's disk cannot look for {key}", e);
+        }
+    }
 
     /// <summary>The server makes the keys itself; still, no key may ever lead out of the directory.</summary>
     private string PathOf(string key)

@@ -31,6 +31,10 @@ internal interface IObjectStore
     /// <exception cref="StorageException">It does not, or lacks what every store in use has.</exception>
     Task PingAsync(CancellationToken cancellationToken);
 
+    /// <summary>Looks for another server's store in which this one lies.</summary>
+    /// <returns>Its location; null if none does.</returns>
+    Task<string?> FindEnclosingAsync(CancellationToken cancellationToken);
+
     /// <summary>Creates an object that is not visible until it is completed.</summary>
     /// <param name="uploadId">Identifies the writer; returned by <see cref="FindAsync"/> if the store can keep
     /// it.</param>
@@ -61,6 +65,10 @@ internal interface IObjectStore
         CancellationToken cancellationToken
     );
 
+    /// <summary>Replaces a small object of the server's own, or creates it. Backups are never replaced.</summary>
+    /// <param name="key">One of <see cref="ReservedKeys"/>.</param>
+    Task ReplaceAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+
     /// <returns>Null if no such object exists.</returns>
     Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken);
 
@@ -73,10 +81,19 @@ internal interface IObjectStore
     /// <exception cref="StorageException"><see cref="StorageFault.Locked"/>: it is under a retention.</exception>
     Task DeleteAsync(string key, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Extends an object's retention to a moment; one that ends later stays. Only for a store with
+    /// <see cref="LockedUntil"/>.
+    /// </summary>
+    /// <returns>When the object's retention ends, as the store says; null if it has none.</returns>
+    Task<DateTimeOffset?> LockAsync(string key, DateTimeOffset until, CancellationToken cancellationToken);
+
     /// <summary>All objects whose keys start with a prefix, ordered by key; fetched page by page.</summary>
     IAsyncEnumerable<ListedObject> ListAsync(string prefix, CancellationToken cancellationToken);
 
-    /// <summary>Removes objects that were created and never completed.</summary>
+    /// <summary>
+    /// Removes objects that this server created and never completed. What other programs began stays.
+    /// </summary>
     /// <param name="begunBefore">Younger ones stay: they may be being written.</param>
     /// <param name="kept">Tokens of objects that also stay: their uploads may be resumed.</param>
     /// <returns>The number of objects removed.</returns>

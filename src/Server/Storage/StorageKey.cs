@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using ZfsSnapshotManager.Core;
@@ -30,10 +31,28 @@ internal static class StorageKey
     )
     {
         var stem = $"{clientId}/{Flatten(dataset, MaxDatasetLength)}_{Timestamps.ForName(time)}";
-        for (var number = 1; ; number++)
+        return Candidates(stem, 1, compression.Extension());
+    }
+
+    /// <summary>The candidates that follow a backup's key: other keys for the same backup.</summary>
+    public static IEnumerable<(string SnapshotId, string StorageKey)> CandidatesAfter(string key)
+    {
+        var id = SnapshotIdOf(key) ?? throw new ArgumentException($"'{key}' is no backup's key.", nameof(key));
+        var mark = id.LastIndexOf('~'); // no dataset's name contains one
+        var number = mark < 0 ? 1 : int.Parse(id.AsSpan(mark + 1), NumberStyles.None, CultureInfo.InvariantCulture);
+        return Candidates(mark < 0 ? id : id[..mark], number + 1, key[id.Length..]);
+    }
+
+    private static IEnumerable<(string SnapshotId, string StorageKey)> Candidates(
+        string stem,
+        int first,
+        string extension
+    )
+    {
+        for (var number = first; ; number++)
         {
             var id = number == 1 ? stem : $"{stem}~{number}";
-            yield return (id, id + compression.Extension());
+            yield return (id, id + extension);
         }
     }
 

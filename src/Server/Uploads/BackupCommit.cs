@@ -1,10 +1,12 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads.Objects;
@@ -19,9 +21,26 @@ internal sealed class BackupCommit(
     BackupStore store,
     BackupCatalogue catalogue,
     StreamAdmission admission,
+    StoreFence fence,
+    StoredBase storedBase,
     TimeProvider time
 )
 {
+    /// <summary>Checks that the store is still this server's, and has the base. Nothing is stored before.</summary>
+    /// <exception cref="RequestException">409: the store lost the base.</exception>
+    /// <exception cref="StorageException">Another server has taken the store.</exception>
+    public async Task CheckStoreAsync(UploadRecord upload, Manifest manifest, CancellationToken cancellationToken)
+    {
+        await fence.DemandAsync(cancellationToken);
+        if (manifest.FromGuid is { } from)
+            await storedBase.DemandAsync(
+                upload.ClientId,
+                from,
+                listed => ChainLink.Fits(listed, manifest.Features),
+                cancellationToken
+            );
+    }
+
     /// <summary>From here on a client that disconnects changes nothing: the backup is complete.</summary>
     /// <param name="upload">The upload.</param>
     /// <param name="complete">Gives the objects their keys.</param>
@@ -42,6 +61,7 @@ internal sealed class BackupCommit(
         admission.RequireClient(upload.ClientId);
         await complete();
         admission.RequireClient(upload.ClientId); // to complete an object may take minutes
+        manifest = manifest with { LockedUntil = await store.LockAsync(manifest.Objects, CancellationToken.None) };
         await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None);
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
         var isCommitted = reservation is null ? Commit() : reservation.Finish(Commit);
@@ -98,7 +118,7 @@ internal sealed class BackupCommit(
             EndChecksum = whole.EndChecksum,
             Sha256 = sha256,
             PartsSha256 = StoredPart.DigestOf(objects.SelectMany(stored => stored.Parts)),
-            LockedUntil = store.Objects.LockedUntil,
+            LockedUntil = null, // once the objects are complete
             SnapshotType = upload.SnapshotType,
             MachineId = upload.MachineId,
             MachineName = upload.MachineName,

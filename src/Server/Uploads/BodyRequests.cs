@@ -99,6 +99,7 @@ internal sealed partial class BodyRequests(
                 "Nothing of this request was stored. Run the backup again.",
                 e
             ),
+            _ when CatalogueFaults.TryExplain(e, "Nothing of this request was stored.") is { } failed => failed,
             _ => new RequestException(
                 StatusCodes.Status500InternalServerError,
                 "internal_error",

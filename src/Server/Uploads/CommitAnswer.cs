@@ -27,7 +27,7 @@ internal static class CommitAnswer
             Message = message,
             UploadId = upload.UploadId,
             State = state,
-            StorageKey = upload.StorageKey,
+            StorageKey = backup?.StorageKey ?? upload.StorageKey,
             LastError = backup is null ? upload.LastError : null,
             Snapshot = backup,
         };

@@ -48,6 +48,7 @@ internal sealed partial class StreamReceiver(
             writer.Objects,
             stored.GetSha256()
         );
+        await commit.CheckStoreAsync(upload, manifest, cancellationToken);
         try
         {
             return await commit.RunAsync(

@@ -29,7 +29,7 @@ internal sealed class UploadLookup(UploadCatalogue uploads, UploadRecovery recov
         var upload = Find(client, id);
         return await recovery.RecoverAsync(upload, cancellationToken) switch
         {
-            RecoveredUpload.Open => upload,
+            RecoveredUpload.Open => Find(client, id), // it may have got another key
             RecoveredUpload.Finished or RecoveredUpload.Committed => throw StreamAdmission.Exists(upload.SnapshotId),
             _ => throw new RequestException(
                 StatusCodes.Status500InternalServerError,

@@ -16,6 +16,9 @@ internal enum CrashMoment
 
     /// <summary>The program continues: from this call on the disk stays full, and only removals succeed.</summary>
     Full,
+
+    /// <summary>The program continues: the disk is full until the first removal makes room.</summary>
+    Tight,
 }
 
 /// <summary>The call, from 1, at which a program is killed.</summary>
@@ -60,6 +63,7 @@ internal static class CrashLibrary
                 CrashMoment.After => "after",
                 CrashMoment.Torn => "torn",
                 CrashMoment.Fail => "fail",
+                CrashMoment.Tight => "tight",
                 _ => "full",
             },
             ["ZSM_CRASH_LOG"] = log,

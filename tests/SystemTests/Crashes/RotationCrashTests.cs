@@ -35,4 +35,16 @@ public sealed class RotationCrashTests
             call => $"{at} {call}"
         );
     }
+
+    /// <summary>What frees space needs some itself: the catalogue keeps a reserve for it.</summary>
+    [Fact]
+    public async Task On_a_full_disk_a_rotation_still_deletes()
+    {
+        await using var lab = await CrashLab.WithOldBackupAsync();
+
+        var (rotated, _) = await lab.CrashAsync(new CrashPoint(1, CrashMoment.Tight), lab.RotateAsync);
+
+        Assert.True(rotated);
+        Assert.False(await lab.HasOldAsync());
+    }
 }

@@ -8,7 +8,7 @@
  *   ZSM_CRASH_MARK    counts only once this file is there; without it from the start
  *   ZSM_CRASH_AT      the call at which something happens, from 1; 0: none, all calls are only noted
  *   ZSM_CRASH_WHEN    before, after: SIGKILL then; torn: half of a write is done, then SIGKILL; fail: this one call fails with ENOSPC;
- *                     full: this one and all that follow do, but for removals
+ *                     full: this one and all that follow do, but for removals; tight: those up to the first removal do, which makes room
  *   ZSM_CRASH_LOG     notes a line for each call: number, name, path, second path, inode, size before, offset, length, result; by tabs.
  *                     The length of a renaming is 1 where it replaces a file
  *
@@ -107,7 +107,15 @@ static int of_path(struct call *call, const char *name, const char *path, const 
 /* Syncs fail as well: file systems that give out space late find only then that there is none. */
 static int is_full(void) {
     const char *when = setting("ZSM_CRASH_WHEN");
-    return when && strcmp(when, "full") == 0;
+    return when && (strcmp(when, "full") == 0 || strcmp(when, "tight") == 0);
+}
+
+/* Whether the disk has room again since something was removed from it. */
+static int has_room(const struct call *call) {
+    static int room;
+    const char *when = setting("ZSM_CRASH_WHEN");
+    if (when && strcmp(when, "tight") == 0 && strcmp(call->name, "unlink") == 0) room = 1;
+    return room || strcmp(call->name, "unlink") == 0;
 }
 
 static enum moment moment_of_choice(void) {
@@ -151,7 +159,7 @@ static enum moment enter(struct call *call, int is_known) {
     if (!counted) return UNCOUNTED;
     call->number = ++calls;
     const char *at = setting("ZSM_CRASH_AT");
-    int is_there = at && atol(at) > 0 && (is_full() ? call->number >= atol(at) && strcmp(call->name, "unlink") != 0 : call->number == atol(at));
+    int is_there = at && atol(at) > 0 && (is_full() ? call->number >= atol(at) && !has_room(call) : call->number == atol(at));
     enum moment moment = is_there ? moment_of_choice() : PASS;
     if (moment == BEFORE) die(call, "killed-before");
     return moment;

@@ -11,6 +11,9 @@ internal enum Fault
     /// <summary>500.</summary>
     InternalError,
 
+    /// <summary>403, as S3 answers a key that lacks a right.</summary>
+    Forbidden,
+
     /// <summary>An error inside a 200, as S3 gives it where the work began well.</summary>
     ErrorInSuccess,
 

@@ -40,10 +40,14 @@ internal sealed class FaultProxy : IAsyncDisposable
     public IReadOnlyCollection<S3Request> Requests => _requests;
 
     /// <summary>The same by kind, as text.</summary>
-    public string Counts =>
+    public string Counts => CountsWithout("");
+
+    /// <param name="key">Requests for it are left out; empty: none are.</param>
+    public string CountsWithout(string key) =>
         string.Join(
             ' ',
             _requests
+                .Where(request => key.Length == 0 || !request.Path.EndsWith($"/{key}", StringComparison.Ordinal))
                 .CountBy(request => request.Kind)
                 .OrderBy(pair => pair.Key)
                 .Select(pair => $"{pair.Key}={pair.Value}")
@@ -150,6 +154,7 @@ internal sealed class FaultProxy : IAsyncDisposable
                     fault
                     is Fault.SlowDown
                         or Fault.InternalError
+                        or Fault.Forbidden
                         or Fault.ErrorInSuccess
                         or Fault.StorageFull
                         or Fault.UploadLost
@@ -311,6 +316,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         {
             Fault.SlowDown => ("503 Slow Down", "SlowDown"),
             Fault.InternalError => ("500 Internal Server Error", "InternalError"),
+            Fault.Forbidden => ("403 Forbidden", "AccessDenied"),
             _ => ("200 OK", "InternalError"),
         };
         var body =

@@ -9,6 +9,18 @@ public sealed class ManifestTests(SharedServer server) : IClassFixture<SharedSer
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
+    /// <summary>nginx passes it on so, if proxy_pass has a path.</summary>
+    [Fact]
+    public async Task The_slash_of_an_id_may_come_decoded()
+    {
+        using var client = await server.NewClientAsync();
+        var id = IdOf(await client.StoreAsync(Recorded.Gzip("full"), "tank/a", "gzip"));
+
+        using var answer = await client.Http.GetAsync($"snapshots/{id}/manifest", Token);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
     [Fact]
     public async Task A_manifest_is_returned_as_it_is_stored()
     {

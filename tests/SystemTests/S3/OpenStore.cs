@@ -1,6 +1,7 @@
 using Amazon.S3.Model;
 using Microsoft.Extensions.Logging.Abstractions;
 using ZfsSnapshotManager.Core.Configuration;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Storage.S3;
@@ -18,6 +19,9 @@ internal abstract class OpenStore : IAsyncDisposable
 
     /// <summary>The number of objects that were begun and neither completed nor aborted.</summary>
     public abstract Task<int> CountUnfinishedAsync();
+
+    /// <summary>Begins an object in the same place as another program would, and leaves it unfinished.</summary>
+    public abstract Task BeginForeignAsync();
 
     /// <summary>Changes a bit of an object without the store.</summary>
     public abstract Task ChangeByteAsync(string key, int offset);
@@ -50,6 +54,9 @@ internal sealed class OpenDirectory : OpenStore
     public override Task<int> CountUnfinishedAsync() =>
         Task.FromResult(Directory.GetFiles(Path.Combine(_folder, "incoming")).Length);
 
+    public override Task BeginForeignAsync() =>
+        File.WriteAllTextAsync(Path.Combine(_folder, "incoming", "letter.txt"), "dear all");
+
     public override async Task ChangeByteAsync(string key, int offset)
     {
         var path = Path.Combine(_folder, "objects", key);
@@ -74,10 +81,21 @@ internal sealed class OpenBucket : OpenStore
     private readonly S3Server _server;
     private readonly List<S3Connection> _connections = [];
     private readonly Dictionary<string, string> _settings;
+    private readonly string _folder = Repository.NewFolder("catalogue");
+    private readonly BegunObjects _begun;
     private S3Store? _store;
 
-    private OpenBucket(S3Server server, string bucket, Dictionary<string, string> settings) =>
+    private OpenBucket(S3Server server, string bucket, Dictionary<string, string> settings)
+    {
         (_server, Bucket, _settings) = (server, bucket, settings);
+        var catalogue = new CatalogueDatabase(
+            ServerSettings.Read(
+                ReaderOf(new Dictionary<string, string>(StringComparer.Ordinal) { ["DATA_DIR"] = _folder })
+            )
+        );
+        catalogue.Prepare();
+        _begun = new BegunObjects(catalogue, TimeProvider.System);
+    }
 
     public string Bucket { get; }
 
@@ -120,6 +138,10 @@ internal sealed class OpenBucket : OpenStore
 
     public override Task<int> CountUnfinishedAsync() => _server.CountUnfinishedAsync(Bucket);
 
+    /// <summary>As <c>aws s3 cp</c> does when it brings a lost object back, by a key that looks like ours.</summary>
+    public override Task BeginForeignAsync() =>
+        _server.Client.InitiateMultipartUploadAsync(Bucket, "some/place/web1/tank_old_2020-01-01_00:00:00.zfs.gz");
+
     public override async Task ChangeByteAsync(string key, int offset)
     {
         key = $"some/place/{key}";
@@ -142,6 +164,7 @@ internal sealed class OpenBucket : OpenStore
     {
         foreach (var connection in _connections)
             connection.Dispose();
+        Directory.Delete(_folder, recursive: true);
         return ValueTask.CompletedTask;
     }
 
@@ -162,6 +185,6 @@ internal sealed class OpenBucket : OpenStore
             NullLogger<S3Connection>.Instance
         );
         _connections.Add(connection);
-        return new S3Store(connection, TimeProvider.System, NullLogger<S3Store>.Instance);
+        return new S3Store(connection, _begun, TimeProvider.System, NullLogger<S3Store>.Instance);
     }
 }

@@ -31,6 +31,12 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public Task PingAsync(CancellationToken cancellationToken) => inner.PingAsync(cancellationToken);
 
+    public Task<string?> FindEnclosingAsync(CancellationToken cancellationToken) =>
+        inner.FindEnclosingAsync(cancellationToken);
+
+    public Task<DateTimeOffset?> LockAsync(string key, DateTimeOffset until, CancellationToken cancellationToken) =>
+        inner.LockAsync(key, until, cancellationToken);
+
     public async Task<IObjectWriter> CreateAsync(
         string key,
         string uploadId,
@@ -51,6 +57,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
         ObjectKind kind,
         CancellationToken cancellationToken
     ) => HoldAsync(content, () => inner.PutNewAsync(key, content, uploadId, kind, cancellationToken));
+
+    public Task ReplaceAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        inner.ReplaceAsync(key, content, cancellationToken);
 
     public Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken) =>
         inner.FindAsync(key, cancellationToken);

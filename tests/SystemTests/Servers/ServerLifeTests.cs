@@ -16,6 +16,21 @@ public sealed class ServerLifeTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task Where_IPv6_is_switched_off_the_server_listens_on_all_addresses_of_IPv4()
+    {
+        await using var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["BIND_ADDRESS"] = "",
+                ["LD_PRELOAD"] = await PreloadedLibrary.CompileAsync("Servers/no_ipv6.c"),
+            }
+        );
+
+        await server.MustLogAsync("Serving on http://0.0.0.0:");
+        Assert.Equal(0, (await DoctorReport.RunAsync(server)).ExitCode);
+    }
+
+    [Fact]
     public async Task Without_clients_it_serves_and_explains_how_to_add_the_first()
     {
         await using var server = await ServerProcess.StartAsync();

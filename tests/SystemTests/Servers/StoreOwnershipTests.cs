@@ -149,6 +149,37 @@ public sealed class StoreOwnershipTests
         Assert.Contains("belongs to another catalogue", started.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>The outer server would list the inner one's files as its own.</summary>
+    [Theory]
+    [InlineData("objects")]
+    [InlineData("incoming")]
+    public async Task A_directory_within_another_server_s_store_is_refused(string place)
+    {
+        await using var server = await ServerProcess.StartAsync();
+        var inner = Path.Combine(server.DataFolder, place, "inner");
+
+        var started = await server.RunWithAsync([("DATA_DIR", inner), ("PORT", "0")]);
+
+        Assert.Equal(9, started.ExitCode);
+        Assert.Contains("must not lie within each other", started.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(inner, "objects")));
+    }
+
+    [Fact]
+    public async Task A_directory_around_another_server_s_store_is_refused()
+    {
+        await using var inner = await ServerProcess.StartAsync();
+        var outer = Path.Combine(inner.Folder, "outer");
+        await inner.StopAsync();
+        Directory.CreateDirectory(Path.Combine(outer, "objects"));
+        Directory.Move(inner.DataFolder, Path.Combine(outer, "objects", "inner"));
+
+        var started = await inner.RunWithAsync([("DATA_DIR", outer)]);
+
+        Assert.Equal(9, started.ExitCode);
+        Assert.Contains("contains another server's", started.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Two_servers_cannot_share_a_catalogue()
     {
@@ -193,6 +224,44 @@ public sealed class StoreOwnershipTests
         Assert.Equal(9, started.ExitCode);
         Assert.Contains(key, started.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(mark));
+    }
+
+    /// <summary>It lacks what was stored since, and lists what was deleted since.</summary>
+    [Fact]
+    public async Task A_catalogue_that_is_older_than_its_store_is_refused_until_it_is_rebuilt()
+    {
+        await using var server = await ServerProcess.StartAsync();
+        using var client = await Uploader.CreateAsync(server);
+        await client.StoreAsync(Recorded.Plain("full"));
+        await server.StopAsync();
+        var catalogue = Path.Combine(server.DataFolder, "metadata.db");
+        var copy = Path.Combine(server.Folder, "copy.db");
+        foreach (var part in (string[])["", "-wal", "-shm"])
+        {
+            if (File.Exists(catalogue + part))
+                File.Copy(catalogue + part, copy + part);
+        }
+
+        await server.StartAgainAsync();
+        await client.StoreAsync(Recorded.Plain("incremental-1"));
+        await server.StopAsync();
+        foreach (var part in (string[])["", "-wal", "-shm"])
+        {
+            File.Delete(catalogue + part);
+            if (File.Exists(copy + part))
+                File.Move(copy + part, catalogue + part);
+        }
+
+        var started = await server.RunAsync();
+        var doctor = await DoctorReport.RunAsync(server);
+
+        Assert.Equal(9, started.ExitCode);
+        Assert.Contains("is older than", started.Error, StringComparison.Ordinal);
+        Assert.Contains("catalogue rebuild", started.Error, StringComparison.Ordinal);
+        Assert.Contains("store", doctor.Failed);
+        (await server.RunAsync("catalogue", "rebuild")).MustSucceed();
+        await server.StartAgainAsync();
+        Assert.Equal(2, (await client.GetAsync("snapshots")).Json.GetProperty("snapshots").GetArrayLength());
     }
 
     private static async Task ForgetClaimAsync(string catalogue)

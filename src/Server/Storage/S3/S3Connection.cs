@@ -36,8 +36,8 @@ internal sealed partial class S3Connection : IDisposable
     {
         (Settings, _time, _logger) = (settings, time, logger);
         _http = new S3HttpClients(settings);
-        _client = new AmazonS3Client(
-            new BasicAWSCredentials(settings.AccessKey, settings.SecretKey.Reveal()),
+        _client = S3Credentials.CreateClient(
+            settings,
             new AmazonS3Config
             {
                 ServiceURL = settings.Endpoint.ToString(),

@@ -113,6 +113,21 @@ internal static class S3Errors
                 StorageFault.Refused,
                 $"The bucket {bucket} does not exist: create it, or correct S3_BUCKET"
             ),
+            // Ids of temporary keys begin so (docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
+            ("InvalidAccessKeyId" or "InvalidAccessKey", _)
+                when settings.Keys is { SessionToken: null, AccessKey: ['A', 'S', 'I', 'A', ..] } => (
+                StorageFault.Refused,
+                "S3_ACCESS_KEY is a temporary key, which needs S3_SESSION_TOKEN"
+            ),
+            ("ExpiredToken" or "ExpiredTokenException" or "TokenRefreshRequired", _) => (
+                StorageFault.Refused,
+                "The temporary credentials for S3 have expired: renew S3_ACCESS_KEY, S3_SECRET_KEY and "
+                    + "S3_SESSION_TOKEN, or use credentials that renew themselves (docs/s3.md)"
+            ),
+            ("InvalidToken", _) => (
+                StorageFault.Refused,
+                $"The object store at {settings.Endpoint.Authority} does not accept S3_SESSION_TOKEN"
+            ),
             ("InvalidAccessKeyId" or "InvalidAccessKey", _) => (
                 StorageFault.Refused,
                 $"The object store at {settings.Endpoint.Authority} does not know the access key: check S3_ACCESS_KEY"

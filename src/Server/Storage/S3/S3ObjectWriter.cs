@@ -77,8 +77,6 @@ internal sealed partial class S3Store
             _completed = true;
             store._open.TryRemove(s3UploadId, out _);
             var found = await store.FindAsync(key, cancellationToken);
-            if (found is { LockedUntil: null } && store.LockedUntil is { } until)
-                await store.LockAsync(key, until, cancellationToken);
             if (found?.Size != size)
                 throw new StorageException(
                     StorageFault.Failed,

@@ -8,12 +8,13 @@ namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>
 /// Tests everything that the store needs of a provider, with small objects below <c>PREFIX.zfs-server-probe/</c> that
-/// it removes again: what must work, and what may. About 27 requests (docs/decisions/0014).
+/// it removes again: what must work, and what may. About 30 requests (docs/decisions/0014).
 /// </summary>
-internal sealed class S3Probe(S3Connection connection, TimeProvider time)
+internal sealed partial class S3Probe(S3Connection connection, TimeProvider time)
 {
     private readonly S3Settings _settings = connection.Settings;
     private readonly List<ProbeFinding> _findings = [];
+    private bool _deletesVersions;
 
     /// <summary>The findings, in order.</summary>
     public IReadOnlyList<ProbeFinding> Findings => _findings;
@@ -22,6 +23,7 @@ internal sealed class S3Probe(S3Connection connection, TimeProvider time)
     /// do.</exception>
     public async Task<S3Abilities> RunAsync(CancellationToken cancellationToken)
     {
+        await S3Credentials.CheckAsync(_settings, cancellationToken);
         await ReachAsync(cancellationToken);
         await RemoveLeftoversAsync(cancellationToken);
         if (_settings.ObjectLock is not null)
@@ -42,7 +44,7 @@ internal sealed class S3Probe(S3Connection connection, TimeProvider time)
     private async Task<S3Abilities> TryAsync(string key, CancellationToken cancellationToken)
     {
         var content = RandomNumberGenerator.GetBytes(1000);
-        await PutAsync(key, content, conditional: false, cancellationToken);
+        var version = (await PutAsync(key, content, conditional: false, cancellationToken)).VersionId;
         var middle = await GetAsync(key, 100, 299, cancellationToken);
         Must(
             "write and read back",
@@ -51,6 +53,8 @@ internal sealed class S3Probe(S3Connection connection, TimeProvider time)
         );
         Must("list", await ListsAsync(key, cancellationToken), "an object that was just written is not listed");
 
+        await CheckMissingAsync(key + ".missing", cancellationToken);
+        _deletesVersions = version is { Length: > 0 } && await TryVersionsAsync(content, cancellationToken);
         var conditional = await IsRefusedAsync(() => PutAsync(key, content, conditional: true, cancellationToken));
         May(
             "conditional create",
@@ -98,7 +102,62 @@ internal sealed class S3Probe(S3Connection connection, TimeProvider time)
         await TryAbortAsync(key, cancellationToken);
         await DeleteAsync(key, cancellationToken);
         Must("delete", !await ListsAsync(key, cancellationToken), "a deleted object is still listed");
-        return new S3Abilities(conditional, completes, noticed, md5);
+        return new S3Abilities(conditional, completes, noticed, md5, _deletesVersions);
+    }
+
+    /// <summary>S3 tells a key that may not list that a missing object is forbidden.</summary>
+    private async Task CheckMissingAsync(string key, CancellationToken cancellationToken)
+    {
+        var fault = StorageFault.Failed;
+        try
+        {
+            await connection.SendAsync(
+                $"look for {key}",
+                (s3, attempt) =>
+                    s3.GetObjectMetadataAsync(
+                        new GetObjectMetadataRequest { BucketName = _settings.Bucket, Key = key },
+                        attempt.Token
+                    ),
+                cancellationToken
+            );
+        }
+        catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Refused)
+        {
+            fault = e.Fault;
+        }
+
+        Must(
+            "notice that an object does not exist",
+            fault == StorageFault.Missing,
+            "S3 answers 403 for an object that does not exist; give the key the right to list the bucket "
+                + "(AWS: s3:ListBucket, Backblaze B2: listBuckets and listFiles)"
+        );
+    }
+
+    /// <summary>Of a bucket that keeps versions.</summary>
+    private async Task<bool> TryVersionsAsync(byte[] content, CancellationToken cancellationToken)
+    {
+        var key = $"{_settings.Prefix}{ReservedKeys.ProbePrefix}{Guid.NewGuid():N}.version";
+        var deletes = true;
+        try
+        {
+            var put = await PutAsync(key, content, conditional: false, cancellationToken);
+            await DeleteAsync(key, cancellationToken, put.VersionId);
+            deletes = (await ListVersionsAsync(key, cancellationToken)).Count == 0;
+        }
+        catch (StorageException e) when (e.Fault == StorageFault.Refused)
+        {
+            deletes = false;
+        }
+
+        const string without =
+            "the bucket keeps versions: what is deleted is only hidden, and charged. Allow s3:ListBucketVersions and "
+            + "s3:DeleteObjectVersion, or set a lifecycle rule that expires noncurrent versions";
+        if (_settings.ObjectLock is null)
+            May("delete versions", deletes, without);
+        else
+            Must("delete versions", deletes, without);
+        return deletes;
     }
 
     /// <summary>The first request: it detects wrong addresses, keys, regions and buckets.</summary>
@@ -189,240 +248,6 @@ internal sealed class S3Probe(S3Connection connection, TimeProvider time)
             !open.Any(upload => upload.UploadId == id),
             "an aborted upload is still listed, and would be charged"
         );
-    }
-
-    private async Task CompleteAsync(string key, byte[] content, bool conditional, CancellationToken cancellationToken)
-    {
-        var id = await BeginAsync(key, cancellationToken);
-        var part = await connection.SendAsync(
-            $"store a part of {key}",
-            (s3, attempt) =>
-                s3.UploadPartAsync(
-                    new UploadPartRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Key = key,
-                        UploadId = id,
-                        PartNumber = 1,
-                        PartSize = content.Length,
-                        InputStream = attempt.Body(content),
-                        UseChunkEncoding = false,
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-        var request = new CompleteMultipartUploadRequest
-        {
-            BucketName = _settings.Bucket,
-            Key = key,
-            UploadId = id,
-            PartETags = [new PartETag(1, part.ETag)],
-            IfNoneMatch = conditional ? "*" : null,
-        };
-        await connection.SendAsync(
-            $"complete {key}",
-            (s3, attempt) => s3.CompleteMultipartUploadAsync(request, attempt.Token),
-            cancellationToken
-        );
-    }
-
-    private async Task<string> BeginAsync(string key, CancellationToken cancellationToken) =>
-        (
-            await connection.SendAsync(
-                $"begin {key}",
-                (s3, attempt) =>
-                    s3.InitiateMultipartUploadAsync(
-                        new InitiateMultipartUploadRequest { BucketName = _settings.Bucket, Key = key },
-                        attempt.Token
-                    ),
-                cancellationToken
-            )
-        ).UploadId;
-
-    private Task AbortAsync(string key, string id, CancellationToken cancellationToken) =>
-        RemoveAsync(
-            $"drop the upload of {key}",
-            (s3, attempt) =>
-                s3.AbortMultipartUploadAsync(
-                    new AbortMultipartUploadRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Key = key,
-                        UploadId = id,
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-
-    private Task<PutObjectResponse> PutAsync(
-        string key,
-        byte[] content,
-        bool conditional,
-        CancellationToken cancellationToken
-    ) =>
-        connection.SendAsync(
-            $"store {key}",
-            (s3, attempt) => s3.PutObjectAsync(Put(key, content, conditional, md5: null, attempt), attempt.Token),
-            cancellationToken
-        );
-
-    private PutObjectRequest Put(string key, byte[] content, bool conditional, string? md5, S3Attempt attempt) =>
-        new()
-        {
-            BucketName = _settings.Bucket,
-            Key = key,
-            InputStream = attempt.Body(content),
-            AutoCloseStream = false,
-            UseChunkEncoding = false,
-            IfNoneMatch = conditional ? "*" : null,
-            MD5Digest = md5,
-        };
-
-    private Task<byte[]> GetAsync(string key, long first, long last, CancellationToken cancellationToken) =>
-        connection.SendAsync(
-            $"give {key} back",
-            async (s3, attempt) =>
-            {
-                using var answer = await s3.GetObjectAsync(
-                    new GetObjectRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Key = key,
-                        ByteRange = new ByteRange(first, last),
-                    },
-                    attempt.Token
-                );
-                var content = new byte[last - first + 1];
-                await attempt.FillAsync(answer.ResponseStream, content);
-                return answer.ContentLength == content.Length ? content : [];
-            },
-            cancellationToken
-        );
-
-    private async Task<bool> ListsAsync(string key, CancellationToken cancellationToken)
-    {
-        var page = await connection.SendAsync(
-            $"list {_settings.Prefix}{ReservedKeys.ProbePrefix}",
-            (s3, attempt) =>
-                s3.ListObjectsV2Async(
-                    new ListObjectsV2Request { BucketName = _settings.Bucket, Prefix = key },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-        return page.S3Objects?.Any(item => item.Key == key) == true;
-    }
-
-    private async Task<List<MultipartUpload>> ListUploadsAsync(CancellationToken cancellationToken)
-    {
-        var page = await connection.SendAsync(
-            "list unfinished uploads",
-            (s3, attempt) =>
-                s3.ListMultipartUploadsAsync(
-                    new ListMultipartUploadsRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Prefix = _settings.Prefix + ReservedKeys.ProbePrefix,
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-        return page.MultipartUploads ?? [];
-    }
-
-    private Task DeleteAsync(string key, CancellationToken cancellationToken, string? version = null) =>
-        RemoveAsync(
-            $"delete {key}",
-            (s3, attempt) =>
-                s3.DeleteObjectAsync(
-                    new DeleteObjectRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Key = key,
-                        VersionId = version,
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-
-    /// <summary>
-    /// What no longer exists counts as removed: an attempt whose response was lost may have removed it.
-    /// </summary>
-    private async Task RemoveAsync<T>(
-        string what,
-        Func<AmazonS3Client, S3Attempt, Task<T>> remove,
-        CancellationToken cancellationToken
-    )
-    {
-        try
-        {
-            await connection.SendAsync(what, remove, cancellationToken);
-        }
-        catch (StorageException e) when (e.Fault == StorageFault.Missing)
-        {
-            // It no longer exists.
-        }
-    }
-
-    /// <summary>
-    /// What cannot be removed quickly is left for the next probe: the reason why this one failed matters more.
-    /// </summary>
-    private async Task TryRemoveLeftoversAsync()
-    {
-        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        try
-        {
-            await RemoveLeftoversAsync(soon.Token);
-        }
-        catch (Exception e) when (e is StorageException or OperationCanceledException)
-        {
-            // The next probe removes it.
-        }
-    }
-
-    /// <summary>Removes what this or an earlier, killed probe has left.</summary>
-    private async Task RemoveLeftoversAsync(CancellationToken cancellationToken)
-    {
-        foreach (var upload in await ListUploadsAsync(cancellationToken))
-            await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
-        var page = await connection.SendAsync(
-            $"list {_settings.Prefix}{ReservedKeys.ProbePrefix}",
-            (s3, attempt) =>
-                s3.ListObjectsV2Async(
-                    new ListObjectsV2Request
-                    {
-                        BucketName = _settings.Bucket,
-                        Prefix = _settings.Prefix + ReservedKeys.ProbePrefix,
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-        foreach (var item in page.S3Objects ?? [])
-            await DeleteAsync(item.Key, cancellationToken);
-        if (_settings.ObjectLock is null)
-            return;
-
-        // A bucket with object lock keeps versions, and each of them would stay forever.
-        var versions = await connection.SendAsync(
-            $"list the versions of {_settings.Prefix}{ReservedKeys.ProbePrefix}",
-            (s3, attempt) =>
-                s3.ListVersionsAsync(
-                    new ListVersionsRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Prefix = _settings.Prefix + ReservedKeys.ProbePrefix,
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
-        foreach (var version in versions.Versions ?? [])
-            await DeleteAsync(version.Key, cancellationToken, version.VersionId);
     }
 
     /// <summary>Sends a request that a correct service refuses.</summary>

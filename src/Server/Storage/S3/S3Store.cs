@@ -7,8 +7,12 @@ using ZfsSnapshotManager.Server.Configuration;
 namespace ZfsSnapshotManager.Server.Storage.S3;
 
 /// <summary>Stores objects in a bucket: small ones in one request, others as multipart uploads.</summary>
-internal sealed partial class S3Store(S3Connection connection, TimeProvider time, ILogger<S3Store> logger)
-    : IObjectStore
+internal sealed partial class S3Store(
+    S3Connection connection,
+    IBegunObjects begunObjects,
+    TimeProvider time,
+    ILogger<S3Store> logger
+) : IObjectStore
 {
     private const int MaxKeysOfPage = 1000;
 
@@ -22,8 +26,6 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
     public int PartSize => _settings.PartSize;
 
     public int MaxParts => _settings.MaxParts;
-
-    public DateTimeOffset? LockedUntil => _settings.ObjectLock is { } retention ? _time.GetUtcNow() + retention : null;
 
     /// <summary>What the provider can do; tested by <see cref="S3Probe"/> before anything is stored.</summary>
     public S3Abilities Abilities { get; set; } = S3Abilities.None;
@@ -40,6 +42,26 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             throw new StorageException(StorageFault.Missing, $"{ReservedKeys.Owner} is not in {Location}.");
     }
 
+    /// <summary>One HEAD for each part of the prefix.</summary>
+    public async Task<string?> FindEnclosingAsync(CancellationToken cancellationToken)
+    {
+        for (var parent = _settings.Prefix; parent.Length > 0; )
+        {
+            parent = parent[..(parent.TrimEnd('/').LastIndexOf('/') + 1)];
+            try
+            {
+                if (await HeadFullAsync(parent + ReservedKeys.Owner, cancellationToken) is not null)
+                    return $"s3://{_settings.Bucket}/{parent}";
+            }
+            catch (StorageException e) when (e.Fault == StorageFault.Refused)
+            {
+                // A key that may use nothing but its own prefix is in nobody's way.
+            }
+        }
+
+        return null;
+    }
+
     public async Task<IObjectWriter> CreateAsync(
         string key,
         string uploadId,
@@ -47,6 +69,7 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         CancellationToken cancellationToken
     )
     {
+        begunObjects.Note(key); // first: an object that is begun and not noted would stay forever
         var begun = await _connection.SendAsync(
             $"begin {key}",
             (s3, attempt) =>
@@ -62,12 +85,6 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
 
     public IObjectWriter Reopen(string key, string uploadId, string token) =>
         new S3ObjectWriter(this, key, uploadId, token, resumable: true);
-
-    public async Task AbandonAsync(string key, string token, CancellationToken cancellationToken)
-    {
-        await AbortAsync(FullKey(key), token, cancellationToken);
-        _open.TryRemove(token, out _);
-    }
 
     public async Task PutNewAsync(
         string key,
@@ -110,6 +127,24 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         }
     }
 
+    public async Task ReplaceAsync(string key, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    {
+        var digest = Md5(content);
+        var written = await _connection.SendAsync(
+            $"store {key}",
+            (s3, attempt) =>
+            {
+                var request = S3Requests.Put(_settings, FullKey(key), key, ObjectKind.Manifest, lockedUntil: null);
+                request.InputStream = attempt.Body(content);
+                request.MD5Digest = digest;
+                return s3.PutObjectAsync(request, attempt.Token);
+            },
+            cancellationToken
+        );
+        if (Abilities.DeletesVersions)
+            await RemoveOldVersionsAsync(key, written.VersionId, cancellationToken);
+    }
+
     public async Task<ObjectFacts?> FindAsync(string key, CancellationToken cancellationToken)
     {
         var found = await HeadAsync(key, cancellationToken);
@@ -139,50 +174,6 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
                         $"The object {key} ends after {offset + answer.ContentLength} bytes."
                     );
                 await attempt.FillAsync(answer.ResponseStream, destination);
-                return true;
-            },
-            cancellationToken
-        );
-    }
-
-    public async Task DeleteAsync(string key, CancellationToken cancellationToken)
-    {
-        string? version = null;
-        if (_settings.ObjectLock is not null)
-        {
-            // A bucket with object lock is versioned: a delete without a version only hides the object, and its bytes
-            // stay forever.
-            if (await HeadAsync(key, cancellationToken) is not { } found)
-                return;
-            if (RetentionOf(found) is { } until && until > _time.GetUtcNow())
-                throw new StorageException(
-                    StorageFault.Locked,
-                    $"The object {key} is locked until {until:u} and cannot be deleted before."
-                );
-            version = found.VersionId;
-        }
-
-        await _connection.SendAsync(
-            $"delete {key}",
-            async (s3, attempt) =>
-            {
-                try
-                {
-                    await s3.DeleteObjectAsync(
-                        new DeleteObjectRequest
-                        {
-                            BucketName = _settings.Bucket,
-                            Key = FullKey(key),
-                            VersionId = version,
-                        },
-                        attempt.Token
-                    );
-                }
-                catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
-                {
-                    // AWS answers 204 here; some services do not.
-                }
-
                 return true;
             },
             cancellationToken
@@ -219,49 +210,6 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         } while (next is not null);
     }
 
-    public async Task<int> RemoveIncompleteAsync(
-        DateTimeOffset begunBefore,
-        IReadOnlySet<string> kept,
-        CancellationToken cancellationToken
-    )
-    {
-        var (count, keyMarker, idMarker) = (0, (string?)null, (string?)null);
-        while (true)
-        {
-            var (key, id) = (keyMarker, idMarker);
-            var page = await _connection.SendAsync(
-                "list unfinished uploads",
-                (s3, attempt) =>
-                    s3.ListMultipartUploadsAsync(
-                        new ListMultipartUploadsRequest
-                        {
-                            BucketName = _settings.Bucket,
-                            Prefix = _settings.Prefix,
-                            KeyMarker = key,
-                            UploadIdMarker = id,
-                        },
-                        attempt.Token
-                    ),
-                cancellationToken
-            );
-            foreach (var upload in page.MultipartUploads ?? [])
-            {
-                if (
-                    _open.ContainsKey(upload.UploadId)
-                    || kept.Contains(upload.UploadId)
-                    || upload.Initiated >= begunBefore.UtcDateTime
-                )
-                    continue;
-                await AbortAsync(upload.Key, upload.UploadId, cancellationToken);
-                count++;
-            }
-
-            if (page.IsTruncated != true)
-                return count;
-            (keyMarker, idMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
-        }
-    }
-
     private static StorageException Exists(string key) => new(StorageFault.Exists, $"The object {key} already exists.");
 
     /// <summary>
@@ -289,18 +237,18 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
         }
     }
 
-    private static DateTimeOffset? RetentionOf(GetObjectMetadataResponse found) =>
-        found.ObjectLockRetainUntilDate is { } until ? new DateTimeOffset(until.ToUniversalTime()) : null;
-
     private Task<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancellationToken) =>
+        HeadFullAsync(FullKey(key), cancellationToken);
+
+    private Task<GetObjectMetadataResponse?> HeadFullAsync(string fullKey, CancellationToken cancellationToken) =>
         _connection.SendAsync(
-            $"look for {key}",
+            $"look for {fullKey}",
             async (s3, attempt) =>
             {
                 try
                 {
                     return await s3.GetObjectMetadataAsync(
-                        new GetObjectMetadataRequest { BucketName = _settings.Bucket, Key = FullKey(key) },
+                        new GetObjectMetadataRequest { BucketName = _settings.Bucket, Key = fullKey },
                         attempt.Token
                     );
                 }
@@ -318,58 +266,6 @@ internal sealed partial class S3Store(S3Connection connection, TimeProvider time
             return KeyUse.None;
         return found.UploadId == uploadId && found.Size == size ? KeyUse.Own : KeyUse.Other;
     }
-
-    private Task<bool> AbortAsync(string fullKey, string s3UploadId, CancellationToken cancellationToken) =>
-        _connection.SendAsync(
-            $"drop the unfinished upload of {fullKey}",
-            async (s3, attempt) =>
-            {
-                try
-                {
-                    await s3.AbortMultipartUploadAsync(
-                        new AbortMultipartUploadRequest
-                        {
-                            BucketName = _settings.Bucket,
-                            Key = fullKey,
-                            UploadId = s3UploadId,
-                        },
-                        attempt.Token
-                    );
-                }
-                catch (AmazonS3Exception e) when (S3Errors.IsMissing(e))
-                {
-                    // It no longer exists.
-                }
-
-                return true;
-            },
-            cancellationToken
-        );
-
-    /// <summary>Some services (Ceph 16) lose the retention that a multipart upload was created with.</summary>
-    private Task<PutObjectRetentionResponse> LockAsync(
-        string key,
-        DateTimeOffset until,
-        CancellationToken cancellationToken
-    ) =>
-        _connection.SendAsync(
-            $"lock {key}",
-            (s3, attempt) =>
-                s3.PutObjectRetentionAsync(
-                    new PutObjectRetentionRequest
-                    {
-                        BucketName = _settings.Bucket,
-                        Key = FullKey(key),
-                        Retention = new ObjectLockRetention
-                        {
-                            Mode = new ObjectLockRetentionMode(_settings.ObjectLockMode),
-                            RetainUntilDate = until.UtcDateTime,
-                        },
-                    },
-                    attempt.Token
-                ),
-            cancellationToken
-        );
 
     private string FullKey(string key) => _settings.Prefix + key;
 

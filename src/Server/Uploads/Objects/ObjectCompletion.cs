@@ -19,7 +19,7 @@ internal sealed class ObjectCompletion(
 )
 {
     /// <inheritdoc cref="IUploadBackend.CompleteAsync"/>
-    public Task<SnapshotInfo> RunAsync(UploadRecord upload, CompleteRequest request)
+    public async Task<SnapshotInfo> RunAsync(UploadRecord upload, CompleteRequest request)
     {
         var list = parts.List(upload.UploadId);
         var end = PartsJoin.Check(list, request);
@@ -43,7 +43,8 @@ internal sealed class ObjectCompletion(
             objects,
             sha256: null
         );
-        return commit.RunAsync(upload, () => FinishObjectsAsync(upload, list), manifest);
+        await commit.CheckStoreAsync(upload, manifest, CancellationToken.None);
+        return await commit.RunAsync(upload, () => FinishObjectsAsync(upload, list), manifest);
     }
 
     private async Task FinishObjectsAsync(UploadRecord upload, IReadOnlyList<PartRecord> list)

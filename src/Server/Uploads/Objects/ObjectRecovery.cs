@@ -13,6 +13,7 @@ namespace ZfsSnapshotManager.Server.Uploads.Objects;
 internal sealed partial class ObjectRecovery(
     BackupStore store,
     BackupCatalogue catalogue,
+    UploadCatalogue uploads,
     PartCatalogue parts,
     TimeProvider time,
     ILogger<ObjectRecovery> logger
@@ -40,14 +41,14 @@ internal sealed partial class ObjectRecovery(
 
         if (catalogue.Find(upload.ClientId, upload.SnapshotId)?.StorageKey == upload.StorageKey)
             return RecoveredUpload.Committed;
-        await store.DeleteAsync(upload.StorageKey, cancellationToken);
-        parts.Clear(upload.UploadId); // their objects are deleted
-        LogRolledBack(upload.SnapshotId);
+        if (await RemoveStoredAsync(upload, replaced: null, cancellationToken) == upload)
+            LogRolledBack(upload.SnapshotId);
         return RecoveredUpload.Open;
     }
 
     /// <summary>Removes the parts of an upload that is sent in one body instead.</summary>
-    public Task ReplacePartsAsync(UploadRecord upload, CancellationToken cancellationToken) =>
+    /// <returns>The upload, which may have got another key.</returns>
+    public Task<UploadRecord> ReplacePartsAsync(UploadRecord upload, CancellationToken cancellationToken) =>
         RemovePartsAsync(
             upload,
             UploadEvents.Ended(ServerEvents.UploadReplaced, upload, time.GetUtcNow()),
@@ -55,19 +56,57 @@ internal sealed partial class ObjectRecovery(
         );
 
     /// <summary>Removes what is stored of an upload, which then starts from its beginning.</summary>
-    public Task RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken) =>
+    /// <returns>The upload, which may have got another key.</returns>
+    public Task<UploadRecord> RemovePartsAsync(UploadRecord upload, CancellationToken cancellationToken) =>
         RemovePartsAsync(upload, replaced: null, cancellationToken);
 
-    private async Task RemovePartsAsync(UploadRecord upload, ServerEvent? replaced, CancellationToken cancellationToken)
+    private async Task<UploadRecord> RemovePartsAsync(
+        UploadRecord upload,
+        ServerEvent? replaced,
+        CancellationToken cancellationToken
+    )
     {
         var objects = parts.Objects(upload.UploadId);
         if (objects.Count == 0)
-            return;
+            return upload;
         foreach (var (index, token) in objects)
             await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken);
         // Objects that were complete when the commit was interrupted.
-        await store.DeleteAsync(upload.StorageKey, cancellationToken);
-        parts.Clear(upload.UploadId, replaced);
+        return await RemoveStoredAsync(upload, replaced, cancellationToken);
+    }
+
+    /// <summary>
+    /// Removes the objects under an upload's key. Those under a retention stay until it ends, and the upload gets
+    /// another key: otherwise this snapshot could not be backed up until then, nor its base be rotated.
+    /// </summary>
+    private async Task<UploadRecord> RemoveStoredAsync(
+        UploadRecord upload,
+        ServerEvent? replaced,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            await store.DeleteAsync(upload.StorageKey, cancellationToken);
+            parts.Clear(upload.UploadId, replaced); // their objects are deleted
+            return upload;
+        }
+        catch (StorageException e) when (e.Fault == StorageFault.Locked)
+        {
+            var size = await store.MeasureAsync(upload.StorageKey, cancellationToken);
+            foreach (var (id, key) in StorageKey.CandidatesAfter(upload.StorageKey))
+            {
+                if (
+                    await store.ExistsAsync(key, cancellationToken)
+                    || uploads.TryMove(upload, id, key, size, replaced) is not { } moved
+                )
+                    continue;
+                LogMoved(upload.StorageKey, key, e.Message);
+                return moved;
+            }
+
+            throw new InvalidOperationException("The candidates for a key ended.", e);
+        }
     }
 
     private bool Commit(UploadRecord upload, SnapshotInfo backup) =>
@@ -84,6 +123,13 @@ internal sealed partial class ObjectRecovery(
             + "sends it again"
     )]
     private partial void LogRolledBack(string snapshotId);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "What is stored of {StorageKey}, whose commit was interrupted, is deleted when its retention ends; its client "
+            + "sends it again as {NewKey}. {Reason}"
+    )]
+    private partial void LogMoved(string storageKey, string newKey, string reason);
 
     [LoggerMessage(
         LogLevel.Error,

@@ -3,15 +3,13 @@ using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Quota;
-using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.Uploads.Parts;
 
 namespace ZfsSnapshotManager.Server.Uploads.Objects;
 
 /// <summary>Receives backups into the object store.</summary>
 internal sealed class ObjectUploads(
-    BackupStore store,
-    UploadCatalogue uploads,
+    ObjectOpening opening,
     PartCatalogue parts,
     PartReceiver receiver,
     StreamReceiver streams,
@@ -22,28 +20,12 @@ internal sealed class ObjectUploads(
 {
     public int ParallelParts => receiver.ParallelParts;
 
-    /// <summary>
-    /// Reserves the first key that neither the catalogue nor the store uses: a rebuilt catalogue may not list every
-    /// object.
-    /// </summary>
-    public async Task<UploadRecord> OpenAsync(
+    public Task<UploadRecord> OpenAsync(
         ClientEntry client,
         UploadRecord wanted,
         IEnumerable<(string SnapshotId, string StorageKey)> names,
         CancellationToken cancellationToken
-    )
-    {
-        await quota.CheckAsync(client);
-        foreach (var (id, key) in names)
-        {
-            if (!uploads.IsUnused(id) || await store.ExistsAsync(key, cancellationToken))
-                continue;
-            if (uploads.Open(wanted with { SnapshotId = id, StorageKey = key }) is { } opened)
-                return opened;
-        }
-
-        throw new InvalidOperationException("The candidates for a key ended.");
-    }
+    ) => opening.RunAsync(client, wanted, names, cancellationToken);
 
     public bool HasContent(UploadRecord upload) => parts.HasBegin(upload.UploadId);
 
@@ -64,7 +46,7 @@ internal sealed class ObjectUploads(
         CancellationToken cancellationToken
     )
     {
-        await recovery.ReplacePartsAsync(upload, cancellationToken);
+        upload = await recovery.ReplacePartsAsync(upload, cancellationToken);
         using var reservation = quota.Open(client);
         return await streams.ReceiveAsync(upload, body, reservation, cancellationToken);
     }

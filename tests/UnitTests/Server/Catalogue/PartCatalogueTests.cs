@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Tests;
 using ZfsSnapshotManager.UnitTests.Rotation;
 
@@ -167,6 +168,23 @@ public sealed class PartCatalogueTests : IDisposable
         older.Prepare();
 
         Assert.Equal((0, 42), new BackupCatalogue(older).GetStoredBytes(Client));
+    }
+
+    /// <summary>What S3 has locked under the old key is deleted later, and counts until then.</summary>
+    [Fact]
+    public void An_upload_that_gets_another_key_has_no_parts_and_one_event()
+    {
+        var uploads = new UploadCatalogue(_database, new SetTime(History.Now));
+        Receive(1);
+        var upload = uploads.Find(Client, Upload)!;
+        var replaced = ServerEvent.Of(ServerEvents.UploadReplaced, EventActor.Client, History.Now);
+
+        var moved = uploads.TryMove(upload, "web1/tank_data~2", "web1/tank_data~2.zfs", storedBytes: 10, replaced);
+
+        Assert.Equal("web1/tank_data~2.zfs", moved?.StorageKey);
+        Assert.Equal((10, 0), _backups.GetStoredBytes(Client));
+        Assert.Empty(_parts.List(Upload));
+        Assert.Equal(replaced.Id, Assert.Single(_database.Outbox.List(-1)).Event.Id);
     }
 
     /// <summary>What the server asks and writes for each part.</summary>

@@ -48,6 +48,7 @@ public sealed class ExpiryTests : IDisposable
         _store = new BackupStore(directory, buffers);
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
         var events = new RequestEvents(database, _time, new KeptLog<RequestEvents>());
+        var ownership = new StoreOwnership(directory, database, _catalogue, _time, new KeptLog<StoreOwnership>());
         var backends = new BackupBackends(
             new ObjectBackend(
                 _store,
@@ -57,11 +58,18 @@ public sealed class ExpiryTests : IDisposable
                     new DownloadSlots(buffers, responses, _time),
                     events,
                     new KeptLog<ObjectDownloads>()
-                )
+                ),
+                new StoreFence(directory, ownership, database, _time)
             ),
             new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, responses, events, new KeptLog<ZfsDownloads>()))
         );
-        var removal = new BackupRemoval(backends, _catalogue, _time, new KeptLog<BackupRemoval>());
+        var removal = new BackupRemoval(
+            backends,
+            _catalogue,
+            new CatalogueReserve(database),
+            _time,
+            new KeptLog<BackupRemoval>()
+        );
         _rotation = new RotationRun(
             _catalogue,
             new UploadCatalogue(database, _time),
