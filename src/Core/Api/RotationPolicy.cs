@@ -12,6 +12,9 @@ public sealed record RotationPolicy
     /// <summary>The most of one class, so that sums and lists stay within limits.</summary>
     public const int MaxKeep = 1_000_000;
 
+    /// <summary>A month later the calendar ends.</summary>
+    private static readonly DateTimeOffset LastWithSuccessor = DateTimeOffset.MaxValue.AddDays(-31);
+
     public int KeepHourly { get; set; } = 24;
 
     public int KeepDaily { get; set; } = 7;
@@ -39,23 +42,26 @@ public sealed record RotationPolicy
             .FirstOrDefault();
 
     /// <summary>
-    /// When the next snapshot is due after the last one, by the finest class that keeps any; null if none does.
+    /// When the next snapshot is due after the last one, by the finest class that keeps any; null if none does, or if
+    /// the last one claims to be of the end of time: a send stream may name any moment.
     /// </summary>
     public DateTimeOffset? NextDue(DateTimeOffset last) =>
-        SnapshotTypes
-            .Classes.Where(type => Keep(type) > 0)
-            .Select(type =>
-                (DateTimeOffset?)(
-                    type switch
-                    {
-                        SnapshotType.Hourly => last.AddHours(1),
-                        SnapshotType.Daily => last.AddDays(1),
-                        SnapshotType.Weekly => last.AddDays(7),
-                        _ => last.AddMonths(1),
-                    }
+        last > LastWithSuccessor
+            ? null
+            : SnapshotTypes
+                .Classes.Where(type => Keep(type) > 0)
+                .Select(type =>
+                    (DateTimeOffset?)(
+                        type switch
+                        {
+                            SnapshotType.Hourly => last.AddHours(1),
+                            SnapshotType.Daily => last.AddDays(1),
+                            SnapshotType.Weekly => last.AddDays(7),
+                            _ => last.AddMonths(1),
+                        }
+                    )
                 )
-            )
-            .FirstOrDefault();
+                .FirstOrDefault();
 
     public override string ToString() =>
         $"{KeepHourly} hourly, {KeepDaily} daily, {KeepWeekly} weekly, {KeepMonthly} monthly";

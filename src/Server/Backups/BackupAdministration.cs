@@ -54,6 +54,21 @@ internal sealed class BackupAdministration(BackupCatalogue catalogue, TimeProvid
     public AdministeredBackup SetPinned(string name, bool pinned)
     {
         var (client, backup) = Find(name);
+        return SetPinned(client, backup.SnapshotId, pinned);
+    }
+
+    /// <summary>Pins all backups of a client that are to be deleted.</summary>
+    /// <returns>The backups as they are then.</returns>
+    public IReadOnlyList<AdministeredBackup> KeepExpiring(string clientId) =>
+        [
+            .. catalogue
+                .List(clientId)
+                .Where(backup => backup.ExpiresAt is not null)
+                .Select(backup => SetPinned(clientId, backup.SnapshotId, pinned: true)),
+        ];
+
+    private AdministeredBackup SetPinned(string client, string snapshotId, bool pinned)
+    {
         var changed = ServerEvent.Of(
             pinned ? ServerEvents.BackupPinned : ServerEvents.BackupUnpinned,
             EventActor.Admin,
@@ -61,14 +76,14 @@ internal sealed class BackupAdministration(BackupCatalogue catalogue, TimeProvid
         ) with
         {
             ClientId = client,
-            SnapshotId = backup.SnapshotId,
+            SnapshotId = snapshotId,
         };
-        if (!catalogue.Pin(client, backup.SnapshotId, pinned, changed))
-            throw NotFound(backup.SnapshotId);
+        if (!catalogue.Pin(client, snapshotId, pinned, changed))
+            throw NotFound(snapshotId);
         return new AdministeredBackup
         {
             ClientId = client,
-            Backup = catalogue.Find(client, backup.SnapshotId) ?? throw NotFound(backup.SnapshotId),
+            Backup = catalogue.Find(client, snapshotId) ?? throw NotFound(snapshotId),
         };
     }
 

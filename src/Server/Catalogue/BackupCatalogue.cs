@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Events;
@@ -283,6 +284,43 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             rows.IsDBNull(column) ? null : DateTimeOffset.FromUnixTimeSeconds(rows.GetInt64(column));
     }
 
+    /// <summary>Clients that have backups whose time to be deleted has come.</summary>
+    public IReadOnlyList<string> ClientsWithExpired(DateTimeOffset now)
+    {
+        using var connection = database.Open();
+        using var query = connection.Query(
+            "SELECT DISTINCT client_id FROM backups WHERE expires_at <= @now ORDER BY client_id",
+            ("@now", now.ToUnixTimeSeconds())
+        );
+        using var rows = query.ExecuteReader();
+        List<string> clients = [];
+        while (rows.Read())
+            clients.Add(rows.GetString(0));
+        return clients;
+    }
+
+    /// <summary>
+    /// Stored bytes for each byte of the stream, of all backups of the dataset that were sent and stored in the same
+    /// way.
+    /// </summary>
+    /// <returns>Null if there are none.</returns>
+    public double? FindStoredShare(UploadRecord upload)
+    {
+        using var connection = database.Open();
+        using var query = connection.Query(
+            "SELECT COALESCE(SUM(size_bytes), 0), COALESCE(SUM(stream_bytes), 0) FROM backups "
+                + "WHERE client_id = @client AND dataset_name = @dataset AND storage_type = @storage "
+                + "AND compression = @compression",
+            ("@client", upload.ClientId),
+            ("@dataset", upload.DatasetName.Value),
+            ("@storage", upload.StorageType),
+            ("@compression", upload.Compression.ApiName())
+        );
+        using var rows = query.ExecuteReader();
+        rows.Read();
+        return rows.GetInt64(1) == 0 ? null : (double)rows.GetInt64(0) / rows.GetInt64(1);
+    }
+
     /// <summary>Changes rows, with an event if there are any.</summary>
     private bool Run(SqliteConnection connection, SqliteCommand change, ServerEvent? e)
     {
@@ -302,12 +340,17 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         var others = FindBases(connection, clientId, backup.SnapshotGuid)
             .Where(other => other.SnapshotId != backup.SnapshotId)
             .ToList();
+        // What an open upload demands of its base is not known before its BEGIN: only one just like it can replace it.
+        var isReplaceable = others.Exists(other =>
+            other.StorageType == backup.StorageType
+            && other.Features.ToHashSet(StringComparer.Ordinal).SetEquals(backup.Features)
+        );
         using var uploads = connection.Query(
             "SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) LIMIT 1",
             ("@client", clientId),
             ("@guid", backup.SnapshotGuid.ToString())
         );
-        if (others.Count == 0 && uploads.ExecuteScalar() is not null)
+        if (!isReplaceable && uploads.ExecuteScalar() is not null)
             return true;
         using var command = connection.Query(
             $"SELECT {Columns} FROM backups WHERE client_id = @client AND from_guid = @guid",

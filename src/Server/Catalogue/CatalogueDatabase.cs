@@ -154,6 +154,9 @@ internal sealed class CatalogueDatabase
             INSERT INTO begun_objects (storage_key, begun_at)
                 SELECT storage_key, MAX(touched_at) FROM uploads WHERE storage_type = 's3' GROUP BY storage_key;
             """,
+        """
+            ALTER TABLE uploads ADD COLUMN estimated_size BIGINT; -- of the stream; NULL if the client did not send it
+            """,
     ];
 
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";

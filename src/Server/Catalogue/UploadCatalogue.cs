@@ -16,7 +16,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     private const string Columns =
         "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, "
         + "compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, "
-        + "note, effective_properties, machine_id, machine_name";
+        + "note, effective_properties, machine_id, machine_name, estimated_size";
 
     /// <summary>The open upload of the same snapshot, if one exists.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -62,6 +62,16 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
 
     public IReadOnlyList<UploadRecord> UntouchedSince(DateTimeOffset moment) =>
         Query("touched_at < @moment", ("@moment", moment.ToUnixTimeMilliseconds()));
+
+    public int Count(string clientId)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(
+            "SELECT COUNT(*) FROM uploads WHERE client_id = @client",
+            ("@client", clientId)
+        );
+        return Convert.ToInt32(command.ExecuteScalar(), CultureInfo.InvariantCulture);
+    }
 
     public IReadOnlyList<UploadRecord> List(string clientId) => Query("client_id = @client", ("@client", clientId));
 
@@ -240,12 +250,12 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             INSERT INTO uploads (
                 upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid,
                 compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type,
-                effective_properties, machine_id, machine_name
+                effective_properties, machine_id, machine_name, estimated_size
             )
             VALUES (
                 @upload, @client, @id, @key, @dataset, @name, @guid, @from,
                 @compression, @raw, @flags, @now, @type, @properties, @storage,
-                @effective, @machine, @machineName
+                @effective, @machine, @machineName, @estimate
             )
             """,
             ("@upload", upload.UploadId),
@@ -264,6 +274,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             ("@storage", upload.StorageType),
             ("@machine", upload.MachineId ?? ""),
             ("@machineName", upload.MachineName ?? ""),
+            ("@estimate", upload.EstimatedSize),
             (
                 "@properties",
                 upload.Properties is { } properties
@@ -316,5 +327,6 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
                 ),
             MachineId = row.GetString(19) is { Length: > 0 } machine ? machine : null,
             MachineName = row.GetString(20) is { Length: > 0 } machineName ? machineName : null,
+            EstimatedSize = row.IsDBNull(21) ? null : row.GetInt64(21),
         };
 }

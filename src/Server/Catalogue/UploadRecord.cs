@@ -79,6 +79,12 @@ internal sealed record UploadRecord
     /// <summary>How the dataset behaves, for the manifest; null if the client did not send it.</summary>
     public IReadOnlyDictionary<string, EffectiveProperty>? EffectiveProperties { get; init; }
 
+    /// <summary>Bytes that the stream will have about, as its client announced; null if it did not.</summary>
+    public long? EstimatedSize { get; init; }
+
+    /// <summary>Bytes of the body in which all of it arrives; null if unknown. Not kept.</summary>
+    public long? BodySize { get; init; }
+
     /// <summary>The machine that it comes from; null if the client did not say.</summary>
     public string? MachineId { get; init; }
 

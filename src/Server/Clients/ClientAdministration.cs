@@ -65,9 +65,10 @@ internal sealed class ClientAdministration(
     public ChangedClient Change(string id, string name, Func<ClientEntry, ClientEntry> edit)
     {
         IReadOnlyList<FieldChange> changes = [];
+        var enabled = true;
         Edit(id, edit, (before, after) =>
         {
-            changes = ClientChanges.Between(before, after);
+            (changes, enabled) = (ClientChanges.Between(before, after), after.Enabled);
             if (changes.Count > 0)
                 Note(name, id, changes.Select(change => (change.Field, $"{change.Old} → {change.New}")));
         });
@@ -76,6 +77,7 @@ internal sealed class ClientAdministration(
             ClientId = id,
             ClientsFile = ListPath,
             Changes = changes,
+            ExpiringBackups = enabled ? null : CountExpiring(id),
         };
     }
 
@@ -122,7 +124,7 @@ internal sealed class ClientAdministration(
         if (!File.Exists(database.Path))
             return (0, 0); // no server has run here yet
         database.RequireCurrent();
-        return (backups.ListAll(id).Count, uploads.List(id).Count);
+        return (backups.GetSummary(id).Count, uploads.Count(id));
     }
 
     /// <summary>Removes a client from the list. What is stored of it stays.</summary>
@@ -198,6 +200,22 @@ internal sealed class ClientAdministration(
             $"The client '{id}' does not exist in {ListPath}.",
             "'zfs-server client list' shows the clients."
         );
+
+    /// <returns>Null if it is unknown: a client must be locked out whatever state the catalogue is in.</returns>
+    private int? CountExpiring(string id)
+    {
+        try
+        {
+            if (!File.Exists(database.Path))
+                return 0; // no server has run here yet
+            database.RequireCurrent();
+            return backups.GetSummary(id).Expiring;
+        }
+        catch (Exception e) when (e is OperationException or SqliteException)
+        {
+            return null;
+        }
+    }
 
     private void Note(string name, string id, IEnumerable<(string Name, string Value)> details) =>
         audit.Write(ServerEvent.Of(name, EventActor.Admin, time.GetUtcNow(), details) with { ClientId = id });

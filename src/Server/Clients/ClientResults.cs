@@ -19,6 +19,11 @@ internal sealed record ChangedClient
 
     /// <summary>Empty if the client already had these settings.</summary>
     public required IReadOnlyList<FieldChange> Changes { get; init; }
+
+    /// <summary>
+    /// Backups of a disabled client that were rotated and stay as long as it is disabled; null if it is not.
+    /// </summary>
+    public int? ExpiringBackups { get; init; }
 }
 
 internal sealed record RotatedKey

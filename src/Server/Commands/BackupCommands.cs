@@ -34,12 +34,7 @@ internal static class BackupCommands
                 pinned: false,
                 "is no longer pinned"
             ),
-            CreateChange(
-                "keep",
-                "Keep a backup that was rotated and is to be deleted: it is pinned.",
-                pinned: true,
-                "is kept: it is pinned"
-            ),
+            BackupKeepCommand.Create(),
         };
 
     private static CommandWithExamples CreateList()
@@ -126,9 +121,7 @@ internal static class BackupCommands
             var changed = services
                 .GetRequiredService<BackupAdministration>()
                 .SetPinned(parsed.GetRequiredValue(id), pinned);
-            // A running server does it.
-            if (!RunningServer.Exists(services.GetRequiredService<ServerSettings>()))
-                services.GetRequiredService<EventDelivery>().Run();
+            Deliver(services);
             Output
                 .Of(parsed)
                 .Result(changed, BackupCommandsJson.Default.AdministeredBackup, text =>
@@ -138,14 +131,21 @@ internal static class BackupCommands
         return verb;
     }
 
-    private static Argument<string> NameArgument() =>
+    public static Argument<string> NameArgument() =>
         new("backup") { Description = "The snapshot ID, as 'backup list' shows it, or dataset@snapshot." };
 
-    private static ServiceProvider Open()
+    public static ServiceProvider Open()
     {
         var services = CommandServices.Create(ServerSettings.Read());
         services.GetRequiredService<CatalogueDatabase>().RequireCurrent();
         return services;
+    }
+
+    /// <summary>Writes the events of a change to the audit log, unless a running server does it.</summary>
+    public static void Deliver(IServiceProvider services)
+    {
+        if (!RunningServer.Exists(services.GetRequiredService<ServerSettings>()))
+            services.GetRequiredService<EventDelivery>().Run();
     }
 
     private static string[] Row(SnapshotInfo backup) =>

@@ -46,7 +46,8 @@ internal static class ClientSetCommands
     public static CommandWithExamples CreateDisable() =>
         CreateSwitch(
             "disable",
-            "Lock a client out: all its requests are refused, and those that run end. Its backups stay.",
+            "Lock a client out: all its requests are refused, and those that run end. Its backups stay, also those that "
+                + "were rotated and are to be deleted.",
             enabled: false
         );
 
@@ -118,5 +119,11 @@ internal static class ClientSetCommands
         );
         foreach (var change in changed.Changes)
             text.WriteLine($"  {change}");
+        if (changed.ExpiringBackups > 0)
+            text.WriteLine(
+                $"{changed.ExpiringBackups} of its backups were rotated and are to be deleted. They stay while the "
+                    + "client is disabled; before you enable it again, keep those that you need: zfs-server backup "
+                    + $"keep --client {changed.ClientId} --expiring"
+            );
     }
 }

@@ -102,8 +102,14 @@ public sealed record ServerSettings
     /// <summary>The most streams received at once.</summary>
     public required int MaxUploads { get; init; }
 
-    /// <summary>How long a rotated backup can still be kept.</summary>
+    /// <summary>How long a backup that a policy no longer keeps can still be kept.</summary>
     public required TimeSpan DeleteDelay { get; init; }
+
+    /// <summary>
+    /// The same for what is deleted to make room within a quota: as in the first program not at all, unless the delay
+    /// is set.
+    /// </summary>
+    public required TimeSpan DeleteDelayForSpace { get; init; }
 
     /// <summary>Failed authentications of one client id from one address per minute; 0: no limit.</summary>
     public required int AuthFailuresPerMinute { get; init; }
@@ -127,6 +133,7 @@ public sealed record ServerSettings
         var data = Path.GetFullPath(settings.Text("DATA_DIR", "zfs-server-data"));
         var remote = settings.Optional("ZFS_SSH_HOST", ZfsRemoteHost.Parse);
         var baseDataset = settings.Optional("ZFS_BASE_DATASET", DatasetName.Parse);
+        var deleteDelay = TimeSpan.FromHours(settings.Number("DELETE_DELAY_HOURS", 24, 0, 24 * 365));
         var read = new ServerSettings
         {
             DataDirectory = data,
@@ -148,7 +155,8 @@ public sealed record ServerSettings
             MaxOpenUploads = settings.Number("MAX_OPEN_UPLOADS", 1000, 1, 1_000_000),
             PartSize = 1024 * 1024 * settings.Number("PART_SIZE_MIB", 8, 1, 512),
             MaxUploads = settings.Number("MAX_UPLOADS", 16, 1, 10_000),
-            DeleteDelay = TimeSpan.FromHours(settings.Number("DELETE_DELAY_HOURS", 0, 0, 24 * 365)),
+            DeleteDelay = deleteDelay,
+            DeleteDelayForSpace = settings.Text("DELETE_DELAY_HOURS") is null ? TimeSpan.Zero : deleteDelay,
             AuthFailuresPerMinute = settings.Number("AUTH_FAILURES_PER_MINUTE", 10, 0, 1_000_000),
             AuditMaxBytes = 1024L * 1024 * settings.Number("AUDIT_MAX_MIB", 16, 1, 10_240),
             AuditFiles = settings.Number("AUDIT_FILES", 10, 1, 1000),

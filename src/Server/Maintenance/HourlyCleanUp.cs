@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 /// <summary>Drops uploads that their clients abandoned, and deletes rotated backups.</summary>
 internal sealed partial class HourlyCleanUp(
     UploadCleanUp uploads,
-    RotationRun rotation,
+    ExpiredBackups expired,
     BackupRemoval removal,
     StoreFence fence,
     CatalogueReserve reserve,
@@ -29,7 +29,7 @@ internal sealed partial class HourlyCleanUp(
         {
             await fence.DemandAsync(cancellationToken); // what is in another server's store is not this one's to delete
             await uploads.DropStaleAsync(cancellationToken);
-            await rotation.DeleteExpiredAsync();
+            await expired.DeleteAsync(cancellationToken);
             await removal.FinishAsync(cancellationToken);
             reserve.Keep();
         }

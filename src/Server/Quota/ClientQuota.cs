@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ZfsSnapshotManager.Core.CommandLine;
+using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -34,25 +35,69 @@ internal sealed class ClientQuota(
     }
 
     /// <summary>Opens an empty reservation.</summary>
-    public Reservation Open(ClientEntry client) =>
-        new(this, client, _accounts.GetOrAdd(client.ClientId, _ => new Account()));
+    /// <param name="findTotal">Finds how many bytes it will have at least, as far as is known; it is asked before
+    /// backups are deleted for it.</param>
+    public Reservation Open(ClientEntry client, Func<long> findTotal) =>
+        new(this, client, _accounts.GetOrAdd(client.ClientId, _ => new Account()), findTotal);
 
-    /// <summary>Refuses if not even one more byte may be stored.</summary>
+    /// <summary>
+    /// Refuses what cannot fit, even if all is deleted that rotation may delete. Deletes nothing: the upload may still
+    /// fail.
+    /// </summary>
     /// <exception cref="RequestException">507.</exception>
-    public async Task CheckAsync(ClientEntry client)
+    public async Task CheckAsync(ClientEntry client, UploadRecord wanted)
     {
-        if (client.MaxSizeBytes > 0 && catalogue.HasLocal(client.ClientId))
+        if (client.MaxSizeBytes == 0)
+            return;
+        if (wanted.IsLocal || catalogue.HasLocal(client.ClientId))
             await datasets.GetUsedAsync(client, CancellationToken.None);
-        using var reservation = Open(client);
-        await reservation.GrowAsync(1);
+        var expected = ExpectedSize.WhenAnnounced(
+            wanted.EstimatedSize,
+            IsCompressed(wanted),
+            catalogue.FindStoredShare(wanted)
+        );
+        var bytes = Math.Max(1, expected);
+        if (FindExcess(client, bytes) is var excess && excess <= 0)
+            return;
+        var deletable = await rotation.CountDeletableAsync(client);
+        if (deletable < excess)
+            throw Exceeded(client, bytes, deletable);
+    }
+
+    /// <summary>
+    /// How many bytes an upload will still need at least, beyond those that have arrived, as far as is known.
+    /// </summary>
+    /// <param name="stored">Stored bytes that have arrived.</param>
+    /// <param name="streamed">Bytes of the stream that they hold.</param>
+    public long FindRest(UploadRecord upload, long stored = 0, long streamed = 0)
+    {
+        var share = catalogue.FindStoredShare(upload);
+        // What ZFS makes of what has arrived is not known from the bytes that were sent.
+        if (upload.IsLocal)
+            return ExpectedSize.BeforeDeletion(Math.Max(0, (upload.EstimatedSize ?? 0) - streamed), true, share);
+        var total = ExpectedSize.BeforeDeletion(
+            upload.EstimatedSize,
+            IsCompressed(upload),
+            share,
+            stored,
+            streamed
+        );
+        return Math.Max(0, total - stored);
     }
 
     /// <summary>
     /// Makes room for a client to store so much more in ZFS, and sets the quota in ZFS, which counts exactly what
     /// several uploads write at once, but some seconds late.
     /// </summary>
+    /// <param name="bytes">Bytes that arrive next.</param>
+    /// <param name="findRest">Finds how many the upload will need with them, as far as is known.</param>
     /// <exception cref="RequestException">507: the quota is exhausted, and rotation cannot make room.</exception>
-    public async Task EnsureLocalAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
+    public async Task EnsureLocalAsync(
+        ClientEntry client,
+        long bytes,
+        Func<long> findRest,
+        CancellationToken cancellationToken
+    )
     {
         if (client.MaxSizeBytes == 0)
         {
@@ -68,10 +113,14 @@ internal sealed class ClientQuota(
         {
             if (await HasLocalRoomAsync(client, bytes, cancellationToken))
                 return;
-            var (used, reserved) = GetUsage(client.ClientId);
-            await rotation.MakeRoomAsync(client, used + reserved + bytes - client.MaxSizeBytes);
+            var inAll = Math.Max(bytes, findRest());
+            var deletable = await rotation.MakeRoomAsync(
+                client,
+                FindExcess(client, bytes),
+                FindExcess(client, inAll)
+            );
             if (!await HasLocalRoomAsync(client, bytes, cancellationToken))
-                throw Exceeded(client, bytes);
+                throw Exceeded(client, inAll, deletable);
         }
         finally
         {
@@ -133,11 +182,15 @@ internal sealed class ClientQuota(
         {
             if (TryReserve(reservation, total, ahead: 0))
                 return;
-            var (used, reserved) = GetUsage(client.ClientId);
             var wanted = total - reservation.Used;
-            await rotation.MakeRoomAsync(client, used + reserved + wanted - client.MaxSizeBytes);
+            var inAll = Math.Max(total, reservation.FindTotal()) - reservation.Used;
+            var deletable = await rotation.MakeRoomAsync(
+                client,
+                FindExcess(client, wanted),
+                FindExcess(client, inAll)
+            );
             if (!TryReserve(reservation, total, ahead: 0))
-                throw Exceeded(client, wanted);
+                throw Exceeded(client, inAll, deletable);
         }
         finally
         {
@@ -145,24 +198,37 @@ internal sealed class ClientQuota(
         }
     }
 
-    private RequestException Exceeded(ClientEntry client, long bytes)
+    /// <summary>ZFS compresses what it stores by itself.</summary>
+    private static bool IsCompressed(UploadRecord upload) =>
+        upload.IsLocal || upload.Compression != CompressionFormat.None;
+
+    /// <summary>By how much a client would pass its quota with so many more bytes.</summary>
+    private long FindExcess(ClientEntry client, long bytes)
+    {
+        var (used, reserved) = GetUsage(client.ClientId);
+        return used + reserved + bytes - client.MaxSizeBytes;
+    }
+
+    /// <param name="bytes">That are needed.</param>
+    /// <param name="deletable">Bytes of backups that rotation may delete.</param>
+    private RequestException Exceeded(ClientEntry client, long bytes, long deletable)
     {
         var (used, reserved) = GetUsage(client.ClientId);
         var floor = client.RotationPolicy is { } policy
             ? $"what the server's policy keeps ({policy}) is not deleted to make room"
             : "the newest chain of each dataset is not deleted to make room";
         var expiring =
-            settings.DeleteDelay > TimeSpan.Zero
-                ? $" Rotated backups are deleted after {settings.DeleteDelay.TotalHours:0} hours; GET /status counts "
-                    + "them."
+            settings.DeleteDelayForSpace > TimeSpan.Zero && deletable > 0
+                ? $" Rotated backups are deleted {settings.DeleteDelayForSpace.TotalHours:0} hours later "
+                    + "(DELETE_DELAY_HOURS); GET /status counts them."
                 : "";
         return new RequestException(
             StatusCodes.Status507InsufficientStorage,
             "quota_exceeded",
             $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} "
-                + $"bytes): {used} bytes are used, {reserved} are reserved by uploads, and {bytes} more are needed; "
-                + $"{floor}.",
-            $"Nothing of this backup was kept; other backups were deleted only as far as rotation allows.{expiring} "
+                + $"bytes): {used} bytes are used, {reserved} are reserved by uploads, and {bytes} more are needed. "
+                + $"Backups of {deletable} bytes may be deleted for it; {floor}.",
+            $"Nothing was deleted in vain.{expiring} "
                 + $"Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, "
                 + "or pin fewer."
         );
@@ -211,15 +277,18 @@ internal sealed class ClientQuota(
 
         private readonly ClientQuota _quota;
 
-        public Reservation(ClientQuota quota, ClientEntry client, Account account)
+        public Reservation(ClientQuota quota, ClientEntry client, Account account, Func<long> findTotal)
         {
-            (_quota, Client, Account) = (quota, client, account);
+            (_quota, Client, Account, FindTotal) = (quota, client, account, findTotal);
             account.Add(this);
         }
 
         public ClientEntry Client { get; }
 
         public Account Account { get; }
+
+        /// <summary>Finds how many bytes it will have at least, as far as is known.</summary>
+        public Func<long> FindTotal { get; }
 
         /// <summary>
         /// All reserved bytes; those beyond <see cref="Used"/> were reserved ahead. Guarded by the account's lock.

@@ -96,7 +96,7 @@ internal sealed class RotationEndpoints(RotationRun rotation, ClientQuota quota,
     {
         var (used, reserved) = quota.GetUsage(client.ClientId);
         var excess = client.MaxSizeBytes == 0 ? 0 : used + reserved - client.MaxSizeBytes;
-        return await rotation.MakeRoomAsync(client, Math.Max(0, excess), request.DryRun, request.MachineId);
+        return await rotation.ReduceAsync(client, Math.Max(0, excess), request.DryRun, request.MachineId);
     }
 
     private static string Summarize(RotationResult result, bool dryRun)

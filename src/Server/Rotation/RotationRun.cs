@@ -1,6 +1,4 @@
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Core.Chains;
-using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
@@ -15,10 +13,9 @@ namespace ZfsSnapshotManager.Server.Rotation;
 /// Rotates a client's backups: deletes what the plan does not keep, or marks it if deletions are delayed.
 /// </summary>
 internal sealed class RotationRun(
+    RotationPlanner planner,
     BackupCatalogue backups,
-    UploadCatalogue uploads,
     BackupRemoval removal,
-    DeletionBlockers blockers,
     ClientDatasets datasets,
     ServerSettings settings,
     TimeProvider time
@@ -34,92 +31,63 @@ internal sealed class RotationRun(
         string? machineId = null
     )
     {
-        var all = backups.List(client.ClientId);
-        var bases = new BackupChains(all);
-        var plan = BackupRotation.Plan(
-            all,
-            policy,
-            OpenBases(client),
-            time.GetUtcNow(),
-            bases,
-            await blockers.FindAsync(client, all),
-            machineId
-        );
-        foreach (var kept in plan.Where(decision => !dryRun && decision.Keep && decision.Item.ExpiresAt is not null))
-            backups.SetExpiry(client.ClientId, kept.Item.SnapshotId, null);
-        return await RemoveAsync(client, plan, bases, long.MaxValue, dryRun);
+        var plan = await planner.PlanAsync(client, policy, machineId);
+        foreach (var kept in plan.Kept.Where(backup => !dryRun && backup.ExpiresAt is not null))
+            backups.SetExpiry(client.ClientId, kept.SnapshotId, null);
+        return await RemoveAsync(client, plan, long.MaxValue, settings.DeleteDelay, dryRun);
     }
 
     /// <summary>
-    /// Makes room. A server-managed policy decides what must stay. Without one, all backups except the newest chain of
-    /// each dataset may be deleted, the oldest first.
+    /// Deletes for a client over its quota, as far as that is possible. A server-managed policy decides what must stay;
+    /// without one all backups except the newest chain of each dataset may be deleted, the oldest first.
     /// </summary>
-    /// <param name="bytes">Stored bytes to free.</param>
-    /// <param name="dryRun">Nothing is changed; the result contains what would be.</param>
-    /// <param name="machineId">The machine that asks; null if it did not say, or the server itself does.</param>
-    public async Task<RotationResult> MakeRoomAsync(
-        ClientEntry client,
-        long bytes,
-        bool dryRun = false,
-        string? machineId = null
-    )
+    /// <inheritdoc cref="ApplyAsync"/>
+    public async Task<RotationResult> ReduceAsync(ClientEntry client, long bytes, bool dryRun, string? machineId)
     {
-        if (client.RotationPolicy is { } policy)
-            return await ApplyAsync(client, policy, dryRun, machineId);
-        var all = backups.List(client.ClientId);
-        var bases = new BackupChains(all);
-        var plan = BackupRotation.PlanForSpace(
-            all,
-            OpenBases(client),
-            time.GetUtcNow(),
-            bases,
-            await blockers.FindAsync(client, all),
-            machineId
-        );
-        return await RemoveAsync(client, plan, bases, bytes, dryRun);
+        var plan = await planner.PlanAsync(client, client.RotationPolicy, machineId);
+        return await RemoveAsync(client, plan, bytes, settings.DeleteDelayForSpace, dryRun);
     }
 
-    /// <summary>Deletes marked backups that have expired.</summary>
-    public async Task DeleteExpiredAsync()
+    /// <summary>Stored bytes that may be deleted to make room.</summary>
+    public async Task<long> CountDeletableAsync(ClientEntry client) =>
+        (await planner.PlanAsync(client, client.RotationPolicy)).Deletable.Sum(backup => backup.SizeBytes);
+
+    /// <summary>
+    /// Makes room for an upload. If what may be deleted is not enough for all of it, nothing is deleted or marked.
+    /// </summary>
+    /// <param name="now">Stored bytes to free now.</param>
+    /// <param name="inAll">Stored bytes that the upload will have freed when it ends, as far as is known.</param>
+    /// <returns>Stored bytes that may be deleted, or could have been.</returns>
+    public async Task<long> MakeRoomAsync(ClientEntry client, long now, long inAll)
     {
-        var now = time.GetUtcNow();
-        foreach (
-            var client in backups.ListAll(clientId: null).GroupBy(backup => backup.ClientId, backup => backup.Info)
-        )
-        {
-            var expired = DeletionOrder.Of(client.Where(backup => backup.ExpiresAt <= now), new BackupChains(client));
-            foreach (var backup in expired)
-            {
-                // A backup that a newer one depends on by now is no longer to be deleted.
-                if (!await removal.RunAsync(client.Key, backup))
-                    backups.SetExpiry(client.Key, backup.SnapshotId, null);
-            }
-        }
+        var plan = await planner.PlanAsync(client, client.RotationPolicy);
+        var deletable = plan.Deletable.Sum(backup => backup.SizeBytes);
+        var delay = settings.DeleteDelayForSpace;
+        if (deletable < inAll)
+            return deletable;
+        // With a delay all is marked at once that the upload needs, so that it has to wait only once.
+        await RemoveAsync(client, plan, delay > TimeSpan.Zero ? inAll : now, delay, dryRun: false);
+        return deletable;
     }
 
     private async Task<RotationResult> RemoveAsync(
         ClientEntry client,
-        IReadOnlyList<RotationDecision<SnapshotInfo>> plan,
-        BackupChains bases,
+        RotationPlan plan,
         long wanted,
+        TimeSpan delay,
         bool dryRun
     )
     {
         List<SnapshotInfo> deleted = [];
         List<SnapshotInfo> expiring = [];
         var freed = 0L;
-        foreach (
-            var backup in DeletionOrder.Of(
-                plan.Where(decision => !decision.Keep).Select(decision => decision.Item),
-                bases
-            )
-        )
+        foreach (var backup in plan.Deletable)
         {
             if (freed >= wanted)
                 break;
-            if (settings.DeleteDelay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))
+            if (delay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))
             {
-                var marked = backup with { ExpiresAt = backup.ExpiresAt ?? time.GetUtcNow() + settings.DeleteDelay };
+                var marked = backup with { ExpiresAt = backup.ExpiresAt ?? time.GetUtcNow() + delay };
                 if (!dryRun && marked != backup && !TryMark(client, marked))
                     continue;
                 expiring.Add(marked);
@@ -141,7 +109,7 @@ internal sealed class RotationRun(
             freed += backup.SizeBytes;
         }
 
-        return new RotationResult(plan, deleted, expiring);
+        return new RotationResult(plan.Decisions, deleted, expiring);
     }
 
     private bool TryMark(ClientEntry client, SnapshotInfo marked)
@@ -153,14 +121,6 @@ internal sealed class RotationRun(
         };
         return backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt, expiring);
     }
-
-    private HashSet<SnapshotGuid> OpenBases(ClientEntry client) =>
-        [
-            .. uploads
-                .List(client.ClientId)
-                .SelectMany(upload => new[] { upload.FromGuid, upload.BaseGuid })
-                .OfType<SnapshotGuid>(),
-        ];
 }
 
 /// <param name="Plan">The decision on each backup.</param>

@@ -57,7 +57,7 @@ internal sealed class StatusEndpoints(
             NewestReceivedAt = summary.NewestReceived,
             WrongClockCount = summary.Ahead,
             NextDue = summary.Newest is { } last ? client.RotationPolicy?.NextDue(last) : null,
-            OpenUploads = uploads.List(client.ClientId).Count,
+            OpenUploads = uploads.Count(client.ClientId),
             ReservedBytes = reserved,
             ExpiringCount = summary.Expiring,
             Machines = machines.List(client.ClientId),

@@ -29,7 +29,7 @@ internal sealed class UploadOpening(
         CancellationToken cancellationToken
     )
     {
-        if (uploads.List(client.ClientId).Count >= settings.MaxOpenUploads)
+        if (uploads.Count(client.ClientId) >= settings.MaxOpenUploads)
         {
             throw new RequestException(
                 StatusCodes.Status429TooManyRequests,

@@ -77,6 +77,7 @@ internal static class UploadRequestReader
             EffectiveProperties = ReadEffective(request.EffectiveProperties),
             MachineId = request.MachineId,
             MachineName = request.MachineName,
+            EstimatedSize = request.EstimatedSize,
         };
     }
 

@@ -40,6 +40,7 @@ internal sealed class UploadStreamEndpoints(
             backup = await receiver.ReceiveAsync(
                 upload,
                 client,
+                context.Request.ContentLength,
                 () => bodies.OpenBody(context, session),
                 session.Token
             );

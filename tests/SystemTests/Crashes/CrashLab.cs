@@ -261,7 +261,9 @@ internal sealed class CrashLab : IAsyncDisposable
         Func<CrashLab, Task>? first = null
     )
     {
-        var server = await ServerProcess.StartAsync();
+        var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "0" }
+        );
         var lab = new CrashLab(server, await Uploader.CreateAsync(server), kept, sent);
         if (first is not null)
             await first(lab);

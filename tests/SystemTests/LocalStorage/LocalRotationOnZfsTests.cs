@@ -11,7 +11,8 @@ public sealed class LocalRotationOnZfsTests(SecondZfsHost host)
     {
         await using var lab = await LocalLab.CreateAsync(
             host,
-            "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0"
+            "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0",
+            "DELETE_DELAY_HOURS=0"
         );
         await lab.FillAsync("data", 1);
         for (var run = 0; run < 4; run++)

@@ -10,7 +10,8 @@ public sealed class LocalRotationTests
     {
         await using var lab = await LocalLab.CreateAsync(
             new StandInHost(),
-            "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0"
+            "--keep-hourly 0 --keep-daily 0 --keep-weekly 0 --keep-monthly 0",
+            "DELETE_DELAY_HOURS=0"
         );
         await lab.FillAsync("data", 1);
         await lab.BackUpAsync();

@@ -35,7 +35,11 @@ internal sealed class RestoreLab : IAsyncDisposable
     public static async Task<RestoreLab> CreateAsync(ClientHost host, string? make = null, bool inParts = true)
     {
         var server = await ServerProcess.StartAsync(
-            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["PART_SIZE_MIB"] = "1",
+                ["DELETE_DELAY_HOURS"] = "0",
+            }
         );
         var client = await ClientMachine.CreateAsync(host, server);
         var lab = new RestoreLab(server, client, $"{client.Area}/data");

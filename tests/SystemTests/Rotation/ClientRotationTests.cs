@@ -53,7 +53,9 @@ public sealed class ClientRotationTests(SecondZfsHost host)
     [Fact]
     public async Task Sent_typed_snapshots_are_rotated_on_both_sides_by_the_servers_policy()
     {
-        await using var server = await ServerProcess.StartAsync();
+        await using var server = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "0" }
+        );
         await using var client = await ClientMachine.CreateAsync(host, server, "data");
         var data = $"{client.Area}/data";
         await client.WriteSettingsAsync($"LOCAL_DATASET={data}", "KEEP_HOURLY=50", "MAX_CHAIN=1");

@@ -126,9 +126,12 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         (await waiting).MustSucceed();
 
         Assert.Equal(["1", "2", "3", "4"], await ListAsync(client));
-        var full = await client.AskAsync(Fields()); // to the byte: now the oldest chain is deleted for space
-        Assert.Equal(HttpStatusCode.OK, full.Status);
-        Assert.Equal(["2", "3", "4"], await ListAsync(client));
+        var next = await client.AskAsync(Fields()); // to the byte; nothing is deleted before the stream comes
+        Assert.Equal(HttpStatusCode.OK, next.Status);
+        Assert.Equal(["1", "2", "3", "4"], await ListAsync(client));
+        var stream = StreamChain.Stream(5, 0, Now, blocks: 1);
+        (await client.SendAsync(next.Json.GetProperty("upload_id").GetString()!, stream)).MustSucceed();
+        Assert.Equal(["2", "3", "4", "5"], await ListAsync(client));
     }
 
     [Fact]
@@ -172,8 +175,98 @@ public sealed class QuotaTests(SharedServer server) : IClassFixture<SharedServer
         Assert.Equal(["3", "4", "5"], await ListAsync(client));
         var upload = await client.AnnounceAsync(Fields("none", "hourly"));
         Assert.Equal("quota_exceeded", (await client.SendAsync(upload, StreamChain.Stream(6, 0, Now, blocks: 5))).Code);
-        Assert.Equal(["4", "5"], await ListAsync(client));
+        Assert.Equal(["3", "4", "5"], await ListAsync(client)); // 3 alone would not have made room
     }
+
+    /// <summary>A dataset that is larger than the quota is added to those that are backed up.</summary>
+    [Theory]
+    [InlineData("none")]
+    [InlineData("gzip")]
+    public async Task An_upload_that_cannot_fit_is_refused_when_it_is_announced_and_deletes_nothing(string compression)
+    {
+        using var client = await WithHistoryAsync(compression);
+
+        var refused = await client.AskAsync(WithEstimate(compression, 40 * Block));
+
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (refused.Status, refused.Code));
+        Assert.Contains("may be deleted for it", refused.Text, StringComparison.Ordinal);
+        Assert.Equal(["1", "2", "3"], await ListAsync(client));
+        Assert.Equal(HttpStatusCode.OK, (await client.AskAsync(WithEstimate(compression, 6 * Block))).Status);
+    }
+
+    [Fact]
+    public async Task An_upload_that_turns_out_not_to_fit_is_refused_before_anything_is_deleted_for_it()
+    {
+        await using var own = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["PART_SIZE_MIB"] = "1" }
+        );
+        using var client = await Uploader.CreateAsync(own, "parts", "--max-size", $"{23 * Block}");
+        await StoreHistoryAsync(client, "none");
+        // Nothing is known of how well this dataset compresses: it may fit.
+        var fields = WithEstimate("gzip", 60 * Block);
+        fields["dataset_name"] = "tank/new";
+        var upload = await client.AnnounceAsync(fields);
+        var cut = CutParts.Cut(StreamChain.Stream(9, 0, Now, blocks: 60), 8 * Block, new Random(1));
+
+        (await client.SendPartAsync(upload, cut.Parts[0])).MustSucceed(); // there is room for so much
+        var refused = await client.SendPartAsync(upload, cut.Parts[1]);
+
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "quota_exceeded"), (refused.Status, refused.Code));
+        Assert.Equal(["1", "2", "3"], await ListAsync(client));
+    }
+
+    [Fact]
+    public async Task With_a_delay_nothing_is_marked_for_an_upload_that_cannot_fit_and_what_helps_for_one_that_can()
+    {
+        await using var own = await ServerProcess.StartAsync(
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "48" }
+        );
+        using var client = await Uploader.CreateAsync(own, "delayed", "--max-size", $"{(10 * Block) + 10_000}");
+        await StoreHistoryAsync(client, "none");
+
+        var large = await client.SendAsync(await client.AnnounceAsync(Fields()), Full(9, blocks: 9));
+        var before = await ExpiringAsync(client);
+        var small = await client.SendAsync(await client.AnnounceAsync(Fields()), Full(9, blocks: 4));
+
+        Assert.Equal(("quota_exceeded", 0), (large.Code, before));
+        Assert.Equal(("quota_exceeded", 1), (small.Code, await ExpiringAsync(client)));
+        Assert.Contains("48 hours later", small.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>A chain of two backups and a newer one, of 8 of 10 blocks; rotation may delete the chain.</summary>
+    private async Task<Uploader> WithHistoryAsync(string compression)
+    {
+        var client = await LimitedAsync((10 * Block) + 5000);
+        await StoreHistoryAsync(client, compression);
+        return client;
+    }
+
+    private static async Task StoreHistoryAsync(Uploader client, string compression)
+    {
+        byte[][] streams =
+        [
+            StreamChain.Stream(1, 0, Now.AddHours(-9), 3),
+            StreamChain.Stream(2, 1, Now.AddHours(-8), 2),
+            StreamChain.Stream(3, 0, Now.AddHours(-7), 3),
+        ];
+        foreach (var stream in streams)
+        {
+            var body = compression == "gzip" ? GzipFile.Compress(stream) : stream;
+            (await client.SendAsync(await client.AnnounceAsync(Fields(compression)), body)).MustSucceed();
+        }
+    }
+
+    private static byte[] Full(ulong guid, int blocks) => StreamChain.Stream(guid, 0, Now, blocks);
+
+    private static JsonObject WithEstimate(string compression, long bytes)
+    {
+        var fields = Fields(compression);
+        fields["estimated_size"] = bytes;
+        return fields;
+    }
+
+    private static async Task<int> ExpiringAsync(Uploader client) =>
+        (await client.GetAsync("status")).MustSucceed().Json.GetProperty("expiring_count").GetInt32();
 
     private async Task<Uploader> LimitedAsync(long bytes)
     {

@@ -5,7 +5,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.Rotation;
 
 /// <summary>What the server deletes, and what it must not.</summary>
-public sealed class RotationTests(SharedServer server) : IClassFixture<SharedServer>
+public sealed class RotationTests(ServerWithoutDelay server) : IClassFixture<ServerWithoutDelay>
 {
     private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
 
@@ -134,6 +134,49 @@ public sealed class RotationTests(SharedServer server) : IClassFixture<SharedSer
         (await server.Process.RunAsync("backup", "unpin", first)).MustSucceed();
         await RotateAsync(client);
         Assert.Equal(["3"], await ListAsync(client));
+    }
+
+    [Fact]
+    public async Task By_default_what_a_policy_rotates_stays_for_a_day_and_what_a_quota_needs_does_not()
+    {
+        await using var own = await ServerProcess.StartAsync();
+        using var client = await ManagedAsync(own, hourly: 1, daily: 0);
+        for (var guid = 1UL; guid <= 3; guid++)
+            await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+
+        var rotated = await RotateAsync(client);
+
+        Assert.Equal(["1:expire", "2:expire"], Actions(rotated));
+        Assert.InRange(
+            rotated.GetProperty("decisions")[0].GetProperty("expires_at").GetDateTimeOffset(),
+            Now.AddHours(23),
+            TimeProvider.System.GetUtcNow().AddHours(25)
+        );
+        await EditedClients.ChangeAsync(own, client.Id, entry =>
+            entry["max_size_bytes"] = StreamChain.Stream(1, 0, Now).Length * 3
+        );
+        await SendAsync(client, 4, 0, Now.AddHours(-1), "hourly");
+        Assert.Equal(["2", "3", "4"], await ListAsync(client));
+    }
+
+    /// <summary>A client that was taken over has rotated, and its administrator locks it out.</summary>
+    [Fact]
+    public async Task Disabling_a_client_says_what_is_expiring_and_all_of_it_can_be_kept_at_once()
+    {
+        await using var own = await ServerProcess.StartAsync();
+        using var client = await ManagedAsync(own, hourly: 1, daily: 0);
+        for (var guid = 1UL; guid <= 3; guid++)
+            await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+        await RotateAsync(client);
+
+        var disabled = (await own.RunAsync("client", "disable", client.Id)).MustSucceed();
+        var kept = (await own.RunAsync("backup", "keep", "--client", client.Id, "--expiring")).MustSucceed();
+
+        Assert.Contains("2 of its backups were rotated", disabled.Output, StringComparison.Ordinal);
+        Assert.Equal(2, kept.Output.Split("is kept: it is pinned").Length - 1);
+        var pinned = await own.RunAsync("backup", "list", "--client", client.Id, "--pinned", "--json");
+        Assert.Equal(2, CommandJson.Parse(pinned.MustSucceed().Output).GetProperty("results").GetArrayLength());
+        Assert.Equal(2, (await own.RunAsync("backup", "keep", "--expiring")).ExitCode);
     }
 
     [Fact]

@@ -20,12 +20,16 @@ internal sealed class ObjectUploads(
 {
     public int ParallelParts => receiver.ParallelParts;
 
-    public Task<UploadRecord> OpenAsync(
+    public async Task<UploadRecord> OpenAsync(
         ClientEntry client,
         UploadRecord wanted,
         IEnumerable<(string SnapshotId, string StorageKey)> names,
         CancellationToken cancellationToken
-    ) => opening.RunAsync(client, wanted, names, cancellationToken);
+    )
+    {
+        await quota.CheckAsync(client, wanted);
+        return await opening.RunAsync(client, wanted, names, cancellationToken);
+    }
 
     public bool HasContent(UploadRecord upload) => parts.HasBegin(upload.UploadId);
 
@@ -47,7 +51,7 @@ internal sealed class ObjectUploads(
     )
     {
         upload = await recovery.ReplacePartsAsync(upload, cancellationToken);
-        using var reservation = quota.Open(client);
+        using var reservation = quota.Open(client, () => upload.BodySize ?? quota.FindRest(upload));
         return await streams.ReceiveAsync(upload, body, reservation, cancellationToken);
     }
 

@@ -40,7 +40,7 @@ internal sealed class ReceiveStart(
         {
             await receives.EndAsync(upload.UploadId); // a body that is sent again starts from its beginning
             var parent = await datasets.EnsureAsync(client, cancellationToken);
-            await quota.EnsureLocalAsync(client, 1, cancellationToken);
+            await quota.EnsureLocalAsync(client, 1, () => quota.FindRest(upload), cancellationToken);
             ZfsReceive receive;
             if (begin.IsResumed)
                 receive = await ResumeAsync(upload, begin, cancellationToken);

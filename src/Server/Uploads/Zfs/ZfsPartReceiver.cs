@@ -40,7 +40,12 @@ internal sealed class ZfsPartReceiver(
             return there;
         await turns.EnterAsync(upload.UploadId, request.Number, session.Token);
         using var slot = await slots.AcquireAsync(client.ClientId, session.Token);
-        await quota.EnsureLocalAsync(client, request.Size, session.Token);
+        await quota.EnsureLocalAsync(
+            client,
+            request.Size,
+            () => quota.FindRest(upload, request.StoredOffset, request.Start.StreamOffset),
+            session.Token
+        );
         using var share = buffers.Open();
         var buffer = await share.RentAsync(request.Size, session.Token);
         try

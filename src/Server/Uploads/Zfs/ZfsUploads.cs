@@ -38,7 +38,7 @@ internal sealed class ZfsUploads(
                 "Use STORAGE_TYPE=s3: the server's object store."
             );
         var parent = await datasets.EnsureAsync(client, cancellationToken);
-        await quota.EnsureLocalAsync(client, 1, cancellationToken);
+        await quota.CheckAsync(client, wanted);
         foreach (var (id, _) in names)
         {
             if (!uploads.IsUnused(id))

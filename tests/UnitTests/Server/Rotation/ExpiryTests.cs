@@ -34,6 +34,8 @@ public sealed class ExpiryTests : IDisposable
     private readonly BackupCatalogue _catalogue;
     private readonly BackupStore _store;
     private readonly RotationRun _rotation;
+    private readonly ExpiredBackups _expired;
+    private readonly string _clientsFile;
 
     public ExpiryTests()
     {
@@ -70,15 +72,23 @@ public sealed class ExpiryTests : IDisposable
             _time,
             new KeptLog<BackupRemoval>()
         );
-        _rotation = new RotationRun(
+        var planner = new RotationPlanner(
             _catalogue,
             new UploadCatalogue(database, _time),
-            removal,
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
-            parents,
-            settings,
             _time
         );
+        _rotation = new RotationRun(planner, _catalogue, removal, parents, settings, _time);
+        _clientsFile = settings.ClientsFile;
+        _expired = new ExpiredBackups(
+            new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()),
+            _catalogue,
+            planner,
+            removal,
+            _time,
+            new KeptLog<ExpiredBackups>()
+        );
+        Configure(Entry() with { RotationPolicy = OneHourly });
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -144,6 +154,36 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
+    public async Task Backups_of_a_client_that_is_locked_out_do_not_expire_until_it_is_enabled_again()
+    {
+        var (old, _) = await RotateAsync();
+        Configure(Entry() with { Enabled = false, RotationPolicy = OneHourly });
+        await PassAsync(TimeSpan.FromHours(1000));
+        Assert.Equal(3, _catalogue.List(Client).Count);
+        Configure();
+        await PassAsync(TimeSpan.FromHours(1));
+        Assert.Equal(3, _catalogue.List(Client).Count);
+
+        Configure(Entry() with { RotationPolicy = OneHourly });
+        await PassAsync(TimeSpan.FromHours(1));
+
+        foreach (var backup in old)
+            await AssertStoredAsync(backup, stored: false);
+    }
+
+    [Fact]
+    public async Task A_policy_that_was_raised_meanwhile_saves_what_it_keeps()
+    {
+        var (old, _) = await RotateAsync();
+        Configure(Entry() with { RotationPolicy = OneHourly with { KeepHourly = 2 } });
+
+        await PassAsync(TimeSpan.FromHours(48));
+
+        await AssertStayedAsync(old[1]);
+        await AssertStoredAsync(old[0], stored: false);
+    }
+
+    [Fact]
     public async Task An_expired_chain_is_deleted_as_a_whole()
     {
         var full = await StoreAsync(History.Backup(1, null, History.Now.AddHours(-5)));
@@ -197,7 +237,7 @@ public sealed class ExpiryTests : IDisposable
     private Task PassAsync(TimeSpan time)
     {
         _time.Advance(time);
-        return _rotation.DeleteExpiredAsync();
+        return _expired.DeleteAsync(Token);
     }
 
     private async Task AssertStayedAsync(SnapshotInfo backup)
@@ -212,5 +252,8 @@ public sealed class ExpiryTests : IDisposable
             Assert.Equal(stored, await _store.Objects.FindAsync(key, Token) is not null);
     }
 
-    private static ClientEntry Entry() => new() { ClientId = Client, ApiKey = "" };
+    /// <summary>Writes clients.json, as an administrator does.</summary>
+    private void Configure(params ClientEntry[] clients) => ClientsFile.Change(_clientsFile, _ => clients);
+
+    private static ClientEntry Entry() => new() { ClientId = Client, ApiKey = new string('0', 64) };
 }

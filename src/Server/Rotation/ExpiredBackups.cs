@@ -1,0 +1,67 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Server.Backups;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+
+namespace ZfsSnapshotManager.Server.Rotation;
+
+/// <summary>
+/// Deletes rotated backups once their delay has passed. Rotation is planned again first: what it would keep by now
+/// stays. Backups of clients that are disabled or no longer listed do not expire: an administrator locked them out, and
+/// may need what an attacker rotated.
+/// </summary>
+internal sealed partial class ExpiredBackups(
+    ClientRegistry clients,
+    BackupCatalogue backups,
+    RotationPlanner planner,
+    BackupRemoval removal,
+    TimeProvider time,
+    ILogger<ExpiredBackups> logger
+)
+{
+    public async Task DeleteAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        foreach (var id in backups.ClientsWithExpired(now))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (clients.Current().FirstOrDefault(client => client.ClientId == id) is { Enabled: true } client)
+                await DeleteAsync(client, now);
+            else
+                LogLockedOut(id);
+        }
+    }
+
+    private async Task DeleteAsync(ClientEntry client, DateTimeOffset now)
+    {
+        var plan = await planner.PlanAsync(client, client.RotationPolicy);
+        foreach (var kept in plan.Kept.Where(IsExpired))
+            Keep(kept);
+        foreach (var backup in plan.Deletable.Where(IsExpired))
+        {
+            // A backup that a newer one depends on by now is no longer to be deleted.
+            if (!await removal.RunAsync(client.ClientId, backup))
+                Keep(backup);
+        }
+
+        bool IsExpired(SnapshotInfo backup) => backup.ExpiresAt <= now;
+
+        void Keep(SnapshotInfo backup)
+        {
+            if (backups.SetExpiry(client.ClientId, backup.SnapshotId, null))
+                LogKept(backup.SnapshotId, client.ClientId);
+        }
+    }
+
+    [LoggerMessage(
+        LogLevel.Information,
+        "{SnapshotId} of {ClientId} was to be deleted now, but rotation would keep it by now; it stays"
+    )]
+    private partial void LogKept(string snapshotId, string clientId);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "Rotated backups of {ClientId} are not deleted while the client is disabled or not listed"
+    )]
+    private partial void LogLockedOut(string clientId);
+}

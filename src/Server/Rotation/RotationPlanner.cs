@@ -1,0 +1,59 @@
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
+using ZfsSnapshotManager.Core.Names;
+using ZfsSnapshotManager.Core.Rotation;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.ZfsStorage;
+
+namespace ZfsSnapshotManager.Server.Rotation;
+
+/// <summary>
+/// Plans what rotation keeps of a client's backups, as the catalogue lists them now. Changes nothing.
+/// </summary>
+internal sealed class RotationPlanner(
+    BackupCatalogue backups,
+    UploadCatalogue uploads,
+    DeletionBlockers blockers,
+    TimeProvider time
+)
+{
+    /// <param name="policy">What stays; null: all but the newest chain of each dataset may be deleted, for
+    /// space.</param>
+    /// <param name="machineId">The machine that asks; null if it did not say, or the server itself does.</param>
+    public async Task<RotationPlan> PlanAsync(ClientEntry client, RotationPolicy? policy, string? machineId = null)
+    {
+        var all = backups.List(client.ClientId);
+        var chains = new BackupChains(all);
+        var obstacles = await blockers.FindAsync(client, all);
+        var bases = OpenBases(client.ClientId);
+        var now = time.GetUtcNow();
+        var decisions = policy is null
+            ? BackupRotation.PlanForSpace(all, bases, now, chains, obstacles, machineId)
+            : BackupRotation.Plan(all, policy, bases, now, chains, obstacles, machineId);
+        return new RotationPlan(decisions, chains);
+    }
+
+    private HashSet<SnapshotGuid> OpenBases(string clientId) =>
+        [
+            .. uploads
+                .List(clientId)
+                .SelectMany(upload => new[] { upload.FromGuid, upload.BaseGuid })
+                .OfType<SnapshotGuid>(),
+        ];
+}
+
+/// <param name="Decisions">The decision on each backup.</param>
+/// <param name="Chains">The chains of all of them.</param>
+internal sealed record RotationPlan(IReadOnlyList<RotationDecision<SnapshotInfo>> Decisions, BackupChains Chains)
+{
+    public IEnumerable<SnapshotInfo> Kept =>
+        Decisions.Where(decision => decision.Keep).Select(decision => decision.Item);
+
+    /// <summary>What may be deleted, in the order in which it is.</summary>
+    public IReadOnlyList<SnapshotInfo> Deletable { get; } =
+        DeletionOrder.Of(
+            Decisions.Where(decision => !decision.Keep).Select(decision => decision.Item),
+            Chains
+        );
+}
