@@ -27,7 +27,7 @@ internal sealed class ObjectOpening(
     {
         if (wanted.FromGuid is { } from)
             await storedBase.DemandAsync(client.ClientId, from, _ => true, cancellationToken);
-        await quota.CheckAsync(client);
+        await quota.CheckAsync(client, wanted);
         foreach (var (id, key) in names)
         {
             if (!uploads.IsUnused(id) || await store.ExistsAsync(key, cancellationToken))

@@ -20,16 +20,12 @@ internal sealed class ObjectUploads(
 {
     public int ParallelParts => receiver.ParallelParts;
 
-    public async Task<UploadRecord> OpenAsync(
+    public Task<UploadRecord> OpenAsync(
         ClientEntry client,
         UploadRecord wanted,
         IEnumerable<(string SnapshotId, string StorageKey)> names,
         CancellationToken cancellationToken
-    )
-    {
-        await quota.CheckAsync(client, wanted);
-        return await opening.RunAsync(client, wanted, names, cancellationToken);
-    }
+    ) => opening.RunAsync(client, wanted, names, cancellationToken);
 
     public bool HasContent(UploadRecord upload) => parts.HasBegin(upload.UploadId);
 
