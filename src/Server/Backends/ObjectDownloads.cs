@@ -79,11 +79,7 @@ internal sealed partial class ObjectDownloads(
     /// Reads the first part of the range before the response starts, so that a missing or damaged part is answered as
     /// an error.
     /// </summary>
-    private async Task<StoredDownload> OpenAsync(
-        HttpContext context,
-        SnapshotInfo backup,
-        RangeRequest wanted
-    )
+    private async Task<StoredDownload> OpenAsync(HttpContext context, SnapshotInfo backup, RangeRequest wanted)
     {
         var content = await FindAsync(backup, wanted, context.RequestAborted);
         (content.Position, content.ReadAheadEnd) = (wanted.First, wanted.First + wanted.Count);

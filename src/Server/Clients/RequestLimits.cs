@@ -25,8 +25,7 @@ internal sealed class RequestLimits
             return;
         }
 
-        using var request =
-            await _requests.AcquireAsync(client, Limits.ReadPatience, context.RequestAborted)
+        using var request = await _requests.AcquireAsync(client, Limits.ReadPatience, context.RequestAborted)
             ?? throw RequestException.Busy(
                 $"{Limits.RequestsPerClient} requests of this client are running.",
                 "Try again when some of them have ended."
@@ -37,8 +36,7 @@ internal sealed class RequestLimits
             return;
         }
 
-        using var list =
-            await _lists.AcquireAsync(client, Limits.ReadPatience, context.RequestAborted)
+        using var list = await _lists.AcquireAsync(client, Limits.ReadPatience, context.RequestAborted)
             ?? throw RequestException.Busy(
                 $"{Limits.Lists} lists are being read, or {Limits.ListsPerClient} of this client, and none of them was "
                     + $"read to its end within {Limits.ReadPatience.TotalSeconds:0} s.",

@@ -46,8 +46,8 @@ internal static class ClientSetCommands
     public static CommandWithExamples CreateDisable() =>
         CreateSwitch(
             "disable",
-            "Lock a client out: all its requests are refused, and those that run end. Its backups stay, also those that "
-                + "were rotated and are to be deleted.",
+            "Lock a client out: all its requests are refused, and those that run end. Its backups stay, also those "
+                + "that were rotated and are to be deleted.",
             enabled: false
         );
 

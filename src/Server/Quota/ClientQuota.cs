@@ -75,13 +75,7 @@ internal sealed class ClientQuota(
         // What ZFS makes of what has arrived is not known from the bytes that were sent.
         if (upload.IsLocal)
             return ExpectedSize.BeforeDeletion(Math.Max(0, (upload.EstimatedSize ?? 0) - streamed), true, share);
-        var total = ExpectedSize.BeforeDeletion(
-            upload.EstimatedSize,
-            IsCompressed(upload),
-            share,
-            stored,
-            streamed
-        );
+        var total = ExpectedSize.BeforeDeletion(upload.EstimatedSize, IsCompressed(upload), share, stored, streamed);
         return Math.Max(0, total - stored);
     }
 
@@ -114,11 +108,7 @@ internal sealed class ClientQuota(
             if (await HasLocalRoomAsync(client, bytes, cancellationToken))
                 return;
             var inAll = Math.Max(bytes, findRest());
-            var deletable = await rotation.MakeRoomAsync(
-                client,
-                FindExcess(client, bytes),
-                FindExcess(client, inAll)
-            );
+            var deletable = await rotation.MakeRoomAsync(client, FindExcess(client, bytes), FindExcess(client, inAll));
             if (!await HasLocalRoomAsync(client, bytes, cancellationToken))
                 throw Exceeded(client, inAll, deletable);
         }
@@ -184,11 +174,7 @@ internal sealed class ClientQuota(
                 return;
             var wanted = total - reservation.Used;
             var inAll = Math.Max(total, reservation.FindTotal()) - reservation.Used;
-            var deletable = await rotation.MakeRoomAsync(
-                client,
-                FindExcess(client, wanted),
-                FindExcess(client, inAll)
-            );
+            var deletable = await rotation.MakeRoomAsync(client, FindExcess(client, wanted), FindExcess(client, inAll));
             if (!TryReserve(reservation, total, ahead: 0))
                 throw Exceeded(client, inAll, deletable);
         }

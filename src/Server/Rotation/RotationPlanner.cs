@@ -52,8 +52,5 @@ internal sealed record RotationPlan(IReadOnlyList<RotationDecision<SnapshotInfo>
 
     /// <summary>What may be deleted, in the order in which it is.</summary>
     public IReadOnlyList<SnapshotInfo> Deletable { get; } =
-        DeletionOrder.Of(
-            Decisions.Where(decision => !decision.Keep).Select(decision => decision.Item),
-            Chains
-        );
+        DeletionOrder.Of(Decisions.Where(decision => !decision.Keep).Select(decision => decision.Item), Chains);
 }

@@ -7,7 +7,12 @@ public sealed class RotationPolicyTests
     [Fact]
     public void A_snapshot_of_the_end_of_time_has_no_successor()
     {
-        var monthly = new RotationPolicy { KeepHourly = 0, KeepDaily = 0, KeepWeekly = 0 };
+        var monthly = new RotationPolicy
+        {
+            KeepHourly = 0,
+            KeepDaily = 0,
+            KeepWeekly = 0,
+        };
 
         Assert.Equal(History.Now.AddMonths(1), monthly.NextDue(History.Now));
         Assert.Equal(History.Now.AddHours(1), new RotationPolicy().NextDue(History.Now));

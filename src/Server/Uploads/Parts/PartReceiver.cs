@@ -41,9 +41,8 @@ internal sealed class PartReceiver(
     )
     {
         using var slot = await slots.AcquireAsync(client.ClientId, session.Token);
-        using var reservation = quota.Open(
-            client,
-            () => quota.FindRest(upload, request.StoredOffset, request.Start.StreamOffset)
+        using var reservation = quota.Open(client, () =>
+            quota.FindRest(upload, request.StoredOffset, request.Start.StreamOffset)
         );
         var growth = request.Size - (parts.Find(upload.UploadId, request.Number)?.Size ?? 0);
         if (growth > 0)

@@ -70,9 +70,8 @@ public sealed class PartCatalogueTests : IDisposable
         var searches = plan.FindAll(line => line.StartsWith("SEARCH", StringComparison.Ordinal));
         Assert.Equal(3, searches.Count);
         Assert.All(searches, line => Assert.Contains("COVERING INDEX", line, StringComparison.Ordinal));
-        Assert.DoesNotContain(
-            plan,
-            line => line.StartsWith("SCAN", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW"
+        Assert.DoesNotContain(plan, line =>
+            line.StartsWith("SCAN", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW"
         );
     }
 
