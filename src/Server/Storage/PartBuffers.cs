@@ -2,11 +2,11 @@ namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
 /// The memory for parts that are being received, stored or read, shared by all uploads and downloads. Each of them gets
-/// its first buffer at once: how many of them there are is limited elsewhere, so that none waits for the buffers of
-/// others. Further buffers, which make a transfer faster, are given only while few are in use.
+/// its first buffer after a moment at the latest, whatever others hold: how many of them there are is limited elsewhere.
+/// Further buffers, which make a transfer faster, are given only while few are in use.
 /// </summary>
 /// <param name="partSize">Bytes that a part has at least. A buffer also holds what clients send on top.</param>
-/// <param name="limit">Number of buffers in use from which on nobody gets a further one.</param>
+/// <param name="limit">Number of buffers in use from which on nobody gets a further one, and a first one waits.</param>
 internal sealed class PartBuffers(int partSize, int limit)
 {
     /// <summary>
@@ -16,10 +16,22 @@ internal sealed class PartBuffers(int partSize, int limit)
     /// </summary>
     private const int Room = 2 * 1024 * 1024;
 
+    /// <summary>
+    /// How long a first buffer waits for room: while transfers are quick, one of them returns a buffer by then, and all
+    /// stay within the limit.
+    /// </summary>
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(2);
+
     private readonly int _bufferSize = partSize + Room;
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _unused = new();
     private int _used;
+
+    /// <summary>How many transfers wait for their first buffer.</summary>
+    private int _newcomers;
+
+    /// <summary>Completed when a buffer is returned; null if nobody waits for that.</summary>
+    private TaskCompletionSource? _returned;
 
     /// <summary>The fewest unused buffers since the last <see cref="Trim"/>.</summary>
     private int _leastUnused;
@@ -70,46 +82,67 @@ internal sealed class PartBuffers(int partSize, int limit)
         _used--;
         if (buffer.Length == _bufferSize)
             _unused.Push(buffer);
+        _returned?.SetResult();
+        _returned = null;
     }
+
+    /// <summary>Under the lock.</summary>
+    private Task NextReturn() =>
+        (_returned ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     /// <summary>The buffers of one upload, part or download.</summary>
     internal sealed class Share(PartBuffers owner) : IDisposable
     {
         private int _held;
 
-        /// <summary>Completed when a buffer of this share is returned; under the lock.</summary>
-        private TaskCompletionSource? _returned;
+        /// <summary>Under the lock. Further buffers leave room for first ones.</summary>
+        private bool HasRoom => owner._used < owner.Limit && (_held == 0 || owner._newcomers == 0);
 
-        /// <summary>Rents a buffer now; null if it would be a further one and none can be spared.</summary>
+        /// <summary>Rents a buffer now; null if there is no room for one.</summary>
         /// <param name="size">Bytes it must hold. Parts that were written under other settings may be larger than those
         /// of now.</param>
         public byte[]? TryRent(int size)
         {
             lock (owner._lock)
-            {
-                if (_held > 0 && owner._used >= owner.Limit)
-                    return null;
-                _held++;
-                return owner.Rent(size);
-            }
+                return HasRoom ? Take(size) : null;
         }
 
-        /// <summary>Rents a buffer, at the latest when this share has returned its others.</summary>
+        /// <summary>
+        /// Rents a buffer, when there is room for it. If this share holds none, it gets one after
+        /// <see cref="FirstPatience"/> in any case.
+        /// </summary>
         /// <inheritdoc cref="TryRent"/>
         public async ValueTask<byte[]> RentAsync(int size, CancellationToken cancellationToken)
         {
-            while (true)
+            Task? patience = null;
+            try
             {
-                Task returned;
-                lock (owner._lock)
+                while (true)
                 {
-                    if (TryRent(size) is { } buffer)
-                        return buffer;
-                    _returned ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                    returned = _returned.Task;
-                }
+                    Task returned;
+                    lock (owner._lock)
+                    {
+                        if (HasRoom || (_held == 0 && patience is { IsCompleted: true }))
+                            return Take(size);
+                        if (_held == 0 && patience is null)
+                        {
+                            patience = Task.Delay(FirstPatience, cancellationToken);
+                            owner._newcomers++;
+                        }
 
-                await returned.WaitAsync(cancellationToken);
+                        returned = owner.NextReturn();
+                    }
+
+                    if (patience is not null)
+                        returned = Task.WhenAny(returned, patience);
+                    await returned.WaitAsync(cancellationToken);
+                }
+            }
+            finally
+            {
+                if (patience is not null)
+                    lock (owner._lock)
+                        owner._newcomers--;
             }
         }
 
@@ -119,8 +152,6 @@ internal sealed class PartBuffers(int partSize, int limit)
             {
                 _held--;
                 owner.Return(buffer);
-                _returned?.SetResult();
-                _returned = null;
             }
         }
 
@@ -128,6 +159,12 @@ internal sealed class PartBuffers(int partSize, int limit)
         {
             lock (owner._lock)
                 Invariant.Require(_held == 0, "a transfer returns all of its buffers before it ends");
+        }
+
+        private byte[] Take(int size)
+        {
+            _held++;
+            return owner.Rent(size);
         }
     }
 }

@@ -7,7 +7,7 @@ public sealed class PartBuffersTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void A_transfer_gets_its_first_buffer_at_once_whatever_others_hold()
+    public async Task A_transfer_gets_its_first_buffer_after_a_moment_whatever_others_hold()
     {
         var buffers = new PartBuffers(partSize: 10, limit: 3);
         using var old = buffers.Open();
@@ -16,8 +16,7 @@ public sealed class PartBuffersTests
         Assert.Null(old.TryRent(1));
 
         using var next = buffers.Open();
-        var first = next.TryRent(1);
-        Assert.NotNull(first);
+        var first = await next.RentAsync(1, Token);
         Assert.Null(next.TryRent(1));
 
         next.Return(first);
@@ -25,9 +24,25 @@ public sealed class PartBuffersTests
     }
 
     [Fact]
-    public async Task A_further_buffer_is_awaited_only_until_the_transfer_has_returned_its_own()
+    public async Task A_buffer_that_is_returned_goes_to_a_transfer_that_has_none()
     {
-        var buffers = new PartBuffers(partSize: 10, limit: 1);
+        var buffers = new PartBuffers(partSize: 10, limit: 2);
+        using var old = buffers.Open();
+        var olds = Enumerable.Range(0, 2).Select(_ => old.TryRent(1)!).ToList();
+        using var next = buffers.Open();
+
+        var first = next.RentAsync(1, Token).AsTask();
+        old.Return(olds[0]);
+        Assert.Null(old.TryRent(1)); // room for the newcomer only
+
+        next.Return(await first);
+        old.Return(olds[1]);
+    }
+
+    [Fact]
+    public async Task A_further_buffer_is_awaited_until_there_is_room()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 2);
         using var stranger = buffers.Open();
         var held = stranger.TryRent(1)!;
         using var share = buffers.Open();
@@ -35,16 +50,16 @@ public sealed class PartBuffersTests
 
         var second = share.RentAsync(1, Token).AsTask();
         Assert.False(second.IsCompleted);
-        share.Return(first);
+        stranger.Return(held);
 
         share.Return(await second);
-        stranger.Return(held);
+        share.Return(first);
     }
 
     [Fact]
     public void Buffers_are_used_again_and_dropped_once_they_were_not_needed_for_a_while()
     {
-        var buffers = new PartBuffers(partSize: 10, limit: 1);
+        var buffers = new PartBuffers(partSize: 10, limit: 2);
         using var first = buffers.Open();
         using var second = buffers.Open();
         HashSet<byte[]> seen = [];
