@@ -11,6 +11,7 @@ namespace ZfsSnapshotManager.Core.Rotation;
 public sealed class BackupRotation
 {
     private readonly Dictionary<string, string> _kept = new(StringComparer.Ordinal); // reason by id
+    private readonly HashSet<string> _others = new(StringComparer.Ordinal); // ids of what another machine rotates
     private readonly IReadOnlyCollection<SnapshotInfo> _backups;
     private readonly BackupChains _chains;
     private readonly List<List<SnapshotInfo>> _datasets; // each with its newest backup first, by its own time
@@ -99,7 +100,10 @@ public sealed class BackupRotation
         if (machineId is null || last is null || last.MachineId == machineId)
             return;
         foreach (var backup in dataset)
+        {
+            _others.Add(backup.SnapshotId);
             Keep(backup, $"its dataset is backed up by another machine, {last.MachineName}");
+        }
     }
 
     private void KeepByPolicy(RotationPolicy policy, List<SnapshotInfo> newestFirst)
@@ -217,6 +221,9 @@ public sealed class BackupRotation
                 .Select(backup =>
                     _kept.TryGetValue(backup.SnapshotId, out var reason)
                         ? new RotationDecision<SnapshotInfo>(backup, true, reason)
+                        {
+                            IsOthers = _others.Contains(backup.SnapshotId),
+                        }
                         : new RotationDecision<SnapshotInfo>(backup, false, otherwise)
                 ),
         ];

@@ -4,4 +4,8 @@ namespace ZfsSnapshotManager.Core.Rotation;
 /// <param name="Item">The snapshot or backup.</param>
 /// <param name="Keep">False: it may be deleted.</param>
 /// <param name="Reason">Why, human-readable.</param>
-public sealed record RotationDecision<T>(T Item, bool Keep, string Reason);
+public sealed record RotationDecision<T>(T Item, bool Keep, string Reason)
+{
+    /// <summary>Whether it is kept because another machine rotates its dataset.</summary>
+    public bool IsOthers { get; init; }
+}

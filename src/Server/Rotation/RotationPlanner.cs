@@ -47,8 +47,11 @@ internal sealed class RotationPlanner(
 /// <param name="Chains">The chains of all of them.</param>
 internal sealed record RotationPlan(IReadOnlyList<RotationDecision<SnapshotInfo>> Decisions, BackupChains Chains)
 {
+    /// <summary>
+    /// What stays. Not what only another machine may rotate: this one's plan does not say whether it would stay.
+    /// </summary>
     public IEnumerable<SnapshotInfo> Kept =>
-        Decisions.Where(decision => decision.Keep).Select(decision => decision.Item);
+        Decisions.Where(decision => decision is { Keep: true, IsOthers: false }).Select(decision => decision.Item);
 
     /// <summary>What may be deleted, in the order in which it is.</summary>
     public IReadOnlyList<SnapshotInfo> Deletable { get; } =

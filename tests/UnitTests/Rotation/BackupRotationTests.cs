@@ -250,6 +250,8 @@ public sealed class BackupRotationTests
         var taken = BackupRotation.Plan([ours, theirs], Nothing, NoUploads, History.Now, machineId: "two");
 
         Assert.All(asked, decision => Assert.True(decision.Keep));
+        Assert.All(asked, decision => Assert.True(decision.IsOthers));
+        Assert.All(taken, decision => Assert.False(decision.IsOthers));
         Assert.Contains("another machine, nas", asked[^1].Reason, StringComparison.Ordinal);
         Assert.Equal(ours, Assert.Single(taken, decision => !decision.Keep).Item);
     }

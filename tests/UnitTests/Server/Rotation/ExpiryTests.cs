@@ -184,6 +184,36 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
+    public async Task What_one_machine_rotated_stays_marked_when_another_one_rotates()
+    {
+        for (var guid = 1UL; guid <= 4; guid++)
+        {
+            var machine = guid <= 2 ? "one" : "two";
+            var made = History.Now.AddHours(-10 + (int)guid);
+            await StoreAsync(
+                History.Backup(guid, null, made, SnapshotType.Hourly, $"tank/{machine}") with
+                {
+                    MachineId = machine,
+                    MachineName = machine,
+                }
+            );
+        }
+
+        await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false, "one");
+        await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false, "two");
+        await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false, "one");
+
+        Assert.Equal(
+            ["1", "3"],
+            _catalogue
+                .List(Client)
+                .Where(backup => backup.ExpiresAt is not null)
+                .Select(backup => backup.SnapshotGuid.ToString())
+                .Order(StringComparer.Ordinal)
+        );
+    }
+
+    [Fact]
     public async Task An_expired_chain_is_deleted_as_a_whole()
     {
         var full = await StoreAsync(History.Backup(1, null, History.Now.AddHours(-5)));
