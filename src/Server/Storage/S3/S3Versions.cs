@@ -32,14 +32,24 @@ internal sealed partial class S3Store
             await DeleteAsync(FullKey(key), version, cancellationToken);
     }
 
-    private async Task RemoveOldVersionsAsync(string key, string newest, CancellationToken cancellationToken)
+    /// <summary>
+    /// Removes what is older than a version: versions are listed with the newest first, and one before it is of another
+    /// server that has written since.
+    /// </summary>
+    /// <param name="written">Null if the store did not say which it is: nothing is removed.</param>
+    private async Task RemoveOldVersionsAsync(string key, string? written, CancellationToken cancellationToken)
     {
+        if (string.IsNullOrEmpty(written))
+            return;
+        var isOlder = false;
         try
         {
             await foreach (var version in ListVersionsAsync(key, cancellationToken))
             {
-                if (version != newest)
+                if (isOlder)
                     await DeleteAsync(FullKey(key), version, cancellationToken);
+                else
+                    isOlder = version == written;
             }
         }
         catch (StorageException e) when (e.Fault == StorageFault.Refused)
