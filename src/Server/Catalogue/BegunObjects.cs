@@ -25,7 +25,29 @@ internal sealed class BegunObjects(CatalogueDatabase database, TimeProvider time
         return query.ExecuteScalar() is not null;
     }
 
+    /// <summary>Best effort: a note that is kept too long costs nothing.</summary>
     public void Forget(DateTimeOffset notedBefore, IReadOnlySet<string> incomplete)
+    {
+        try
+        {
+            ForgetAll(notedBefore, incomplete);
+        }
+        catch (SqliteException)
+        {
+            // The disk is full or read-only, or the catalogue is busy: a later run forgets them.
+        }
+    }
+
+    /// <summary>Carries the notes of another catalogue over.</summary>
+    public void NoteAll(IEnumerable<string> backupKeys)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        Note(connection, backupKeys, time.GetUtcNow());
+        transaction.Commit();
+    }
+
+    private void ForgetAll(DateTimeOffset notedBefore, IReadOnlySet<string> incomplete)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -35,15 +57,6 @@ internal sealed class BegunObjects(CatalogueDatabase database, TimeProvider time
             delete.ExecuteNonQuery();
         }
 
-        transaction.Commit();
-    }
-
-    /// <summary>Carries the notes of another catalogue over.</summary>
-    public void NoteAll(IEnumerable<string> backupKeys)
-    {
-        using var connection = database.Open();
-        using var transaction = connection.BeginTransaction();
-        Note(connection, backupKeys, time.GetUtcNow());
         transaction.Commit();
     }
 

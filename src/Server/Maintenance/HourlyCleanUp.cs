@@ -25,20 +25,33 @@ internal sealed partial class HourlyCleanUp(
 
     private async Task CleanUpAsync(CancellationToken cancellationToken)
     {
+        // What is in another server's store is not this one's to delete.
+        if (await TryAsync(fence.DemandAsync, cancellationToken))
+        {
+            // Deletions first: they free space that the others may need.
+            await TryAsync(expired.DeleteAsync, cancellationToken);
+            await TryAsync(removal.FinishAsync, cancellationToken);
+            await TryAsync(uploads.DropStaleAsync, cancellationToken);
+        }
+
+        reserve.Keep();
+    }
+
+    /// <summary>A step that fails does not keep the next ones from being done.</summary>
+    private async Task<bool> TryAsync(Func<CancellationToken, Task> step, CancellationToken cancellationToken)
+    {
         try
         {
-            await fence.DemandAsync(cancellationToken); // what is in another server's store is not this one's to delete
-            await uploads.DropStaleAsync(cancellationToken);
-            await expired.DeleteAsync(cancellationToken);
-            await removal.FinishAsync(cancellationToken);
-            reserve.Keep();
+            await step(cancellationToken);
+            return true;
         }
         catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
             LogFailed(e); // a busy catalogue or an unreachable store must not stop the server
+            return false;
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "The hourly clean-up failed; it runs again in an hour")]
+    [LoggerMessage(LogLevel.Error, "A step of the hourly clean-up failed; it runs again in an hour")]
     private partial void LogFailed(Exception e);
 }
