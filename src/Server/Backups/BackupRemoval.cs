@@ -19,8 +19,9 @@ internal sealed partial class BackupRemoval(
     ILogger<BackupRemoval> logger
 )
 {
+    /// <param name="due">It must stay unless it has expired by then; null: whether it has does not matter.</param>
     /// <returns>False if it must stay; nothing was changed.</returns>
-    public async Task<bool> RunAsync(string clientId, SnapshotInfo backup)
+    public async Task<bool> RunAsync(string clientId, SnapshotInfo backup, DateTimeOffset? due = null)
     {
         var deleted = ServerEvent.Of(
             ServerEvents.BackupDeleted,
@@ -32,7 +33,7 @@ internal sealed partial class BackupRemoval(
             ClientId = clientId,
             SnapshotId = backup.SnapshotId,
         };
-        if (!reserve.Use(() => catalogue.Remove(clientId, backup, deleted)))
+        if (!reserve.Use(() => catalogue.Remove(clientId, backup, deleted, due)))
             return false;
         await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null));
         return true;
@@ -54,7 +55,7 @@ internal sealed partial class BackupRemoval(
         try
         {
             await backends.Of(deletion).DeleteAsync(deletion, CancellationToken.None);
-            catalogue.EndDeletion(deletion.StorageKey);
+            reserve.Use(() => catalogue.EndDeletion(deletion.StorageKey));
         }
         catch (StorageException e) when (e.Fault == StorageFault.Locked)
         {

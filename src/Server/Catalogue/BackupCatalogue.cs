@@ -146,8 +146,9 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     /// is pinned, or if a backup or an open upload depends on it: these may have come after the removal was planned.
     /// </summary>
     /// <param name="deleted">The event of it.</param>
+    /// <param name="due">It stays, too, unless it has expired by then; null: whether it has does not matter.</param>
     /// <returns>False if it stays, or is no longer listed.</returns>
-    public bool Remove(string clientId, SnapshotInfo backup, ServerEvent deleted)
+    public bool Remove(string clientId, SnapshotInfo backup, ServerEvent deleted, DateTimeOffset? due = null)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -158,9 +159,11 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         if (IsNeeded(connection, clientId, backup))
             return false;
         using var delete = connection.Query(
-            "DELETE FROM backups WHERE client_id = @client AND snapshot_id = @id AND pinned = 0",
+            "DELETE FROM backups WHERE client_id = @client AND snapshot_id = @id AND pinned = 0 AND (@due IS NULL OR "
+                + "expires_at <= @due)",
             ("@client", clientId),
-            ("@id", backup.SnapshotId)
+            ("@id", backup.SnapshotId),
+            ("@due", due?.ToUnixTimeSeconds())
         );
         if (delete.ExecuteNonQuery() == 0)
             return false;
@@ -252,11 +255,12 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     }
 
     /// <summary>Records that the objects are deleted.</summary>
-    public void EndDeletion(string storageKey)
+    /// <returns>False if that was recorded before.</returns>
+    public bool EndDeletion(string storageKey)
     {
         using var connection = database.Open();
         using var command = connection.Query("DELETE FROM deletions WHERE storage_key = @key", ("@key", storageKey));
-        command.ExecuteNonQuery();
+        return command.ExecuteNonQuery() > 0;
     }
 
     /// <summary>What the status says about a client's backups.</summary>

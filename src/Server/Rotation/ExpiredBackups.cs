@@ -15,6 +15,7 @@ internal sealed partial class ExpiredBackups(
     BackupCatalogue backups,
     RotationPlanner planner,
     BackupRemoval removal,
+    CatalogueReserve reserve,
     TimeProvider time,
     ILogger<ExpiredBackups> logger
 )
@@ -25,12 +26,15 @@ internal sealed partial class ExpiredBackups(
         foreach (var id in backups.ClientsWithExpired(now))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (clients.Current().FirstOrDefault(client => client.ClientId == id) is { Enabled: true } client)
+            if (FindEnabled(id) is { } client)
                 await DeleteAsync(client, now);
             else
                 LogLockedOut(id);
         }
     }
+
+    private ClientEntry? FindEnabled(string id) =>
+        clients.Current().FirstOrDefault(client => client.ClientId == id && client.Enabled);
 
     private async Task DeleteAsync(ClientEntry client, DateTimeOffset now)
     {
@@ -39,8 +43,15 @@ internal sealed partial class ExpiredBackups(
             Keep(kept);
         foreach (var backup in plan.Deletable.Where(IsExpired))
         {
-            // A backup that a newer one depends on by now is no longer to be deleted.
-            if (!await removal.RunAsync(client.ClientId, backup))
+            // Each deletion may take long: the client may have been locked out meanwhile.
+            if (FindEnabled(client.ClientId) is null)
+            {
+                LogLockedOut(client.ClientId);
+                return;
+            }
+
+            // A backup that a newer one depends on by now, or that does not expire any more, is not to be deleted.
+            if (!await removal.RunAsync(client.ClientId, backup, now))
                 Keep(backup);
         }
 
@@ -48,7 +59,8 @@ internal sealed partial class ExpiredBackups(
 
         void Keep(SnapshotInfo backup)
         {
-            if (backups.SetExpiry(client.ClientId, backup.SnapshotId, null))
+            // What cannot be noted on a full disk must not keep the others from being deleted.
+            if (reserve.Use(() => backups.SetExpiry(client.ClientId, backup.SnapshotId, null)))
                 LogKept(backup.SnapshotId, client.ClientId);
         }
     }

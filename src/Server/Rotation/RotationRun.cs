@@ -16,6 +16,7 @@ internal sealed class RotationRun(
     RotationPlanner planner,
     BackupCatalogue backups,
     BackupRemoval removal,
+    CatalogueReserve reserve,
     ClientDatasets datasets,
     ServerSettings settings,
     TimeProvider time
@@ -33,7 +34,7 @@ internal sealed class RotationRun(
     {
         var plan = await planner.PlanAsync(client, policy, machineId);
         foreach (var kept in plan.Kept.Where(backup => !dryRun && backup.ExpiresAt is not null))
-            backups.SetExpiry(client.ClientId, kept.SnapshotId, null);
+            reserve.Use(() => backups.SetExpiry(client.ClientId, kept.SnapshotId, null));
         return await RemoveAsync(client, plan, long.MaxValue, settings.DeleteDelay, dryRun);
     }
 
@@ -95,7 +96,8 @@ internal sealed class RotationRun(
             else
             {
                 var before = datasets.LastUsed(client.ClientId);
-                if (!dryRun && !await removal.RunAsync(client.ClientId, backup))
+                var due = delay > TimeSpan.Zero ? time.GetUtcNow() : (DateTimeOffset?)null;
+                if (!dryRun && !await removal.RunAsync(client.ClientId, backup, due))
                     continue;
                 deleted.Add(backup);
                 if (backup.IsLocal && !dryRun)
@@ -119,7 +121,7 @@ internal sealed class RotationRun(
             ClientId = client.ClientId,
             SnapshotId = marked.SnapshotId,
         };
-        return backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt, expiring);
+        return reserve.Use(() => backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt, expiring));
     }
 }
 

@@ -65,26 +65,22 @@ public sealed class ExpiryTests : IDisposable
             ),
             new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, responses, events, new KeptLog<ZfsDownloads>()))
         );
-        var removal = new BackupRemoval(
-            backends,
-            _catalogue,
-            new CatalogueReserve(database),
-            _time,
-            new KeptLog<BackupRemoval>()
-        );
+        var reserve = new CatalogueReserve(database);
+        var removal = new BackupRemoval(backends, _catalogue, reserve, _time, new KeptLog<BackupRemoval>());
         var planner = new RotationPlanner(
             _catalogue,
             new UploadCatalogue(database, _time),
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
             _time
         );
-        _rotation = new RotationRun(planner, _catalogue, removal, parents, settings, _time);
+        _rotation = new RotationRun(planner, _catalogue, removal, reserve, parents, settings, _time);
         _clientsFile = settings.ClientsFile;
         _expired = new ExpiredBackups(
             new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()),
             _catalogue,
             planner,
             removal,
+            reserve,
             _time,
             new KeptLog<ExpiredBackups>()
         );
@@ -181,6 +177,27 @@ public sealed class ExpiryTests : IDisposable
 
         await AssertStayedAsync(old[1]);
         await AssertStoredAsync(old[0], stored: false);
+    }
+
+    [Fact]
+    public async Task A_backup_whose_mark_was_removed_after_the_plan_is_not_deleted()
+    {
+        var (old, _) = await RotateAsync();
+        _time.Advance(TimeSpan.FromHours(48));
+        Assert.True(_catalogue.SetExpiry(Client, old[0].SnapshotId, null));
+
+        Assert.False(Remove(old[0]));
+        Assert.True(Remove(old[1]));
+
+        await AssertStayedAsync(old[0]);
+
+        bool Remove(SnapshotInfo backup) =>
+            _catalogue.Remove(
+                Client,
+                backup,
+                ServerEvent.Of(ServerEvents.BackupDeleted, EventActor.Server, _time.GetUtcNow()),
+                due: _time.GetUtcNow()
+            );
     }
 
     [Fact]
