@@ -35,7 +35,6 @@ internal static partial class ServerHost
 
         var catalogue = app.Services.GetRequiredService<CatalogueDatabase>();
         catalogue.Prepare();
-        app.Services.GetRequiredService<CatalogueReserve>().Keep();
         var clients = app.Services.GetRequiredService<ClientRegistry>().Load();
         await app
             .Services.GetRequiredService<ClientDatasets>()
@@ -49,6 +48,7 @@ internal static partial class ServerHost
         CatalogueIdFile.Keep(catalogue, settings, app.Logger);
         await ownership.ClaimAsync(cancellationToken);
         await app.Services.GetRequiredService<StoreFence>().RaiseAsync(cancellationToken);
+        app.Services.GetRequiredService<CatalogueReserve>().Keep(); // what had to be written for the start is
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 

@@ -159,6 +159,10 @@ internal sealed class CatalogueDatabase
             """,
     ];
 
+    // sqlite.org/rescode.html
+    private const int ReadOnly = 8;
+    private const int Full = 13;
+
     private const string SelectId = "SELECT value FROM properties WHERE name = 'catalogue_id'";
 
     private readonly string _connectionString;
@@ -331,21 +335,44 @@ internal sealed class CatalogueDatabase
             ?? 0;
     }
 
+    /// <summary>
+    /// Whether a run is the last one of this catalogue, or the one before it, which the store still names if it could
+    /// not be marked.
+    /// </summary>
+    /// <returns>True, too, if none was ever noted: an earlier version did not.</returns>
+    public bool KnowsStoreRun(string run)
+    {
+        using var connection = Open();
+        using var query = connection.Query(
+            "SELECT value FROM properties WHERE name IN ('store_run', 'store_run_before')"
+        );
+        using var rows = query.ExecuteReader();
+        List<string> known = [];
+        while (rows.Read())
+            known.Add(rows.GetString(0));
+        return known.Count == 0 || known.Contains(run);
+    }
+
+    /// <param name="epoch">The number of the start.</param>
+    /// <param name="run">The run that is to be in the store; null: none.</param>
+    /// <param name="before">The run that is in the store until then; null: none.</param>
     /// <returns>False if the catalogue cannot be written: its disk is full or read-only.</returns>
-    public bool TryNoteStoreEpoch(long epoch)
+    public bool TryNoteStoreStart(long epoch, string? run, string? before)
     {
         using var connection = Open();
         using var set = connection.Query(
-            "INSERT INTO properties (name, value) VALUES ('store_epoch', @epoch) ON CONFLICT (name) DO UPDATE SET "
-                + "value = excluded.value",
-            ("@epoch", epoch.ToString(CultureInfo.InvariantCulture))
+            "INSERT INTO properties (name, value) VALUES ('store_epoch', @epoch), ('store_run', @run), "
+                + "('store_run_before', @before) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            ("@epoch", epoch.ToString(CultureInfo.InvariantCulture)),
+            ("@run", run ?? ""),
+            ("@before", before ?? "")
         );
         try
         {
             set.ExecuteNonQuery();
             return true;
         }
-        catch (SqliteException)
+        catch (SqliteException e) when (e.SqliteErrorCode is Full or ReadOnly)
         {
             return false;
         }

@@ -33,6 +33,8 @@ internal sealed partial class StoreOwnership(
                 throw IsAnothers(owner);
             if (owner.Epoch > database.FindStoreEpoch())
                 throw IsAhead(owner);
+            if (owner.Run is { } run && !database.KnowsStoreRun(run))
+                throw IsOfCopy(owner);
             return;
         }
 
@@ -163,6 +165,16 @@ internal sealed partial class StoreOwnership(
                 + $"store, on {owner.Host} since {owner.StartedAt:u} (start {owner.Epoch} of the store; this catalogue "
                 + $"knows of {database.FindStoreEpoch()}).",
             "If that server still runs, stop one of them. If this catalogue is a restored copy, run 'zfs-server "
+                + "catalogue rebuild': it lists what is stored."
+        );
+
+    /// <summary>Two copies of one catalogue may count the same number of starts.</summary>
+    private OperationException IsOfCopy(StoreOwner owner) =>
+        new(
+            ExitCode.Conflict,
+            $"{store.Location} was last used with another copy of the catalogue {database.Path}, on {owner.Host} since "
+                + $"{owner.StartedAt:u} (start {owner.Epoch} of the store).",
+            "If that server still runs, stop one of them. If this catalogue is the one to keep, run 'zfs-server "
                 + "catalogue rebuild': it lists what is stored."
         );
 

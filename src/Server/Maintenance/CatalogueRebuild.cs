@@ -172,7 +172,7 @@ internal sealed class CatalogueRebuild(
         if (owner is null)
             await ownership.WriteAsync(id, cancellationToken);
         rebuilt.NoteClaimedStore();
-        rebuilt.TryNoteStoreEpoch(owner?.Epoch ?? 0); // all that is stored by now is listed
+        rebuilt.TryNoteStoreStart(owner?.Epoch ?? 0, owner?.Run, owner?.Run); // all that is stored by now is listed
         cancellationToken.ThrowIfCancellationRequested();
         return CatalogueExchange.Exchange(current, rebuilt, time.GetUtcNow());
     }

@@ -61,7 +61,7 @@ public sealed class ExpiryTests : IDisposable
                     events,
                     new KeptLog<ObjectDownloads>()
                 ),
-                new StoreFence(directory, ownership, database, _time)
+                new StoreFence(directory, ownership, database, _time, new KeptLog<StoreFence>())
             ),
             new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, responses, events, new KeptLog<ZfsDownloads>()))
         );
