@@ -60,7 +60,9 @@ internal sealed class BackupCommit(
         );
         admission.RequireClient(upload.ClientId);
         await complete();
-        admission.RequireClient(upload.ClientId); // to complete an object may take minutes
+        // To complete an object may take minutes.
+        await fence.DemandAsync(CancellationToken.None);
+        admission.RequireClient(upload.ClientId);
         manifest = manifest with { LockedUntil = await store.LockAsync(manifest.Objects, CancellationToken.None) };
         await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None);
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);

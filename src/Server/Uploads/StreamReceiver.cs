@@ -18,6 +18,7 @@ internal sealed partial class StreamReceiver(
     BackupStore store,
     BackupCommit commit,
     StreamAdmission admission,
+    StoreFence fence,
     ILogger<StreamReceiver> logger
 )
 {
@@ -101,9 +102,10 @@ internal sealed partial class StreamReceiver(
     {
         try
         {
+            await fence.DemandAsync(CancellationToken.None); // it may be another server's by now
             await store.DeleteAsync(key, CancellationToken.None);
         }
-        catch (StorageException e)
+        catch (OperationException e)
         {
             LogNotRemoved(key, e.Message);
         }

@@ -15,6 +15,7 @@ internal sealed partial class ObjectRecovery(
     BackupCatalogue catalogue,
     UploadCatalogue uploads,
     PartCatalogue parts,
+    StoreFence fence,
     TimeProvider time,
     ILogger<ObjectRecovery> logger
 )
@@ -36,6 +37,7 @@ internal sealed partial class ObjectRecovery(
 
         if (manifest is null && (first is null || parts.HasBegin(upload.UploadId)))
             return RecoveredUpload.Open;
+        await fence.DemandAsync(cancellationToken); // another server may go on with what was found
         if (manifest is not null && first is not null && Commit(upload, manifest.ToSnapshotInfo(upload.SnapshotId)))
             return RecoveredUpload.Finished;
 
@@ -69,6 +71,7 @@ internal sealed partial class ObjectRecovery(
         var objects = parts.Objects(upload.UploadId);
         if (objects.Count == 0)
             return upload;
+        await fence.DemandAsync(cancellationToken);
         foreach (var (index, token) in objects)
             await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken);
         // Objects that were complete when the commit was interrupted.
