@@ -82,6 +82,12 @@ internal sealed record UploadRecord
     /// <summary>Bytes that the stream will have about, as its client announced; null if it did not.</summary>
     public long? EstimatedSize { get; init; }
 
+    /// <summary>
+    /// The estimate, if an upload may be refused for it: that of a full stream. For an incremental, <c>zfs send -n</c>
+    /// counts indirect blocks that are not sent: it may estimate several times too much.
+    /// </summary>
+    public long? ReliableEstimate => KindIsGiven && FromGuid is null ? EstimatedSize : null;
+
     /// <summary>Bytes of the body in which all of it arrives; null if unknown. Not kept.</summary>
     public long? BodySize { get; init; }
 

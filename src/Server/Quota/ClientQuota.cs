@@ -52,7 +52,7 @@ internal sealed class ClientQuota(
         if (wanted.IsLocal || catalogue.HasLocal(client.ClientId))
             await datasets.GetUsedAsync(client, CancellationToken.None);
         var expected = ExpectedSize.WhenAnnounced(
-            wanted.EstimatedSize,
+            wanted.ReliableEstimate,
             IsCompressed(wanted),
             catalogue.FindStoredShare(wanted)
         );
@@ -74,8 +74,8 @@ internal sealed class ClientQuota(
         var share = catalogue.FindStoredShare(upload);
         // What ZFS makes of what has arrived is not known from the bytes that were sent.
         if (upload.IsLocal)
-            return ExpectedSize.BeforeDeletion(Math.Max(0, (upload.EstimatedSize ?? 0) - streamed), true, share);
-        var total = ExpectedSize.BeforeDeletion(upload.EstimatedSize, IsCompressed(upload), share, stored, streamed);
+            return ExpectedSize.BeforeDeletion(Math.Max(0, (upload.ReliableEstimate ?? 0) - streamed), true, share);
+        var total = ExpectedSize.BeforeDeletion(upload.ReliableEstimate, IsCompressed(upload), share, stored, streamed);
         return Math.Max(0, total - stored);
     }
 

@@ -2,7 +2,8 @@ namespace ZfsSnapshotManager.Server.Quota;
 
 /// <summary>
 /// How many stored bytes a stream will have, as far as that is known before it ends: nothing is deleted for an upload
-/// that cannot fit. Clients announce the size of the stream before compression, as <c>zfs send -n</c> estimates it.
+/// that cannot fit. Clients announce the size of the stream before compression, as <c>zfs send -n</c> estimates it;
+/// only that of a full stream is reliable.
 /// </summary>
 internal static class ExpectedSize
 {
