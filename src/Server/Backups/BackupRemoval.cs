@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Backends;
@@ -61,7 +62,9 @@ internal sealed partial class BackupRemoval(
         {
             LogLocked(deletion.StorageKey, e.Message); // for days perhaps
         }
-        catch (OperationException e) // of the store, or of ZFS: a snapshot that is being sent stays until then
+        // Of the store, or of ZFS: a snapshot that is being sent stays until then. Or of the catalogue's full disk: what
+        // is deleted already is deleted again.
+        catch (Exception e) when (e is OperationException or SqliteException)
         {
             LogLater(e, deletion.StorageKey);
         }

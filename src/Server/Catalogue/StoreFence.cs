@@ -6,7 +6,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// Notices that another server has taken the store with a copy of this catalogue: a cloned machine, a restored copy
 /// beside the old host. Each start raises the epoch in <c>zfs-server.json</c>, and the server that runs looks at it
 /// before it commits or deletes. Two catalogues that both change one store would break each other's chains. A store
-/// that cannot be marked, such as one on a full disk, stops neither restores nor deletions; it is marked once it can be.
+/// that cannot be marked, such as one on a full disk, stops neither restores nor deletions; it is marked later.
 /// </summary>
 internal sealed partial class StoreFence(
     IObjectStore store,

@@ -33,8 +33,8 @@ internal sealed partial class S3Store
     }
 
     /// <summary>
-    /// Removes what is older than a version: versions are listed with the newest first, and one before it is of another
-    /// server that has written since.
+    /// Removes what is older than a version: S3 lists the newest first, and what comes before is of another server that
+    /// has written since.
     /// </summary>
     /// <param name="written">Null if the store did not say which it is: nothing is removed.</param>
     private async Task RemoveOldVersionsAsync(string key, string? written, CancellationToken cancellationToken)
