@@ -62,10 +62,10 @@ internal sealed partial class BackupRemoval(
         {
             LogLocked(deletion.StorageKey, e.Message); // for days perhaps
         }
-        // Of the store, or of ZFS: a snapshot that is being sent stays until then. Or of the catalogue's full disk: what
-        // is deleted already is deleted again.
         catch (Exception e) when (e is OperationException or SqliteException)
         {
+            // Of the store, or of ZFS: a snapshot that is being sent stays until then. Or the catalogue's disk is full:
+            // what is deleted already is deleted again.
             LogLater(e, deletion.StorageKey);
         }
     }

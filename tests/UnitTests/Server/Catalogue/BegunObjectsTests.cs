@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.UnitTests.Rotation;
 
@@ -42,31 +41,14 @@ public sealed class BegunObjectsTests : IDisposable
     [Fact]
     public void A_catalogue_that_cannot_be_written_keeps_the_note()
     {
-        using (var connection = _database.Open())
-        using (
-            var refuse = connection.Query(
-                "CREATE TRIGGER refuse BEFORE DELETE ON begun_objects BEGIN SELECT RAISE(FAIL, 'refused'); END"
-            )
-        )
-            refuse.ExecuteNonQuery();
+        using var connection = _database.Open();
+        using var refuse = connection.Query(
+            "CREATE TRIGGER refuse BEFORE DELETE ON begun_objects BEGIN SELECT RAISE(FAIL, 'refused'); END"
+        );
+        refuse.ExecuteNonQuery();
 
         _begun.Forget(History.Now.AddHours(1), None);
 
         Assert.True(_begun.Contains(Key));
-    }
-
-    /// <summary>Only a disk that is full or read-only is a reason to start without the mark of the run.</summary>
-    [Fact]
-    public void Another_fault_of_the_catalogue_is_not_taken_for_a_full_disk()
-    {
-        using (var connection = _database.Open())
-        using (
-            var refuse = connection.Query(
-                "CREATE TRIGGER refuse BEFORE INSERT ON properties BEGIN SELECT RAISE(FAIL, 'refused'); END"
-            )
-        )
-            refuse.ExecuteNonQuery();
-
-        Assert.Throws<SqliteException>(() => _database.TryNoteStoreStart(1, "run", before: null));
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Storage;
@@ -86,6 +87,20 @@ public sealed class StoreFenceTests : IDisposable
         var e = await Assert.ThrowsAsync<OperationException>(() => _ownership.CheckAsync(Token));
 
         Assert.Contains("another copy", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Only a disk that is full or read-only is a reason to start without a mark.</summary>
+    [Fact]
+    public async Task Another_fault_of_the_catalogue_stops_the_start()
+    {
+        await _ownership.ClaimAsync(Token);
+        await using var connection = _database.Open();
+        await using var refuse = connection.Query(
+            "CREATE TRIGGER refuse BEFORE INSERT ON properties BEGIN SELECT RAISE(FAIL, 'refused'); END"
+        );
+        await refuse.ExecuteNonQueryAsync(Token);
+
+        await Assert.ThrowsAsync<SqliteException>(StartAsync);
     }
 
     private async Task<StoreFence> StartAsync()
