@@ -37,7 +37,7 @@ internal sealed partial class ObjectRecovery(
 
         if (manifest is null && (first is null || parts.HasBegin(upload.UploadId)))
             return RecoveredUpload.Open;
-        await fence.DemandAsync(cancellationToken); // another server may go on with what was found
+        await fence.DemandAsync(cancellationToken); // what was found may be another server's by now
         if (manifest is not null && first is not null && Commit(upload, manifest.ToSnapshotInfo(upload.SnapshotId)))
             return RecoveredUpload.Finished;
 
