@@ -8,8 +8,8 @@ namespace ZfsSnapshotManager.Server.Http;
 
 /// <summary>
 /// Limits the connections in all and of one address, before anything is read from them: whoever opens them has shown no
-/// key yet. Those above a limit are closed at once. Kestrel's own limit knows no addresses, and logs every connection
-/// that it closes.
+/// key yet. Those above a limit are closed at once. This machine is one peer only to itself: all clients of a proxy here
+/// have its address. Kestrel's own limit knows no addresses, and logs every connection that it closes.
 /// </summary>
 internal sealed partial class ConnectionLimits(
     ServerSettings settings,
@@ -27,11 +27,15 @@ internal sealed partial class ConnectionLimits(
     /// <summary>The connection middleware.</summary>
     public ConnectionDelegate Before(ConnectionDelegate next) => connection => RunAsync(connection, next);
 
+    /// <summary>How many connections one address may have.</summary>
+    internal static int MostOf(IPAddress? address, ServerSettings settings) =>
+        PeerNetwork.IsThisMachine(address) ? settings.MaxConnections : settings.MaxConnectionsPerAddress;
+
     private async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         var address = (connection.RemoteEndPoint as IPEndPoint)?.Address;
         var network = PeerNetwork.Of(address);
-        if (!TryEnter(network))
+        if (!TryEnter(network, MostOf(address, settings)))
         {
             Warn(address);
             connection.Abort();
@@ -49,12 +53,12 @@ internal sealed partial class ConnectionLimits(
         }
     }
 
-    private bool TryEnter(string network)
+    private bool TryEnter(string network, int most)
     {
         lock (_lock)
         {
             var ofNetwork = _ofNetworks.GetValueOrDefault(network);
-            if (_all >= settings.MaxConnections || ofNetwork >= settings.MaxConnectionsPerAddress)
+            if (_all >= settings.MaxConnections || ofNetwork >= most)
                 return false;
             _all++;
             _ofNetworks[network] = ofNetwork + 1;

@@ -21,4 +21,12 @@ internal static class PeerNetwork
             ),
             _ => address.ToString(),
         };
+
+    /// <summary>Whether it is 127.0.0.1 or ::1, from which programs on this machine come.</summary>
+    public static bool IsThisMachine(IPAddress? address) =>
+        address is not null
+        && (
+            address.Equals(IPAddress.IPv6Loopback)
+            || (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).Equals(IPAddress.Loopback)
+        );
 }
