@@ -36,7 +36,10 @@ internal sealed partial class RequestEvents(
             _written[access] = time.GetTimestamp();
         }
 
-        Publish(context, name, snapshotId);
+        if (TryPublish(context, name, snapshotId, []))
+            return;
+        lock (_lock)
+            _written.Remove(access); // so that the next request publishes it
     }
 
     /// <summary>Publishes what a client's request did.</summary>
@@ -45,6 +48,13 @@ internal sealed partial class RequestEvents(
         string name,
         string? snapshotId,
         params IEnumerable<(string Name, string Value)> details
+    ) => TryPublish(context, name, snapshotId, details);
+
+    private bool TryPublish(
+        HttpContext context,
+        string name,
+        string? snapshotId,
+        IEnumerable<(string Name, string Value)> details
     )
     {
         var e = ServerEvent.Of(name, EventActor.Client, time.GetUtcNow(), details) with
@@ -56,10 +66,12 @@ internal sealed partial class RequestEvents(
         try
         {
             database.Outbox.Publish(e);
+            return true;
         }
         catch (SqliteException failure)
         {
             LogLost(name, failure.Message); // a full disk must not prevent a restore
+            return false;
         }
     }
 

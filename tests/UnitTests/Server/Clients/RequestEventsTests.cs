@@ -38,6 +38,26 @@ public sealed class RequestEventsTests : IDisposable
         Assert.Equal(5, _database.Outbox.List(-1).Count);
     }
 
+    [Fact]
+    public void A_read_whose_event_could_not_be_written_is_published_by_the_next_one()
+    {
+        Run("ALTER TABLE outbox RENAME TO away");
+        Read("a", "192.0.2.1", "a/1");
+        Run("ALTER TABLE away RENAME TO outbox");
+
+        Read("a", "192.0.2.1", "a/1");
+        Read("a", "192.0.2.1", "a/1");
+
+        Assert.Single(_database.Outbox.List(-1));
+    }
+
+    private void Run(string statement)
+    {
+        using var connection = _database.Open();
+        using var command = connection.Query(statement);
+        command.ExecuteNonQuery();
+    }
+
     private void Read(string client, string address, string backup)
     {
         var context = new DefaultHttpContext();
