@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
-using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Files;
@@ -66,7 +64,7 @@ internal sealed partial class AuditLog
         if (tail.Contains(events[0].Id!, StringComparison.Ordinal))
         {
             var written = tail.Split('\n')
-                .Select(AuditQuery.Parse)
+                .Select(ServerEvent.Parse)
                 .Select(e => e?.Id)
                 .ToHashSet(StringComparer.Ordinal);
             events = [.. events.Where(e => !written.Contains(e.Id))];
@@ -94,8 +92,7 @@ internal sealed partial class AuditLog
                 using var only = file.Lock();
                 action();
             }
-            catch (Exception e)
-                when (e is IOException or UnauthorizedAccessException or OperationException or SqliteException)
+            catch (Exception e) when (e is not OutOfMemoryException)
             {
                 Report(e.Message);
             }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Events;
 
@@ -50,7 +49,7 @@ internal sealed record AuditQuery
             {
                 if (line.Length == 0)
                     continue;
-                if (Parse(line) is not { } e)
+                if (ServerEvent.Parse(line) is not { } e)
                     broken++;
                 else if (Matches(e))
                     found.Enqueue(e);
@@ -98,19 +97,6 @@ internal sealed record AuditQuery
                 "Run the command as the server's user.",
                 e
             );
-        }
-    }
-
-    /// <returns>Null if the line is damaged.</returns>
-    public static ServerEvent? Parse(string line)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(line, EventJson.Default.ServerEvent);
-        }
-        catch (JsonException)
-        {
-            return null; // a crash may have truncated it
         }
     }
 }

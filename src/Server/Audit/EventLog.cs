@@ -32,6 +32,10 @@ internal sealed partial class EventLog(ILogger<EventLog> logger)
         }
     }
 
+    /// <summary>Tells of an event that is lost.</summary>
+    /// <param name="number">Its number in the catalogue.</param>
+    public void WriteUnreadable(long number) => LogUnreadable(number);
+
     private static string? Detail(ServerEvent e, string name) => e.Details?.GetValueOrDefault(name);
 
     [LoggerMessage(
@@ -57,4 +61,7 @@ internal sealed partial class EventLog(ILogger<EventLog> logger)
 
     [LoggerMessage(LogLevel.Information, "{SnapshotId} of {ClientId}: {Event} by an administrator")]
     private partial void LogPin(string? snapshotId, string? clientId, string @event);
+
+    [LoggerMessage(LogLevel.Error, "The event {Number} of the catalogue is damaged; the audit log will not have it")]
+    private partial void LogUnreadable(long number);
 }

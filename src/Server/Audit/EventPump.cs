@@ -32,17 +32,24 @@ internal sealed partial class EventPump(
 
     private void Deliver(bool atEnd)
     {
-        audit.WriteFailures(failures.Take(atEnd));
         try
         {
+            audit.WriteFailures(failures.Take(atEnd));
             delivery.Run();
         }
         catch (SqliteException e)
         {
             LogUnread(e.Message); // the catalogue's own failure is reported where it matters; this is tried again
         }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            LogFailed(e); // no event is worth the server
+        }
     }
 
     [LoggerMessage(LogLevel.Debug, "The events of the catalogue cannot be read: {Reason}")]
     private partial void LogUnread(string reason);
+
+    [LoggerMessage(LogLevel.Error, "Events cannot be delivered to the audit log; this is tried again")]
+    private partial void LogFailed(Exception e);
 }

@@ -45,9 +45,9 @@ internal sealed class Outbox(CatalogueDatabase database)
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <returns>The oldest events.</returns>
+    /// <returns>The oldest events; null for one that cannot be read.</returns>
     /// <param name="most">How many; -1: all.</param>
-    public IReadOnlyList<(long Number, ServerEvent Event)> List(int most)
+    public IReadOnlyList<(long Number, ServerEvent? Event)> List(int most)
     {
         using var connection = database.Open();
         using var query = connection.Query(
@@ -55,9 +55,9 @@ internal sealed class Outbox(CatalogueDatabase database)
             ("@most", (long)most)
         );
         using var rows = query.ExecuteReader();
-        List<(long Number, ServerEvent Event)> list = [];
+        List<(long Number, ServerEvent? Event)> list = [];
         while (rows.Read())
-            list.Add((rows.GetInt64(0), JsonSerializer.Deserialize(rows.GetString(1), EventJson.Default.ServerEvent)!));
+            list.Add((rows.GetInt64(0), ServerEvent.Parse(rows.GetString(1))));
         return list;
     }
 

@@ -102,7 +102,7 @@ internal static class AuditCommand
         try
         {
             if (File.Exists(database.Path) && database.Inspect() == CatalogueDatabase.CurrentVersion)
-                return [.. database.Outbox.List(-1).Select(entry => entry.Event)];
+                return [.. database.Outbox.List(-1).Select(entry => entry.Event).OfType<ServerEvent>()];
         }
         catch (Exception e) when (e is OperationException or SqliteException)
         {

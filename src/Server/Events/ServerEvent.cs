@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace ZfsSnapshotManager.Server.Events;
@@ -45,6 +46,19 @@ internal sealed record ServerEvent
             Actor = actor,
             Details = pairs.Count == 0 ? null : pairs,
         };
+    }
+
+    /// <returns>Null if the text is no event.</returns>
+    public static ServerEvent? Parse(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(text, EventJson.Default.ServerEvent);
+        }
+        catch (JsonException)
+        {
+            return null; // a crash may have truncated it
+        }
     }
 
     /// <summary>The address of a request, without the form of IPv4 in IPv6.</summary>

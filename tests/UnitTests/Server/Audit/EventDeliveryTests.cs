@@ -61,6 +61,22 @@ public sealed class EventDeliveryTests : IDisposable
         Assert.Equal(["1", "2"], Written());
     }
 
+    [Fact]
+    public void An_event_that_cannot_be_read_stops_none_of_the_others()
+    {
+        Publish("1");
+        using (var connection = _database.Open())
+        using (var insert = connection.Query("INSERT INTO outbox (event) VALUES ('{')"))
+            insert.ExecuteNonQuery();
+        Publish("3");
+
+        _delivery.Run();
+
+        Assert.Equal(["1", "3"], Written());
+        Assert.Empty(_database.Outbox.List(-1));
+        Assert.Equal("Error: The event 2 of the catalogue is damaged; the audit log will not have it", _log.Lines[1]);
+    }
+
     private IEnumerable<string> Written() =>
         new AuditQuery { Limit = 1000 }
             .Run([Path], [])

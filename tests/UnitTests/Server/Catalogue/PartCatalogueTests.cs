@@ -183,7 +183,7 @@ public sealed class PartCatalogueTests : IDisposable
         Assert.Equal("web1/tank_data~2.zfs", moved?.StorageKey);
         Assert.Equal((10, 0), _backups.GetStoredBytes(Client));
         Assert.Empty(_parts.List(Upload));
-        Assert.Equal(replaced.Id, Assert.Single(_database.Outbox.List(-1)).Event.Id);
+        Assert.Equal(replaced.Id, Assert.Single(_database.Outbox.List(-1)).Event?.Id);
     }
 
     /// <summary>What the server asks and writes for each part.</summary>

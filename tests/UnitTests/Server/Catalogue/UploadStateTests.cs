@@ -39,7 +39,7 @@ public sealed class UploadStateTests : IDisposable
 
         Assert.Equal(backup.SnapshotId, Assert.Single(_backups.List(Client)).SnapshotId);
         Assert.Empty(_uploads.List(Client));
-        Assert.Equal(Committed.Id, Assert.Single(_database.Outbox.List(-1)).Event.Id);
+        Assert.Equal(Committed.Id, Assert.Single(_database.Outbox.List(-1)).Event?.Id);
     }
 
     [Fact]
