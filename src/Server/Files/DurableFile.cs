@@ -9,13 +9,21 @@ namespace ZfsSnapshotManager.Server.Files;
 /// </summary>
 internal static partial class DurableFile
 {
-    private const int AppendToFile = 0x2 | 0x40 | 0x400 | 0x80000; // O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC on Linux
+    private const int AppendToFile = 0x2 | 0x400 | 0x80000; // O_RDWR | O_APPEND | O_CLOEXEC on Linux
+    private const int NewFile = 0x40 | 0x80; // O_CREAT | O_EXCL
     private const uint OwnerOnly = 0b110_000_000;
     private const int ReadOnly = 0x80000; // O_RDONLY | O_CLOEXEC on Linux
     private const int CurrentDirectory = -100; // AT_FDCWD
     private const uint NoReplace = 1; // RENAME_NOREPLACE
     private const int OtherFileSystem = 18; // EXDEV
+    private const int AlreadyExists = 17; // EEXIST
     private const int InvalidArgument = 22; // EINVAL
+
+    // These two differ between processors.
+    private static readonly bool IsArm =
+        RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64;
+    private static readonly int NoLink = IsArm ? 0x8000 : 0x20000; // O_NOFOLLOW
+    private static readonly int OnlyDirectory = IsArm ? 0x4000 : 0x10000; // O_DIRECTORY
 
     /// <summary>Replaces the file at <paramref name="path"/>, which need not exist.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode) =>
@@ -94,13 +102,12 @@ internal static partial class DurableFile
 
     /// <summary>
     /// Appends a line in one write. If a crash truncated the line before, this one still starts on a line of its own.
-    /// Callers hold a lock.
+    /// Callers hold a lock. A link is refused: root writes here for the server's user, who must not choose the file.
     /// </summary>
     /// <param name="line">With its line end.</param>
     public static void AppendLine(string path, ReadOnlySpan<byte> line)
     {
-        var isNew = !File.Exists(path);
-        using var file = Open(path, AppendToFile, OwnerOnly);
+        using var file = OpenToAppend(path, out var isNew);
         if (file.IsInvalid)
             throw Failed("opened");
         if (isNew)
@@ -123,6 +130,18 @@ internal static partial class DurableFile
             new($"The file {path} cannot be {what}: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
+    /// <summary>Opens the file itself, and creates it if it does not exist.</summary>
+    /// <param name="isNew">Whether the file was created now.</param>
+    private static SafeFileHandle OpenToAppend(string path, out bool isNew)
+    {
+        var file = Open(path, AppendToFile | NewFile, OwnerOnly);
+        isNew = !file.IsInvalid;
+        if (isNew || Marshal.GetLastPInvokeError() != AlreadyExists)
+            return file;
+        file.Dispose();
+        return Open(path, AppendToFile | NoLink);
+    }
+
     /// <summary>Creates a directory and its parents; each is synced to disk in its parent.</summary>
     public static void CreateDirectory(string path)
     {
@@ -134,8 +153,15 @@ internal static partial class DurableFile
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (parent is null)
             return;
-        using (var directory = Open(path, ReadOnly))
+        using (var directory = Open(path, ReadOnly | OnlyDirectory | NoLink))
+        {
+            if (directory.IsInvalid)
+                throw new IOException(
+                    $"The new directory {path} cannot be opened: {Marshal.GetLastPInvokeErrorMessage()}"
+                );
             ServerFiles.GiveToOwnerOf(parent, directory);
+        }
+
         SyncDirectory(parent);
     }
 

@@ -65,6 +65,33 @@ public sealed class DurableFileTests : IDisposable
         Assert.False(File.Exists(_folder.File("aside")));
     }
 
+    [Fact]
+    public void Lines_are_appended_to_a_file_that_need_not_exist()
+    {
+        DurableFile.AppendLine(_folder.File("log"), "1\n"u8);
+        DurableFile.AppendLine(_folder.File("log"), "2\n"u8);
+
+        Assert.Equal("1\n2\n", File.ReadAllText(_folder.File("log")));
+    }
+
+    /// <summary>Root would create, change or give away whatever file the server's user chose.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Nothing_is_appended_through_a_link(bool exists)
+    {
+        if (exists)
+            File.WriteAllText(_folder.File("other"), "1\n");
+        File.CreateSymbolicLink(_folder.File("log"), _folder.File("other"));
+
+        var failure = Assert.Throws<IOException>(() => DurableFile.AppendLine(_folder.File("log"), "2\n"u8));
+
+        Assert.Contains("cannot be opened", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(exists, File.Exists(_folder.File("other")));
+        if (exists)
+            Assert.Equal("1\n", File.ReadAllText(_folder.File("other")));
+    }
+
     private static void Move(string way, string from, string to)
     {
         if (way == "rename")
