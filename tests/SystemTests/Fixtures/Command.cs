@@ -19,12 +19,14 @@ internal static class Command
 {
     private const double MostSeconds = 300;
 
+    /// <param name="seconds">How long it may take on a machine that is neither slow nor busy.</param>
     public static async Task<CommandResult> RunAsync(
         string program,
         IEnumerable<string> arguments,
         string? folder = null,
         IReadOnlyDictionary<string, string>? environment = null,
-        byte[]? input = null
+        byte[]? input = null,
+        double seconds = MostSeconds
     )
     {
         string[] words = [.. arguments];
@@ -43,7 +45,7 @@ internal static class Command
             // The program does not want its input; what it says about that is the result.
         }
 
-        using var limit = new CancellationTokenSource(Patience.Of(MostSeconds));
+        using var limit = new CancellationTokenSource(Patience.Of(seconds));
         try
         {
             await process.WaitForExitAsync(limit.Token);
@@ -52,7 +54,7 @@ internal static class Command
         {
             process.Kill();
             throw new TimeoutException(
-                $"{program} {string.Join(' ', words)} did not end within {Patience.SecondsOf(MostSeconds)} s.",
+                $"{program} {string.Join(' ', words)} did not end within {Patience.SecondsOf(seconds)} s.",
                 e
             );
         }
