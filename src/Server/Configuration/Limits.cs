@@ -78,9 +78,12 @@ internal static class Limits
     /// <summary>What a block of a stream unpacks to: a record has up to 16 MiB.</summary>
     public const int BlockBytes = 32 * 1024 * 1024;
 
-    /// <summary>What a zstd frame that is no block looks back on: <c>zstd -20</c> needs it, <c>--ultra -22</c> four
-    /// times as much.</summary>
+    /// <summary>What a zstd frame that is no block looks back on, in a part.</summary>
     public const int ZstdWindowBytes = 32 * 1024 * 1024;
+
+    /// <summary>The same in a stream in one body: <c>zstd --long</c> and <c>--ultra -22</c> need it, and <c>zstd -d</c>
+    /// takes no more. MAX_UPLOADS bounds how many there are.</summary>
+    public const int BodyZstdWindowBytes = 128 * 1024 * 1024;
 
     /// <summary>
     /// Downloads that run at once: each takes some 600 KB while its client does not read, and in ZFS a process.
@@ -119,9 +122,11 @@ internal static class Limits
     /// <summary>How long a download or list waits for a slot: less than a client waits for an answer.</summary>
     public static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(30);
 
-    /// <summary>What streams may take while they are received.</summary>
-    public static DecodeLimits Streams { get; } =
-        new(BeginPayloadBytes, BlockBytes, BitOperations.Log2(ZstdWindowBytes));
+    /// <summary>What a part may take while it is received.</summary>
+    public static DecodeLimits Parts { get; } = new(BeginPayloadBytes, BlockBytes, BitOperations.Log2(ZstdWindowBytes));
+
+    /// <summary>What a stream in one body may take while it is received.</summary>
+    public static DecodeLimits Bodies { get; } = Parts with { ZstdWindow = BitOperations.Log2(BodyZstdWindowBytes) };
 
     /// <summary>How long a part of a size may take to arrive.</summary>
     public static TimeSpan PartTime(int size) =>

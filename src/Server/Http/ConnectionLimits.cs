@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.Server.Http;
 
 /// <summary>
 /// Limits the connections in all and of one address, before anything is read from them: whoever opens them has shown no
-/// key yet. Those above a limit are closed at once. This machine may open all of them, since a proxy here does so for all
+/// key yet. Those above a limit are closed at once. This machine may open all of them: a proxy here does it for all
 /// clients. Kestrel's own limit knows no addresses, and logs every connection that it closes.
 /// </summary>
 internal sealed partial class ConnectionLimits(

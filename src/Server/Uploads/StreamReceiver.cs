@@ -81,7 +81,7 @@ internal sealed partial class StreamReceiver(
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
                 upload.Compression,
-                Limits.Streams,
+                Limits.Bodies,
                 begin => admission.Check(upload, begin),
                 onVerified: null,
                 cancellationToken

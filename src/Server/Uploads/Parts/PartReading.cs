@@ -40,7 +40,7 @@ internal static class PartReading
                 stored,
                 format,
                 request.Start,
-                Limits.Streams,
+                Limits.Parts,
                 onBegin,
                 cancellationToken
             );

@@ -50,7 +50,7 @@ internal sealed class ZfsStreams(
             var facts = await StoredStreamDecoder.DecodeAsync(
                 stored,
                 upload.Compression,
-                Limits.Streams,
+                Limits.Bodies,
                 begin =>
                 {
                     admission.Check(upload, begin);
