@@ -6,7 +6,8 @@ namespace ZfsSnapshotManager.Server.Http;
 /// </summary>
 /// <param name="limit">Slots in all.</param>
 /// <param name="perClient">The most that one client holds, also while nobody else wants one.</param>
-internal sealed class FairSlots(int limit, int perClient)
+/// <param name="heldBeside">What else a client holds, which counts when a slot is given away; null: nothing.</param>
+internal sealed class FairSlots(int limit, int perClient, Func<string, int>? heldBeside = null)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _held = new(StringComparer.Ordinal);
@@ -97,9 +98,7 @@ internal sealed class FairSlots(int limit, int perClient)
     /// <summary>Under the lock.</summary>
     private void Serve()
     {
-        while (
-            _unused > 0 && _waiting.Where(MayHold).MinBy(waiter => _held.GetValueOrDefault(waiter.ClientId)) is { } next
-        )
+        while (_unused > 0 && _waiting.Where(MayHold).MinBy(HeldInAll) is { } next)
         {
             _waiting.Remove(next);
             Grant(next);
@@ -112,6 +111,9 @@ internal sealed class FairSlots(int limit, int perClient)
         _held[waiter.ClientId] = _held.GetValueOrDefault(waiter.ClientId) + 1;
         waiter.Served.SetResult();
     }
+
+    private int HeldInAll(Waiter waiter) =>
+        _held.GetValueOrDefault(waiter.ClientId) + (heldBeside?.Invoke(waiter.ClientId) ?? 0);
 
     private bool MayHold(Waiter waiter) => _held.GetValueOrDefault(waiter.ClientId) < perClient;
 

@@ -17,6 +17,7 @@ internal sealed class PartBody : ForwardOnlyStream
     private readonly CancellationTokenSource _end;
     private readonly CancellationTokenSource _tooLate;
     private readonly TimeSpan _most;
+    private readonly int _size;
 
     /// <param name="inner">What is read; it is not disposed with this stream.</param>
     /// <param name="size">Bytes of the part.</param>
@@ -24,7 +25,7 @@ internal sealed class PartBody : ForwardOnlyStream
     /// <param name="lifetime">Ends every read.</param>
     public PartBody(Stream inner, PartSlot slot, int size, TimeSpan idle, TimeProvider time, CancellationToken lifetime)
     {
-        (_inner, _slot, _idle, _lifetime) = (inner, slot, idle, lifetime);
+        (_inner, _slot, _size, _idle, _lifetime) = (inner, slot, size, idle, lifetime);
         _most = Limits.PartTime(size);
         _tooLate = new CancellationTokenSource(_most, time);
         _end = CancellationTokenSource.CreateLinkedTokenSource(lifetime, slot.Withdrawn, _tooLate.Token);
@@ -52,6 +53,8 @@ internal sealed class PartBody : ForwardOnlyStream
         {
             _end.CancelAfter(Timeout.InfiniteTimeSpan);
             _slot.EndWait(count);
+            if (_slot.Bytes >= _size)
+                _slot.Complete();
         }
     }
 

@@ -11,6 +11,8 @@ internal sealed class PartSlot : IDisposable
     private readonly ArrivalRate _stalled;
     private readonly CancellationTokenSource _withdrawn = new();
     private FairSlots.Slot _slot;
+    private long _bytes;
+    private volatile bool _isComplete;
 
     /// <param name="slot">One of those for quick parts.</param>
     /// <param name="release">Called once it is no longer needed.</param>
@@ -32,6 +34,15 @@ internal sealed class PartSlot : IDisposable
     /// <summary>Whether its client sends next to nothing.</summary>
     public bool IsStalled => _stalled.IsBelow;
 
+    /// <summary>How much of the part has arrived.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Whether all of it has arrived: then it does not wait for its client, and keeps its slot.</summary>
+    public bool IsComplete => _isComplete;
+
+    /// <summary>Whether another part needs the slot more.</summary>
+    public bool IsWithdrawn => _withdrawn.IsCancellationRequested;
+
     /// <summary>Cancelled when another part needs the slot more.</summary>
     public CancellationToken Withdrawn => _withdrawn.Token;
 
@@ -43,9 +54,13 @@ internal sealed class PartSlot : IDisposable
 
     public void EndWait(int bytes)
     {
+        Interlocked.Add(ref _bytes, bytes);
         _slow.EndWait(bytes);
         _stalled.EndWait(bytes);
     }
+
+    /// <summary>Notes that all of the part has arrived.</summary>
+    public void Complete() => _isComplete = true;
 
     /// <summary>Exchanges the slot for one of those for slow parts.</summary>
     public void StepAside(FairSlots.Slot slot)

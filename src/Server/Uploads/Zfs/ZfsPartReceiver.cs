@@ -70,7 +70,8 @@ internal sealed class ZfsPartReceiver(
             PartReading.CheckEnd(request, end, store.Objects.PartSize);
             if (begin is null)
                 throw RequestException.BadRequest($"Part {request.Number} does not contain all of the stream's BEGIN.");
-            await AwaitTurnAsync(upload, request, slot, session.Token);
+            // Its client is not to blame for this wait: nothing counts against the part, and it keeps its slot.
+            await turns.AwaitTurnAsync(upload.UploadId, request.Number, session.Token);
             var part = request.ToRecord(end, endChecksum, receipt: "");
             await streams.WriteAsync(upload, client, part, begin, content, session.Token);
             return part;
@@ -78,32 +79,6 @@ internal sealed class ZfsPartReceiver(
         finally
         {
             share.Return(buffer);
-        }
-    }
-
-    /// <summary>
-    /// A part whose predecessor does not arrive waits for its client as one does that does not arrive itself.
-    /// </summary>
-    private async Task AwaitTurnAsync(
-        UploadRecord upload,
-        PartRequest request,
-        PartSlot slot,
-        CancellationToken cancellationToken
-    )
-    {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, slot.Withdrawn);
-        slot.BeginWait();
-        try
-        {
-            await turns.AwaitTurnAsync(upload.UploadId, request.Number, end.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw PartSlot.Lost();
-        }
-        finally
-        {
-            slot.EndWait(0);
         }
     }
 

@@ -44,6 +44,22 @@ public sealed class FairSlotsTests
     }
 
     [Fact]
+    public async Task What_a_client_holds_beside_counts_too()
+    {
+        var slots = new FairSlots(limit: 1, perClient: 1, client => client == "rich" ? 3 : 0);
+        var held = slots.TryAcquire("other")!;
+        var rich = slots.AcquireAsync("rich", Long, Token);
+        var poor = slots.AcquireAsync("poor", Long, Token);
+
+        held.Dispose();
+
+        var granted = await poor;
+        Assert.False(rich.IsCompleted);
+        granted!.Dispose();
+        Assert.NotNull(await rich);
+    }
+
+    [Fact]
     public async Task Whoever_gives_up_leaves_the_line()
     {
         var slots = new FairSlots(limit: 1, perClient: 1);
