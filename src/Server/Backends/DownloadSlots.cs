@@ -35,11 +35,15 @@ internal sealed class DownloadSlots(PartBuffers buffers, PacedResponses response
 
     /// <summary>A slot for as long as the download has parts in memory.</summary>
     /// <exception cref="RequestException">503: no other gave its memory back.</exception>
-    public async Task<IDisposable> AcquireMemoryAsync(string clientId, CancellationToken cancellationToken) =>
-        await _reading.AcquireAsync(clientId, Limits.ReadPatience, cancellationToken)
+    public async Task<IDisposable> AcquireMemoryAsync(
+        string clientId,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    ) =>
+        await _reading.AcquireAsync(clientId, patience, cancellationToken)
         ?? throw RequestException.Busy(
             $"The server reads parts for {_reading.Limit} downloads at once, and none of them had to wait or ended "
-                + $"within {Limits.ReadPatience.TotalSeconds:0} s.",
+                + $"within {patience.TotalSeconds:0} s.",
             "Try again later."
         );
 }

@@ -1,4 +1,3 @@
-using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Storage;
@@ -6,8 +5,9 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Backends;
 
 /// <summary>
-/// Sends stored bytes from the buffers of parts to the connection. While its client does not read, and when others wait
-/// for memory, it gives its buffers back; the part is then read from the store again.
+/// Sends stored bytes from the buffers of parts to the connection. When others wait for memory, it gives its buffers
+/// back at the end of a part. While its client reads nothing, it gives them back within a part, which is then read from
+/// the store again: a client that is only slow keeps its part.
 /// </summary>
 internal sealed class StoredDownload(
     BackupStream content,
@@ -17,13 +17,17 @@ internal sealed class StoredDownload(
     TimeProvider time
 ) : IAsyncDisposable
 {
+    /// <summary>Few bytes are sent at once, so that a slow client is seen to read: one that takes them is not
+    /// stalled.</summary>
+    private const int PieceSize = 32 * 1024;
+
     private IDisposable? _memory;
     private long _since;
 
     /// <summary>Reads the first part, so that a missing or damaged one can be answered as an error.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        await AcquireAsync(cancellationToken);
+        await AcquireAsync(Limits.ReadPatience, cancellationToken);
         await content.PrepareAsync(cancellationToken);
     }
 
@@ -32,11 +36,12 @@ internal sealed class StoredDownload(
         var left = count;
         while (left > 0)
         {
-            await AcquireAsync(cancellationToken);
-            var slice = await content.ReadSliceAsync((int)Math.Min(StreamSlice.Size, left), cancellationToken);
-            left -= slice.Length;
-            await writer.WriteAsync(slice, OnStalledAsync);
-            if (slots.IsMemoryAwaited && time.GetElapsedTime(_since) >= Limits.DownloadTurn)
+            // The response has begun, and its client waits for it as this server waits for its client.
+            await AcquireAsync(writer.Idle, cancellationToken);
+            var piece = await content.ReadSliceAsync((int)Math.Min(PieceSize, left), cancellationToken);
+            left -= piece.Length;
+            await writer.WriteAsync(piece, OnStalledAsync);
+            if (content.IsAtPartEnd && slots.IsMemoryAwaited && time.GetElapsedTime(_since) >= Limits.DownloadTurn)
                 await ReleaseAsync();
         }
     }
@@ -47,17 +52,17 @@ internal sealed class StoredDownload(
         _memory?.Dispose();
     }
 
-    private async ValueTask AcquireAsync(CancellationToken cancellationToken)
+    private async ValueTask AcquireAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         if (_memory is not null)
             return;
-        _memory = await slots.AcquireMemoryAsync(clientId, cancellationToken);
+        _memory = await slots.AcquireMemoryAsync(clientId, patience, cancellationToken);
         _since = time.GetTimestamp();
     }
 
     private async ValueTask OnStalledAsync(TimeSpan lasted)
     {
-        if (slots.IsMemoryAwaited || lasted >= Limits.DownloadStall)
+        if (lasted >= Limits.DownloadStall)
             await ReleaseAsync();
     }
 

@@ -98,10 +98,12 @@ internal static class Limits
     /// </summary>
     public const int DownloadsForEachPart = 2;
 
-    /// <summary>A download that waits for its client for this long gives its memory back.</summary>
+    /// <summary>A download of which its client reads nothing for this long gives its memory back.</summary>
     public static readonly TimeSpan DownloadStall = TimeSpan.FromSeconds(5);
 
-    /// <summary>So long a download keeps its memory while others wait for some.</summary>
+    /// <summary>
+    /// So long a download keeps its memory while others wait for some, and then to the end of its part.
+    /// </summary>
     public static readonly TimeSpan DownloadTurn = TimeSpan.FromSeconds(2);
 
     /// <summary>Of one client, at once: downloads, streams in one body, and parts.</summary>

@@ -13,6 +13,9 @@ internal sealed class PacedWriter(HttpContext context, TimeSpan idle, TimeProvid
 
     private readonly PipeWriter _connection = context.Response.BodyWriter;
 
+    /// <summary>How long the client may read nothing.</summary>
+    public TimeSpan Idle => idle;
+
     /// <param name="slice">Copied before this returns to its caller for the first time.</param>
     /// <param name="stalled">Called every now and then while the client reads nothing, with the time that it has read
     /// nothing.</param>

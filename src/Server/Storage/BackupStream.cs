@@ -17,6 +17,7 @@ internal sealed class BackupStream : Stream
     private readonly Queue<Task<byte[]>> _ahead = new();
     private readonly CancellationTokenSource _closed = new();
     private long _position;
+    private int _mostAhead = MaxPartsAhead;
     private int _next; // the part to be read ahead next
     private int _current = -1; // the part that _buffer holds
     private PartLocation _location; // of that part
@@ -35,6 +36,9 @@ internal sealed class BackupStream : Stream
 
     /// <summary>No part that begins here or later is read ahead: the request ends here.</summary>
     public long ReadAheadEnd { get; set; }
+
+    /// <summary>Whether the part in memory was read to its end.</summary>
+    public bool IsAtPartEnd => _current >= 0 && !_location.Holds(_position);
 
     public override bool CanRead => true;
 
@@ -87,6 +91,8 @@ internal sealed class BackupStream : Stream
         var wanted = _layout.IndexOf(_position);
         if (_current < 0 || wanted != _current + 1)
             await StartAtAsync(wanted);
+        else
+            _mostAhead = MaxPartsAhead;
         ReturnCurrent();
         if (_ahead.Count == 0)
             Enqueue(await _buffers.RentAsync(_layout.PartAt(_next).Size, cancellationToken));
@@ -96,9 +102,13 @@ internal sealed class BackupStream : Stream
         (_current, _location) = (wanted, _layout.PartAt(wanted));
     }
 
-    /// <summary>Returns all buffers. What is read next is read from the store again.</summary>
+    /// <summary>
+    /// Returns all buffers. What is read next is read from the store again, one part and none ahead: its reader is slower
+    /// than the store.
+    /// </summary>
     public async ValueTask ReleaseAsync()
     {
+        _mostAhead = 1;
         await DropAheadAsync();
         ReturnCurrent();
     }
@@ -157,7 +167,7 @@ internal sealed class BackupStream : Stream
     private void ReadFurtherAhead()
     {
         while (
-            _ahead.Count < MaxPartsAhead
+            _ahead.Count < _mostAhead
             && _next < _layout.PartCount
             && _layout.PartAt(_next) is var location
             && location.Start < ReadAheadEnd

@@ -32,7 +32,7 @@ public sealed class PartEvictionTests : IDisposable
     [Fact]
     public void Within_its_share_a_client_keeps_what_is_slow_and_gives_up_what_stands_still()
     {
-        for (var number = 0; number < 5; number++)
+        for (var number = 0; number < 3; number++)
             Receive("slow", Slow);
         Assert.Null(Choose(waiting: "other"));
 
