@@ -103,8 +103,8 @@ internal sealed class BackupStream : Stream
     }
 
     /// <summary>
-    /// Returns all buffers. What is read next is read from the store again, one part and none ahead: its reader is slower
-    /// than the store.
+    /// Returns all buffers. What is read next is read from the store again, one part and none ahead: the reader is
+    /// slower than the store.
     /// </summary>
     public async ValueTask ReleaseAsync()
     {
