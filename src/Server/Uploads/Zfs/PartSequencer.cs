@@ -50,7 +50,29 @@ internal sealed class PartSequencer
     public Task AwaitTurnAsync(string uploadId, int part, CancellationToken cancellationToken) =>
         WaitAsync(uploadId, part, mayBeFirst: false, progress => progress.Written >= part - 1, cancellationToken);
 
-    public void Wrote(string uploadId, int part) => Change(uploadId, progress => progress.Written = part);
+    /// <summary>Waits until the part before this one has arrived, or was passed to ZFS.</summary>
+    /// <exception cref="RequestException">503: it did not arrive for too long.</exception>
+    public Task AwaitArrivalAsync(string uploadId, int part, CancellationToken cancellationToken) =>
+        WaitAsync(
+            uploadId,
+            part,
+            mayBeFirst: false,
+            progress => progress.Written >= part - 1 || progress.Arrived.Contains(part - 1),
+            cancellationToken
+        );
+
+    /// <summary>Notes that all of a part has arrived.</summary>
+    public void Arrived(string uploadId, int part) => Change(uploadId, progress => progress.Arrived.Add(part));
+
+    public void Wrote(string uploadId, int part) =>
+        Change(
+            uploadId,
+            progress =>
+            {
+                progress.Written = part;
+                progress.Arrived.Remove(part);
+            }
+        );
 
     /// <summary>Forgets an upload whose receive has ended: its parts start again.</summary>
     public void Forget(string uploadId)
@@ -128,6 +150,9 @@ internal sealed class PartSequencer
         public int Entered { get; set; }
 
         public int Written { get; set; }
+
+        /// <summary>Parts that have arrived and wait for their turn.</summary>
+        public HashSet<int> Arrived { get; } = [];
 
         public Task Changed => _changed.Task;
 

@@ -70,8 +70,7 @@ internal sealed class ZfsPartReceiver(
             PartReading.CheckEnd(request, end, store.Objects.PartSize);
             if (begin is null)
                 throw RequestException.BadRequest($"Part {request.Number} does not contain all of the stream's BEGIN.");
-            // Its client is not to blame for this wait: nothing counts against the part, and it keeps its slot.
-            await turns.AwaitTurnAsync(upload.UploadId, request.Number, session.Token);
+            await AwaitTurnAsync(upload, request, slot, session.Token);
             var part = request.ToRecord(end, endChecksum, receipt: "");
             await streams.WriteAsync(upload, client, part, begin, content, session.Token);
             return part;
@@ -80,6 +79,25 @@ internal sealed class ZfsPartReceiver(
         {
             share.Return(buffer);
         }
+    }
+
+    /// <summary>
+    /// A part whose predecessor has not arrived waits for its client, and steps aside as one does that is slow itself.
+    /// Once it has, the server waits for ZFS, for which the client is not to blame.
+    /// </summary>
+    private async Task AwaitTurnAsync(
+        UploadRecord upload,
+        PartRequest request,
+        PartSlot slot,
+        CancellationToken cancellationToken
+    )
+    {
+        turns.Arrived(upload.UploadId, request.Number);
+        var turn = turns.AwaitTurnAsync(upload.UploadId, request.Number, cancellationToken);
+        slot.BeginWait();
+        await Task.WhenAny(turn, turns.AwaitArrivalAsync(upload.UploadId, request.Number, cancellationToken));
+        slot.EndWait(0);
+        await turn;
     }
 
     /// <summary>A part that was passed on before, and is sent again because the answer was lost.</summary>

@@ -23,6 +23,27 @@ public sealed class PartSequencerTests
         Assert.Equal(1, _turns.WrittenOf("one"));
     }
 
+    [Fact]
+    public async Task The_part_before_has_arrived_before_it_is_passed_on()
+    {
+        using var stop = new CancellationTokenSource();
+        await _turns.EnterAsync("one", 1, stop.Token);
+        await _turns.EnterAsync("one", 2, stop.Token);
+        var (arrival, turn) = (
+            _turns.AwaitArrivalAsync("one", 2, stop.Token),
+            _turns.AwaitTurnAsync("one", 2, stop.Token)
+        );
+        Assert.False(arrival.IsCompleted);
+
+        _turns.Arrived("one", 1);
+
+        await arrival;
+        Assert.False(turn.IsCompleted);
+        _turns.Wrote("one", 1);
+        await turn;
+        await _turns.AwaitArrivalAsync("one", 2, stop.Token);
+    }
+
     /// <summary>The answer to another part says why it ended, and no new receive may be found in its place.</summary>
     [Fact]
     public async Task Parts_that_wait_for_an_ended_receive_end_silently()
