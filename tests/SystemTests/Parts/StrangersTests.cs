@@ -26,8 +26,8 @@ public sealed class StrangersTests
         await UploadAsync(ours, "tank/alone");
         var alone = server.PeakMemory();
         using var strangers = new Strangers(server);
-        await strangers.StallDownloadsAsync("reader", 30);
-        await strangers.StallDownloadsAsync("another-reader", 30);
+        await strangers.StallDownloadsAsync("reader", 16);
+        await strangers.StallDownloadsAsync("another-reader", 16);
         for (var client = 0; client < 4; client++)
             await strangers.SendHalfAPartAsync($"dead{client}", trickles: false);
         for (var client = 0; client < 4; client++)
@@ -92,7 +92,7 @@ public sealed class StrangersTests
         var content = new byte[Large.Value.Stored.Length];
 
         await body.ReadExactlyAsync(content.AsMemory(0, 1000), Token);
-        await strangers.StallDownloadsAsync("reader", 20); // its memory is theirs meanwhile
+        await strangers.StallDownloadsAsync("reader", 12); // its memory is theirs meanwhile
         await body.ReadExactlyAsync(content.AsMemory(1000), Token);
 
         Assert.Equal(Large.Value.Stored, content);

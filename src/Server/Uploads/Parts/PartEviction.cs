@@ -44,6 +44,6 @@ internal static class PartEviction
     /// <summary>A client's only part is not the first to go while another client has several slow ones.</summary>
     private static bool IsOnlyOneBesideSeveral(
         IGrouping<string, PartSlot> client,
-        IEnumerable<IGrouping<string, PartSlot>> clients
-    ) => client.Count() == 1 && clients.Any(other => other.Count(part => part.IsSlow && !part.IsComplete) > 1);
+        List<IGrouping<string, PartSlot>> clients
+    ) => client.Count() == 1 && clients.Exists(other => other.Count(part => part.IsSlow && !part.IsComplete) > 1);
 }
