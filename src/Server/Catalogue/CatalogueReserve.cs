@@ -35,6 +35,8 @@ internal sealed class CatalogueReserve(CatalogueDatabase database)
             );
             ServerFiles.GiveToOwnerOf(System.IO.Path.GetDirectoryName(Path)!, file.SafeFileHandle);
             file.Write(RandomNumberGenerator.GetBytes(Size)); // a file system that compresses stores zeros in no room
+            file.Flush(flushToDisk: true); // before, the file may have no blocks yet
+            DurableFile.SyncDirectory(System.IO.Path.GetDirectoryName(Path)!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -56,13 +56,15 @@ public sealed class DatasetHistoryTests
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         var old = await BackUpAsync(client, "data");
+        // Two backups of one second have one name.
+        var oldId = Assert.Single(await client.ListBackupsAsync()).GetProperty("snapshot_id").GetString();
         var pool = new StandInHost();
         await pool.OutputAsync($"zfs create -p {client.Area}/data && zfs stand-in write {client.Area}/data file 5");
 
         var full = await RunAsync("zfs-client backup");
         var incremental = await RunAsync("zfs-client backup");
         await RunAsync($"zfs-restore latest {client.Area}/newest --source {client.Area}/data");
-        await RunAsync($"zfs-restore restore {old.Snapshot} {client.Area}/older");
+        await RunAsync($"zfs-restore restore {oldId} {client.Area}/older");
 
         Assert.Equal("full", full.GetProperty("kind").GetString());
         Assert.Equal("incremental", incremental.GetProperty("kind").GetString());

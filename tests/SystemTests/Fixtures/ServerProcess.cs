@@ -26,9 +26,9 @@ internal sealed class ServerProcess : IAsyncDisposable
             StringComparer.Ordinal
         )
         {
-            ["BIND_ADDRESS"] = "127.0.0.1",
             ["PORT"] = Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
         };
+        _environment.TryAdd("BIND_ADDRESS", "127.0.0.1");
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}/"), Timeout = Patience.Of(300) };
     }
 

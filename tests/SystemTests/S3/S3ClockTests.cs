@@ -44,7 +44,7 @@ public sealed class S3ClockTests(Radosgw s3)
             lab.Proxy.Forget();
             // So slow that, on any machine, parts are left to send when the clock changes.
             lab.Proxy.BytesPerSecond = 100_000;
-            var sending = lab.UploadAsync($"tank/clock{minutes + 100}", 300);
+            var sending = lab.UploadAsync($"tank/clock{minutes + 100}", 900);
             await Patience.UntilAsync("two parts are on their way", () => lab.Proxy.Count(S3Kind.UploadPart) >= 2);
             clock.Set(TimeSpan.FromMinutes(minutes));
             lab.Proxy.BytesPerSecond = 0;

@@ -18,9 +18,8 @@ public sealed class HalfOpenConnectionTests
         {
             for (var opened = 0; opened < 4000; opened++)
             {
-                var connection = await RawConnection.OpenAsync(server, "127.0.0.2");
-                half.Add(connection);
-                await TrySendAsync(connection, $"GET /health HTTP/1.1\r\nHost: {new string('h', 15_000)}");
+                if (await TryBeginAsync(server, $"GET /health HTTP/1.1\r\nHost: {new string('h', 15_000)}") is { } begun)
+                    half.Add(begun);
             }
 
             using var other = await RawConnection.OpenAsync(server, "127.0.0.3");
@@ -40,15 +39,20 @@ public sealed class HalfOpenConnectionTests
         }
     }
 
-    private static async Task TrySendAsync(RawConnection connection, string text)
+    /// <returns>Null if the server closed the connection: it has too many of this address.</returns>
+    private static async Task<RawConnection?> TryBeginAsync(ServerProcess server, string text)
     {
+        RawConnection? connection = null;
         try
         {
+            connection = await RawConnection.OpenAsync(server, "127.0.0.2");
             await connection.SendAsync(text);
+            return connection;
         }
         catch (SocketException)
         {
-            // Closed by the server: it has too many of this address.
+            connection?.Dispose();
+            return null;
         }
     }
 }
