@@ -18,7 +18,9 @@ public sealed class HalfOpenConnectionTests
         {
             for (var opened = 0; opened < 4000; opened++)
             {
-                if (await TryBeginAsync(server, $"GET /health HTTP/1.1\r\nHost: {new string('h', 15_000)}") is { } begun)
+                if (
+                    await TryBeginAsync(server, $"GET /health HTTP/1.1\r\nHost: {new string('h', 15_000)}") is { } begun
+                )
                     half.Add(begun);
             }
 

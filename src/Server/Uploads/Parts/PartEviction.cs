@@ -29,9 +29,9 @@ internal static class PartEviction
         );
         var candidates = clients.Where(client => only is null || client.Key == only).ToList();
         return candidates
-                .Where(client => client.Count() > share && waiting.Any(other => other != client.Key))
-                .Select(client => FindLeast(client, part => part.IsStalled) ?? FindLeast(client, part => part.IsSlow))
-                .FirstOrDefault(part => part is not null)
+            .Where(client => client.Count() > share && waiting.Any(other => other != client.Key))
+            .Select(client => FindLeast(client, part => part.IsStalled) ?? FindLeast(client, part => part.IsSlow))
+            .FirstOrDefault(part => part is not null)
             ?? candidates
                 .Where(client => !IsOnlyOneBesideSeveral(client, clients))
                 .Select(client => FindLeast(client, part => part.IsStalled))

@@ -64,15 +64,11 @@ internal sealed class PartSequencer
     /// <summary>Notes that all of a part has arrived.</summary>
     public void Arrived(string uploadId, int part) => Change(uploadId, progress => progress.Arrived.Add(part));
 
-    public void Wrote(string uploadId, int part) =>
-        Change(
-            uploadId,
-            progress =>
-            {
-                progress.Written = part;
-                progress.Arrived.Remove(part);
-            }
-        );
+    public void Wrote(string uploadId, int part) => Change(uploadId, progress =>
+        {
+            progress.Written = part;
+            progress.Arrived.Remove(part);
+        });
 
     /// <summary>Forgets an upload whose receive has ended: its parts start again.</summary>
     public void Forget(string uploadId)
