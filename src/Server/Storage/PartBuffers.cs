@@ -2,8 +2,8 @@ namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
 /// The memory for parts that are being received, stored or read, shared by all uploads and downloads. Each of them gets
-/// its first buffer after a moment at the latest, whatever others hold: how many there are is limited elsewhere. Further
-/// buffers, which make a transfer faster, are given only while few are in use.
+/// its first buffer after a moment at the latest, whatever others hold: how many there are is limited elsewhere.
+/// Further buffers, which make a transfer faster, are given only while few are in use.
 /// </summary>
 /// <param name="partSize">Bytes that a part has at least. A buffer also holds what clients send on top.</param>
 /// <param name="limit">Number of buffers in use from which on nobody gets a further one, and a first one waits.</param>
