@@ -1,3 +1,7 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using ZfsSnapshotManager.SystemTests.Fixtures;
+
 namespace ZfsSnapshotManager.SystemTests.Crashes;
 
 /// <summary>
@@ -261,6 +265,23 @@ public sealed class CommitCrashTests
             },
             point => $"power cut {point} ({calls[point.Call - 1]})"
         );
+    }
+
+    [Fact]
+    public async Task A_client_is_told_that_the_disk_of_the_catalogue_is_full()
+    {
+        await using var lab = await CrashLab.WithBaseAsync();
+        Answer? asked = null;
+
+        await lab.CrashAsync(new CrashPoint(1, CrashMoment.Full), async () =>
+        {
+            asked = await lab.Client.AskAsync(
+                new JsonObject { ["dataset_name"] = "tank/other", ["compression"] = "none" }
+            );
+            return false;
+        });
+
+        Assert.Equal((HttpStatusCode.InsufficientStorage, "storage_full"), (asked!.Status, asked.Code));
     }
 
     [Fact]

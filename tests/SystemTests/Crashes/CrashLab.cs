@@ -80,7 +80,9 @@ internal sealed class CrashLab : IAsyncDisposable
         var acknowledged = await act();
         if (point.Ends)
             await AssertCrashedAsync(point);
-        else if (point.Moment != CrashMoment.Full) // a full disk takes no events
+        else if (point.Moment == CrashMoment.Full) // a full disk takes no events
+            await Patience.UntilAsync("the disk is full", () => File.ReadLines(LogFile).Skip(point.Call - 1).Any());
+        else
             await Events.UntilDeliveredAsync(Server); // the calls until then are those of every run
         return (acknowledged, CountedCall.ReadLog(LogFile));
     }
@@ -295,9 +297,23 @@ internal sealed class CrashLab : IAsyncDisposable
         );
     }
 
+    /// <exception cref="PointNotReachedException">The server has done all that it had to do, and lives.</exception>
     private async Task AssertCrashedAsync(CrashPoint point)
     {
-        await Server.WaitForExitAsync(); // events are delivered after the answer
+        // Events are delivered after the answer, and two at once need fewer calls than one after the other.
+        var quiet = TimeProvider.System.GetTimestamp();
+        long size = 0;
+        await Patience.UntilAsync($"the server crashed at call {point.Call}, or has nothing left to do", () =>
+        {
+            if (Server.HasEnded)
+                return true;
+            if (new FileInfo(LogFile) is { Exists: true } log && log.Length != size)
+                (size, quiet) = (log.Length, TimeProvider.System.GetTimestamp());
+            return TimeProvider.System.GetElapsedTime(quiet) > Patience.Of(10);
+        });
+        if (!Server.HasEnded && CountedCall.ReadLog(LogFile).Count < point.Call)
+            throw new PointNotReachedException();
+        await Server.WaitForExitAsync();
         var last = CountedCall.ReadLog(LogFile) is [.., var call] ? call : null;
         Assert.True(
             last is { IsLast: true } && last.Number == point.Call,

@@ -131,6 +131,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    public bool HasEnded => _process!.HasExited;
+
     public Task WaitForExitAsync() => Patience.WaitForEndAsync(_process!, "zfs-server");
 
     /// <summary>Runs <c>zfs-server …</c> as an administrator does, beside the running one.</summary>
