@@ -13,7 +13,7 @@ public sealed class RollbackTests
         await using var server = await ServerProcess.StartAsync();
         await using var client = await ClientMachine.CreateAsync(new StandInHost(), server, "data");
         List<string> snapshots = [];
-        Dictionary<string, string> trees = new(StringComparer.Ordinal);
+        Dictionary<string, string> trees = new(StringComparer.Ordinal); // by GUID
         for (var round = 0; round < 3; round++)
             await BackUpAsync();
         var second = snapshots[1];
@@ -28,11 +28,15 @@ public sealed class RollbackTests
         Assert.Equal(second, branch.GetProperty("base").GetString());
         Assert.Equal(snapshots[3], next.GetProperty("base").GetString());
         (await client.RunAsync("zfs-restore verify all")).MustSucceed();
-        foreach (var snapshot in snapshots)
+        var listed = await client.ListBackupsAsync();
+        Assert.Equal(snapshots.Count, listed.Length);
+        foreach (var backup in listed) // by ID: what the rollback destroyed may have the name of one made after it
         {
             var target = $"{client.Area}/restored";
-            (await client.RunAsync($"zfs-restore restore {snapshot} {target} --force")).MustSucceed();
-            Assert.Equal(trees[snapshot], await client.TreeOfAsync($"{target}@{snapshot.Split('@')[1]}"));
+            (await client.RunAsync($"zfs-restore restore {Text("snapshot_id")} {target} --force")).MustSucceed();
+            Assert.Equal(trees[Text("snapshot_guid")], await client.TreeOfAsync($"{target}@{Text("snapshot_name")}"));
+
+            string Text(string name) => backup.GetProperty(name).GetString()!;
         }
 
         async Task<JsonElement> BackUpAsync()
@@ -41,7 +45,7 @@ public sealed class RollbackTests
             var backup = await client.JsonAsync("zfs-client backup");
             var snapshot = backup.GetProperty("snapshot").GetString()!;
             snapshots.Add(snapshot);
-            trees[snapshot] = await client.TreeOfAsync(snapshot);
+            trees[await client.GuidOfAsync(snapshot)] = await client.TreeOfAsync(snapshot);
             return backup;
         }
     }

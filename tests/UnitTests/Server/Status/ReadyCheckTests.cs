@@ -8,6 +8,7 @@ namespace ZfsSnapshotManager.UnitTests.Server.Status;
 public sealed class ReadyCheckTests
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(50);
 
     private readonly SetTime _time = new(DateTimeOffset.UnixEpoch);
     private readonly List<(ReadyResult Result, string? Detail)> _changes = [];
@@ -50,7 +51,7 @@ public sealed class ReadyCheckTests
     public async Task A_check_that_hangs_is_given_up_and_not_repeated_while_it_hangs()
     {
         var hangs = new TaskCompletionSource<ReadyFault?>();
-        var check = Check(_ => hangs.Task);
+        var check = Check(_ => hangs.Task, Short);
 
         for (var ask = 0; ask < 3; ask++)
         {
@@ -68,11 +69,14 @@ public sealed class ReadyCheckTests
     [Fact]
     public async Task A_check_that_obeys_its_token_is_given_up_too()
     {
-        var check = Check(async token =>
-        {
-            await Task.Delay(Timeout.InfiniteTimeSpan, token);
-            return null;
-        });
+        var check = Check(
+            async token =>
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, token);
+                return null;
+            },
+            Short
+        );
 
         Assert.False((await check.RunAsync()).Ok);
     }
@@ -103,7 +107,7 @@ public sealed class ReadyCheckTests
         Assert.False(File.Exists(folder.File("none.db")));
     }
 
-    private ReadyCheck Check(Func<CancellationToken, Task<ReadyFault?>> look) =>
+    private ReadyCheck Check(Func<CancellationToken, Task<ReadyFault?>> look, TimeSpan? patience = null) =>
         new(
             "store",
             token =>
@@ -111,7 +115,7 @@ public sealed class ReadyCheckTests
                 _looks++;
                 return look(token);
             },
-            TimeSpan.FromMilliseconds(100),
+            patience ?? TimeSpan.FromMinutes(1),
             Lifetime,
             _time,
             (result, detail) => _changes.Add((result, detail))
