@@ -11,10 +11,7 @@ namespace ZfsSnapshotManager.Server.Backends;
 internal sealed class DownloadSlots(PartBuffers buffers, PacedResponses responses, TimeProvider time)
 {
     private readonly FairSlots _running = new(Limits.Downloads, Limits.DownloadsPerClient);
-    private readonly FairSlots _reading = new(
-        buffers.Limit * Limits.DownloadsForEachPart,
-        buffers.Limit * Limits.DownloadsForEachPart
-    );
+    private readonly FairSlots _reading = new(buffers.Limit, buffers.Limit);
 
     /// <summary>Whether another download waits for memory.</summary>
     public bool IsMemoryAwaited => _reading.IsAwaited;

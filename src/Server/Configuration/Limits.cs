@@ -93,11 +93,6 @@ internal static class Limits
     /// <summary>zfs-restore fetches up to 16 parts at once (DOWNLOAD_PARALLEL).</summary>
     public const int DownloadsPerClient = 32;
 
-    /// <summary>
-    /// Downloads that have a part in memory, for each part that is received at once (S3_PARTS_IN_MEMORY).
-    /// </summary>
-    public const int DownloadsForEachPart = 2;
-
     /// <summary>A download of which its client reads nothing for this long gives its memory back.</summary>
     public static readonly TimeSpan DownloadStall = TimeSpan.FromSeconds(5);
 

@@ -2,11 +2,11 @@ namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
 /// The memory for parts that are being received, stored or read, shared by all uploads and downloads. Each of them gets
-/// its first buffer after a moment at the latest, whatever others hold: how many there are is limited elsewhere.
-/// Further buffers, which make a transfer faster, are given only while few are in use.
+/// its first buffer at once, whatever others hold: how many there are is limited elsewhere. Further buffers, which make
+/// a transfer faster, are given only while few are in use.
 /// </summary>
 /// <param name="partSize">Bytes that a part has at least. A buffer also holds what clients send on top.</param>
-/// <param name="limit">Number of buffers in use from which on nobody gets a further one, and a first one waits.</param>
+/// <param name="limit">Number of buffers in use from which on nobody gets a further one.</param>
 internal sealed class PartBuffers(int partSize, int limit)
 {
     /// <summary>
@@ -16,19 +16,10 @@ internal sealed class PartBuffers(int partSize, int limit)
     /// </summary>
     private const int Room = 2 * 1024 * 1024;
 
-    /// <summary>
-    /// How long a first buffer waits for room: while transfers are quick, one of them returns a buffer by then, and all
-    /// stay within the limit.
-    /// </summary>
-    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(2);
-
     private readonly int _bufferSize = partSize + Room;
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _unused = new();
     private int _used;
-
-    /// <summary>How many transfers wait for their first buffer.</summary>
-    private int _newcomers;
 
     /// <summary>Completed when a buffer is returned; null if nobody waits for that.</summary>
     private TaskCompletionSource? _returned;
@@ -95,8 +86,8 @@ internal sealed class PartBuffers(int partSize, int limit)
     {
         private int _held;
 
-        /// <summary>Under the lock. Further buffers leave room for first ones.</summary>
-        private bool HasRoom => owner._used < owner.Limit && (_held == 0 || owner._newcomers == 0);
+        /// <summary>Under the lock.</summary>
+        private bool HasRoom => _held == 0 || owner._used < owner.Limit;
 
         /// <summary>Rents a buffer now; null if there is no room for one.</summary>
         /// <param name="size">Bytes it must hold. Parts that were written under other settings may be larger than those
@@ -107,42 +98,21 @@ internal sealed class PartBuffers(int partSize, int limit)
                 return HasRoom ? Take(size) : null;
         }
 
-        /// <summary>
-        /// Rents a buffer, when there is room for it. If this share holds none, it gets one after
-        /// <see cref="FirstPatience"/> in any case.
-        /// </summary>
+        /// <summary>Rents a buffer, when there is room for it.</summary>
         /// <inheritdoc cref="TryRent"/>
         public async ValueTask<byte[]> RentAsync(int size, CancellationToken cancellationToken)
         {
-            Task? patience = null;
-            try
+            while (true)
             {
-                while (true)
+                Task returned;
+                lock (owner._lock)
                 {
-                    Task returned;
-                    lock (owner._lock)
-                    {
-                        if (HasRoom || (_held == 0 && patience is { IsCompleted: true }))
-                            return Take(size);
-                        if (_held == 0 && patience is null)
-                        {
-                            patience = Task.Delay(FirstPatience, cancellationToken);
-                            owner._newcomers++;
-                        }
-
-                        returned = owner.NextReturn();
-                    }
-
-                    if (patience is not null)
-                        returned = Task.WhenAny(returned, patience);
-                    await returned.WaitAsync(cancellationToken);
+                    if (HasRoom)
+                        return Take(size);
+                    returned = owner.NextReturn();
                 }
-            }
-            finally
-            {
-                if (patience is not null)
-                    lock (owner._lock)
-                        owner._newcomers--;
+
+                await returned.WaitAsync(cancellationToken);
             }
         }
 

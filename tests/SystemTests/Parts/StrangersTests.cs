@@ -23,28 +23,31 @@ public sealed class StrangersTests
     {
         await using var server = await ServerProcess.StartAsync();
         using var ours = await Uploader.CreateAsync(server, "ours");
+        var start = TimeProvider.System.GetTimestamp();
         await UploadAsync(ours, "tank/alone");
+        var tookAlone = TimeProvider.System.GetElapsedTime(start);
         var alone = server.PeakMemory();
         using var strangers = new Strangers(server);
-        await strangers.StallDownloadsAsync("reader", 16);
-        await strangers.StallDownloadsAsync("another-reader", 16);
+        await strangers.StallDownloadsAsync("reader", 30);
+        await strangers.StallDownloadsAsync("another-reader", 30);
         for (var client = 0; client < 4; client++)
             await strangers.SendHalfAPartAsync($"dead{client}", trickles: false);
         for (var client = 0; client < 4; client++)
             await strangers.SendHalfAPartAsync($"slow{client}", trickles: true);
 
-        var start = TimeProvider.System.GetTimestamp();
+        start = TimeProvider.System.GetTimestamp();
         await UploadAsync(ours, "tank/among-strangers");
 
         var took = TimeProvider.System.GetElapsedTime(start);
         var peak = server.PeakMemory();
         TestContext.Current.SendDiagnosticMessage(
-            $"64 MiB among strangers: {took.TotalSeconds:0.0} s; peak {alone / Mebibyte} MiB alone, {peak / Mebibyte} "
-                + "MiB with them"
+            $"64 MiB: {tookAlone.TotalSeconds:0.0} s alone, {took.TotalSeconds:0.0} s among strangers; peak "
+                + $"{alone / Mebibyte} MiB alone, {peak / Mebibyte} MiB with them"
         );
         // A part that had to wait for a stranger would be told "server_busy" after 30 s, which is a failure above.
         Assert.InRange(took, TimeSpan.Zero, Patience.Of(25));
-        Assert.InRange(peak - alone, long.MinValue, 112 * Mebibyte);
+        // Four parts of ours, eight of strangers and four for downloads have 8 MiB each; the rest is the program.
+        Assert.InRange(peak, 0, 192 * Mebibyte);
     }
 
     [Fact]
@@ -192,8 +195,10 @@ public sealed class StrangersTests
             return connection;
         }
 
-        /// <summary>Begins downloads of a backup that the client stores for it, and reads no more than their first
-        /// lines.</summary>
+        /// <summary>
+        /// Begins downloads of a backup that the client stores for it, and reads no more than their first line. They
+        /// take turns; this returns when the first one has begun.
+        /// </summary>
         public async Task StallDownloadsAsync(string name, int count)
         {
             var client = _clients[name] = await Uploader.CreateAsync(server, name);
@@ -207,8 +212,7 @@ public sealed class StrangersTests
                 await connection.GetAsync(client, $"download?snapshot_id={backup}");
             }
 
-            foreach (var download in downloads)
-                Assert.Equal("HTTP/1.1 200 OK", await download.ReadLineAsync());
+            await Task.WhenAny(downloads.Select(download => download.ReadLineAsync()));
         }
 
         public void Dispose()
