@@ -50,6 +50,7 @@ internal static partial class ServerHost
         await app.Services.GetRequiredService<StoreFence>().RaiseAsync(cancellationToken);
         app.Services.GetRequiredService<CatalogueReserve>().Keep(); // what had to be written for the start is
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
+        await app.Services.GetRequiredService<HourlyCleanUp>().DropStaleUploadsAsync(cancellationToken);
         await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
 
         await app.ListenAsync(settings, cancellationToken);
@@ -150,6 +151,7 @@ internal static partial class ServerHost
             .AddSingleton<ZfsBackend>()
             .AddSingleton<BackupBackends>()
             .AddSingleton<BackupRemoval>()
+            .AddSingleton<ClockCheck>()
             .AddSingleton<RotationPlanner>()
             .AddSingleton<RotationRun>()
             .AddSingleton<ExpiredBackups>()
@@ -167,7 +169,8 @@ internal static partial class ServerHost
             .AddHostedService<EventPump>()
             .AddHostedService<AccessWatch>()
             .AddHostedService<IdleMemory>()
-            .AddHostedService<HourlyCleanUp>();
+            .AddSingleton<HourlyCleanUp>()
+            .AddHostedService(services => services.GetRequiredService<HourlyCleanUp>());
 
         var app = builder.Build();
         app.UseErrorAnswers();

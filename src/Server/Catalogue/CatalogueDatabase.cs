@@ -157,6 +157,9 @@ internal sealed class CatalogueDatabase
         """
             ALTER TABLE uploads ADD COLUMN estimated_size BIGINT; -- of the stream; NULL if the client did not send it
             """,
+        """
+            CREATE INDEX backups_by_expiry ON backups (client_id, expires_at) WHERE expires_at IS NOT NULL;
+            """,
     ];
 
     // sqlite.org/rescode.html
@@ -376,6 +379,46 @@ internal sealed class CatalogueDatabase
         {
             return false;
         }
+    }
+
+    /// <summary>The clock as it was last seen, and from when on it is trusted if it had jumped.</summary>
+    public (DateTimeOffset? Seen, DateTimeOffset? TrustedFrom) GetClock()
+    {
+        using var connection = Open();
+        return (Read("clock_seen"), Read("clock_trusted_from"));
+
+        DateTimeOffset? Read(string name)
+        {
+            using var query = connection.Query(
+                "SELECT CAST(value AS INTEGER) FROM properties WHERE name = @name AND value <> ''",
+                ("@name", name)
+            );
+            return query.ExecuteScalar() is long seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+        }
+    }
+
+    /// <summary>Best effort: on a full disk, what has expired must be deleted all the same.</summary>
+    /// <param name="trustedFrom">Null: it is trusted.</param>
+    public void NoteClock(DateTimeOffset seen, DateTimeOffset? trustedFrom)
+    {
+        using var connection = Open();
+        using var set = connection.Query(
+            "INSERT INTO properties (name, value) VALUES ('clock_seen', @seen), ('clock_trusted_from', @from) "
+                + "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            ("@seen", Format(seen)),
+            ("@from", trustedFrom is { } from ? Format(from) : "")
+        );
+        try
+        {
+            set.ExecuteNonQuery();
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is Full or ReadOnly)
+        {
+            // The next look notes it.
+        }
+
+        static string Format(DateTimeOffset moment) =>
+            moment.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
     }
 
     /// <summary>

@@ -12,6 +12,7 @@ internal sealed partial class HourlyCleanUp(
     BackupRemoval removal,
     StoreFence fence,
     CatalogueReserve reserve,
+    ClockCheck clock,
     TimeProvider time,
     ILogger<HourlyCleanUp> logger
 ) : BackgroundService
@@ -31,10 +32,17 @@ internal sealed partial class HourlyCleanUp(
             // Deletions first: they free space that the others may need.
             await TryAsync(expired.DeleteAsync, cancellationToken);
             await TryAsync(removal.FinishAsync, cancellationToken);
-            await TryAsync(uploads.DropStaleAsync, cancellationToken);
+            await DropStaleUploadsAsync(cancellationToken);
         }
 
         reserve.Keep();
+    }
+
+    /// <summary>At the start, too. Not by a clock that may be wrong: the parts may be worth days of sending.</summary>
+    public async Task DropStaleUploadsAsync(CancellationToken cancellationToken)
+    {
+        if (await TryAsync(clock.DemandAsync, cancellationToken))
+            await TryAsync(uploads.DropStaleAsync, cancellationToken);
     }
 
     /// <summary>A step that fails does not keep the next ones from being done.</summary>
@@ -52,6 +60,6 @@ internal sealed partial class HourlyCleanUp(
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "A step of the hourly clean-up failed; it runs again in an hour")]
+    [LoggerMessage(LogLevel.Error, "A step of the clean-up failed; it runs again in an hour")]
     private partial void LogFailed(Exception e);
 }

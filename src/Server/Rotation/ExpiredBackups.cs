@@ -16,12 +16,15 @@ internal sealed partial class ExpiredBackups(
     RotationPlanner planner,
     BackupRemoval removal,
     CatalogueReserve reserve,
+    ClockCheck clock,
     TimeProvider time,
     ILogger<ExpiredBackups> logger
 )
 {
+    /// <exception cref="Core.OperationException">The clock may be wrong; nothing was deleted.</exception>
     public async Task DeleteAsync(CancellationToken cancellationToken)
     {
+        await clock.DemandAsync(cancellationToken);
         var now = time.GetUtcNow();
         foreach (var id in backups.ClientsWithExpired(now))
         {

@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Backups;
@@ -18,6 +19,7 @@ internal sealed class RotationRun(
     BackupRemoval removal,
     CatalogueReserve reserve,
     ClientDatasets datasets,
+    ClockCheck clock,
     ServerSettings settings,
     TimeProvider time
 )
@@ -82,13 +84,16 @@ internal sealed class RotationRun(
         List<SnapshotInfo> deleted = [];
         List<SnapshotInfo> expiring = [];
         var freed = 0L;
+        var mayExpire = !plan.Deletable.Any(IsExpired) || await IsClockTrustedAsync();
         foreach (var backup in plan.Deletable)
         {
             if (freed >= wanted)
                 break;
-            if (delay > TimeSpan.Zero && !(backup.ExpiresAt <= time.GetUtcNow()))
+            if (delay > TimeSpan.Zero && !(mayExpire && IsExpired(backup)))
             {
-                var marked = backup with { ExpiresAt = backup.ExpiresAt ?? time.GetUtcNow() + delay };
+                // A mark of a clock that was wrong may lie years ahead.
+                var latest = DateTimeOffset.FromUnixTimeSeconds((time.GetUtcNow() + delay).ToUnixTimeSeconds());
+                var marked = backup.ExpiresAt <= latest ? backup : backup with { ExpiresAt = latest };
                 if (!dryRun && marked != backup && !TryMark(client, marked))
                     continue;
                 expiring.Add(marked);
@@ -112,6 +117,22 @@ internal sealed class RotationRun(
         }
 
         return new RotationResult(plan.Decisions, deleted, expiring);
+
+        bool IsExpired(SnapshotInfo backup) => delay > TimeSpan.Zero && backup.ExpiresAt <= time.GetUtcNow();
+    }
+
+    /// <summary>What has expired by a clock that may be wrong stays marked.</summary>
+    private async Task<bool> IsClockTrustedAsync()
+    {
+        try
+        {
+            await clock.DemandAsync(CancellationToken.None);
+            return true;
+        }
+        catch (OperationException)
+        {
+            return false;
+        }
     }
 
     private bool TryMark(ClientEntry client, SnapshotInfo marked)

@@ -85,6 +85,9 @@ internal sealed partial class DirectoryStore : IObjectStore
         }
     }
 
+    public Task<TimeSpan?> FindClockDifferenceAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<TimeSpan?>(null);
+
     /// <summary>
     /// The server wrote the file that names the catalogue when it started. It is missing if the disk was unmounted.
     /// </summary>

@@ -31,6 +31,10 @@ internal interface IObjectStore
     /// <exception cref="StorageException">It does not, or lacks what every store in use has.</exception>
     Task PingAsync(CancellationToken cancellationToken);
 
+    /// <summary>Asks a store that knows the time by itself, as S3 does.</summary>
+    /// <returns>How far this machine's clock is ahead of it, to the second; null if it knows no time.</returns>
+    Task<TimeSpan?> FindClockDifferenceAsync(CancellationToken cancellationToken);
+
     /// <summary>Looks for another server's store in which this one lies.</summary>
     /// <returns>Its location; null if none does.</returns>
     Task<string?> FindEnclosingAsync(CancellationToken cancellationToken);

@@ -25,10 +25,9 @@ internal sealed partial class UploadCleanUp(
         await RemoveIncompleteAsync(DateTimeOffset.MaxValue, cancellationToken);
         foreach (var upload in uploads.All())
             await recovery.TryRecoverAsync(upload, cancellationToken);
-        await DropStaleAsync(cancellationToken);
     }
 
-    /// <summary>At start and every hour.</summary>
+    /// <summary>At start and every hour, unless the clock may be wrong.</summary>
     public async Task DropStaleAsync(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();

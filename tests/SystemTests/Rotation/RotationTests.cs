@@ -159,6 +159,37 @@ public sealed class RotationTests(ServerWithoutDelay server) : IClassFixture<Ser
         Assert.Equal(["2", "3", "4"], await ListAsync(client));
     }
 
+    /// <summary>No battery, a wrong time server, a virtual machine that was resumed.</summary>
+    [Fact]
+    public async Task A_clock_that_jumped_to_the_end_of_the_century_deletes_no_backup_and_drops_no_upload()
+    {
+        using var clock = new WrongClock();
+        await using var own = await ServerProcess.StartAsync(await clock.SettingsAsync());
+        using var client = await ManagedAsync(own, hourly: 1, daily: 0);
+        for (var guid = 1UL; guid <= 3; guid++)
+            await SendAsync(client, guid, 0, Now.AddHours(-10 + (int)guid), "hourly");
+        var expiry = ExpiryOf(await RotateAsync(client));
+        var cut = CutParts.Cut(StreamChain.Stream(4, 3, Now), int.MaxValue, new Random(1), gzip: false);
+        var open = await client.AnnounceAsync(
+            new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" }
+        );
+        (await client.SendPartAsync(open, cut.Parts[0])).MustSucceed();
+
+        await own.KillAsync();
+        clock.Set(TimeSpan.FromDays(70 * 365));
+        await own.StartAgainAsync();
+        await own.MustLogAsync("The clock is more than a day ahead");
+        var rotated = await RotateAsync(client);
+
+        Assert.Equal(["1:expire", "2:expire"], Actions(rotated));
+        Assert.Equal(["1", "2", "3"], await ListAsync(client));
+        await own.KillAsync();
+        clock.Set(TimeSpan.Zero);
+        await own.StartAgainAsync();
+        (await client.CompleteAsync(open, cut)).MustSucceed();
+        Assert.Equal(expiry, ExpiryOf(await RotateAsync(client)));
+    }
+
     /// <summary>A client that was taken over has rotated, and its administrator locks it out.</summary>
     [Fact]
     public async Task Disabling_a_client_says_what_is_expiring_and_all_of_it_can_be_kept_at_once()
@@ -246,6 +277,15 @@ public sealed class RotationTests(ServerWithoutDelay server) : IClassFixture<Ser
                 $"{item.GetProperty("snapshot_name").GetString()![1..]}:{item.GetProperty("action").GetString()}"
             )
             .Order(StringComparer.Ordinal);
+
+    private static IEnumerable<DateTimeOffset> ExpiryOf(JsonElement answer) =>
+        [
+            .. answer
+                .GetProperty("decisions")
+                .EnumerateArray()
+                .Where(item => item.GetProperty("action").GetString() == "expire")
+                .Select(item => item.GetProperty("expires_at").GetDateTimeOffset()),
+        ];
 
     /// <summary>GUIDs of the client's backups.</summary>
     private static async Task<List<string>> ListAsync(Uploader client) =>

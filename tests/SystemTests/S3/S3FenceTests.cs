@@ -15,8 +15,12 @@ public sealed class S3FenceTests(Radosgw s3)
     [Fact]
     public async Task Of_two_servers_with_copies_of_one_catalogue_the_older_run_stores_and_deletes_nothing_more()
     {
-        await using var lab = await S3Lab.StartAsync(s3);
+        await using var lab = await S3Lab.StartAsync(
+            s3,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["DELETE_DELAY_HOURS"] = "0" }
+        );
         (await lab.UploadAsync("tank/data", 1)).MustSucceed();
+        (await lab.UploadAsync("tank/data", 2)).MustSucceed(); // so that a rotation may delete the first
         await using var clone = await CloneAsync(lab);
         using var client = await Uploader.CreateAsync(clone, "client2");
 
@@ -27,6 +31,12 @@ public sealed class S3FenceTests(Radosgw s3)
         );
 
         refused!.AssertRefused(HttpStatusCode.InternalServerError, "storage_refused", "Another zfs-server uses");
+        var stored = await s3.ListAsync(lab.Bucket);
+        using var nothing = new StringContent(
+            """{"rotation_policy":{"keep_hourly":0,"keep_daily":0,"keep_weekly":0,"keep_monthly":0}}"""
+        );
+        (await lab.Client.Http.PostAsync("rotate", nothing, Token)).Dispose();
+        Assert.Equal(stored, await s3.ListAsync(lab.Bucket));
         await client.StoreAsync(Recorded.Plain("full"));
         Assert.Equal(0, await lab.Server.StopAsync());
         var again = await lab.Server.RunAsync();

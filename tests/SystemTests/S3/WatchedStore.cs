@@ -31,6 +31,9 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
 
     public Task PingAsync(CancellationToken cancellationToken) => inner.PingAsync(cancellationToken);
 
+    public Task<TimeSpan?> FindClockDifferenceAsync(CancellationToken cancellationToken) =>
+        inner.FindClockDifferenceAsync(cancellationToken);
+
     public Task<string?> FindEnclosingAsync(CancellationToken cancellationToken) =>
         inner.FindEnclosingAsync(cancellationToken);
 

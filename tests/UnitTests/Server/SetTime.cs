@@ -4,12 +4,16 @@ namespace ZfsSnapshotManager.UnitTests.Server;
 internal sealed class SetTime(DateTimeOffset start) : TimeProvider
 {
     private long _ticks;
+    private long _jump;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override long GetTimestamp() => Interlocked.Read(ref _ticks);
 
-    public override DateTimeOffset GetUtcNow() => start.AddTicks(GetTimestamp());
+    public override DateTimeOffset GetUtcNow() => start.AddTicks(GetTimestamp() + Interlocked.Read(ref _jump));
+
+    /// <summary>Sets the clock; no time passes.</summary>
+    public void Jump(TimeSpan time) => Interlocked.Add(ref _jump, time.Ticks);
 
     public void Advance(TimeSpan time) => Interlocked.Add(ref _ticks, time.Ticks);
 }

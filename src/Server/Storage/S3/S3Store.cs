@@ -42,6 +42,13 @@ internal sealed partial class S3Store(
             throw new StorageException(StorageFault.Missing, $"{ReservedKeys.Owner} is not in {Location}.");
     }
 
+    /// <summary>The answer to a HEAD has S3's time.</summary>
+    public async Task<TimeSpan?> FindClockDifferenceAsync(CancellationToken cancellationToken)
+    {
+        await PingAsync(cancellationToken);
+        return _connection.ClockDifference;
+    }
+
     /// <summary>One HEAD for each part of the prefix.</summary>
     public async Task<string?> FindEnclosingAsync(CancellationToken cancellationToken)
     {

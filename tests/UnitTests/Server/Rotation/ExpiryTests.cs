@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Backends;
@@ -10,6 +11,7 @@ using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.ZfsStorage;
 using ZfsSnapshotManager.UnitTests.Rotation;
+using ZfsSnapshotManager.UnitTests.Server.Catalogue;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Rotation;
 
@@ -31,6 +33,7 @@ public sealed class ExpiryTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
     private readonly SetTime _time = new(History.Now);
+    private readonly CatalogueDatabase _database;
     private readonly BackupCatalogue _catalogue;
     private readonly BackupStore _store;
     private readonly RotationRun _rotation;
@@ -42,6 +45,7 @@ public sealed class ExpiryTests : IDisposable
         var settings = TestSettings.In(_folder, ("DELETE_DELAY_HOURS", "48"));
         var database = new CatalogueDatabase(settings);
         database.Prepare();
+        _database = database;
         _catalogue = new BackupCatalogue(database);
         var directory = new DirectoryStore(settings);
         directory.Prepare();
@@ -73,7 +77,8 @@ public sealed class ExpiryTests : IDisposable
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
             _time
         );
-        _rotation = new RotationRun(planner, _catalogue, removal, reserve, parents, settings, _time);
+        var clock = new ClockCheck(database, directory, _time);
+        _rotation = new RotationRun(planner, _catalogue, removal, reserve, parents, clock, settings, _time);
         _clientsFile = settings.ClientsFile;
         _expired = new ExpiredBackups(
             new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()),
@@ -81,6 +86,7 @@ public sealed class ExpiryTests : IDisposable
             planner,
             removal,
             reserve,
+            clock,
             _time,
             new KeptLog<ExpiredBackups>()
         );
@@ -243,6 +249,49 @@ public sealed class ExpiryTests : IDisposable
         await AssertStoredAsync(full, stored: false);
         await AssertStoredAsync(incremental, stored: false);
         Assert.Equal("3", Assert.Single(_catalogue.List(Client)).SnapshotGuid.ToString());
+    }
+
+    [Fact]
+    public void Clients_with_expired_backups_are_found_without_reading_the_others()
+    {
+        _catalogue.AddAll(
+            Enumerable
+                .Range(1, 2000)
+                .Select(number => new ListedBackup(
+                    Client,
+                    History.Backup((ulong)number, null, History.Now) with
+                    {
+                        SnapshotId = $"{Client}/{number}",
+                        StorageKey = $"{Client}/{number}.zfs",
+                        ExpiresAt = number == 7 ? History.Now : null,
+                    }
+                ))
+        );
+
+        var steps = CatalogueWork.StepsOf(_database, () =>
+            Assert.Equal([Client], _catalogue.ClientsWithExpired(History.Now))
+        );
+
+        Assert.InRange(steps, 1, 100);
+    }
+
+    /// <summary>The clock jumps while the server runs, and nobody corrects it.</summary>
+    [Fact]
+    public async Task A_clock_that_jumped_deletes_nothing_for_a_day()
+    {
+        var (old, _) = await RotateAsync();
+        await PassAsync(TimeSpan.FromHours(1));
+        _time.Jump(TimeSpan.FromDays(400));
+
+        await Assert.ThrowsAsync<OperationException>(() => PassAsync(TimeSpan.FromHours(1)));
+        var rotated = await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false);
+        Assert.Empty(rotated.Deleted);
+        await Assert.ThrowsAsync<OperationException>(() => PassAsync(TimeSpan.FromHours(22)));
+        Assert.Equal(3, _catalogue.List(Client).Count);
+        await PassAsync(TimeSpan.FromHours(2));
+
+        foreach (var backup in old)
+            await AssertStoredAsync(backup, stored: false);
     }
 
     /// <summary>Three full backups, of which the policy keeps the newest.</summary>
