@@ -20,8 +20,8 @@ internal static class RotateRemoteCommand
         var verb = new CommandWithExamples(
             "rotate-remote",
             "Ask the server to delete the backups that the rotation policy does not keep: the server's policy for "
-                + "this client, or the client's own if the server has none. Backups that a retained backup depends on "
-                + "are never deleted.",
+                + "this client, or the client's own if the server has none. The server waits a day, unless its "
+                + "DELETE_DELAY_HOURS is another. Backups that a retained backup depends on are never deleted.",
             "zfs-client rotate-remote --dry-run",
             "zfs-client rotate-remote"
         )

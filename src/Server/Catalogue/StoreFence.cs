@@ -62,7 +62,7 @@ internal sealed partial class StoreFence(
                 StorageFault.Refused,
                 $"Another zfs-server uses {store.Location}: on {owner.Host ?? "a host of an earlier version"}, since "
                     + $"{owner.StartedAt ?? owner.CreatedAt:u} (start {owner.Epoch}; this one knows of "
-                    + $"{database.FindStoreEpoch()}). This one stores and deletes nothing more; stop one of them."
+                    + $"{database.FindStoreEpoch()}). This one stores and deletes no more objects; stop one of them."
             );
         if (!_isTaken)
             await TryTakeAsync(owner, CancellationToken.None);

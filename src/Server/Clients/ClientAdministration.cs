@@ -10,7 +10,8 @@ namespace ZfsSnapshotManager.Server.Clients;
 
 /// <summary>
 /// What an administrator does with clients. Each change is in the audit log before it is made, so that a crash in
-/// between leaves no change that nobody recorded.
+/// between leaves no change that nobody recorded. If the log cannot be written, the change is made all the same: a
+/// client must be locked out on a full disk, too.
 /// </summary>
 internal sealed class ClientAdministration(
     ServerSettings settings,

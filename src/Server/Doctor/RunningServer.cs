@@ -66,7 +66,8 @@ internal static class RunningServer
         catch (OperationException e)
         {
             return new UseOfClients(
-                $"The server {e.Message} If its log says 'Read {settings.ClientsFile} again', it uses the change.",
+                $"The server {e.Message.TrimEnd('.')}. If its log says 'Read {settings.ClientsFile} again', it uses "
+                    + "the change.",
                 IsUnknown: true
             );
         }
