@@ -123,7 +123,8 @@ public class ZfsHost : ClientHost, IAsyncLifetime
         var output = await OutputAsync(
             "look() { zfs get -H -o value guid \"$1\" && zfs clone -o mountpoint=$3 -o atime=off \"$1\" $2 || exit 1; "
                 + "( cd $3 && find . -printf '%P|%y|%m|%U|%G|%s|%T@|%l|%n\\n' -type f -exec sha256sum {} + && echo "
-                + "=attributes && getfattr -R -P -h -d -m - -e hex . 2>/dev/null ); code=$?; zfs destroy $2; echo "
+                + "=attributes && getfattr -R -P -h -d -m - -e hex . 2>/dev/null ); code=$?; zfs destroy $2; "
+                + "rmdir $3 2>/dev/null; echo "
                 + $"=end; [ $code = 0 ] || exit $code; }}; {string.Join("; ", looks)}"
         );
         return [.. output.Split("=end", StringSplitOptions.RemoveEmptyEntries).Select(Sort)];

@@ -98,7 +98,10 @@ internal sealed class LocalLab : IAsyncDisposable
         );
     }
 
-    public Task KillServerAsync() => Host.OutputAsync($"kill -9 $(cat {Folder}/pid)");
+    public Task KillServerAsync() => Host.OutputAsync($"pid=$(cat {Folder}/pid); {IsServer} && kill -9 $pid");
+
+    /// <summary>A process id may have become another's: on the stand-in it is one of this machine.</summary>
+    private string IsServer => $"[ \"$(readlink /proc/$pid/cwd)\" = \"$(readlink -f {Folder})\" ]";
 
     public async Task StopServerAsync()
     {
@@ -206,7 +209,8 @@ internal sealed class LocalLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         var ended = await Host.RunAsync(
-            $"cat {Folder}/log; pid=$(cat {Folder}/pid) && kill -9 $pid && tail --pid=$pid -s 0.1 -f /dev/null; "
+            $"cat {Folder}/log; pid=$(cat {Folder}/pid) && {IsServer} && kill -9 $pid && tail --pid=$pid -s 0.1 -f "
+                + "/dev/null; "
                 + $"zfs destroy -R {Base} || {{ zfs list -H -r -t snapshot -o name {Base} | while read -r s; do zfs "
                 + "holds -H $s | cut -f2 | while read -r t; do zfs release $t $s; done; done; for i in $(seq 100); do "
                 + $"zfs destroy -R {Base} && break; sleep 0.1; done; }}; rm -rf {Folder}"

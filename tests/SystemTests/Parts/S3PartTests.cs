@@ -29,6 +29,29 @@ public sealed class S3PartTests(Radosgw s3)
         };
 
     [Fact]
+    public async Task An_object_that_S3_is_slow_to_begin_keeps_no_other_upload_waiting()
+    {
+        await using var lab = await S3Lab.StartAsync(s3);
+        using var other = await Uploader.CreateAsync(lab.Server, "other");
+        var part = CutParts.Cut(Stream.Value, PartSize, new Random(1)).Parts[0];
+        var hang = lab.Proxy.Add(
+            Fault.Hang,
+            request =>
+                request.Kind == S3Kind.CreateMultipart
+                && request.Path.Contains(lab.Client.Id, StringComparison.Ordinal),
+            times: 1000
+        );
+        var stuck = lab.Client.SendPartAsync(await lab.Client.AnnounceAsync(Fields), part);
+        await Patience.UntilAsync("S3 is asked to begin it", () => hang.Hits > 0);
+
+        (await other.SendPartAsync(await other.AnnounceAsync(Fields), part)).MustSucceed();
+
+        Assert.False(stuck.IsCompleted);
+        await lab.Server.KillAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => stuck);
+    }
+
+    [Fact]
     public async Task Where_an_object_is_full_the_parts_go_into_further_ones()
     {
         await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string> { ["S3_MAX_PARTS"] = "2" });

@@ -8,6 +8,12 @@ namespace ZfsSnapshotManager.SystemTests.Restores;
 [Collection("zfs-2")]
 public sealed class RestoreTests(SecondZfsHost host)
 {
+    /// <summary>So that parts are received before the damaged one.</summary>
+    private static readonly Dictionary<string, string> SmallParts = new(StringComparer.Ordinal)
+    {
+        ["PART_SIZE_MIB"] = "1",
+    };
+
     [Fact]
     public async Task A_restored_dataset_is_neither_mounted_now_nor_at_the_next_boot()
     {
@@ -55,7 +61,7 @@ public sealed class RestoreTests(SecondZfsHost host)
     [Fact]
     public async Task A_forced_restore_that_fails_leaves_the_old_dataset_as_it_was()
     {
-        await using var server = await ServerProcess.StartAsync();
+        await using var server = await ServerProcess.StartAsync(SmallParts);
         await using var client = await CreateBackedUpClientAsync(server);
         await client.ShellAsync($"zfs create {client.Area}/target && echo precious > /{client.Area}/target/file");
         DamageLargestObject(server);
@@ -105,7 +111,7 @@ public sealed class RestoreTests(SecondZfsHost host)
     [Fact]
     public async Task A_damaged_backup_is_found_on_the_way_and_nothing_is_restored()
     {
-        await using var server = await ServerProcess.StartAsync();
+        await using var server = await ServerProcess.StartAsync(SmallParts);
         await using var client = await CreateBackedUpClientAsync(server);
         DamageLargestObject(server);
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Catalogue;
@@ -103,6 +105,25 @@ public sealed class StoreFenceTests : IDisposable
         await Assert.ThrowsAsync<SqliteException>(StartAsync);
     }
 
+    /// <summary>A store without conditional writes keeps what was written last.</summary>
+    [Fact]
+    public async Task Of_two_first_starts_at_once_the_one_that_was_overwritten_is_refused()
+    {
+        var store = DispatchProxy.Create<IObjectStore, OverwrittenStore>();
+        ((OverwrittenStore)(object)store).Inner = _store;
+        var late = new StoreOwnership(
+            store,
+            _database,
+            new BackupCatalogue(_database),
+            _time,
+            new KeptLog<StoreOwnership>()
+        );
+
+        var refused = await Assert.ThrowsAsync<OperationException>(() => late.ClaimAsync(Token));
+
+        Assert.Contains("belongs to another catalogue", refused.Message, StringComparison.Ordinal);
+    }
+
     private async Task<StoreFence> StartAsync()
     {
         var fence = new StoreFence(_store, _ownership, _database, _time, _log);
@@ -119,4 +140,27 @@ public sealed class StoreFenceTests : IDisposable
 
     private async Task<StoreOwner> ReadAsync() =>
         await _ownership.ReadAsync(Token) ?? throw new InvalidOperationException("the store names no catalogue");
+
+    /// <summary>A store in which another server writes the mark at the same moment.</summary>
+    [SuppressMessage("Performance", "CA1852", Justification = "DispatchProxy derives from it.")]
+    internal class OverwrittenStore : DispatchProxy
+    {
+        public IObjectStore Inner { get; set; } = null!;
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+            targetMethod!.Name == nameof(IObjectStore.PutNewAsync)
+                ? PutAsync((string)args![0]!)
+                : targetMethod.Invoke(Inner, args);
+
+        private Task PutAsync(string key)
+        {
+            var other = new StoreOwner
+            {
+                FormatVersion = 1,
+                CatalogueId = "another",
+                CreatedAt = History.Now,
+            };
+            return Inner.PutNewAsync(key, other.ToJson(), "another", ObjectKind.Manifest, CancellationToken.None);
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
@@ -52,6 +53,59 @@ public sealed class UploadStateTests : IDisposable
         Assert.Equal("two\nlines\tand a tab", upload.Properties!["org:note"]);
         Assert.Equal("posix", upload.EffectiveProperties!["acltype"].Value);
         Assert.Equal("inherited", upload.EffectiveProperties["acltype"].Source);
+    }
+
+    [Fact]
+    public void Uploads_are_counted_without_being_read()
+    {
+        for (var number = 1; number <= 50; number++)
+            _uploads.Open(
+                TestUploads.Make($"{number}", Client) with
+                {
+                    SnapshotId = $"{Client}/{number}",
+                    StorageKey = $"{Client}/{number}.zfs",
+                    SnapshotGuid = new SnapshotGuid((ulong)number),
+                    KindIsGiven = true,
+                    Properties = new Dictionary<string, string>(StringComparer.Ordinal)
+                    {
+                        ["org:note"] = new string('x', 16_000),
+                    },
+                }
+            );
+        Assert.Equal(50, _uploads.Count(Client));
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        _uploads.Count(Client);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 50_000);
+    }
+
+    /// <summary>What the upload's stream demands of its base is not known before it arrives.</summary>
+    [Theory]
+    [InlineData(StorageTypes.Objects, "", true)] // just like it
+    [InlineData(StorageTypes.Objects, "raw", false)]
+    [InlineData(StorageTypes.Local, "", false)]
+    public void The_base_of_an_open_upload_is_removed_only_if_one_just_like_it_stays(
+        string storage,
+        string feature,
+        bool isRemoved
+    )
+    {
+        var backup = History.Backup(1, null, History.Now);
+        var other = backup with
+        {
+            SnapshotId = $"{Client}/copy",
+            StorageKey = $"{Client}/copy.zfs",
+            DatasetName = "tank/copy",
+            StorageType = storage,
+            Features = feature.Length == 0 ? backup.Features : [feature],
+        };
+        _backups.AddAll([new ListedBackup(Client, backup), new ListedBackup(Client, other)]);
+        _uploads.SetBase(Open("one").UploadId, backup.SnapshotGuid);
+
+        var deleted = ServerEvent.Of(ServerEvents.BackupDeleted, EventActor.Server, History.Now);
+
+        Assert.Equal(isRemoved, _backups.Remove(Client, backup, deleted));
     }
 
     [Fact]
