@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.S3;
@@ -10,16 +8,10 @@ namespace ZfsSnapshotManager.SystemTests.S3;
 internal sealed class Gateway : IAsyncDisposable
 {
     private readonly S3Server _s3;
-    private readonly int _port;
+    private readonly int _port = ServerProcess.FreePort();
     private Process? _process;
 
-    private Gateway(S3Server s3)
-    {
-        _s3 = s3;
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        _port = ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
+    private Gateway(S3Server s3) => _s3 = s3;
 
     public string Endpoint => $"127.0.0.1:{_port}";
 

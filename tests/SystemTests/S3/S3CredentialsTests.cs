@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.SystemTests.Fixtures;
@@ -86,14 +85,7 @@ public sealed class S3CredentialsTests(Radosgw s3)
 
         public ContainerRole(string accessKey, string secretKey)
         {
-            using (var free = new TcpListener(IPAddress.Loopback, 0))
-            {
-                free.Start();
-                Address = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}/credentials/";
-            }
-
-            _listener.Prefixes.Add(Address);
-            _listener.Start();
+            Address = $"http://127.0.0.1:{LocalHttp.Listen(_listener)}/credentials/";
             _ = AnswerAsync(
                 Encoding.UTF8.GetBytes(
                     $$"""
