@@ -34,9 +34,29 @@ internal sealed class RawConnection : IDisposable
         }
     }
 
+    /// <summary>Begins POST /upload-stream with a chunked body; returns once the server reads it.</summary>
+    public static async Task<RawConnection> BeginUploadAsync(ServerProcess server, Uploader client, string uploadId)
+    {
+        var connection = await OpenAsync(server);
+        await connection.SendAsync(
+            $"POST /upload-stream/{uploadId} HTTP/1.1\r\n{Headers(client)}"
+                + "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        Assert.Equal("HTTP/1.1 100 Continue", await connection.ReadLineAsync());
+        Assert.Equal("", await connection.ReadLineAsync());
+        return connection;
+    }
+
     public async Task SendAsync(ReadOnlyMemory<byte> bytes) => await _socket.SendAsync(bytes, Token);
 
     public Task SendAsync(string text) => SendAsync(Encoding.ASCII.GetBytes(text));
+
+    public async Task SendChunkAsync(ReadOnlyMemory<byte> bytes)
+    {
+        await SendAsync($"{bytes.Length:x}\r\n");
+        await SendAsync(bytes);
+        await SendAsync("\r\n");
+    }
 
     /// <summary>A request without a body.</summary>
     public Task GetAsync(Uploader client, string path) => SendAsync($"GET /{path} HTTP/1.1\r\n{Headers(client)}\r\n");
@@ -61,6 +81,19 @@ internal sealed class RawConnection : IDisposable
         return line.ToString().TrimEnd();
     }
 
+    /// <summary>The server's answer up to the last chunk of its body, or up to where the connection ends.</summary>
+    public async Task<string> ReadAnswerAsync()
+    {
+        var received = new StringBuilder();
+        var buffer = new byte[4096];
+        while (
+            !received.ToString().EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal)
+            && await ReadAsync(buffer) is > 0 and var count
+        )
+            received.Append(Encoding.UTF8.GetString(buffer, 0, count));
+        return received.ToString();
+    }
+
     /// <summary>Reads until the server closes the connection.</summary>
     /// <returns>How many bytes came.</returns>
     public async Task<long> ReadToEndAsync()
@@ -70,6 +103,12 @@ internal sealed class RawConnection : IDisposable
             read += count;
         return read;
     }
+
+    /// <summary>Says that nothing more comes.</summary>
+    public void EndEarly() => _socket.Shutdown(SocketShutdown.Send);
+
+    /// <summary>Ends as a crashed machine's connection does.</summary>
+    public void Reset() => _socket.Close(0);
 
     public void Dispose() => _socket.Dispose();
 

@@ -22,9 +22,7 @@ public sealed class ShutOutTests
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
         var stream = Recorded.Plain("full");
-        var (connection, upload) = await BeginAsync(server, client, stream);
-        using var sending = connection;
-        await client.WaitForReceivingAsync(upload);
+        using var sending = await BeginAsync(server, client, stream);
 
         (await server.RunAsync(command.Split(' '))).MustSucceed();
         var answer = await sending.ReadAnswerAsync();
@@ -40,9 +38,7 @@ public sealed class ShutOutTests
         await using var server = await ServerProcess.StartAsync();
         using var client = await Uploader.CreateAsync(server);
         var stream = Recorded.Plain("full");
-        var (connection, upload) = await BeginAsync(server, client, stream);
-        using var sending = connection;
-        await client.WaitForReceivingAsync(upload);
+        using var sending = await BeginAsync(server, client, stream);
 
         (await server.RunAsync("client", "rotate-key", "client1")).MustSucceed();
         await server.MustLogAsync("clients.json again"); // while it runs, without another request
@@ -77,17 +73,14 @@ public sealed class ShutOutTests
         await Assert.ThrowsAnyAsync<IOException>(() => body.CopyToAsync(Stream.Null, Token));
     }
 
-    private static async Task<(BrokenConnection Connection, string UploadId)> BeginAsync(
-        ServerProcess server,
-        Uploader client,
-        byte[] stream
-    )
+    /// <summary>Sends the first half of the stream.</summary>
+    private static async Task<RawConnection> BeginAsync(ServerProcess server, Uploader client, byte[] stream)
     {
         var upload = await client.AnnounceAsync(
             new JsonObject { ["dataset_name"] = "tank/data", ["compression"] = "none" }
         );
-        var connection = await BrokenConnection.BeginUploadAsync(server, client, upload);
+        var connection = await RawConnection.BeginUploadAsync(server, client, upload);
         await connection.SendChunkAsync(stream.AsMemory(0, stream.Length / 2));
-        return (connection, upload);
+        return connection;
     }
 }

@@ -109,27 +109,20 @@ public sealed class StrangersTests
         );
         using var greedy = await Uploader.CreateAsync(server, "greedy");
         using var modest = await Uploader.CreateAsync(server, "modest");
-        List<RawConnection> bodies = [];
-        try
-        {
-            for (var upload = 0; upload < 4; upload++)
-            {
-                var id = await greedy.AnnounceAsync(Fields($"tank/data{upload}"));
-                var connection = await RawConnection.OpenAsync(server);
-                bodies.Add(connection);
-                await connection.SendAsync(
-                    $"POST /upload-stream/{id} HTTP/1.1\r\nHost: server\r\nX-API-Key: {greedy.Key}\r\n"
-                        + "Content-Length: 1000000\r\n\r\n"
-                );
-                await greedy.WaitForReceivingAsync(id);
-            }
+        using var first = await BeginAsync("tank/data1");
+        using var second = await BeginAsync("tank/data2");
+        var waiting = await greedy.AnnounceAsync(Fields("tank/data3"));
+        var third = greedy.SendAsync(waiting, Recorded.Plain("full"));
+        await greedy.WaitForReceivingAsync(waiting);
 
-            (await modest.StoreAsync(Recorded.Plain("full"))).MustSucceed();
-        }
-        finally
-        {
-            bodies.ForEach(connection => connection.Dispose());
-        }
+        (await modest.StoreAsync(Recorded.Plain("full"))).MustSucceed();
+
+        Assert.False(third.IsCompleted);
+        first.Dispose();
+        (await third).MustSucceed();
+
+        async Task<RawConnection> BeginAsync(string dataset) =>
+            await RawConnection.BeginUploadAsync(server, greedy, await greedy.AnnounceAsync(Fields(dataset)));
     }
 
     [Fact]
