@@ -11,7 +11,7 @@ public sealed class RootCommandTests
     [Fact]
     public async Task What_root_changes_is_the_servers_and_in_force_at_once()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can run a server as another user");
+        Requirement.Check(Environment.IsPrivilegedProcess, "only root can run a server as another user");
         await using var server = await ServerProcess.StartAsAsync(User);
 
         var added = (await server.RunAsync("client", "add", "web1")).MustSucceed().Output;
@@ -43,7 +43,7 @@ public sealed class RootCommandTests
     [Fact]
     public async Task A_change_that_the_server_cannot_read_is_a_failure_with_its_reason()
     {
-        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can run a server as another user");
+        Requirement.Check(Environment.IsPrivilegedProcess, "only root can run a server as another user");
         await using var server = await ServerProcess.StartAsAsync(User, folder =>
         {
             var clients = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "etc")).FullName, "clients.json");

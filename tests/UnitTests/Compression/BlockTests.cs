@@ -106,11 +106,7 @@ public sealed class BlockTests
     [Fact]
     public void Each_gzip_engine_reads_what_the_other_writes()
     {
-        Assert.SkipWhen(
-            IsalLibrary.Current is null && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")),
-            "libisal2 is not installed"
-        );
-        Assert.NotNull(IsalLibrary.Current);
+        Requirement.Check(IsalLibrary.Current is not null, "libisal2 is not installed");
         foreach (
             var (writer, reader) in ((string, string)[])[("gzip", Blocks.FrameworkGzip), (Blocks.FrameworkGzip, "gzip")]
         )

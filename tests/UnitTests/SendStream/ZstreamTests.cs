@@ -152,9 +152,7 @@ public sealed partial class ZstreamTests
     private static string Zstream()
     {
         var path = Environment.GetEnvironmentVariable("ZSTREAM");
-        if (string.IsNullOrEmpty(path) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")))
-            Assert.Skip("ZSTREAM does not name an executable of zstream");
-        Assert.False(string.IsNullOrEmpty(path), "CI is set, but ZSTREAM does not name an executable of zstream");
+        Requirement.Check(!string.IsNullOrEmpty(path), "ZSTREAM does not name an executable of zstream");
         return path;
     }
 }
