@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 using ZfsSnapshotManager.UnitTests.SendStream;
 
@@ -56,11 +57,18 @@ public sealed class StrangersTests
         await using var server = await ServerProcess.StartAsync();
         using var ours = await Uploader.CreateAsync(server, "ours");
         using var strangers = new Strangers(server);
+        var slow = await strangers.SendHalfAPartAsync("slow", trickles: false);
+        await Task.Delay(Limits.StalledPartAfter + TimeSpan.FromSeconds(1), Token);
+
+        await UploadAsync(ours, "tank/among-free-slots"); // more parts at once than there are slots for quick ones
+        await slow.SendAsync(Large.Value.Parts[0].Stored.AsMemory(1));
+
+        Assert.Equal("HTTP/1.1 200 OK", await slow.ReadLineAsync());
         var first = await strangers.SendHalfAPartAsync("dead", trickles: false);
         for (var further = 0; further < 11; further++)
             await strangers.SendHalfAPartAsync("dead", trickles: false);
 
-        await UploadAsync(ours, "tank/data");
+        await UploadAsync(ours, "tank/short-of-slots");
 
         Assert.Equal("HTTP/1.1 503 Service Unavailable", await first.ReadLineAsync());
         await server.MustLogAsync("The part arrived very slowly");
