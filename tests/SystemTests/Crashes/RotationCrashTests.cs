@@ -46,5 +46,6 @@ public sealed class RotationCrashTests
 
         Assert.True(rotated);
         Assert.False(await lab.HasOldAsync());
+        await lab.AssertWholeAsync(acknowledged: false, verifies: false); // the files of the old backup are deleted too
     }
 }
