@@ -82,6 +82,6 @@ public sealed class LocalRaceTests
         Assert.InRange(made, 1, 3);
         Assert.Equal(made, (await lab.Client.ListBackupsAsync()).Length);
         Assert.Equal(made + 1, (await lab.ReceivedNamesAsync()).Length);
-        await HalfStream.AssertRestoresAsync(lab);
+        await HeldStream.AssertRestoresAsync(lab);
     }
 }

@@ -16,7 +16,7 @@ public sealed class LocalRestoreOnZfsTests(SecondZfsHost host)
         var hold = await lab.Client.HoldStreamsAsync();
         using (var restore = lab.Client.Start($"{hold} exec zfs-restore latest {lab.Client.Area}/restored"))
         {
-            await HalfStream.WaitForTokenAsync(lab, partial);
+            await HeldStream.WaitForTokenAsync(lab, partial);
             await lab.Client.KillAsync("zfs-restore");
             await Patience.WaitForEndAsync(restore, "the restore");
             await lab.Client.ReleaseAsync();

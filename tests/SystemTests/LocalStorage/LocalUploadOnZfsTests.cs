@@ -32,13 +32,13 @@ public sealed class LocalUploadOnZfsTests(SecondZfsHost host)
     public async Task A_backup_resumes_after_the_server_was_killed_and_restarted()
     {
         await using var lab = await LocalLab.CreateAsync(host);
-        using var backup = await HalfStream.StartBackupAsync(lab);
+        using var backup = await HeldStream.StartBackupAsync(lab);
 
         await lab.KillServerAsync();
         await lab.StartServerAsync();
         await lab.Client.ReleaseAsync();
 
-        await HalfStream.AssertEndsAsync(lab, backup);
+        await HeldStream.AssertEndsAsync(lab, backup);
         Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
     }
 

@@ -36,13 +36,13 @@ public sealed class LocalUploadTests
     public async Task A_backup_resumes_after_the_server_was_killed_and_restarted()
     {
         await using var lab = await LocalLab.CreateAsync(_host);
-        using var backup = await HalfStream.StartBackupAsync(lab);
+        using var backup = await HeldStream.StartBackupAsync(lab);
 
         await lab.KillServerAsync();
         await lab.StartServerAsync();
         await lab.Client.ReleaseAsync();
 
-        await HalfStream.AssertEndsAsync(lab, backup);
+        await HeldStream.AssertEndsAsync(lab, backup);
         Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
     }
 
@@ -50,21 +50,21 @@ public sealed class LocalUploadTests
     public async Task A_stopped_server_keeps_what_it_has_received_and_the_same_backup_resumes()
     {
         await using var lab = await LocalLab.CreateAsync(_host);
-        using var backup = await HalfStream.StartBackupAsync(lab);
+        using var backup = await HeldStream.StartBackupAsync(lab);
 
         await lab.StopServerAsync();
-        Assert.NotEqual("-", await HalfStream.TokenAsync(lab, lab.Received));
+        Assert.NotEqual("-", await HeldStream.TokenAsync(lab, lab.Received));
         await lab.StartServerAsync();
         await lab.Client.ReleaseAsync();
 
-        await HalfStream.AssertEndsAsync(lab, backup);
+        await HeldStream.AssertEndsAsync(lab, backup);
     }
 
     [Fact]
     public async Task The_next_backup_resumes_where_a_killed_client_stopped()
     {
         await using var lab = await LocalLab.CreateAsync(_host);
-        using (var backup = await HalfStream.StartBackupAsync(lab))
+        using (var backup = await HeldStream.StartBackupAsync(lab))
         {
             await lab.Client.KillAsync("zfs-client");
             await Patience.WaitForEndAsync(backup, "the backup");
@@ -92,6 +92,6 @@ public sealed class LocalUploadTests
 
         Assert.True(next.GetProperty("resumed").GetProperty("from_bytes").GetInt64() > 1_000_000);
         Assert.Equal("incremental", next.GetProperty("kind").GetString());
-        await HalfStream.AssertRestoresAsync(lab);
+        await HeldStream.AssertRestoresAsync(lab);
     }
 }

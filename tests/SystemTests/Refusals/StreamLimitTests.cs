@@ -7,7 +7,7 @@ using ZfsSnapshotManager.UnitTests.SendStream;
 namespace ZfsSnapshotManager.SystemTests.Refusals;
 
 /// <summary>A few bytes of a stream must not make the server use much memory.</summary>
-public sealed class StreamMemoryTests(SharedServer server) : IClassFixture<SharedServer>
+public sealed class StreamLimitTests(SharedServer server) : IClassFixture<SharedServer>
 {
     private const int Mebibyte = 1024 * 1024;
 

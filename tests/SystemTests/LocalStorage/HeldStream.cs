@@ -4,7 +4,7 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 namespace ZfsSnapshotManager.SystemTests.LocalStorage;
 
 /// <summary>A backup or restore that stays half done until it is released: see <see cref="ClientMachine"/>.</summary>
-internal static class HalfStream
+internal static class HeldStream
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
