@@ -39,6 +39,20 @@ internal static class HeldStream
         await AssertRestoresAsync(lab);
     }
 
+    /// <summary>A backup resumes after its server was killed meanwhile.</summary>
+    public static async Task AssertSurvivesServerKillAsync(ClientHost host)
+    {
+        await using var lab = await LocalLab.CreateAsync(host);
+        using var backup = await StartBackupAsync(lab);
+
+        await lab.KillServerAsync();
+        await lab.StartServerAsync();
+        await lab.Client.ReleaseAsync();
+
+        await AssertEndsAsync(lab, backup);
+        Assert.Contains("receive_interrupted", await lab.LogAsync(), StringComparison.Ordinal);
+    }
+
     public static async Task AssertRestoresAsync(LocalLab lab) =>
         await lab.AssertRestoresAsync(
             (await lab.Client.SnapshotsOfAsync(lab.Source)).Last(name => name.Contains('@', StringComparison.Ordinal))
