@@ -13,6 +13,7 @@ var root = new RootCommand(
     BackupCommands.Create(),
     StorageCommands.Create(),
     CatalogueCommands.Create(),
+    JobCommands.Create(),
     AuditCommand.Create(),
     DoctorCommand.Create(),
 };

@@ -10,6 +10,7 @@ using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Downloads;
 using ZfsSnapshotManager.Server.Files;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Jobs;
 using ZfsSnapshotManager.Server.Logging;
 using ZfsSnapshotManager.Server.Maintenance;
 using ZfsSnapshotManager.Server.Quota;
@@ -50,8 +51,8 @@ internal static partial class ServerHost
         await app.Services.GetRequiredService<StoreFence>().RaiseAsync(cancellationToken);
         app.Services.GetRequiredService<CatalogueReserve>().Keep(); // what had to be written for the start is
         await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
-        await app.Services.GetRequiredService<HourlyCleanUp>().DropStaleUploadsAsync(cancellationToken);
-        await app.Services.GetRequiredService<BackupRemoval>().FinishAsync(cancellationToken);
+        app.Services.GetRequiredService<ClockCheck>().Look();
+        app.Services.GetRequiredService<JobRunner>().Prepare();
 
         await app.ListenAsync(settings, cancellationToken);
         // Releases what starting needed: a third of the memory.
@@ -112,6 +113,10 @@ internal static partial class ServerHost
             .AddSingleton<MachineCatalogue>()
             .AddSingleton<MachineCheck>()
             .AddSingleton<PartCatalogue>()
+            .AddSingleton<DeletionCatalogue>()
+            .AddSingleton<JobCatalogue>()
+            .AddSingleton<JobSignals>()
+            .AddSingleton<ReadLeases>()
             .AddSingleton<ClientRegistry>()
             .AddSingleton<AuthenticationLimit>()
             .AddSingleton<AuditLog>()
@@ -154,7 +159,10 @@ internal static partial class ServerHost
             .AddSingleton<ClockCheck>()
             .AddSingleton<RotationPlanner>()
             .AddSingleton<RotationRun>()
-            .AddSingleton<ExpiredBackups>()
+            .AddSingleton<IJobHandler, DeletionJob>()
+            .AddSingleton<IJobHandler, ExpiredBackups>()
+            .AddSingleton<IJobHandler, UploadCleanUpJob>()
+            .AddSingleton<JobRunner>()
             .AddSingleton<ClientQuota>()
             .AddSingleton<RotationEndpoints>()
             .AddSingleton<UploadEndpoints>()
@@ -169,8 +177,7 @@ internal static partial class ServerHost
             .AddHostedService<EventPump>()
             .AddHostedService<AccessWatch>()
             .AddHostedService<IdleMemory>()
-            .AddSingleton<HourlyCleanUp>()
-            .AddHostedService(services => services.GetRequiredService<HourlyCleanUp>());
+            .AddHostedService(services => services.GetRequiredService<JobRunner>());
 
         var app = builder.Build();
         app.UseErrorAnswers();

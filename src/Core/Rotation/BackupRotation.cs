@@ -205,7 +205,9 @@ public sealed class BackupRotation
         var dependent = backup;
         while (_chains.BaseOf(dependent) is { } needed)
         {
-            if (!Keep(needed, $"{dependent.SnapshotId} needs it"))
+            // Those of plain 'backup' fill slots up to twelve months back: what they keep may surprise.
+            var type = dependent.SnapshotType == SnapshotType.Manual ? " (manual)" : "";
+            if (!Keep(needed, $"{dependent.SnapshotId}{type} needs it"))
                 return;
             dependent = needed;
         }

@@ -2,6 +2,7 @@ using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Manifests;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Storage;
@@ -13,6 +14,7 @@ internal sealed partial class ObjectDownloads(
     BackupStore store,
     BackupLayouts layouts,
     DownloadSlots slots,
+    ReadLeases leases,
     RequestEvents events,
     ILogger<ObjectDownloads> logger
 )
@@ -32,7 +34,12 @@ internal sealed partial class ObjectDownloads(
             await using var download = await OpenAsync(context, backup, wanted);
             Describe(context.Response, backup, tag, wanted);
             events.PublishRead(context, ServerEvents.BackupDownloaded, backup.SnapshotId);
-            await download.SendAsync(wanted.Count, context.RequestAborted);
+            var client = context.GetClient().ClientId;
+            await download.SendAsync(
+                wanted.Count,
+                () => leases.Renew(client, backup.SnapshotId),
+                context.RequestAborted
+            );
         }
         catch (StorageException e)
             when (e.Fault is StorageFault.Missing or StorageFault.Damaged or StorageFault.Unreadable)

@@ -31,7 +31,8 @@ internal sealed class StoredDownload(
         await content.PrepareAsync(cancellationToken);
     }
 
-    public async Task SendAsync(long count, CancellationToken cancellationToken)
+    /// <param name="onProgress">Is called for each piece that was read.</param>
+    public async Task SendAsync(long count, Action onProgress, CancellationToken cancellationToken)
     {
         var left = count;
         while (left > 0)
@@ -40,6 +41,7 @@ internal sealed class StoredDownload(
             await AcquireAsync(writer.Idle, cancellationToken);
             var piece = await content.ReadSliceAsync((int)Math.Min(PieceSize, left), cancellationToken);
             left -= piece.Length;
+            onProgress();
             await writer.WriteAsync(piece, OnStalledAsync);
             if (content.IsAtPartEnd && slots.IsMemoryAwaited && time.GetElapsedTime(_since) >= Limits.DownloadTurn)
                 await ReleaseAsync();

@@ -1,81 +1,99 @@
-using Microsoft.Data.Sqlite;
-using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
-using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Events;
-using ZfsSnapshotManager.Server.Storage;
+using ZfsSnapshotManager.Server.Jobs;
 
 namespace ZfsSnapshotManager.Server.Backups;
 
 /// <summary>
-/// Deletes backups: first from the list, then manifest and objects, or the snapshot. What remains after a crash, or
-/// while the store is unreachable, is deleted later.
+/// Removes backups from the list, or marks them to be removed later. Manifest and objects, or the snapshot, are deleted
+/// by a <see cref="DeletionJob"/>: no request waits for the store. All of it works on a full disk, too.
 /// </summary>
-internal sealed partial class BackupRemoval(
-    BackupBackends backends,
-    BackupCatalogue catalogue,
+internal sealed class BackupRemoval(
+    BackupCatalogue backups,
+    DeletionCatalogue deletions,
     CatalogueReserve reserve,
-    TimeProvider time,
-    ILogger<BackupRemoval> logger
+    JobCatalogue jobs,
+    JobSignals signals,
+    TimeProvider time
 )
 {
     /// <param name="due">It must stay unless it has expired by then; null: whether it has does not matter.</param>
     /// <returns>False if it must stay; nothing was changed.</returns>
-    public async Task<bool> RunAsync(string clientId, SnapshotInfo backup, DateTimeOffset? due = null)
+    public bool Remove(string clientId, SnapshotInfo backup, DateTimeOffset? due = null)
     {
-        var deleted = ServerEvent.Of(
-            ServerEvents.BackupDeleted,
-            EventActor.Server,
-            time.GetUtcNow(),
-            ("stored_bytes", $"{backup.SizeBytes}")
-        ) with
+        var deleted = Describe(ServerEvents.BackupDeleted, clientId, backup, ("stored_bytes", $"{backup.SizeBytes}"));
+        if (!reserve.Use(() => backups.Remove(clientId, backup, deleted, due)))
+            return false;
+        signals.Requested.Signal();
+        return true;
+    }
+
+    /// <summary>Marks a backup to be removed when it expires.</summary>
+    /// <returns>False if it must stay.</returns>
+    public bool Mark(string clientId, SnapshotInfo expiring)
+    {
+        var marked = Describe(ServerEvents.BackupExpiring, clientId, expiring);
+        return reserve.Use(() => backups.SetExpiry(clientId, expiring.SnapshotId, expiring.ExpiresAt, marked));
+    }
+
+    /// <summary>Takes the mark of a backup away.</summary>
+    /// <returns>False if it is no longer listed.</returns>
+    public bool Keep(string clientId, SnapshotInfo backup) =>
+        reserve.Use(() => backups.SetExpiry(clientId, backup.SnapshotId, null));
+
+    /// <summary>Waits until a condition holds that deletions of a client make true.</summary>
+    /// <returns>False if it does not hold: nothing is left to be deleted, it fails, or it takes too long.</returns>
+    public async Task<bool> WaitAsync(string clientId, Func<bool> isMet, TimeSpan patience)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            var progressed = signals.Progressed.Next;
+            if (isMet())
+                return true;
+            var left = patience - time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero || !IsProgressing(clientId))
+                return false;
+            try
+            {
+                await progressed.WaitAsync(left, time);
+            }
+            catch (TimeoutException)
+            {
+                return isMet();
+            }
+        }
+    }
+
+    /// <summary>Whether nothing is left of a backup that was removed.</summary>
+    public bool IsDeleted(string clientId, SnapshotInfo backup) =>
+        deletions.List(clientId).All(deletion => deletion.StorageKey != backup.StorageKey);
+
+    /// <summary>Bytes of a client that are still to be deleted, and why they cannot be, if so.</summary>
+    /// <remarks>
+    /// What a job without a failure has left is under a retention: it makes no room for days, so others must.
+    /// </remarks>
+    public (long Bytes, string? Fault) FindPending(string clientId) =>
+        jobs.Find(JobKinds.Delete, clientId) switch
+        {
+            { Attempts: 0, Error: not null } => (0, null),
+            var job => (deletions.CountBytes(clientId), job?.Error),
+        };
+
+    private bool IsProgressing(string clientId) =>
+        deletions.List(clientId).Count > 0
+        && jobs.Find(JobKinds.Delete, clientId) is { Error: null, State: JobStates.Waiting or JobStates.Running };
+
+    private ServerEvent Describe(
+        string name,
+        string clientId,
+        SnapshotInfo backup,
+        params IEnumerable<(string Name, string Value)> details
+    ) =>
+        ServerEvent.Of(name, EventActor.Server, time.GetUtcNow(), details) with
         {
             ClientId = clientId,
             SnapshotId = backup.SnapshotId,
         };
-        if (!reserve.Use(() => catalogue.Remove(clientId, backup, deleted, due)))
-            return false;
-        await TryDeleteAsync(new Deletion(backup.StorageKey, backup.IsLocal ? backup.SnapshotGuid : null));
-        return true;
-    }
-
-    /// <summary>Finishes deletions at start and every hour.</summary>
-    public async Task FinishAsync(CancellationToken cancellationToken)
-    {
-        foreach (var deletion in catalogue.ListDeletions())
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            await TryDeleteAsync(deletion);
-        }
-    }
-
-    /// <summary>Not cancelled when a client disconnects: a deletion that has begun is finished.</summary>
-    private async Task TryDeleteAsync(Deletion deletion)
-    {
-        try
-        {
-            await backends.Of(deletion).DeleteAsync(deletion, CancellationToken.None);
-            reserve.Use(() => catalogue.EndDeletion(deletion.StorageKey));
-        }
-        catch (StorageException e) when (e.Fault == StorageFault.Locked)
-        {
-            LogLocked(deletion.StorageKey, e.Message); // for days perhaps
-        }
-        catch (Exception e) when (e is OperationException or SqliteException)
-        {
-            // Of the store, or of ZFS: a snapshot that is being sent stays until then. Or the catalogue's disk is full:
-            // what is deleted already is deleted again.
-            LogLater(e, deletion.StorageKey);
-        }
-    }
-
-    [LoggerMessage(LogLevel.Debug, "{StorageKey} stays until its retention ends: {Reason}")]
-    private partial void LogLocked(string storageKey, string reason);
-
-    [LoggerMessage(
-        LogLevel.Warning,
-        "{StorageKey} is no longer listed, but cannot be deleted now; this is retried every hour"
-    )]
-    private partial void LogLater(Exception e, string storageKey);
 }

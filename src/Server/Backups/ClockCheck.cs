@@ -42,8 +42,11 @@ internal sealed class ClockCheck(CatalogueDatabase database, IObjectStore store,
         }
     }
 
+    /// <summary>
+    /// Looks at the clock and notes it: also at each start, so that a jump before the next look is noticed.
+    /// </summary>
     /// <returns>From when on the clock is trusted; null: it is now.</returns>
-    private DateTimeOffset? Look()
+    public DateTimeOffset? Look()
     {
         lock (_lock)
         {

@@ -177,6 +177,7 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             ("@guid", backup.IsLocal ? backup.SnapshotGuid.ToString() : null)
         );
         note.ExecuteNonQuery();
+        JobCatalogue.Request(connection, JobKinds.Delete, clientId);
         Outbox.Add(connection, deleted);
         transaction.Commit();
         database.Outbox.Signal();
@@ -229,18 +230,6 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         return (rows.GetInt64(0), rows.GetInt64(1));
     }
 
-    /// <summary>Backups that are no longer listed and whose objects or snapshots may still exist.</summary>
-    public IReadOnlyList<Deletion> ListDeletions()
-    {
-        using var connection = database.Open();
-        using var command = connection.Query("SELECT storage_key, local_guid FROM deletions ORDER BY storage_key");
-        using var rows = command.ExecuteReader();
-        List<Deletion> deletions = [];
-        while (rows.Read())
-            deletions.Add(new Deletion(rows.GetString(0), rows.FindGuid(1)));
-        return deletions;
-    }
-
     /// <summary>Whether the client has anything in ZFS.</summary>
     public bool HasLocal(string clientId)
     {
@@ -252,15 +241,6 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             ("@client", clientId)
         );
         return command.ExecuteScalar() is not null;
-    }
-
-    /// <summary>Records that the objects are deleted.</summary>
-    /// <returns>False if that was recorded before.</returns>
-    public bool EndDeletion(string storageKey)
-    {
-        using var connection = database.Open();
-        using var command = connection.Query("DELETE FROM deletions WHERE storage_key = @key", ("@key", storageKey));
-        return command.ExecuteNonQuery() > 0;
     }
 
     /// <summary>What the status says about a client's backups.</summary>

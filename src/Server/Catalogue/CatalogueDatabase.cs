@@ -160,6 +160,31 @@ internal sealed class CatalogueDatabase
         """
             CREATE INDEX backups_by_expiry ON backups (client_id, expires_at) WHERE expires_at IS NOT NULL;
             """,
+        """
+            CREATE TABLE jobs (
+                kind           TEXT NOT NULL,
+                subject        TEXT NOT NULL, -- '' if the kind has one job only
+                state          TEXT NOT NULL, -- waiting, running, done or cancelled
+                owner          TEXT, -- the process that runs it
+                lease_until    BIGINT, -- Unix milliseconds, like all times here
+                not_before     BIGINT NOT NULL,
+                attempts       BIGINT NOT NULL DEFAULT 0, -- that failed in a row
+                requests       BIGINT NOT NULL DEFAULT 0, -- grows with each
+                progress       TEXT NOT NULL DEFAULT '',
+                error          TEXT, -- of the last attempt
+                finished_at    BIGINT,
+                PRIMARY KEY (kind, subject)
+            );
+            INSERT INTO jobs (kind, subject, state, not_before)
+                SELECT DISTINCT 'delete', client_id, 'waiting', 0 FROM deletions;
+            """,
+        """
+            CREATE TABLE read_leases ( -- backups that are being read
+                snapshot_id    TEXT PRIMARY KEY,
+                client_id      TEXT NOT NULL,
+                until          BIGINT NOT NULL -- Unix seconds
+            );
+            """,
     ];
 
     // sqlite.org/rescode.html

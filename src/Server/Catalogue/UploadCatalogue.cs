@@ -165,6 +165,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             ("@size", storedBytes)
         );
         note.ExecuteNonQuery();
+        JobCatalogue.Request(connection, JobKinds.Delete, upload.ClientId);
         if (replaced is not null)
             Outbox.Add(connection, replaced);
         transaction.Commit();

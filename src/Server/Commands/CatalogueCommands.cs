@@ -95,6 +95,7 @@ internal static class CatalogueCommands
             services.GetRequiredService<ZfsSurvey>(),
             ClientsFile.Read(settings.ClientsFile),
             catalogue,
+            services.GetRequiredService<DeletionCatalogue>(),
             uploads,
             services.GetRequiredService<TimeProvider>()
         ).RunAsync(clientId, cancellationToken);

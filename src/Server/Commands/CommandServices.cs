@@ -27,6 +27,8 @@ internal static class CommandServices
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<UploadCatalogue>()
+            .AddSingleton<DeletionCatalogue>()
+            .AddSingleton<JobCatalogue>()
             .AddSingleton<IBegunObjects, BegunObjects>()
             .AddSingleton<MachineCatalogue>()
             .AddStore(settings)

@@ -6,7 +6,12 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Downloads;
 
 /// <summary>GET /download: a backup as its backend sends it.</summary>
-internal sealed class DownloadEndpoint(BackupCatalogue backups, BackupBackends backends, DownloadSlots slots)
+internal sealed class DownloadEndpoint(
+    BackupCatalogue backups,
+    BackupBackends backends,
+    DownloadSlots slots,
+    ReadLeases leases
+)
 {
     public static void Map(WebApplication app) =>
         app.MapGet("/download", context => app.Services.GetRequiredService<DownloadEndpoint>().DownloadAsync(context));
@@ -19,6 +24,7 @@ internal sealed class DownloadEndpoint(BackupCatalogue backups, BackupBackends b
             throw RequestException.BadRequest("snapshot_id is missing.");
         var backup = backups.Find(client.ClientId, id)
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
+        leases.Renew(client.ClientId, backup.SnapshotId);
         using var running = await slots.BeginAsync(client.ClientId, context.RequestAborted);
         await backends.Of(backup).SendAsync(context, backup);
     }

@@ -16,7 +16,12 @@ namespace ZfsSnapshotManager.Server.Downloads;
 /// GET /snapshots/{id}/manifest: the parts of a backup, so that it can be read part by part, and the properties of its
 /// dataset.
 /// </summary>
-internal sealed class ManifestEndpoints(BackupCatalogue backups, BackupBackends backends, RequestEvents events)
+internal sealed class ManifestEndpoints(
+    BackupCatalogue backups,
+    BackupBackends backends,
+    ReadLeases leases,
+    RequestEvents events
+)
 {
     /// <summary>nginx (<c>proxy_pass</c> with a path) and others pass the %2F of an id on as a slash.</summary>
     private const string PathWithSlash = "/snapshots/{client}/{name}/manifest";
@@ -39,6 +44,7 @@ internal sealed class ManifestEndpoints(BackupCatalogue backups, BackupBackends 
         id = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         var backup = backups.Find(client.ClientId, id)
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
+        leases.Renew(client.ClientId, backup.SnapshotId);
         var backend = backends.Of(backup);
         var json = await backend.ReadManifestAsync(backup, context.RequestAborted);
         Check(backend, json, backup);

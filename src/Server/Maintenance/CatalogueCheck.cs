@@ -14,6 +14,7 @@ internal sealed class CatalogueCheck(
     ZfsSurvey local,
     IReadOnlyCollection<ClientEntry> clients,
     BackupCatalogue catalogue,
+    DeletionCatalogue deletions,
     UploadCatalogue uploads,
     TimeProvider time
 )
@@ -49,10 +50,7 @@ internal sealed class CatalogueCheck(
         );
         var open = uploads.All().Select(upload => upload.StorageKey).ToHashSet(StringComparer.Ordinal);
         // After the open uploads, since a commit precedes a deletion.
-        var deleted = catalogue
-            .ListDeletions()
-            .Select(deletion => deletion.StorageKey)
-            .ToHashSet(StringComparer.Ordinal);
+        var deleted = deletions.List().Select(deletion => deletion.StorageKey).ToHashSet(StringComparer.Ordinal);
         var listed = catalogue.ListAll(clientId);
         var all = new Dictionary<string, SurveyedBackup>(surveyed, StringComparer.Ordinal);
         foreach (var (key, found) in await SurveyLocalAsync(clientId, listed, only, cancellationToken))
@@ -86,8 +84,8 @@ internal sealed class CatalogueCheck(
                 CatalogueFinding.Of(
                     FindingKind.DeletionUnderWay,
                     key,
-                    "It was rotated, but its objects could not be deleted yet; the server retries when it starts and "
-                        + "every hour."
+                    "It is no longer listed, but could not be deleted yet; 'zfs-server jobs list' shows why, and when "
+                        + "the server tries it again."
                 )
             );
             others.Remove(key);

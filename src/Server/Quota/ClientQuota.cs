@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Compression;
+using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
@@ -17,10 +18,17 @@ namespace ZfsSnapshotManager.Server.Quota;
 internal sealed class ClientQuota(
     BackupCatalogue catalogue,
     RotationRun rotation,
+    BackupRemoval removal,
     ClientDatasets datasets,
     ServerSettings settings
 )
 {
+    /// <summary>
+    /// How long an upload waits for the store to delete what makes room for it. Small requests of clients time out
+    /// after a minute.
+    /// </summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, Account> _accounts = new(StringComparer.Ordinal);
 
     /// <returns>Bytes of the client's backups, and bytes that are being received.</returns>
@@ -60,7 +68,7 @@ internal sealed class ClientQuota(
         if (FindExcess(client, bytes) is var excess && excess <= 0)
             return;
         var deletable = await rotation.CountDeletableAsync(client);
-        if (deletable < excess)
+        if (deletable + removal.FindPending(client.ClientId).Bytes < excess)
             throw Exceeded(client, bytes, deletable);
     }
 
@@ -110,7 +118,7 @@ internal sealed class ClientQuota(
             var inAll = Math.Max(bytes, findRest());
             var deletable = await rotation.MakeRoomAsync(client, FindExcess(client, bytes), FindExcess(client, inAll));
             if (!await HasLocalRoomAsync(client, bytes, cancellationToken))
-                throw Exceeded(client, inAll, deletable);
+                throw Refuse(client, bytes, inAll, deletable);
         }
         finally
         {
@@ -175,8 +183,8 @@ internal sealed class ClientQuota(
             var wanted = total - reservation.Used;
             var inAll = Math.Max(total, reservation.FindTotal()) - reservation.Used;
             var deletable = await rotation.MakeRoomAsync(client, FindExcess(client, wanted), FindExcess(client, inAll));
-            if (!TryReserve(reservation, total, ahead: 0))
-                throw Exceeded(client, inAll, deletable);
+            if (!await removal.WaitAsync(client.ClientId, () => TryReserve(reservation, total, ahead: 0), Patience))
+                throw Refuse(client, wanted, inAll, deletable);
         }
         finally
         {
@@ -195,8 +203,23 @@ internal sealed class ClientQuota(
         return used + reserved + bytes - client.MaxSizeBytes;
     }
 
-    /// <param name="bytes">That are needed.</param>
+    /// <param name="now">Bytes that are needed now.</param>
+    /// <param name="inAll">Bytes that will be needed, as far as is known.</param>
     /// <param name="deletable">Bytes of backups that rotation may delete.</param>
+    private RequestException Refuse(ClientEntry client, long now, long inAll, long deletable)
+    {
+        var (pending, fault) = removal.FindPending(client.ClientId);
+        if (pending == 0 || pending < FindExcess(client, now))
+            return Exceeded(client, inAll, deletable);
+        return new RequestException(
+            StatusCodes.Status503ServiceUnavailable,
+            "server_busy",
+            $"Backups of {pending} bytes are being deleted to make room within the quota of {client.ClientId}"
+                + (fault is null ? "." : $", which fails: {fault}"),
+            "Try again later. On the server, 'zfs-server jobs list' shows how far it is."
+        );
+    }
+
     private RequestException Exceeded(ClientEntry client, long bytes, long deletable)
     {
         var (used, reserved) = GetUsage(client.ClientId);
@@ -214,7 +237,8 @@ internal sealed class ClientQuota(
             $"The quota of {client.ClientId} is {ByteSize.Format(client.MaxSizeBytes)} ({client.MaxSizeBytes} "
                 + $"bytes): {used} bytes are used, {reserved} are reserved by uploads, and {bytes} more are needed. "
                 + $"Backups of {deletable} bytes may be deleted for it; {floor}.",
-            $"Nothing was deleted in vain.{expiring} "
+            "Nothing of this backup was kept, and nothing is deleted for an upload that is known not to fit."
+                + $"{expiring} "
                 + $"Raise the quota (zfs-server client set {client.ClientId} --max-size SIZE), keep fewer backups, "
                 + "or pin fewer."
         );

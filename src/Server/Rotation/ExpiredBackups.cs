@@ -1,7 +1,9 @@
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Backups;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Jobs;
 
 namespace ZfsSnapshotManager.Server.Rotation;
 
@@ -15,38 +17,59 @@ internal sealed partial class ExpiredBackups(
     BackupCatalogue backups,
     RotationPlanner planner,
     BackupRemoval removal,
-    CatalogueReserve reserve,
+    StoreFence fence,
     ClockCheck clock,
     TimeProvider time,
     ILogger<ExpiredBackups> logger
-)
+) : IJobHandler
 {
-    /// <exception cref="Core.OperationException">The clock may be wrong; nothing was deleted.</exception>
-    public async Task DeleteAsync(CancellationToken cancellationToken)
+    public string Kind => JobKinds.Expire;
+
+    public TimeSpan? Interval => TimeSpan.FromHours(1);
+
+    /// <exception cref="OperationException">The clock may be wrong, and nothing was deleted; or the store is another
+    /// server's, and only snapshots in ZFS were.</exception>
+    public async Task RunAsync(JobRun run, CancellationToken cancellationToken)
     {
         await clock.DemandAsync(cancellationToken);
         var now = time.GetUtcNow();
+        OperationException? fault = null;
         foreach (var id in backups.ClientsWithExpired(now))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (FindEnabled(id) is { } client)
-                await DeleteAsync(client, now);
-            else
+            if (FindEnabled(id) is not { } client)
+            {
                 LogLockedOut(id);
+                continue;
+            }
+
+            try
+            {
+                await DeleteAsync(client, now, cancellationToken);
+            }
+            catch (OperationException e)
+            {
+                fault ??= e; // other clients may have theirs elsewhere
+            }
         }
+
+        if (fault is not null)
+            throw fault;
     }
 
     private ClientEntry? FindEnabled(string id) =>
         clients.Current().FirstOrDefault(client => client.ClientId == id && client.Enabled);
 
-    private async Task DeleteAsync(ClientEntry client, DateTimeOffset now)
+    private async Task DeleteAsync(ClientEntry client, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var plan = await planner.PlanAsync(client, client.RotationPolicy);
         foreach (var kept in plan.Kept.Where(IsExpired))
             Keep(kept);
-        foreach (var backup in plan.Deletable.Where(IsExpired))
+        foreach (var backup in plan.Deletable.Where(IsExpired).OrderBy(backup => !backup.IsLocal))
         {
-            // Each deletion may take long: the client may have been locked out meanwhile.
+            if (!backup.IsLocal)
+                await fence.DemandAsync(cancellationToken); // another server's store is not this one's to delete from
+            // That may take long: the client may have been locked out meanwhile.
             if (FindEnabled(client.ClientId) is null)
             {
                 LogLockedOut(client.ClientId);
@@ -54,7 +77,7 @@ internal sealed partial class ExpiredBackups(
             }
 
             // A backup that a newer one depends on by now, or that does not expire any more, is not to be deleted.
-            if (!await removal.RunAsync(client.ClientId, backup, now))
+            if (!removal.Remove(client.ClientId, backup, now))
                 Keep(backup);
         }
 
@@ -62,8 +85,7 @@ internal sealed partial class ExpiredBackups(
 
         void Keep(SnapshotInfo backup)
         {
-            // What cannot be noted on a full disk must not keep the others from being deleted.
-            if (reserve.Use(() => backups.SetExpiry(client.ClientId, backup.SnapshotId, null)))
+            if (removal.Keep(client.ClientId, backup))
                 LogKept(backup.SnapshotId, client.ClientId);
         }
     }

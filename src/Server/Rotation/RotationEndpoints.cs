@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.CommandLine;
 using ZfsSnapshotManager.Core.Names;
@@ -107,7 +108,9 @@ internal sealed class RotationEndpoints(RotationRun rotation, ClientQuota quota,
         var deleted =
             $"Deleted: {result.Deleted.Count} of {result.Plan.Count} backups, "
             + $"{ByteSize.Format(result.Deleted.Sum(backup => backup.SizeBytes))}";
-        return result.Expiring.Count == 0 ? deleted + "." : $"{deleted}; to be deleted later: {result.Expiring.Count}.";
+        return result.Expiring.Min(backup => backup.ExpiresAt) is { } first
+            ? $"{deleted}; to be deleted later: {result.Expiring.Count}, from {Timestamps.ToMinute(first)} on."
+            : $"{deleted}.";
     }
 
     private static IEnumerable<RotationItem> Describe(RotationResult result, bool dryRun)

@@ -15,6 +15,7 @@ internal sealed class RotationPlanner(
     BackupCatalogue backups,
     UploadCatalogue uploads,
     DeletionBlockers blockers,
+    ReadLeases leases,
     TimeProvider time
 )
 {
@@ -25,7 +26,13 @@ internal sealed class RotationPlanner(
     {
         var all = backups.List(client.ClientId);
         var chains = new BackupChains(all);
-        var obstacles = await blockers.FindAsync(client, all);
+        var obstacles = leases.FindObstacles(client.ClientId, all, chains);
+        var inZfs = await blockers.FindAsync(client, all);
+        if (inZfs.Count > 0)
+            obstacles = inZfs
+                .Concat(obstacles)
+                .DistinctBy(obstacle => obstacle.Key, StringComparer.Ordinal)
+                .ToDictionary(StringComparer.Ordinal);
         var bases = OpenBases(client.ClientId);
         var now = time.GetUtcNow();
         var decisions = policy is null

@@ -1,11 +1,8 @@
-using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Rotation;
 using ZfsSnapshotManager.Server.Backups;
-using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Configuration;
-using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Rotation;
@@ -15,15 +12,15 @@ namespace ZfsSnapshotManager.Server.Rotation;
 /// </summary>
 internal sealed class RotationRun(
     RotationPlanner planner,
-    BackupCatalogue backups,
     BackupRemoval removal,
-    CatalogueReserve reserve,
     ClientDatasets datasets,
-    ClockCheck clock,
     ServerSettings settings,
     TimeProvider time
 )
 {
+    /// <summary>How long it waits for a snapshot that ZFS destroys.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     /// <summary>Rotates by a policy.</summary>
     /// <param name="dryRun">Nothing is changed; the result contains what would be.</param>
     /// <param name="machineId">The machine that asks; null if it did not say, or the server itself does.</param>
@@ -36,7 +33,7 @@ internal sealed class RotationRun(
     {
         var plan = await planner.PlanAsync(client, policy, machineId);
         foreach (var kept in plan.Kept.Where(backup => !dryRun && backup.ExpiresAt is not null))
-            reserve.Use(() => backups.SetExpiry(client.ClientId, kept.SnapshotId, null));
+            removal.Keep(client.ClientId, kept);
         return await RemoveAsync(client, plan, long.MaxValue, settings.DeleteDelay, dryRun);
     }
 
@@ -66,13 +63,15 @@ internal sealed class RotationRun(
         var plan = await planner.PlanAsync(client, client.RotationPolicy);
         var deletable = plan.Deletable.Sum(backup => backup.SizeBytes);
         var delay = settings.DeleteDelayForSpace;
-        if (deletable < inAll)
+        if (deletable + removal.FindPending(client.ClientId).Bytes < inAll)
             return deletable;
         // With a delay all is marked at once that the upload needs, so that it has to wait only once.
         await RemoveAsync(client, plan, delay > TimeSpan.Zero ? inAll : now, delay, dryRun: false);
         return deletable;
     }
 
+    /// <param name="wanted">Stored bytes to free, with those that the store has still to delete: otherwise each attempt
+    /// would remove more while it is away.</param>
     private async Task<RotationResult> RemoveAsync(
         ClientEntry client,
         RotationPlan plan,
@@ -83,31 +82,31 @@ internal sealed class RotationRun(
     {
         List<SnapshotInfo> deleted = [];
         List<SnapshotInfo> expiring = [];
-        var freed = 0L;
-        var mayExpire = !plan.Deletable.Any(IsExpired) || await IsClockTrustedAsync();
+        var freed = removal.FindPending(client.ClientId).Bytes;
         foreach (var backup in plan.Deletable)
         {
             if (freed >= wanted)
                 break;
-            if (delay > TimeSpan.Zero && !(mayExpire && IsExpired(backup)))
+            if (delay > TimeSpan.Zero) // what has expired is left to the job, which also looks at the clock
             {
                 // A mark of a clock that was wrong may lie years ahead.
                 var latest = DateTimeOffset.FromUnixTimeSeconds((time.GetUtcNow() + delay).ToUnixTimeSeconds());
                 var marked = backup.ExpiresAt <= latest ? backup : backup with { ExpiresAt = latest };
-                if (!dryRun && marked != backup && !TryMark(client, marked))
+                if (!dryRun && marked != backup && !removal.Mark(client.ClientId, marked))
                     continue;
                 expiring.Add(marked);
             }
             else
             {
                 var before = datasets.LastUsed(client.ClientId);
-                var due = delay > TimeSpan.Zero ? time.GetUtcNow() : (DateTimeOffset?)null;
-                if (!dryRun && !await removal.RunAsync(client.ClientId, backup, due))
+                if (!dryRun && !removal.Remove(client.ClientId, backup))
                     continue;
                 deleted.Add(backup);
-                if (backup.IsLocal && !dryRun)
+                if (backup.IsLocal && !dryRun && wanted < long.MaxValue)
                 {
                     // Blocks shared with neighbouring snapshots stay, so only ZFS knows how much was freed.
+                    if (!await removal.WaitAsync(client.ClientId, () => IsDeleted(backup), Patience))
+                        break;
                     freed += before - await datasets.GetUsedAsync(client, CancellationToken.None);
                     continue;
                 }
@@ -118,31 +117,7 @@ internal sealed class RotationRun(
 
         return new RotationResult(plan.Decisions, deleted, expiring);
 
-        bool IsExpired(SnapshotInfo backup) => delay > TimeSpan.Zero && backup.ExpiresAt <= time.GetUtcNow();
-    }
-
-    /// <summary>What has expired by a clock that may be wrong stays marked.</summary>
-    private async Task<bool> IsClockTrustedAsync()
-    {
-        try
-        {
-            await clock.DemandAsync(CancellationToken.None);
-            return true;
-        }
-        catch (OperationException)
-        {
-            return false;
-        }
-    }
-
-    private bool TryMark(ClientEntry client, SnapshotInfo marked)
-    {
-        var expiring = ServerEvent.Of(ServerEvents.BackupExpiring, EventActor.Server, time.GetUtcNow()) with
-        {
-            ClientId = client.ClientId,
-            SnapshotId = marked.SnapshotId,
-        };
-        return reserve.Use(() => backups.SetExpiry(client.ClientId, marked.SnapshotId, marked.ExpiresAt, expiring));
+        bool IsDeleted(SnapshotInfo backup) => removal.IsDeleted(client.ClientId, backup);
     }
 }
 

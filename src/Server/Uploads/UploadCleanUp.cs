@@ -27,7 +27,7 @@ internal sealed partial class UploadCleanUp(
             await recovery.TryRecoverAsync(upload, cancellationToken);
     }
 
-    /// <summary>At start and every hour, unless the clock may be wrong.</summary>
+    /// <summary>Every hour, unless the clock may be wrong.</summary>
     public async Task DropStaleAsync(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();

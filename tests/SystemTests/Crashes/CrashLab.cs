@@ -162,16 +162,35 @@ internal sealed class CrashLab : IAsyncDisposable
         );
         try
         {
-            return (await Answer.ReadAsync(await Client.Http.PostAsync("rotate", policy)))
-                    .MustSucceed()
-                    .Json.GetProperty("deleted_count")
-                    .GetInt32() == 1;
+            var rotated = (await Answer.ReadAsync(await Client.Http.PostAsync("rotate", policy))).MustSucceed();
+            if (rotated.Json.GetProperty("deleted_count").GetInt32() != 1)
+                return false;
         }
         catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
         {
             return false; // the server was killed, or reported that its disk failed
         }
+
+        try
+        {
+            await WaitForDeletionsAsync();
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            // It was killed after its answer.
+        }
+
+        return true;
     }
+
+    /// <summary>Waits until the server's job has deleted what is no longer listed.</summary>
+    private Task WaitForDeletionsAsync() => Patience.UntilAsync("what was rotated is deleted", async () =>
+        {
+            var status = (await Client.GetAsync("status")).MustSucceed().Json;
+            var listed = (await Client.GetAsync("snapshots")).MustSucceed().Json.GetProperty("snapshots");
+            return status.GetProperty("used_bytes").GetInt64()
+                == listed.EnumerateArray().Sum(backup => backup.GetProperty("size_bytes").GetInt64());
+        });
 
     /// <summary>Whether the old backup of <see cref="WithOldBackupAsync"/> is listed.</summary>
     public async Task<bool> HasOldAsync() => (await ListAsync()).ContainsKey("old");
@@ -244,6 +263,7 @@ internal sealed class CrashLab : IAsyncDisposable
             Assert.True(listed.ContainsKey(stream), $"{stream} is no longer listed");
         if (acknowledged)
             Assert.True(listed.ContainsKey(_sent), $"{_sent} was acknowledged and is not listed");
+        await WaitForDeletionsAsync();
         StoreCheck.AssertHoldsFiles(Server, listed.Values);
         await Events.AssertHasEachCommitOnceAsync(Server, listed.Values);
         if (verifies)

@@ -28,7 +28,12 @@ public sealed class LocalRotationOnZfsTests(SecondZfsHost host)
         Assert.Contains("somebody holds it", dry, StringComparison.Ordinal);
         Assert.Contains("it has a clone", dry, StringComparison.Ordinal);
         Assert.Equal(1, rotated.GetProperty("deleted_count").GetInt32());
-        Assert.Equal([lab.Received, snapshots[0], snapshots[1], snapshots[3]], await lab.ReceivedNamesAsync());
+        string[] expected = [lab.Received, snapshots[0], snapshots[1], snapshots[3]];
+        await Patience.UntilAsync("the snapshot is destroyed", async () =>
+        {
+            var names = await lab.ReceivedNamesAsync();
+            return names.SequenceEqual(expected);
+        });
         Assert.Equal(3, (await lab.Client.ListBackupsAsync()).Length);
         Assert.Equal("incremental", (await lab.BackUpAsync()).GetProperty("kind").GetString());
     }

@@ -20,8 +20,8 @@ public sealed class LocalRotationTests
 
         (await lab.CurlAsync("-X POST URL/rotate")).MustSucceed();
 
-        var left = await lab.ReceivedNamesAsync();
-        Assert.Equal($"{lab.Received}-2", left[0]);
-        Assert.Equal(2, left.Length);
+        await Patience.UntilAsync("the older dataset is destroyed", async () =>
+            await lab.ReceivedNamesAsync() is [var dataset, _] && dataset == $"{lab.Received}-2"
+        );
     }
 }

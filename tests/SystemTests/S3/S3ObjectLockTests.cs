@@ -65,6 +65,14 @@ public sealed class S3ObjectLockTests(Radosgw s3)
         Assert.Equal(backup.GetProperty("storage_key").GetString(), stored.Json.GetProperty("storage_key").GetString());
         Assert.EndsWith("~2", backup.GetProperty("snapshot_id").GetString(), StringComparison.Ordinal);
         Assert.Contains(rest, await s3.ListAsync(lab.Bucket)); // S3 deletes it for nobody
+        await Patience.UntilAsync("its deletion is postponed, which is no failure", async () =>
+        {
+            var shown = await lab.Server.RunAsync("jobs", "show", "delete/client1", "--json");
+            var job = CommandJson.Result(shown.MustSucceed().Output);
+            return job.TryGetProperty("error", out var reason)
+                && reason.GetString()!.Contains("is locked until", StringComparison.Ordinal)
+                && job.GetProperty("attempts").GetInt32() == 0;
+        });
         await lab.AssertVerifiesAsync();
         (await lab.Server.RunAsync("catalogue", "check")).MustSucceed();
     }

@@ -59,6 +59,10 @@ public sealed class JsonDocumentationTests
         ["zfs-server catalogue rebuild"] = CatalogueJson.Default.RebuildReport,
         ["zfs-server storage probe"] = StorageCommandsJson.Default.ProbeResult,
         ["zfs-server audit"] = EventJson.Default.ServerEvent,
+        ["zfs-server jobs list"] = JobCommandsJson.Default.ListedJob,
+        ["zfs-server jobs show"] = JobCommandsJson.Default.ListedJob,
+        ["zfs-server jobs run"] = JobCommandsJson.Default.ListedJob,
+        ["zfs-server jobs cancel"] = JobCommandsJson.Default.ListedJob,
         ["zfs-server doctor"] = DiagnosisJson.Default.DiagnosisLine,
     };
 

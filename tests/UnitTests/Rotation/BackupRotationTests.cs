@@ -220,7 +220,7 @@ public sealed class BackupRotationTests
             .Single(decision => decision.Item == full);
 
         Assert.True(decision.Keep);
-        Assert.Equal($"{renamed.SnapshotId} needs it", decision.Reason);
+        Assert.Equal($"{renamed.SnapshotId} (manual) needs it", decision.Reason);
     }
 
     [Fact]

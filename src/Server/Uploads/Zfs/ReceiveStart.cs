@@ -19,7 +19,7 @@ internal sealed class ReceiveStart(
     ClientDatasets datasets,
     ZfsReceives receives,
     UploadCatalogue uploads,
-    BackupCatalogue backups,
+    DeletionCatalogue deletions,
     ClientQuota quota,
     TimeProvider time
 ) : IDisposable
@@ -146,7 +146,7 @@ internal sealed class ReceiveStart(
             used.Add(target.ToString());
         }
 
-        used.UnionWith(backups.ListDeletions().Select(deletion => deletion.StorageKey));
+        used.UnionWith(deletions.List().Select(deletion => deletion.StorageKey));
         return used;
     }
 }

@@ -7,6 +7,7 @@ using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
+using ZfsSnapshotManager.Server.Jobs;
 using ZfsSnapshotManager.Server.Rotation;
 using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.ZfsStorage;
@@ -38,6 +39,11 @@ public sealed class ExpiryTests : IDisposable
     private readonly BackupStore _store;
     private readonly RotationRun _rotation;
     private readonly ExpiredBackups _expired;
+    private readonly DeletionCatalogue _deletions;
+    private readonly DeletionJob _deletion;
+    private readonly ReadLeases _leases;
+    private readonly StoreOwnership _ownership;
+    private readonly StoreFence _fence;
     private readonly string _clientsFile;
 
     public ExpiryTests()
@@ -53,8 +59,10 @@ public sealed class ExpiryTests : IDisposable
         var responses = new PacedResponses(settings, _time);
         _store = new BackupStore(directory, buffers);
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
+        _leases = new ReadLeases(database, _time);
         var events = new RequestEvents(database, _time, new KeptLog<RequestEvents>());
-        var ownership = new StoreOwnership(directory, database, _catalogue, _time, new KeptLog<StoreOwnership>());
+        _ownership = new StoreOwnership(directory, database, _catalogue, _time, new KeptLog<StoreOwnership>());
+        _fence = new StoreFence(directory, _ownership, database, _time, new KeptLog<StoreFence>());
         var backends = new BackupBackends(
             new ObjectBackend(
                 _store,
@@ -62,30 +70,36 @@ public sealed class ExpiryTests : IDisposable
                     _store,
                     new BackupLayouts(),
                     new DownloadSlots(buffers, responses, _time),
+                    _leases,
                     events,
                     new KeptLog<ObjectDownloads>()
                 ),
-                new StoreFence(directory, ownership, database, _time, new KeptLog<StoreFence>())
+                _fence
             ),
             new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, responses, events, new KeptLog<ZfsDownloads>()))
         );
+        var signals = new JobSignals();
         var reserve = new CatalogueReserve(database);
-        var removal = new BackupRemoval(backends, _catalogue, reserve, _time, new KeptLog<BackupRemoval>());
+        _deletions = new DeletionCatalogue(database);
+        _deletion = new DeletionJob(backends, _deletions, reserve, signals, new KeptLog<DeletionJob>());
+        var jobs = new JobCatalogue(database, _time);
+        var removal = new BackupRemoval(_catalogue, _deletions, reserve, jobs, signals, _time);
         var planner = new RotationPlanner(
             _catalogue,
             new UploadCatalogue(database, _time),
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
+            _leases,
             _time
         );
         var clock = new ClockCheck(database, directory, _time);
-        _rotation = new RotationRun(planner, _catalogue, removal, reserve, parents, clock, settings, _time);
+        _rotation = new RotationRun(planner, removal, parents, settings, _time);
         _clientsFile = settings.ClientsFile;
         _expired = new ExpiredBackups(
             new ClientRegistry(settings, _time, new KeptLog<ClientRegistry>()),
             _catalogue,
             planner,
             removal,
-            reserve,
+            _fence,
             clock,
             _time,
             new KeptLog<ExpiredBackups>()
@@ -112,7 +126,7 @@ public sealed class ExpiryTests : IDisposable
         foreach (var backup in old)
             await AssertStoredAsync(backup, stored: false);
         await AssertStoredAsync(newest, stored: true);
-        Assert.Empty(_catalogue.ListDeletions());
+        Assert.Empty(_deletions.List());
     }
 
     [Fact]
@@ -174,6 +188,21 @@ public sealed class ExpiryTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_expires_from_a_store_that_another_server_has_taken()
+    {
+        await _ownership.ClaimAsync(Token);
+        await _fence.RaiseAsync(Token);
+        await RotateAsync();
+        var owner = (await _ownership.ReadAsync(Token))! with { Run = "another" };
+        await _store.Objects.ReplaceAsync(ReservedKeys.Owner, owner.ToJson(), Token);
+
+        await Assert.ThrowsAsync<StorageException>(() => PassAsync(TimeSpan.FromHours(48)));
+
+        Assert.Equal(3, _catalogue.List(Client).Count);
+        Assert.Empty(_deletions.List());
+    }
+
+    [Fact]
     public async Task A_policy_that_was_raised_meanwhile_saves_what_it_keeps()
     {
         var (old, _) = await RotateAsync();
@@ -183,6 +212,31 @@ public sealed class ExpiryTests : IDisposable
 
         await AssertStayedAsync(old[1]);
         await AssertStoredAsync(old[0], stored: false);
+    }
+
+    /// <summary>A restore reads the full backup first, and hours later what is built on it.</summary>
+    [Fact]
+    public async Task A_chain_that_is_being_restored_is_not_deleted_before_two_hours_without_a_read()
+    {
+        var full = await StoreAsync(History.Backup(1, null, History.Now.AddHours(-6)));
+        var middle = await StoreAsync(History.Backup(2, 1, History.Now.AddHours(-5)));
+        var last = await StoreAsync(History.Backup(3, 2, History.Now.AddHours(-4)));
+        await StoreAsync(History.Backup(4, null, History.Now));
+        await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false);
+        await PassAsync(TimeSpan.FromHours(47));
+        _leases.Renew(Client, full.SnapshotId);
+        await PassAsync(TimeSpan.FromHours(1.5));
+        _leases.Renew(Client, middle.SnapshotId);
+
+        await PassAsync(TimeSpan.FromHours(1.5));
+        foreach (var backup in (SnapshotInfo[])[full, middle, last])
+            await AssertStayedAsync(backup);
+
+        await PassAsync(TimeSpan.FromHours(1));
+        await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false);
+        await PassAsync(TimeSpan.FromHours(48));
+        foreach (var backup in (SnapshotInfo[])[full, middle, last])
+            await AssertStoredAsync(backup, stored: false);
     }
 
     [Fact]
@@ -329,11 +383,12 @@ public sealed class ExpiryTests : IDisposable
         return backup;
     }
 
-    /// <summary>Advances the time and runs the hourly clean-up.</summary>
-    private Task PassAsync(TimeSpan time)
+    /// <summary>Advances the time and runs the jobs.</summary>
+    private async Task PassAsync(TimeSpan time)
     {
         _time.Advance(time);
-        return _expired.DeleteAsync(Token);
+        await _expired.RunAsync(new JobRun(""), Token);
+        await _deletion.RunAsync(new JobRun(Client), Token);
     }
 
     private async Task AssertStayedAsync(SnapshotInfo backup)

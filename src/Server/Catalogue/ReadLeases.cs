@@ -1,0 +1,110 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
+
+namespace ZfsSnapshotManager.Server.Catalogue;
+
+/// <summary>
+/// Which backups are being read. A restore takes hours or days and reads a chain from its full backup on: until it has
+/// not read for a while, neither what it reads nor what is built on that is deleted.
+/// </summary>
+internal sealed class ReadLeases(CatalogueDatabase database, TimeProvider time)
+{
+    /// <summary>A restore pauses while <c>zfs receive</c> works.</summary>
+    private static readonly TimeSpan Duration = TimeSpan.FromHours(2);
+
+    /// <summary>A restore reads many ranges a second; few of them have to write.</summary>
+    private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(10);
+
+    private readonly ConcurrentDictionary<string, long> _renewed = new(StringComparer.Ordinal);
+
+    /// <summary>Notes that a backup is being read.</summary>
+    public void Renew(string clientId, string snapshotId)
+    {
+        if (_renewed.TryGetValue(snapshotId, out var last) && time.GetElapsedTime(last) < Renewal)
+            return;
+        foreach (var (id, renewed) in _renewed)
+        {
+            if (time.GetElapsedTime(renewed) > Renewal)
+                _renewed.TryRemove(id, out _);
+        }
+
+        _renewed[snapshotId] = time.GetTimestamp();
+        try
+        {
+            Write(clientId, snapshotId);
+        }
+        catch (SqliteException)
+        {
+            // The disk is full or read-only: then nothing is deleted either, and the restore must not fail by that.
+        }
+    }
+
+    /// <summary>Why backups are not deleted now: they, or a backup that they depend on, are being read.</summary>
+    /// <returns>Reasons by snapshot id.</returns>
+    public IReadOnlyDictionary<string, string> FindObstacles(
+        string clientId,
+        IReadOnlyCollection<SnapshotInfo> backups,
+        BackupChains chains
+    )
+    {
+        Dictionary<string, string> obstacles = new(StringComparer.Ordinal);
+        var read = List(clientId);
+        if (read.Count == 0)
+            return obstacles;
+        foreach (var backup in backups)
+        {
+            for (var below = backup; below is not null; below = chains.BaseOf(below))
+            {
+                if (!read.Contains(below.SnapshotId))
+                    continue;
+                obstacles[backup.SnapshotId] = ReferenceEquals(below, backup)
+                    ? "it is being read"
+                    : $"{below.SnapshotId}, which it is based on, is being read";
+                break;
+            }
+        }
+
+        return obstacles;
+    }
+
+    private void Write(string clientId, string snapshotId)
+    {
+        var now = time.GetUtcNow();
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        using var forget = connection.Query(
+            "DELETE FROM read_leases WHERE until < @now OR until > @most",
+            ("@now", now.ToUnixTimeSeconds()),
+            ("@most", (now + Duration).ToUnixTimeSeconds()) // noted by a clock that was wrong
+        );
+        forget.ExecuteNonQuery();
+        using var renew = connection.Query(
+            "INSERT INTO read_leases (snapshot_id, client_id, until) VALUES (@id, @client, @until) "
+                + "ON CONFLICT (snapshot_id) DO UPDATE SET until = excluded.until",
+            ("@id", snapshotId),
+            ("@client", clientId),
+            ("@until", (now + Duration).ToUnixTimeSeconds())
+        );
+        renew.ExecuteNonQuery();
+        transaction.Commit();
+    }
+
+    private HashSet<string> List(string clientId)
+    {
+        var now = time.GetUtcNow();
+        using var connection = database.Open();
+        using var query = connection.Query(
+            "SELECT snapshot_id FROM read_leases WHERE client_id = @client AND until >= @now AND until <= @most",
+            ("@client", clientId),
+            ("@now", now.ToUnixTimeSeconds()),
+            ("@most", (now + Duration).ToUnixTimeSeconds())
+        );
+        using var rows = query.ExecuteReader();
+        HashSet<string> read = new(StringComparer.Ordinal);
+        while (rows.Read())
+            read.Add(rows.GetString(0));
+        return read;
+    }
+}

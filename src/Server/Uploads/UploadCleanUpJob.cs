@@ -1,0 +1,34 @@
+using ZfsSnapshotManager.Server.Backups;
+using ZfsSnapshotManager.Server.Catalogue;
+using ZfsSnapshotManager.Server.Jobs;
+
+namespace ZfsSnapshotManager.Server.Uploads;
+
+/// <summary>Drops uploads that their clients abandoned, and keeps the catalogue's reserve, every hour.</summary>
+internal sealed class UploadCleanUpJob(
+    UploadCleanUp uploads,
+    StoreFence fence,
+    ClockCheck clock,
+    CatalogueReserve reserve
+) : IJobHandler
+{
+    public string Kind => JobKinds.CleanUp;
+
+    public TimeSpan? Interval => TimeSpan.FromHours(1);
+
+    /// <exception cref="Core.OperationException">The store is another server's; or the clock may be wrong, and parts
+    /// may be worth days of sending: nothing was dropped.</exception>
+    public async Task RunAsync(JobRun run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await fence.DemandAsync(cancellationToken);
+            await clock.DemandAsync(cancellationToken);
+            await uploads.DropStaleAsync(cancellationToken);
+        }
+        finally
+        {
+            reserve.Keep();
+        }
+    }
+}
