@@ -13,7 +13,13 @@ namespace ZfsSnapshotManager.Core.Manifests;
 /// </summary>
 public sealed record Manifest
 {
-    public const int CurrentFormatVersion = 1;
+    /// <summary>Of the manifests that are written; those of version 1 are read as well.</summary>
+    public const int CurrentFormatVersion = 2;
+
+    /// <summary>
+    /// Bounds what a reader must keep: 140 TB in parts of 8 MiB. Reader and writer have the same bound.
+    /// </summary>
+    public const int MaxParts = 1 << 24;
 
     public required int FormatVersion { get; init; }
 
@@ -96,35 +102,21 @@ public sealed record Manifest
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? PropertiesLeftOut { get; init; }
 
-    /// <summary>In the order of the stream; empty for a backup in ZFS.</summary>
+    /// <summary>
+    /// In the order of the stream; empty for a backup in ZFS. Their parts may be very many: <see
+    /// cref="ManifestReader"/> and <see cref="ManifestWriter"/> pass them on one by one.
+    /// </summary>
     public required IReadOnlyList<StoredObject> Objects { get; init; }
-
-    /// <exception cref="JsonException">It is not a manifest, or contradicts itself.</exception>
-    public static Manifest Parse(ReadOnlySpan<byte> json)
-    {
-        var manifest = Read(json);
-        return (manifest.FindFault() ?? manifest.FindFaultOfObjects()) is { } fault
-            ? throw new JsonException(fault)
-            : manifest;
-    }
 
     /// <summary>Reads the manifest of a backup in the server's ZFS, which has no objects.</summary>
     /// <exception cref="JsonException">It is not a manifest, or contradicts itself.</exception>
     public static Manifest ParseLocal(ReadOnlySpan<byte> json)
     {
-        var manifest = Read(json);
+        RefuseNulls(json);
+        var manifest = JsonSerializer.Deserialize(json, ManifestJson.Default.Manifest)
+            ?? throw new JsonException("it is null");
         return manifest.FindFault() is { } fault ? throw new JsonException(fault) : manifest;
     }
-
-    /// <summary>Writes the manifest of a backup in an object store.</summary>
-    /// <exception cref="InvalidOperationException"><see cref="Parse"/> would refuse it: a bug. What is committed must
-    /// be what a restore can read.</exception>
-    public byte[] ToJson() =>
-        (FindFault() ?? FindFaultOfObjects()) is { } fault
-            ? throw new InvalidOperationException(
-                $"The manifest of {DatasetName}@{SnapshotName} is not valid: {fault}."
-            )
-            : JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.Manifest);
 
     /// <summary>The backup as the catalogue lists it.</summary>
     public SnapshotInfo ToSnapshotInfo(string snapshotId) =>
@@ -153,12 +145,6 @@ public sealed record Manifest
             MachineName = MachineName,
         };
 
-    private static Manifest Read(ReadOnlySpan<byte> json)
-    {
-        RefuseNulls(json);
-        return JsonSerializer.Deserialize(json, ManifestJson.Default.Manifest) ?? throw new JsonException("it is null");
-    }
-
     /// <summary>
     /// System.Text.Json accepts null for every list and text, also within lists (RespectNullableAnnotations does not
     /// cover the elements of lists). A manifest may have null only for the base, the lock, the digest of the whole and
@@ -182,32 +168,11 @@ public sealed record Manifest
         || name.ValueTextEquals("sha256"u8)
         || name.ValueTextEquals("state"u8);
 
-    private string? FindFault() =>
-        FormatVersion == CurrentFormatVersion
+    /// <returns>Null if this version reads it.</returns>
+    public string? FindFault() =>
+        FormatVersion is >= 1 and <= CurrentFormatVersion
             ? null
-            : $"format_version is {FormatVersion}; this version reads {CurrentFormatVersion}";
-
-    private string? FindFaultOfObjects()
-    {
-        if (Objects.Count == 0)
-            return "objects is empty";
-        for (var index = 0; index < Objects.Count; index++)
-        {
-            var stored = Objects[index];
-            if (stored.Key != StoredObject.KeyOf(Objects[0].Key, index))
-                return $"the key of object {index + 1} is {stored.Key}";
-            if (stored.Parts.Count == 0 || stored.Parts.Any(part => part.Size is <= 0 or > StoredPart.MaxSize))
-                return $"a part of {stored.Key} has an impossible size";
-            if (stored.Parts.Sum(part => (long)part.Size) != stored.Size)
-                return $"the parts of {stored.Key} do not add up to its size";
-        }
-
-        if (Objects.Sum(stored => stored.Size) != StoredBytes)
-            return "the objects do not add up to stored_bytes";
-        return StoredPart.DigestOf(Objects.SelectMany(stored => stored.Parts)) == PartsSha256
-            ? null
-            : "the parts do not have parts_sha256";
-    }
+            : $"format_version is {FormatVersion}; this version reads 1 to {CurrentFormatVersion}";
 }
 
 /// <summary>One stored object of a backup.</summary>
@@ -216,17 +181,6 @@ public sealed record StoredObject
     public required string Key { get; init; }
 
     public required long Size { get; init; }
-
-    /// <summary>In order and without gaps.</summary>
-    public required IReadOnlyList<StoredPart> Parts { get; init; }
-
-    public static StoredObject Of(string key, IReadOnlyList<StoredPart> parts) =>
-        new()
-        {
-            Key = key,
-            Size = parts.Sum(part => (long)part.Size),
-            Parts = parts,
-        };
 
     /// <summary>The key of a backup's objects: the backup's own, then <c>KEY.0002</c> and so on.</summary>
     /// <param name="index">From 0.</param>
@@ -254,8 +208,8 @@ public sealed record StoredPart
 
     /// <summary>
     /// The state of the stream after this part, as <see cref="SendStream.ParserState.FormatWithoutBegin"/> writes it:
-    /// such a part holds complete records in blocks of their own, and can be read by itself. Null if the stored bytes
-    /// were cut at any place.
+    /// the parts hold complete records in blocks of their own, and the stream can be entered after this one. Null if
+    /// the stored bytes were cut at any place, and within a group of parts (<see cref="PartGroups"/>).
     /// </summary>
     public string? State { get; init; }
 
@@ -274,7 +228,6 @@ public sealed record StoredPart
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    WriteIndented = true,
     RespectRequiredConstructorParameters = true
 )]
 [JsonSerializable(typeof(Manifest))]

@@ -5,7 +5,7 @@ namespace ZfsSnapshotManager.Core.Manifests;
 
 /// <summary>
 /// Reads a manifest in bounded memory, however many parts it lists: each part is passed on as it is read, and
-/// everything else is returned. It accepts what <see cref="Manifest.Parse"/> accepts.
+/// everything else is returned.
 /// </summary>
 public sealed class ManifestReader : IDisposable
 {
@@ -17,20 +17,15 @@ public sealed class ManifestReader : IDisposable
     private readonly Action<int, StoredPart> _onPart;
     private readonly ArrayBufferWriter<byte> _header = new();
     private readonly Utf8JsonWriter _headerWriter;
-    private readonly PartsDigest _digest = new();
+    private readonly ObjectList _list = new();
     private JsonReaderState _state;
     private Place _place = Place.Outside;
     private bool _hasObjects;
-    private string? _firstKey;
-    private int _objects;
-    private long _storedBytes;
-    private bool _hasAllDigests = true;
 
     // Of the object that is being read.
     private string? _key;
     private long? _size;
-    private long _partBytes;
-    private int _parts;
+    private bool _hasParts;
 
     private ManifestReader(Action<int, StoredPart> onPart)
     {
@@ -51,7 +46,7 @@ public sealed class ManifestReader : IDisposable
     /// <param name="json">The manifest of a backup in an object store.</param>
     /// <param name="onPart">Called for each part in order, with the number of its object, from 0. The parts are valid
     /// only if the whole manifest is: what follows may contradict them.</param>
-    /// <returns>The manifest without its objects.</returns>
+    /// <returns>The manifest, with its objects.</returns>
     /// <exception cref="JsonException">It is not a manifest, or contradicts itself.</exception>
     public static async Task<Manifest> ReadAsync(
         Stream json,
@@ -82,7 +77,7 @@ public sealed class ManifestReader : IDisposable
     public void Dispose()
     {
         _headerWriter.Dispose();
-        _digest.Dispose();
+        _list.Dispose();
     }
 
     /// <returns>How many bytes are used; the others must be given again, with more behind them.</returns>
@@ -162,7 +157,7 @@ public sealed class ManifestReader : IDisposable
         }
 
         Require(reader.TokenType == JsonTokenType.StartObject, "an entry of objects is not an object");
-        (_key, _size, _partBytes, _parts) = (null, null, 0, 0);
+        (_key, _size, _hasParts) = (null, null, false);
         _place = Place.InObject;
         return true;
     }
@@ -171,7 +166,7 @@ public sealed class ManifestReader : IDisposable
     {
         if (reader.TokenType == JsonTokenType.EndObject)
         {
-            FinishObject();
+            Refuse(_list.EndObject(_key, _size));
             _place = Place.InObjects;
             return true;
         }
@@ -185,7 +180,8 @@ public sealed class ManifestReader : IDisposable
         if (isParts)
         {
             Require(reader.TokenType == JsonTokenType.StartArray, "parts is not a list");
-            Require(_parts == 0, "parts appears twice");
+            Require(!_hasParts, "parts appears twice");
+            _hasParts = true;
             _place = Place.InParts;
             return true;
         }
@@ -224,36 +220,27 @@ public sealed class ManifestReader : IDisposable
         var json = data[start..(int)reader.BytesConsumed];
         Manifest.RefuseNulls(json);
         var part = JsonSerializer.Deserialize(json, ManifestJson.Default.StoredPart)!;
-        Require(part.Size is > 0 and <= StoredPart.MaxSize, $"a part of object {_objects + 1} has an impossible size");
-        _parts++;
-        _partBytes += part.Size;
-        _hasAllDigests &= _digest.TryAdd(part.Sha256);
-        _onPart(_objects, part);
+        Refuse(_list.Add(part));
+        _onPart(_list.Objects.Count, part);
         return true;
-    }
-
-    private void FinishObject()
-    {
-        Require(_key is not null && _size is not null && _parts > 0, $"object {_objects + 1} lacks key, size or parts");
-        _firstKey ??= _key;
-        Require(_key == StoredObject.KeyOf(_firstKey!, _objects), $"the key of object {_objects + 1} is {_key}");
-        Require(_partBytes == _size, $"the parts of {_key} do not add up to its size");
-        _storedBytes += _partBytes;
-        _objects++;
     }
 
     private Manifest Complete()
     {
         Require(_hasObjects, "it has no objects");
-        Require(_objects > 0, "objects is empty");
         _headerWriter.WriteStartArray("objects"u8);
         _headerWriter.WriteEndArray();
         _headerWriter.WriteEndObject();
         _headerWriter.Flush();
         var manifest = Manifest.ParseLocal(_header.WrittenSpan);
-        Require(_storedBytes == manifest.StoredBytes, "the objects do not add up to stored_bytes");
-        Require(_hasAllDigests && _digest.ToHex() == manifest.PartsSha256, "the parts do not have parts_sha256");
-        return manifest;
+        Refuse(_list.Compare(manifest));
+        return manifest with { Objects = _list.Objects };
+    }
+
+    private static void Refuse(string? fault)
+    {
+        if (fault is not null)
+            throw new JsonException(fault);
     }
 
     private static void Require(bool condition, string fault)

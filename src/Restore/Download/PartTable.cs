@@ -13,11 +13,6 @@ namespace ZfsSnapshotManager.Restore.Download;
 /// <param name="key">The key of the backup's first object.</param>
 internal sealed class PartTable(string key)
 {
-    /// <summary>Bounds the table to 200 MB: parts of 8 MiB of 140 TB.</summary>
-    public const int MaxParts = 1 << 24;
-
-    public const int MaxGroups = 1 << 14;
-
     private const int PageEntries = 4096;
 
     private readonly List<Entry[]> _pages = [];
@@ -26,7 +21,6 @@ internal sealed class PartTable(string key)
     private readonly List<(byte[] Digest, string? State)> _groups = [];
     private readonly DigestTree _digests = new();
     private string? _lastState;
-    private bool _hasAllStates = true;
 
     public int Count { get; private set; }
 
@@ -50,11 +44,9 @@ internal sealed class PartTable(string key)
     /// <summary>Appends a part.</summary>
     /// <param name="objectIndex">The number of its object, from 0.</param>
     /// <param name="part">The part.</param>
-    /// <exception cref="JsonException">It has no digest, or the table is full.</exception>
+    /// <exception cref="JsonException">It has no digest.</exception>
     public void Add(int objectIndex, StoredPart part)
     {
-        if (Count == MaxParts)
-            throw new JsonException($"it lists more than {MaxParts} parts");
         var digest = PartsDigest.Parse(part.Sha256) ?? throw new JsonException($"part {Count + 1} has no SHA-256");
         if (_objects.Count == objectIndex)
             _objects.Add((Count, Bytes));
@@ -68,12 +60,11 @@ internal sealed class PartTable(string key)
         Count++;
         Bytes += part.Size;
         LargestPart = Math.Max(LargestPart, part.Size);
-        _hasAllStates &= ParserState.TryParse(part.State, out _);
         _lastState = part.State;
         _digests.Add(digest);
         if (Count % GroupSize == 0)
             _groups.Add((_digests.Finish(), _lastState));
-        if (_groups.Count == MaxGroups)
+        if (_groups.Count == PartGroups.Max)
             JoinGroups();
     }
 
@@ -83,7 +74,8 @@ internal sealed class PartTable(string key)
         if (!_digests.IsEmpty)
             _groups.Add((_digests.Finish(), _lastState));
         HasStates =
-            _hasAllStates && StateAfterGroup(GroupCount - 1) is { Phase: StreamPhase.End, FollowsSendOrder: true };
+            _groups.TrueForAll(group => ParserState.TryParse(group.State, out _))
+            && StateAfterGroup(GroupCount - 1) is { Phase: StreamPhase.End, FollowsSendOrder: true };
     }
 
     /// <summary>The state of the stream after a group. Requires <see cref="HasStates"/>.</summary>
@@ -134,13 +126,13 @@ internal sealed class PartTable(string key)
     /// <summary>Makes half as many groups, each of twice as many parts.</summary>
     private void JoinGroups()
     {
-        for (var index = 0; index < MaxGroups / 2; index++)
+        for (var index = 0; index < PartGroups.Max / 2; index++)
         {
             var (left, right) = (_groups[index * 2], _groups[(index * 2) + 1]);
             _groups[index] = (DigestTree.Join(left.Digest, right.Digest), right.State);
         }
 
-        _groups.RemoveRange(MaxGroups / 2, MaxGroups / 2);
+        _groups.RemoveRange(PartGroups.Max / 2, PartGroups.Max / 2);
         GroupSize *= 2;
     }
 

@@ -13,11 +13,12 @@ internal interface IBackupBackend
     /// <summary>Answers a download.</summary>
     Task SendAsync(HttpContext context, SnapshotInfo backup);
 
-    /// <summary>Reads the manifest of a backup as it is stored.</summary>
-    Task<byte[]> ReadManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken);
+    /// <summary>Opens the manifest of a backup as it is stored; it can be read more than once.</summary>
+    Task<Stream> OpenManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken);
 
+    /// <summary>Reads a manifest to its end.</summary>
     /// <exception cref="System.Text.Json.JsonException">It is not a valid manifest.</exception>
-    Manifest ParseManifest(byte[] json);
+    Task<Manifest> ReadManifestAsync(Stream json, CancellationToken cancellationToken);
 
     /// <summary>Deletes what is stored of a backup; what no longer exists counts as deleted.</summary>
     /// <exception cref="Core.OperationException">It cannot be deleted now.</exception>

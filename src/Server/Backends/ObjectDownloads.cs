@@ -113,33 +113,39 @@ internal sealed partial class ObjectDownloads(
     )
     {
         var layout = layouts.Find(backup);
-        if (layout is not null && wanted.First > 0)
-            return store.OpenRead(layout);
-        layout ??= await ReadLayoutAsync(backup, cancellationToken);
+        if (layout is null)
+            layout = await layouts.GetAsync(backup, stop => ReadLayoutAsync(backup, stop), cancellationToken);
+        else if (wanted.First == 0)
+            await CheckSizesAsync(backup, layout, cancellationToken);
         if (layout is null)
             return await FindUncheckedAsync(backup, cancellationToken);
+        return store.OpenRead(layout);
+    }
+
+    /// <summary>
+    /// Readers by parts would not notice bytes after the last part; other tools would read a damaged object.
+    /// </summary>
+    private async Task CheckSizesAsync(SnapshotInfo backup, BackupLayout layout, CancellationToken cancellationToken)
+    {
         foreach (var (key, size) in layout.Objects)
         {
-            // Readers by parts would not notice bytes after the last part; other tools would read a damaged object.
             if (await SizeOfAsync(backup, key, cancellationToken) != size)
                 throw WrongSize(backup);
         }
-
-        layouts.Add(backup, layout);
-        return store.OpenRead(layout);
     }
 
     /// <returns>Null if the manifest is missing or unusable.</returns>
     private async Task<BackupLayout?> ReadLayoutAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
+        BackupLayout? layout = null;
         try
         {
-            if (await store.ReadManifestAsync(backup.StorageKey, cancellationToken) is not { } manifest)
+            if (await store.ReadLayoutAsync(backup.StorageKey, cancellationToken) is not { } read)
                 LogNoManifest(backup.StorageKey, "It is missing.");
-            else if (manifest.PartsSha256 != backup.PartsSha256 || manifest.StoredBytes != backup.SizeBytes)
+            else if (read.Manifest.PartsSha256 != backup.PartsSha256 || read.Manifest.StoredBytes != backup.SizeBytes)
                 LogNoManifest(backup.StorageKey, "It is not the one that was stored.");
             else
-                return BackupLayout.Of(manifest.Objects);
+                layout = read.Layout;
         }
         catch (StorageException e)
             when (e.Fault
@@ -152,7 +158,9 @@ internal sealed partial class ObjectDownloads(
             LogNoManifest(backup.StorageKey, e.Message);
         }
 
-        return null;
+        if (layout is not null)
+            await CheckSizesAsync(backup, layout, cancellationToken);
+        return layout;
     }
 
     /// <summary>
@@ -160,7 +168,7 @@ internal sealed partial class ObjectDownloads(
     /// </summary>
     private async Task<BackupStream> FindUncheckedAsync(SnapshotInfo backup, CancellationToken cancellationToken)
     {
-        List<(string Key, long Size)> objects = [];
+        List<StoredObject> objects = [];
         for (var left = backup.SizeBytes; left > 0; left -= objects[^1].Size)
         {
             var key = StoredObject.KeyOf(backup.StorageKey, objects.Count);
@@ -171,7 +179,7 @@ internal sealed partial class ObjectDownloads(
                 size = (await store.Objects.FindAsync(key, cancellationToken))?.Size ?? 0;
             if (size == 0 || size > left)
                 throw WrongSize(backup);
-            objects.Add((key, size));
+            objects.Add(new StoredObject { Key = key, Size = size });
         }
 
         return store.OpenUnchecked(objects);

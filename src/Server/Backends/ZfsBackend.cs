@@ -12,10 +12,15 @@ internal sealed class ZfsBackend(ZfsHost zfs, ZfsDownloads downloads) : IBackupB
 {
     public Task SendAsync(HttpContext context, SnapshotInfo backup) => downloads.SendAsync(context, backup);
 
-    public Task<byte[]> ReadManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken) =>
-        ZfsManifests.ReadAsync(zfs, backup, cancellationToken);
+    public async Task<Stream> OpenManifestAsync(SnapshotInfo backup, CancellationToken cancellationToken) =>
+        new MemoryStream(await ZfsManifests.ReadAsync(zfs, backup, cancellationToken), writable: false);
 
-    public Manifest ParseManifest(byte[] json) => Manifest.ParseLocal(json);
+    public async Task<Manifest> ReadManifestAsync(Stream json, CancellationToken cancellationToken)
+    {
+        using var all = new MemoryStream();
+        await json.CopyToAsync(all, cancellationToken);
+        return Manifest.ParseLocal(all.ToArray());
+    }
 
     public Task DeleteAsync(Deletion deletion, CancellationToken cancellationToken) =>
         SnapshotRemoval.DestroyAsync(

@@ -8,53 +8,64 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// <summary>What is stored of the open uploads: their parts, and the objects that were created for them.</summary>
 internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider time)
 {
+    private const int PartsOfPiece = 1024;
+
     private const string Columns =
         "part, stored_offset, size_bytes, sha256, receipt, start_state, end_state, end_checksum";
 
-    /// <summary>An upload's parts in order.</summary>
-    public IReadOnlyList<PartRecord> List(string uploadId)
+    /// <summary>
+    /// An upload's parts in order, read a piece at a time: they may be very many, and whoever reads them slowly holds
+    /// no transaction meanwhile, which would keep the write-ahead log from being reset.
+    /// </summary>
+    public IEnumerable<PartRecord> Walk(string uploadId)
+    {
+        var last = 0;
+        while (true)
+        {
+            List<PartRecord> piece;
+            using (var connection = database.Open())
+                piece = [.. Read(connection, uploadId, last, PartsOfPiece)];
+            foreach (var part in piece)
+                yield return part;
+            if (piece.Count < PartsOfPiece)
+                yield break;
+            last = piece[^1].Number;
+        }
+    }
+
+    /// <summary>The bytes of an upload's objects, in order.</summary>
+    /// <param name="maxParts">How many parts each has, but the last.</param>
+    public IReadOnlyList<long> ObjectSizes(string uploadId, int maxParts)
     {
         using var connection = database.Open();
-        return [.. Read(connection, uploadId)];
+        using var command = connection.Query(
+            "SELECT SUM(size_bytes) FROM upload_parts WHERE upload_id = @upload GROUP BY (part - 1) / @most ORDER BY "
+                + "(part - 1) / @most",
+            ("@upload", uploadId),
+            ("@most", (long)maxParts)
+        );
+        using var rows = command.ExecuteReader();
+        List<long> sizes = [];
+        while (rows.Read())
+            sizes.Add(rows.GetInt64(0));
+        return sizes;
+    }
+
+    /// <summary>The parts before the first gap, in order, as <see cref="Walk"/> reads them.</summary>
+    public IEnumerable<PartRecord> WalkRun(string uploadId)
+    {
+        PartRecord? last = null;
+        foreach (var part in Walk(uploadId))
+        {
+            if (!Follows(last, part))
+                yield break;
+            yield return part;
+            last = part;
+        }
     }
 
     /// <summary>The last part before the first gap; null if part 1 is missing.</summary>
-    public PartRecord? FindEndOfRun(string uploadId)
-    {
-        using var connection = database.Open();
-        PartRecord? last = null;
-        foreach (var part in Read(connection, uploadId))
-        {
-            if (!Follows(last, part))
-                break;
-            last = part;
-        }
-
-        return last;
-    }
-
-    /// <summary>
-    /// The parts before the first gap, a piece at a time: whoever reads many of them slowly holds no transaction
-    /// meanwhile, which would keep the write-ahead log from being reset.
-    /// </summary>
-    /// <param name="uploadId">The upload.</param>
-    /// <param name="last">The last part of the piece before; null: the first piece.</param>
-    /// <param name="most">How many parts a piece has.</param>
-    /// <returns>Empty if there are no more.</returns>
-    public IReadOnlyList<PartRecord> ListAfter(string uploadId, PartRecord? last, int most)
-    {
-        using var connection = database.Open();
-        List<PartRecord> piece = [];
-        foreach (var part in Read(connection, uploadId, last?.Number ?? 0, most))
-        {
-            if (!Follows(last, part))
-                break;
-            piece.Add(part);
-            last = part;
-        }
-
-        return piece;
-    }
+    public PartRecord? FindEndOfRun(string uploadId) => WalkRun(uploadId).LastOrDefault();
 
     public PartRecord? Find(string uploadId, int number)
     {
@@ -311,13 +322,8 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
         && (before is null || part.StartState == before.EndState);
 
     /// <param name="after">Parts up to this number are left out.</param>
-    /// <param name="most">How many are read; -1: all.</param>
-    private static IEnumerable<PartRecord> Read(
-        SqliteConnection connection,
-        string uploadId,
-        long after = 0,
-        long most = -1
-    )
+    /// <param name="most">How many are read.</param>
+    private static IEnumerable<PartRecord> Read(SqliteConnection connection, string uploadId, long after, long most)
     {
         using var command = connection.Query(
             $"SELECT {Columns} FROM upload_parts WHERE upload_id = @upload AND part > @after ORDER BY part LIMIT @most",

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Net.Http.Headers;
 using ZfsSnapshotManager.Core.Api;
@@ -46,21 +45,26 @@ internal sealed class ManifestEndpoints(
             ?? throw RequestException.NotFound($"The backup {id} does not exist.");
         leases.Renew(client.ClientId, backup.SnapshotId);
         var backend = backends.Of(backup);
-        var json = await backend.ReadManifestAsync(backup, context.RequestAborted);
-        Check(backend, json, backup);
+        var json = await backend.OpenManifestAsync(backup, context.RequestAborted);
+        // All of it is read before a byte is sent: what follows may contradict what came before.
+        await CheckAsync(backend, json, backup, context.RequestAborted);
+        json.Position = 0;
         events.PublishRead(context, ServerEvents.ManifestRead, backup.SnapshotId);
-        return Results.Bytes(
-            json,
-            "application/json",
-            entityTag: new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(json))}\"")
-        );
+        // It is never changed. A key may be used again after a deletion, even for the same stream.
+        var tag = $"\"{backup.PartsSha256}-{backup.ReceivedAt.ToUnixTimeMilliseconds()}\"";
+        return Results.Stream(json, "application/json", entityTag: new EntityTagHeaderValue(tag));
     }
 
-    private static void Check(IBackupBackend backend, byte[] json, SnapshotInfo backup)
+    private static async Task CheckAsync(
+        IBackupBackend backend,
+        Stream json,
+        SnapshotInfo backup,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            var manifest = backend.ParseManifest(json);
+            var manifest = await backend.ReadManifestAsync(json, cancellationToken);
             if (manifest.PartsSha256 == backup.PartsSha256 && manifest.SnapshotGuid == backup.SnapshotGuid)
                 return;
         }

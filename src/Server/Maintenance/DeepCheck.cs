@@ -86,9 +86,9 @@ internal sealed class DeepCheck(BackupStore store, BackupCatalogue catalogue, Zf
         if (backup.Info.IsLocal)
             return await VerifyLocalAsync(backup, progress, cancellationToken);
         var key = backup.Info.StorageKey;
-        var manifest = await store.ReadManifestAsync(key, cancellationToken)
+        var (manifest, layout) = await store.ReadLayoutAsync(key, cancellationToken)
             ?? throw new StorageException(StorageFault.Missing, $"The manifest of {key} is no longer in the store.");
-        await using var content = store.OpenRead(manifest);
+        await using var content = store.OpenRead(layout);
         using var stored = new StoredBytesReader(content, (block, _) =>
         {
             progress.Add(block.Length);

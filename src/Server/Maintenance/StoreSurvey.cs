@@ -4,18 +4,12 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Maintenance;
 
 /// <summary>
-/// Inspects a whole store with one listing and one small read for each manifest. Keeps a record of each backup, without
-/// its parts.
+/// Inspects a whole store with one listing, and reads each manifest once. Keeps a record of each backup, without its
+/// parts.
 /// </summary>
 internal sealed class StoreSurvey(BackupStore store)
 {
     private const int ReadsAtOnce = 8;
-
-    /// <summary>
-    /// Larger manifests, of backups of some 25 GiB and more, are read one by one: in memory they need several times
-    /// their size.
-    /// </summary>
-    private const long MaxSizeAtOnce = 1024 * 1024;
 
     private const int ListAttempts = 3;
 
@@ -30,18 +24,14 @@ internal sealed class StoreSurvey(BackupStore store)
     {
         var found = await ListAsync(prefix, only, cancellationToken);
         var surveyed = new ConcurrentDictionary<string, SurveyedBackup>(StringComparer.Ordinal);
-        foreach (var readers in found.GroupBy(files => files.ManifestSize <= MaxSizeAtOnce ? ReadsAtOnce : 1))
+        var options = new ParallelOptions
         {
-            var options = new ParallelOptions
-            {
-                MaxDegreeOfParallelism = readers.Key,
-                CancellationToken = cancellationToken,
-            };
-            await Parallel.ForEachAsync(readers, options, async (files, token) =>
-                surveyed[files.Key] = await InspectAsync(files, token)
-            );
-        }
-
+            MaxDegreeOfParallelism = ReadsAtOnce,
+            CancellationToken = cancellationToken,
+        };
+        await Parallel.ForEachAsync(found, options, async (files, token) =>
+            surveyed[files.Key] = await InspectAsync(files, token)
+        );
         return surveyed;
     }
 

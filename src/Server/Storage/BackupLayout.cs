@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using ZfsSnapshotManager.Core.Manifests;
 
@@ -9,18 +9,23 @@ namespace ZfsSnapshotManager.Server.Storage;
 /// </summary>
 internal sealed class BackupLayout
 {
-    private readonly string[] _keys;
-    private readonly long[] _objectStarts;
-    private readonly long[] _starts; // of each part in the backup, and the backup's end
-    private readonly byte[]? _digests; // null if unknown
+    private const int PartsOfPage = 1024;
 
-    private BackupLayout(string[] keys, long[] objectStarts, long[] starts, byte[]? digests) =>
-        (_keys, _objectStarts, _starts, _digests) = (keys, objectStarts, starts, digests);
+    private readonly List<Page> _pages = [];
+    private readonly List<long> _pageStarts = [];
+    private string[] _keys = [];
+    private long[] _objectStarts = [];
+    private bool _hasDigests = true;
+
+    private BackupLayout() { }
 
     /// <summary>Length of the backup in bytes.</summary>
-    public long Length => _starts[^1];
+    public long Length { get; private set; }
 
-    public int PartCount => _starts.Length - 1;
+    public int PartCount { get; private set; }
+
+    /// <summary>About how much memory it takes, in bytes; names and lists are the least of it.</summary>
+    public long MemorySize => 1024 + (PartCount * (sizeof(long) + (long)SHA256.HashSizeInBytes));
 
     /// <summary>In order, with their sizes in bytes.</summary>
     public IEnumerable<(string Key, long Size)> Objects =>
@@ -28,96 +33,108 @@ internal sealed class BackupLayout
             (key, index) => (key, (index + 1 < _keys.Length ? _objectStarts[index + 1] : Length) - _objectStarts[index])
         );
 
-    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: a digest is malformed.</exception>
-    public static BackupLayout Of(IReadOnlyList<StoredObject> objects)
+    /// <param name="parts">Those of all objects, in order.</param>
+    public static BackupLayout Of(IEnumerable<StoredObject> objects, IEnumerable<StoredPart> parts)
     {
-        List<long> objectStarts = [],
-            starts = [];
-        var end = 0L;
-        foreach (var stored in objects)
-        {
-            objectStarts.Add(end);
-            foreach (var part in stored.Parts)
-            {
-                starts.Add(end);
-                end += part.Size;
-            }
-        }
-
-        starts.Add(end);
-        // The read side of what a commit promises: parts lie one behind the other, and their sizes are the object's.
-        Invariant.Require(
-            objects.Sum(stored => stored.Size) == end,
-            "the parts of a backup add up to the size of its objects"
-        );
-        return new BackupLayout(
-            [.. objects.Select(stored => stored.Key)],
-            [.. objectStarts],
-            [.. starts],
-            DigestsOf(objects, starts.Count - 1)
-        );
+        var builder = new Builder();
+        foreach (var part in parts)
+            builder.Add(part);
+        return builder.Complete(objects);
     }
 
     /// <param name="index">From 0.</param>
     public PartLocation PartAt(int index)
     {
-        var stored = IndexOf(_objectStarts, _starts[index]);
-        return new PartLocation(
-            _keys[stored],
-            _starts[index] - _objectStarts[stored],
-            _starts[index],
-            (int)(_starts[index + 1] - _starts[index])
-        );
+        var (start, end) = (StartOf(index), index + 1 == PartCount ? Length : StartOf(index + 1));
+        var stored = IndexOf(_objectStarts, start);
+        return new PartLocation(_keys[stored], start - _objectStarts[stored], start, (int)(end - start));
     }
 
     /// <summary>The part that contains a position before the end.</summary>
-    public int IndexOf(long position) => IndexOf(_starts.AsSpan(0, PartCount), position);
+    public int IndexOf(long position)
+    {
+        var page = IndexOf(CollectionsMarshal.AsSpan(_pageStarts), position);
+        return (page * PartsOfPage) + IndexOf(_pages[page].Starts, position);
+    }
 
     /// <summary>
     /// The actual and expected digest if they differ; null if they match or none is known.
     /// </summary>
     public (string Is, string Should)? FindDifference(int index, ReadOnlySpan<byte> content)
     {
-        if (_digests is null)
+        if (!_hasDigests)
             return null;
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(content, digest);
-        var right = _digests.AsSpan(index * digest.Length, digest.Length);
+        var right = _pages[index / PartsOfPage].DigestOf(index % PartsOfPage);
         return digest.SequenceEqual(right) ? null : (Convert.ToHexStringLower(digest), Convert.ToHexStringLower(right));
     }
 
-    private static byte[]? DigestsOf(IReadOnlyList<StoredObject> objects, int count)
-    {
-        if (objects.SelectMany(stored => stored.Parts).Any(part => part.Sha256 is null))
-            return null;
-        var digests = new byte[count * SHA256.HashSizeInBytes];
-        var left = digests.AsSpan();
-        foreach (var stored in objects)
-        {
-            foreach (var part in stored.Parts)
-            {
-                if (
-                    part.Sha256 is not { Length: 2 * SHA256.HashSizeInBytes } sha256
-                    || Convert.FromHexString(sha256, left, out _, out _) != OperationStatus.Done
-                )
-                {
-                    throw new StorageException(
-                        StorageFault.Damaged,
-                        $"The manifest of {objects[0].Key} has '{part.Sha256}' as the SHA-256 of a part."
-                    );
-                }
-
-                left = left[SHA256.HashSizeInBytes..];
-            }
-        }
-
-        return digests;
-    }
+    private long StartOf(int index) => _pages[index / PartsOfPage].Starts[index % PartsOfPage];
 
     private static int IndexOf(ReadOnlySpan<long> starts, long position)
     {
         var found = starts.BinarySearch(position);
         return found >= 0 ? found : ~found - 1;
+    }
+
+    /// <summary>Takes the parts one by one, as a manifest is read.</summary>
+    internal sealed class Builder
+    {
+        private readonly BackupLayout _layout = new();
+
+        public void Add(StoredPart part)
+        {
+            var index = _layout.PartCount % PartsOfPage;
+            if (index == 0)
+            {
+                _layout._pages.Add(new Page());
+                _layout._pageStarts.Add(_layout.Length);
+            }
+
+            var digest = PartsDigest.Parse(part.Sha256);
+            _layout._hasDigests &= digest is not null;
+            _layout._pages[^1].Add(_layout.Length, digest ?? new byte[SHA256.HashSizeInBytes]);
+            _layout.Length += part.Size;
+            _layout.PartCount++;
+        }
+
+        /// <param name="objects">Those that have the parts, in order.</param>
+        public BackupLayout Complete(IEnumerable<StoredObject> objects)
+        {
+            List<string> keys = [];
+            List<long> starts = [];
+            var end = 0L;
+            foreach (var stored in objects)
+            {
+                keys.Add(stored.Key);
+                starts.Add(end);
+                end += stored.Size;
+            }
+
+            // The read side of what a commit promises: parts lie one behind the other, and fill their objects.
+            Invariant.Require(end == _layout.Length, "the parts of a backup add up to the size of its objects");
+            (_layout._keys, _layout._objectStarts) = ([.. keys], [.. starts]);
+            return _layout;
+        }
+    }
+
+    private sealed class Page
+    {
+        private readonly List<long> _starts = [];
+        private readonly List<byte> _digests = [];
+
+        /// <summary>Of each part in the backup.</summary>
+        public ReadOnlySpan<long> Starts => CollectionsMarshal.AsSpan(_starts);
+
+        public void Add(long start, ReadOnlySpan<byte> digest)
+        {
+            _starts.Add(start);
+            _digests.AddRange(digest);
+        }
+
+        public ReadOnlySpan<byte> DigestOf(int index) =>
+            CollectionsMarshal.AsSpan(_digests).Slice(index * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes);
     }
 }
 

@@ -4,67 +4,147 @@ namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
 /// The layouts of the backups that were read last. Without them, each range of a backup would cost reading and parsing
-/// its manifest and finding its objects. The latest layout always stays, others while their parts are few enough in
-/// total.
+/// its manifest and finding its objects. The latest layout always stays, others while all of them have room. Requests
+/// that need the same layout at the same time share one reading of it.
 /// </summary>
 internal sealed class BackupLayouts
 {
-    /// <summary>2.5 MiB of layouts: backups of 1 TiB in parts of 16 MiB.</summary>
-    private const int MaxParts = 65_536;
+    /// <summary>1.6 million parts: 12 TiB in parts of 8 MiB.</summary>
+    private const long MaxMemory = 64L * 1024 * 1024;
 
     private readonly Lock _lock = new();
+    private readonly Dictionary<BackupName, Reading> _readings = [];
+
+    private readonly Dictionary<BackupName, LinkedListNode<(BackupName Name, BackupLayout Layout)>> _layouts = [];
 
     // The most recently read one first.
-    private readonly LinkedList<(BackupName Name, BackupLayout Layout)> _layouts = new();
+    private readonly LinkedList<(BackupName Name, BackupLayout Layout)> _order = new();
+    private long _memory;
 
     /// <param name="backup">As it is listed now: a backup that is no longer listed cannot be requested.</param>
     /// <returns>Null if it is not kept here.</returns>
     public BackupLayout? Find(SnapshotInfo backup)
     {
-        var name = BackupName.Of(backup);
         lock (_lock)
-        {
-            for (var node = _layouts.First; node is not null; node = node.Next)
-            {
-                if (node.Value.Name != name)
-                    continue;
-                _layouts.Remove(node);
-                _layouts.AddFirst(node);
-                return node.Value.Layout;
-            }
-        }
-
-        return null;
+            return Find(BackupName.Of(backup));
     }
 
-    public void Add(SnapshotInfo backup, BackupLayout layout)
+    /// <summary>Returns the layout that is kept, or waits until it is read.</summary>
+    /// <param name="backup">As it is listed now.</param>
+    /// <param name="read">Reads it, or returns null if none exists. Its token ends when no request waits.</param>
+    /// <returns>What was read; only a layout is kept.</returns>
+    public async Task<BackupLayout?> GetAsync(
+        SnapshotInfo backup,
+        Func<CancellationToken, Task<BackupLayout?>> read,
+        CancellationToken cancellationToken
+    )
     {
+        var name = BackupName.Of(backup);
+        Reading? reading;
         lock (_lock)
         {
-            Remove(backup); // several requests may have read it at the same time
-            _layouts.AddFirst((BackupName.Of(backup), layout));
-            var parts = _layouts.Sum(known => known.Layout.PartCount);
-            while (_layouts is { Count: > 1, Last: { } last } && parts > MaxParts)
+            if (Find(name) is { } known)
+                return known;
+            if (!_readings.TryGetValue(name, out reading))
             {
-                parts -= last.Value.Layout.PartCount;
-                _layouts.RemoveLast();
+                reading = new Reading();
+                _readings.Add(name, reading);
+                reading.Begin(stop => ReadAsync(name, read, stop));
             }
+
+            reading.Waiting++;
+        }
+
+        try
+        {
+            return await reading.Layout.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            await LeaveAsync(name, reading);
         }
     }
 
     /// <summary>Removes a layout that turned out to be wrong.</summary>
     public void Remove(SnapshotInfo backup)
     {
-        var name = BackupName.Of(backup);
+        lock (_lock)
+            Remove(BackupName.Of(backup));
+    }
+
+    private BackupLayout? Find(BackupName name)
+    {
+        if (!_layouts.TryGetValue(name, out var node))
+            return null;
+        _order.Remove(node);
+        _order.AddFirst(node);
+        return node.Value.Layout;
+    }
+
+    private async Task<BackupLayout?> ReadAsync(
+        BackupName name,
+        Func<CancellationToken, Task<BackupLayout?>> read,
+        CancellationToken cancellationToken
+    )
+    {
+        var layout = await read(cancellationToken);
+        if (layout is not null)
+        {
+            lock (_lock)
+                Add(name, layout);
+        }
+
+        return layout;
+    }
+
+    private void Add(BackupName name, BackupLayout layout)
+    {
+        Remove(name);
+        _layouts.Add(name, _order.AddFirst((name, layout)));
+        _memory += layout.MemorySize;
+        while (_order is { Count: > 1, Last: { } last } && _memory > MaxMemory)
+            Remove(last.Value.Name);
+    }
+
+    private void Remove(BackupName name)
+    {
+        if (!_layouts.Remove(name, out var node))
+            return;
+        _order.Remove(node);
+        _memory -= node.Value.Layout.MemorySize;
+    }
+
+    /// <summary>The last one that waited ends the reading: it is over, or nobody needs it.</summary>
+    private async Task LeaveAsync(BackupName name, Reading reading)
+    {
         lock (_lock)
         {
-            for (var node = _layouts.First; node is not null; node = node.Next)
-            {
-                if (node.Value.Name != name)
-                    continue;
-                _layouts.Remove(node);
+            if (--reading.Waiting > 0)
                 return;
-            }
+            _readings.Remove(name);
+        }
+
+        await reading.DisposeAsync();
+    }
+
+    private sealed class Reading : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+
+        /// <summary>Requests that wait for it. Guarded by the lock of all layouts.</summary>
+        public int Waiting { get; set; }
+
+        public Task<BackupLayout?> Layout { get; private set; } = Task.FromResult<BackupLayout?>(null);
+
+        /// <param name="read">On another thread: the caller holds the lock.</param>
+        public void Begin(Func<CancellationToken, Task<BackupLayout?>> read) =>
+            Layout = Task.Run(() => read(_stop.Token), CancellationToken.None);
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await ((Task)Layout).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _stop.Dispose();
         }
     }
 

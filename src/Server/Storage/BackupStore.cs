@@ -9,12 +9,6 @@ namespace ZfsSnapshotManager.Server.Storage;
 /// </summary>
 internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
 {
-    /// <summary>
-    /// A manifest has about 330 bytes for each part with its state: enough for 6 TiB in parts of 8 MiB, or 12 TiB in
-    /// parts of 16 MiB.
-    /// </summary>
-    private const int MaxManifestSize = 256 * 1024 * 1024;
-
     public IObjectStore Objects => store;
 
     /// <summary>The most stored bytes that one part of an upload may have.</summary>
@@ -24,40 +18,58 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     public BackupWriter Create(string key, string uploadId) => new(store, buffers, key, uploadId);
 
     /// <summary>Reads a backup's stored bytes; each part is verified.</summary>
-    public BackupStream OpenRead(Manifest manifest) => new(store, buffers, manifest.Objects);
-
-    /// <summary>Reads a backup by a layout that was made from its manifest before.</summary>
     public BackupStream OpenRead(BackupLayout layout) => new(store, buffers, layout);
 
     /// <summary>Reads a backup whose manifest is lost: parts are not verified.</summary>
     /// <param name="objects">Its objects with their sizes, in order.</param>
-    public BackupStream OpenUnchecked(IEnumerable<(string Key, long Size)> objects) =>
-        new(store, buffers, [.. objects.Select(stored => StoredObject.Of(stored.Key, UnknownPartsOf(stored.Size)))]);
+    public BackupStream OpenUnchecked(IReadOnlyList<StoredObject> objects) =>
+        new(store, buffers, BackupLayout.Of(objects, objects.SelectMany(stored => UnknownPartsOf(stored.Size))));
 
     /// <summary>True if the key or its manifest's exists.</summary>
     public async Task<bool> ExistsAsync(string key, CancellationToken cancellationToken) =>
         await store.FindAsync(key, cancellationToken) is not null
         || await store.FindAsync(StorageKey.ManifestOf(key), cancellationToken) is not null;
 
+    /// <param name="parts">Those of all objects, in order.</param>
     /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: another upload's manifest
     /// exists.</exception>
-    public Task WriteManifestAsync(string key, Manifest manifest, CancellationToken cancellationToken) =>
-        store.PutNewAsync(
+    public async Task WriteManifestAsync(
+        string key,
+        Manifest manifest,
+        IReadOnlyCollection<StoredPart> parts,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var written = new GrowingObject(
+            store,
             StorageKey.ManifestOf(key),
-            manifest.ToJson(),
             manifest.UploadId,
-            ObjectKind.Manifest,
-            cancellationToken
+            ObjectKind.Manifest
         );
+        await ManifestWriter.WriteAsync(manifest, parts, written.WriteAsync, cancellationToken);
+        await written.CompleteAsync(cancellationToken);
+    }
 
+    /// <summary>Opens a backup's manifest as it is stored.</summary>
+    /// <returns>Null if none exists.</returns>
+    public async Task<ObjectStream?> OpenManifestAsync(string key, CancellationToken cancellationToken)
+    {
+        var name = StorageKey.ManifestOf(key);
+        return await store.FindAsync(name, cancellationToken) is { } facts
+            ? new ObjectStream(store, name, facts.Size)
+            : null;
+    }
+
+    /// <summary>Reads a backup's manifest.</summary>
     /// <returns>Null if none exists.</returns>
     /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: the content is not a
     /// manifest.</exception>
     public async Task<Manifest?> ReadManifestAsync(string key, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync(StorageKey.ManifestOf(key), cancellationToken) is not { } facts)
+        await using var json = await OpenManifestAsync(key, cancellationToken);
+        if (json is null)
             return null;
-        return await ReadManifestAsync(key, facts.Size, cancellationToken);
+        return await ReadManifestAsync(key, json, _ => { }, cancellationToken);
     }
 
     /// <summary>Reads a manifest that was listed.</summary>
@@ -67,22 +79,23 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
     /// <see cref="StorageFault.Missing"/>: it no longer exists.</exception>
     public async Task<Manifest> ReadManifestAsync(string key, long size, CancellationToken cancellationToken)
     {
-        var name = StorageKey.ManifestOf(key);
-        if (size > MaxManifestSize)
-            throw new StorageException(
-                StorageFault.Damaged,
-                $"The manifest {name} has {size} bytes, over the limit of {MaxManifestSize}."
-            );
-        var json = new byte[size];
-        await store.ReadAsync(name, 0, json, cancellationToken);
-        try
-        {
-            return Manifest.Parse(json);
-        }
-        catch (JsonException e)
-        {
-            throw new StorageException(StorageFault.Damaged, $"{name} is not a manifest: {JsonFault.Describe(e)}.", e);
-        }
+        await using var json = new ObjectStream(store, StorageKey.ManifestOf(key), size);
+        return await ReadManifestAsync(key, json, _ => { }, cancellationToken);
+    }
+
+    /// <summary>Reads a backup's manifest and where its parts are.</summary>
+    /// <inheritdoc cref="ReadManifestAsync(string, CancellationToken)"/>
+    public async Task<(Manifest Manifest, BackupLayout Layout)?> ReadLayoutAsync(
+        string key,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var json = await OpenManifestAsync(key, cancellationToken);
+        if (json is null)
+            return null;
+        var layout = new BackupLayout.Builder();
+        var manifest = await ReadManifestAsync(key, json, layout.Add, cancellationToken);
+        return (manifest, layout.Complete(manifest.Objects));
     }
 
     /// <summary>
@@ -134,11 +147,30 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
         return all;
     }
 
-    private List<StoredPart> UnknownPartsOf(long size)
+    private static async Task<Manifest> ReadManifestAsync(
+        string key,
+        ObjectStream json,
+        Action<StoredPart> onPart,
+        CancellationToken cancellationToken
+    )
     {
-        List<StoredPart> parts = [];
+        try
+        {
+            return await ManifestReader.ReadAsync(json, (_, part) => onPart(part), cancellationToken);
+        }
+        catch (JsonException e)
+        {
+            throw new StorageException(
+                StorageFault.Damaged,
+                $"{StorageKey.ManifestOf(key)} is not a manifest: {JsonFault.Describe(e)}.",
+                e
+            );
+        }
+    }
+
+    private IEnumerable<StoredPart> UnknownPartsOf(long size)
+    {
         for (var left = size; left > 0; left -= store.PartSize)
-            parts.Add(new StoredPart { Size = (int)Math.Min(left, store.PartSize), Sha256 = null });
-        return parts;
+            yield return new StoredPart { Size = (int)Math.Min(left, store.PartSize), Sha256 = null };
     }
 }

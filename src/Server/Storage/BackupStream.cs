@@ -1,5 +1,3 @@
-using ZfsSnapshotManager.Core.Manifests;
-
 namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
@@ -22,9 +20,6 @@ internal sealed class BackupStream : Stream
     private int _current = -1; // the part that _buffer holds
     private PartLocation _location; // of that part
     private byte[]? _buffer;
-
-    public BackupStream(IObjectStore store, PartBuffers buffers, IReadOnlyList<StoredObject> objects)
-        : this(store, buffers, BackupLayout.Of(objects)) { }
 
     public BackupStream(IObjectStore store, PartBuffers buffers, BackupLayout layout)
     {

@@ -21,6 +21,9 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     /// <summary>The objects as written, once <see cref="FinishAsync"/> has returned.</summary>
     public IReadOnlyList<StoredObject> Objects { get; private set; } = [];
 
+    /// <summary>The parts of all objects, once <see cref="FinishAsync"/> has returned.</summary>
+    public IReadOnlyList<StoredPart> Parts { get; private set; } = [];
+
     /// <summary>Accepts the next bytes; waits while the most parts allowed are being written.</summary>
     /// <exception cref="StorageException">This or an earlier part cannot be stored.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
@@ -48,16 +51,21 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
             await SendBufferAsync(cancellationToken);
         if (_buffer is not null)
         {
-            Objects = [StoredObject.Of(key, [StoredPart.Of(_buffer.AsSpan(0, _filled))])];
+            Parts = [StoredPart.Of(_buffer.AsSpan(0, _filled))];
+            Objects = [new StoredObject { Key = key, Size = _filled }];
             return;
         }
 
         List<StoredObject> objects = [];
+        List<StoredPart> all = [];
         foreach (var written in _objects)
-            objects.Add(
-                StoredObject.Of(written.Key, [.. (await Task.WhenAll(written.Parts)).Select(sent => sent.Part)])
-            );
-        Objects = objects;
+        {
+            var parts = await Task.WhenAll(written.Parts);
+            all.AddRange(parts.Select(sent => sent.Part));
+            objects.Add(new StoredObject { Key = written.Key, Size = parts.Sum(sent => (long)sent.Part.Size) });
+        }
+
+        (Objects, Parts) = (objects, all);
     }
 
     /// <summary>Gives the objects their keys.</summary>

@@ -45,15 +45,17 @@ internal sealed class BackupCommit(
     /// <param name="upload">The upload.</param>
     /// <param name="complete">Gives the objects their keys.</param>
     /// <param name="manifest">Describes the backup.</param>
+    /// <param name="parts">Those of all its objects, in order.</param>
     /// <param name="reservation">What was reserved for it; null if the catalogue already counts its parts.</param>
     public async Task<SnapshotInfo> RunAsync(
         UploadRecord upload,
         Func<Task> complete,
         Manifest manifest,
+        IReadOnlyCollection<StoredPart> parts,
         ClientQuota.Reservation? reservation = null
     )
     {
-        // What is committed is what a reader finds: Manifest.ToJson checks the rest by the rules of Manifest.Parse.
+        // What is committed is what a reader finds: ManifestWriter checks the rest by the rules of ManifestReader.
         Invariant.Require(
             manifest.Objects[0].Key == upload.StorageKey && manifest.UploadId == upload.UploadId,
             $"the manifest of {upload.StorageKey} belongs to its upload"
@@ -64,7 +66,7 @@ internal sealed class BackupCommit(
         await fence.DemandAsync(CancellationToken.None);
         admission.RequireClient(upload.ClientId);
         manifest = manifest with { LockedUntil = await store.LockAsync(manifest.Objects, CancellationToken.None) };
-        await store.WriteManifestAsync(upload.StorageKey, manifest, CancellationToken.None);
+        await store.WriteManifestAsync(upload.StorageKey, manifest, parts, CancellationToken.None);
         var backup = manifest.ToSnapshotInfo(upload.SnapshotId);
         var isCommitted = reservation is null ? Commit() : reservation.Finish(Commit);
         if (!isCommitted)
@@ -88,13 +90,15 @@ internal sealed class BackupCommit(
     /// <param name="upload">The upload.</param>
     /// <param name="begin">What the stream's BEGIN says.</param>
     /// <param name="whole">The length of the stream in bytes, its number of records and its checksum.</param>
-    /// <param name="objects">What is stored.</param>
+    /// <param name="objects">What is stored; empty for ZFS.</param>
+    /// <param name="partsSha256">The digest of the digests of all parts.</param>
     /// <param name="sha256">SHA-256 of all stored bytes; null if unknown.</param>
     public Manifest Describe(
         UploadRecord upload,
         SnapshotStreamInfo begin,
         (long Length, long RecordCount, string EndChecksum) whole,
         IReadOnlyList<StoredObject> objects,
+        string partsSha256,
         string? sha256
     ) =>
         new()
@@ -119,7 +123,7 @@ internal sealed class BackupCommit(
             RecordCount = whole.RecordCount,
             EndChecksum = whole.EndChecksum,
             Sha256 = sha256,
-            PartsSha256 = StoredPart.DigestOf(objects.SelectMany(stored => stored.Parts)),
+            PartsSha256 = partsSha256,
             LockedUntil = null, // once the objects are complete
             SnapshotType = upload.SnapshotType,
             MachineId = upload.MachineId,

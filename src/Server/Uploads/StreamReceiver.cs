@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
@@ -47,6 +48,7 @@ internal sealed partial class StreamReceiver(
             facts.Begin,
             (facts.Length, facts.RecordCount, facts.EndChecksum.ToString()),
             writer.Objects,
+            StoredPart.DigestOf(writer.Parts),
             stored.GetSha256()
         );
         await commit.CheckStoreAsync(upload, manifest, cancellationToken);
@@ -56,6 +58,7 @@ internal sealed partial class StreamReceiver(
                 upload,
                 () => writer.CompleteAsync(CancellationToken.None),
                 manifest,
+                writer.Parts,
                 reservation
             );
         }

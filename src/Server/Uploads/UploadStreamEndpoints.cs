@@ -64,12 +64,10 @@ internal sealed class UploadStreamEndpoints(
     {
         var upload = lookup.Find(context.GetClient(), id);
         context.Response.ContentType = "application/octet-stream";
-        var piece = parts.ListAfter(upload.UploadId, null, DigestsInPiece);
-        while (piece.Count > 0)
+        foreach (var piece in parts.WalkRun(upload.UploadId).Chunk(DigestsInPiece))
         {
             var digests = Convert.FromHexString(string.Concat(piece.Select(part => part.Sha256)));
             await context.Response.Body.WriteAsync(digests, context.RequestAborted);
-            piece = parts.ListAfter(upload.UploadId, piece[^1], DigestsInPiece);
         }
     }
 

@@ -26,10 +26,8 @@ internal sealed record SnapshotNote
     {
         var note = JsonSerializer.Deserialize(json, SnapshotNoteJson.Default.SnapshotNote)
             ?? throw new JsonException("it is null");
-        if (note.Manifest.FormatVersion != Manifest.CurrentFormatVersion)
-            throw new JsonException(
-                $"format_version is {note.Manifest.FormatVersion}; this version reads {Manifest.CurrentFormatVersion}"
-            );
+        if (note.Manifest.FindFault() is { } version)
+            throw new JsonException(version);
         return DatasetName.TryParse(note.Manifest.DatasetName, out _, out var fault)
             ? note
             : throw new JsonException($"dataset_name: {fault}");

@@ -82,6 +82,10 @@ public sealed class PartUploadTests(PartServer server) : IClassFixture<PartServe
         Assert.Equal(cut.Parts.Select(part => part.Stored.Length), parts.Select(part => (int)part!["size"]!));
         Assert.Equal(cut.Digest, (string)manifest["parts_sha256"]!);
         Assert.Null(manifest["sha256"]);
+
+        await EarlierManifest.RewriteAsync(client.ObjectOf(committed) + ".manifest.json");
+        var verified = (await client.RestoreAsync("verify", "all", "--verbose")).MustSucceed();
+        Assert.DoesNotContain("in one go", verified.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -53,6 +53,24 @@ public sealed class InterruptedRestoreTests
     }
 
     [Fact]
+    public async Task A_backup_with_a_manifest_of_version_1_is_resumed_and_continued_by_an_incremental()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        var objects = Path.Combine(lab.Server.DataFolder, "objects");
+        var manifest = Assert.Single(Directory.GetFiles(objects, "*.manifest.json", SearchOption.AllDirectories));
+        await EarlierManifest.RewriteAsync(manifest);
+        using var restore = await lab.InterruptAsync("KILL");
+        await lab.AddIncrementalAsync();
+
+        Assert.InRange(
+            (await lab.FinishAsync()).GetProperty("resumed").GetProperty("stream_bytes").GetInt64(),
+            Mebibyte,
+            long.MaxValue
+        );
+        await lab.AssertRestoredAsync();
+    }
+
+    [Fact]
     public async Task A_restore_that_is_killed_leaves_no_dataset_of_that_name_and_can_be_repeated()
     {
         await using var lab = await RestoreLab.CreateAsync(new StandInHost());

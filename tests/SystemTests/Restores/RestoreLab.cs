@@ -237,7 +237,7 @@ internal sealed class RestoreLab : IAsyncDisposable
                 .EnumerateArray()
                 .SelectMany(stored => stored.GetProperty("parts").EnumerateArray()),
         ];
-        return (parts.Length, parts.All(part => part.GetProperty("state").ValueKind == JsonValueKind.String));
+        return (parts.Length, parts.All(part => part.TryGetProperty("state", out _)));
     }
 
     public async ValueTask DisposeAsync()

@@ -113,14 +113,14 @@ public sealed class StoredBackupTests(SharedServer server) : IClassFixture<Share
         var path = client.ObjectOf(stored) + ".manifest.json";
         var text = await File.ReadAllTextAsync(path, Token);
         File.Delete(path);
-        var digest = text.LastIndexOf("\"sha256\": \"", StringComparison.Ordinal) + 11; // of its only part
+        var digest = text.LastIndexOf("\"sha256\":\"", StringComparison.Ordinal) + 10; // of its only part
         var harmed = manifest switch
         {
             "cut" => text[..(text.Length / 2)],
             "empty" => "",
             "of a later version" => text.Replace(
-                "\"format_version\": 1",
-                "\"format_version\": 2",
+                "\"format_version\":2",
+                "\"format_version\":3",
                 StringComparison.Ordinal
             ),
             "with a digest that is none" => string.Concat(text.AsSpan(0, digest), "none", text.AsSpan(digest + 64)),

@@ -259,14 +259,46 @@ public abstract class ObjectStoreContract
         {
             var content = Noise(length, length);
             var (store, buffers) = (new WatchedStore(open.Store), new PartBuffers(size, 3));
-            var objects = await WriteAsync(store, buffers, $"{Key}-{length}", content);
+            var written = await WriteAsync(store, buffers, $"{Key}-{length}", content);
 
-            AssertDescribes(objects, content, size, store.MaxParts);
-            await using (var stream = new BackupStream(store, buffers, objects))
+            AssertDescribes(written, content, size, store.MaxParts);
+            await using (var stream = new BackupStream(store, buffers, written.Layout))
                 AssertSame(content, await ReadAllAsync(stream), $"{length} bytes");
             Assert.InRange(store.Buffers, 1, 3);
             AssertAllReturned(buffers);
         }
+    }
+
+    /// <summary>As the manifest of very many parts.</summary>
+    [Fact]
+    public async Task An_object_that_grows_is_stored_whole_whatever_its_size()
+    {
+        await using var open = await OpenAsync();
+        var size = open.Store.PartSize;
+        foreach (var length in (int[])[1, size, size + 1, size * 2, size * 2 + 5])
+        {
+            var (key, content) = ($"{Key}-{length}.manifest.json", Noise(length, length));
+            await using (var written = new GrowingObject(open.Store, key, "upload-1", ObjectKind.Manifest))
+            {
+                for (var offset = 0; offset < length; offset += 700_001)
+                    await written.WriteAsync(content.AsMemory(offset, Math.Min(700_001, length - offset)), Token);
+                await written.CompleteAsync(Token);
+            }
+
+            await using var read = new ObjectStream(open.Store, key, length);
+            var all = new MemoryStream();
+            await read.CopyToAsync(all, Token);
+            AssertSame(content, all.ToArray(), $"{length} bytes");
+            read.Position = length - 1;
+            var last = new byte[2];
+            Assert.Equal(1, await read.ReadAsync(last, Token));
+            Assert.Equal(content[^1], last[0]);
+        }
+
+        await using (var left = new GrowingObject(open.Store, $"{Key}.manifest.json", "upload-2", ObjectKind.Manifest))
+            await left.WriteAsync(new byte[size * 2], Token);
+        Assert.Null(await open.Store.FindAsync($"{Key}.manifest.json", Token));
+        Assert.Equal(0, await open.CountUnfinishedAsync());
     }
 
     [Fact]
@@ -277,7 +309,11 @@ public abstract class ObjectStoreContract
         var content = Noise(size * 3 + 17, 5);
         var buffers = new PartBuffers(size, 3);
         await using (
-            var stream = new BackupStream(open.Store, buffers, await WriteAsync(open.Store, buffers, Key, content))
+            var stream = new BackupStream(
+                open.Store,
+                buffers,
+                (await WriteAsync(open.Store, buffers, Key, content)).Layout
+            )
         )
         {
             Assert.Equal(content.Length, stream.Length);
@@ -307,10 +343,10 @@ public abstract class ObjectStoreContract
         var size = open.Store.PartSize;
         var content = Noise(size * 2 + 100, 6);
         var buffers = new PartBuffers(size, 3);
-        var objects = await WriteAsync(open.Store, buffers, Key, content);
+        var written = await WriteAsync(open.Store, buffers, Key, content);
         await open.ChangeByteAsync(Key, size + 1000);
 
-        await using (var stream = new BackupStream(open.Store, buffers, objects))
+        await using (var stream = new BackupStream(open.Store, buffers, written.Layout))
         {
             var first = new byte[size];
             await stream.ReadExactlyAsync(first, Token);
@@ -351,7 +387,7 @@ public abstract class ObjectStoreContract
             contents.Select(
                 async (content, number) =>
                 {
-                    await using var stream = new BackupStream(store, buffers, written[number]);
+                    await using var stream = new BackupStream(store, buffers, written[number].Layout);
                     AssertSame(content, await ReadAllAsync(stream), $"backup {number}");
                 }
             )
@@ -382,7 +418,7 @@ public abstract class ObjectStoreContract
         return content;
     }
 
-    private protected static async Task<IReadOnlyList<StoredObject>> WriteAsync(
+    private protected static async Task<WrittenBackup> WriteAsync(
         IObjectStore store,
         PartBuffers buffers,
         string key,
@@ -399,29 +435,29 @@ public abstract class ObjectStoreContract
             await writer.WriteAsync(content.AsMemory(offset, Math.Min(1_000_003, content.Length - offset)), Token);
         await writer.FinishAsync(Token);
         await writer.CompleteAsync(Token);
-        return writer.Objects;
+        return new WrittenBackup(writer.Objects, writer.Parts);
     }
 
     /// <summary>Parts are as large as may be, the digests are those of the content, and the keys count up.</summary>
-    private protected static void AssertDescribes(
-        IReadOnlyList<StoredObject> objects,
-        byte[] content,
-        int partSize,
-        int maxParts
-    )
+    private protected static void AssertDescribes(WrittenBackup written, byte[] content, int partSize, int maxParts)
     {
-        var parts = objects.SelectMany(stored => stored.Parts).ToList();
+        var (objects, parts) = written;
         Assert.Equal(content.Chunk(partSize).Select(part => part.Length), parts.Select(part => part.Size));
         Assert.Equal(
             content.Chunk(partSize).Select(part => Convert.ToHexStringLower(SHA256.HashData(part))),
             parts.Select(part => part.Sha256!)
         );
-        Assert.All(objects.SkipLast(1), stored => Assert.Equal(maxParts, stored.Parts.Count));
+        Assert.All(objects.SkipLast(1), stored => Assert.Equal((long)maxParts * partSize, stored.Size));
         Assert.Equal(
             objects.Select((_, index) => index == 0 ? objects[0].Key : $"{objects[0].Key}.{index + 1:0000}"),
             objects.Select(stored => stored.Key)
         );
-        Assert.All(objects, stored => Assert.Equal(stored.Parts.Sum(part => part.Size), stored.Size));
+        Assert.Equal(content.Length, objects.Sum(stored => stored.Size));
+    }
+
+    private protected sealed record WrittenBackup(IReadOnlyList<StoredObject> Objects, IReadOnlyList<StoredPart> Parts)
+    {
+        public BackupLayout Layout => BackupLayout.Of(Objects, Parts);
     }
 
     private protected static async Task<byte[]> ReadAllAsync(BackupStream stream)

@@ -24,11 +24,11 @@ public abstract class S3StoreContract(S3Server server) : ObjectStoreContract
         foreach (var (length, count) in ((int, int)[])[(size * 2, 1), (size * 2 + 1, 2), (size * 5, 3)])
         {
             var (key, content, buffers) = ($"{Key}-{length}", Noise(length, 7), new PartBuffers(size, 4));
-            var objects = await WriteAsync(open.Store, buffers, key, content);
+            var written = await WriteAsync(open.Store, buffers, key, content);
 
-            Assert.Equal(count, objects.Count);
-            AssertDescribes(objects, content, size, 2);
-            await using (var stream = new BackupStream(open.Store, buffers, objects))
+            Assert.Equal(count, written.Objects.Count);
+            AssertDescribes(written, content, size, 2);
+            await using (var stream = new BackupStream(open.Store, buffers, written.Layout))
             {
                 AssertSame(content, await ReadAllAsync(stream), $"{length} bytes");
                 stream.Position = length - 10;

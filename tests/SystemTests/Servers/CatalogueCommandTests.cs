@@ -40,6 +40,25 @@ public sealed class CatalogueCommandTests
     }
 
     [Fact]
+    public async Task Manifests_of_version_1_are_read_checked_and_listed_again()
+    {
+        await using var lab = await Lab.StartAsync();
+        var before = (await lab.Client.GetAsync("snapshots")).MustSucceed().Text;
+        foreach (var name in (string[])[Full, First, Second, Other])
+            await EarlierManifest.RewriteAsync(lab.ManifestOf(name));
+
+        var verified = (await lab.Client.RestoreAsync("verify", "all", "--verbose")).MustSucceed();
+        Assert.DoesNotContain("in one go", verified.Error, StringComparison.Ordinal);
+        Assert.Empty(Kinds(await lab.RunJsonAsync(0, "check", "--deep")));
+        await lab.Server.StopAsync();
+        File.Delete(lab.Catalogue);
+        (await lab.Server.RunAsync("catalogue", "rebuild")).MustSucceed();
+
+        await lab.Server.StartAgainAsync();
+        Assert.Equal(before, (await lab.Client.GetAsync("snapshots")).MustSucceed().Text);
+    }
+
+    [Fact]
     public async Task The_old_catalogue_is_kept_and_its_id_stays()
     {
         await using var lab = await Lab.StartAsync();
@@ -372,23 +391,19 @@ public sealed class CatalogueCommandTests
             if (fault == "manifest says null")
                 await File.WriteAllTextAsync(
                     manifest,
-                    text.Replace(
-                        "\"dataset_type\": \"filesystem\"",
-                        "\"dataset_type\": null",
-                        StringComparison.Ordinal
-                    ),
+                    text.Replace("\"dataset_type\":\"filesystem\"", "\"dataset_type\":null", StringComparison.Ordinal),
                     Token
                 );
             if (fault == "manifest of another client")
                 await File.WriteAllTextAsync(
                     manifest,
-                    text.Replace("\"client_id\": \"client1\"", "\"client_id\": \"client2\"", StringComparison.Ordinal),
+                    text.Replace("\"client_id\":\"client1\"", "\"client_id\":\"client2\"", StringComparison.Ordinal),
                     Token
                 );
             if (fault == "manifest changed")
                 await File.WriteAllTextAsync(
                     manifest,
-                    text.Replace("\"snapshot_name\": \"", "\"snapshot_name\": \"x", StringComparison.Ordinal),
+                    text.Replace("\"snapshot_name\":\"", "\"snapshot_name\":\"x", StringComparison.Ordinal),
                     Token
                 );
             if (fault is "manifest missing" or "both missing")

@@ -13,7 +13,7 @@ public sealed class ManifestHeadersTests
         var backups = Enumerable.Range(1, 1000).Select(number => Backups.Full((ulong)number)).ToList();
 
         foreach (var backup in backups)
-            headers.Add(backup, ManifestTests.Make() with { UploadId = backup.SnapshotId });
+            headers.Add(backup, TestManifests.Make() with { UploadId = backup.SnapshotId });
 
         Assert.Equal(backups[^1].SnapshotId, headers.Find(backups[^1])?.UploadId);
         Assert.InRange(backups.Count(backup => headers.Find(backup) is not null), 10, 100);

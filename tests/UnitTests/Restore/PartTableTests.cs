@@ -13,10 +13,10 @@ public sealed class PartTableTests
     [Theory]
     [InlineData(1, 1)]
     [InlineData(5000, 1)]
-    [InlineData(PartTable.MaxGroups - 1, 1)]
-    [InlineData(PartTable.MaxGroups, 2)]
-    [InlineData(PartTable.MaxGroups + 3, 2)]
-    [InlineData((PartTable.MaxGroups * 4) + 1, 8)]
+    [InlineData(PartGroups.Max - 1, 1)]
+    [InlineData(PartGroups.Max, 2)]
+    [InlineData(PartGroups.Max + 3, 2)]
+    [InlineData((PartGroups.Max * 4) + 1, 8)]
     public void All_parts_are_listed_with_their_places(int count, int groupSize)
     {
         var table = Make(count);
@@ -44,7 +44,7 @@ public sealed class PartTableTests
     [Fact]
     public void The_parts_of_groups_are_those_of_the_whole_list()
     {
-        var table = Make((PartTable.MaxGroups * 2) + 5);
+        var table = Make((PartGroups.Max * 2) + 5);
         var all = table.AllParts().ToList();
 
         foreach (
@@ -63,8 +63,8 @@ public sealed class PartTableTests
 
     [Theory]
     [InlineData(3)]
-    [InlineData(PartTable.MaxGroups + 3)]
-    [InlineData((PartTable.MaxGroups * 2) + 6)]
+    [InlineData(PartGroups.Max + 3)]
+    [InlineData((PartGroups.Max * 2) + 6)]
     public void The_digest_of_a_group_is_that_of_its_parts(int count)
     {
         var table = Make(count);
@@ -79,17 +79,50 @@ public sealed class PartTableTests
         Assert.True(tree.IsEmpty);
     }
 
+    /// <summary>A resumed restore enters the stream at the same places, whether each part has a state or not.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(PartGroups.Max + 3)]
+    [InlineData((PartGroups.Max * 4) + 1)]
+    public void States_after_groups_say_as_much_as_states_after_parts(int count)
+    {
+        var group = PartGroups.SizeFor(count);
+
+        var (each, some) = (Make(count, StateOf), Make(count, number => IsKept(number) ? StateOf(number) : null));
+        var lacking = Make(count, number => IsKept(number) && number != group - 1 ? StateOf(number) : null);
+
+        Assert.True(each.HasStates && some.HasStates);
+        Assert.False(lacking.HasStates);
+        Assert.Equal(group, some.GroupSize);
+        for (var index = 0; index < some.GroupCount; index++)
+        {
+            var last = Math.Min((index + 1) * group, count);
+            Assert.Equal(last * 1000L, some.StateAfterGroup(index).StreamOffset);
+            Assert.Equal(each.StateAfterGroup(index), some.StateAfterGroup(index));
+        }
+
+        bool IsKept(int number) => (number + 1) % group == 0 || number == count - 1;
+
+        string StateOf(int number) =>
+            $"{(number == count - 1 ? 5 : 1)},{(number + 1) * 1000L},7,1,2,3,4,108,0,,108,5,0,108,0,0,1";
+    }
+
     [Fact]
     public void A_part_without_a_digest_is_refused() =>
         Assert.Throws<JsonException>(() => new PartTable(Key).Add(0, new StoredPart { Size = 1, Sha256 = null }));
 
-    private static PartTable Make(int count)
+    private static PartTable Make(int count, Func<int, string?>? stateOf = null)
     {
         var table = new PartTable(Key);
         for (var number = 0; number < count; number++)
             table.Add(
                 number / 10_000,
-                new StoredPart { Size = SizeOf(number), Sha256 = Convert.ToHexStringLower(DigestOf(number)) }
+                new StoredPart
+                {
+                    Size = SizeOf(number),
+                    Sha256 = Convert.ToHexStringLower(DigestOf(number)),
+                    State = stateOf?.Invoke(number),
+                }
             );
         table.Complete();
         return table;

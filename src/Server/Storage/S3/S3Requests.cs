@@ -22,12 +22,13 @@ internal static class S3Requests
         DateTimeOffset? lockedUntil
     )
     {
+        var kind = StorageKey.IsManifest(key) ? ObjectKind.Manifest : ObjectKind.Stream; // one of very many parts
         var request = new InitiateMultipartUploadRequest
         {
             BucketName = settings.Bucket,
             Key = key,
-            StorageClass = StorageClassOf(settings, ObjectKind.Stream),
-            ContentType = ContentTypeOf(ObjectKind.Stream),
+            StorageClass = StorageClassOf(settings, kind),
+            ContentType = ContentTypeOf(kind),
         };
         request.Metadata.Add(UploadIdName, uploadId);
         (request.ServerSideEncryptionMethod, request.ServerSideEncryptionKeyManagementServiceKeyId) = EncryptionOf(

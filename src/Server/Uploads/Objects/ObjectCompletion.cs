@@ -18,49 +18,61 @@ internal sealed class ObjectCompletion(
     StreamAdmission admission
 )
 {
+    /// <summary>
+    /// Reads the rows of the parts three times, a piece at a time, instead of keeping them: to check them, to complete
+    /// their objects, and for the manifest. Nothing else works on the upload meanwhile.
+    /// </summary>
     /// <inheritdoc cref="IUploadBackend.CompleteAsync"/>
     public async Task<SnapshotInfo> RunAsync(UploadRecord upload, CompleteRequest request)
     {
-        var list = parts.List(upload.UploadId);
-        var end = PartsJoin.Check(list, request);
+        var joined = PartsJoin.Check(parts.Walk(upload.UploadId), request);
         var begin = parts.RequireBegin(upload.UploadId);
         admission.Check(upload, begin);
-        var objects = list.Chunk(store.Objects.MaxParts)
-            .Select(
-                (chunk, index) =>
-                    StoredObject.Of(StoredObject.KeyOf(upload.StorageKey, index), [.. chunk.Select(PartsJoin.Describe)])
-            )
-            .ToList();
+        var objects = ObjectsOf(upload);
         // The offsets at which the parts were written, added up once more: what is committed has no gap.
         Invariant.Require(
-            objects.Sum(stored => stored.Size) == list[^1].StoredEnd,
+            objects.Sum(stored => stored.Size) == joined.StoredBytes,
             $"the parts of upload {upload.UploadId} add up to the end of the last one"
         );
-        var manifest = commit.Describe(
-            upload,
-            begin,
-            (end.StreamOffset, end.RecordCount, list[^1].EndChecksum!),
-            objects,
-            sha256: null
-        );
+        var manifest = commit.Describe(upload, begin, joined.Whole, objects, joined.PartsSha256, sha256: null);
         await commit.CheckStoreAsync(upload, manifest, CancellationToken.None);
-        return await commit.RunAsync(upload, () => FinishObjectsAsync(upload, list), manifest);
+        return await commit.RunAsync(
+            upload,
+            () => FinishObjectsAsync(upload),
+            manifest,
+            new PartsOfUpload(parts, upload.UploadId, joined.Count)
+        );
     }
 
-    private async Task FinishObjectsAsync(UploadRecord upload, IReadOnlyList<PartRecord> list)
+    private List<StoredObject> ObjectsOf(UploadRecord upload) =>
+        [
+            .. parts
+                .ObjectSizes(upload.UploadId, store.Objects.MaxParts)
+                .Select(
+                    (size, index) =>
+                        new StoredObject { Key = StoredObject.KeyOf(upload.StorageKey, index), Size = size }
+                ),
+        ];
+
+    private async Task FinishObjectsAsync(UploadRecord upload)
     {
-        var tokens = parts.Objects(upload.UploadId);
-        foreach (var (index, chunk) in list.Chunk(store.Objects.MaxParts).Index())
+        foreach (var (index, written) in WrittenParts(upload).Index())
         {
+            var token = parts.FindObject(upload.UploadId, index)
+                ?? throw new InvalidOperationException($"Object {index} of {upload.UploadId} was never created.");
             await using var writer = store.Objects.Reopen(
                 StoredObject.KeyOf(upload.StorageKey, index),
                 upload.UploadId,
-                tokens[index]
+                token
             );
-            await writer.CompleteAsync(
-                [.. chunk.Select(part => new WrittenPart(part.Size, part.Receipt))],
-                CancellationToken.None
-            );
+            await writer.CompleteAsync(written, CancellationToken.None);
         }
     }
+
+    /// <summary>The parts of each object, one object after another.</summary>
+    private IEnumerable<WrittenPart[]> WrittenParts(UploadRecord upload) =>
+        parts
+            .Walk(upload.UploadId)
+            .Select(part => new WrittenPart(part.Size, part.Receipt))
+            .Chunk(store.Objects.MaxParts);
 }

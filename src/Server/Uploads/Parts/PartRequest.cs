@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using ZfsSnapshotManager.Core.Manifests;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Http;
@@ -40,9 +41,12 @@ internal sealed record PartRequest
     {
         if (
             !int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            || number is < 1 or > 100_000_000
+            || number is < 1 or > Manifest.MaxParts
         )
-            throw RequestException.BadRequest("The number of a part must be from 1 to 100000000.");
+            throw RequestException.BadRequest(
+                $"The number of a part must be from 1 to {Manifest.MaxParts}.",
+                "A longer stream needs larger parts: raise PART_SIZE_MIB or S3_PART_SIZE_MIB of the server."
+            );
         var start = ReadStart(request, number);
         return new PartRequest
         {

@@ -158,19 +158,12 @@ internal sealed class ZfsStreams(
     {
         if (receives.Find(upload.UploadId) is not { } receive)
             throw ZfsFaults.Interrupted();
-        var list = parts.List(upload.UploadId);
-        var end = PartsJoin.Check(list, request);
+        var joined = PartsJoin.Check(parts.Walk(upload.UploadId), request);
         var begin = parts.RequireBegin(upload.UploadId);
         try
         {
             admission.Check(upload, begin);
-            return await FinishAsync(
-                upload,
-                receive,
-                begin,
-                (end.StreamOffset, end.RecordCount, list[^1].EndChecksum!),
-                request.PartsSha256
-            );
+            return await FinishAsync(upload, receive, begin, joined.Whole, joined.PartsSha256);
         }
         catch (RequestException e) when (IsOfTheStream(e))
         {
@@ -274,10 +267,10 @@ internal sealed class ZfsStreams(
         admission.RequireClient(upload.ClientId);
         // A resumed stream has a BEGIN of its own, which ZFS does not count.
         var length = whole.Length + receive.AlreadyBytes;
-        var manifest = describing.Describe(upload, begin, whole with { Length = length }, [], sha256: null) with
+        var manifest = describing.Describe(upload, begin, whole with { Length = length }, [], digest, sha256: null) with
         {
+            FormatVersion = 1, // it has no parts, and is what earlier programs read
             Compression = "none",
-            PartsSha256 = digest,
             LockedUntil = null,
         };
         var note = new SnapshotNote { SnapshotId = upload.SnapshotId, Manifest = manifest };

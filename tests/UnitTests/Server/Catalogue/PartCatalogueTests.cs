@@ -14,6 +14,8 @@ public sealed class PartCatalogueTests : IDisposable
     private const string Client = "web1";
     private const string Upload = "one";
 
+    private static readonly int Many = RandomTest.IsSoak ? 1_000_000 : 20_000;
+
     private static readonly SnapshotStreamInfo Begin = SnapshotStreamInfo.TryParse("7,0,2,0,0,0,61", out var begin)
         ? begin
         : throw new InvalidOperationException("the facts of BEGIN are written in another way");
@@ -40,11 +42,11 @@ public sealed class PartCatalogueTests : IDisposable
         Fill(from: 1, to: 100);
         var few = CatalogueWork.StepsOf(_database, () => Receive(101));
 
-        Fill(from: 102, to: 20_000);
-        var many = CatalogueWork.StepsOf(_database, () => Receive(20_001));
-        var amid = CatalogueWork.StepsOf(_database, () => Receive(10_000));
+        Fill(from: 102, to: Many);
+        var many = CatalogueWork.StepsOf(_database, () => Receive(Many + 1));
+        var amid = CatalogueWork.StepsOf(_database, () => Receive(Many / 2));
 
-        TestContext.Current.TestOutputHelper!.WriteLine($"after 100 parts {few} steps, after 20,000 {many}, {amid}");
+        TestContext.Current.TestOutputHelper!.WriteLine($"steps: after 100 parts {few}, after {Many} {many}, {amid}");
         Assert.InRange(many, 1, few + 50);
         Assert.InRange(amid, 1, few + 50);
     }
@@ -97,7 +99,7 @@ public sealed class PartCatalogueTests : IDisposable
                         break;
                 }
 
-                var sum = _parts.List(Upload).Sum(part => (long)part.Size);
+                var sum = _parts.Walk(Upload).Sum(part => (long)part.Size);
                 Assert.True((0, sum) == _backups.GetStoredBytes(Client), $"{draw}: step {step}");
             }
         }
@@ -182,14 +184,14 @@ public sealed class PartCatalogueTests : IDisposable
 
         Assert.Equal("web1/tank_data~2.zfs", moved?.StorageKey);
         Assert.Equal((10, 0), _backups.GetStoredBytes(Client));
-        Assert.Empty(_parts.List(Upload));
+        Assert.Empty(_parts.Walk(Upload));
         Assert.Equal(replaced.Id, Assert.Single(_database.Outbox.List(-1)).Event?.Id);
     }
 
     /// <summary>What the server asks and writes for each part.</summary>
     private void Receive(int number)
     {
-        Assert.Null(_parts.Find(Upload, number + 100_000));
+        Assert.Null(_parts.Find(Upload, number + (2 * Many)));
         _backups.GetStoredBytes(Client);
         Assert.True(_parts.TrySetBegin(Upload, Begin));
         Assert.True(_parts.FitsBetween(Upload, number, (number - 1) * 10L, number * 10L));

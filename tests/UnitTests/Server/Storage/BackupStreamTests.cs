@@ -19,9 +19,9 @@ public sealed class BackupStreamTests
         await File.WriteAllBytesAsync(folder.File("objects/a"), new byte[4 * PartSize], Token);
         var digest = Convert.ToHexStringLower(SHA256.HashData(new byte[PartSize]));
         var part = new StoredPart { Size = PartSize, Sha256 = digest };
-        StoredObject[] objects = [StoredObject.Of("a", [part, part, part, part])];
+        var stored = new StoredObject { Key = "a", Size = 4 * PartSize };
         var buffers = new PartBuffers(PartSize, limit: 3);
-        await using var stream = new BackupStream(store, buffers, objects);
+        await using var stream = new BackupStream(store, buffers, BackupLayout.Of([stored], [part, part, part, part]));
 
         await stream.PrepareAsync(Token);
         Assert.Equal(1, CountForAnother(buffers)); // it reads ahead as far as there is memory

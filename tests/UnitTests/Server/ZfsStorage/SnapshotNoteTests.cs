@@ -149,12 +149,15 @@ public sealed class SnapshotNoteTests
     }
 
     [Fact]
-    public void The_manifest_of_a_note_is_read_as_one_of_a_backup_in_ZFS_and_not_as_one_of_objects()
+    public async Task The_manifest_of_a_note_is_read_as_one_of_a_backup_in_ZFS_and_not_as_one_of_objects()
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(Note.Manifest, ManifestJson.Default.Manifest);
 
         Assert.Equal(Note.Manifest.PartsSha256, Manifest.ParseLocal(json).PartsSha256);
-        Assert.Equal("objects is empty", Assert.Throws<JsonException>(() => Manifest.Parse(json)).Message);
+        var fault = await Assert.ThrowsAsync<JsonException>(() =>
+            ManifestReader.ReadAsync(new MemoryStream(json), (_, _) => { }, TestContext.Current.CancellationToken)
+        );
+        Assert.Equal("objects is empty", fault.Message);
         Assert.Contains(
             "format_version",
             Assert
@@ -163,7 +166,7 @@ public sealed class SnapshotNoteTests
                         JsonSerializer.SerializeToUtf8Bytes(
                             Note.Manifest with
                             {
-                                FormatVersion = 2,
+                                FormatVersion = 3,
                             },
                             ManifestJson.Default.Manifest
                         )
