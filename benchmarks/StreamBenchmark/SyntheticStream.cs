@@ -9,27 +9,29 @@ namespace ZfsSnapshotManager.StreamBenchmark;
 /// </summary>
 internal static class SyntheticStream
 {
-    private const ulong Guid = 0x1122334455667788;
+    public const ulong Guid = 0x1122334455667788;
     private const int FieldsOffset = 8;
     private const int ChecksumOffset = RecordHeader.Size - Fletcher4.Size;
 
     /// <param name="payload">Bytes of each WRITE; 0: FREE records, which have none.</param>
     /// <param name="size">About how many bytes the stream shall have.</param>
-    public static byte[] Make(int payload, int size)
+    /// <param name="guid">The snapshot's.</param>
+    /// <param name="from">The base's; 0: a full stream.</param>
+    public static byte[] Make(int payload, int size, ulong guid = Guid, ulong from = 0)
     {
         var records = size / (RecordHeader.Size + payload);
         var stream = new byte[(records + 2) * RecordHeader.Size + records * payload];
         new Random(1).NextBytes(stream);
-        var sum = Begin(stream);
+        var sum = Begin(stream, guid, from);
         var next = RecordHeader.Size;
         for (var i = 0; i < records; i++)
         {
             var record = stream.AsSpan(next, RecordHeader.Size + payload);
-            sum = payload == 0 ? Free(record, sum, (ulong)i) : Write(record, sum, (ulong)i);
+            sum = payload == 0 ? Free(record, sum, guid, (ulong)i) : Write(record, sum, guid, (ulong)i);
             next += record.Length;
         }
 
-        End(stream.AsSpan(next), sum);
+        End(stream.AsSpan(next), sum, guid);
         return stream;
     }
 
@@ -38,32 +40,33 @@ internal static class SyntheticStream
     {
         var random = new Random(1);
         var record = new byte[RecordHeader.Size + payload];
-        var sum = Begin(record);
+        var sum = Begin(record, Guid, from: 0);
         output.Write(record, 0, RecordHeader.Size);
         for (var i = 0L; i < size / record.Length; i++)
         {
             random.NextBytes(record);
-            sum = Write(record, sum, (ulong)i);
+            sum = Write(record, sum, Guid, (ulong)i);
             output.Write(record);
         }
 
-        End(record, sum);
+        End(record, sum, Guid);
         output.Write(record, 0, RecordHeader.Size);
     }
 
-    private static Fletcher4 Begin(Span<byte> stream)
+    private static Fletcher4 Begin(Span<byte> stream, ulong guid, ulong from)
     {
         var fields = Fields(stream, RecordType.Begin);
         Put(fields, 0, 0x2F5bacbac); // drr_magic
         Put(fields, 8, 1 | (4 << 2)); // drr_versioninfo: a substream, with the feature SA_SPILL
         Put(fields, 16, 1_700_000_000); // drr_creation_time
         Put(fields, 24, 2); // drr_type: a file system
-        Put(fields, 32, Guid);
+        Put(fields, 32, guid);
+        Put(fields, 40, from);
         Encoding.UTF8.GetBytes("tank/data@one").CopyTo(fields[48..]);
         return default(Fletcher4).Append(stream[..RecordHeader.Size]);
     }
 
-    private static Fletcher4 Write(Span<byte> record, Fletcher4 sum, ulong index)
+    private static Fletcher4 Write(Span<byte> record, Fletcher4 sum, ulong guid, ulong index)
     {
         var length = (ulong)(record.Length - RecordHeader.Size);
         var fields = Fields(record, RecordType.Write);
@@ -71,25 +74,25 @@ internal static class SyntheticStream
         Put(fields, 8, 19); // drr_type: the contents of a plain file
         Put(fields, 16, index * length); // drr_offset
         Put(fields, 24, length); // drr_logical_size
-        Put(fields, 32, Guid);
+        Put(fields, 32, guid);
         return Seal(record, sum);
     }
 
-    private static Fletcher4 Free(Span<byte> record, Fletcher4 sum, ulong index)
+    private static Fletcher4 Free(Span<byte> record, Fletcher4 sum, ulong guid, ulong index)
     {
         var fields = Fields(record, RecordType.Free);
         Put(fields, 0, 1); // drr_object
         Put(fields, 8, index * 512); // drr_offset
         Put(fields, 16, 512); // drr_length
-        Put(fields, 24, Guid);
+        Put(fields, 24, guid);
         return Seal(record, sum);
     }
 
-    private static void End(Span<byte> record, Fletcher4 sum)
+    private static void End(Span<byte> record, Fletcher4 sum, ulong guid)
     {
         var fields = Fields(record, RecordType.End);
         sum.WriteTo(fields);
-        Put(fields, 32, Guid);
+        Put(fields, 32, guid);
         Seal(record, sum);
     }
 
