@@ -19,14 +19,15 @@ var each = int.Parse(amount, CultureInfo.InvariantCulture) / count;
 using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromMinutes(10) };
 var loads = Enumerable
     .Range(0, count)
-    .Select(ILoad (client) =>
-        what switch
-        {
-            "files" => new FileLoad(http, $"client{client}"),
-            "backups" => new BackupLoad(http, Credentials(client)),
-            "small" => new SmallLoad(http, Credentials(client)),
-            _ => throw new InvalidOperationException($"nothing is called {what}"),
-        }
+    .Select(
+        ILoad (client) =>
+            what switch
+            {
+                "files" => new FileLoad(http, $"client{client}"),
+                "backups" => new BackupLoad(http, Credentials(client)),
+                "small" => new SmallLoad(http, Credentials(client)),
+                _ => throw new InvalidOperationException($"nothing is called {what}"),
+            }
     )
     .ToList();
 foreach (var load in loads)
