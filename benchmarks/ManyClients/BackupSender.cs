@@ -3,7 +3,9 @@ using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.ManyClients;
 
-/// <summary>Speaks to zfs-server as zfs-client does. Each has a dataset of its own, which no earlier run has used.</summary>
+/// <summary>
+/// Speaks to zfs-server as zfs-client does. Each has a dataset of its own, which no earlier run has used.
+/// </summary>
 internal sealed class BackupSender(HttpClient http, string[] credentials)
 {
     private readonly string _dataset = $"tank/{Guid.NewGuid():N}";
