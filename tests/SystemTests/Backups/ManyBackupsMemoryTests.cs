@@ -2,8 +2,10 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.SystemTests.Fixtures;
+using ZfsSnapshotManager.SystemTests.Trust;
 
 namespace ZfsSnapshotManager.SystemTests.Backups;
 
@@ -48,13 +50,50 @@ public sealed class ManyBackupsMemoryTests
         using var made = new MadeServer();
         await client.WriteSettingsAsync($"SERVER_URL={made.Url}", "RETRY_TIME=0");
 
-        // The parts are zeros: it fails at the first record, when the manifest is read and all lanes fetch.
-        var (peak, printed) = await PeakMemory.OfAsync(client, "zfs-restore", "verify 1 --verbose", exitCode: 7);
+        foreach (var command in (string[])["verify 1 --verbose", $"restore 1 {client.Area}/restored --verbose"])
+        {
+            // The parts are zeros: it fails at the first record, when the manifest is read and all lanes fetch.
+            var (peak, printed) = await PeakMemory.OfAsync(client, "zfs-restore", command, exitCode: 7);
 
-        Print($"{Parts} parts: verify {peak >> 20}");
-        Assert.Contains("expected the BEGIN record", printed, StringComparison.Ordinal);
-        Assert.DoesNotContain("in one go", printed, StringComparison.Ordinal);
+            Print($"{Parts} parts: {command} {peak >> 20}");
+            Assert.Contains("expected the BEGIN record", printed, StringComparison.Ordinal);
+            Assert.DoesNotContain("in one go", printed, StringComparison.Ordinal);
+            Assert.InRange(peak, 4 << 20, Most);
+        }
+    }
+
+    /// <summary>A real upload of a few parts, of which the server says that 10 TB were stored before.</summary>
+    [Fact]
+    public async Task An_upload_of_ten_terabytes_in_parts_resumes_in_little_memory()
+    {
+        await using var lab = await BackupLab.CreateAsync(new StandInHost());
+        await lab.InterruptAsync("KILL", 137);
+        await using var far = new LyingServer(lab.Server.Port);
+        var digests = new byte[Parts * SHA256.HashSizeInBytes];
+        far.Changes["GET upload-stream/*/part-digests"] = _ => digests;
+        far.Changes["GET uploads"] = body => Change(body, answer => answer["uploads"]?[0]?["resume"]);
+        far.Changes["POST upload"] = body => Change(body, answer => answer["resume"]);
+        await lab.SetAsync($"SERVER_URL=http://127.0.0.1:{far.Port}", "RETRY_TIME=0");
+
+        // The real server misses the parts at the end, when all is read and sent.
+        var (peak, printed) = await PeakMemory.OfAsync(lab.Client, "zfs-client", "backup", exitCode: 9);
+
+        Print($"{Parts} parts: resumed upload {peak >> 20}");
+        Assert.Contains("resuming the interrupted upload", printed, StringComparison.Ordinal);
+        Assert.Contains("is missing", printed, StringComparison.Ordinal);
         Assert.InRange(peak, 4 << 20, Most);
+
+        static byte[] Change(byte[] body, Func<JsonNode, JsonNode?> find)
+        {
+            var answer = JsonNode.Parse(body)!;
+            if (find(answer) is { } resume)
+            {
+                resume["next_part"] = Parts + 1;
+                resume["stored_bytes"] = (long)PartSize * Parts;
+            }
+
+            return Encoding.UTF8.GetBytes(answer.ToJsonString());
+        }
     }
 
     private static async Task<long> PeakAsync(ClientMachine client, string program, string arguments) =>

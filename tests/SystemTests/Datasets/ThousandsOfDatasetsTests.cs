@@ -39,12 +39,13 @@ public sealed class ThousandsOfDatasetsTests
         Assert.Single(made.Split('\n').Distinct());
     }
 
+    /// <summary>A soak backs up 1,200, twice.</summary>
     [Fact]
     public async Task A_dataset_that_did_not_change_takes_five_commands_at_most()
     {
-        const int Datasets = 40;
+        var datasets = RandomTest.IsSoak ? 1_200 : 40;
         await using var server = await ServerProcess.StartAsync();
-        await using var client = await CreateAsync(server, Datasets);
+        await using var client = await CreateAsync(server, datasets);
         var commands = await CountedCommands.CreateAsync(client, sshDelay: 0.05);
         await RunAsync(client, commands, "zfs-client backup");
         await commands.TakeAsync();
@@ -52,14 +53,14 @@ public sealed class ThousandsOfDatasetsTests
         var backup = await RunAsync(client, commands, "zfs-client backup");
 
         var results = backup.GetProperty("results").EnumerateArray().ToList();
-        Assert.Equal(Datasets + 1, results.Count);
+        Assert.Equal(datasets + 1, results.Count);
         Assert.All(results, result => Assert.Equal("incremental", result.GetProperty("kind").GetString()));
         var calls = await commands.TakeAsync();
         var ssh = calls.Count(call => call == "ssh");
         Assert.InRange(ssh, results.Count, Fixed + (5 * results.Count));
         Assert.Equal(ssh - 1, calls.Length - ssh); // each runs one zfs, but for the one that asks for the machine's id
         foreach (var command in (string[])["hold", "release", "set", "snapshot"])
-            Assert.Equal(1, calls.Count(call => call == command));
+            Assert.InRange(calls.Count(call => call == command), 1, 1 + (results.Count / 50));
     }
 
     [Fact]

@@ -31,6 +31,9 @@ internal sealed class LyingServer : IAsyncDisposable
     /// <summary>The last honest answer to each kind of request, such as <c>PUT upload-stream/*/parts/*</c>.</summary>
     public IReadOnlyDictionary<string, JsonNode> Honest => _honest;
 
+    /// <summary>What becomes of the bodies of answers, by kind of request, besides the lie.</summary>
+    public Dictionary<string, Func<byte[], byte[]>> Changes { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Tells a lie from now on; null: is honest.</summary>
     /// <returns>Whether the lie before was told: its request came, and its answer had the field.</returns>
     public bool Tell(ServerLie? lie)
@@ -73,6 +76,8 @@ internal sealed class LyingServer : IAsyncDisposable
             var body = await answer.Content.ReadAsByteArrayAsync();
             var status = (int)answer.StatusCode;
             var isJson = answer.Content.Headers.ContentType?.MediaType == "application/json";
+            if (Changes.TryGetValue(KindOf(context.Request), out var change))
+                body = change(body);
             if (isJson)
                 (status, body) = Change(KindOf(context.Request), status, body);
             context.Response.StatusCode = status;
