@@ -2,11 +2,11 @@ namespace ZfsSnapshotManager.Server.Storage;
 
 /// <summary>
 /// The memory for parts that are being received, stored or read, shared by all uploads and downloads. Each of them gets
-/// its first buffer at once, whatever others hold: how many there are is limited elsewhere. Further buffers, which make
-/// a transfer faster, are given only while few are in use.
+/// its first buffer, whatever others hold: how many there are is limited elsewhere. Further buffers, which make a
+/// transfer faster, are given only while few are in use; they come back soon, so a first one waits for them a moment.
 /// </summary>
 /// <param name="partSize">Bytes that a part has at least. A buffer also holds what clients send on top.</param>
-/// <param name="limit">Number of buffers in use from which on nobody gets a further one.</param>
+/// <param name="limit">Number of buffers in use from which on nobody gets a further one, and a first one waits.</param>
 internal sealed class PartBuffers(int partSize, int limit)
 {
     /// <summary>
@@ -16,10 +16,22 @@ internal sealed class PartBuffers(int partSize, int limit)
     /// </summary>
     private const int Room = 2 * 1024 * 1024;
 
+    /// <summary>
+    /// How long a first buffer waits for one that others hold besides their first: quick transfers return it by then,
+    /// and stay within the limit. First buffers are not waited for: slow peers keep them.
+    /// </summary>
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(2);
+
     private readonly int _bufferSize = partSize + Room;
     private readonly Lock _lock = new();
     private readonly Stack<byte[]> _unused = new();
     private int _used;
+
+    /// <summary>Of these, how many are further ones of their transfers.</summary>
+    private int _further;
+
+    /// <summary>How many transfers wait for their first buffer.</summary>
+    private int _newcomers;
 
     /// <summary>Completed when a buffer is returned; null if nobody waits for that.</summary>
     private TaskCompletionSource? _returned;
@@ -86,8 +98,11 @@ internal sealed class PartBuffers(int partSize, int limit)
     {
         private int _held;
 
-        /// <summary>Under the lock.</summary>
-        private bool HasRoom => _held == 0 || owner._used < owner.Limit;
+        /// <summary>Under the lock. Further buffers leave room for first ones.</summary>
+        private bool HasRoom =>
+            _held == 0
+                ? owner._used < owner.Limit || owner._further == 0
+                : owner._used < owner.Limit && owner._newcomers == 0;
 
         /// <summary>Rents a buffer now; null if there is no room for one.</summary>
         /// <param name="size">Bytes it must hold. Parts that were written under other settings may be larger than those
@@ -98,21 +113,42 @@ internal sealed class PartBuffers(int partSize, int limit)
                 return HasRoom ? Take(size) : null;
         }
 
-        /// <summary>Rents a buffer, when there is room for it.</summary>
+        /// <summary>
+        /// Rents a buffer, when there is room for it. If this share holds none, it gets one after
+        /// <see cref="FirstPatience"/> in any case.
+        /// </summary>
         /// <inheritdoc cref="TryRent"/>
         public async ValueTask<byte[]> RentAsync(int size, CancellationToken cancellationToken)
         {
-            while (true)
+            Task? patience = null;
+            try
             {
-                Task returned;
-                lock (owner._lock)
+                while (true)
                 {
-                    if (HasRoom)
-                        return Take(size);
-                    returned = owner.NextReturn();
-                }
+                    Task returned;
+                    lock (owner._lock)
+                    {
+                        if (HasRoom || (_held == 0 && patience is { IsCompleted: true }))
+                            return Take(size);
+                        if (_held == 0 && patience is null)
+                        {
+                            patience = Task.Delay(FirstPatience, cancellationToken);
+                            owner._newcomers++;
+                        }
 
-                await returned.WaitAsync(cancellationToken);
+                        returned = owner.NextReturn();
+                    }
+
+                    if (patience is not null)
+                        returned = Task.WhenAny(returned, patience);
+                    await returned.WaitAsync(cancellationToken);
+                }
+            }
+            finally
+            {
+                if (patience is not null)
+                    lock (owner._lock)
+                        owner._newcomers--;
             }
         }
 
@@ -120,7 +156,8 @@ internal sealed class PartBuffers(int partSize, int limit)
         {
             lock (owner._lock)
             {
-                _held--;
+                if (--_held > 0)
+                    owner._further--;
                 owner.Return(buffer);
             }
         }
@@ -133,7 +170,8 @@ internal sealed class PartBuffers(int partSize, int limit)
 
         private byte[] Take(int size)
         {
-            _held++;
+            if (_held++ > 0)
+                owner._further++;
             return owner.Rent(size);
         }
     }

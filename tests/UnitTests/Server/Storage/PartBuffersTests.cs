@@ -7,7 +7,7 @@ public sealed class PartBuffersTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void A_transfer_gets_its_first_buffer_at_once_whatever_others_hold()
+    public async Task A_transfer_gets_its_first_buffer_after_a_moment_whatever_others_hold()
     {
         var buffers = new PartBuffers(partSize: 10, limit: 3);
         using var old = buffers.Open();
@@ -16,11 +16,44 @@ public sealed class PartBuffersTests
         Assert.Null(old.TryRent(1));
 
         using var next = buffers.Open();
-        var first = next.TryRent(1)!;
+        var first = await next.RentAsync(1, Token);
         Assert.Null(next.TryRent(1));
 
         next.Return(first);
         olds.ForEach(old.Return);
+    }
+
+    [Fact]
+    public void A_transfer_waits_for_no_other_that_has_one_buffer_itself()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 2);
+        var olds = Enumerable.Range(0, 3).Select(_ => buffers.Open()).ToList();
+
+        var firsts = olds.Select(old => old.TryRent(1)!).ToList();
+
+        Assert.DoesNotContain(null, firsts);
+        for (var i = 0; i < olds.Count; i++)
+        {
+            Assert.Null(olds[i].TryRent(1));
+            olds[i].Return(firsts[i]);
+            olds[i].Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task A_buffer_that_is_returned_goes_to_a_transfer_that_has_none()
+    {
+        var buffers = new PartBuffers(partSize: 10, limit: 2);
+        using var old = buffers.Open();
+        var olds = Enumerable.Range(0, 2).Select(_ => old.TryRent(1)!).ToList();
+        using var next = buffers.Open();
+
+        var first = next.RentAsync(1, Token).AsTask();
+        old.Return(olds[0]);
+        Assert.Null(old.TryRent(1)); // room for the newcomer only
+
+        next.Return(await first);
+        old.Return(olds[1]);
     }
 
     [Fact]
