@@ -54,6 +54,22 @@ public sealed class ManifestReader : IDisposable
         CancellationToken cancellationToken
     )
     {
+        try
+        {
+            return await ReadToEndAsync(json, onPart, cancellationToken);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new JsonException("a text in it is not valid UTF-8", e); // Utf8JsonReader notices it that late
+        }
+    }
+
+    private static async Task<Manifest> ReadToEndAsync(
+        Stream json,
+        Action<int, StoredPart> onPart,
+        CancellationToken cancellationToken
+    )
+    {
         using var reader = new ManifestReader(onPart);
         var buffer = new byte[FirstBuffer];
         var filled = 0;

@@ -6,6 +6,11 @@ namespace ZfsSnapshotManager.Core.Manifests;
 /// </summary>
 internal sealed class ObjectList : IDisposable
 {
+    /// <summary>In S3 an object has 10,000 parts; its keys have at most 1,024 bytes.</summary>
+    private const int MaxObjects = 65_536;
+
+    private const int MaxKey = 4096;
+
     private readonly PartsDigest _digest = new();
     private readonly List<StoredObject> _objects = [];
 
@@ -35,6 +40,10 @@ internal sealed class ObjectList : IDisposable
     {
         if (key is null || size is null || _parts == 0)
             return $"object {_objects.Count + 1} lacks key, size or parts";
+        if (_objects.Count == MaxObjects)
+            return $"it lists more than {MaxObjects} objects";
+        if (key.Length > MaxKey)
+            return $"the key of object {_objects.Count + 1} is longer than {MaxKey} characters";
         var first = _objects.Count == 0 ? key : _objects[0].Key;
         if (key != StoredObject.KeyOf(first, _objects.Count))
             return $"the key of object {_objects.Count + 1} is {key}";

@@ -74,6 +74,22 @@ public sealed class ManifestReaderTests
         Assert.True(accepted > 0, "no draw was harmless");
     }
 
+    /// <summary>A flipped bit on a disk, or a hostile server: it is the manifest's fault, not the program's.</summary>
+    [Theory]
+    [InlineData("\"dataset_name\"", "\"dataset_n\u00ffme\"")]
+    [InlineData("\"key\":\"", "\"key\":\"\u00ff")]
+    [InlineData("\"key\":\"", "\"key\":\"\\ud800")]
+    [InlineData("\"dataset_name\":\"", "\"dataset_name\":\"\u00ff")]
+    public async Task A_text_that_is_not_valid_is_refused(string from, string to)
+    {
+        var (manifest, parts) = Many(2);
+        var json = Encoding.Latin1.GetString(await TestManifests.WriteAsync(manifest, parts));
+        Assert.Contains(from, json, StringComparison.Ordinal);
+        var damaged = Encoding.Latin1.GetBytes(json.Replace(from, to, StringComparison.Ordinal));
+
+        await Assert.ThrowsAsync<JsonException>(() => ReadAsync(damaged, 50));
+    }
+
     [Fact]
     public async Task A_value_without_an_end_is_refused_before_it_fills_the_memory()
     {
