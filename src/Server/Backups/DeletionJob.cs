@@ -14,6 +14,7 @@ namespace ZfsSnapshotManager.Server.Backups;
 internal sealed partial class DeletionJob(
     BackupBackends backends,
     DeletionCatalogue deletions,
+    StoreFence fence,
     CatalogueReserve reserve,
     JobSignals signals,
     ILogger<DeletionJob> logger
@@ -32,9 +33,20 @@ internal sealed partial class DeletionJob(
         var pending = deletions.List(run.Subject);
         Exception? fault = null;
         var deleted = 0;
+        var isStoreAsked = false;
         foreach (var deletion in pending.OrderBy(deletion => deletion.LocalGuid is null))
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (deletion.LocalGuid is null && !isStoreAsked)
+            {
+                isStoreAsked = true;
+                if (await FindStoreFaultAsync(cancellationToken) is { } refusal)
+                {
+                    fault ??= refusal;
+                    break; // objects come last
+                }
+            }
+
             try
             {
                 await backends.Of(deletion).DeleteAsync(deletion, cancellationToken);
@@ -50,7 +62,7 @@ internal sealed partial class DeletionJob(
             {
                 // A snapshot that is being sent stays until then. What a full disk could not note is deleted again.
                 fault ??= e;
-                if (e is StorageException { Fault: not StorageFault.Failed })
+                if (e is StorageException { Fault: StorageFault.Unavailable or StorageFault.Full })
                     break;
                 continue;
             }
@@ -62,6 +74,20 @@ internal sealed partial class DeletionJob(
 
         if (fault is not null)
             throw fault;
+    }
+
+    /// <returns>Why nothing at all can be deleted from the store; null: nothing is known.</returns>
+    private async Task<StorageException?> FindStoreFaultAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await fence.DemandAsync(cancellationToken);
+            return null;
+        }
+        catch (StorageException e)
+        {
+            return e;
+        }
     }
 
     [LoggerMessage(LogLevel.Debug, "{StorageKey} stays until its retention ends: {Reason}")]
