@@ -12,6 +12,7 @@ namespace ZfsSnapshotManager.Server.Backups;
 internal sealed class BackupRemoval(
     BackupCatalogue backups,
     DeletionCatalogue deletions,
+    ReadLeases leases,
     CatalogueReserve reserve,
     JobCatalogue jobs,
     JobSignals signals,
@@ -22,12 +23,17 @@ internal sealed class BackupRemoval(
     /// <returns>False if it must stay; nothing was changed.</returns>
     public bool Remove(string clientId, SnapshotInfo backup, DateTimeOffset? due = null)
     {
+        if (IsRead(clientId, backup))
+            return false; // since the plan was made
         var deleted = Describe(ServerEvents.BackupDeleted, clientId, backup, ("stored_bytes", $"{backup.SizeBytes}"));
         if (!reserve.Use(() => backups.Remove(clientId, backup, deleted, due)))
             return false;
         signals.Requested.Signal();
         return true;
     }
+
+    /// <summary>Whether a backup is being read now.</summary>
+    public bool IsRead(string clientId, SnapshotInfo backup) => leases.IsRead(clientId, backup.SnapshotId);
 
     /// <summary>Marks a backup to be removed when it expires.</summary>
     /// <returns>False if it must stay.</returns>
@@ -69,6 +75,12 @@ internal sealed class BackupRemoval(
     /// <summary>Whether nothing is left of a backup that was removed.</summary>
     public bool IsDeleted(string clientId, SnapshotInfo backup) =>
         deletions.List(clientId).All(deletion => deletion.StorageKey != backup.StorageKey);
+
+    /// <summary>
+    /// Whether snapshots of a client are still to be destroyed in ZFS, which alone knows how much that frees.
+    /// </summary>
+    public bool HasPendingLocal(string clientId) =>
+        deletions.List(clientId).Any(deletion => deletion.LocalGuid is not null);
 
     /// <summary>Bytes of a client that are still to be deleted, and why they cannot be, if so.</summary>
     /// <remarks>

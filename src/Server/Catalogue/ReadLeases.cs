@@ -17,29 +17,41 @@ internal sealed class ReadLeases(CatalogueDatabase database, TimeProvider time)
     /// <summary>A restore reads many ranges a second; few of them have to write.</summary>
     private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(10);
 
-    private readonly ConcurrentDictionary<string, long> _renewed = new(StringComparer.Ordinal);
+    /// <summary>A clock that is set while the server runs ends no lease; one further ahead was wrong.</summary>
+    private static readonly TimeSpan MostAhead = Duration + TimeSpan.FromDays(1);
+
+    /// <summary>What this process has read, by snapshot id: true also while the catalogue cannot be written.</summary>
+    private readonly ConcurrentDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
 
     /// <summary>Notes that a backup is being read.</summary>
     public void Renew(string clientId, string snapshotId)
     {
-        if (_renewed.TryGetValue(snapshotId, out var last) && time.GetElapsedTime(last) < Renewal)
-            return;
-        foreach (var (id, renewed) in _renewed)
+        var now = time.GetTimestamp();
+        if (_readings.TryGetValue(snapshotId, out var last) && time.GetElapsedTime(last.Since, now) < Renewal)
         {
-            if (time.GetElapsedTime(renewed) > Renewal)
-                _renewed.TryRemove(id, out _);
+            _readings[snapshotId] = last with { Last = now };
+            return;
         }
 
-        _renewed[snapshotId] = time.GetTimestamp();
+        foreach (var (id, reading) in _readings)
+        {
+            if (time.GetElapsedTime(reading.Last, now) > Duration)
+                _readings.TryRemove(id, out _);
+        }
+
+        _readings[snapshotId] = new Reading(clientId, now, now);
         try
         {
             Write(clientId, snapshotId);
         }
         catch (SqliteException)
         {
-            // The disk is full or read-only: then nothing is deleted either, and the restore must not fail by that.
+            // The disk is full or read-only: this process knows of it, and the restore must not fail by that.
         }
     }
+
+    /// <summary>Whether a backup itself is being read.</summary>
+    public bool IsRead(string clientId, string snapshotId) => List(clientId).Contains(snapshotId);
 
     /// <summary>Why backups are not deleted now: they, or a backup that they depend on, are being read.</summary>
     /// <returns>Reasons by snapshot id.</returns>
@@ -77,7 +89,7 @@ internal sealed class ReadLeases(CatalogueDatabase database, TimeProvider time)
         using var forget = connection.Query(
             "DELETE FROM read_leases WHERE until < @now OR until > @most",
             ("@now", now.ToUnixTimeSeconds()),
-            ("@most", (now + Duration).ToUnixTimeSeconds()) // noted by a clock that was wrong
+            ("@most", (now + MostAhead).ToUnixTimeSeconds()) // noted by a clock that was wrong
         );
         forget.ExecuteNonQuery();
         using var renew = connection.Query(
@@ -99,12 +111,19 @@ internal sealed class ReadLeases(CatalogueDatabase database, TimeProvider time)
             "SELECT snapshot_id FROM read_leases WHERE client_id = @client AND until >= @now AND until <= @most",
             ("@client", clientId),
             ("@now", now.ToUnixTimeSeconds()),
-            ("@most", (now + Duration).ToUnixTimeSeconds())
+            ("@most", (now + MostAhead).ToUnixTimeSeconds())
         );
         using var rows = query.ExecuteReader();
-        HashSet<string> read = new(StringComparer.Ordinal);
+        var read = _readings
+            .Where(reading => reading.Value.ClientId == clientId && time.GetElapsedTime(reading.Value.Last) <= Duration)
+            .Select(reading => reading.Key)
+            .ToHashSet(StringComparer.Ordinal);
         while (rows.Read())
             read.Add(rows.GetString(0));
         return read;
     }
+
+    /// <param name="Since">When it was last written into the catalogue, or that was tried.</param>
+    /// <param name="Last">When it was last read.</param>
+    private readonly record struct Reading(string ClientId, long Since, long Last);
 }

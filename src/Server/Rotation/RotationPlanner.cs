@@ -26,8 +26,8 @@ internal sealed class RotationPlanner(
     {
         var all = backups.List(client.ClientId);
         var chains = new BackupChains(all);
-        var obstacles = leases.FindObstacles(client.ClientId, all, chains);
         var inZfs = await blockers.FindAsync(client, all);
+        var obstacles = leases.FindObstacles(client.ClientId, all, chains);
         if (inZfs.Count > 0)
             obstacles = inZfs
                 .Concat(obstacles)
@@ -38,7 +38,7 @@ internal sealed class RotationPlanner(
         var decisions = policy is null
             ? BackupRotation.PlanForSpace(all, bases, now, chains, obstacles, machineId)
             : BackupRotation.Plan(all, policy, bases, now, chains, obstacles, machineId);
-        return new RotationPlan(decisions, chains);
+        return new RotationPlan(decisions, chains, obstacles);
     }
 
     private HashSet<SnapshotGuid> OpenBases(string clientId) =>
@@ -52,13 +52,23 @@ internal sealed class RotationPlanner(
 
 /// <param name="Decisions">The decision on each backup.</param>
 /// <param name="Chains">The chains of all of them.</param>
-internal sealed record RotationPlan(IReadOnlyList<RotationDecision<SnapshotInfo>> Decisions, BackupChains Chains)
+/// <param name="Obstacles">Why some are not deleted now, by snapshot id: they are being read, or ZFS does not
+/// answer.</param>
+internal sealed record RotationPlan(
+    IReadOnlyList<RotationDecision<SnapshotInfo>> Decisions,
+    BackupChains Chains,
+    IReadOnlyDictionary<string, string> Obstacles
+)
 {
     /// <summary>
-    /// What stays. Not what only another machine may rotate: this one's plan does not say whether it would stay.
+    /// What stays for good. Not what only another machine may rotate: this one's plan does not say whether it would
+    /// stay. Nor what stays for now only: that expires later.
     /// </summary>
     public IEnumerable<SnapshotInfo> Kept =>
-        Decisions.Where(decision => decision is { Keep: true, IsOthers: false }).Select(decision => decision.Item);
+        Decisions
+            .Where(decision => decision is { Keep: true, IsOthers: false })
+            .Select(decision => decision.Item)
+            .Where(backup => !Obstacles.ContainsKey(backup.SnapshotId));
 
     /// <summary>What may be deleted, in the order in which it is.</summary>
     public IReadOnlyList<SnapshotInfo> Deletable { get; } =

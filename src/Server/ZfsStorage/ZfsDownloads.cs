@@ -5,6 +5,7 @@ using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Transfer;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream.Resume;
+using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Http;
@@ -18,6 +19,7 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 internal sealed partial class ZfsDownloads(
     ZfsHost zfs,
     PacedResponses responses,
+    ReadLeases leases,
     RequestEvents events,
     ILogger<ZfsDownloads> logger
 )
@@ -32,8 +34,12 @@ internal sealed partial class ZfsDownloads(
         var count = await ReadFirstAsync(sending, buffer, backup, context.RequestAborted);
         Describe(context.Response, backup);
         events.PublishRead(context, ServerEvents.BackupDownloaded, backup.SnapshotId);
+        var client = context.GetClient().ClientId;
         for (; count > 0; count = await sending.Output.ReadAsync(buffer, context.RequestAborted))
+        {
+            leases.Renew(client, backup.SnapshotId);
             await writer.WriteAsync(buffer.AsMemory(0, count));
+        }
 
         await EndAsync(context, sending, backup);
     }

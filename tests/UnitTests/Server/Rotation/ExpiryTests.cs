@@ -76,14 +76,17 @@ public sealed class ExpiryTests : IDisposable
                 ),
                 _fence
             ),
-            new ZfsBackend(settings.Zfs, new ZfsDownloads(settings.Zfs, responses, events, new KeptLog<ZfsDownloads>()))
+            new ZfsBackend(
+                settings.Zfs,
+                new ZfsDownloads(settings.Zfs, responses, _leases, events, new KeptLog<ZfsDownloads>())
+            )
         );
         var signals = new JobSignals();
         var reserve = new CatalogueReserve(database);
         _deletions = new DeletionCatalogue(database);
-        _deletion = new DeletionJob(backends, _deletions, reserve, signals, new KeptLog<DeletionJob>());
+        _deletion = new DeletionJob(backends, _deletions, _fence, reserve, signals, new KeptLog<DeletionJob>());
         var jobs = new JobCatalogue(database, _time);
-        var removal = new BackupRemoval(_catalogue, _deletions, reserve, jobs, signals, _time);
+        var removal = new BackupRemoval(_catalogue, _deletions, _leases, reserve, jobs, signals, _time);
         var planner = new RotationPlanner(
             _catalogue,
             new UploadCatalogue(database, _time),
@@ -230,13 +233,32 @@ public sealed class ExpiryTests : IDisposable
 
         await PassAsync(TimeSpan.FromHours(1.5));
         foreach (var backup in (SnapshotInfo[])[full, middle, last])
-            await AssertStayedAsync(backup);
+            await AssertStoredAsync(backup, stored: true);
 
         await PassAsync(TimeSpan.FromHours(1));
-        await _rotation.ApplyAsync(Entry(), OneHourly, dryRun: false);
-        await PassAsync(TimeSpan.FromHours(48));
         foreach (var backup in (SnapshotInfo[])[full, middle, last])
             await AssertStoredAsync(backup, stored: false);
+    }
+
+    /// <summary>On a full disk, or after the clock was set back.</summary>
+    [Fact]
+    public async Task What_is_being_read_stays_marked_although_the_catalogue_does_not_know_it()
+    {
+        var (old, _) = await RotateAsync();
+        await PassAsync(TimeSpan.FromHours(47));
+        _leases.Renew(Client, old[0].SnapshotId);
+        using (var connection = _database.Open())
+        {
+            using var forget = connection.Query("DELETE FROM read_leases");
+            Assert.Equal(1, forget.ExecuteNonQuery());
+        }
+
+        await PassAsync(TimeSpan.FromHours(1));
+        await AssertStoredAsync(old[0], stored: true);
+        await AssertStoredAsync(old[1], stored: false);
+
+        await PassAsync(TimeSpan.FromHours(1.5));
+        await AssertStoredAsync(old[0], stored: false);
     }
 
     [Fact]
