@@ -209,12 +209,12 @@ internal sealed class ClientQuota(
     private RequestException Refuse(ClientEntry client, long now, long inAll, long deletable)
     {
         var (pending, fault) = removal.FindPending(client.ClientId);
-        if (pending == 0 || pending < FindExcess(client, now))
+        if (!removal.HasPendingLocal(client.ClientId) && (pending == 0 || pending < FindExcess(client, now)))
             return Exceeded(client, inAll, deletable);
         return new RequestException(
             StatusCodes.Status503ServiceUnavailable,
             "server_busy",
-            $"Backups of {pending} bytes are being deleted to make room within the quota of {client.ClientId}"
+            $"Backups are being deleted to make room within the quota of {client.ClientId}"
                 + (fault is null ? "." : $", which fails: {fault}"),
             "Try again later. On the server, 'zfs-server jobs list' shows how far it is."
         );

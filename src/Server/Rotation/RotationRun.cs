@@ -83,10 +83,14 @@ internal sealed class RotationRun(
         List<SnapshotInfo> deleted = [];
         List<SnapshotInfo> expiring = [];
         var freed = removal.FindPending(client.ClientId).Bytes;
+        // Nothing goes in the place of a snapshot that ZFS has still to destroy, or cannot.
+        var waitsForZfs = wanted < long.MaxValue && !await IsLocalDoneAsync();
         foreach (var backup in plan.Deletable)
         {
             if (freed >= wanted)
                 break;
+            if (waitsForZfs && backup.IsLocal && delay == TimeSpan.Zero)
+                continue;
             if (delay > TimeSpan.Zero) // what has expired is left to the job, which also looks at the clock
             {
                 // A mark of a clock that was wrong may lie years ahead.
@@ -116,6 +120,11 @@ internal sealed class RotationRun(
         }
 
         return new RotationResult(plan.Decisions, deleted, expiring);
+
+        Task<bool> IsLocalDoneAsync() =>
+            dryRun || delay > TimeSpan.Zero
+                ? Task.FromResult(true)
+                : removal.WaitAsync(client.ClientId, () => !removal.HasPendingLocal(client.ClientId), Patience);
 
         bool IsDeleted(SnapshotInfo backup) => removal.IsDeleted(client.ClientId, backup);
     }

@@ -48,7 +48,8 @@ public sealed class LocalHistoryTests(SecondZfsHost host)
             "secret plain",
             await lab.Client.ShellAsync(
                 $"echo 'a long passphrase' | zfs load-key {back} && echo $(for d in {back} {back}/plain; do "
-                    + "m=$(mktemp -d) && zfs set mountpoint=$m $d && zfs mount $d && cat $m/file && zfs unmount $d; done)"
+                    + "m=$(mktemp -d) && zfs set mountpoint=$m $d && zfs mount $d && cat $m/file && zfs unmount $d; "
+                    + "done)"
             )
         );
     }

@@ -132,13 +132,30 @@ internal sealed class LocalLab : IAsyncDisposable
             zfs "$@" || exit
             case "after $*" in "$moment"*) strike ;; esac
             """;
+        await Host.OutputAsync($"echo '{moment}' > {Folder}/moment");
+        await WriteZfsAsync(script);
+    }
+
+    /// <summary>Puts a program before the real <c>zfs</c> of the server.</summary>
+    private async Task WriteZfsAsync(string script) =>
         (
             await Host.RunAsync(
-                $"mkdir -p {Folder}/bin && cat > {Folder}/bin/zfs && chmod 755 {Folder}/bin/zfs && echo '{moment}' > "
-                    + $"{Folder}/moment",
+                $"mkdir -p {Folder}/bin && cat > {Folder}/bin/zfs.new && chmod 755 {Folder}/bin/zfs.new && mv "
+                    + $"{Folder}/bin/zfs.new {Folder}/bin/zfs",
                 Encoding.UTF8.GetBytes(script + "\n")
             )
         ).MustSucceed();
+
+    /// <summary>Lets ZFS refuse a command of the server, as it does for a snapshot that is in use.</summary>
+    public async Task RefuseAsync(string command)
+    {
+        var script = $$"""
+            #!/bin/sh
+            PATH=${PATH#*:}:/usr/sbin:/sbin
+            [ "$1" != {{command}} ] || { echo "cannot {{command}}: dataset is busy" >&2; exit 1; }
+            exec zfs "$@"
+            """;
+        await WriteZfsAsync(script);
     }
 
     public Task<string> LogAsync() => Host.OutputAsync($"cat {Folder}/log");
