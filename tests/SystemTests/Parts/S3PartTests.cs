@@ -150,6 +150,7 @@ public sealed class S3PartTests(Radosgw s3)
             await lab.Server.StopAsync();
             Touch(lab, upload, TimeProvider.System.GetUtcNow() - TimeSpan.FromDays(days));
             await lab.Server.StartAgainAsync();
+            await CleanUpAsync(lab.Server);
             Assert.Equal(unfinished, await s3.CountUnfinishedAsync(lab.Bucket));
             Assert.Equal(
                 unfinished,
@@ -212,6 +213,20 @@ public sealed class S3PartTests(Radosgw s3)
             SHA256.HashData(cut.Stored),
             SHA256.HashData(await lab.Client.Http.GetByteArrayAsync($"download?snapshot_id={id}", Token))
         );
+    }
+
+    /// <summary>Lets the job run that does this every hour.</summary>
+    private static async Task CleanUpAsync(ServerProcess server)
+    {
+        var before = await FinishedAsync();
+        (await server.RunAsync("jobs", "run", "clean-up")).MustSucceed();
+        await Patience.UntilAsync("the clean-up has ended", async () => await FinishedAsync() != before);
+
+        async Task<string?> FinishedAsync()
+        {
+            var shown = (await server.RunAsync("jobs", "show", "clean-up", "--json")).MustSucceed();
+            return CommandJson.Result(shown.Output).TryGetProperty("finished_at", out var at) ? at.GetRawText() : null;
+        }
     }
 
     /// <summary>Sets back when somebody last worked on an upload; nobody waits for days in a test.</summary>
