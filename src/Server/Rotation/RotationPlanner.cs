@@ -68,9 +68,24 @@ internal sealed record RotationPlan(
         Decisions
             .Where(decision => decision is { Keep: true, IsOthers: false })
             .Select(decision => decision.Item)
-            .Where(backup => !Obstacles.ContainsKey(backup.SnapshotId));
+            .Where(backup => !StaysForNow.Contains(backup.SnapshotId));
 
     /// <summary>What may be deleted, in the order in which it is.</summary>
     public IReadOnlyList<SnapshotInfo> Deletable { get; } =
         DeletionOrder.Of(Decisions.Where(decision => !decision.Keep).Select(decision => decision.Item), Chains);
+
+    /// <summary>What has an obstacle, and what that is based on.</summary>
+    private HashSet<string> StaysForNow { get; } =
+        Decisions
+            .Select(decision => decision.Item)
+            .Where(backup => Obstacles.ContainsKey(backup.SnapshotId))
+            .SelectMany(backup => BasesOf(backup, Chains).Prepend(backup))
+            .Select(backup => backup.SnapshotId)
+            .ToHashSet(StringComparer.Ordinal);
+
+    private static IEnumerable<SnapshotInfo> BasesOf(SnapshotInfo backup, BackupChains chains)
+    {
+        for (var below = chains.BaseOf(backup); below is not null; below = chains.BaseOf(below))
+            yield return below;
+    }
 }

@@ -32,9 +32,9 @@ public sealed class PartBuffersTests
         var firsts = olds.Select(old => old.TryRent(1)!).ToList();
 
         Assert.DoesNotContain(null, firsts);
+        Assert.All(olds, old => Assert.Null(old.TryRent(1)));
         for (var i = 0; i < olds.Count; i++)
         {
-            Assert.Null(olds[i].TryRent(1));
             olds[i].Return(firsts[i]);
             olds[i].Dispose();
         }
