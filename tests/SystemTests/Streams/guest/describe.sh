@@ -33,7 +33,7 @@ else
   zfs clone -o mountpoint=/tmp/look -o readonly=on "$dataset@$snapshot" "$pool/look"
   cd /tmp/look
   find . -mindepth 1 -printf '%p %y %i %m %n %U %G %s %T@ %C@ %l\n' | sort
-  getfattr -R -h -d -m - -e hex . 2>/dev/null | grep -v '^$' | md5sum
+  getfattr -R -h -d -m - -e hex . 2>/dev/null | sed '/^$/d' | md5sum # there may be none
   getfacl -R -n . 2>/dev/null | md5sum
   find . -type f -print0 | sort -z | xargs -0 -r sha256sum
   cd /
