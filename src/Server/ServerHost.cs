@@ -156,6 +156,7 @@ internal static partial class ServerHost
             .AddSingleton<ZfsBackend>()
             .AddSingleton<BackupBackends>()
             .AddSingleton<BackupRemoval>()
+            .AddSingleton<CatalogueClock>()
             .AddSingleton<ClockCheck>()
             .AddSingleton<RotationPlanner>()
             .AddSingleton<RotationRun>()

@@ -9,7 +9,7 @@ namespace ZfsSnapshotManager.Server.Backups;
 /// virtual machine that was resumed. S3 knows the time; without it a clock that is more than a day ahead of when this
 /// server last looked is believed a day later.
 /// </summary>
-internal sealed class ClockCheck(CatalogueDatabase database, IObjectStore store, TimeProvider time)
+internal sealed class ClockCheck(CatalogueClock catalogue, IObjectStore store, TimeProvider time)
 {
     /// <summary>As much as S3 itself accepts (RequestTimeTooSkewed).</summary>
     private static readonly TimeSpan MostAhead = TimeSpan.FromMinutes(15);
@@ -52,9 +52,9 @@ internal sealed class ClockCheck(CatalogueDatabase database, IObjectStore store,
         {
             var running = time.GetElapsedTime(_looked);
             _looked = time.GetTimestamp();
-            var (seen, trustedFrom) = database.GetClock();
+            var (seen, trustedFrom) = catalogue.Find();
             var state = new ClockState(seen, trustedFrom).Look(time.GetUtcNow(), running);
-            database.NoteClock(state.Seen!.Value, state.TrustedFrom);
+            catalogue.Note(state.Seen!.Value, state.TrustedFrom);
             return state.TrustedFrom;
         }
     }

@@ -13,8 +13,6 @@ internal sealed class CatalogueReserve(CatalogueDatabase database)
     /// <summary>Enough for the pages of some hundred changes in SQLite's write-ahead log.</summary>
     private const int Size = 1024 * 1024;
 
-    private const int Full = 13; // SQLITE_FULL, sqlite.org/rescode.html
-
     private string Path => database.Path + ".reserve";
 
     /// <summary>Creates the file if it does not exist and the disk has room; at the start and every hour.</summary>
@@ -51,7 +49,7 @@ internal sealed class CatalogueReserve(CatalogueDatabase database)
         {
             return change();
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == Full && Release())
+        catch (SqliteException e) when (e.SqliteErrorCode == CatalogueDatabase.Full && Release())
         {
             return change();
         }
