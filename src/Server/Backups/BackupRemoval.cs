@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Events;
 using ZfsSnapshotManager.Server.Jobs;
@@ -19,11 +20,13 @@ internal sealed class BackupRemoval(
     TimeProvider time
 )
 {
+    /// <param name="backup">As it was planned.</param>
+    /// <param name="chains">Those of the plan.</param>
     /// <param name="due">It must stay unless it has expired by then; null: whether it has does not matter.</param>
     /// <returns>False if it must stay; nothing was changed.</returns>
-    public bool Remove(string clientId, SnapshotInfo backup, DateTimeOffset? due = null)
+    public bool Remove(string clientId, SnapshotInfo backup, BackupChains chains, DateTimeOffset? due = null)
     {
-        if (IsRead(clientId, backup))
+        if (IsRead(clientId, backup, chains))
             return false; // since the plan was made
         var deleted = Describe(ServerEvents.BackupDeleted, clientId, backup, ("stored_bytes", $"{backup.SizeBytes}"));
         if (!reserve.Use(() => backups.Remove(clientId, backup, deleted, due)))
@@ -32,8 +35,9 @@ internal sealed class BackupRemoval(
         return true;
     }
 
-    /// <summary>Whether a backup is being read now.</summary>
-    public bool IsRead(string clientId, SnapshotInfo backup) => leases.IsRead(clientId, backup.SnapshotId);
+    /// <summary>Whether a backup, or one that it is based on, is being read now.</summary>
+    public bool IsRead(string clientId, SnapshotInfo backup, BackupChains chains) =>
+        leases.FindObstacles(clientId, [backup], chains).Count > 0;
 
     /// <summary>Marks a backup to be removed when it expires.</summary>
     /// <returns>False if it must stay.</returns>
@@ -73,14 +77,12 @@ internal sealed class BackupRemoval(
     }
 
     /// <summary>Whether nothing is left of a backup that was removed.</summary>
-    public bool IsDeleted(string clientId, SnapshotInfo backup) =>
-        deletions.List(clientId).All(deletion => deletion.StorageKey != backup.StorageKey);
+    public bool IsDeleted(SnapshotInfo backup) => !deletions.Contains(backup.StorageKey);
 
     /// <summary>
     /// Whether snapshots of a client are still to be destroyed in ZFS, which alone knows how much that frees.
     /// </summary>
-    public bool HasPendingLocal(string clientId) =>
-        deletions.List(clientId).Any(deletion => deletion.LocalGuid is not null);
+    public bool HasPendingLocal(string clientId) => deletions.HasAny(clientId, local: true);
 
     /// <summary>Bytes of a client that are still to be deleted, and why they cannot be, if so.</summary>
     /// <remarks>
@@ -94,7 +96,7 @@ internal sealed class BackupRemoval(
         };
 
     private bool IsProgressing(string clientId) =>
-        deletions.List(clientId).Count > 0
+        deletions.HasAny(clientId)
         && jobs.Find(JobKinds.Delete, clientId) is { Error: null, State: JobStates.Waiting or JobStates.Running };
 
     private ServerEvent Describe(

@@ -24,6 +24,17 @@ internal sealed class DeletionCatalogue(CatalogueDatabase database)
         return deletions;
     }
 
+    /// <summary>Whether a client has any.</summary>
+    /// <param name="local">Only those in ZFS.</param>
+    public bool HasAny(string clientId, bool local = false) =>
+        Exists(
+            "client_id = @client AND (@local = 0 OR local_guid IS NOT NULL)",
+            ("@client", clientId),
+            ("@local", local ? 1 : 0)
+        );
+
+    public bool Contains(string storageKey) => Exists("storage_key = @key", ("@key", storageKey));
+
     /// <summary>Stored bytes of a client's objects that are still to be deleted.</summary>
     public long CountBytes(string clientId)
     {
@@ -42,5 +53,12 @@ internal sealed class DeletionCatalogue(CatalogueDatabase database)
         using var connection = database.Open();
         using var command = connection.Query("DELETE FROM deletions WHERE storage_key = @key", ("@key", storageKey));
         return command.ExecuteNonQuery() > 0;
+    }
+
+    private bool Exists(string condition, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query($"SELECT 1 FROM deletions WHERE {condition} LIMIT 1", parameters);
+        return command.ExecuteScalar() is not null;
     }
 }

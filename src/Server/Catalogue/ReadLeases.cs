@@ -50,9 +50,6 @@ internal sealed class ReadLeases(CatalogueDatabase database, TimeProvider time)
         }
     }
 
-    /// <summary>Whether a backup itself is being read.</summary>
-    public bool IsRead(string clientId, string snapshotId) => List(clientId).Contains(snapshotId);
-
     /// <summary>Why backups are not deleted now: they, or a backup that they depend on, are being read.</summary>
     /// <returns>Reasons by snapshot id.</returns>
     public IReadOnlyDictionary<string, string> FindObstacles(

@@ -76,11 +76,11 @@ internal sealed partial class ExpiredBackups(
                 return;
             }
 
-            if (removal.IsRead(client.ClientId, backup))
+            if (removal.IsRead(client.ClientId, backup, plan.Chains))
                 continue; // since the plan was made
 
             // A backup that a newer one depends on by now, or that does not expire any more, is not to be deleted.
-            if (!removal.Remove(client.ClientId, backup, now))
+            if (!removal.Remove(client.ClientId, backup, plan.Chains, now))
                 Keep(backup);
         }
 

@@ -103,13 +103,13 @@ internal sealed class RotationRun(
             else
             {
                 var before = datasets.LastUsed(client.ClientId);
-                if (!dryRun && !removal.Remove(client.ClientId, backup))
+                if (!dryRun && !removal.Remove(client.ClientId, backup, plan.Chains))
                     continue;
                 deleted.Add(backup);
                 if (backup.IsLocal && !dryRun && wanted < long.MaxValue)
                 {
                     // Blocks shared with neighbouring snapshots stay, so only ZFS knows how much was freed.
-                    if (!await removal.WaitAsync(client.ClientId, () => IsDeleted(backup), Patience))
+                    if (!await removal.WaitAsync(client.ClientId, () => removal.IsDeleted(backup), Patience))
                         break;
                     freed += before - await datasets.GetUsedAsync(client, CancellationToken.None);
                     continue;
@@ -125,8 +125,6 @@ internal sealed class RotationRun(
             dryRun || delay > TimeSpan.Zero
                 ? Task.FromResult(true)
                 : removal.WaitAsync(client.ClientId, () => !removal.HasPendingLocal(client.ClientId), Patience);
-
-        bool IsDeleted(SnapshotInfo backup) => removal.IsDeleted(client.ClientId, backup);
     }
 }
 

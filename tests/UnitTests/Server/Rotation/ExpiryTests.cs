@@ -1,5 +1,6 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
+using ZfsSnapshotManager.Core.Chains;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Server.Backends;
 using ZfsSnapshotManager.Server.Backups;
@@ -13,6 +14,7 @@ using ZfsSnapshotManager.Server.Storage;
 using ZfsSnapshotManager.Server.ZfsStorage;
 using ZfsSnapshotManager.UnitTests.Rotation;
 using ZfsSnapshotManager.UnitTests.Server.Catalogue;
+using ZfsSnapshotManager.UnitTests.Server.Storage;
 
 namespace ZfsSnapshotManager.UnitTests.Server.Rotation;
 
@@ -42,6 +44,7 @@ public sealed class ExpiryTests : IDisposable
     private readonly DeletionCatalogue _deletions;
     private readonly DeletionJob _deletion;
     private readonly ReadLeases _leases;
+    private readonly BackupRemoval _removal;
     private readonly StoreOwnership _ownership;
     private readonly StoreFence _fence;
     private readonly string _clientsFile;
@@ -57,7 +60,7 @@ public sealed class ExpiryTests : IDisposable
         directory.Prepare();
         var buffers = new PartBuffers(settings.PartSize, limit: 1);
         var responses = new PacedResponses(settings, _time);
-        _store = new BackupStore(directory, buffers);
+        _store = new BackupStore(FaultyStore.Over(directory), buffers);
         var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
         _leases = new ReadLeases(database, _time);
         var events = new RequestEvents(database, _time, new KeptLog<RequestEvents>());
@@ -86,7 +89,7 @@ public sealed class ExpiryTests : IDisposable
         _deletions = new DeletionCatalogue(database);
         _deletion = new DeletionJob(backends, _deletions, _fence, reserve, signals, new KeptLog<DeletionJob>());
         var jobs = new JobCatalogue(database, _time);
-        var removal = new BackupRemoval(_catalogue, _deletions, _leases, reserve, jobs, signals, _time);
+        var removal = _removal = new BackupRemoval(_catalogue, _deletions, _leases, reserve, jobs, signals, _time);
         var planner = new RotationPlanner(
             _catalogue,
             new UploadCatalogue(database, _time),
@@ -94,7 +97,7 @@ public sealed class ExpiryTests : IDisposable
             _leases,
             _time
         );
-        var clock = new ClockCheck(database, directory, _time);
+        var clock = new ClockCheck(new CatalogueClock(database), directory, _time);
         _rotation = new RotationRun(planner, removal, parents, settings, _time);
         _clientsFile = settings.ClientsFile;
         _expired = new ExpiredBackups(
@@ -238,6 +241,51 @@ public sealed class ExpiryTests : IDisposable
         await PassAsync(TimeSpan.FromHours(1));
         foreach (var backup in (SnapshotInfo[])[full, middle, last])
             await AssertStoredAsync(backup, stored: false);
+    }
+
+    [Theory]
+    [InlineData(nameof(StorageFault.Refused))] // a legal hold, a rule for one key
+    [InlineData(nameof(StorageFault.Unreadable))] // a bad sector
+    [InlineData(nameof(StorageFault.Failed))]
+    public async Task An_object_that_cannot_be_deleted_stops_no_other(string fault)
+    {
+        var (old, _) = await RotateAsync();
+        FaultyStore.Of(_store.Objects).Refuse(old[0].StorageKey, Enum.Parse<StorageFault>(fault));
+
+        await Assert.ThrowsAsync<StorageException>(() => PassAsync(TimeSpan.FromHours(48)));
+
+        Assert.NotNull(await _store.Objects.FindAsync(old[0].StorageKey, Token));
+        await AssertStoredAsync(old[1], stored: false);
+        Assert.Equal(old[0].StorageKey, Assert.Single(_deletions.List()).StorageKey);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_is_asked_to_delete_one_backup_and_no_more()
+    {
+        var (old, _) = await RotateAsync();
+        var store = FaultyStore.Of(_store.Objects);
+        foreach (var backup in old)
+            store.Refuse(StorageKey.ManifestOf(backup.StorageKey), StorageFault.Unavailable);
+
+        await Assert.ThrowsAsync<StorageException>(() => PassAsync(TimeSpan.FromHours(48)));
+
+        Assert.Equal(1, store.Deletions);
+        Assert.Equal(2, _deletions.List().Count);
+    }
+
+    /// <summary>Between the plan and the deletion lie minutes, if the store is slow.</summary>
+    [Fact]
+    public async Task What_is_based_on_a_backup_that_is_read_since_the_plan_is_not_removed()
+    {
+        var full = await StoreAsync(History.Backup(1, null, History.Now.AddHours(-6)));
+        var incremental = await StoreAsync(History.Backup(2, 1, History.Now.AddHours(-5)));
+        var other = await StoreAsync(History.Backup(3, null, History.Now.AddHours(-4)));
+        var chains = new BackupChains(_catalogue.List(Client));
+        _leases.Renew(Client, full.SnapshotId);
+
+        Assert.False(_removal.Remove(Client, incremental, chains));
+        Assert.False(_removal.Remove(Client, full, chains));
+        Assert.True(_removal.Remove(Client, other, chains));
     }
 
     /// <summary>On a full disk, or after the clock was set back.</summary>
