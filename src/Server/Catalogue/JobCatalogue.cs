@@ -124,7 +124,8 @@ internal sealed class JobCatalogue(CatalogueDatabase database, TimeProvider time
     /// <summary>Records that the job has ended well.</summary>
     /// <param name="next">When it runs again; null: when it is asked for.</param>
     /// <param name="postponed">Why a part of its work has to wait until then; null if nothing has.</param>
-    public void Finish(Job job, string progress, DateTimeOffset? next, string? postponed = null) =>
+    /// <returns>False if it is no longer this owner's.</returns>
+    public bool Finish(Job job, string progress, DateTimeOffset? next, string? postponed = null) =>
         Write(
             job,
             """
@@ -141,7 +142,8 @@ internal sealed class JobCatalogue(CatalogueDatabase database, TimeProvider time
         );
 
     /// <summary>Records that it has failed, and when it is tried again.</summary>
-    public void Fail(Job job, string progress, string error, DateTimeOffset next) =>
+    /// <returns>False if it is no longer this owner's.</returns>
+    public bool Fail(Job job, string progress, string error, DateTimeOffset next) =>
         Write(
             job,
             """
@@ -155,7 +157,8 @@ internal sealed class JobCatalogue(CatalogueDatabase database, TimeProvider time
         );
 
     /// <summary>Gives a job back that this process does not finish.</summary>
-    public void Release(Job job) => Write(job, "state = 'waiting', owner = NULL, lease_until = NULL, not_before = 0");
+    /// <returns>False if it is no longer this owner's.</returns>
+    public bool Release(Job job) => Write(job, "state = 'waiting', owner = NULL, lease_until = NULL, not_before = 0");
 
     /// <summary>For an administrator: lets a job run at once, whatever it waits for.</summary>
     /// <returns>Null if it does not exist.</returns>

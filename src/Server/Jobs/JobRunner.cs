@@ -131,11 +131,11 @@ internal sealed partial class JobRunner(
                 throw new InvalidOperationException($"This version of zfs-server has no jobs of the kind {job.Kind}.");
             await handler.RunAsync(run, cancellationToken);
             var pause = run.Postponed is null ? handler.Interval : LongestPause;
-            jobs.Finish(job, run.Progress, time.GetUtcNow() + pause, run.Postponed);
+            reserve.Use(() => jobs.Finish(job, run.Progress, time.GetUtcNow() + pause, run.Postponed));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            jobs.Release(job);
+            reserve.Use(() => jobs.Release(job));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -145,7 +145,7 @@ internal sealed partial class JobRunner(
         {
             var pause = PauseAfter(job.Attempts + 1);
             LogFailed(e, job.Name, (long)pause.TotalSeconds);
-            jobs.Fail(job, run.Progress, e.Message, time.GetUtcNow() + pause);
+            reserve.Use(() => jobs.Fail(job, run.Progress, e.Message, time.GetUtcNow() + pause));
         }
     }
 
