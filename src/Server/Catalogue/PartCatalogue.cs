@@ -17,9 +17,10 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     /// An upload's parts in order, read a piece at a time: they may be very many, and whoever reads them slowly holds
     /// no transaction meanwhile, which would keep the write-ahead log from being reset.
     /// </summary>
-    public IEnumerable<PartRecord> Walk(string uploadId)
+    /// <param name="after">Parts up to this number are left out.</param>
+    public IEnumerable<PartRecord> Walk(string uploadId, int after = 0)
     {
-        var last = 0;
+        var last = after;
         while (true)
         {
             List<PartRecord> piece;

@@ -78,7 +78,7 @@ internal sealed class DirectoryObjectWriter : IObjectWriter
         return new WrittenPart(content.Length, "");
     }
 
-    public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken)
+    public Task CompleteAsync(IEnumerable<WrittenPart> parts, CancellationToken cancellationToken)
     {
         if (_completed)
             return Task.CompletedTask;

@@ -137,9 +137,9 @@ internal interface IObjectWriter : IAsyncDisposable
     );
 
     /// <summary>Gives the object its key, once all parts are written. May be repeated.</summary>
-    /// <param name="parts">All of them, in order.</param>
+    /// <param name="parts">All of them, in order. They may be very many, except in S3.</param>
     /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: the key is in use.</exception>
-    Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken);
+    Task CompleteAsync(IEnumerable<WrittenPart> parts, CancellationToken cancellationToken);
 }
 
 /// <param name="Size">In bytes.</param>

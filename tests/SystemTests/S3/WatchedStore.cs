@@ -124,7 +124,7 @@ internal sealed class WatchedStore(IObjectStore inner) : IObjectStore
             return written;
         }
 
-        public Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken) =>
+        public Task CompleteAsync(IEnumerable<WrittenPart> parts, CancellationToken cancellationToken) =>
             inner.CompleteAsync(parts, cancellationToken);
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();

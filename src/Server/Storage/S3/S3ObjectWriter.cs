@@ -49,11 +49,12 @@ internal sealed partial class S3Store
             return new WrittenPart(content.Length, written.ETag);
         }
 
-        public async Task CompleteAsync(IReadOnlyList<WrittenPart> parts, CancellationToken cancellationToken)
+        public async Task CompleteAsync(IEnumerable<WrittenPart> parts, CancellationToken cancellationToken)
         {
             if (_completed)
                 return;
-            var size = parts.Sum(part => (long)part.Size);
+            WrittenPart[] all = [.. parts];
+            var size = all.Sum(part => (long)part.Size);
             // Not every service has conditional completion, and this request costs little. Keys are reserved, so no
             // other upload comes in between.
             if (await store.FindUseAsync(key, size, uploadId, cancellationToken) == KeyUse.Other)
@@ -62,7 +63,7 @@ internal sealed partial class S3Store
             {
                 await store._connection.SendAsync(
                     $"complete {key}",
-                    (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(parts), attempt.Token),
+                    (s3, attempt) => s3.CompleteMultipartUploadAsync(Completion(all), attempt.Token),
                     cancellationToken
                 );
             }

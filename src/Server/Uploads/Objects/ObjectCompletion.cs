@@ -38,7 +38,7 @@ internal sealed class ObjectCompletion(
         await commit.CheckStoreAsync(upload, manifest, CancellationToken.None);
         return await commit.RunAsync(
             upload,
-            () => FinishObjectsAsync(upload),
+            () => FinishObjectsAsync(upload, objects.Count),
             manifest,
             new PartsOfUpload(parts, upload.UploadId, joined.Count)
         );
@@ -54,9 +54,9 @@ internal sealed class ObjectCompletion(
                 ),
         ];
 
-    private async Task FinishObjectsAsync(UploadRecord upload)
+    private async Task FinishObjectsAsync(UploadRecord upload, int objects)
     {
-        foreach (var (index, written) in WrittenParts(upload).Index())
+        for (var index = 0; index < objects; index++)
         {
             var token = parts.FindObject(upload.UploadId, index)
                 ?? throw new InvalidOperationException($"Object {index} of {upload.UploadId} was never created.");
@@ -65,14 +65,14 @@ internal sealed class ObjectCompletion(
                 upload.UploadId,
                 token
             );
-            await writer.CompleteAsync(written, CancellationToken.None);
+            var most = store.Objects.MaxParts;
+            await writer.CompleteAsync(
+                parts
+                    .Walk(upload.UploadId, after: index * most)
+                    .Take(most)
+                    .Select(part => new WrittenPart(part.Size, part.Receipt)),
+                CancellationToken.None
+            );
         }
     }
-
-    /// <summary>The parts of each object, one object after another.</summary>
-    private IEnumerable<WrittenPart[]> WrittenParts(UploadRecord upload) =>
-        parts
-            .Walk(upload.UploadId)
-            .Select(part => new WrittenPart(part.Size, part.Receipt))
-            .Chunk(store.Objects.MaxParts);
 }
