@@ -54,22 +54,6 @@ public sealed class ManifestReader : IDisposable
         CancellationToken cancellationToken
     )
     {
-        try
-        {
-            return await ReadToEndAsync(json, onPart, cancellationToken);
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new JsonException("a text in it is not valid UTF-8", e); // Utf8JsonReader notices it that late
-        }
-    }
-
-    private static async Task<Manifest> ReadToEndAsync(
-        Stream json,
-        Action<int, StoredPart> onPart,
-        CancellationToken cancellationToken
-    )
-    {
         using var reader = new ManifestReader(onPart);
         var buffer = new byte[FirstBuffer];
         var filled = 0;
@@ -115,22 +99,36 @@ public sealed class ManifestReader : IDisposable
     {
         if (!reader.Read())
             return false;
-        switch (_place)
+        StoredPart? part = null;
+        try
         {
-            case Place.Outside:
-                Require(reader.TokenType == JsonTokenType.StartObject, "it is not an object");
-                _headerWriter.WriteStartObject();
-                _place = Place.InManifest;
-                return true;
-            case Place.InManifest:
-                return StepInManifest(ref reader, data);
-            case Place.InObjects:
-                return StepInObjects(ref reader);
-            case Place.InObject:
-                return StepInObject(ref reader, data);
-            default:
-                return StepInParts(ref reader, data);
+            var isComplete = _place switch
+            {
+                Place.Outside => Begin(ref reader),
+                Place.InManifest => StepInManifest(ref reader, data),
+                Place.InObjects => StepInObjects(ref reader),
+                Place.InObject => StepInObject(ref reader, data),
+                _ => StepInParts(ref reader, data, out part),
+            };
+            if (!isComplete)
+                return false;
         }
+        catch (InvalidOperationException e)
+        {
+            throw new JsonException("a text in it is not valid UTF-8", e); // Utf8JsonReader notices it that late
+        }
+
+        if (part is not null)
+            _onPart(_list.Objects.Count, part);
+        return true;
+    }
+
+    private bool Begin(ref Utf8JsonReader reader)
+    {
+        Require(reader.TokenType == JsonTokenType.StartObject, "it is not an object");
+        _headerWriter.WriteStartObject();
+        _place = Place.InManifest;
+        return true;
     }
 
     private bool StepInManifest(ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
@@ -221,8 +219,9 @@ public sealed class ManifestReader : IDisposable
         return true;
     }
 
-    private bool StepInParts(ref Utf8JsonReader reader, ReadOnlySpan<byte> data)
+    private bool StepInParts(ref Utf8JsonReader reader, ReadOnlySpan<byte> data, out StoredPart? part)
     {
+        part = null;
         if (reader.TokenType == JsonTokenType.EndArray)
         {
             _place = Place.InObject;
@@ -235,9 +234,8 @@ public sealed class ManifestReader : IDisposable
             return false;
         var json = data[start..(int)reader.BytesConsumed];
         Manifest.RefuseNulls(json);
-        var part = JsonSerializer.Deserialize(json, ManifestJson.Default.StoredPart)!;
+        part = JsonSerializer.Deserialize(json, ManifestJson.Default.StoredPart)!;
         Refuse(_list.Add(part));
-        _onPart(_list.Objects.Count, part);
         return true;
     }
 
