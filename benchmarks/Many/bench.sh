@@ -6,9 +6,13 @@ many_s3_mib=256 # the S3 server's store is small
 many_clients='1 8 32'
 
 many_tools() {
-  command -v nginx >/dev/null && command -v curl >/dev/null && return
+  local -a missing=()
+  local tool
+  for tool in nginx:nginx-light curl:curl aws:awscli python3:python3; do
+    command -v "${tool%%:*}" >/dev/null || missing+=("${tool##*:}")
+  done
   # RUNLEVEL=1: Debian would start nginx at once, on port 80.
-  { apt-get -q update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends nginx-light curl; } >&2
+  ((${#missing[@]} == 0)) || { apt-get -q update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}"; } >&2
 }
 
 # One worker process, which is what writes; sets many_nginx and many_nginx_url.
@@ -54,14 +58,11 @@ many_server_start() {
   local -a settings=(BIND_ADDRESS=127.0.0.1 PORT=0 "DATA_DIR=$dir" "$@")
   mkdir -p "$dir"
   for client in $(seq 50); do
-    printf 'c%s %s\n' "$client" "$(env "${settings[@]}" artifacts/bin/zfs-server client add "c$client" --json | sed -n 's/.*"api_key": *"\([^"]*\)".*/\1/p')"
+    printf 'c%s %s\n' "$client" "$(add_client "c$client")"
   done >"$dir.keys"
   env "${settings[@]}" artifacts/bin/zfs-server >"$dir.log" 2>&1 &
   many_server=$!
-  until many_url=$(sed -n 's/.*Serving on \(http[^,]*\),.*/\1/p' "$dir.log") && [[ -n $many_url ]]; do
-    kill -0 "$many_server" 2>/dev/null || { cat "$dir.log" >&2; fail 'zfs-server does not start'; }
-    sleep 0.1
-  done
+  many_url=$(url_of_server "$dir.log" "$many_server")
 }
 
 many_stop() {
@@ -140,7 +141,6 @@ many_s3() {
 
 bench_many() {
   many_tools
-  s3_tools
   dotnet publish benchmarks/ManyClients --configuration Release --use-current-runtime --output artifacts/publish/ManyClients --verbosity quiet >&2
   trap 'many_stop; tools/s3-server stop --name bench-many >/dev/null 2>&1 || true; rm -rf "$scratch"' EXIT
   many_directory

@@ -6,7 +6,7 @@ bench_rotation() {
   local -a settings=(BIND_ADDRESS=127.0.0.1 PORT=0 "DATA_DIR=$scratch/rotation")
   local key url pid round label
   command -v python3 >/dev/null || { apt-get -q update && apt-get -q -y install --no-install-recommends python3; } >&2
-  key=$(env "${settings[@]}" artifacts/bin/zfs-server client add bench --json | sed -n 's/.*"api_key": *"\([^"]*\)".*/\1/p')
+  key=$(add_client bench)
   rotation_start
   kill "$pid" && wait "$pid" || true # it has made the catalogue
   python3 benchmarks/Rotation/fill.py "$scratch/rotation/metadata.db"
@@ -32,8 +32,5 @@ bench_rotation() {
 rotation_start() {
   env "${settings[@]}" artifacts/bin/zfs-server >"$scratch/rotation.log" 2>&1 &
   pid=$!
-  until url=$(sed -n 's/.*Serving on \(http[^,]*\),.*/\1/p' "$scratch/rotation.log") && [[ -n $url ]]; do
-    kill -0 "$pid" 2>/dev/null || { cat "$scratch/rotation.log" >&2; fail 'zfs-server does not start'; }
-    sleep 0.1
-  done
+  url=$(url_of_server "$scratch/rotation.log" "$pid")
 }

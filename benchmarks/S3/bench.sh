@@ -39,14 +39,11 @@ s3_start() {
 
   mkdir -p "$scratch/server"
   local -a settings=(S3_ENABLED=true S3_USE_SSL=false S3_BUCKET=bench-zfs BIND_ADDRESS=127.0.0.1 PORT=0 "DATA_DIR=$scratch/server")
-  key=$(env "${settings[@]}" artifacts/bin/zfs-server client add bench --json | sed -n 's/.*"api_key": *"\([^"]*\)".*/\1/p')
+  key=$(add_client bench)
   env "${settings[@]}" artifacts/bin/zfs-server >"$scratch/server.log" 2>&1 &
   server=$!
   trap 's3_stop; rm -rf "$scratch"' EXIT
-  until url=$(sed -n 's/.*Serving on \(http[^,]*\),.*/\1/p' "$scratch/server.log") && [[ -n $url ]]; do
-    kill -0 "$server" 2>/dev/null || { cat "$scratch/server.log" >&2; fail 'zfs-server does not start'; }
-    sleep 0.1
-  done
+  url=$(url_of_server "$scratch/server.log" "$server")
 }
 
 s3_stop() {

@@ -68,13 +68,10 @@ transfer_discard_start() {
 # A real zfs-server over a folder; sets store, store_url and store_key. usage: transfer_store_start [SETTING…]
 transfer_store_start() {
   local -a settings=(BIND_ADDRESS=127.0.0.1 PORT=0 "DATA_DIR=$scratch/store" "$@")
-  store_key=$(env "${settings[@]}" artifacts/bin/zfs-server client add bench --json | sed -n 's/.*"api_key": *"\([^"]*\)".*/\1/p')
+  store_key=$(add_client bench)
   env "${settings[@]}" artifacts/bin/zfs-server >"$scratch/store.log" 2>&1 &
   store=$!
-  until store_url=$(sed -n 's/.*Serving on \(http[^,]*\),.*/\1/p' "$scratch/store.log") && [[ -n $store_url ]]; do
-    kill -0 "$store" 2>/dev/null || { cat "$scratch/store.log" >&2; fail 'zfs-server does not start'; }
-    sleep 0.1
-  done
+  store_url=$(url_of_server "$scratch/store.log" "$store")
 }
 
 transfer_stop() {
