@@ -332,7 +332,11 @@ internal sealed class CrashLab : IAsyncDisposable
             return TimeProvider.System.GetElapsedTime(quiet) > Patience.Of(10);
         });
         if (!Server.HasEnded && CountedCall.ReadLog(LogFile).Count < point.Call)
+        {
+            await Events.UntilDeliveredAsync(Server); // otherwise it hangs
             throw new PointNotReachedException();
+        }
+
         await Server.WaitForExitAsync();
         var last = CountedCall.ReadLog(LogFile) is [.., var call] ? call : null;
         Assert.True(

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.SystemTests.Fixtures;
 
 namespace ZfsSnapshotManager.SystemTests.Restores;
@@ -308,6 +309,36 @@ public sealed class KeptRestoreTests
         Assert.Contains("is being read", plan.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>After a long pause of the restore, or with a catalogue that was put back.</summary>
+    [Fact]
+    public async Task A_backup_that_is_no_longer_listed_during_its_restore_is_named_and_what_came_stays()
+    {
+        await using var lab = await RestoreLab.CreateAsync(new StandInHost());
+        await lab.AddIncrementalAsync();
+        var old = (await lab.Client.ListBackupsAsync())[0].GetProperty("snapshot_id").GetString()!;
+        (await lab.Client.RunAsync("zfs-client backup-full")).MustSucceed();
+        var received = Path.Combine(lab.Client.Folder, "received");
+        var gone = Path.Combine(lab.Client.Folder, "gone");
+        var waiting = await lab.Client.WrapZfsAsync(
+            $"'receive -s -u '*) \"$zfs\" \"$@\"; code=$?; touch {received}; until [ -e {gone} ]; do "
+                + "sleep 0.1; done; exit $code"
+        );
+
+        var restoring = lab.Client.RunAsync($"{waiting} zfs-restore restore {old} {lab.Target}");
+        await Patience.UntilAsync("the full backup is received", () => File.Exists(received));
+        Forget(lab.Server, old);
+        await File.WriteAllTextAsync(gone, "", TestContext.Current.CancellationToken);
+        var failed = await restoring;
+
+        Assert.Equal(8, failed.ExitCode);
+        Assert.Contains("does not exist", failed.Error, StringComparison.Ordinal);
+        Assert.Contains("'zfs-restore list' shows the", failed.Error, StringComparison.Ordinal);
+        Assert.Contains($"is kept in {lab.Partial}. To discard it", failed.Error, StringComparison.Ordinal);
+        Assert.Single(await lab.Client.SnapshotsOfAsync(lab.Partial));
+        (await lab.Client.RunAsync($"zfs-restore latest {lab.Target} --restart")).MustSucceed();
+        await lab.AssertNoTracesAsync();
+    }
+
     [Fact]
     public async Task A_snapshot_name_that_becomes_too_long_is_found_before_anything_is_received()
     {
@@ -355,5 +386,18 @@ public sealed class KeptRestoreTests
         var value = file.ReadByte();
         file.Position--;
         file.WriteByte((byte)(value ^ 1));
+    }
+
+    /// <summary>Takes a backup off the server's list.</summary>
+    private static void Forget(ServerProcess server, string snapshotId)
+    {
+        using var connection = new SqliteConnection(
+            $"Data Source={Path.Combine(server.DataFolder, "metadata.db")};Pooling=False"
+        );
+        connection.Open();
+        using var delete = connection.CreateCommand();
+        delete.CommandText = "DELETE FROM backups WHERE snapshot_id = @id";
+        delete.Parameters.AddWithValue("@id", snapshotId);
+        Assert.Equal(1, delete.ExecuteNonQuery());
     }
 }
