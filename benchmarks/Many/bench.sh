@@ -128,7 +128,7 @@ many_s3() {
   while read -r line; do export "${line?}"; done < <(tools/s3-server start radosgw --name bench-many)
   AWS_CONFIG_FILE=$scratch/aws-config AWS_ACCESS_KEY_ID=$S3_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$S3_SECRET_KEY AWS_DEFAULT_REGION=us-east-1 \
     aws --endpoint-url "http://$S3_ENDPOINT" s3 mb s3://bench-many >/dev/null
-  many_server_start "$scratch/many-s3" S3_ENABLED=true S3_USE_SSL=false S3_BUCKET=bench-many
+  many_server_start "$scratch/many-s3" S3_ENABLED=true S3_USE_SSL=false S3_BUCKET=bench-many S3_PART_SIZE_MIB=8
   for ((round = 0; round <= many_rounds; round++)); do
     for clients in $many_clients; do
       many_load "server-s3-$clients" backups "$many_url" "$many_server" "$clients" "$many_s3_mib" "$scratch/many-s3.keys"
