@@ -50,7 +50,6 @@ internal static partial class ServerHost
         await ownership.ClaimAsync(cancellationToken);
         await app.Services.GetRequiredService<StoreFence>().RaiseAsync(cancellationToken);
         app.Services.GetRequiredService<CatalogueReserve>().Keep(); // what had to be written for the start is
-        await app.Services.GetRequiredService<UploadCleanUp>().RecoverAfterStartAsync(cancellationToken);
         app.Services.GetRequiredService<ClockCheck>().Look();
         app.Services.GetRequiredService<JobRunner>().Prepare();
 
@@ -105,6 +104,7 @@ internal static partial class ServerHost
             .AddSingleton(TimeProvider.System)
             .AddSingleton<CatalogueDatabase>()
             .AddSingleton<StoreOwnership>()
+            .AddSingleton<ServerRun>()
             .AddSingleton<StoreFence>()
             .AddSingleton<CatalogueReserve>()
             .AddSingleton<BackupCatalogue>()
@@ -174,10 +174,12 @@ internal static partial class ServerHost
             .AddSingleton<DownloadEndpoint>()
             .AddSingleton<ManifestEndpoints>()
             .AddSingleton<StatusEndpoints>()
+            .AddSingleton<RecoveryProgress>()
             .AddSingleton<ReadyEndpoint>()
             .AddHostedService<EventPump>()
             .AddHostedService<AccessWatch>()
             .AddHostedService<IdleMemory>()
+            .AddHostedService<RecoveryAfterStart>()
             .AddHostedService(services => services.GetRequiredService<JobRunner>());
 
         var app = builder.Build();

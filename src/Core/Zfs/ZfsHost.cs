@@ -41,6 +41,12 @@ public sealed class ZfsHost
         _programs = programs;
     }
 
+    /// <summary>The same host for a server: commands without a stream are given up after a time.</summary>
+    public ZfsHost WithTimeout(TimeSpan most) => new(Remote, _programs) { Patience = new ZfsPatience(most) };
+
+    /// <summary>Null: commands may take any time.</summary>
+    private ZfsPatience? Patience { get; init; }
+
     /// <summary>This machine.</summary>
     public static ZfsHost Local { get; } = new(null);
 
@@ -90,8 +96,13 @@ public sealed class ZfsHost
     /// <summary>Runs a <c>zfs</c> command whose output is short.</summary>
     /// <returns>What the command printed.</returns>
     /// <exception cref="ZfsException">The command failed.</exception>
-    public Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
-        ReadAsync(Start(arguments), cancellationToken);
+    public Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        Patience?.Demand(this, arguments);
+        var process = Start(arguments);
+        var work = ReadAsync(process, cancellationToken);
+        return Patience is null ? work : Patience.WaitAsync(this, arguments, process, work, cancellationToken);
+    }
 
     /// <summary>Runs a <c>zfs</c> command that is given <c>-H</c>.</summary>
     /// <returns>The rows that it printed, each with its columns.</returns>

@@ -23,6 +23,12 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// </summary>
     private static readonly TimeSpan LastWordsPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// How long a killed command may take to end. One that waits in the kernel for a suspended pool (state D) ends
+    /// only with that: its caller must not wait for it.
+    /// </summary>
+    private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(20);
+
     private readonly ZfsHost _host;
     private readonly string _name;
     private readonly IReadOnlyList<string> _arguments;
@@ -99,8 +105,15 @@ public sealed class ZfsProcess : IAsyncDisposable
     /// <summary>Ends the command, and with it its output, if it still runs.</summary>
     public void Kill()
     {
-        if (!_process.HasExited)
-            _process.Kill();
+        try
+        {
+            if (!_process.HasExited)
+                _process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has just ended and was disposed.
+        }
     }
 
     /// <summary>Waits for the end; only an exit code of 0 is a success.</summary>
@@ -117,7 +130,10 @@ public sealed class ZfsProcess : IAsyncDisposable
         if (!_process.HasExited)
         {
             _process.Kill();
-            await _process.WaitForExitAsync(CancellationToken.None);
+            await _process
+                .WaitForExitAsync(CancellationToken.None)
+                .WaitAsync(KillPatience)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         _process.Dispose();

@@ -15,6 +15,14 @@ public static class ZfsRemedies
                 + "back, then run 'zpool clear'. Nothing that was stored before is lost."
         ),
         (
+            "and was given up",
+            "See 'zpool status' and the kernel's log: the pool may be suspended, or a disk may not answer."
+        ),
+        (
+            "was given up and does not end",
+            "See 'zpool status' and the kernel's log: the pool may be suspended, or a disk may not answer."
+        ),
+        (
             "Input/output error",
             "ZFS cannot read a block: 'zpool status -v POOL' names the damaged files. In the dataset that is backed "
                 + "up, delete them or replace them by good copies; the next backup takes a new snapshot. A dataset "

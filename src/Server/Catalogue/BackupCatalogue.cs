@@ -114,8 +114,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     /// </summary>
     /// <param name="committed">The event of it.</param>
     /// <returns>False if the base is no longer listed or the same backup is already listed; nothing changes.</returns>
-    /// <exception cref="InvariantException">The upload is not open: it was committed or dropped.</exception>
-    public bool Commit(string clientId, string uploadId, SnapshotInfo backup, ServerEvent committed)
+    /// <exception cref="InvariantException">The upload is not open, or was taken over since it was read.</exception>
+    public bool Commit(UploadRecord upload, SnapshotInfo backup, ServerEvent committed)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -125,16 +125,20 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
         // leave a broken chain: lock the client's rows first.
         if (
             backup.FromGuid is { } from
-            && !FindBases(connection, clientId, from)
+            && !FindBases(connection, upload.ClientId, from)
                 .Any(known => !known.IsLocal && ChainLink.Fits(known, backup.Features))
         )
             return false;
-        if (Insert(connection, clientId, backup) == 0)
+        if (Insert(connection, upload.ClientId, backup) == 0)
             return false;
-        using var ended = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
+        using var ended = connection.Query(
+            "DELETE FROM uploads WHERE upload_id = @upload AND takeovers = @takeovers",
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
+        );
         // An upload is committed once. Its row reserved the id and key of the backup until now.
-        Invariant.Require(ended.ExecuteNonQuery() == 1, $"upload {uploadId} of {backup.SnapshotId} is open");
-        PartCatalogue.Clear(connection, uploadId);
+        Invariant.Require(ended.ExecuteNonQuery() == 1, $"upload {upload.UploadId} of {backup.SnapshotId} is open");
+        PartCatalogue.Clear(connection, upload.UploadId);
         Outbox.Add(connection, committed);
         transaction.Commit();
         database.Outbox.Signal();
@@ -330,7 +334,8 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
             && other.Features.ToHashSet(StringComparer.Ordinal).SetEquals(backup.Features)
         );
         using var uploads = connection.Query(
-            "SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) LIMIT 1",
+            "SELECT 1 FROM uploads WHERE client_id = @client AND (from_guid = @guid OR base_guid = @guid) "
+                + "AND state <> 'abandoned' LIMIT 1",
             ("@client", clientId),
             ("@guid", backup.SnapshotGuid.ToString())
         );
@@ -369,7 +374,10 @@ internal sealed class BackupCatalogue(CatalogueDatabase database)
     public IReadOnlySet<string> UnlistedKeys()
     {
         using var connection = database.Open();
-        using var query = connection.Query("SELECT storage_key FROM uploads UNION SELECT storage_key FROM deletions");
+        using var query = connection.Query(
+            "SELECT COALESCE(object_key, zfs_snapshot, zfs_dataset) FROM uploads UNION SELECT storage_key FROM "
+                + "deletions"
+        );
         using var rows = query.ExecuteReader();
         HashSet<string> keys = new(StringComparer.Ordinal);
         while (rows.Read())

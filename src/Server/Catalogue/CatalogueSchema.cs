@@ -179,5 +179,33 @@ internal static class CatalogueSchema
                 until          BIGINT NOT NULL -- Unix seconds
             );
             """,
+        """
+            -- storage_key had three meanings; each has a column now.
+            ALTER TABLE uploads ADD COLUMN object_key TEXT; -- NULL for ZFS
+            ALTER TABLE uploads ADD COLUMN zfs_dataset TEXT; -- the client's dataset; NULL for the object store
+            ALTER TABLE uploads ADD COLUMN zfs_snapshot TEXT; -- that the stream becomes, once it has begun
+            UPDATE uploads SET object_key = storage_key WHERE storage_type = 's3';
+            UPDATE uploads SET zfs_snapshot = storage_key
+            WHERE storage_type = 'local' AND instr(storage_key, '@') > 0;
+            -- A received dataset is directly below the client's: all up to the last '/'.
+            UPDATE uploads SET zfs_dataset = CASE
+                WHEN zfs_snapshot IS NULL THEN storage_key
+                ELSE rtrim(rtrim(
+                    substr(storage_key, 1, instr(storage_key, '@') - 1),
+                    replace(substr(storage_key, 1, instr(storage_key, '@') - 1), '/', '')
+                ), '/')
+            END WHERE storage_type = 'local';
+            ALTER TABLE uploads DROP COLUMN storage_key;
+            ALTER TABLE uploads ADD COLUMN state TEXT NOT NULL DEFAULT 'receiving';
+            -- Of those that were opened before, only the store knows whether their commit was interrupted.
+            UPDATE uploads SET state = 'committing' WHERE storage_type = 's3' OR note IS NOT NULL;
+            -- The run of the server that took it over last, and how often a request did: what was begun before that can
+            -- write nothing.
+            ALTER TABLE uploads ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+            ALTER TABLE uploads ADD COLUMN takeovers BIGINT NOT NULL DEFAULT 0;
+            CREATE INDEX uploads_by_state ON uploads (state) WHERE state <> 'receiving';
+            DROP INDEX uploads_by_client;
+            CREATE INDEX uploads_by_client ON uploads (client_id, storage_type, state, parts_bytes);
+            """,
     ];
 }

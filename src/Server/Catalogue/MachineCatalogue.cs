@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core.Api;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
@@ -24,13 +25,19 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
     public MachineInfo? FindNewest(string clientId, string dataset)
     {
         using var connection = database.Open();
+        return FindNewest(connection, clientId, dataset);
+    }
+
+    /// <summary>The same, in the transaction that opens an upload.</summary>
+    public static MachineInfo? FindNewest(SqliteConnection connection, string clientId, string dataset)
+    {
         using var command = connection.Query(
             """
             SELECT machine_id, machine_name, received_at AS at FROM backups
             WHERE client_id = @client AND dataset_name = @dataset AND machine_id <> ''
             UNION ALL
             SELECT machine_id, machine_name, touched_at FROM uploads
-            WHERE client_id = @client AND dataset_name = @dataset AND machine_id <> ''
+            WHERE client_id = @client AND dataset_name = @dataset AND machine_id <> '' AND state <> 'abandoned'
             ORDER BY at DESC LIMIT 1
             """,
             ("@client", clientId),
@@ -53,7 +60,7 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
             """
             SELECT machine_id, machine_name, touched_at FROM uploads
             WHERE client_id = @client AND dataset_name = @dataset AND machine_id = @machine AND machine_name <> @name
-                AND snapshot_guid NOT IN ('', @guid) AND touched_at > @since
+                AND snapshot_guid NOT IN ('', @guid) AND touched_at > @since AND state <> 'abandoned'
             ORDER BY touched_at DESC LIMIT 1
             """,
             ("@client", wanted.ClientId),
@@ -84,7 +91,7 @@ internal sealed class MachineCatalogue(CatalogueDatabase database, TimeProvider 
                     WHERE client_id = @client AND machine_id <> '' GROUP BY machine_id, machine_name
                     UNION ALL
                     SELECT machine_id, machine_name, touched_at, NULL FROM uploads
-                    WHERE client_id = @client AND machine_id <> ''
+                    WHERE client_id = @client AND machine_id <> '' AND state <> 'abandoned'
                     UNION ALL
                     SELECT machine_id, machine_name, refused_at, dataset_name FROM refused_machines
                     WHERE client_id = @client AND refused_at >= @since

@@ -9,6 +9,7 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider time)
 {
     private const int PartsOfPiece = 1024;
+    private const string IsHeld = "EXISTS (SELECT 1 FROM uploads WHERE upload_id = @upload AND takeovers = @takeovers)";
 
     private const string Columns =
         "part, stored_offset, size_bytes, sha256, receipt, start_state, end_state, end_checksum";
@@ -118,8 +119,8 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>Records a part that is stored; it replaces an earlier one with its number.</summary>
-    /// <returns>False if the upload was dropped.</returns>
-    public bool Put(string uploadId, PartRecord part)
+    /// <returns>False if the upload was dropped or taken over.</returns>
+    public bool Put(UploadRecord upload, PartRecord part)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -127,12 +128,13 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
             """
             UPDATE uploads SET touched_at = @now, last_error = NULL, parts_bytes = parts_bytes + @size - COALESCE(
                 (SELECT size_bytes FROM upload_parts WHERE upload_id = @upload AND part = @part), 0)
-            WHERE upload_id = @upload
+            WHERE upload_id = @upload AND takeovers = @takeovers
             """,
             ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
             ("@size", (long)part.Size),
             ("@part", (long)part.Number),
-            ("@upload", uploadId)
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
         );
         if (touched.ExecuteNonQuery() == 0)
             return false;
@@ -149,7 +151,7 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
                 end_state = excluded.end_state,
                 end_checksum = excluded.end_checksum
             """,
-            ("@upload", uploadId),
+            ("@upload", upload.UploadId),
             ("@part", (long)part.Number),
             ("@offset", part.StoredOffset),
             ("@size", (long)part.Size),
@@ -165,18 +167,19 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>Removes the records of all parts from a number on.</summary>
-    public void RemoveFrom(string uploadId, int number)
+    public void RemoveFrom(UploadRecord upload, int number)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         using var command = connection.Query(
-            """
+            $"""
             UPDATE uploads SET parts_bytes = parts_bytes - (
                 SELECT COALESCE(SUM(size_bytes), 0) FROM upload_parts WHERE upload_id = @upload AND part >= @part)
-            WHERE upload_id = @upload;
-            DELETE FROM upload_parts WHERE upload_id = @upload AND part >= @part
+            WHERE upload_id = @upload AND takeovers = @takeovers;
+            DELETE FROM upload_parts WHERE upload_id = @upload AND part >= @part AND {IsHeld}
             """,
-            ("@upload", uploadId),
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers),
             ("@part", (long)number)
         );
         command.ExecuteNonQuery();
@@ -187,17 +190,18 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     /// Records the facts of the stream's BEGIN, which every part carries. The first part sets them.
     /// </summary>
     /// <returns>False if an earlier part belongs to another stream.</returns>
-    public bool TrySetBegin(string uploadId, SnapshotStreamInfo begin)
+    public bool TrySetBegin(UploadRecord upload, SnapshotStreamInfo begin)
     {
         var text = begin.Format();
-        if (FindBeginText(uploadId) is { } first)
+        if (FindBeginText(upload.UploadId) is { } first)
             return first == text; // nothing is written, for each part but the first
         using var connection = database.Open();
         using var set = connection.Query(
-            "UPDATE uploads SET begin_facts = COALESCE(begin_facts, @begin) WHERE upload_id = @upload RETURNING "
-                + "begin_facts",
+            "UPDATE uploads SET begin_facts = COALESCE(begin_facts, @begin) WHERE upload_id = @upload AND "
+                + "takeovers = @takeovers RETURNING begin_facts",
             ("@begin", text),
-            ("@upload", uploadId)
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
         );
         return set.ExecuteScalar() is not string known || known == text;
     }
@@ -262,33 +266,38 @@ internal sealed class PartCatalogue(CatalogueDatabase database, TimeProvider tim
     }
 
     /// <summary>Records an object that was created.</summary>
-    /// <returns>The token in force: another request's if that was faster.</returns>
-    public string AddObject(string uploadId, int number, string token)
+    /// <returns>The token in force: another request's if that was faster. Null if the upload was dropped or taken
+    /// over.</returns>
+    public string? AddObject(UploadRecord upload, int number, string token)
     {
         using var connection = database.Open();
         using var insert = connection.Query(
-            "INSERT INTO upload_objects (upload_id, object, token) VALUES (@upload, @object, @token) ON CONFLICT DO "
-                + "NOTHING",
-            ("@upload", uploadId),
+            $"INSERT INTO upload_objects (upload_id, object, token) SELECT @upload, @object, @token WHERE {IsHeld} ON "
+                + "CONFLICT DO NOTHING",
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers),
             ("@object", (long)number),
             ("@token", token)
         );
         insert.ExecuteNonQuery();
-        return FindObject(connection, uploadId, number)!;
+        return FindObject(connection, upload.UploadId, number);
     }
 
     /// <summary>Removes the records of an upload's parts and objects.</summary>
     /// <param name="replaced">The event of it; null for none.</param>
-    public void Clear(string uploadId, ServerEvent? replaced = null)
+    public void Clear(UploadRecord upload, ServerEvent? replaced = null)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        Clear(connection, uploadId);
         using var begin = connection.Query(
-            "UPDATE uploads SET begin_facts = NULL, parts_bytes = 0 WHERE upload_id = @upload",
-            ("@upload", uploadId)
+            "UPDATE uploads SET begin_facts = NULL, parts_bytes = 0 WHERE upload_id = @upload AND takeovers "
+                + "= @takeovers",
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
         );
-        begin.ExecuteNonQuery();
+        if (begin.ExecuteNonQuery() == 0)
+            return;
+        Clear(connection, upload.UploadId);
         if (replaced is not null)
             Outbox.Add(connection, replaced);
         transaction.Commit();

@@ -12,6 +12,7 @@ internal sealed partial class StoreFence(
     IObjectStore store,
     StoreOwnership ownership,
     CatalogueDatabase database,
+    ServerRun run,
     TimeProvider time,
     ILogger<StoreFence> logger
 )
@@ -19,7 +20,6 @@ internal sealed partial class StoreFence(
     /// <summary>How long a look at the store is good for.</summary>
     private static readonly TimeSpan GoodFor = TimeSpan.FromSeconds(5);
 
-    private readonly string _run = Guid.NewGuid().ToString("N");
     private readonly Lock _lock = new();
 
     /// <summary>What the store said at the start; null before.</summary>
@@ -56,7 +56,7 @@ internal sealed partial class StoreFence(
     {
         var now = time.GetTimestamp();
         var owner = await ownership.ReadAsync(CancellationToken.None) ?? throw Lost();
-        var isUnchanged = owner.Run == _run || (!_isTaken && owner.Run == found.Run);
+        var isUnchanged = owner.Run == run.Id || (!_isTaken && owner.Run == found.Run);
         if (owner.CatalogueId != database.Id || !isUnchanged)
             throw new StorageException(
                 StorageFault.Refused,
@@ -72,7 +72,7 @@ internal sealed partial class StoreFence(
     private async Task TryTakeAsync(StoreOwner owner, CancellationToken cancellationToken)
     {
         // An attempt whose answer was lost may have written it.
-        if (owner.Run != _run && !await TryMarkAsync(owner, cancellationToken))
+        if (owner.Run != run.Id && !await TryMarkAsync(owner, cancellationToken))
             return;
         Interlocked.Exchange(ref _seen, time.GetTimestamp());
         _isTaken = true;
@@ -83,7 +83,7 @@ internal sealed partial class StoreFence(
         // If the last start noted its number and could not mark the store, the number is still free.
         var epoch = Math.Max(owner.Epoch + 1, database.FindStoreEpoch());
         // The catalogue first: it must never seem older than the store that it has just raised.
-        if (!database.TryNoteStoreStart(epoch, _run, owner.Run))
+        if (!database.TryNoteStoreStart(epoch, run.Id, owner.Run))
         {
             LogNotTaken(store.Location, "the disk of the catalogue is full or read-only");
             return false;
@@ -92,7 +92,7 @@ internal sealed partial class StoreFence(
         var raised = owner with
         {
             Epoch = epoch,
-            Run = _run,
+            Run = run.Id,
             Host = Environment.MachineName,
             StartedAt = time.GetUtcNow(),
         };

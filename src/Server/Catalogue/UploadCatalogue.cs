@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
@@ -11,12 +10,13 @@ using ZfsSnapshotManager.Server.Storage;
 namespace ZfsSnapshotManager.Server.Catalogue;
 
 /// <summary>The uploads that were announced and are not committed; each reserves its snapshot id.</summary>
-internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider time)
+/// <remarks>
+/// Every write names how often the upload had been taken over when it was decided, and changes nothing if it was taken
+/// over since.
+/// </remarks>
+internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run, TimeProvider time)
 {
-    private const string Columns =
-        "upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid, "
-        + "compression, raw, send_flags, last_error, touched_at, snapshot_type, base_guid, properties, storage_type, "
-        + "note, effective_properties, machine_id, machine_name, estimated_size";
+    private const string IsHeld = "upload_id = @upload AND takeovers = @takeovers";
 
     /// <summary>The open upload of the same snapshot, if one exists.</summary>
     public UploadRecord? FindSame(UploadRecord wanted)
@@ -37,6 +37,8 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     /// returned.
     /// </summary>
     /// <returns>Null if the id is in use.</returns>
+    /// <exception cref="OtherMachineException">The dataset comes from another machine, which this one may not
+    /// replace.</exception>
     public UploadRecord? Open(UploadRecord wanted)
     {
         using var connection = database.Open();
@@ -49,58 +51,114 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             return open;
         if (!IsUnused(connection, wanted.SnapshotId))
             return null;
-        Insert(connection, wanted);
+        if (
+            wanted is { MachineId: { } machine, TakesOver: false }
+            && MachineCatalogue.FindNewest(connection, wanted.ClientId, wanted.DatasetName.Value) is { } newest
+            && newest.MachineId != machine
+        )
+            throw new OtherMachineException(newest.MachineName);
+        UploadRows.Insert(connection, wanted, run, time.GetUtcNow());
         transaction.Commit();
         return wanted;
     }
 
+    /// <returns>Null if it does not exist or was abandoned.</returns>
     public UploadRecord? Find(string clientId, string uploadId) =>
-        Query("upload_id = @upload AND client_id = @client", ("@upload", uploadId), ("@client", clientId))
+        Query(
+                "upload_id = @upload AND client_id = @client AND state <> 'abandoned'",
+                ("@upload", uploadId),
+                ("@client", clientId)
+            )
             .FirstOrDefault();
 
-    public IReadOnlyList<UploadRecord> All() => Query("1 = 1");
+    /// <returns>Null if it does not exist.</returns>
+    public UploadRecord? FindAny(string uploadId) =>
+        Query("upload_id = @upload", ("@upload", uploadId)).FirstOrDefault();
 
+    /// <summary>Those that were not touched since, except for abandoned ones.</summary>
     public IReadOnlyList<UploadRecord> UntouchedSince(DateTimeOffset moment) =>
-        Query("touched_at < @moment", ("@moment", moment.ToUnixTimeMilliseconds()));
+        Query("touched_at < @moment AND state <> 'abandoned'", ("@moment", moment.ToUnixTimeMilliseconds()));
 
+    /// <summary>How many uploads a client has open.</summary>
     public int Count(string clientId)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            "SELECT COUNT(*) FROM uploads WHERE client_id = @client",
+            "SELECT COUNT(*) FROM uploads WHERE client_id = @client AND state <> 'abandoned'",
             ("@client", clientId)
         );
         return Convert.ToInt32(command.ExecuteScalar(), CultureInfo.InvariantCulture);
     }
 
-    public IReadOnlyList<UploadRecord> List(string clientId) => Query("client_id = @client", ("@client", clientId));
+    /// <summary>A client's uploads, except for abandoned ones.</summary>
+    public IReadOnlyList<UploadRecord> List(string clientId) =>
+        Query("client_id = @client AND state <> 'abandoned'", ("@client", clientId));
 
-    /// <summary>Records that a request works on the upload, and how the last attempt ended.</summary>
-    public void Touch(string uploadId, ApiError? error)
-    {
-        using var connection = database.Open();
-        using var command = connection.Query(
-            "UPDATE uploads SET touched_at = @now, last_error = @error WHERE upload_id = @upload",
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
-            ("@error", error is null ? null : JsonSerializer.Serialize(error, ApiJson.Default.ApiError)),
-            ("@upload", uploadId)
+    /// <summary>All of them, also abandoned ones.</summary>
+    public IReadOnlyList<UploadRecord> All() => Query("1 = 1");
+
+    /// <summary>The snapshots that uploads become in ZFS.</summary>
+    public IReadOnlyList<UploadRecord> ListForZfs() => Query("zfs_snapshot IS NOT NULL");
+
+    /// <summary>
+    /// Those of which a commit or a removal was begun. Unless a request does it now, it was interrupted.
+    /// </summary>
+    public IReadOnlyList<UploadRecord> ListUnsettled() => Query("state <> 'receiving'");
+
+    /// <summary>Takes an upload over: what was begun with an earlier record of it can write nothing any more.</summary>
+    /// <param name="touched">Whether its client did: then it is no longer stale, and its last error is over.</param>
+    /// <returns>Null if it does not exist.</returns>
+    public UploadRecord? TakeOver(string clientId, string uploadId, bool touched) =>
+        Change(
+            "UPDATE uploads SET takeovers = takeovers + 1, owner = @run, touched_at = COALESCE(@now, touched_at), "
+                + "last_error = CASE WHEN @now IS NULL THEN last_error END WHERE upload_id = @upload AND client_id "
+                + "= @client",
+            ("@run", run.Id),
+            ("@now", touched ? time.GetUtcNow().ToUnixTimeMilliseconds() : null),
+            ("@upload", uploadId),
+            ("@client", clientId)
         );
-        command.ExecuteNonQuery();
-    }
+
+    /// <summary>
+    /// Finds an upload for one of several requests that may work on it at once. The first one takes it over from an
+    /// earlier run of the server.
+    /// </summary>
+    /// <returns>Null if it does not exist or was abandoned.</returns>
+    public UploadRecord? Join(string clientId, string uploadId) =>
+        Find(clientId, uploadId) is { Owner: var owner } upload && owner == run.Id
+            ? upload
+            : JoinFirst(clientId, uploadId);
+
+    /// <summary>Records how an attempt to send the stream ended.</summary>
+    public void NoteError(UploadRecord upload, ApiError error) =>
+        Execute(
+            $"UPDATE uploads SET touched_at = @now, last_error = @error WHERE {IsHeld}",
+            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
+            ("@error", JsonSerializer.Serialize(error, ApiJson.Default.ApiError)),
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
+        );
+
+    /// <summary>Announces the next step.</summary>
+    /// <returns>False if the upload was dropped or taken over: nothing may be done.</returns>
+    public bool SetState(UploadRecord upload, UploadState state) =>
+        Execute(
+            $"UPDATE uploads SET state = @state WHERE {IsHeld}",
+            ("@state", state.ToText()),
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
+        );
 
     /// <summary>
     /// Records the base of the stream, announced or not: from now on rotation keeps it.
     /// </summary>
-    public void SetBase(string uploadId, SnapshotGuid from)
-    {
-        using var connection = database.Open();
-        using var command = connection.Query(
-            "UPDATE uploads SET base_guid = @from WHERE upload_id = @upload AND base_guid IS DISTINCT FROM @from",
+    public void SetBase(UploadRecord upload, SnapshotGuid from) =>
+        Execute(
+            $"UPDATE uploads SET base_guid = @from WHERE {IsHeld} AND base_guid IS DISTINCT FROM @from",
             ("@from", from.ToString()),
-            ("@upload", uploadId)
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
         );
-        command.ExecuteNonQuery();
-    }
 
     /// <summary>Records that another machine resumes the upload.</summary>
     public void SetMachine(string uploadId, string machineId, string machineName)
@@ -117,16 +175,26 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     }
 
     /// <summary>Records which snapshot a stream becomes in ZFS, once its BEGIN has arrived.</summary>
-    public void SetTarget(string uploadId, string snapshot)
-    {
-        using var connection = database.Open();
-        using var command = connection.Query(
-            "UPDATE uploads SET storage_key = @key, note = NULL WHERE upload_id = @upload",
-            ("@key", snapshot),
-            ("@upload", uploadId)
+    /// <param name="snapshot">Null: its name is released.</param>
+    /// <returns>False if the upload was dropped or taken over.</returns>
+    public bool SetTarget(UploadRecord upload, SnapshotName? snapshot) =>
+        Execute(
+            "UPDATE uploads SET zfs_snapshot = @snapshot, note = NULL, state = CASE state WHEN 'abandoned' THEN state "
+                + $"ELSE 'receiving' END WHERE {IsHeld}",
+            ("@snapshot", snapshot?.ToString()),
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
         );
-        command.ExecuteNonQuery();
-    }
+
+    /// <summary>Records the manifest of the backup in ZFS, and that it is committed, before END is passed on.</summary>
+    /// <returns>False if the upload was dropped or taken over.</returns>
+    public bool SetNote(UploadRecord upload, string note) =>
+        Execute(
+            $"UPDATE uploads SET note = @note, state = 'committing' WHERE {IsHeld}",
+            ("@note", note),
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
+        );
 
     /// <summary>
     /// Gives the upload another id and key, where it starts from its beginning, and records that what is stored under
@@ -135,10 +203,11 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
     /// <param name="storedBytes">What the old key's objects have.</param>
     /// <param name="replaced">The event of it; null for none.</param>
     /// <returns>Null if the id is in use.</returns>
+    /// <exception cref="InvariantException">The upload is not open, or was taken over since it was read.</exception>
     public UploadRecord? TryMove(
         UploadRecord upload,
         string snapshotId,
-        string storageKey,
+        string objectKey,
         long storedBytes,
         ServerEvent? replaced
     )
@@ -148,11 +217,12 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         if (!IsUnused(connection, snapshotId))
             return null;
         using var move = connection.Query(
-            "UPDATE uploads SET snapshot_id = @id, storage_key = @key, begin_facts = NULL, parts_bytes = 0 WHERE "
-                + "upload_id = @upload",
+            "UPDATE uploads SET snapshot_id = @id, object_key = @key, begin_facts = NULL, parts_bytes = 0 WHERE "
+                + IsHeld,
             ("@id", snapshotId),
-            ("@key", storageKey),
-            ("@upload", upload.UploadId)
+            ("@key", objectKey),
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
         );
         Invariant.Require(move.ExecuteNonQuery() == 1, $"upload {upload.UploadId} of {upload.SnapshotId} is open");
         PartCatalogue.Clear(connection, upload.UploadId);
@@ -171,47 +241,86 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         transaction.Commit();
         if (replaced is not null)
             database.Outbox.Signal();
-        return upload with { SnapshotId = snapshotId, StorageKey = storageKey };
+        return upload with { SnapshotId = snapshotId, ObjectKey = objectKey };
     }
 
-    /// <summary>Records the manifest of the backup in ZFS, before END is passed to ZFS.</summary>
-    /// <returns>False if the upload was dropped.</returns>
-    public bool SetNote(string uploadId, string note)
-    {
-        using var connection = database.Open();
-        using var command = connection.Query(
-            "UPDATE uploads SET note = @note WHERE upload_id = @upload",
-            ("@note", note),
-            ("@upload", uploadId)
-        );
-        return command.ExecuteNonQuery() > 0;
-    }
-
+    /// <summary>Ends the upload for its client, before anything of it is removed.</summary>
     /// <param name="dropped">The event of it; null for none.</param>
-    public void Remove(string uploadId, ServerEvent? dropped)
+    /// <returns>False if it was dropped or taken over before: nothing may be done.</returns>
+    public bool Abandon(UploadRecord upload, ServerEvent? dropped)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
-        PartCatalogue.Clear(connection, uploadId);
-        using var command = connection.Query("DELETE FROM uploads WHERE upload_id = @upload", ("@upload", uploadId));
-        command.ExecuteNonQuery();
+        using var command = connection.Query(
+            $"UPDATE uploads SET state = 'abandoned' WHERE {IsHeld}",
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
+        );
+        if (command.ExecuteNonQuery() == 0)
+            return false;
         if (dropped is not null)
             Outbox.Add(connection, dropped);
         transaction.Commit();
-        database.Outbox.Signal();
+        if (dropped is not null)
+            database.Outbox.Signal();
+        return true;
+    }
+
+    /// <summary>Removes the record of an upload of which nothing is stored any more.</summary>
+    public void Remove(UploadRecord upload)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        using var command = connection.Query(
+            $"DELETE FROM uploads WHERE {IsHeld}",
+            ("@upload", upload.UploadId),
+            ("@takeovers", upload.Takeovers)
+        );
+        if (command.ExecuteNonQuery() == 0)
+            return;
+        PartCatalogue.Clear(connection, upload.UploadId);
+        transaction.Commit();
+    }
+
+    private UploadRecord? JoinFirst(string clientId, string uploadId)
+    {
+        // If several requests see the earlier owner, only one of them takes it over.
+        Execute(
+            "UPDATE uploads SET takeovers = takeovers + 1, owner = @run WHERE upload_id = @upload AND client_id "
+                + "= @client AND owner <> @run",
+            ("@run", run.Id),
+            ("@upload", uploadId),
+            ("@client", clientId)
+        );
+        return Find(clientId, uploadId);
+    }
+
+    private bool Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query(sql, parameters);
+        return command.ExecuteNonQuery() > 0;
+    }
+
+    private UploadRecord? Change(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        using var connection = database.Open();
+        using var command = connection.Query($"{sql} RETURNING {UploadRows.Columns}", parameters);
+        using var rows = command.ExecuteReader();
+        return rows.Read() ? UploadRows.Read(rows) : null;
     }
 
     private List<UploadRecord> Query(string condition, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
         using var connection = database.Open();
         using var command = connection.Query(
-            $"SELECT {Columns} FROM uploads WHERE {condition} ORDER BY touched_at",
+            $"SELECT {UploadRows.Columns} FROM uploads WHERE {condition} ORDER BY touched_at",
             parameters
         );
         using var rows = command.ExecuteReader();
         List<UploadRecord> list = [];
         while (rows.Read())
-            list.Add(ReadRow(rows));
+            list.Add(UploadRows.Read(rows));
         return list;
     }
 
@@ -221,8 +330,9 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         if (wanted.SnapshotGuid is null || !wanted.KindIsGiven)
             return null;
         using var command = connection.Query(
-            $"SELECT {Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND snapshot_guid "
-                + "= @guid AND from_guid = @from AND compression = @compression AND storage_type = @storage",
+            $"SELECT {UploadRows.Columns} FROM uploads WHERE client_id = @client AND dataset_name = @dataset AND "
+                + "snapshot_guid = @guid AND from_guid = @from AND compression = @compression AND storage_type = "
+                + "@storage AND state <> 'abandoned'",
             ("@client", wanted.ClientId),
             ("@dataset", wanted.DatasetName.Value),
             ("@guid", wanted.SnapshotGuid.ToString()),
@@ -231,7 +341,7 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
             ("@storage", wanted.StorageType)
         );
         using var rows = command.ExecuteReader();
-        return rows.Read() ? ReadRow(rows) : null;
+        return rows.Read() ? UploadRows.Read(rows) : null;
     }
 
     private static bool IsUnused(SqliteConnection connection, string snapshotId)
@@ -243,91 +353,4 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, TimeProvider t
         );
         return command.ExecuteScalar() is null;
     }
-
-    private void Insert(SqliteConnection connection, UploadRecord upload)
-    {
-        using var command = connection.Query(
-            """
-            INSERT INTO uploads (
-                upload_id, client_id, snapshot_id, storage_key, dataset_name, snapshot_name, snapshot_guid, from_guid,
-                compression, raw, send_flags, touched_at, snapshot_type, properties, storage_type,
-                effective_properties, machine_id, machine_name, estimated_size
-            )
-            VALUES (
-                @upload, @client, @id, @key, @dataset, @name, @guid, @from,
-                @compression, @raw, @flags, @now, @type, @properties, @storage,
-                @effective, @machine, @machineName, @estimate
-            )
-            """,
-            ("@upload", upload.UploadId),
-            ("@client", upload.ClientId),
-            ("@id", upload.SnapshotId),
-            ("@key", upload.StorageKey),
-            ("@dataset", upload.DatasetName.Value),
-            ("@name", upload.SnapshotName ?? ""),
-            ("@guid", upload.SnapshotGuid?.ToString() ?? ""),
-            ("@from", upload.KindIsGiven ? upload.FromGuid?.ToString() ?? "" : null),
-            ("@compression", upload.Compression.ApiName()),
-            ("@raw", upload.Raw is { } raw ? Convert.ToInt64(raw) : null),
-            ("@flags", string.Join(' ', upload.SendFlags)),
-            ("@now", time.GetUtcNow().ToUnixTimeMilliseconds()),
-            ("@type", upload.SnapshotType.ToText()),
-            ("@storage", upload.StorageType),
-            ("@machine", upload.MachineId ?? ""),
-            ("@machineName", upload.MachineName ?? ""),
-            ("@estimate", upload.EstimatedSize),
-            (
-                "@properties",
-                upload.Properties is { } properties
-                    ? JsonSerializer.Serialize(properties, ApiJson.Default.IReadOnlyDictionaryStringString)
-                    : null
-            ),
-            (
-                "@effective",
-                upload.EffectiveProperties is { } effective
-                    ? JsonSerializer.Serialize(effective, ApiJson.Default.IReadOnlyDictionaryStringEffectiveProperty)
-                    : null
-            )
-        );
-        command.ExecuteNonQuery();
-    }
-
-    private static UploadRecord ReadRow(DbDataReader row) =>
-        new()
-        {
-            UploadId = row.GetString(0),
-            ClientId = row.GetString(1),
-            SnapshotId = row.GetString(2),
-            StorageKey = row.GetString(3),
-            DatasetName = DatasetName.Parse(row.GetString(4)),
-            SnapshotName = row.GetString(5) is { Length: > 0 } name ? name : null,
-            SnapshotGuid = row.FindGuid(6),
-            KindIsGiven = !row.IsDBNull(7),
-            FromGuid = row.FindGuid(7),
-            Compression = CompressionFormats.TryParse(row.GetString(8), out var compression)
-                ? compression
-                : throw new InvalidDataException($"upload {row.GetString(0)} has an unknown compression"),
-            Raw = row.IsDBNull(9) ? null : row.GetInt64(9) != 0,
-            SendFlags = row.GetString(10).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-            LastError = row.IsDBNull(11)
-                ? null
-                : JsonSerializer.Deserialize(row.GetString(11), ApiJson.Default.ApiError),
-            TouchedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(12)),
-            SnapshotType = SnapshotTypes.TryParse(row.GetString(13)) ?? SnapshotType.Manual,
-            BaseGuid = row.FindGuid(14),
-            Properties = row.IsDBNull(15)
-                ? null
-                : JsonSerializer.Deserialize(row.GetString(15), ApiJson.Default.IReadOnlyDictionaryStringString),
-            StorageType = row.GetString(16),
-            Note = row.IsDBNull(17) ? null : row.GetString(17),
-            EffectiveProperties = row.IsDBNull(18)
-                ? null
-                : JsonSerializer.Deserialize(
-                    row.GetString(18),
-                    ApiJson.Default.IReadOnlyDictionaryStringEffectiveProperty
-                ),
-            MachineId = row.GetString(19) is { Length: > 0 } machine ? machine : null,
-            MachineName = row.GetString(20) is { Length: > 0 } machineName ? machineName : null,
-            EstimatedSize = row.IsDBNull(21) ? null : row.GetInt64(21),
-        };
 }

@@ -1,7 +1,6 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Compression;
 using ZfsSnapshotManager.Core.Names;
-using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Catalogue;
 
@@ -18,10 +17,30 @@ internal sealed record UploadRecord
     /// <summary>Reserved for this upload: no other upload or backup has it.</summary>
     public required string SnapshotId { get; init; }
 
+    /// <summary>The key of its first object; null for ZFS, and before it is opened.</summary>
+    public string? ObjectKey { get; init; }
+
+    /// <summary>For ZFS: the client's dataset, below which it is received.</summary>
+    public string? ZfsDataset { get; init; }
+
+    /// <summary>For ZFS: the snapshot that it becomes; null until its stream begins.</summary>
+    public SnapshotName? ZfsSnapshot { get; init; }
+
+    /// <summary>What it is stored as, for answers and messages.</summary>
+    public string StorageKey => ObjectKey ?? ZfsSnapshot?.ToString() ?? ZfsDataset ?? "";
+
+    public UploadState State { get; init; }
+
     /// <summary>
-    /// The key of the object. For ZFS: the client's dataset and, once the stream has begun, the snapshot's name.
+    /// How often a request took the upload over. A write with a record from before the last time changes nothing.
     /// </summary>
-    public required string StorageKey { get; init; }
+    public long Takeovers { get; init; }
+
+    /// <summary>The <see cref="ServerRun"/> that took it over last.</summary>
+    public string Owner { get; init; } = "";
+
+    /// <summary>Whether its machine may replace the one that the dataset came from; not kept.</summary>
+    public bool TakesOver { get; init; }
 
     /// <summary>One of <see cref="StorageTypes"/>.</summary>
     public string StorageType { get; init; } = StorageTypes.Objects;
@@ -42,7 +61,7 @@ internal sealed record UploadRecord
     public SnapshotGuid? IdentityBase(SnapshotGuid? from) => IsLocal ? null : from;
 
     /// <summary>
-    /// The manifest of a backup in ZFS, recorded before END is passed to ZFS: <see cref="SnapshotNote"/> as JSON.
+    /// The manifest of a backup in ZFS, recorded before END is passed to ZFS: a <c>SnapshotNote</c> as JSON.
     /// </summary>
     public string? Note { get; init; }
 

@@ -26,6 +26,7 @@ internal static class CommandServices
             .AddSingleton<CatalogueDatabase>()
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
+            .AddSingleton<ServerRun>()
             .AddSingleton<UploadCatalogue>()
             .AddSingleton<DeletionCatalogue>()
             .AddSingleton<JobCatalogue>()

@@ -11,6 +11,7 @@ internal sealed partial class JobRunner(
     JobCatalogue jobs,
     JobSignals signals,
     CatalogueReserve reserve,
+    ServerRun server,
     IEnumerable<IJobHandler> handlers,
     TimeProvider time,
     ILogger<JobRunner> logger
@@ -33,8 +34,6 @@ internal sealed partial class JobRunner(
         handler => handler.Kind,
         StringComparer.Ordinal
     );
-
-    private readonly string _owner = Guid.NewGuid().ToString("N");
 
     /// <summary>At start, before requests are accepted: takes a moment, whatever is to be done.</summary>
     public void Prepare()
@@ -68,7 +67,7 @@ internal sealed partial class JobRunner(
             try
             {
                 // What deletes must also run if the catalogue's disk is full.
-                while (running.Count < MaxRunning && reserve.Use(() => jobs.Claim(_owner, Lease)) is { } job)
+                while (running.Count < MaxRunning && reserve.Use(() => jobs.Claim(server.Id, Lease)) is { } job)
                     running[job.Name] = RunAsync(job, running.GetValueOrDefault(job.Name), stoppingToken);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
@@ -186,7 +185,7 @@ internal sealed partial class JobRunner(
         {
             return renews
                 ? reserve.Use(() => jobs.Renew(job, Lease, run.Progress))
-                : jobs.Find(job.Kind, job.Subject)?.Owner == _owner;
+                : jobs.Find(job.Kind, job.Subject)?.Owner == server.Id;
         }
         catch (SqliteException e)
         {

@@ -46,7 +46,7 @@ internal sealed record PreviousCatalogue
             return new PreviousCatalogue
             {
                 Listed = ReadTexts(connection, "SELECT storage_key FROM backups ORDER BY storage_key"),
-                Uploads = ReadTexts(connection, "SELECT storage_key FROM uploads").ToHashSet(StringComparer.Ordinal),
+                Uploads = ReadTexts(connection, UploadKeysOf(connection)).ToHashSet(StringComparer.Ordinal),
                 Begun = ReadTexts(connection, BegunKeysOf(connection)).ToHashSet(StringComparer.Ordinal),
                 PinsAndExpiries =
                     version >= VersionWithPins
@@ -95,6 +95,12 @@ internal sealed record PreviousCatalogue
 
         return found;
     }
+
+    /// <summary>Uploads had one column for the key of the object and for the name of the snapshot.</summary>
+    private static string UploadKeysOf(SqliteConnection connection) =>
+        ReadTexts(connection, "SELECT name FROM pragma_table_info('uploads') WHERE name = 'storage_key'").Count > 0
+            ? "SELECT storage_key FROM uploads"
+            : "SELECT COALESCE(object_key, zfs_snapshot, zfs_dataset) FROM uploads";
 
     /// <summary>Earlier versions had no notes; then it is what the open uploads may have begun.</summary>
     private static string BegunKeysOf(SqliteConnection connection) =>

@@ -6,7 +6,6 @@ using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Files;
-using ZfsSnapshotManager.Server.Uploads.Zfs;
 using ZfsSnapshotManager.Server.ZfsStorage;
 
 namespace ZfsSnapshotManager.Server.Maintenance;
@@ -32,7 +31,7 @@ internal sealed class ZfsSurvey(ClientDatasets datasets, ZfsHost zfs)
             .Select(client => (Parent: datasets.Of(client), client.ClientId))
             .Concat(
                 local.Select(backup =>
-                    (Parent: UploadTarget.ParentOf(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)
+                    (Parent: ClientDatasets.Above(SnapshotName.Parse(backup.Info.StorageKey).Dataset), backup.ClientId)
                 )
             )
             .Distinct();

@@ -128,6 +128,11 @@ internal sealed class ClientQuota(
 
     private async Task<bool> HasLocalRoomAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
+        var known = datasets.LastUsed(client.ClientId);
+        var before = GetUsage(client.ClientId);
+        var most = client.MaxSizeBytes - (before.Used - known + before.Reserved);
+        if (datasets.TryAccept(client.ClientId, bytes, most))
+            return await datasets.TrySetQuotaAsync(client, most, cancellationToken);
         var local = await datasets.GetUsedAsync(client, cancellationToken);
         var (used, reserved) = GetUsage(client.ClientId);
         var objects = used - local + reserved;

@@ -20,17 +20,19 @@ internal sealed partial class ReadyEndpoint
     private readonly CatalogueDatabase _database;
     private readonly IObjectStore _store;
     private readonly ClientRegistry _clients;
+    private readonly RecoveryProgress _recovery;
     private readonly ILogger<ReadyEndpoint> _logger;
 
     public ReadyEndpoint(
         CatalogueDatabase database,
         IObjectStore store,
         ClientRegistry clients,
+        RecoveryProgress recovery,
         TimeProvider time,
         ILogger<ReadyEndpoint> logger
     )
     {
-        (_database, _store, _clients, _logger) = (database, store, clients, logger);
+        (_database, _store, _clients, _recovery, _logger) = (database, store, clients, recovery, logger);
         _checks =
         [
             Create("catalogue", Lifetime, _ => Task.FromResult(CheckCatalogue())),
@@ -53,7 +55,15 @@ internal sealed partial class ReadyEndpoint
 
     private async Task AnswerAsync(HttpContext context)
     {
-        var results = await Task.WhenAll(_checks.Select(check => check.RunAsync()));
+        var checks = await Task.WhenAll(_checks.Select(check => check.RunAsync()));
+        // Requests recover the uploads that they name, so the server can do its work meanwhile.
+        var recovery = new ReadyResult
+        {
+            Name = "recovery",
+            Ok = true,
+            Message = _recovery.Message,
+        };
+        ReadyResult[] results = [.. checks, recovery];
         var ready = results.All(result => result.Ok);
         context.Response.StatusCode = ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         var answer = new ReadyAnswer { Status = ready ? "ready" : "not_ready", Checks = results };

@@ -24,6 +24,16 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     /// <summary>The parts of all objects, once <see cref="FinishAsync"/> has returned.</summary>
     public IReadOnlyList<StoredPart> Parts { get; private set; } = [];
 
+    /// <summary>Gives the backup another key, as long as no object of it was begun.</summary>
+    /// <returns>False if one was.</returns>
+    public bool TryMove(string to)
+    {
+        if (_objects.Count > 0)
+            return false;
+        key = to;
+        return true;
+    }
+
     /// <summary>Accepts the next bytes; waits while the most parts allowed are being written.</summary>
     /// <exception cref="StorageException">This or an earlier part cannot be stored.</exception>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> block, CancellationToken cancellationToken)

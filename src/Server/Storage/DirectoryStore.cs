@@ -125,7 +125,13 @@ internal sealed partial class DirectoryStore : IObjectStore
         CancellationToken cancellationToken
     ) =>
         Task.FromResult<IObjectWriter>(
-            new DirectoryObjectWriter(AsideOf(key, uploadId), PathOf(key), FileMode.Create, resumable)
+            new DirectoryObjectWriter(
+                // A stream in one body does not touch the parts that were stored before.
+                AsideOf(key, uploadId) + (resumable ? "" : ".body"),
+                PathOf(key),
+                FileMode.Create,
+                resumable
+            )
         );
 
     public IObjectWriter Reopen(string key, string uploadId, string token) =>

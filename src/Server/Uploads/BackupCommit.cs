@@ -14,12 +14,13 @@ using ZfsSnapshotManager.Server.Uploads.Objects;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>
-/// Commits what was received complete and valid. The order is object, manifest, catalogue; after a crash in between,
-/// <see cref="ObjectRecovery"/> finishes the commit or rolls it back.
+/// Commits what was received complete and valid. The order is the state, object, manifest, catalogue; after a crash in
+/// between, <see cref="ObjectRecovery"/> finishes the commit or rolls it back.
 /// </summary>
 internal sealed class BackupCommit(
     BackupStore store,
     BackupCatalogue catalogue,
+    UploadCatalogue uploads,
     StreamAdmission admission,
     StoreFence fence,
     StoredBase storedBase,
@@ -61,6 +62,8 @@ internal sealed class BackupCommit(
             $"the manifest of {upload.StorageKey} belongs to its upload"
         );
         admission.RequireClient(upload.ClientId);
+        if (!uploads.SetState(upload, UploadState.Committing))
+            throw StreamAdmission.Dropped();
         await complete();
         // To complete an object may take minutes.
         await fence.DemandAsync(CancellationToken.None);
@@ -78,13 +81,7 @@ internal sealed class BackupCommit(
 
         return backup;
 
-        bool Commit() =>
-            catalogue.Commit(
-                upload.ClientId,
-                upload.UploadId,
-                backup,
-                UploadEvents.Committed(upload, backup, time.GetUtcNow())
-            );
+        bool Commit() => catalogue.Commit(upload, backup, UploadEvents.Committed(upload, backup, time.GetUtcNow()));
     }
 
     /// <param name="upload">The upload.</param>

@@ -55,11 +55,16 @@ internal sealed partial class BodyRequests(
     /// Turns what ended a request into its answer, and records it in the catalogue: a client that is still sending may
     /// see nothing but a broken connection.
     /// </summary>
-    public RequestException Refuse(HttpContext context, UploadSessions.Session session, string clientId, Exception e)
+    public RequestException Refuse(
+        HttpContext context,
+        UploadSessions.Session session,
+        UploadRecord upload,
+        Exception e
+    )
     {
         var refused = Explain(context, session, e);
-        uploads.Touch(session.UploadId, refused.Error);
-        LogRefused(session.UploadId, clientId, refused.Error.Code, refused.Message);
+        uploads.NoteError(upload, refused.Error);
+        LogRefused(upload.UploadId, upload.ClientId, refused.Error.Code, refused.Message);
         context.Response.Headers.Connection = "close"; // the rest of the body is no longer needed
         return refused;
     }

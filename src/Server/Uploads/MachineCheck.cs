@@ -17,10 +17,9 @@ internal sealed partial class MachineCheck(
 )
 {
     /// <param name="wanted">What was announced. Without a machine, as from curl, it is accepted.</param>
-    /// <param name="takesOver">Whether its machine replaces the other one.</param>
     /// <exception cref="RequestException">The dataset's newest backup or open upload comes from another machine, or a
     /// clone is sending it.</exception>
-    public void Run(UploadRecord wanted, bool takesOver)
+    public void Run(UploadRecord wanted)
     {
         if (wanted.MachineId is not { } id || wanted.MachineName is not { } name)
             return;
@@ -28,7 +27,7 @@ internal sealed partial class MachineCheck(
         var newest = machines.FindNewest(wanted.ClientId, dataset);
         var other =
             newest is null || newest.MachineId == id ? machines.FindClone(wanted, settings.UploadIdleTimeout) : newest;
-        if (takesOver)
+        if (wanted.TakesOver)
         {
             machines.EndRefusal(wanted.ClientId, id);
             if ((other ?? newest) is { } former)

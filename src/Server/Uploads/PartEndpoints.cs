@@ -29,11 +29,18 @@ internal sealed class PartEndpoints(
     private async Task ReceiveAsync(HttpContext context, string id, string number)
     {
         var client = context.GetClient();
-        lookup.Find(client, id);
+        var known = lookup.Find(client, id);
         var request = PartRequest.Read(context.Request, number, receiver.MaxPartSize);
         using var stop = bodies.LinkToShutdown(context);
+        // A commit that failed is rolled back before parts are stored; one that is under way is not disturbed.
+        if (known.State != UploadState.Receiving && sessions.TryBegin(id) is { } alone)
+        {
+            using (alone)
+                await lookup.TakeOverAsync(client, id, stop.Token);
+        }
+
         using var session = await sessions.TakeOverPartAsync(id, request.Number, stop.Token);
-        var upload = lookup.Find(client, id); // the request that it waited for may have dropped it
+        var upload = lookup.Join(client, id); // the request that it waited for may have dropped it
         PartRecord part;
         try
         {
@@ -45,7 +52,7 @@ internal sealed class PartEndpoints(
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw bodies.Refuse(context, session, client.ClientId, e);
+            throw bodies.Refuse(context, session, upload, e);
         }
 
         await WriteAsync(context, request, part);
@@ -80,7 +87,7 @@ internal sealed class PartEndpoints(
         ) ?? throw RequestException.BadRequest("The body is null.");
         lookup.Find(client, id);
         using var session = await sessions.TakeOverAsync(id, context.RequestAborted);
-        var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);
+        var upload = await lookup.TakeOverAsync(client, id, context.RequestAborted);
         var backup = await completion.CompleteAsync(
             upload with
             {

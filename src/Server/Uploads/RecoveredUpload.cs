@@ -12,6 +12,9 @@ internal enum RecoveredUpload
     /// <summary>It was committed before.</summary>
     Committed,
 
+    /// <summary>It was dropped, now or before.</summary>
+    Dropped,
+
     /// <summary>What is stored belongs to another upload, or cannot be read or removed now.</summary>
     Unclear,
 }

@@ -29,7 +29,7 @@ internal sealed class StreamAdmission(
         var from = begin.IsIncremental ? new SnapshotGuid(begin.BaseGuid) : (SnapshotGuid?)null;
         if (from is { } known)
         {
-            uploads.SetBase(upload.UploadId, known); // first, so that rotation cannot delete the base after the check
+            uploads.SetBase(upload, known); // first, so that rotation cannot delete the base after the check
             CheckBase(upload.ClientId, known, begin.Features.Names(), upload.StorageType);
         }
 
@@ -43,7 +43,7 @@ internal sealed class StreamAdmission(
     public void CheckPart(UploadRecord upload, SnapshotStreamInfo begin)
     {
         Check(upload, begin);
-        if (parts.TrySetBegin(upload.UploadId, begin))
+        if (parts.TrySetBegin(upload, begin))
             return;
         throw RequestException.Conflict(
             "parts_incomplete",

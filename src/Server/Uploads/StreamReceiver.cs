@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Manifests;
@@ -19,27 +20,46 @@ internal sealed partial class StreamReceiver(
     BackupStore store,
     BackupCommit commit,
     StreamAdmission admission,
+    UploadCatalogue uploads,
     StoreFence fence,
     ILogger<StreamReceiver> logger
 )
 {
+    /// <param name="replaceParts">Removes the parts that were stored of the upload before, once the stream is admitted;
+    /// returns the upload, which may have got another key. Null: it has none.</param>
     /// <exception cref="RequestException">The stream is refused; nothing of it was kept.</exception>
     public async Task<SnapshotInfo> ReceiveAsync(
         UploadRecord upload,
         Stream body,
         ClientQuota.Reservation reservation,
+        Func<Task<UploadRecord>>? replaceParts,
         CancellationToken cancellationToken
     )
     {
+        var isAdmitted = false; // set by the thread that decodes
         await using var writer = store.Create(upload.StorageKey, upload.UploadId);
         var received = 0L;
         using var stored = new StoredBytesReader(body, async (block, token) =>
         {
             received += block.Length;
-            await reservation.EnsureAsync(received);
+            await ReplacePartsAsync();
+            // The parts that it replaces count towards the quota until then.
+            if (replaceParts is null || received > store.MaxPartSize)
+                await reservation.EnsureAsync(received);
             await writer.WriteAsync(block, token);
         });
-        var facts = await DecodeAsync(upload, stored, cancellationToken);
+        var facts = await DecodeAsync(
+            upload,
+            stored,
+            begin =>
+            {
+                admission.Check(upload, begin);
+                Volatile.Write(ref isAdmitted, true);
+            },
+            cancellationToken
+        );
+        await ReplacePartsAsync();
+        await reservation.EnsureAsync(received);
         await writer.FinishAsync(cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
 
@@ -68,14 +88,31 @@ internal sealed partial class StreamReceiver(
             // other exception), its log may or may not hold the commit: then everything stays, and UploadRecovery
             // decides. It also removes what a store that has just failed cannot remove here.
             if (e is not StorageException { Fault: StorageFault.Exists })
-                await RemoveAsync(upload.StorageKey);
+                await RollBackAsync(upload);
             throw;
+        }
+
+        // What an earlier attempt stored is no longer needed once this stream is known to be one that may be stored.
+        async Task ReplacePartsAsync()
+        {
+            if (replaceParts is null || !Volatile.Read(ref isAdmitted))
+                return;
+            var replaced = await replaceParts();
+            replaceParts = null;
+            if (replaced.StorageKey != upload.StorageKey && !writer.TryMove(replaced.StorageKey))
+                throw RequestException.Conflict(
+                    "upload_lost",
+                    "What was stored of this upload is under a retention, and the upload got another key.",
+                    "Send the snapshot again from its start."
+                );
+            upload = replaced;
         }
     }
 
     private async Task<StreamInfo> DecodeAsync(
         UploadRecord upload,
         StoredBytesReader stored,
+        Action<SnapshotStreamInfo> onBegin,
         CancellationToken cancellationToken
     )
     {
@@ -85,7 +122,7 @@ internal sealed partial class StreamReceiver(
                 stored,
                 upload.Compression,
                 Limits.Bodies,
-                begin => admission.Check(upload, begin),
+                onBegin,
                 onVerified: null,
                 cancellationToken
             );
@@ -101,16 +138,20 @@ internal sealed partial class StreamReceiver(
         }
     }
 
-    private async Task RemoveAsync(string key)
+    private async Task RollBackAsync(UploadRecord upload)
     {
         try
         {
+            // What was committed, or taken over by another request, is not this one's to remove.
+            if (!uploads.SetState(upload, UploadState.Committing))
+                return;
             await fence.DemandAsync(CancellationToken.None); // it may be another server's by now
-            await store.DeleteAsync(key, CancellationToken.None);
+            await store.DeleteAsync(upload.StorageKey, CancellationToken.None);
+            uploads.SetState(upload, UploadState.Receiving);
         }
-        catch (OperationException e)
+        catch (Exception e) when (e is OperationException or SqliteException)
         {
-            LogNotRemoved(key, e.Message);
+            LogNotRemoved(upload.StorageKey, e.Message);
         }
     }
 

@@ -4,7 +4,9 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Recovers all uploads when the server starts, and drops those that their clients abandoned.</summary>
+/// <summary>
+/// Finishes in the background what was interrupted of uploads, and drops those that their clients left.
+/// </summary>
 internal sealed partial class UploadCleanUp(
     BackupStore store,
     UploadCatalogue uploads,
@@ -19,12 +21,32 @@ internal sealed partial class UploadCleanUp(
     /// <summary>An upload without parts that was not touched for this long is dropped: nothing is lost.</summary>
     private static readonly TimeSpan ExpiryWithoutParts = TimeSpan.FromHours(24);
 
-    /// <summary>At start, before any request is accepted.</summary>
-    public async Task RecoverAfterStartAsync(CancellationToken cancellationToken)
+    /// <summary>What the store has not completed since before this belongs to an earlier run.</summary>
+    private readonly DateTimeOffset _startedAt = time.GetUtcNow();
+
+    /// <summary>After the start, while requests are answered already.</summary>
+    /// <param name="left">Gets the number of uploads that are still to be recovered.</param>
+    public async Task RecoverAfterStartAsync(Action<int> left, CancellationToken cancellationToken)
     {
-        await RemoveIncompleteAsync(DateTimeOffset.MaxValue, cancellationToken);
-        foreach (var upload in uploads.All())
-            await recovery.TryRecoverAsync(upload, cancellationToken);
+        await RecoverUnsettledAsync(left, cancellationToken);
+        await RemoveIncompleteAsync(_startedAt, cancellationToken);
+    }
+
+    /// <summary>Finishes commits and removals that were interrupted and that no request works on.</summary>
+    /// <param name="left">Gets the number of uploads that are still to be recovered.</param>
+    public async Task RecoverUnsettledAsync(Action<int> left, CancellationToken cancellationToken)
+    {
+        var all = uploads.ListUnsettled();
+        foreach (var (done, unsettled) in all.Index())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            left(all.Count - done);
+            using var session = sessions.TryBegin(unsettled.UploadId);
+            if (session is null)
+                continue;
+            if (uploads.TakeOver(unsettled.ClientId, unsettled.UploadId, touched: false) is { } upload)
+                await recovery.TryRecoverAsync(upload, cancellationToken);
+        }
     }
 
     /// <summary>Every hour, unless the clock may be wrong.</summary>
@@ -36,15 +58,18 @@ internal sealed partial class UploadCleanUp(
         {
             // The uploads before it may have taken long: its client may be back, or may have ended it.
             using var session = sessions.TryBegin(stale.UploadId);
-            if (session is null || uploads.Find(stale.ClientId, stale.UploadId) is not { } upload)
+            if (session is null || uploads.Find(stale.ClientId, stale.UploadId) is not { } known)
                 continue;
-            if (upload.TouchedAt >= limit)
+            if (known.TouchedAt >= limit)
                 continue;
-            if (recovery.HasContent(upload) && upload.TouchedAt > now - settings.UploadExpiry)
+            if (recovery.HasContent(known) && known.TouchedAt > now - settings.UploadExpiry)
+                continue;
+            if (uploads.TakeOver(stale.ClientId, stale.UploadId, touched: false) is not { } upload)
                 continue;
             if (await recovery.TryRecoverAsync(upload, cancellationToken) != RecoveredUpload.Open)
                 continue;
-            await recovery.TryDropAsync(upload, cancellationToken);
+            if (uploads.Find(stale.ClientId, stale.UploadId) is { } recovered) // it may have got another key
+                await recovery.DropAsync(recovered, cancellationToken);
         }
 
         await RemoveIncompleteAsync(limit, cancellationToken);

@@ -4,7 +4,10 @@ using ZfsSnapshotManager.Server.Jobs;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>Drops uploads that their clients abandoned, and keeps the catalogue's reserve, every hour.</summary>
+/// <summary>
+/// Finishes what was interrupted of uploads, drops those that their clients left, and keeps the catalogue's reserve,
+/// every hour.
+/// </summary>
 internal sealed class UploadCleanUpJob(
     UploadCleanUp uploads,
     StoreFence fence,
@@ -23,6 +26,7 @@ internal sealed class UploadCleanUpJob(
         try
         {
             await fence.DemandAsync(cancellationToken);
+            await uploads.RecoverUnsettledAsync(_ => { }, cancellationToken);
             await clock.DemandAsync(cancellationToken);
             await uploads.DropStaleAsync(cancellationToken);
         }

@@ -37,7 +37,7 @@ internal sealed class UploadEndpoints(
         ) ?? throw RequestException.BadRequest("The body is null.");
         var client = context.GetClient();
         var wanted = UploadRequestReader.Read(request, client, Guid.NewGuid().ToString("N"));
-        opening.DemandOwnMachine(wanted, request.TakeOver);
+        opening.DemandOwnMachine(wanted);
         RefuseStored(wanted);
         RefuseWithoutBase(wanted);
         var (upload, resume) = await FindOrOpenAsync(client, wanted, request.Timestamp, context.RequestAborted);

@@ -16,13 +16,13 @@ internal sealed class UploadOpening(
 )
 {
     /// <inheritdoc cref="MachineCheck.Run"/>
-    public void DemandOwnMachine(UploadRecord wanted, bool takesOver) => machines.Run(wanted, takesOver);
+    public void DemandOwnMachine(UploadRecord wanted) => machines.Run(wanted);
 
     /// <param name="wanted">What was announced, without id and key.</param>
     /// <param name="timestamp">When the snapshot was made, for the id; null: now.</param>
     /// <exception cref="RequestException">The client has too many uploads or no space, or the server has no ZFS for
     /// it.</exception>
-    public Task<UploadRecord> OpenAsync(
+    public async Task<UploadRecord> OpenAsync(
         ClientEntry client,
         UploadRecord wanted,
         DateTimeOffset? timestamp,
@@ -45,6 +45,14 @@ internal sealed class UploadOpening(
             timestamp ?? time.GetUtcNow(),
             wanted.Compression
         );
-        return backends.Of(wanted).OpenAsync(client, wanted, names, cancellationToken);
+        try
+        {
+            return await backends.Of(wanted).OpenAsync(client, wanted, names, cancellationToken);
+        }
+        catch (OtherMachineException)
+        {
+            machines.Run(wanted); // the other machine was faster; this says which it is
+            throw;
+        }
     }
 }

@@ -12,10 +12,24 @@ internal sealed partial class UploadRecovery(
     ILogger<UploadRecovery> logger
 )
 {
-    /// <summary>Commits or rolls back an upload that no request is working on.</summary>
+    /// <summary>
+    /// Finishes what the state of an upload announces, or rolls it back. The caller has taken it over and holds it
+    /// alone.
+    /// </summary>
     /// <exception cref="OperationException">What is stored cannot be read or removed.</exception>
-    public Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken) =>
-        backends.Of(upload).RecoverAsync(upload, cancellationToken);
+    public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        switch (upload.State)
+        {
+            case UploadState.Receiving:
+                return RecoveredUpload.Open;
+            case UploadState.Abandoned:
+                await RemoveAsync(upload, cancellationToken);
+                return RecoveredUpload.Dropped;
+            default:
+                return await backends.Of(upload).RecoverAsync(upload, cancellationToken);
+        }
+    }
 
     /// <inheritdoc cref="IUploadBackend.HasContent"/>
     public bool HasContent(UploadRecord upload) => backends.Of(upload).HasContent(upload);
@@ -29,7 +43,8 @@ internal sealed partial class UploadRecovery(
         {
             return await RecoverAsync(upload, cancellationToken);
         }
-        catch (OperationException e) // of the store, or of ZFS
+        // One that cannot be recovered, whatever the reason, must not keep the others from it.
+        catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
             LogUnclear(e, upload.StorageKey);
             return RecoveredUpload.Unclear;
@@ -37,30 +52,38 @@ internal sealed partial class UploadRecovery(
     }
 
     /// <summary>Ends an upload that was recovered and is not committed, with everything that is stored of it.</summary>
-    /// <exception cref="OperationException">It cannot be removed now; the upload stays.</exception>
-    public async Task DropAsync(UploadRecord upload, CancellationToken cancellationToken)
+    /// <returns>False if some of it cannot be removed now: it is removed later, and no request finds it until
+    /// then.</returns>
+    public async Task<bool> DropAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
         // Before anything is removed. An upload that a client drops before it sent anything is no event.
         var isEvent = upload.RequestAddress is null || HasContent(upload);
-        await backends.Of(upload).DiscardAsync(upload, cancellationToken);
-        uploads.Remove(
-            upload.UploadId,
-            isEvent ? UploadEvents.Ended(ServerEvents.UploadDropped, upload, time.GetUtcNow()) : null
-        );
-    }
-
-    /// <summary>Drops an upload in the background: a failure is logged, and the upload stays.</summary>
-    public async Task TryDropAsync(UploadRecord upload, CancellationToken cancellationToken)
-    {
+        var dropped = isEvent ? UploadEvents.Ended(ServerEvents.UploadDropped, upload, time.GetUtcNow()) : null;
+        if (!uploads.Abandon(upload, dropped))
+            throw StreamAdmission.Dropped();
         try
         {
-            await DropAsync(upload, cancellationToken);
+            await RemoveAsync(upload, cancellationToken);
+            return true;
         }
-        catch (OperationException e)
+        catch (OperationException e) // of the store, or of ZFS
         {
-            LogUnclear(e, upload.StorageKey);
+            LogLater(e, upload.StorageKey);
+            return false;
         }
     }
+
+    private async Task RemoveAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        await backends.Of(upload).DiscardAsync(upload, cancellationToken);
+        uploads.Remove(upload);
+    }
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{StorageKey} was dropped, but what is stored of it cannot be removed now; this is tried again every hour"
+    )]
+    private partial void LogLater(Exception e, string storageKey);
 
     [LoggerMessage(
         LogLevel.Error,

@@ -62,7 +62,6 @@ internal static class UploadRequestReader
             UploadId = uploadId,
             ClientId = client.ClientId,
             SnapshotId = "",
-            StorageKey = "",
             StorageType = storage,
             DatasetName = dataset,
             SnapshotName = ReadSnapshotName(request.SnapshotName, dataset),
@@ -78,6 +77,7 @@ internal static class UploadRequestReader
             MachineId = request.MachineId,
             MachineName = request.MachineName,
             EstimatedSize = request.EstimatedSize,
+            TakesOver = request.TakeOver,
         };
     }
 

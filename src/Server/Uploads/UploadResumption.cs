@@ -8,7 +8,6 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// <summary>Says how far an open upload came, and prepares it to be resumed there.</summary>
 internal sealed class UploadResumption(
     UploadLookup lookup,
-    UploadCatalogue uploads,
     UploadSessions sessions,
     UploadBackends backends,
     ServerSettings settings,
@@ -33,8 +32,7 @@ internal sealed class UploadResumption(
     )
     {
         using var session = await sessions.TakeOverAsync(open.UploadId, cancellationToken);
-        var upload = await lookup.FindRecoveredAsync(client, open.UploadId, cancellationToken);
-        uploads.Touch(upload.UploadId, upload.LastError); // it is no longer stale
+        var upload = await lookup.TakeOverAsync(client, open.UploadId, cancellationToken);
         return (upload, await backends.Of(upload).PrepareAsync(upload, cancellationToken));
     }
 

@@ -32,7 +32,7 @@ internal sealed class UploadStreamEndpoints(
         lookup.Find(client, id);
         using var stop = bodies.LinkToShutdown(context);
         using var session = await sessions.TakeOverAsync(id, stop.Token);
-        var found = await lookup.FindRecoveredAsync(client, id, stop.Token);
+        var found = await lookup.TakeOverAsync(client, id, stop.Token);
         var upload = found with { RequestAddress = ServerEvent.AddressOf(context) };
         SnapshotInfo backup;
         try
@@ -47,7 +47,7 @@ internal sealed class UploadStreamEndpoints(
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw bodies.Refuse(context, session, client.ClientId, e);
+            throw bodies.Refuse(context, session, upload, e);
         }
 
         await CommitAnswer.WriteCommittedAsync(context, upload, backup);
@@ -75,10 +75,11 @@ internal sealed class UploadStreamEndpoints(
     {
         var client = context.GetClient();
         lookup.Find(client, id);
+        bool isRemoved;
         using (await sessions.TakeOverAsync(id, context.RequestAborted))
         {
-            var upload = await lookup.FindRecoveredAsync(client, id, context.RequestAborted);
-            await recovery.DropAsync(
+            var upload = await lookup.TakeOverAsync(client, id, context.RequestAborted);
+            isRemoved = await recovery.DropAsync(
                 upload with
                 {
                     RequestAddress = ServerEvent.AddressOf(context),
@@ -88,7 +89,13 @@ internal sealed class UploadStreamEndpoints(
         }
 
         await context.Response.WriteAsJsonAsync(
-            new ApiAnswer { Success = true, Message = "The upload is dropped; nothing of it was kept." },
+            new ApiAnswer
+            {
+                Success = true,
+                Message = isRemoved
+                    ? "The upload is dropped; nothing of it was kept."
+                    : "The upload is dropped; what is stored of it cannot be removed now, and is removed later.",
+            },
             ApiJson.Default.ApiAnswer,
             cancellationToken: context.RequestAborted
         );

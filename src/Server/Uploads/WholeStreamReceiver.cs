@@ -6,7 +6,7 @@ using ZfsSnapshotManager.Server.Http;
 namespace ZfsSnapshotManager.Server.Uploads;
 
 /// <summary>Receives a whole stream in one body, once there is a slot for it.</summary>
-internal sealed class WholeStreamReceiver(UploadCatalogue uploads, UploadSlots slots, UploadBackends backends)
+internal sealed class WholeStreamReceiver(UploadSlots slots, UploadBackends backends)
 {
     /// <param name="length">Bytes of the body; null: unknown.</param>
     /// <param name="openBody">Opens the body, once the upload has a slot.</param>
@@ -19,7 +19,6 @@ internal sealed class WholeStreamReceiver(UploadCatalogue uploads, UploadSlots s
         CancellationToken cancellationToken
     )
     {
-        uploads.Touch(upload.UploadId, error: null);
         using var slot = await slots.AcquireAsync(client.ClientId, cancellationToken);
         await using var body = openBody();
         var sized = upload with { BodySize = length };

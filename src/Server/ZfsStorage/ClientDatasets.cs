@@ -12,12 +12,26 @@ namespace ZfsSnapshotManager.Server.ZfsStorage;
 /// <summary>
 /// The datasets that contain the backups of clients: created on first use, and limited by the client's quota.
 /// </summary>
-internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zfs, ILogger<ClientDatasets> logger)
+internal sealed partial class ClientDatasets(
+    ServerSettings settings,
+    ZfsHost zfs,
+    TimeProvider time,
+    ILogger<ClientDatasets> logger
+)
 {
+    /// <summary>How long the space that was read last counts: each read is a process, and parts are many.</summary>
+    private static readonly TimeSpan UsedLasts = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a quota counts as set. It may have gone with a dataset that was created again.</summary>
+    private static readonly TimeSpan QuotaLasts = TimeSpan.FromMinutes(10);
+
     /// <summary>
     /// The space of each client as last read: requests for the object store must count it too.
     /// </summary>
-    private readonly ConcurrentDictionary<string, long> _used = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, UsedSpace> _used = new(StringComparer.Ordinal);
+
+    /// <summary>The quota of each client that was set last, in bytes, and when.</summary>
+    private readonly ConcurrentDictionary<string, (long Bytes, long At)> _quotas = new(StringComparer.Ordinal);
 
     /// <summary>Whether a client may ask for local storage at all.</summary>
     public bool IsOffered(ClientEntry client) =>
@@ -35,7 +49,10 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         foreach (var client in clients.Where(client => client.StorageType == Core.Api.StorageTypes.Local))
         {
             var parent = Of(client);
-            if (await FindFaultAsync(parent, cancellationToken) is { } fault)
+            var fault = await FindFaultAsync(parent, cancellationToken);
+            if (fault is ZfsException { End: ZfsEnd.Killed })
+                LogUnavailable(client.ClientId, parent.Value, fault.Message, fault.Remedy); // a suspended pool
+            else if (fault is not null)
                 throw new OperationException(
                     ExitCode.Configuration,
                     $"Client '{client.ClientId}' is stored in ZFS, in {parent}, which cannot be used: "
@@ -92,28 +109,47 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
             // Nothing is stored for this client yet.
         }
 
-        _used[client.ClientId] = used;
+        _used[client.ClientId] = new UsedSpace(used, time.GetTimestamp());
         return used;
     }
 
     /// <summary>What <see cref="GetUsedAsync"/> returned last.</summary>
-    public long LastUsed(string clientId) => _used.GetValueOrDefault(clientId);
+    public long LastUsed(string clientId) => _used.GetValueOrDefault(clientId)?.Bytes ?? 0;
+
+    /// <summary>
+    /// Whether there is room by what was read a moment ago and what was accepted since. ZFS itself enforces the quota.
+    /// </summary>
+    /// <param name="bytes">What is accepted if there is.</param>
+    /// <param name="most">What may be used.</param>
+    /// <returns>False if the space must be read again.</returns>
+    public bool TryAccept(string clientId, long bytes, long most) =>
+        _used.TryGetValue(clientId, out var last)
+        && time.GetElapsedTime(last.At) < UsedLasts
+        && last.TryAccept(bytes, most);
 
     /// <summary>Sets the quota in ZFS, which is exact and counts what is being received.</summary>
     /// <param name="bytes">0: no quota.</param>
     /// <returns>False if more than that is used.</returns>
     public async Task<bool> TrySetQuotaAsync(ClientEntry client, long bytes, CancellationToken cancellationToken)
     {
+        if (
+            _quotas.TryGetValue(client.ClientId, out var last)
+            && last.Bytes == bytes
+            && time.GetElapsedTime(last.At) < QuotaLasts
+        )
+            return true;
         try
         {
-            await zfs.RunAsync(
-                [
-                    "set",
-                    $"quota={(bytes == 0 ? "none" : bytes.ToString(CultureInfo.InvariantCulture))}",
-                    Of(client).Value,
-                ],
-                cancellationToken
-            );
+            if (bytes > 0 || await HasOwnQuotaAsync(client, cancellationToken))
+            {
+                var value = bytes == 0 ? "none" : bytes.ToString(CultureInfo.InvariantCulture);
+                await zfs.RunAsync(
+                    ["set", $"quota={value}", $"{ZfsStorageProperties.Quota}={value}", Of(client).Value],
+                    cancellationToken
+                );
+            }
+
+            _quotas[client.ClientId] = (bytes, time.GetTimestamp());
             return true;
         }
         catch (ZfsException e)
@@ -121,6 +157,16 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
         {
             return false;
         }
+    }
+
+    /// <summary>Whether the quota in ZFS is the one that the server set: an administrator's stays.</summary>
+    private async Task<bool> HasOwnQuotaAsync(ClientEntry client, CancellationToken cancellationToken)
+    {
+        var rows = await zfs.RunTableAsync(
+            ["get", "-H", "-p", "-o", "value", $"quota,{ZfsStorageProperties.Quota}", Of(client).Value],
+            cancellationToken
+        );
+        return rows.ToList() is [[var quota], [var own]] && quota == own;
     }
 
     private async Task<OperationException?> FindFaultAsync(DatasetName parent, CancellationToken cancellationToken)
@@ -212,12 +258,32 @@ internal sealed partial class ClientDatasets(ServerSettings settings, ZfsHost zf
     public static DatasetName Above(DatasetName dataset) =>
         dataset.IsPool ? dataset : DatasetName.Parse(dataset.Value[..dataset.Value.LastIndexOf('/')]);
 
+    /// <param name="bytes">As ZFS said.</param>
+    /// <param name="at">When it was asked; a timestamp.</param>
+    private sealed class UsedSpace(long bytes, long at)
+    {
+        private readonly Lock _lock = new();
+        private long _accepted;
+
+        public long Bytes => bytes;
+
+        public long At => at;
+
+        public bool TryAccept(long more, long most)
+        {
+            lock (_lock)
+            {
+                if (bytes + _accepted + more > most)
+                    return false;
+                _accepted += more;
+                return true;
+            }
+        }
+    }
+
     [LoggerMessage(LogLevel.Warning, "ZFS_BASE_DATASET={Dataset} cannot be used for local storage: {Fault} {Remedy}")]
     private partial void LogNoBase(string dataset, string fault, string? remedy);
 
-    [LoggerMessage(
-        LogLevel.Error,
-        "Client {ClientId} requested local storage, but {Dataset} cannot be used: {Fault} {Remedy}"
-    )]
+    [LoggerMessage(LogLevel.Error, "Local storage of client {ClientId}: {Dataset} cannot be used: {Fault} {Remedy}")]
     private partial void LogUnavailable(string clientId, string dataset, string fault, string? remedy);
 }

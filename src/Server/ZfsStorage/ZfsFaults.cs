@@ -46,7 +46,7 @@ internal static class ZfsFaults
             StatusCodes.Status500InternalServerError,
             "receive_failed",
             $"The server's ZFS refused the stream: {words}",
-            "Nothing of this backup was kept. The server's log may say more.",
+            "What the server's ZFS has of this backup is kept until it is dropped. The server's log may say more.",
             e
         );
     }
@@ -60,6 +60,30 @@ internal static class ZfsFaults
             "Ask with POST /upload where to resume the upload.",
             e
         );
+
+    /// <summary>ZFS accepts nothing more: its pool may be suspended.</summary>
+    public static RequestException Stuck(string dataset, TimeSpan patience, Exception? e = null) =>
+        new(
+            StatusCodes.Status503ServiceUnavailable,
+            "storage_unavailable",
+            $"The server's ZFS accepted nothing more into {dataset} for {patience.TotalSeconds:0} s.",
+            "What it had is kept. The server's administrator should see 'zpool status': the pool may be suspended.",
+            e
+        );
+
+    /// <summary>
+    /// Whether what ZFS has of an upload is proven useless: the stream would be refused again, or is stored already.
+    /// After any other failure, also an unknown one, ZFS keeps what it has.
+    /// </summary>
+    public static bool ProvesUseless(RequestException e) =>
+        e.Error.Code
+            is "stream_damaged"
+                or "compression_damaged"
+                or "stream_mismatch"
+                or "stream_is_package"
+                or "base_missing"
+                or "snapshot_exists"
+                or "quota_exceeded";
 
     public static RequestException Busy(string dataset, Exception? e = null) =>
         new(

@@ -19,6 +19,9 @@ internal static class ZfsStorageProperties
     /// </summary>
     public const string Note = "zfs-snapshot-manager:manifest";
 
+    /// <summary>On a client's dataset: the quota that the server set, to tell it from an administrator's.</summary>
+    public const string Quota = "zfs-snapshot-manager:quota";
+
     /// <summary>The most bytes of a value: ZAP_MAXVALUELEN in include/sys/zap.h, with the NUL.</summary>
     public const int LongestValue = 8191;
 }

@@ -96,7 +96,7 @@ internal sealed class CrashLab : IAsyncDisposable
         {
             await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile));
         }
-        catch (Exception e) when (e is InvalidOperationException or HttpRequestException && point.Ends)
+        catch (Exception e) when (e is InvalidOperationException or HttpRequestException or IOException && point.Ends)
         {
             // It did not start, as the crash intends.
         }

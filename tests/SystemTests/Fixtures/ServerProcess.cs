@@ -87,7 +87,9 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts the server where it does not run, on the same folder and port.</summary>
-    public async Task StartAgainAsync(IReadOnlyDictionary<string, string>? more = null)
+    /// <param name="more">Settings beside those of the first start.</param>
+    /// <param name="recovers">Whether to wait until it has recovered what its last run left.</param>
+    public async Task StartAgainAsync(IReadOnlyDictionary<string, string>? more = null, bool recovers = true)
     {
         var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
         foreach (var (key, value) in more ?? new Dictionary<string, string>(StringComparer.Ordinal))
@@ -113,6 +115,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         await WaitForHealthAsync();
+        if (recovers)
+            await Patience.UntilAsync("the server has recovered", async () => await RecoveryAsync() is null);
+    }
+
+    /// <summary>What <c>/ready</c> says about the recovery; null if it has ended.</summary>
+    public async Task<string?> RecoveryAsync()
+    {
+        var ready = (await Answer.ReadAsync(await Http.GetAsync("ready"))).Json;
+        var check = ready.GetProperty("checks").EnumerateArray().Last();
+        Assert.Equal("recovery", check.GetProperty("name").GetString());
+        return check.TryGetProperty("message", out var message) ? message.GetString() : null;
     }
 
     /// <summary>SIGKILL: what a crash or a power cut leaves of a process.</summary>

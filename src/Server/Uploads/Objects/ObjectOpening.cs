@@ -32,7 +32,7 @@ internal sealed class ObjectOpening(
         {
             if (!uploads.IsUnused(id) || await store.ExistsAsync(key, cancellationToken))
                 continue;
-            if (uploads.Open(wanted with { SnapshotId = id, StorageKey = key }) is { } opened)
+            if (uploads.Open(wanted with { SnapshotId = id, ObjectKey = key }) is { } opened)
                 return opened;
         }
 

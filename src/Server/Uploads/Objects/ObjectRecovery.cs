@@ -35,18 +35,21 @@ internal sealed partial class ObjectRecovery(
             return RecoveredUpload.Unclear;
         }
 
-        if (manifest is null && (first is null || parts.HasBegin(upload.UploadId)))
-            return RecoveredUpload.Open;
+        // Nothing has the name of a backup yet; or, of parts, everything is there to be completed once more.
+        if (manifest is null && (first is null || parts.Find(upload.UploadId, 1) is not null))
+            return Reopen(upload);
         await fence.DemandAsync(cancellationToken); // what was found may be another server's by now
         if (manifest is not null && first is not null && Commit(upload, manifest.ToSnapshotInfo(upload.SnapshotId)))
             return RecoveredUpload.Finished;
-
         if (catalogue.Find(upload.ClientId, upload.SnapshotId)?.StorageKey == upload.StorageKey)
             return RecoveredUpload.Committed;
         if (await RemoveStoredAsync(upload, replaced: null, cancellationToken) == upload)
             LogRolledBack(upload.SnapshotId);
-        return RecoveredUpload.Open;
+        return Reopen(upload);
     }
+
+    /// <summary>Whether parts of an upload were stored.</summary>
+    public bool HasParts(UploadRecord upload) => parts.Objects(upload.UploadId).Count > 0;
 
     /// <summary>Removes the parts of an upload that is sent in one body instead.</summary>
     /// <returns>The upload, which may have got another key.</returns>
@@ -69,7 +72,7 @@ internal sealed partial class ObjectRecovery(
     )
     {
         var objects = parts.Objects(upload.UploadId);
-        if (objects.Count == 0)
+        if (objects.Count == 0 && upload.State == UploadState.Receiving)
             return upload;
         await fence.DemandAsync(cancellationToken);
         foreach (var (index, token) in objects)
@@ -91,7 +94,7 @@ internal sealed partial class ObjectRecovery(
         try
         {
             await store.DeleteAsync(upload.StorageKey, cancellationToken);
-            parts.Clear(upload.UploadId, replaced); // their objects are deleted
+            parts.Clear(upload, replaced); // their objects are deleted
             return upload;
         }
         catch (StorageException e) when (e.Fault == StorageFault.Locked)
@@ -113,12 +116,13 @@ internal sealed partial class ObjectRecovery(
     }
 
     private bool Commit(UploadRecord upload, SnapshotInfo backup) =>
-        catalogue.Commit(
-            upload.ClientId,
-            upload.UploadId,
-            backup,
-            UploadEvents.Committed(upload, backup, time.GetUtcNow())
-        );
+        catalogue.Commit(upload, backup, UploadEvents.Committed(upload, backup, time.GetUtcNow()));
+
+    private RecoveredUpload Reopen(UploadRecord upload)
+    {
+        uploads.SetState(upload, UploadState.Receiving);
+        return RecoveredUpload.Open;
+    }
 
     [LoggerMessage(
         LogLevel.Warning,

@@ -35,7 +35,7 @@ internal sealed class ObjectUploads(
     /// <summary>Parts after the first gap are from a run that is over, and are dropped.</summary>
     public Task<UploadResume?> PrepareAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        parts.RemoveFrom(upload.UploadId, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
+        parts.RemoveFrom(upload, (parts.FindEndOfRun(upload.UploadId)?.Number ?? 0) + 1);
         return Task.FromResult(FindResume(upload.UploadId));
     }
 
@@ -46,9 +46,14 @@ internal sealed class ObjectUploads(
         CancellationToken cancellationToken
     )
     {
-        upload = await recovery.ReplacePartsAsync(upload, cancellationToken);
         using var reservation = quota.Open(client, () => upload.BodySize ?? quota.FindRest(upload));
-        return await streams.ReceiveAsync(upload, body, reservation, cancellationToken);
+        return await streams.ReceiveAsync(
+            upload,
+            body,
+            reservation,
+            recovery.HasParts(upload) ? () => recovery.ReplacePartsAsync(upload, cancellationToken) : null,
+            cancellationToken
+        );
     }
 
     public Task<PartRecord> ReceivePartAsync(

@@ -68,7 +68,7 @@ internal sealed class PartReceiver(
                 throw Misplaced($"Part {request.Number} holds the stream's END, and so does another part.");
             var written = await StoreAsync(upload, request, session, content);
             var part = request.ToRecord(end, endChecksum, written.Receipt);
-            if (!reservation.Finish(() => parts.Put(upload.UploadId, part)))
+            if (!reservation.Finish(() => parts.Put(upload, part)))
                 throw StreamAdmission.Dropped();
             return part;
         }
@@ -106,7 +106,7 @@ internal sealed class PartReceiver(
         }
         catch (StorageException e) when (e.Fault == StorageFault.Missing)
         {
-            parts.Clear(upload.UploadId);
+            parts.Clear(upload);
             throw RequestException.Conflict(
                 "upload_lost",
                 $"What was stored of this upload is gone: {e.Message}",
@@ -129,7 +129,10 @@ internal sealed class PartReceiver(
         if (parts.FindObject(upload.UploadId, index) is { } token)
             return store.Objects.Reopen(key, upload.UploadId, token);
         var begun = await store.Objects.CreateAsync(key, upload.UploadId, resumable: true, cancellationToken);
-        parts.AddObject(upload.UploadId, index, begun.Token);
-        return begun;
+        if (parts.AddObject(upload, index, begun.Token) == begun.Token)
+            return begun;
+        // The upload was dropped or taken over. No record knows the object: the clean-up removes it.
+        await begun.DisposeAsync();
+        throw StreamAdmission.Dropped();
     }
 }

@@ -1,9 +1,11 @@
+using System.Collections.Concurrent;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.Core.Zfs;
 using ZfsSnapshotManager.SendStream;
 using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
+using ZfsSnapshotManager.Server.Configuration;
 using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.Quota;
 using ZfsSnapshotManager.Server.ZfsStorage;
@@ -21,11 +23,15 @@ internal sealed class ReceiveStart(
     UploadCatalogue uploads,
     DeletionCatalogue deletions,
     ClientQuota quota,
+    ServerSettings settings,
     TimeProvider time
 ) : IDisposable
 {
-    /// <summary>One at a time: two must not choose the same name.</summary>
-    private readonly SemaphoreSlim _choosing = new(1);
+    /// <summary>
+    /// One at a time below each client's dataset: two must not choose the same name. A pool that does not answer must
+    /// not keep those of others waiting.
+    /// </summary>
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _choosing = new(StringComparer.Ordinal);
 
     /// <exception cref="RequestException">It cannot be received; nothing was changed.</exception>
     public async Task<ZfsReceive> RunAsync(
@@ -35,7 +41,8 @@ internal sealed class ReceiveStart(
         CancellationToken cancellationToken
     )
     {
-        await _choosing.WaitAsync(cancellationToken);
+        var choosing = _choosing.GetOrAdd(datasets.Of(client).Value, _ => new SemaphoreSlim(1));
+        await choosing.WaitAsync(cancellationToken);
         try
         {
             await receives.EndAsync(upload.UploadId); // a body that is sent again starts from its beginning
@@ -55,11 +62,15 @@ internal sealed class ReceiveStart(
         }
         finally
         {
-            _choosing.Release();
+            choosing.Release();
         }
     }
 
-    public void Dispose() => _choosing.Dispose();
+    public void Dispose()
+    {
+        foreach (var choosing in _choosing.Values)
+            choosing.Dispose();
+    }
 
     /// <summary>Whether a stream continues exactly where the receive ended.</summary>
     public static bool Fits(ResumeToken token, SnapshotStreamInfo begin) =>
@@ -73,12 +84,12 @@ internal sealed class ReceiveStart(
         CancellationToken cancellationToken
     )
     {
-        if (UploadTarget.Of(upload) is not { } target || receives.IsReceiving(target.Dataset))
+        if (upload.ZfsSnapshot is not { } target || receives.IsReceiving(target.Dataset))
             throw ZfsFaults.Interrupted();
         var text = await zfs.FindResumeTokenAsync(target.Dataset, cancellationToken);
         if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin))
             throw ZfsFaults.Interrupted();
-        return ZfsReceive.Start(zfs, target, (long)token.Bytes, [], time);
+        return ZfsReceive.Start(zfs, target, (long)token.Bytes, [], settings.UploadIdleTimeout, time);
     }
 
     private async Task<ZfsReceive> BeginAsync(
@@ -88,7 +99,7 @@ internal sealed class ReceiveStart(
         CancellationToken cancellationToken
     )
     {
-        if (UploadTarget.Of(upload) is { } before && !receives.IsReceiving(before.Dataset))
+        if (upload.ZfsSnapshot is { } before && !receives.IsReceiving(before.Dataset))
             await zfs.AbortReceiveAsync(before.Dataset, cancellationToken);
         var chains = await ReceivedDatasets.ListAsync(zfs, parent, upload.ClientId, cancellationToken);
         var target = ReceiveTarget.Choose(
@@ -110,12 +121,14 @@ internal sealed class ReceiveStart(
         // A pending receive of an upload that was never resumed.
         if (!target.IsNew)
             await zfs.AbortReceiveAsync(dataset, cancellationToken);
-        uploads.SetTarget(upload.UploadId, target.Snapshot.ToString());
+        if (!uploads.SetTarget(upload, target.Snapshot))
+            throw StreamAdmission.Dropped();
         return ZfsReceive.Start(
             zfs,
             target.Snapshot,
             0,
             target.IsNew ? ReceiveOptions.Of(begin.Type, upload.ClientId, upload.DatasetName) : [],
+            settings.UploadIdleTimeout,
             time
         );
     }
@@ -136,10 +149,9 @@ internal sealed class ReceiveStart(
         );
         foreach (
             var target in uploads
-                .All()
+                .ListForZfs()
                 .Where(other => other.UploadId != upload.UploadId)
-                .Select(UploadTarget.Of)
-                .OfType<SnapshotName>()
+                .Select(other => other.ZfsSnapshot!)
         )
         {
             used.Add(target.Dataset.Value);

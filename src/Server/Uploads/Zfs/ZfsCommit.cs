@@ -38,7 +38,7 @@ internal sealed partial class ZfsCommit(
         await WriteNoteAsync(snapshot, whole, CancellationToken.None);
         var backup = whole.ToSnapshotInfo(snapshot.ToString());
         var committedEvent = UploadEvents.Committed(upload, backup, time.GetUtcNow());
-        if (!catalogue.Commit(upload.ClientId, upload.UploadId, backup, committedEvent))
+        if (!catalogue.Commit(upload, backup, committedEvent))
         {
             if (
                 catalogue.Find(upload.ClientId, upload.SnapshotId) is { } committed
@@ -56,7 +56,7 @@ internal sealed partial class ZfsCommit(
     /// <exception cref="OperationException">ZFS does not answer.</exception>
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (upload.Note is not { } json || UploadTarget.Of(upload) is not { } snapshot)
+        if (upload.Note is not { } json || upload.ZfsSnapshot is not { } snapshot)
             return RecoveredUpload.Open;
         var note = SnapshotNote.Parse(json);
         if (await FindAsync(snapshot, note.Manifest.SnapshotGuid, cancellationToken) is null)
@@ -96,7 +96,7 @@ internal sealed partial class ZfsCommit(
         if (wanted.Count == 0)
             return;
         await SnapshotRemoval.DestroyAsync(zfs, snapshot, manifest.SnapshotGuid, CancellationToken.None);
-        var fault = await datasets.FindLackAsync(UploadTarget.ParentOf(snapshot.Dataset), CancellationToken.None);
+        var fault = await datasets.FindLackAsync(ClientDatasets.Above(snapshot.Dataset), CancellationToken.None);
         throw new RequestException(
             StatusCodes.Status500InternalServerError,
             "receive_failed",

@@ -18,17 +18,21 @@ internal sealed class ZfsReceive : IAsyncDisposable
     /// <summary>How long ZFS may take to save the state of an interrupted receive.</summary>
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(20);
 
+    /// <summary>How long ZFS may take to accept a slice. A suspended pool accepts none.</summary>
+    private readonly TimeSpan _patience;
+
     private readonly ZfsProcess _zfs;
     private readonly TimeProvider _time;
     private readonly EndRecordBuffer _stream;
     private readonly SemaphoreSlim _writing = new(1);
     private bool _ended;
 
-    private ZfsReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs, TimeProvider time) =>
-        (Target, AlreadyBytes, _zfs, _time, _stream, LastWrite) = (
+    private ZfsReceive(SnapshotName target, long alreadyBytes, ZfsProcess zfs, TimeSpan patience, TimeProvider time) =>
+        (Target, AlreadyBytes, _zfs, _patience, _time, _stream, LastWrite) = (
             target,
             alreadyBytes,
             zfs,
+            patience,
             time,
             new EndRecordBuffer(zfs.Input, EndSize),
             time.GetTimestamp()
@@ -52,13 +56,15 @@ internal sealed class ZfsReceive : IAsyncDisposable
     /// <param name="target">The snapshot that it creates.</param>
     /// <param name="alreadyBytes">Bytes of the stream that an earlier receive had accepted.</param>
     /// <param name="options">Properties of the dataset that it creates.</param>
+    /// <param name="patience">How long ZFS may take to accept a slice.</param>
     public static ZfsReceive Start(
         ZfsHost zfs,
         SnapshotName target,
         long alreadyBytes,
         IReadOnlyList<string> options,
+        TimeSpan patience,
         TimeProvider time
-    ) => new(target, alreadyBytes, zfs.StartReceive(target, options), time);
+    ) => new(target, alreadyBytes, zfs.StartReceive(target, options), patience, time);
 
     /// <summary>
     /// Passes on verified bytes. It may wait for ZFS until <see cref="SuspendAsync"/> ends the receive.
@@ -72,7 +78,13 @@ internal sealed class ZfsReceive : IAsyncDisposable
             if (_ended)
                 throw ZfsFaults.Interrupted();
             (Written, LastWrite) = (Written + slice.Length, _time.GetTimestamp());
-            await _stream.WriteAsync(slice, CancellationToken.None); // never half a slice
+            await _stream.WriteAsync(slice, CancellationToken.None).AsTask().WaitAsync(_patience); // never half a slice
+        }
+        catch (TimeoutException e)
+        {
+            _ended = true;
+            _zfs.Kill(); // what is still being written must not reach the pool when it is back
+            throw ZfsFaults.Stuck(Target.Dataset.Value, _patience, e);
         }
         catch (IOException)
         {

@@ -39,7 +39,7 @@ internal sealed class ZfsStreams(
     )
     {
         await EndAsync(upload.UploadId);
-        parts.Clear(upload.UploadId);
+        parts.Clear(upload);
         ZfsReceive? receive = null;
         using var pending = new MemoryStream(); // the payload of BEGIN may span many slices
         using var stored = new StoredBytesReader(body);
@@ -55,7 +55,7 @@ internal sealed class ZfsStreams(
                 {
                     admission.Check(upload, begin);
                     known = begin;
-                    parts.TrySetBegin(upload.UploadId, begin);
+                    parts.TrySetBegin(upload, begin);
                 },
                 ForwardAsync,
                 cancellationToken
@@ -81,7 +81,7 @@ internal sealed class ZfsStreams(
                 e
             );
         }
-        catch (RequestException e) when (IsOfTheStream(e))
+        catch (RequestException e) when (ZfsFaults.ProvesUseless(e))
         {
             await DiscardAsync(upload);
             throw;
@@ -140,14 +140,14 @@ internal sealed class ZfsStreams(
         }
         catch (RequestException e)
         {
-            if (IsOfTheStream(e))
+            if (ZfsFaults.ProvesUseless(e))
                 await DiscardAsync(upload);
             else
                 await EndAsync(upload.UploadId);
             throw;
         }
 
-        if (!parts.Put(upload.UploadId, part))
+        if (!parts.Put(upload, part))
             throw StreamAdmission.Dropped();
         turns.Wrote(upload.UploadId, part.Number);
     }
@@ -165,7 +165,7 @@ internal sealed class ZfsStreams(
             admission.Check(upload, begin);
             return await FinishAsync(upload, receive, begin, joined.Whole, joined.PartsSha256);
         }
-        catch (RequestException e) when (IsOfTheStream(e))
+        catch (RequestException e) when (ZfsFaults.ProvesUseless(e))
         {
             await DiscardAsync(upload);
             throw;
@@ -184,14 +184,15 @@ internal sealed class ZfsStreams(
     {
         await EndAsync(upload.UploadId);
         var resume = await FindResumeAsync(upload, cancellationToken);
-        parts.Clear(upload.UploadId);
+        uploads.SetState(upload, Catalogue.UploadState.Receiving); // its snapshot was looked for in vain
+        parts.Clear(upload);
         return resume;
     }
 
     /// <summary>How far an upload came; for one that is being received, what ZFS was given.</summary>
     public async Task<UploadResume?> FindResumeAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (UploadTarget.Of(upload) is not { } target)
+        if (upload.ZfsSnapshot is not { } target)
             return null;
         var begin = parts.FindBegin(upload.UploadId);
         if (begin is not null && receives.Find(upload.UploadId) is { } receive)
@@ -213,16 +214,17 @@ internal sealed class ZfsStreams(
     public async Task DiscardAsync(UploadRecord stale)
     {
         await EndAsync(stale.UploadId);
-        var upload = uploads.Find(stale.ClientId, stale.UploadId) ?? stale; // with the target that was chosen meanwhile
-        if (UploadTarget.Of(upload) is { } target)
+        // With the target that was chosen meanwhile.
+        var upload = stale with { ZfsSnapshot = uploads.FindAny(stale.UploadId)?.ZfsSnapshot };
+        if (upload.ZfsSnapshot is { } target)
         {
             // First: if ZFS does not answer, the catalogue still knows what is there.
             if (!receives.IsReceiving(target.Dataset))
                 await AbortAsync(upload, target.Dataset);
-            uploads.SetTarget(upload.UploadId, UploadTarget.ParentOf(target.Dataset).Value); // releases its name
+            uploads.SetTarget(upload, null); // releases its name
         }
 
-        parts.Clear(upload.UploadId);
+        parts.Clear(upload);
     }
 
     private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
@@ -234,20 +236,6 @@ internal sealed class ZfsStreams(
         )
             await receives.AbortAsync(dataset, CancellationToken.None);
     }
-
-    /// <summary>
-    /// Whether the stream itself was refused, and would be refused again. Otherwise ZFS keeps what it has.
-    /// </summary>
-    private static bool IsOfTheStream(RequestException e) =>
-        e.Error.Code
-            is not (
-                "receive_interrupted"
-                or "server_busy"
-                or "storage_full"
-                or "storage_unavailable"
-                or "storage_type_unavailable"
-                or "unauthorized"
-            );
 
     /// <summary>
     /// The GUID of the snapshot that is received. After its client has asked where to resume, only the announcement has
@@ -274,7 +262,7 @@ internal sealed class ZfsStreams(
             LockedUntil = null,
         };
         var note = new SnapshotNote { SnapshotId = upload.SnapshotId, Manifest = manifest };
-        if (!uploads.SetNote(upload.UploadId, note.ToJson()))
+        if (!uploads.SetNote(upload, note.ToJson()))
             throw StreamAdmission.Dropped();
         await receive.FinishAsync();
         return await commit.RunAsync(upload, receive.Target, note);

@@ -43,15 +43,14 @@ internal sealed class ZfsUploads(
         {
             if (!uploads.IsUnused(id))
                 continue;
-            if (uploads.Open(wanted with { SnapshotId = id, StorageKey = parent.Value }) is { } opened)
+            if (uploads.Open(wanted with { SnapshotId = id, ZfsDataset = parent.Value }) is { } opened)
                 return opened;
         }
 
         throw new InvalidOperationException("The candidates for a snapshot id ended.");
     }
 
-    public bool HasContent(UploadRecord upload) =>
-        parts.HasBegin(upload.UploadId) || UploadTarget.Of(upload) is not null;
+    public bool HasContent(UploadRecord upload) => parts.HasBegin(upload.UploadId) || upload.ZfsSnapshot is not null;
 
     public Task<UploadResume?> FindResumeAsync(UploadRecord upload, CancellationToken cancellationToken) =>
         streams.FindResumeAsync(upload, cancellationToken);

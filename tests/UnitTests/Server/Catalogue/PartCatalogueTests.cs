@@ -24,6 +24,7 @@ public sealed class PartCatalogueTests : IDisposable
     private readonly CatalogueDatabase _database;
     private readonly PartCatalogue _parts;
     private readonly BackupCatalogue _backups;
+    private readonly UploadRecord _upload;
 
     public PartCatalogueTests()
     {
@@ -31,7 +32,8 @@ public sealed class PartCatalogueTests : IDisposable
         _database.Prepare();
         _parts = new PartCatalogue(_database, new SetTime(History.Now));
         _backups = new BackupCatalogue(_database);
-        new UploadCatalogue(_database, new SetTime(History.Now)).Open(TestUploads.Make(Upload, Client));
+        var uploads = new UploadCatalogue(_database, new ServerRun(), new SetTime(History.Now));
+        _upload = uploads.Open(TestUploads.Make(Upload, Client))!;
     }
 
     public void Dispose() => _folder.Dispose();
@@ -54,9 +56,9 @@ public sealed class PartCatalogueTests : IDisposable
     [Fact]
     public void The_facts_of_the_stream_are_written_once()
     {
-        Assert.Equal(1, CatalogueWork.ChangesOf(_database, () => Assert.True(_parts.TrySetBegin(Upload, Begin))));
-        Assert.Equal(0, CatalogueWork.ChangesOf(_database, () => Assert.True(_parts.TrySetBegin(Upload, Begin))));
-        Assert.False(_parts.TrySetBegin(Upload, Begin with { SnapshotGuid = 8 }));
+        Assert.Equal(1, CatalogueWork.ChangesOf(_database, () => Assert.True(_parts.TrySetBegin(_upload, Begin))));
+        Assert.Equal(0, CatalogueWork.ChangesOf(_database, () => Assert.True(_parts.TrySetBegin(_upload, Begin))));
+        Assert.False(_parts.TrySetBegin(_upload, Begin with { SnapshotGuid = 8 }));
     }
 
     [Fact]
@@ -82,20 +84,20 @@ public sealed class PartCatalogueTests : IDisposable
     {
         foreach (var draw in RandomTest.Draws(few: 3, many: 200))
         {
-            _parts.Clear(Upload);
+            _parts.Clear(_upload);
             for (var step = 0; step < 60; step++)
             {
                 var number = draw.Random.Next(1, 12);
                 switch (draw.Random.Next(8))
                 {
                     case 0:
-                        _parts.RemoveFrom(Upload, number);
+                        _parts.RemoveFrom(_upload, number);
                         break;
                     case 1 when step % 10 == 0:
-                        _parts.Clear(Upload);
+                        _parts.Clear(_upload);
                         break;
                     default:
-                        _parts.Put(Upload, Part(number, draw.Random.Next(1000), draw.Random.Next(1, 1000)));
+                        _parts.Put(_upload, Part(number, draw.Random.Next(1000), draw.Random.Next(1, 1000)));
                         break;
                 }
 
@@ -110,7 +112,7 @@ public sealed class PartCatalogueTests : IDisposable
     {
         foreach (var draw in RandomTest.Draws(few: 3, many: 200))
         {
-            _parts.Clear(Upload);
+            _parts.Clear(_upload);
             List<PartRecord> stored = [];
             var end = 0;
             for (var number = 1; number < 20; number++)
@@ -120,7 +122,7 @@ public sealed class PartCatalogueTests : IDisposable
                 end += part.Size;
                 if (draw.Random.Next(3) == 0)
                     continue;
-                _parts.Put(Upload, part);
+                _parts.Put(_upload, part);
                 stored.Add(part);
             }
 
@@ -175,7 +177,7 @@ public sealed class PartCatalogueTests : IDisposable
     [Fact]
     public void An_upload_that_gets_another_key_has_no_parts_and_one_event()
     {
-        var uploads = new UploadCatalogue(_database, new SetTime(History.Now));
+        var uploads = new UploadCatalogue(_database, new ServerRun(), new SetTime(History.Now));
         Receive(1);
         var upload = uploads.Find(Client, Upload)!;
         var replaced = ServerEvent.Of(ServerEvents.UploadReplaced, EventActor.Client, History.Now);
@@ -193,10 +195,10 @@ public sealed class PartCatalogueTests : IDisposable
     {
         Assert.Null(_parts.Find(Upload, number + (2 * Many)));
         _backups.GetStoredBytes(Client);
-        Assert.True(_parts.TrySetBegin(Upload, Begin));
+        Assert.True(_parts.TrySetBegin(_upload, Begin));
         Assert.True(_parts.FitsBetween(Upload, number, (number - 1) * 10L, number * 10L));
         Assert.Null(_parts.FindObject(Upload, number / 10_000));
-        Assert.True(_parts.Put(Upload, Part(number, (number - 1) * 10, 10)));
+        Assert.True(_parts.Put(_upload, Part(number, (number - 1) * 10, 10)));
     }
 
     private void Fill(int from, int to)

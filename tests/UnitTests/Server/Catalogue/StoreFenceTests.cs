@@ -126,7 +126,7 @@ public sealed class StoreFenceTests : IDisposable
 
     private async Task<StoreFence> StartAsync()
     {
-        var fence = new StoreFence(_store, _ownership, _database, _time, _log);
+        var fence = new StoreFence(_store, _ownership, _database, new ServerRun(), _time, _log);
         await fence.RaiseAsync(Token);
         return fence;
     }

@@ -13,7 +13,7 @@ internal static class TestUploads
             UploadId = uploadId,
             ClientId = clientId,
             SnapshotId = $"{clientId}/tank_data",
-            StorageKey = $"{clientId}/tank_data.zfs",
+            ObjectKey = $"{clientId}/tank_data.zfs",
             DatasetName = DatasetName.Parse("tank/data"),
             SnapshotName = null,
             SnapshotGuid = null,

@@ -16,17 +16,22 @@ public sealed class UploadStateTests : IDisposable
     private readonly CatalogueDatabase _database;
     private readonly BackupCatalogue _backups;
     private readonly UploadCatalogue _uploads;
+    private readonly PartCatalogue _parts;
 
     public UploadStateTests()
     {
         _database = new CatalogueDatabase(TestSettings.In(_folder));
         _database.Prepare();
         _backups = new BackupCatalogue(_database);
-        _uploads = new UploadCatalogue(_database, new SetTime(History.Now));
+        _uploads = Start();
+        _parts = new PartCatalogue(_database, new SetTime(History.Now));
     }
 
     private static ServerEvent Committed { get; } =
         ServerEvent.Of(ServerEvents.BackupCommitted, EventActor.Client, History.Now);
+
+    private static ServerEvent Deleted { get; } =
+        ServerEvent.Of(ServerEvents.BackupDeleted, EventActor.Server, History.Now);
 
     public void Dispose() => _folder.Dispose();
 
@@ -36,7 +41,7 @@ public sealed class UploadStateTests : IDisposable
         var upload = Open("one");
         var backup = History.Backup(1, from: null, History.Now);
 
-        Assert.True(_backups.Commit(Client, upload.UploadId, backup, Committed));
+        Assert.True(_backups.Commit(upload, backup, Committed));
 
         Assert.Equal(backup.SnapshotId, Assert.Single(_backups.List(Client)).SnapshotId);
         Assert.Empty(_uploads.List(Client));
@@ -63,7 +68,7 @@ public sealed class UploadStateTests : IDisposable
                 TestUploads.Make($"{number}", Client) with
                 {
                     SnapshotId = $"{Client}/{number}",
-                    StorageKey = $"{Client}/{number}.zfs",
+                    ObjectKey = $"{Client}/{number}.zfs",
                     SnapshotGuid = new SnapshotGuid((ulong)number),
                     KindIsGiven = true,
                     Properties = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -101,25 +106,23 @@ public sealed class UploadStateTests : IDisposable
             Features = feature.Length == 0 ? backup.Features : [feature],
         };
         _backups.AddAll([new ListedBackup(Client, backup), new ListedBackup(Client, other)]);
-        _uploads.SetBase(Open("one").UploadId, backup.SnapshotGuid);
+        _uploads.SetBase(Open("one"), backup.SnapshotGuid);
 
-        var deleted = ServerEvent.Of(ServerEvents.BackupDeleted, EventActor.Server, History.Now);
-
-        Assert.Equal(isRemoved, _backups.Remove(Client, backup, deleted));
+        Assert.Equal(isRemoved, _backups.Remove(Client, backup, Deleted));
     }
 
     [Fact]
     public void An_upload_that_was_committed_is_not_committed_again()
     {
         var upload = Open("one");
-        Assert.True(_backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now), Committed));
+        Assert.True(_backups.Commit(upload, History.Backup(1, from: null, History.Now), Committed));
 
         var other = History.Backup(2, from: null, History.Now) with
         {
             SnapshotId = "web1/b",
             StorageKey = "web1/b.zfs",
         };
-        Assert.Throws<InvariantException>(() => _backups.Commit(Client, upload.UploadId, other, Committed));
+        Assert.Throws<InvariantException>(() => _backups.Commit(upload, other, Committed));
 
         Assert.Single(_backups.List(Client));
     }
@@ -128,10 +131,10 @@ public sealed class UploadStateTests : IDisposable
     public void An_upload_that_was_dropped_is_not_committed()
     {
         var upload = Open("one");
-        _uploads.Remove(upload.UploadId, dropped: null);
+        _uploads.Remove(upload);
 
         var broken = Assert.Throws<InvariantException>(() =>
-            _backups.Commit(Client, upload.UploadId, History.Backup(1, from: null, History.Now), Committed)
+            _backups.Commit(upload, History.Backup(1, from: null, History.Now), Committed)
         );
 
         Assert.Contains("upload one", broken.Message, StringComparison.Ordinal);
@@ -139,18 +142,130 @@ public sealed class UploadStateTests : IDisposable
         Assert.Empty(_database.Outbox.List(-1));
     }
 
-    private UploadRecord Open(string uploadId) =>
-        _uploads.Open(
-            TestUploads.Make(uploadId, Client) with
+    [Fact]
+    public void A_request_that_was_replaced_can_write_nothing()
+    {
+        var replaced = Open("one");
+        var now = _uploads.TakeOver(Client, "one", touched: true)!;
+        var part = new PartRecord
+        {
+            Number = 1,
+            StoredOffset = 0,
+            Size = 1,
+            Sha256 = "",
+            Receipt = "",
+            StartState = "",
+            EndState = "",
+            EndChecksum = null,
+        };
+
+        Assert.False(_uploads.SetState(replaced, UploadState.Committing));
+        Assert.False(_uploads.SetNote(replaced, "{}"));
+        Assert.False(_uploads.SetTarget(replaced, SnapshotName.Parse("tank/a@b")));
+        Assert.False(_uploads.Abandon(replaced, Deleted));
+        Assert.False(_parts.Put(replaced, part));
+        Assert.Null(_parts.AddObject(replaced, 0, "token"));
+        _uploads.SetBase(replaced, new SnapshotGuid(7));
+        _uploads.NoteError(
+            replaced,
+            new ApiError
             {
-                Properties = new Dictionary<string, string>(StringComparer.Ordinal)
-                {
-                    ["org:note"] = "two\nlines\tand a tab",
-                },
-                EffectiveProperties = new Dictionary<string, EffectiveProperty>(StringComparer.Ordinal)
-                {
-                    ["acltype"] = new() { Value = "posix", Source = "inherited" },
-                },
+                Success = false,
+                Code = "late",
+                Message = "",
             }
-        )!;
+        );
+        _uploads.Remove(replaced);
+        Assert.Throws<InvariantException>(() =>
+            _backups.Commit(replaced, History.Backup(1, from: null, History.Now), Committed)
+        );
+        Assert.Throws<InvariantException>(() =>
+            _uploads.TryMove(replaced, "web1/b", "web1/b.zfs", storedBytes: 1, replaced: null)
+        );
+
+        var found = _uploads.Find(Client, "one")!;
+        Assert.Equal((now.Takeovers, UploadState.Receiving), (found.Takeovers, found.State));
+        Assert.Null(found.LastError);
+        Assert.Null(found.BaseGuid);
+        Assert.True(_parts.Put(now, part));
+        _parts.RemoveFrom(replaced, 1);
+        _parts.Clear(replaced, Deleted);
+        Assert.Equal(part, Assert.Single(_parts.List("one")));
+        Assert.Equal((0, 1), _backups.GetStoredBytes(Client));
+        Assert.True(_uploads.SetState(now, UploadState.Committing));
+        Assert.Empty(_database.Outbox.List(-1));
+    }
+
+    [Fact]
+    public void Requests_of_several_parts_share_a_takeover_and_a_later_run_of_the_server_takes_over_once()
+    {
+        Open("one");
+        Assert.Equal(_uploads.Join(Client, "one")!.Takeovers, _uploads.Join(Client, "one")!.Takeovers);
+        var before = _uploads.Join(Client, "one")!;
+        var restarted = Start();
+
+        var first = restarted.Join(Client, "one")!;
+
+        Assert.Equal(before.Takeovers + 1, first.Takeovers);
+        Assert.Equal(first.Takeovers, restarted.Join(Client, "one")!.Takeovers);
+        Assert.False(_uploads.SetState(before, UploadState.Committing));
+    }
+
+    [Fact]
+    public void A_dropped_upload_is_found_by_nobody_keeps_no_base_and_reserves_its_id_until_it_is_removed()
+    {
+        var old = History.Backup(1, from: null, History.Now);
+        _backups.AddAll([new ListedBackup(Client, old)]);
+        var upload = Open("one");
+        _uploads.SetBase(upload, old.SnapshotGuid);
+        Assert.False(_backups.Remove(Client, old, Deleted));
+        var dropped = ServerEvent.Of(ServerEvents.UploadDropped, EventActor.Client, History.Now);
+
+        Assert.True(_uploads.Abandon(upload, dropped));
+
+        Assert.Equal(dropped.Id, Assert.Single(_database.Outbox.List(-1)).Event?.Id);
+        Assert.Null(_uploads.Find(Client, "one"));
+        Assert.Null(_uploads.Join(Client, "one"));
+        Assert.Empty(_uploads.List(Client));
+        Assert.Equal(0, _uploads.Count(Client));
+        Assert.False(_uploads.IsUnused(upload.SnapshotId));
+        Assert.Equal("one", Assert.Single(_uploads.ListUnsettled()).UploadId);
+        Assert.True(_backups.Remove(Client, old, Deleted));
+        _uploads.Remove(upload);
+        Assert.True(_uploads.IsUnused(upload.SnapshotId));
+    }
+
+    [Fact]
+    public void An_upload_is_not_opened_if_another_machine_was_faster()
+    {
+        _uploads.Open(Record("one") with { MachineId = "0000000000000001", MachineName = "first" });
+        var second = Record("two") with
+        {
+            SnapshotId = $"{Client}/other",
+            MachineId = "0000000000000002",
+            MachineName = "second",
+        };
+
+        Assert.Throws<OtherMachineException>(() => _uploads.Open(second));
+
+        Assert.NotNull(_uploads.Open(second with { TakesOver = true }));
+    }
+
+    /// <summary>The uploads as a run of the server sees them.</summary>
+    private UploadCatalogue Start() => new(_database, new ServerRun(), new SetTime(History.Now));
+
+    private UploadRecord Open(string uploadId) => _uploads.Open(Record(uploadId))!;
+
+    private static UploadRecord Record(string uploadId) =>
+        TestUploads.Make(uploadId, Client) with
+        {
+            Properties = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["org:note"] = "two\nlines\tand a tab",
+            },
+            EffectiveProperties = new Dictionary<string, EffectiveProperty>(StringComparer.Ordinal)
+            {
+                ["acltype"] = new() { Value = "posix", Source = "inherited" },
+            },
+        };
 }

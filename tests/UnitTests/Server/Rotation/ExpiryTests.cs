@@ -61,11 +61,12 @@ public sealed class ExpiryTests : IDisposable
         var buffers = new PartBuffers(settings.PartSize, limit: 1);
         var responses = new PacedResponses(settings, _time);
         _store = new BackupStore(FaultyStore.Over(directory), buffers);
-        var parents = new ClientDatasets(settings, settings.Zfs, new KeptLog<ClientDatasets>());
+        var parents = new ClientDatasets(settings, settings.Zfs, _time, new KeptLog<ClientDatasets>());
         _leases = new ReadLeases(database, _time);
         var events = new RequestEvents(database, _time, new KeptLog<RequestEvents>());
+        var run = new ServerRun();
         _ownership = new StoreOwnership(directory, database, _catalogue, _time, new KeptLog<StoreOwnership>());
-        _fence = new StoreFence(directory, _ownership, database, _time, new KeptLog<StoreFence>());
+        _fence = new StoreFence(directory, _ownership, database, run, _time, new KeptLog<StoreFence>());
         var backends = new BackupBackends(
             new ObjectBackend(
                 _store,
@@ -92,7 +93,7 @@ public sealed class ExpiryTests : IDisposable
         var removal = _removal = new BackupRemoval(_catalogue, _deletions, _leases, reserve, jobs, signals, _time);
         var planner = new RotationPlanner(
             _catalogue,
-            new UploadCatalogue(database, _time),
+            new UploadCatalogue(database, run, _time),
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
             _leases,
             _time

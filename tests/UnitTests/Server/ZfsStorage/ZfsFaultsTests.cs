@@ -1,4 +1,5 @@
 using ZfsSnapshotManager.Core.Zfs;
+using ZfsSnapshotManager.Server.Http;
 using ZfsSnapshotManager.Server.ZfsStorage;
 using ZfsSnapshotManager.UnitTests.Chains;
 
@@ -27,6 +28,19 @@ public sealed class ZfsFaultsTests
             ZfsRemedies.Find("cannot open 'tank': Input/output error"),
             StringComparison.Ordinal
         );
+
+    [Theory]
+    [InlineData("stream_damaged", true)]
+    [InlineData("snapshot_exists", true)]
+    [InlineData("base_missing", true)]
+    [InlineData("quota_exceeded", true)]
+    [InlineData("receive_failed", false)]
+    [InlineData("receive_interrupted", false)]
+    [InlineData("storage_full", false)]
+    [InlineData("storage_unavailable", false)]
+    [InlineData("an_error_of_a_later_version", false)]
+    public void What_ZFS_received_is_dropped_only_if_it_is_proven_useless(string code, bool useless) =>
+        Assert.Equal(useless, ZfsFaults.ProvesUseless(new RequestException(500, code, "")));
 
     private static ZfsException Failed(string words) => new(["send", "tank/a@b"], 1, words);
 }
