@@ -89,6 +89,9 @@ internal sealed class ReceiveStart(
         var text = await zfs.FindResumeTokenAsync(target.Dataset, cancellationToken);
         if (!ResumeToken.TryParse(text, out var token) || !Fits(token, begin))
             throw ZfsFaults.Interrupted();
+        await DemandNoSnapshotAsync(upload, cancellationToken);
+        // The note stays until this receive has one: of an earlier receive, behind an ssh that broke, END may arrive
+        // even now.
         return ZfsReceive.Start(zfs, target, (long)token.Bytes, [], settings.UploadIdleTimeout, time);
     }
 
@@ -101,6 +104,8 @@ internal sealed class ReceiveStart(
     {
         if (upload.ZfsSnapshot is { } before && !receives.IsReceiving(before.Dataset))
             await zfs.AbortReceiveAsync(before.Dataset, cancellationToken);
+        // After that, which fails while an earlier receive goes on. From here on nobody knows of its snapshot.
+        await DemandNoSnapshotAsync(upload, cancellationToken);
         var chains = await ReceivedDatasets.ListAsync(zfs, parent, upload.ClientId, cancellationToken);
         var target = ReceiveTarget.Choose(
             parent,
@@ -131,6 +136,16 @@ internal sealed class ReceiveStart(
             settings.UploadIdleTimeout,
             time
         );
+    }
+
+    /// <summary>
+    /// What an earlier receive got the END of may have become a snapshot since it was looked for last.
+    /// </summary>
+    /// <exception cref="RequestException">409: it has; the client asks where to resume, which commits it.</exception>
+    private async Task DemandNoSnapshotAsync(UploadRecord upload, CancellationToken cancellationToken)
+    {
+        if (await ReceivedSnapshot.FindAsync(zfs, upload, cancellationToken) is not null)
+            throw ZfsFaults.Interrupted();
     }
 
     /// <summary>

@@ -26,7 +26,12 @@ internal sealed partial class ZfsCommit(
     /// <exception cref="RequestException">It is already stored; the snapshot is removed again.</exception>
     public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, SnapshotNote note)
     {
-        var written = await FindAsync(snapshot, note.Manifest.SnapshotGuid, CancellationToken.None)
+        var written = await ReceivedSnapshot.FindAsync(
+            zfs,
+            snapshot,
+            note.Manifest.SnapshotGuid,
+            CancellationToken.None
+        )
             ?? throw new OperationException(
                 ExitCode.ServerFailed,
                 $"ZFS has received {snapshot}, but it is not the snapshot with GUID {note.Manifest.SnapshotGuid} "
@@ -56,14 +61,12 @@ internal sealed partial class ZfsCommit(
     /// <exception cref="OperationException">ZFS does not answer.</exception>
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (upload.Note is not { } json || upload.ZfsSnapshot is not { } snapshot)
-            return RecoveredUpload.Open;
-        var note = SnapshotNote.Parse(json);
-        if (await FindAsync(snapshot, note.Manifest.SnapshotGuid, cancellationToken) is null)
+        // If it is not there, it may still appear: the upload stays as it is until its next receive begins.
+        if (await ReceivedSnapshot.FindAsync(zfs, upload, cancellationToken) is not { } received)
             return RecoveredUpload.Open;
         try
         {
-            await RunAsync(upload, snapshot, note);
+            await RunAsync(upload, received.Snapshot, received.Note);
             return RecoveredUpload.Finished;
         }
         catch (RequestException)
@@ -105,27 +108,6 @@ internal sealed partial class ZfsCommit(
             $"On the server: {fault?.Remedy ?? "'zfs-server doctor' may say why."}",
             fault
         );
-    }
-
-    /// <returns>Bytes written for the snapshot; null if none has that name and GUID.</returns>
-    private async Task<long?> FindAsync(SnapshotName snapshot, SnapshotGuid guid, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var row = (
-                await zfs.RunTableAsync(
-                    ["list", "-H", "-p", "-t", "snapshot", "-o", "guid,written", snapshot.ToString()],
-                    cancellationToken
-                )
-            ).Single();
-            return row[0] == guid.ToString()
-                ? long.Parse(row[1], System.Globalization.CultureInfo.InvariantCulture)
-                : null;
-        }
-        catch (ZfsException e) when (e.StandardError.Contains("does not exist", StringComparison.Ordinal))
-        {
-            return null;
-        }
     }
 
     /// <summary>

@@ -184,7 +184,6 @@ internal sealed class ZfsStreams(
     {
         await EndAsync(upload.UploadId);
         var resume = await FindResumeAsync(upload, cancellationToken);
-        uploads.SetState(upload, Catalogue.UploadState.Receiving); // its snapshot was looked for in vain
         parts.Clear(upload);
         return resume;
     }

@@ -10,7 +10,7 @@ namespace ZfsSnapshotManager.UnitTests.Server.ZfsStorage;
 
 public sealed class SnapshotNoteTests
 {
-    private static readonly SnapshotNote Note = new()
+    internal static readonly SnapshotNote Note = new()
     {
         SnapshotId = "web1/tank_data_2026-02-13_14:30:00",
         Manifest = new Manifest
