@@ -137,6 +137,7 @@ internal static partial class ServerHost
             .AddSingleton<BackupCommit>()
             .AddSingleton<StreamReceiver>()
             .AddSingleton<PartSlots>()
+            .AddSingleton<CompletedObjects>()
             .AddSingleton<PartReceiver>()
             .AddSingleton<ObjectCompletion>()
             .AddSingleton<ObjectRecovery>()

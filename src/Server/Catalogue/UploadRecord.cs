@@ -32,6 +32,11 @@ internal sealed record UploadRecord
     public UploadState State { get; init; }
 
     /// <summary>
+    /// Whether parts may be received now. In ZFS each receive looks by itself for what the one before it left.
+    /// </summary>
+    public bool TakesParts => State == UploadState.Receiving || IsLocal;
+
+    /// <summary>
     /// How often a request took the upload over. A write with a record from before the last time changes nothing.
     /// </summary>
     public long Takeovers { get; init; }

@@ -29,18 +29,11 @@ internal sealed class PartEndpoints(
     private async Task ReceiveAsync(HttpContext context, string id, string number)
     {
         var client = context.GetClient();
-        var known = lookup.Find(client, id);
+        lookup.Find(client, id);
         var request = PartRequest.Read(context.Request, number, receiver.MaxPartSize);
         using var stop = bodies.LinkToShutdown(context);
-        // A commit that failed is rolled back before parts are stored; one that is under way is not disturbed.
-        if (known.State != UploadState.Receiving && sessions.TryBegin(id) is { } alone)
-        {
-            using (alone)
-                await lookup.TakeOverAsync(client, id, stop.Token);
-        }
-
-        using var session = await sessions.TakeOverPartAsync(id, request.Number, stop.Token);
-        var upload = lookup.Join(client, id); // the request that it waited for may have dropped it
+        var (upload, joined) = await JoinAsync(client, id, request.Number, stop.Token);
+        using var session = joined;
         PartRecord part;
         try
         {
@@ -56,6 +49,44 @@ internal sealed class PartEndpoints(
         }
 
         await WriteAsync(context, request, part);
+    }
+
+    /// <summary>
+    /// Joins those that send parts of an upload. A commit that failed is settled first, also if it was still under way
+    /// when this request came: until then nobody knows whether its objects are those of a body.
+    /// </summary>
+    /// <exception cref="RequestException">As of <see cref="UploadLookup.TakeOverAsync"/>.</exception>
+    private async Task<(UploadRecord Upload, UploadSessions.Session Session)> JoinAsync(
+        ClientEntry client,
+        string id,
+        int part,
+        CancellationToken cancellationToken
+    )
+    {
+        while (true)
+        {
+            // One that is under way is not disturbed.
+            if (!lookup.Find(client, id).TakesParts && sessions.TryBegin(id) is { } alone)
+            {
+                using (alone)
+                    await lookup.TakeOverAsync(client, id, cancellationToken);
+            }
+
+            var session = await sessions.TakeOverPartAsync(id, part, cancellationToken);
+            var isJoined = false;
+            try
+            {
+                var upload = lookup.Join(client, id); // the request that it waited for may have dropped it
+                isJoined = upload.TakesParts;
+                if (isJoined)
+                    return (upload, session);
+            }
+            finally
+            {
+                if (!isJoined)
+                    session.Dispose();
+            }
+        }
     }
 
     private static Task WriteAsync(HttpContext context, PartRequest request, PartRecord part)

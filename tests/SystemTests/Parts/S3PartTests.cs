@@ -132,6 +132,33 @@ public sealed class S3PartTests(Radosgw s3)
         await AssertDownloadsAsync(lab, cut);
     }
 
+    /// <summary>Its object is complete, and takes no more parts.</summary>
+    [Fact]
+    public async Task A_part_that_is_sent_again_while_a_commit_fails_costs_nothing()
+    {
+        await using var lab = await S3Lab.StartAsync(s3, new Dictionary<string, string> { ["S3_RETRY_TIME"] = "2" });
+        var cut = CutParts.Cut(Stream.Value, PartSize, new Random(5));
+        var upload = await lab.Client.AnnounceAsync(Fields);
+        foreach (var part in cut.Parts)
+            (await lab.Client.SendPartAsync(upload, part)).MustSucceed();
+        var failing = lab.Proxy.Add(
+            Fault.SlowDown,
+            request => request is { Kind: S3Kind.PutObject, IsManifest: true },
+            times: 1000
+        );
+        var completing = lab.Client.CompleteAsync(upload, cut);
+        await Patience.UntilAsync("the manifest is put", () => failing.Hits > 0);
+        var late = lab.Client.SendPartAsync(upload, cut.Parts[^1]);
+        (await completing).AssertRefused(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        lab.Proxy.Forget();
+
+        (await late).MustSucceed();
+
+        (await lab.Client.SendPartAsync(upload, cut.Parts[0])).MustSucceed();
+        (await lab.Client.CompleteAsync(upload, cut)).MustSucceed();
+        await AssertDownloadsAsync(lab, cut);
+    }
+
     [Fact]
     public async Task A_dropped_upload_and_one_that_nobody_went_on_with_leave_no_parts_in_the_bucket()
     {

@@ -18,6 +18,7 @@ internal sealed class PartReceiver(
     PartBuffers buffers,
     PartSlots slots,
     PartCatalogue parts,
+    CompletedObjects completed,
     StreamAdmission admission,
     ClientQuota quota
 )
@@ -66,7 +67,8 @@ internal sealed class PartReceiver(
             PartReading.CheckEnd(request, end, store.Objects.PartSize);
             if (endChecksum is not null && parts.HasOtherEnd(upload.UploadId, request.Number))
                 throw Misplaced($"Part {request.Number} holds the stream's END, and so does another part.");
-            var written = await StoreAsync(upload, request, session, content);
+            if (await StoreAsync(upload, request, session, content) is not { } written)
+                return parts.Find(upload.UploadId, request.Number) ?? throw StreamAdmission.Dropped();
             var part = request.ToRecord(end, endChecksum, written.Receipt);
             if (!reservation.Finish(() => parts.Put(upload, part)))
                 throw StreamAdmission.Dropped();
@@ -78,7 +80,8 @@ internal sealed class PartReceiver(
         }
     }
 
-    private async Task<WrittenPart> StoreAsync(
+    /// <returns>Null: it was stored before, in an object that is complete.</returns>
+    private async Task<WrittenPart?> StoreAsync(
         UploadRecord upload,
         PartRequest request,
         UploadSessions.Session session,
@@ -104,8 +107,13 @@ internal sealed class PartReceiver(
             await using var writer = await OpenAsync(upload, index, session.Token);
             return await writer.WritePartAsync(number, request.StoredOffset, content, request.Sha256, session.Token);
         }
-        catch (StorageException e) when (e.Fault == StorageFault.Missing)
+        catch (StorageException e) when (e.Fault is StorageFault.Missing or StorageFault.Exists)
         {
+            // Its rows are what tells a complete object of parts from that of a body, which recovery removes.
+            if (await completed.FindAsync(upload, request, session.Token) is not null)
+                return null;
+            if (e.Fault == StorageFault.Exists)
+                throw;
             parts.Clear(upload);
             throw RequestException.Conflict(
                 "upload_lost",

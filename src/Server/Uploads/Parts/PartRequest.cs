@@ -76,6 +76,10 @@ internal sealed record PartRequest
             EndChecksum = endChecksum?.ToString(),
         };
 
+    /// <summary>Whether a part that is stored is this one: the same bytes at the same place.</summary>
+    public bool Matches(PartRecord part) =>
+        part.Sha256 == Sha256 && part.StoredOffset == StoredOffset && part.StartState == Start.FormatWithoutBegin();
+
     private static int ReadSize(HttpRequest request, int maxSize) =>
         request.ContentLength switch
         {
