@@ -12,9 +12,14 @@ namespace ZfsSnapshotManager.Server.Catalogue;
 /// <summary>The uploads that were announced and are not committed; each reserves its snapshot id.</summary>
 /// <remarks>
 /// Every write names how often the upload had been taken over when it was decided, and changes nothing if it was taken
-/// over since.
+/// over since. What ends uploads, or rolls them back, also works on a full disk.
 /// </remarks>
-internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run, TimeProvider time)
+internal sealed class UploadCatalogue(
+    CatalogueDatabase database,
+    ServerRun run,
+    CatalogueReserve reserve,
+    TimeProvider time
+)
 {
     private const string IsHeld = "upload_id = @upload AND takeovers = @takeovers";
 
@@ -106,18 +111,24 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run,
     public IReadOnlyList<UploadRecord> ListUnsettled() => Query("state <> 'receiving'");
 
     /// <summary>Takes an upload over: what was begun with an earlier record of it can write nothing any more.</summary>
-    /// <param name="touched">Whether its client did: then it is no longer stale, and its last error is over.</param>
+    /// <param name="touched">Whether its client did, to go on with it: then it is no longer stale, and its last error
+    /// is over.</param>
     /// <returns>Null if it does not exist.</returns>
-    public UploadRecord? TakeOver(string clientId, string uploadId, bool touched) =>
-        Change(
-            "UPDATE uploads SET takeovers = takeovers + 1, owner = @run, touched_at = COALESCE(@now, touched_at), "
-                + "last_error = CASE WHEN @now IS NULL THEN last_error END WHERE upload_id = @upload AND client_id "
-                + "= @client",
-            ("@run", run.Id),
-            ("@now", touched ? time.GetUtcNow().ToUnixTimeMilliseconds() : null),
-            ("@upload", uploadId),
-            ("@client", clientId)
-        );
+    public UploadRecord? TakeOver(string clientId, string uploadId, bool touched)
+    {
+        return touched ? Take() : reserve.Use(Take);
+
+        UploadRecord? Take() =>
+            Change(
+                "UPDATE uploads SET takeovers = takeovers + 1, owner = @run, touched_at = COALESCE(@now, touched_at), "
+                    + "last_error = CASE WHEN @now IS NULL THEN last_error END WHERE upload_id = @upload AND client_id "
+                    + "= @client",
+                ("@run", run.Id),
+                ("@now", touched ? time.GetUtcNow().ToUnixTimeMilliseconds() : null),
+                ("@upload", uploadId),
+                ("@client", clientId)
+            );
+    }
 
     /// <summary>
     /// Finds an upload for one of several requests that may work on it at once. The first one takes it over from an
@@ -141,13 +152,18 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run,
 
     /// <summary>Announces the next step.</summary>
     /// <returns>False if the upload was dropped or taken over: nothing may be done.</returns>
-    public bool SetState(UploadRecord upload, UploadState state) =>
-        Execute(
-            $"UPDATE uploads SET state = @state WHERE {IsHeld}",
-            ("@state", state.ToText()),
-            ("@upload", upload.UploadId),
-            ("@takeovers", upload.Takeovers)
-        );
+    public bool SetState(UploadRecord upload, UploadState state)
+    {
+        return state == UploadState.Receiving ? reserve.Use(Set) : Set();
+
+        bool Set() =>
+            Execute(
+                $"UPDATE uploads SET state = @state WHERE {IsHeld}",
+                ("@state", state.ToText()),
+                ("@upload", upload.UploadId),
+                ("@takeovers", upload.Takeovers)
+            );
+    }
 
     /// <summary>
     /// Records the base of the stream, announced or not: from now on rotation keeps it.
@@ -249,6 +265,18 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run,
     /// <returns>False if it was dropped or taken over before: nothing may be done.</returns>
     public bool Abandon(UploadRecord upload, ServerEvent? dropped)
     {
+        if (!reserve.Use(() => TryAbandon(upload, dropped)))
+            return false;
+        if (dropped is not null)
+            database.Outbox.Signal();
+        return true;
+    }
+
+    /// <summary>Removes the record of an upload of which nothing is stored any more.</summary>
+    public void Remove(UploadRecord upload) => reserve.Use(() => TryRemove(upload));
+
+    private bool TryAbandon(UploadRecord upload, ServerEvent? dropped)
+    {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         using var command = connection.Query(
@@ -261,13 +289,10 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run,
         if (dropped is not null)
             Outbox.Add(connection, dropped);
         transaction.Commit();
-        if (dropped is not null)
-            database.Outbox.Signal();
         return true;
     }
 
-    /// <summary>Removes the record of an upload of which nothing is stored any more.</summary>
-    public void Remove(UploadRecord upload)
+    private bool TryRemove(UploadRecord upload)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
@@ -277,9 +302,10 @@ internal sealed class UploadCatalogue(CatalogueDatabase database, ServerRun run,
             ("@takeovers", upload.Takeovers)
         );
         if (command.ExecuteNonQuery() == 0)
-            return;
+            return false;
         PartCatalogue.Clear(connection, upload.UploadId);
         transaction.Commit();
+        return true;
     }
 
     private UploadRecord? JoinFirst(string clientId, string uploadId)

@@ -27,6 +27,7 @@ internal static class CommandServices
             .AddSingleton<StoreOwnership>()
             .AddSingleton<BackupCatalogue>()
             .AddSingleton<ServerRun>()
+            .AddSingleton<CatalogueReserve>()
             .AddSingleton<UploadCatalogue>()
             .AddSingleton<DeletionCatalogue>()
             .AddSingleton<JobCatalogue>()

@@ -42,10 +42,8 @@ internal sealed partial class UploadCleanUp(
             cancellationToken.ThrowIfCancellationRequested();
             left(all.Count - done);
             using var session = sessions.TryBegin(unsettled.UploadId);
-            if (session is null)
-                continue;
-            if (uploads.TakeOver(unsettled.ClientId, unsettled.UploadId, touched: false) is { } upload)
-                await recovery.TryRecoverAsync(upload, cancellationToken);
+            if (session is not null)
+                await recovery.TryRecoverAsync(unsettled, cancellationToken);
         }
     }
 
@@ -64,9 +62,7 @@ internal sealed partial class UploadCleanUp(
                 continue;
             if (recovery.HasContent(known) && known.TouchedAt > now - settings.UploadExpiry)
                 continue;
-            if (uploads.TakeOver(stale.ClientId, stale.UploadId, touched: false) is not { } upload)
-                continue;
-            if (await recovery.TryRecoverAsync(upload, cancellationToken) != RecoveredUpload.Open)
+            if (await recovery.TryRecoverAsync(known, cancellationToken) != RecoveredUpload.Open)
                 continue;
             if (uploads.Find(stale.ClientId, stale.UploadId) is { } recovered) // it may have got another key
                 await recovery.DropAsync(recovered, cancellationToken);

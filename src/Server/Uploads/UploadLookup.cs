@@ -20,9 +20,22 @@ internal sealed class UploadLookup(UploadCatalogue uploads, UploadRecovery recov
     /// </summary>
     /// <exception cref="RequestException">404; 409 if it is committed; 500 if what an earlier request left can be
     /// neither committed nor removed.</exception>
-    public async Task<UploadRecord> TakeOverAsync(ClientEntry client, string id, CancellationToken cancellationToken)
+    public Task<UploadRecord> TakeOverAsync(ClientEntry client, string id, CancellationToken cancellationToken) =>
+        RecoverAsync(client, id, touched: true, cancellationToken);
+
+    /// <summary>The same for an upload that is dropped, which works on a full disk.</summary>
+    /// <inheritdoc cref="TakeOverAsync"/>
+    public Task<UploadRecord> TakeOverToDropAsync(ClientEntry client, string id, CancellationToken cancellationToken) =>
+        RecoverAsync(client, id, touched: false, cancellationToken);
+
+    private async Task<UploadRecord> RecoverAsync(
+        ClientEntry client,
+        string id,
+        bool touched,
+        CancellationToken cancellationToken
+    )
     {
-        var upload = uploads.TakeOver(client.ClientId, id, touched: true);
+        var upload = uploads.TakeOver(client.ClientId, id, touched);
         if (upload is null or { State: UploadState.Abandoned })
             throw NotOpen();
         return await recovery.RecoverAsync(upload, cancellationToken) switch

@@ -35,18 +35,21 @@ internal sealed partial class UploadRecovery(
     public bool HasContent(UploadRecord upload) => backends.Of(upload).HasContent(upload);
 
     /// <summary>
-    /// Recovers an upload in the background: a failure is logged, and the upload is left for the next attempt.
+    /// Takes an upload over, which the caller holds alone, and recovers it in the background: a failure is logged, and
+    /// the upload is left for the next attempt.
     /// </summary>
-    public async Task<RecoveredUpload> TryRecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
+    public async Task<RecoveredUpload> TryRecoverAsync(UploadRecord known, CancellationToken cancellationToken)
     {
         try
         {
+            if (uploads.TakeOver(known.ClientId, known.UploadId, touched: false) is not { } upload)
+                return RecoveredUpload.Dropped;
             return await RecoverAsync(upload, cancellationToken);
         }
         // One that cannot be recovered, whatever the reason, must not keep the others from it.
         catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
         {
-            LogUnclear(e, upload.StorageKey);
+            LogUnclear(e, known.StorageKey);
             return RecoveredUpload.Unclear;
         }
     }

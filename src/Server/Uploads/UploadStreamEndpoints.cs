@@ -78,7 +78,7 @@ internal sealed class UploadStreamEndpoints(
         bool isRemoved;
         using (await sessions.TakeOverAsync(id, context.RequestAborted))
         {
-            var upload = await lookup.TakeOverAsync(client, id, context.RequestAborted);
+            var upload = await lookup.TakeOverToDropAsync(client, id, context.RequestAborted);
             isRemoved = await recovery.DropAsync(
                 upload with
                 {

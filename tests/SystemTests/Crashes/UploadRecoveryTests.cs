@@ -95,6 +95,17 @@ public sealed class UploadRecoveryTests
         (await client.SendAsync(upload, cut.Stored)).MustSucceed();
     }
 
+    /// <summary>What frees space needs some itself: the catalogue keeps a reserve for it.</summary>
+    [Fact]
+    public async Task On_a_full_disk_an_upload_is_still_dropped()
+    {
+        await using var lab = await CrashLab.WithBaseAsync();
+
+        var (dropped, _) = await lab.CrashAsync(new CrashPoint(1, CrashMoment.Tight), lab.AbortAsync);
+
+        Assert.True(dropped);
+    }
+
     [Fact]
     public async Task An_upload_that_the_server_does_not_know_is_refused_with_the_way_out()
     {

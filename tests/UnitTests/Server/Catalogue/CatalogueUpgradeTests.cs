@@ -65,7 +65,7 @@ public sealed class CatalogueUpgradeTests : IDisposable
         string state
     )
     {
-        var upload = new UploadCatalogue(_database, new ServerRun(), TimeProvider.System).Find("web1", id)!;
+        var upload = TestUploads.CatalogueIn(_database, TimeProvider.System).Find("web1", id)!;
 
         Assert.Equal(objectKey, upload.ObjectKey);
         Assert.Equal(dataset, upload.ZfsDataset);

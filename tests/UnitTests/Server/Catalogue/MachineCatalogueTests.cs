@@ -96,7 +96,7 @@ public sealed class MachineCatalogueTests : IDisposable
     public void A_machine_of_the_same_id_and_another_name_that_sends_another_snapshot_is_a_clone()
     {
         var idle = TimeSpan.FromMinutes(15);
-        new UploadCatalogue(_database, new ServerRun(), _time).Open(Upload("first", 1));
+        TestUploads.CatalogueIn(_database, _time).Open(Upload("first", 1));
 
         Assert.Equal("first", _machines.FindClone(Upload("second", 2), idle)?.MachineName);
         Assert.Equal("first", _machines.FindClone(Upload("second", null), idle)?.MachineName);

@@ -32,7 +32,7 @@ public sealed class PartCatalogueTests : IDisposable
         _database.Prepare();
         _parts = new PartCatalogue(_database, new SetTime(History.Now));
         _backups = new BackupCatalogue(_database);
-        var uploads = new UploadCatalogue(_database, new ServerRun(), new SetTime(History.Now));
+        var uploads = TestUploads.CatalogueIn(_database, new SetTime(History.Now));
         _upload = uploads.Open(TestUploads.Make(Upload, Client))!;
     }
 
@@ -177,7 +177,7 @@ public sealed class PartCatalogueTests : IDisposable
     [Fact]
     public void An_upload_that_gets_another_key_has_no_parts_and_one_event()
     {
-        var uploads = new UploadCatalogue(_database, new ServerRun(), new SetTime(History.Now));
+        var uploads = TestUploads.CatalogueIn(_database, new SetTime(History.Now));
         Receive(1);
         var upload = uploads.Find(Client, Upload)!;
         var replaced = ServerEvent.Of(ServerEvents.UploadReplaced, EventActor.Client, History.Now);

@@ -6,6 +6,10 @@ namespace ZfsSnapshotManager.UnitTests.Server.Catalogue;
 
 internal static class TestUploads
 {
+    /// <summary>The uploads of a catalogue as a run of the server sees them.</summary>
+    public static UploadCatalogue CatalogueIn(CatalogueDatabase database, TimeProvider time) =>
+        new(database, new ServerRun(), new CatalogueReserve(database), time);
+
     /// <summary>An upload about which its client announced as little as possible.</summary>
     public static UploadRecord Make(string uploadId, string clientId) =>
         new()

@@ -252,7 +252,7 @@ public sealed class UploadStateTests : IDisposable
     }
 
     /// <summary>The uploads as a run of the server sees them.</summary>
-    private UploadCatalogue Start() => new(_database, new ServerRun(), new SetTime(History.Now));
+    private UploadCatalogue Start() => TestUploads.CatalogueIn(_database, new SetTime(History.Now));
 
     private UploadRecord Open(string uploadId) => _uploads.Open(Record(uploadId))!;
 

@@ -93,7 +93,7 @@ public sealed class ExpiryTests : IDisposable
         var removal = _removal = new BackupRemoval(_catalogue, _deletions, _leases, reserve, jobs, signals, _time);
         var planner = new RotationPlanner(
             _catalogue,
-            new UploadCatalogue(database, run, _time),
+            new UploadCatalogue(database, run, reserve, _time),
             new DeletionBlockers(parents, settings.Zfs, new KeptLog<DeletionBlockers>()),
             _leases,
             _time

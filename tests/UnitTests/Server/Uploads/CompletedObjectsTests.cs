@@ -39,7 +39,7 @@ public sealed class CompletedObjectsTests : IDisposable
         _store.Prepare();
         _parts = new PartCatalogue(database, new SetTime(History.Now));
         _completed = new CompletedObjects(new BackupStore(_store, new PartBuffers(1024, 1)), _parts);
-        _upload = new UploadCatalogue(database, new ServerRun(), new SetTime(History.Now)).Open(
+        _upload = TestUploads.CatalogueIn(database, new SetTime(History.Now)).Open(
             TestUploads.Make("one", "web1")
         )!;
         Assert.True(_parts.Put(_upload, First.ToRecord(ParserState.Start, endChecksum: null, receipt: "")));

@@ -66,7 +66,7 @@ public sealed class EarlierReceiveTests : IAsyncDisposable
         var settings = TestSettings.In(_folder);
         var database = new CatalogueDatabase(settings);
         database.Prepare();
-        _uploads = new UploadCatalogue(database, new ServerRun(), time);
+        _uploads = TestUploads.CatalogueIn(database, time);
         var datasets = new ClientDatasets(settings, zfs, time, new KeptLog<ClientDatasets>());
         _receives = new ZfsReceives(zfs, time);
         _start = new ReceiveStart(
