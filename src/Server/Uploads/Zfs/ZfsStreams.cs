@@ -228,6 +228,10 @@ internal sealed class ZfsStreams(
 
     private async Task AbortAsync(UploadRecord upload, DatasetName dataset)
     {
+        // What another upload targets is its own by now, also if it is the same snapshot that was announced again.
+        var others = uploads.ListForZfs().Where(other => other.UploadId != upload.UploadId);
+        if (others.Any(other => other.ZfsSnapshot!.Dataset == dataset))
+            return;
         var text = await receives.FindTokenAsync(dataset, CancellationToken.None);
         if (
             ResumeToken.TryParse(text, out var token)

@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Core.Names;
 using ZfsSnapshotManager.SendStream;
+using ZfsSnapshotManager.SendStream.Resume;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.Http;
@@ -136,6 +137,37 @@ public sealed class EarlierReceiveTests : IAsyncDisposable
         var kept = _uploads.Find(Client.ClientId, upload.UploadId)!;
         Assert.Equal(UploadState.Receiving, kept.State);
         Assert.Null(kept.Note);
+    }
+
+    [Theory]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public async Task What_a_dropped_upload_left_is_aborted_unless_another_one_goes_on_there(
+        bool hasSuccessor,
+        bool isAborted
+    )
+    {
+        var target = SnapshotName.Parse("tank/web1/tank_data@monday");
+        var dropped = Open("one");
+        Assert.True(_uploads.SetTarget(dropped, target));
+        Assert.True(_uploads.Abandon(dropped, dropped: null));
+        if (hasSuccessor)
+            Assert.True(_uploads.SetTarget(Open("two"), target));
+        var left = new ResumeToken
+        {
+            BaseGuid = null,
+            Object = 1,
+            Offset = 0,
+            Bytes = 100,
+            SnapshotGuid = Begin.SnapshotGuid,
+            FullSnapshotName = Begin.FullSnapshotName,
+        };
+        await File.WriteAllTextAsync(_folder.File("token"), $"{left}\n", Token);
+
+        await _streams.DiscardAsync(dropped);
+
+        var commands = await File.ReadAllLinesAsync(_folder.File("commands"), Token);
+        Assert.Equal(isAborted, commands.Contains("receive -A tank/web1/tank_data"));
     }
 
     private UploadRecord OpenWithNote()
