@@ -146,6 +146,7 @@ internal static partial class ServerHost
             .AddSingleton<UploadBackends>()
             .AddSingleton<PartsCompletion>()
             .AddSingleton<UploadRecovery>()
+            .AddSingleton<UnsettledUploads>()
             .AddSingleton<UploadCleanUp>()
             .AddSingleton<UploadLookup>()
             .AddSingleton<UploadOpening>()

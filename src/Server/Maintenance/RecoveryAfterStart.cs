@@ -1,5 +1,4 @@
 using ZfsSnapshotManager.Server.Catalogue;
-using ZfsSnapshotManager.Server.Status;
 using ZfsSnapshotManager.Server.Uploads;
 
 namespace ZfsSnapshotManager.Server.Maintenance;
@@ -9,6 +8,7 @@ namespace ZfsSnapshotManager.Server.Maintenance;
 /// itself for the upload that it names.
 /// </summary>
 internal sealed partial class RecoveryAfterStart(
+    UnsettledUploads unsettled,
     UploadCleanUp uploads,
     StoreFence fence,
     RecoveryProgress progress,
@@ -23,8 +23,9 @@ internal sealed partial class RecoveryAfterStart(
         await Task.Delay(Timeout.Infinite, started.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         try
         {
+            await unsettled.RecoverAsync(stoppingToken);
             await fence.DemandAsync(stoppingToken);
-            await uploads.RecoverAfterStartAsync(Report, stoppingToken);
+            await uploads.RemoveOfEarlierRunsAsync(stoppingToken);
         }
         catch (Exception e) when (e is not OutOfMemoryException && !stoppingToken.IsCancellationRequested)
         {
@@ -33,9 +34,6 @@ internal sealed partial class RecoveryAfterStart(
 
         progress.End();
     }
-
-    private void Report(int left) =>
-        progress.Report($"Interrupted commits and removals of uploads that are still to be finished: {left}");
 
     [LoggerMessage(LogLevel.Error, "What an earlier run left could not all be finished; the job clean-up tries again")]
     private partial void LogFailed(Exception e);

@@ -4,9 +4,7 @@ using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
-/// <summary>
-/// Finishes in the background what was interrupted of uploads, and drops those that their clients left.
-/// </summary>
+/// <summary>Drops uploads that their clients left, and what no upload can resume.</summary>
 internal sealed partial class UploadCleanUp(
     BackupStore store,
     UploadCatalogue uploads,
@@ -24,35 +22,17 @@ internal sealed partial class UploadCleanUp(
     /// <summary>What the store has not completed since before this belongs to an earlier run.</summary>
     private readonly DateTimeOffset _startedAt = time.GetUtcNow();
 
-    /// <summary>After the start, while requests are answered already.</summary>
-    /// <param name="left">Gets the number of uploads that are still to be recovered.</param>
-    public async Task RecoverAfterStartAsync(Action<int> left, CancellationToken cancellationToken)
-    {
-        await RecoverUnsettledAsync(left, cancellationToken);
-        await RemoveIncompleteAsync(_startedAt, cancellationToken);
-    }
-
-    /// <summary>Finishes commits and removals that were interrupted and that no request works on.</summary>
-    /// <param name="left">Gets the number of uploads that are still to be recovered.</param>
-    public async Task RecoverUnsettledAsync(Action<int> left, CancellationToken cancellationToken)
-    {
-        var all = uploads.ListUnsettled();
-        foreach (var (done, unsettled) in all.Index())
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            left(all.Count - done);
-            using var session = sessions.TryBegin(unsettled.UploadId);
-            if (session is not null)
-                await recovery.TryRecoverAsync(unsettled, cancellationToken);
-        }
-    }
+    /// <summary>After the start: removes what earlier runs began to store and no upload can resume.</summary>
+    public Task RemoveOfEarlierRunsAsync(CancellationToken cancellationToken) =>
+        RemoveIncompleteAsync(_startedAt, cancellationToken);
 
     /// <summary>Every hour, unless the clock may be wrong.</summary>
     public async Task DropStaleAsync(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var limit = now - ExpiryWithoutParts;
-        foreach (var stale in uploads.UntouchedSince(limit))
+        // Those in ZFS first: they need no store.
+        foreach (var stale in uploads.UntouchedSince(limit).OrderBy(upload => !upload.IsLocal))
         {
             // The uploads before it may have taken long: its client may be back, or may have ended it.
             using var session = sessions.TryBegin(stale.UploadId);

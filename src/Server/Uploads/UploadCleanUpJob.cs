@@ -9,6 +9,7 @@ namespace ZfsSnapshotManager.Server.Uploads;
 /// every hour.
 /// </summary>
 internal sealed class UploadCleanUpJob(
+    UnsettledUploads unsettled,
     UploadCleanUp uploads,
     StoreFence fence,
     ClockCheck clock,
@@ -19,14 +20,14 @@ internal sealed class UploadCleanUpJob(
 
     public TimeSpan? Interval => TimeSpan.FromHours(1);
 
-    /// <exception cref="Core.OperationException">The store is another server's; or the clock may be wrong, and parts
-    /// may be worth days of sending: nothing was dropped.</exception>
+    /// <exception cref="Core.OperationException">The store does not answer or is another server's; or the clock may be
+    /// wrong, and parts may be worth days of sending: nothing was dropped.</exception>
     public async Task RunAsync(JobRun run, CancellationToken cancellationToken)
     {
         try
         {
+            await unsettled.RecoverAsync(cancellationToken);
             await fence.DemandAsync(cancellationToken);
-            await uploads.RecoverUnsettledAsync(_ => { }, cancellationToken);
             await clock.DemandAsync(cancellationToken);
             await uploads.DropStaleAsync(cancellationToken);
         }

@@ -1,6 +1,7 @@
 using ZfsSnapshotManager.Core;
 using ZfsSnapshotManager.Server.Catalogue;
 using ZfsSnapshotManager.Server.Events;
+using ZfsSnapshotManager.Server.Storage;
 
 namespace ZfsSnapshotManager.Server.Uploads;
 
@@ -38,6 +39,7 @@ internal sealed partial class UploadRecovery(
     /// Takes an upload over, which the caller holds alone, and recovers it in the background: a failure is logged, and
     /// the upload is left for the next attempt.
     /// </summary>
+    /// <exception cref="StorageException">The store does not answer: it would not for other uploads either.</exception>
     public async Task<RecoveredUpload> TryRecoverAsync(UploadRecord known, CancellationToken cancellationToken)
     {
         try
@@ -47,7 +49,10 @@ internal sealed partial class UploadRecovery(
             return await RecoverAsync(upload, cancellationToken);
         }
         // One that cannot be recovered, whatever the reason, must not keep the others from it.
-        catch (Exception e) when (e is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e)
+            when (e is not (OutOfMemoryException or StorageException { Fault: StorageFault.Unavailable })
+                && !cancellationToken.IsCancellationRequested
+            )
         {
             LogUnclear(e, known.StorageKey);
             return RecoveredUpload.Unclear;

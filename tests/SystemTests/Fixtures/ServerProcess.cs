@@ -88,7 +88,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>Starts the server where it does not run, on the same folder and port.</summary>
     /// <param name="more">Settings beside those of the first start.</param>
-    /// <param name="recovers">Whether to wait until it has recovered what its last run left.</param>
+    /// <param name="recovers">Whether to wait until it has recovered what it can of its last run.</param>
     public async Task StartAgainAsync(IReadOnlyDictionary<string, string>? more = null, bool recovers = true)
     {
         var environment = new Dictionary<string, string>(_environment, StringComparer.Ordinal);
@@ -116,10 +116,12 @@ internal sealed class ServerProcess : IAsyncDisposable
         _process.BeginErrorReadLine();
         await WaitForHealthAsync();
         if (recovers)
-            await Patience.UntilAsync("the server has recovered", async () => await RecoveryAsync() is null);
+            await Patience.UntilAsync("the server has recovered", async () =>
+                (await RecoveryAsync())?.Contains("every hour", StringComparison.Ordinal) ?? true
+            );
     }
 
-    /// <summary>What <c>/ready</c> says about the recovery; null if it has ended.</summary>
+    /// <summary>What <c>/ready</c> says about the recovery; null if nothing is left.</summary>
     public async Task<string?> RecoveryAsync()
     {
         var ready = (await Answer.ReadAsync(await Http.GetAsync("ready"))).Json;
