@@ -30,6 +30,18 @@ internal sealed class BackupStore(IObjectStore store, PartBuffers buffers)
         await store.FindAsync(key, cancellationToken) is not null
         || await store.FindAsync(StorageKey.ManifestOf(key), cancellationToken) is not null;
 
+    /// <summary>What is stored under a key: the manifest, and the first object.</summary>
+    /// <exception cref="StorageException"><see cref="StorageFault.Damaged"/>: the manifest is not one.</exception>
+    public async Task<(Manifest? Manifest, ObjectFacts? First)> FindAsync(
+        string key,
+        CancellationToken cancellationToken
+    ) => (await ReadManifestAsync(key, cancellationToken), await store.FindAsync(key, cancellationToken));
+
+    /// <summary>Whether what <see cref="FindAsync"/> returned belongs to another upload.</summary>
+    public static bool IsOfAnother(string uploadId, Manifest? manifest, ObjectFacts? first) =>
+        (manifest is not null && manifest.UploadId != uploadId)
+        || (first?.UploadId is { } writer && writer != uploadId);
+
     /// <param name="parts">Those of all objects, in order.</param>
     /// <exception cref="StorageException"><see cref="StorageFault.Exists"/>: another upload's manifest
     /// exists.</exception>

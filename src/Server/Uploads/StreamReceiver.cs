@@ -146,6 +146,9 @@ internal sealed partial class StreamReceiver(
             if (!uploads.SetState(upload, UploadState.Committing))
                 return;
             await fence.DemandAsync(CancellationToken.None); // it may be another server's by now
+            var (manifest, first) = await store.FindAsync(upload.StorageKey, CancellationToken.None);
+            if (BackupStore.IsOfAnother(upload.UploadId, manifest, first))
+                return; // recovery says so
             await store.DeleteAsync(upload.StorageKey, CancellationToken.None);
             uploads.SetState(upload, UploadState.Receiving);
         }

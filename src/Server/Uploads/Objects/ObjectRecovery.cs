@@ -24,12 +24,8 @@ internal sealed partial class ObjectRecovery(
     /// <exception cref="StorageException">What is stored cannot be read or removed.</exception>
     public async Task<RecoveredUpload> RunAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        var manifest = await store.ReadManifestAsync(upload.StorageKey, cancellationToken);
-        var first = await store.Objects.FindAsync(upload.StorageKey, cancellationToken);
-        if (
-            (manifest is not null && manifest.UploadId != upload.UploadId)
-            || (first?.UploadId is { } writer && writer != upload.UploadId)
-        )
+        var (manifest, first) = await store.FindAsync(upload.StorageKey, cancellationToken);
+        if (BackupStore.IsOfAnother(upload.UploadId, manifest, first))
         {
             LogForeign(upload.StorageKey);
             return RecoveredUpload.Unclear;
@@ -77,6 +73,14 @@ internal sealed partial class ObjectRecovery(
         await fence.DemandAsync(cancellationToken);
         foreach (var (index, token) in objects)
             await store.Objects.AbandonAsync(StoredObject.KeyOf(upload.StorageKey, index), token, cancellationToken);
+        var (manifest, first) = await store.FindAsync(upload.StorageKey, cancellationToken);
+        if (BackupStore.IsOfAnother(upload.UploadId, manifest, first))
+        {
+            LogForeign(upload.StorageKey);
+            parts.Clear(upload, replaced); // its own objects are removed
+            return upload;
+        }
+
         // Objects that were complete when the commit was interrupted.
         return await RemoveStoredAsync(upload, replaced, cancellationToken);
     }
