@@ -40,12 +40,14 @@ public sealed class ZfsException(
     /// </summary>
     private static readonly string[] WordsOfZfs = ["cannot ", "warning: cannot ", "internal error", "invalid "];
 
+    private const string SuspendedWords = "I/O is currently suspended";
+
     private static readonly string[] CurableWords =
     [
         "permission denied",
         "key must be loaded",
         "key not loaded",
-        "I/O is currently suspended",
+        SuspendedWords,
         "no such pool",
         "out of memory",
     ];
@@ -63,6 +65,9 @@ public sealed class ZfsException(
     /// </summary>
     public bool IsCurable { get; } =
         CurableWords.Any(words => standardError.Contains(words, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Whether the pool is suspended: it answers nothing until its devices are back.</summary>
+    public bool IsSuspended { get; } = standardError.Contains(SuspendedWords, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether a dataset or device was in use at that moment.</summary>
     public bool IsBusy { get; } = standardError.Contains("is busy", StringComparison.Ordinal);

@@ -42,26 +42,46 @@ internal sealed partial class ClientDatasets(
             ? DatasetName.Parse(own)
             : DatasetName.Parse($"{settings.BaseDataset}/{client.ClientId}");
 
+    /// <summary>
+    /// How long ZFS may take at the start, where everybody waits: less than a request. A pool that does not answer by
+    /// then is left to the requests that need it.
+    /// </summary>
+    internal TimeSpan StartPatience { private get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>At start: checks that ZFS works and that the datasets of clients exist or can be created.</summary>
     /// <exception cref="OperationException">They do not, and a client needs one.</exception>
-    public async Task CheckAsync(IReadOnlyCollection<ClientEntry> clients, CancellationToken cancellationToken)
+    public Task CheckAsync(IReadOnlyCollection<ClientEntry> clients, CancellationToken cancellationToken) =>
+        new ClientDatasets(settings, zfs.WithTimeout(StartPatience), time, logger).LookAsync(
+            clients,
+            cancellationToken
+        );
+
+    private async Task LookAsync(IReadOnlyCollection<ClientEntry> clients, CancellationToken cancellationToken)
     {
+        var away = new HashSet<string>(StringComparer.Ordinal);
         foreach (var client in clients.Where(client => client.StorageType == Core.Api.StorageTypes.Local))
         {
             var parent = Of(client);
+            if (away.Contains(parent.Pool))
+                continue;
             var fault = await FindFaultAsync(parent, cancellationToken);
-            if (fault is ZfsException { End: ZfsEnd.Killed })
-                LogUnavailable(client.ClientId, parent.Value, fault.Message, fault.Remedy); // a suspended pool
+            if (fault is ZfsException { End: ZfsEnd.Killed } or ZfsException { IsSuspended: true })
+            {
+                away.Add(parent.Pool);
+                LogUnavailable(client.ClientId, parent.Value, fault.Message, fault.Remedy);
+            }
             else if (fault is not null)
+            {
                 throw new OperationException(
                     ExitCode.Configuration,
                     $"Client '{client.ClientId}' is stored in ZFS, in {parent}, which cannot be used: "
                         + $"{fault.Message}",
                     fault.Remedy
                 );
+            }
         }
 
-        if (!settings.HasBaseDataset)
+        if (!settings.HasBaseDataset || away.Contains(settings.BaseDataset.Pool))
             return;
         // The example settings of the first version set ZFS_BASE_DATASET even with S3: if no client is stored there,
         // nothing depends on it.

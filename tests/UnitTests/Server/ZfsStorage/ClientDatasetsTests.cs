@@ -1,3 +1,4 @@
+using ZfsSnapshotManager.Core.Api;
 using ZfsSnapshotManager.Server.Clients;
 using ZfsSnapshotManager.Server.ZfsStorage;
 using ZfsSnapshotManager.UnitTests.Rotation;
@@ -93,5 +94,46 @@ public sealed class ClientDatasetsTests : IDisposable
         _time.Advance(TimeSpan.FromSeconds(31));
         Assert.False(_datasets.TryAccept("web1", 1, most: 1000));
         Assert.Equal(500, _datasets.LastUsed("web1"));
+    }
+
+    /// <summary>Each of them is left to the requests that need it; the others are served.</summary>
+    [Fact]
+    public async Task A_start_neither_waits_for_a_suspended_pool_nor_fails_for_it()
+    {
+        using var programs = new ScriptedPrograms();
+        var zfs = programs.Zfs(
+            """
+            for last; do :; done
+            case "$last" in
+            slow/*) exec sleep 30 ;;
+            away/*) echo "cannot open '$last': pool I/O is currently suspended" >&2; exit 1 ;;
+            esac
+            """
+        );
+        var log = new KeptLog<ClientDatasets>();
+        var datasets = new ClientDatasets(TestSettings.In(_folder), zfs, _time, log)
+        {
+            StartPatience = TimeSpan.FromSeconds(1),
+        };
+
+        await datasets.CheckAsync(
+            [
+                .. ((string[])["slow/a", "slow/b", "away/a", "away/b", "tank/a"]).Select(dataset =>
+                    Client with
+                    {
+                        Dataset = dataset,
+                        StorageType = StorageTypes.Local,
+                    }
+                ),
+            ],
+            Token
+        );
+
+        Assert.Equal(3, programs.Count);
+        Assert.Collection(
+            log.Lines,
+            line => Assert.Contains("did not answer within 1 s", line, StringComparison.Ordinal),
+            line => Assert.Contains("currently suspended", line, StringComparison.Ordinal)
+        );
     }
 }
