@@ -281,7 +281,7 @@ internal sealed partial class DirectoryStore : IObjectStore
     }
 
     /// <summary>The id of an upload, alone or with what it is: see <see cref="AsideOf"/>.</summary>
-    [GeneratedRegex(@"^[0-9a-f]{32}(\.[a-z]+)?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^[0-9a-f]{32}(\.[a-z]+)?(\.body)?$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex IncompleteName();
 
     private static void DeleteFile(string path, bool durably)
