@@ -15,6 +15,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     private readonly PartBuffers.Share _buffers = buffers.Open();
     private readonly List<Task<Sent>> _inFlight = [];
     private readonly List<OpenObject> _objects = [];
+    private string _key = key;
     private byte[]? _buffer;
     private int _filled;
 
@@ -30,7 +31,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     {
         if (_objects.Count > 0)
             return false;
-        key = to;
+        _key = to;
         return true;
     }
 
@@ -62,7 +63,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
         if (_buffer is not null)
         {
             Parts = [StoredPart.Of(_buffer.AsSpan(0, _filled))];
-            Objects = [new StoredObject { Key = key, Size = _filled }];
+            Objects = [new StoredObject { Key = _key, Size = _filled }];
             return;
         }
 
@@ -84,7 +85,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
         if (_buffer is not null)
-            await store.PutNewAsync(key, _buffer.AsMemory(0, _filled), uploadId, ObjectKind.Stream, cancellationToken);
+            await store.PutNewAsync(_key, _buffer.AsMemory(0, _filled), uploadId, ObjectKind.Stream, cancellationToken);
         foreach (var written in _objects)
         {
             var parts = await Task.WhenAll(written.Parts);
@@ -152,7 +153,7 @@ internal sealed class BackupWriter(IObjectStore store, PartBuffers buffers, stri
 
     private async Task BeginObjectAsync(CancellationToken cancellationToken)
     {
-        var name = StoredObject.KeyOf(key, _objects.Count);
+        var name = StoredObject.KeyOf(_key, _objects.Count);
         _objects.Add(
             new OpenObject(name, await store.CreateAsync(name, uploadId, resumable: false, cancellationToken), [])
         );

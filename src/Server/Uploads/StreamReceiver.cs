@@ -109,7 +109,7 @@ internal sealed partial class StreamReceiver(
         }
     }
 
-    private async Task<StreamInfo> DecodeAsync(
+    private static async Task<StreamInfo> DecodeAsync(
         UploadRecord upload,
         StoredBytesReader stored,
         Action<SnapshotStreamInfo> onBegin,

@@ -144,7 +144,7 @@ internal sealed class ReceiveStart(
     /// <exception cref="RequestException">409: it has; the client asks where to resume, which commits it.</exception>
     private async Task DemandNoSnapshotAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
-        if (await ReceivedSnapshot.FindAsync(zfs, upload, cancellationToken) is not null)
+        if (await SnapshotOfUpload.FindAsync(zfs, upload, cancellationToken) is not null)
             throw ZfsFaults.Interrupted();
     }
 

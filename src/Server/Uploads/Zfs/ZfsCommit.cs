@@ -26,7 +26,7 @@ internal sealed partial class ZfsCommit(
     /// <exception cref="RequestException">It is already stored; the snapshot is removed again.</exception>
     public async Task<SnapshotInfo> RunAsync(UploadRecord upload, SnapshotName snapshot, SnapshotNote note)
     {
-        var written = await ReceivedSnapshot.FindAsync(
+        var written = await SnapshotOfUpload.FindAsync(
             zfs,
             snapshot,
             note.Manifest.SnapshotGuid,
@@ -62,7 +62,7 @@ internal sealed partial class ZfsCommit(
     public async Task<RecoveredUpload> RecoverAsync(UploadRecord upload, CancellationToken cancellationToken)
     {
         // If it is not there, it may still appear: the upload stays as it is until its next receive begins.
-        if (await ReceivedSnapshot.FindAsync(zfs, upload, cancellationToken) is not { } received)
+        if (await SnapshotOfUpload.FindAsync(zfs, upload, cancellationToken) is not { } received)
             return RecoveredUpload.Open;
         try
         {

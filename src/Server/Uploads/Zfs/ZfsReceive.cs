@@ -78,7 +78,10 @@ internal sealed class ZfsReceive : IAsyncDisposable
             if (_ended)
                 throw ZfsFaults.Interrupted();
             (Written, LastWrite) = (Written + slice.Length, _time.GetTimestamp());
-            await _stream.WriteAsync(slice, CancellationToken.None).AsTask().WaitAsync(_patience); // never half a slice
+            await _stream
+                .WriteAsync(slice, CancellationToken.None)
+                .AsTask()
+                .WaitAsync(_patience, CancellationToken.None); // never half a slice
         }
         catch (TimeoutException e)
         {

@@ -190,7 +190,7 @@ public sealed class UploadStateTests : IDisposable
         Assert.True(_parts.Put(now, part));
         _parts.RemoveFrom(replaced, 1);
         _parts.Clear(replaced, Deleted);
-        Assert.Equal(part, Assert.Single(_parts.List("one")));
+        Assert.Equal(part, Assert.Single(_parts.Walk("one")));
         Assert.Equal((0, 1), _backups.GetStoredBytes(Client));
         Assert.True(_uploads.SetState(now, UploadState.Committing));
         Assert.Empty(_database.Outbox.List(-1));

@@ -21,10 +21,7 @@ public sealed class IncompleteFilesTests
         await using var begun = await store.CreateAsync(key, Guid.NewGuid().ToString("N"), resumable, Token);
         await File.WriteAllTextAsync(folder.File("incoming/notes.txt"), "somebody's", Token);
 
-        Assert.Equal(
-            1,
-            await store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, new HashSet<string>(), Token)
-        );
+        Assert.Equal(1, await store.RemoveIncompleteAsync(DateTimeOffset.MaxValue, new HashSet<string>(), Token));
 
         Assert.Equal("notes.txt", Assert.Single(new DirectoryInfo(folder.File("incoming")).GetFiles()).Name);
     }

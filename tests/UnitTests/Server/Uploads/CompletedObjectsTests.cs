@@ -39,9 +39,7 @@ public sealed class CompletedObjectsTests : IDisposable
         _store.Prepare();
         _parts = new PartCatalogue(database, new SetTime(History.Now));
         _completed = new CompletedObjects(new BackupStore(_store, new PartBuffers(1024, 1)), _parts);
-        _upload = TestUploads.CatalogueIn(database, new SetTime(History.Now)).Open(
-            TestUploads.Make("one", "web1")
-        )!;
+        _upload = TestUploads.CatalogueIn(database, new SetTime(History.Now)).Open(TestUploads.Make("one", "web1"))!;
         Assert.True(_parts.Put(_upload, First.ToRecord(ParserState.Start, endChecksum: null, receipt: "")));
     }
 
@@ -67,9 +65,7 @@ public sealed class CompletedObjectsTests : IDisposable
                 [First with { Sha256 = "" }, First with { StoredOffset = 1 }, First with { Number = 2 }]
         )
         {
-            var refused = await Assert.ThrowsAsync<RequestException>(() =>
-                _completed.FindAsync(_upload, other, Token)
-            );
+            var refused = await Assert.ThrowsAsync<RequestException>(() => _completed.FindAsync(_upload, other, Token));
             Assert.Equal("part_misplaced", refused.Error.Code);
         }
 

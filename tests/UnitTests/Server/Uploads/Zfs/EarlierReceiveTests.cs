@@ -119,9 +119,7 @@ public sealed class EarlierReceiveTests : IAsyncDisposable
         var upload = OpenWithNote();
         await File.WriteAllTextAsync(_folder.File("snapshot"), $"{Begin.SnapshotGuid}\t100\n", Token);
 
-        var refused = await Assert.ThrowsAsync<RequestException>(() =>
-            _start.RunAsync(upload, Client, Begin, Token)
-        );
+        var refused = await Assert.ThrowsAsync<RequestException>(() => _start.RunAsync(upload, Client, Begin, Token));
 
         Assert.Equal("receive_interrupted", refused.Error.Code);
         Assert.Equal(upload.Note, _uploads.Find(Client.ClientId, upload.UploadId)!.Note);

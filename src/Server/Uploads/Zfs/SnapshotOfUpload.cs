@@ -7,7 +7,7 @@ using ZfsSnapshotManager.Server.ZfsStorage;
 namespace ZfsSnapshotManager.Server.Uploads.Zfs;
 
 /// <summary>Looks for the snapshot that an upload becomes. ZFS creates it once it has the stream's END.</summary>
-internal static class ReceivedSnapshot
+internal static class SnapshotOfUpload
 {
     /// <returns>Bytes written for the snapshot; null if none has that name and GUID.</returns>
     public static async Task<long?> FindAsync(
