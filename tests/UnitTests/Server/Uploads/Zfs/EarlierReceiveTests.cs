@@ -164,7 +164,9 @@ public sealed class EarlierReceiveTests : IAsyncDisposable
 
         await _streams.DiscardAsync(dropped);
 
-        var commands = await File.ReadAllLinesAsync(_folder.File("commands"), Token);
+        var commands = File.Exists(_folder.File("commands")) // with a successor ZFS is not even asked
+            ? await File.ReadAllLinesAsync(_folder.File("commands"), Token)
+            : [];
         Assert.Equal(isAborted, commands.Contains("receive -A tank/web1/tank_data"));
     }
 
