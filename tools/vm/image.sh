@@ -1,11 +1,14 @@
 # shellcheck shell=bash
 # The "image" build step: the file system that the virtual machine boots into, and the key to log in with.
-# The result is a folder: vmlinuz, initrd, key, bin/zstream.
+# The result is a folder: vmlinuz (or linux and uml-run), initrd, key, bin/zstream.
 
-IMAGE_KEY=$(hash_files "$VM_TOOLS"/{module,packages,image}.sh "$VM_TOOLS"/guest/*)
+IMAGE_KEY=$(hash_files "$VM_TOOLS"/{packages,image}.sh "$VM_TOOLS"/guest/*)
+
+image_folder() { printf '%s' "$VM_CACHE/image-$IMAGE_KEY-$(module_key)"; }
 
 image_find() {
-  local folder=$VM_CACHE/image-$IMAGE_KEY
+  local folder
+  folder=$(image_folder)
   [[ -e $folder/initrd ]] && printf '%s' "$folder"
   return 0
 }
@@ -83,7 +86,7 @@ image_pack() {
   (cd "$root" && {
     find . -path ./home/backup -prune -o -print0 | cpio -0 -o -H newc -R 0:0 --quiet
     find ./home/backup -print0 | cpio -0 -o -H newc -R 1000:1000 --quiet
-  }) | zstd -q -3 -T0 -o "$to"
+  }) | "${KIND}_pack" >"$to"
 }
 
 # `zstream` reads streams without any kernel module, so tests on this machine can use it too; it runs with the guest's
@@ -115,12 +118,13 @@ image_assemble() {
   image_add_applets "$root"
   image_check_libraries "$root"
   image_pack "$root" "$work/image/initrd"
-  cp "$zfs/vmlinuz" "$work/image/vmlinuz"
+  find "$zfs" -maxdepth 1 '(' -name vmlinuz -o -name linux -o -name uml-run ')' -exec cp -t "$work/image" {} +
   image_write_zstream "$work/image/bin/zstream" "$zfs" "$guest"
 }
 
 image_build() {
-  local folder=$VM_CACHE/image-$IMAGE_KEY work
+  local folder work
+  folder=$(image_folder)
   work=$(mktemp -d "$VM_CACHE/work.XXXXXX")
   logged "making the machine's file system" image_assemble "$work" "$(module_find)" "$(guest_find)"
   rm -rf "$folder"

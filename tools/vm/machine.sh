@@ -23,19 +23,13 @@ machine_lock() {
   flock -w 300 9 || die "another zfs-vm has been busy with machine '$NAME' for five minutes (lock: $STATE/lock)"
 }
 
-# Prints the pid of this machine's qemu if that is still what runs under it: pids are used again by others.
+# Prints the pid of this machine if that is still what runs under it: pids are used again by others.
 machine_pid() {
   local pid
   pid=$(cat "$STATE/pid" 2>/dev/null) || return 1
   [[ $pid =~ ^[0-9]+$ ]] || return 1
-  tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -Fxq -- "$(machine_disk_option 0)" || return 1
+  tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -Fxq -e "$(qemu_mark)" -e "$(uml_mark)" || return 1
   printf '%s' "$pid"
-}
-
-machine_disk_option() {
-  local path=$STATE/disk$1.raw
-  # A comma in a path is doubled in qemu's options.
-  printf 'if=none,id=d%s,file=%s,format=raw,cache=unsafe,discard=unmap' "$1" "${path//,/,,}"
 }
 
 machine_make_disks() {
@@ -59,21 +53,6 @@ machine_free_port() {
   done
   die 'found no free port on 127.0.0.1'
 }
-
-# KVM only where the processor has it: /dev/kvm is there on machines where qemu then crashes or crawls.
-machine_accelerator() {
-  if [[ -w /dev/kvm ]] && grep -Eqw 'vmx|svm' /proc/cpuinfo; then
-    echo '-machine q35,accel=kvm -cpu host'
-  else
-    # Emulated, a plain processor is the faster one: what uses AVX where it finds it is slower for it. AES is faster as
-    # an instruction.
-    echo '-machine q35 -accel tcg,thread=multi -cpu Nehalem,+aes,+pclmulqdq,+rdrand'
-  fi
-}
-
-# Two machines with two processors each, emulated on two cores, get half as much done as with one each: they wait for
-# one another's locks.
-machine_processors() { echo "${ZFS_VM_PROCESSORS:-$(($(nproc) > 2 ? 2 : 1))}"; }
 
 machine_write_ssh_config() {
   local port=$1
@@ -103,74 +82,39 @@ Host zfs-vm zfs-vm-backup
 CONFIG
 }
 
-# The machine's devices: what a saved memory must find again when it is restored.
-# norandmaps: qemu keeps what it has translated of a program by the address at which that runs. With addresses that
-# differ from run to run it translates every program again: commands take two to four times as long.
-# maxcpus: for a machine that can never have more than one processor, qemu before 8.1 leaves out memory barriers that
-# its own threads need (qemu commit c914d46d0a64). A disk's interrupt then gets lost at times, and the machine hangs.
-machine_devices() {
-  local accelerator processors
-  read -ra accelerator < <(machine_accelerator)
-  processors=$(machine_processors)
-  printf '%s\n' "${accelerator[@]}" -smp "$processors,maxcpus=$((processors > 1 ? processors : 2))" \
-    -m "${ZFS_VM_MEMORY:-2048}" -nodefaults -display none -no-reboot -rtc base=utc \
-    -device virtio-net-pci,netdev=n,romfile= -device virtio-blk-pci,drive=d0 \
-    -device virtio-blk-pci,drive=d1 -object rng-random,id=r,filename=/dev/urandom -device virtio-rng-pci,rng=r \
-    -append 'console=ttyS0 quiet panic=-1 oops=panic mitigations=off norandmaps init_on_alloc=0 cgroup_disable=memory'
-}
-
-# With a second argument: from that memory, and not from the beginning.
-machine_boot() {
-  local image=$1 memory=${2:-} port forward='' guest
-  local -a devices incoming=()
-  : >"$STATE/ports"
-  for guest in 22 "${GUEST_SERVER_PORTS[@]}"; do
-    port=$(machine_free_port)
-    forward+=",hostfwd=tcp:127.0.0.1:$port-:$guest"
-    echo "$guest $port" >>"$STATE/ports"
-  done
-  rm -f "$MONITOR".{in,out}
-  mkfifo -m 600 "$MONITOR".{in,out}
-  [[ -z $memory ]] || incoming=(-incoming "exec:zstd -dcq '$memory'")
-  mapfile -t devices < <(machine_devices)
-  qemu-system-x86_64 -name "zsm-$NAME" -daemonize -pidfile "$STATE/pid" \
-    -netdev "user,id=n$forward" -drive "$(machine_disk_option 0)" -drive "$(machine_disk_option 1)" \
-    -chardev "pipe,id=m,path=${MONITOR//,/,,}" -mon chardev=m,mode=control \
-    -chardev "file,id=c,path=${CONSOLE//,/,,}" -serial chardev:c \
-    -kernel "$image/vmlinuz" -initrd "$image/initrd" \
-    "${devices[@]}" "${incoming[@]}" \
-    9>&- </dev/null >"$STATE/qemu.log" 2>&1
-}
-
-# Ports are chosen before qemu takes them, so someone else can be first: then it is tried with others.
+# Ports are chosen before the machine takes them, so someone else can be first: then it is tried with others.
 machine_boot_with_retries() {
-  local tries
+  local tries port guest
   for ((tries = 0; tries < 5; tries++)); do
     rm -f "$STATE/pid" "$CONSOLE"
-    machine_boot "$@" && return
-    grep -q 'host forwarding' "$STATE/qemu.log" || return 1
+    : >"$STATE/ports"
+    for guest in 22 "${GUEST_SERVER_PORTS[@]}"; do
+      port=$(machine_free_port)
+      echo "$guest $port" >>"$STATE/ports"
+    done
+    "${KIND}_boot" "$@" && return
+    grep -q 'host forwarding' "$STATE/start.log" || return 1
   done
   return 1
 }
 
-# Sends qemu one command and prints its answer; fails if that is an error, or does not come.
-machine_qemu() {
-  local answer id=$RANDOM$RANDOM
-  {
-    printf '{"execute":"qmp_capabilities"}\n{%s,"id":"%s"}\n' "$1" "$id" >&7
-    while read -r -t 20 answer <&8; do
-      [[ $answer == *"\"id\": \"$id\""* ]] || continue
-      printf '%s\n' "$answer"
-      [[ $answer != *'"error"'* ]]
-      return
-    done
-    return 1
-  } 7<>"$MONITOR.in" 8<>"$MONITOR.out"
+machine_must_boot() {
+  machine_boot_with_retries "$@" ||
+    die "machine '$NAME' did not start: $(tail -n 3 "$STATE/start.log" | tr '\n' ' ')(log: $STATE/start.log)"
+  machine_write_ssh_config "$(machine_port 22)"
+  machine_wait_for_ssh
+}
+
+machine_must_begin() {
+  machine_connect
+  machine_begin ||
+    die "machine '$NAME' runs, but its pools are not there: $(tail -n 3 "$STATE/pools.log" | tr '\n' ' ')
+       Look with: ./zfs-vm ssh --name $NAME -- zpool status. Make them anew with: ./zfs-vm reset --hard --name $NAME"
 }
 
 machine_port() { awk -v guest="$1" '$1 == guest { print $2 }' "$STATE/ports"; }
 
-# qemu takes connections before the guest listens, so only the greeting of the guest's server counts.
+# Connections are taken before the guest listens, so only the greeting of the guest's server counts.
 machine_greets() {
   local port=$1 line=''
   # shellcheck disable=SC2094
@@ -227,82 +171,8 @@ machine_begin() {
     machine_run "zsm-begin $NAME $(date +%s.%N) && zsm-pools wait" 9>&- >"$STATE/pools.log" 2>&1
 }
 
-# The file for the memory of such a machine. Disks of another size would be other devices to it.
-machine_memory_file() {
-  local image=$1 what
-  what=$(machine_devices; qemu-system-x86_64 --version; stat -c %s "$STATE"/disk?.raw)
-  printf '%s/memory-%s.zst' "$image" "$(printf '%s' "$what" | sha256sum | cut -c1-12)"
-}
-
-# Saves the memory of a machine that has just booted, before ZFS is loaded and any disk is read (see guest/zsm-begin).
-# A machine that cannot be saved still runs.
-machine_save() {
-  local file=$1 new
-  new=$(mktemp "$file.XXXXXX")
-  machine_qemu '"execute":"stop"' >/dev/null
-  if machine_migrate "$new" && zstd -q -1 -f "$new" -o "$new.zst"; then
-    mv "$new.zst" "$file"
-  else
-    say "the memory of machine '$NAME' could not be saved: its next start will boot it again (log: $STATE/qemu.log)"
-  fi
-  machine_qemu '"execute":"cont"' >/dev/null || machine_fail_to_start 'did not resume after its memory was saved'
-  rm -f "$new" "$new.zst"
-}
-
-machine_migrate() {
-  local tries
-  machine_qemu '"execute":"migrate-set-parameters","arguments":{"max-bandwidth":10000000000}' >/dev/null || return 1
-  machine_qemu "\"execute\":\"migrate\",\"arguments\":{\"uri\":\"exec:cat > '$1'\"}" >/dev/null || return 1
-  for ((tries = 0; tries < 200; tries++)); do
-    case $(machine_qemu '"execute":"query-migrate"') in
-      *'"status": "completed"'*) return 0 ;;
-      *'"status": "failed"'* | '') return 1 ;;
-    esac
-    sleep 0.1
-  done
-  return 1
-}
-
-# `cont` while qemu still reads the memory would leave a machine that does not answer.
-machine_resume() {
-  local tries
-  for ((tries = 0; tries < 400; tries++)); do
-    case $(machine_qemu '"execute":"query-status"') in
-      *'"status": "paused"'*) break ;;
-      *'"status": "inmigrate"'*) sleep 0.05 ;;
-      *) return 1 ;;
-    esac
-  done
-  machine_qemu '"execute":"cont"' >/dev/null
-}
-
-# Starts from a saved memory; fails, with no machine left, if that does not work for whatever reason.
-machine_restore() {
-  local image=$1 memory=$2
-  machine_boot_with_retries "$image" "$memory" && machine_resume &&
-    machine_write_ssh_config "$(machine_port 22)" && machine_answers 20 && (machine_connect) && machine_begin && return
-  say "machine '$NAME' could not be restored from $memory: booting it (log: $STATE/qemu.log)"
-  machine_kill KILL 10 || die "qemu (pid $(machine_pid)) of machine '$NAME' does not end, even when killed"
-  machine_forget
-  rm -f "$memory"
-  return 1
-}
-
-machine_boot_anew() {
-  local image=$1 memory=$2
-  machine_boot_with_retries "$image" ||
-    die "qemu did not start: $(tail -n 3 "$STATE/qemu.log" | tr '\n' ' ')(log: $STATE/qemu.log)"
-  machine_write_ssh_config "$(machine_port 22)"
-  machine_wait_for_ssh
-  machine_save "$memory"
-  machine_connect
-  machine_begin ||
-    die "machine '$NAME' runs, but its pools are not there: $(tail -n 3 "$STATE/pools.log" | tr '\n' ' ')
-       Look with: ./zfs-vm ssh --name $NAME -- zpool status. Make them anew with: ./zfs-vm reset --hard --name $NAME"
-}
-
 machine_start() {
-  local image memory pid seconds began=$EPOCHREALTIME how=restored
+  local image pid seconds began=$EPOCHREALTIME
   if pid=$(machine_pid); then
     [[ $(<"$STATE/image") == "$VM_CACHE"/* ]] ||
       die "machine '$NAME' is running with another version of OpenZFS. End it first: ./zfs-vm stop --name $NAME"
@@ -316,13 +186,9 @@ machine_start() {
   machine_make_disks
   install -m 600 "$image/key" "$STATE/key"
   printf '%s\n' "$image" >"$STATE/image"
-  memory=$(machine_memory_file "$image")
-  if [[ -n $FRESH || ! -s $memory ]] || ! machine_restore "$image" "$memory"; then
-    how=booted
-    machine_boot_anew "$image" "$memory"
-  fi
+  "${KIND}_start" "$image"
   seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }")
-  say "machine '$NAME' is running ($how, pid $(machine_pid), $seconds s)"
+  say "machine '$NAME' is running ($HOW, pid $(machine_pid), $seconds s)"
 }
 
 machine_wait_for_end() {
@@ -356,10 +222,10 @@ machine_stop() {
   fi
   if [[ $how == clean ]]; then
     timeout 30 ssh -F "$SSH_CONFIG" zfs-vm 'zsm-pools export; sync; poweroff -f' 9>&- </dev/null >/dev/null 2>&1 || true
-    machine_wait_for_end 15 || say "machine '$NAME' did not end by itself: ending its qemu"
+    machine_wait_for_end 15 || say "machine '$NAME' did not end by itself: ending it"
     machine_kill TERM 5 || true
   fi
-  machine_kill KILL 10 || die "qemu (pid $(machine_pid)) of machine '$NAME' does not end, even when killed"
+  machine_kill KILL 10 || die "machine '$NAME' (pid $(machine_pid)) does not end, even when killed"
   machine_forget
   say "machine '$NAME' is stopped"
 }
