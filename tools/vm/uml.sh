@@ -19,12 +19,15 @@ uml_install_tools() { apt_install "${UML_BUILD_PACKAGES[@]}"; }
 
 # `modules` writes Module.symvers, which the build of ZFS reads.
 uml_compile_kernel() {
-  local work=$1 tree
+  local work=$1 tree missing
   tar -C "$work" -xf "$work/kernel/usr/src/$UML_LINUX.tar.xz"
   tree=$work/$UML_LINUX
   rm -r "$work/kernel/usr/src"
   patch -d "$tree" -p1 <"$VM_TOOLS/uml/linux.patch"
   make -C "$tree" -s ARCH=um "KCONFIG_ALLCONFIG=$VM_TOOLS/uml/kernel.config" allnoconfig
+  # What depends on something that is off is left out without a word.
+  missing=$(grep -vxFf "$tree/.config" "$VM_TOOLS/uml/kernel.config" | grep -v '=n$' || true)
+  [[ -z $missing ]] || { echo "not in the kernel's configuration: $missing"; return 1; }
   make -C "$tree" -s ARCH=um "-j$(nproc)" linux modules
   gcc -O2 -Wall -Wextra -Werror -o "$work/result/uml-run" "$VM_TOOLS/uml/uml-run.c" \
     -isystem "$work/kernel/usr/include/slirp" /usr/lib/x86_64-linux-gnu/libslirp.so.0
