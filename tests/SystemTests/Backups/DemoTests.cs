@@ -8,7 +8,7 @@ namespace ZfsSnapshotManager.SystemTests.Backups;
 /// </summary>
 public sealed class DemoTests
 {
-    private const double MostSeconds = 1800; // it starts an emulated machine where there is none
+    private const double MostSeconds = 1800; // it builds a machine with ZFS where there is none
 
     [Fact]
     public async Task The_demo_does_all_that_it_says()

