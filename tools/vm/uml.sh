@@ -24,9 +24,9 @@ uml_compile_kernel() {
   tree=$work/$UML_LINUX
   rm -r "$work/kernel/usr/src"
   patch -d "$tree" -p1 <"$VM_TOOLS/uml/linux.patch"
-  make -C "$tree" -s ARCH=um "KCONFIG_ALLCONFIG=$VM_TOOLS/uml/kernel.config" allnoconfig
+  make -C "$tree" -s ARCH=um "KCONFIG_ALLCONFIG=$VM_TOOLS/uml/kernel-options" allnoconfig
   # What depends on something that is off is left out without a word.
-  missing=$(grep -vxFf "$tree/.config" "$VM_TOOLS/uml/kernel.config" | grep -v '=n$' || true)
+  missing=$(grep -vxFf "$tree/.config" "$VM_TOOLS/uml/kernel-options" | grep -v '=n$' || true)
   [[ -z $missing ]] || { echo "not in the kernel's configuration: $missing"; return 1; }
   make -C "$tree" -s ARCH=um "-j$(nproc)" linux modules
   gcc -O2 -Wall -Wextra -Werror -o "$work/result/uml-run" "$VM_TOOLS/uml/uml-run.c" \
