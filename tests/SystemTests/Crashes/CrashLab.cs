@@ -96,7 +96,7 @@ internal sealed class CrashLab : IAsyncDisposable
         {
             await Server.StartAgainAsync(await CrashLibrary.SettingsAsync(point, Server.DataFolder, LogFile));
         }
-        catch (Exception e) when (e is InvalidOperationException or HttpRequestException or IOException && point.Ends)
+        catch (Exception e) when ((e is InvalidOperationException || BrokenConnection.Is(e)) && point.Ends)
         {
             // It did not start, as the crash intends.
         }
@@ -114,7 +114,7 @@ internal sealed class CrashLab : IAsyncDisposable
         {
             return (await Client.SendAsync(UploadId, Recorded.Gzip(_sent))).Status == HttpStatusCode.OK;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (BrokenConnection.Is(e))
         {
             return false; // the server was killed
         }
@@ -134,7 +134,7 @@ internal sealed class CrashLab : IAsyncDisposable
                 (await Client.SendPartAsync(UploadId, part.Parts[0])).MustSucceed();
             return (await Client.CompleteAsync(UploadId, part)).Status == HttpStatusCode.OK;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException || BrokenConnection.Is(e))
         {
             return false; // the server was killed, or reported that its disk failed
         }
@@ -166,7 +166,7 @@ internal sealed class CrashLab : IAsyncDisposable
             if (rotated.Json.GetProperty("deleted_count").GetInt32() != 1)
                 return false;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException || BrokenConnection.Is(e))
         {
             return false; // the server was killed, or reported that its disk failed
         }
@@ -175,7 +175,7 @@ internal sealed class CrashLab : IAsyncDisposable
         {
             await WaitForDeletionsAsync();
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (BrokenConnection.Is(e))
         {
             // It was killed after its answer.
         }
@@ -201,7 +201,7 @@ internal sealed class CrashLab : IAsyncDisposable
         {
             return (await Client.DeleteAsync($"upload-stream/{UploadId}")).Status == HttpStatusCode.OK;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (BrokenConnection.Is(e))
         {
             return false;
         }

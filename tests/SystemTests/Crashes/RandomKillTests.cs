@@ -85,7 +85,7 @@ public sealed class RandomKillTests
                 if (sent.Status == HttpStatusCode.OK)
                     _acknowledged.Add($"{Next}");
             }
-            catch (Exception e) when (e is HttpRequestException or IOException)
+            catch (Exception e) when (BrokenConnection.Is(e))
             {
                 // The server was killed; LookAsync finds out what it stored.
             }

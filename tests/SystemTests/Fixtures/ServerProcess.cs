@@ -233,7 +233,7 @@ internal sealed class ServerProcess : IAsyncDisposable
                 if ((await Http.GetAsync("health")).StatusCode == HttpStatusCode.OK)
                     return;
             }
-            catch (HttpRequestException) when (attempt < 6000 * Patience.Factor)
+            catch (Exception e) when (BrokenConnection.Is(e) && attempt < 6000 * Patience.Factor)
             {
                 await Task.Delay(10);
             }

@@ -37,7 +37,7 @@ internal sealed class Gateway : IAsyncDisposable
                 using var answer = await http.GetAsync($"http://{Endpoint}/", TestContext.Current.CancellationToken);
                 return true;
             }
-            catch (HttpRequestException) when (!_process.HasExited)
+            catch (Exception e) when (BrokenConnection.Is(e) && !_process.HasExited)
             {
                 return false;
             }

@@ -434,7 +434,7 @@ public sealed class S3FaultTests(Radosgw s3)
                 var answer = await lab.UploadAsync($"tank/kill{round}", 200);
                 return answer.Status == HttpStatusCode.OK ? answer.Json.GetProperty("storage_key").GetString() : null;
             }
-            catch (Exception e) when (e is HttpRequestException or IOException)
+            catch (Exception e) when (BrokenConnection.Is(e))
             {
                 return null; // killed before it answered
             }
@@ -559,7 +559,7 @@ public sealed class S3FaultTests(Radosgw s3)
             await (await response.Content.ReadAsStreamAsync(Token)).CopyToAsync(keep ? received : Stream.Null, Token);
             return (received.ToArray(), null);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (BrokenConnection.Is(e))
         {
             return (received.ToArray(), e);
         }

@@ -91,7 +91,7 @@ internal sealed class LyingServer : IAsyncDisposable
             await context.Response.OutputStream.WriteAsync(body);
             context.Response.Close();
         }
-        catch (Exception e) when (e is HttpListenerException or HttpRequestException or IOException)
+        catch (Exception e) when (e is HttpListenerException || BrokenConnection.Is(e))
         {
             context.Response.Abort(); // the client has gone, or the server
         }
