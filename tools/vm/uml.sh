@@ -5,7 +5,7 @@
 
 UML_LINUX=linux-source-6.12
 
-UML_BUILD_PACKAGES=(gcc libc6-dev make patch bc bison flex kmod cpio xz-utils)
+UML_BUILD_PACKAGES=(gcc libc6-dev make patch bc bison flex libelf-dev kmod cpio xz-utils)
 
 uml_programs() { echo /usr/lib/x86_64-linux-gnu/libslirp.so.0:libslirp0; }
 

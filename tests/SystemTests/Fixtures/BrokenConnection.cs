@@ -6,8 +6,8 @@ namespace ZfsSnapshotManager.SystemTests.Fixtures;
 internal static class BrokenConnection
 {
     /// <remarks>
-    /// A connection that ends right after it was made throws the socket's own exception: .NET sets options of the socket
-    /// (SocketsHttpHandler, "Transport endpoint is not connected").
+    /// A connection that ends right after it was made throws the socket's own exception, when .NET sets options of the
+    /// socket ("Transport endpoint is not connected").
     /// </remarks>
     public static bool Is(Exception e) => e is HttpRequestException or IOException or SocketException;
 }

@@ -19,6 +19,8 @@ public sealed class MountTableTests
     public void A_dataset_s_directory_is_found(string dataset, string? directory) =>
         Assert.Equal(directory, MountTable.FindDirectory(dataset, Lines));
 
+    /// <summary>A machine may have others, for instance of a changed root.</summary>
     [Fact]
-    public void The_table_of_this_machine_can_be_read() => Assert.Equal("/proc", MountTable.FindDirectory("proc"));
+    public void The_table_of_this_machine_can_be_read() =>
+        Assert.EndsWith("/proc", MountTable.FindDirectory("proc"), StringComparison.Ordinal);
 }
